@@ -1,0 +1,47 @@
+"""Early therapeutic alliance and symptom change in routine psychotherapy data.
+
+Public names are loaded when they are first used, so that ``import alliance_longitudinal`` and the command
+line's ``--help`` stay quick.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+#: Public name -> module that defines it. The only list of the public API.
+_PUBLIC = {
+    "AllianceError": "errors",
+    "DataError": "errors",
+    "StudyError": "errors",
+    "FormulaError": "errors",
+    "FitError": "errors",
+    "ReportError": "errors",
+    "Finding": "findings",
+    "MixedModel": "engine",
+    "MixedModelResults": "engine",
+    "load_study": "data",
+    "Study": "data",
+    "instruments": "measures",
+    "simulate_demo": "data",
+    "AnalysisResult": "analyses",
+    "early_alliance": "analyses",
+    "variance_partition": "analyses",
+    "publish": "analyses",
+}
+
+__all__ = sorted([*_PUBLIC, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Reads and scores what a clinic exports; knows instruments but no models."""

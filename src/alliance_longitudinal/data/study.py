@@ -1,0 +1,109 @@
+"""The study: what a clinic's export has become once it was read, scored and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.measures.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One instrument as one rater filled it in: a column of ``study.sessions``.
+
+    Attributes
+    ----------
+    name : str
+        Column of the total score in ``study.sessions``; subscales stand in ``<name>_<subscale>``.
+    construct : {"alliance", "symptoms"}
+    rater : str
+        ``client``, ``therapist``, ``observer``.
+    instrument : Instrument
+    timing : {"start", "end"}
+        Whether it is filled in before or after the session.
+    """
+
+    name: str
+    construct: str
+    rater: str
+    instrument: Instrument
+    timing: str = "start"
+
+    @property
+    def label(self) -> str:
+        """Name for people, such as ``WAI-SR (client)``."""
+        return f"{self.instrument.label} ({self.rater})"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An input file: name without folder, SHA-256, and the number of rows read."""
+
+    name: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A checked study. Frozen: the frames are copies each time they are asked for.
+
+    Attributes
+    ----------
+    title : str
+    measures : mapping of str to Measure
+        In the order of the study file.
+    early_window : tuple of int
+        First and last session that count as early, as the study file states it.
+    covariates : tuple of str
+        Baseline columns of ``clients``.
+    flow : SampleFlow
+        What reading and cleaning kept and lost.
+    findings : tuple of Finding
+        What a reader of any result must know about the data (evidence status of an instrument, transfers).
+    sources : tuple of Source
+    simulated : mapping or None
+        For simulated data: ``{"note": str, "truth": {...}}``; None for real data.
+    """
+
+    title: str
+    measures: Mapping[str, Measure]
+    early_window: tuple[int, int]
+    covariates: tuple[str, ...]
+    flow: SampleFlow
+    findings: tuple[Finding, ...]
+    sources: tuple[Source, ...]
+    simulated: Mapping[str, Any] | None
+    _sessions: pd.DataFrame = field(repr=False)
+    _clients: pd.DataFrame = field(repr=False)
+
+    @property
+    def sessions(self) -> pd.DataFrame:
+        """One row per client and session, ordered by client and session.
+
+        Columns: ``client, therapist`` (text; the therapist under whom the client is analysed), ``clinic`` (text,
+        if the study file names it), ``session`` (int, 0 = intake), ``week`` (float, weeks since the client's
+        first row), ``date`` (if known), then a float column a measure and subscale; missing = not scored.
+        """
+        return self._sessions.copy()
+
+    @property
+    def clients(self) -> pd.DataFrame:
+        """One row per client: ``client, therapist, clinic`` and the baseline covariates."""
+        return self._clients.copy()
+
+    def measure(self, construct: str, name: str | None = None) -> Measure:
+        """The measure called ``name``, or the first of ``construct``.
+
+        Raises
+        ------
+        KeyError
+            If there is none; the caller turns this into a sentence of its own.
+        """
+        if name is not None:
+            return self.measures[name]
+        return next(m for m in self.measures.values() if m.construct == construct)

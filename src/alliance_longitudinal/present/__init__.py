@@ -1,0 +1,1 @@
+"""Labels, tables and figures from plain data."""
