@@ -1,0 +1,98 @@
+"""A table as a frozen description; rendering comes last and elsewhere."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from alliance_longitudinal.present.labels import number
+
+Kind = Literal["text", "number", "estimate", "p", "integer", "percent", "df"]
+Section = Literal["answer", "results", "sensitivity", "checks", "models"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its key in the data, its heading, and how its cells are formatted."""
+
+    key: str
+    label: str
+    kind: Kind = "text"
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain data."""
+        return {"key": self.key, "label": self.label, "kind": self.kind}
+
+
+def plain(value: Any) -> Any:
+    """A cell as JSON has it: missing and infinite become None, NumPy scalars become Python's."""
+    item = getattr(value, "item", None)
+    if callable(item):
+        value = item()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float) and not -float("inf") < value < float("inf"):
+        return None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows with named, formatted columns, a title and a note.
+
+    Attributes
+    ----------
+    name : str
+        File name of its CSV, without ending.
+    section : str
+        Where a report shows it.
+    """
+
+    name: str
+    title: str
+    section: Section
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    note: str = ""
+
+    @classmethod
+    def from_frame(
+        cls, name: str, title: str, section: Section, frame: pd.DataFrame, columns: list[Column], note: str = ""
+    ) -> "Table":
+        """Take the listed columns of ``frame``."""
+        rows = tuple(
+            tuple(plain(v) for v in row) for row in frame[[c.key for c in columns]].itertuples(index=False, name=None)
+        )
+        return cls(name, title, section, tuple(columns), rows, note)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table's values at full precision."""
+        return pd.DataFrame(list(self.rows), columns=[c.key for c in self.columns])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``results.json``."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "section": self.section,
+            "columns": [c.to_dict() for c in self.columns],
+            "rows": [list(r) for r in self.rows],
+            "note": self.note,
+        }
+
+    def formatted(self) -> pd.DataFrame:
+        """The table as text, the way a reader sees it."""
+        shown = [[number(v, c.kind) for v, c in zip(row, self.columns, strict=True)] for row in self.rows]
+        return pd.DataFrame(shown, columns=[c.label for c in self.columns])
+
+    def _repr_html_(self) -> str:
+        caption = f"<p><b>{_escape(self.title)}</b></p>"
+        note = f"<p><small>{_escape(self.note)}</small></p>" if self.note else ""
+        return caption + self.formatted().to_html(index=False, border=0) + note
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.formatted().to_string(index=False)}\n{self.note}".rstrip()
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

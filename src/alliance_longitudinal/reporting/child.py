@@ -1,0 +1,91 @@
+"""One report, in a process of its own: ``python -m alliance_longitudinal.reporting.child SPEC.json``.
+
+The supervisor (``process.py``) reads this process's standard output, one JSON object a line, and may kill it at
+any time. It writes only into the stage and run folders of its spec, and says how it went in ``outcome.json``.
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.reporting.spec import Outcome, RunSpec, failure
+
+
+def main(spec_file: str) -> int:
+    """Run the report of ``spec_file``; 0 if the stage holds a whole report."""
+    spec = RunSpec.read(Path(spec_file))
+    emit = _event_channel()
+    _die_with_supervisor(Path(spec.run_folder))
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    try:
+        outcome = _make(spec, emit)
+    except AllianceError as error:
+        outcome = failure(type(error).__name__, str(error))
+    except Exception as error:
+        logging.exception("report")
+        outcome = failure(
+            type(error).__name__,
+            f"The report could not be written ({type(error).__name__}). The details stand in the private log.",
+        )
+    outcome.write(Path(spec.run_folder) / "outcome.json")
+    return 0 if outcome.ok else 1
+
+
+def _make(spec: RunSpec, emit: Any) -> Outcome:
+    import nbformat
+
+    from alliance_longitudinal.reporting.environment import numerical_libraries
+    from alliance_longitudinal.reporting.execute import execute
+    from alliance_longitudinal.reporting.render import write_report
+    from alliance_longitudinal.reporting.results import read_results
+
+    executed, outcome = execute(spec, emit)
+    if executed is None:
+        return outcome
+    emit({"event": "rendering"})
+    stage = Path(spec.stage)
+    executed.metadata.pop("papermill", None)
+    nbformat.write(executed, stage / "report.ipynb")
+    results = read_results(stage)
+    environment = numerical_libraries()
+    write_report(stage, results, executed, dict(spec.provenance) | {"environment": environment})
+    return replace(outcome, environment=environment, status=results["status"], seed=results.get("seed"))
+
+
+def _event_channel() -> Any:
+    """Keep standard output for events alone: whatever else prints there goes to the log (standard error)."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+
+    def emit(event: Mapping[str, Any]) -> None:
+        channel.write(json.dumps(event) + "\n")
+
+    return emit
+
+
+def _die_with_supervisor(run_folder: Path) -> None:
+    """End this process group when the supervisor is gone, however it went: its end of our input closes."""
+    own_input = os.dup(0)
+
+    def watch() -> None:
+        while os.read(own_input, 4096):
+            pass
+        shutil.rmtree(run_folder, ignore_errors=True)
+        if os.name == "posix" and os.getpgrp() == os.getpid():
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

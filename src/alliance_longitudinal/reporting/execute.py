@@ -1,0 +1,134 @@
+"""Runs a notebook through papermill. The only file that knows papermill and nbclient."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from alliance_longitudinal import errors
+from alliance_longitudinal.reporting.spec import Outcome, RunSpec, failure
+
+Emit = Callable[[Mapping[str, Any]], None]
+
+_START_ATTEMPTS = 3
+_START_SECONDS = 60
+#: Names of the errors whose text is written for people; any other error's text may hold data.
+_OWN_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.AllianceError)}
+
+
+def execute(spec: RunSpec, emit: Emit) -> tuple[nbformat.NotebookNode | None, Outcome]:
+    """Run the notebook of ``spec`` from the top.
+
+    Returns
+    -------
+    tuple
+        The executed notebook and a good outcome, or None and the outcome that says what went wrong.
+    """
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    notebook = nbformat.read(spec.notebook, as_version=4)
+    reached = {"cell": 0}
+    for attempt in range(1, _START_ATTEMPTS + 1):
+        try:
+            executed = _papermill(notebook, spec, attempt, _Progress(notebook, emit, reached))
+        except PapermillExecutionError as error:
+            logging.error("%s", "\n".join(error.traceback) or error)
+            return None, _explain(error.ename, error.evalue, int(error.cell_index) + 1)
+        except CellTimeoutError:
+            logging.exception("time limit a cell")
+            return None, failure(
+                "CellTimeout",
+                f"Cell {reached['cell']} of the notebook took longer than {spec.cell_timeout:g} seconds and was stopped.",
+            )
+        except (DeadKernelError, RuntimeError) as error:
+            logging.exception("kernel")
+            if reached["cell"] == 0 and attempt < _START_ATTEMPTS:
+                time.sleep(0.5 * attempt)
+                continue
+            return None, _kernel_died(error, reached["cell"])
+        return executed, Outcome(True)
+    raise AssertionError("unreachable")
+
+
+def _papermill(
+    notebook: nbformat.NotebookNode, spec: RunSpec, attempt: int, progress: "_Progress"
+) -> nbformat.NotebookNode:
+    import papermill
+
+    from alliance_longitudinal.reporting.kernel import kernel_manager_class
+
+    sockets = Path(spec.run_folder) / f"k{attempt}"
+    sockets.mkdir(mode=0o700)
+    try:
+        # A notebook goes in and none comes out by name: papermill formats paths with user values.
+        return papermill.execute_notebook(
+            nbformat.from_dict(notebook),
+            None,
+            parameters=dict(spec.parameters),
+            kernel_name="python3",
+            language="python",
+            kernel_manager_class=kernel_manager_class(sockets),
+            start_timeout=_START_SECONDS,
+            execution_timeout=max(1, round(spec.cell_timeout)),
+            progress_bar=False,
+            autosave_cell_every=0,
+            request_save_on_cell_execute=False,
+            on_cell_start=progress.started,
+            on_cell_executed=progress.executed,
+        )
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+class _Progress:
+    """Counts code cells as nbclient's hooks report them."""
+
+    def __init__(self, notebook: nbformat.NotebookNode, emit: Emit, reached: dict[str, int]) -> None:
+        self._emit = emit
+        self._reached = reached
+        # Papermill adds one cell: the injected parameters.
+        self._total = sum(cell.cell_type == "code" for cell in notebook.cells) + 1
+        self._done = 0
+        emit({"event": "start", "cells": self._total})
+
+    def started(self, cell: nbformat.NotebookNode, cell_index: int, **_: Any) -> None:
+        self._reached["cell"] = cell_index + 1
+
+    def executed(self, cell: nbformat.NotebookNode, cell_index: int, **_: Any) -> None:
+        self._done += 1
+        self._emit({"event": "cell", "done": self._done, "cells": self._total})
+
+
+def _explain(name: str, text: str, cell: int) -> Outcome:
+    if name == "DataError":
+        # The whole list names rows and values; it goes to the person at the keyboard, not into a file to share.
+        return failure(
+            name,
+            text,
+            "The data break the table contract. Run `alliance check` on the study file to see each problem.",
+        )
+    if name in _OWN_ERRORS:
+        return failure(name, text)
+    return failure(
+        name,
+        f"Cell {cell} of the notebook stopped with an unexpected {name}. The details stand in the private log.",
+    )
+
+
+def _kernel_died(error: Exception, cell: int) -> Outcome:
+    if cell == 0:
+        return failure(
+            "KernelStart",
+            "The notebook's Python process did not start, three times in a row. "
+            "The details stand in the private log; is the disk full, or the temporary folder read-only?",
+        )
+    return failure(
+        type(error).__name__,
+        f"The notebook's Python process ended in cell {cell} without an error message. "
+        "This is what happens when the machine runs out of memory.",
+    )

@@ -1,0 +1,44 @@
+"""The notebook's kernel: the running interpreter, private sockets, no registered kernelspec."""
+
+import os
+import sys
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+#: A Unix socket's path may have about 107 bytes; the kernel appends up to ten.
+_LONGEST_SOCKET_FOLDER = 80
+
+
+def kernel_manager_class(folder: Path) -> type[AsyncKernelManager]:
+    """Class of kernel managers whose connection lives in ``folder`` (mode 0700, one kernel at a time).
+
+    It must stay a subclass of the *asynchronous* manager: under a synchronous one nbclient's time limit a cell
+    silently never fires. Papermill gets the class, not an instance, because it leaves an instance's kernel
+    running.
+    """
+    connection_file = str(folder / "k.json")
+    use_sockets = os.name == "posix" and len(os.fsencode(connection_file)) < _LONGEST_SOCKET_FOLDER
+    spec = KernelSpec(
+        argv=[
+            sys.executable,
+            *("-m", "ipykernel_launcher", "-f", "{connection_file}"),
+            "--HistoryManager.enabled=False",
+        ],
+        display_name="alliance_longitudinal",
+        language="python",
+    )
+
+    class ReportKernelManager(AsyncKernelManager):
+        """Starts the interpreter that runs this process, whatever kernel the notebook names."""
+
+        def __init__(self, **settings: object) -> None:
+            settings |= {"connection_file": connection_file, "transport": "ipc" if use_sockets else "tcp"}
+            super().__init__(**settings)  # type: ignore[arg-type]
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return spec
+
+    return ReportKernelManager

@@ -1,0 +1,216 @@
+"""Reads the YAML files that people write (study, instrument, batch) and says what is wrong in words.
+
+YAML 1.2, so that ``NO`` and ``1E5`` in quotes or out stay what was written; a key given twice is refused;
+where text is wanted, ``007`` stays ``007``. All mistakes of a file come in one error, each with its line.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from alliance_longitudinal.errors import StudyError
+
+Location = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file: its plain data, and for each place in it the line and the text as written."""
+
+    path: Path
+    data: Any
+    lines: Mapping[Location, int]
+    texts: Mapping[Location, str]
+
+    def line(self, location: Location) -> int:
+        """Line of ``location``, or of the nearest place around it that the file has."""
+        while location and location not in self.lines:
+            location = location[:-1]
+        return self.lines.get(location, 1)
+
+
+def read_document(path: Path, what: str) -> Document:
+    """Read one YAML document.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What the file is for the reader, such as ``"study file"``.
+
+    Raises
+    ------
+    StudyError
+        If the file is missing, is not UTF-8, is not YAML, or gives a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise StudyError(f"The {what} {path} does not exist. {_neighbours(path)}") from None
+    except IsADirectoryError:
+        raise StudyError(f"{path} is a folder; the {what} is a file that ends in .yaml.") from None
+    except UnicodeDecodeError as error:
+        raise StudyError(
+            f"The {what} {path.name} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8 in your editor."
+        ) from None
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+        data = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        raise StudyError(_syntax_message(path, what, error)) from None
+    except (YAMLError, ValueError) as error:
+        raise StudyError(f"The {what} {path.name} cannot be read as YAML: {error}") from None
+    places = list(_places(node)) if node is not None else []
+    return Document(
+        path=path,
+        data=data,
+        lines={location: line for location, line, _ in places},
+        texts={location: scalar for location, _, scalar in places if scalar is not None},
+    )
+
+
+def validate(document: Document, model: type[Model], what: str) -> Model:
+    """Check ``document`` against ``model`` and return the model.
+
+    Where the model wants text, a number or truth value counts as the text that the file has.
+
+    Raises
+    ------
+    StudyError
+        Listing every mistake with its line, and for an unknown key the nearest right one.
+    """
+    if not isinstance(document.data, dict):
+        raise StudyError(f"The {what} {document.path.name} is empty or is not a list of 'key: value' lines.")
+    data = document.data
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    if _as_written(data, document, errors):
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            errors = error.errors(include_url=False)
+    raise_mistakes(document, what, [(e["loc"], _mistake(e, model)) for e in errors])
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def raise_mistakes(document: Document, what: str, mistakes: list[tuple[Location, str]]) -> None:
+    """Raise one :class:`StudyError` for all ``mistakes`` (location and sentence); nothing if there are none."""
+    if not mistakes:
+        return
+    numbered = sorted((document.line(location), sentence) for location, sentence in mistakes)
+    lines = [f"  line {line}: {sentence}" for line, sentence in dict.fromkeys(numbered)]
+    count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    raise StudyError("\n".join([f"The {what} {document.path.name} has {count}:", *lines]))
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """A hint with the nearest word among ``known``, or all of them when none is near."""
+    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if match:
+        return f"Did you mean {match[0]!r}?"
+    return f"Known: {', '.join(known)}." if known else ""
+
+
+def _neighbours(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"There is no folder {folder} either."
+    names = sorted(p.name for p in folder.iterdir() if p.suffix in {".yaml", ".yml"})
+    return f"The folder has: {', '.join(names[:8])}." if names else "The folder has no .yaml file."
+
+
+def _syntax_message(path: Path, what: str, error: MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+    problem = error.problem or error.context or "not YAML"
+    if "duplicate key" in problem:
+        key = problem.split('"')[1] if '"' in problem else problem
+        return f"The {what} {path.name}, {where}: the key {key!r} is given twice. Keep one of them."
+    if "\\t" in problem or "'\t'" in problem:
+        problem = "a tab is used for indenting; use spaces"
+    return f"The {what} {path.name} is not valid YAML at {where}: {problem}."
+
+
+def _places(node: Node, location: Location = ()) -> Iterator[tuple[Location, int, str | None]]:
+    yield location, node.start_mark.line + 1, node.value if isinstance(node, ScalarNode) else None
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            for place, line, scalar in _places(value, (*location, str(key.value))):
+                own = place == (*location, str(key.value))
+                yield place, key.start_mark.line + 1 if own else line, scalar
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _places(value, (*location, index))
+
+
+def _as_written(data: Any, document: Document, errors: Any) -> bool:
+    """Put the file's own text where the model wants text; whether anything was put."""
+    changed = False
+    for error in errors:
+        location = error["loc"]
+        if error["type"] != "string_type" or error["input"] is None or location not in document.texts:
+            continue
+        target = data
+        for step in location[:-1]:
+            target = target[step]
+        target[location[-1]] = document.texts[location]
+        changed = True
+    return changed
+
+
+def _mistake(error: Any, model: type[BaseModel]) -> str:
+    location = error["loc"]
+    key = ".".join(str(step) for step in location)
+    kind, given = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        return f"unknown key {key!r}. {nearest(str(location[-1]), _keys_at(model, location[:-1]))}"
+    if kind == "missing":
+        return f"the key {key!r} is missing."
+    if kind == "literal_error":
+        return f"{key!r} is {given!r}; it must be {error['ctx']['expected']}."
+    if kind == "value_error":
+        detail = str(error["ctx"]["error"])
+        return f"{key!r}: {detail}" if key else detail
+    wanted = {
+        "string_type": "text",
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "bool_type": "true or false",
+        "list_type": "a list, such as [a, b]",
+        "dict_type": "a block of 'key: value' lines",
+        "model_type": "a block of 'key: value' lines",
+        "model_attributes_type": "a block of 'key: value' lines",
+    }.get(kind)
+    if wanted:
+        return f"{key!r} is {given!r}; it must be {wanted}."
+    return f"{key!r} is {given!r}: {error['msg']}."
+
+
+def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
+    """Keys that are right at ``location`` inside ``model``."""
+    kind: Any = model
+    for step in location:
+        kind = _inside(kind, step)
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _inside(kind: Any, step: str | int) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(str(step))
+        kind = field.annotation if field else None
+    elif get_origin(kind) in (dict, list):
+        kind = get_args(kind)[-1]
+    if get_origin(kind) in (Union, UnionType):
+        kind = next((a for a in get_args(kind) if a is not type(None)), None)
+    return kind
