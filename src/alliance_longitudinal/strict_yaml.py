@@ -60,7 +60,8 @@ def read_document(path: Path, what: str) -> Document:
         raise StudyError(f"{path} is a folder; the {what} is a file that ends in .yaml.") from None
     except UnicodeDecodeError as error:
         raise StudyError(
-            f"The {what} {path.name} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8 in your editor."
+            f"The {what} {path.name} is not UTF-8 text (byte {error.start + 1}). "
+            "Save it as UTF-8 in your editor."
         ) from None
     try:
         node = YAML(typ="safe", pure=True).compose(text)
@@ -105,7 +106,7 @@ def validate(document: Document, model: type[Model], what: str) -> Model:
 
 
 def raise_mistakes(document: Document, what: str, mistakes: list[tuple[Location, str]]) -> None:
-    """Raise one :class:`StudyError` for all ``mistakes`` (location and sentence); nothing if there are none."""
+    """Raise one :class:`StudyError` for all ``mistakes`` (location, sentence), if there are any."""
     if not mistakes:
         return
     numbered = sorted((document.line(location), sentence) for location, sentence in mistakes)

@@ -1,1 +1,11 @@
-"""Instruments and their scoring."""
+"""Questionnaires: what is known about each, and how a form becomes a score."""
+
+from alliance_longitudinal.measures.instrument import (
+    Cutoff,
+    Instrument,
+    MissingRule,
+    ReliableChange,
+)
+from alliance_longitudinal.measures.registry import instruments, load_instruments
+
+__all__ = ["Cutoff", "Instrument", "MissingRule", "ReliableChange", "instruments", "load_instruments"]
