@@ -1,0 +1,55 @@
+# What one can do here: `make help`. Needs Python 3.11 to 3.14 with pip and venv, and GNU make; nothing else.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup report test lint format bench parity calibrate lab lock clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+
+setup: ## Make .venv from the lock file; seconds when nothing changed
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "'$(PYTHON)' was not found. Install Python 3.11 to 3.14, or name it: make setup PYTHON=..." >&2; exit 2; }
+	@"$(PYTHON)" tools/setup_venv.py
+
+report: setup ## The main job on the demonstration study: reports/demo/report.html
+	@$(BIN)/alliance report demo --notebook early_alliance --out reports/demo
+
+test: setup ## The whole test suite
+	@$(PY) -m pytest
+
+lint: setup ## Style, types, spelling, notebooks without outputs
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(BIN)/codespell
+	@$(PY) -m pytest -q tests/packaging/test_notebooks.py
+
+format: setup ## Lay out the code as lint wants it
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+bench: setup ## Time the engine on the shared catalogue of models
+	@$(PY) benchmarks/engine.py
+
+parity: setup ## Compare with lme4 (refitted when R is here): docs/validation.md
+	@if command -v Rscript >/dev/null 2>&1; then Rscript tests/reference/make_reference.R; else echo "No Rscript here: comparing with the committed figures."; fi
+	@$(PY) tests/reference/compare.py
+
+calibrate: setup ## Repeat the demonstration over 200 seeds: docs/calibration.md
+	@$(PY) benchmarks/calibrate.py
+
+lab: setup ## Open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+lock: setup ## Resolve the dependencies anew into requirements.lock (for maintainers; needs the network)
+	@$(PY) tools/lock.py
+
+clean: ## Remove .venv and everything that was generated
+	rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find reports -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

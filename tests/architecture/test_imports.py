@@ -1,0 +1,89 @@
+"""Every file of the package keeps the rules of the house (CONTRIBUTING.md), and the rules can be broken."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from architecture import rules
+
+PACKAGE = Path(__file__).resolve().parents[2] / "src" / rules.PACKAGE
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+SOURCES = {path.relative_to(PACKAGE): path.read_text(encoding="utf-8") for path in FILES}
+TREES = {path: ast.parse(source) for path, source in SOURCES.items()}
+
+
+def part(path: Path) -> str:
+    """``engine/fit.py`` belongs to ``engine``, ``cli.py`` to ``cli``."""
+    return path.parts[0].removesuffix(".py")
+
+
+def test_the_plan_names_every_part_and_no_other():
+    parts = {part(path) for path in TREES}
+    assert parts - set(rules.MAY_IMPORT) == set()
+    assert set(rules.MAY_IMPORT) - parts <= {"cli", "__main__"}
+
+
+def test_imports_follow_the_plan():
+    assert [
+        f"{p}:{found}" for p, tree in TREES.items() for found in rules.import_problems(tree, part(p))
+    ] == []
+
+
+def test_the_engine_knows_no_word_of_the_clinic():
+    engine = {p: tree for p, tree in TREES.items() if part(p) == "engine"}
+    assert [f"{p}:{found}" for p, tree in engine.items() for found in rules.clinical_problems(tree)] == []
+
+
+def test_files_and_functions_stay_small():
+    assert [
+        f"{p}:{found}" for p, tree in TREES.items() for found in rules.size_problems(tree, SOURCES[p])
+    ] == []
+
+
+def test_everything_public_has_a_docstring():
+    assert [f"{p}:{found}" for p, tree in TREES.items() for found in rules.docstring_problems(tree)] == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "code", "problem"),
+    [
+        ("engine", "from alliance_longitudinal.data import Study", "1: engine may not import data"),
+        ("data", "import alliance_longitudinal.timing.early", "1: data may not import timing"),
+        ("data", "def f():\n    from alliance_longitudinal import engine", "2: data may not import engine"),
+        ("data", "from alliance_longitudinal.measures import _x", "1: _x is private to measures"),
+        ("present", "from .tables import Table", "1: relative import .tables; write the whole path"),
+        ("engine", "import seaborn as sns", "1: engine imports seaborn, which only present may"),
+        ("engine", "import requests", "1: engine imports requests, which only nobody may"),
+        ("cli", "import pandas.testing", None),
+        ("analyses", "from alliance_longitudinal.engine import MixedModel\nimport numpy as np", ""),
+        ("cli", "from alliance_longitudinal import __version__", ""),
+    ],
+)
+def test_a_forbidden_import_is_seen(importer, code, problem):
+    found = rules.import_problems(ast.parse(code), importer)
+    if problem is None:
+        assert len(found) == 1
+    else:
+        assert found == ([problem] if problem else [])
+
+
+@pytest.mark.parametrize("code", ["clients = 1", "def per_session(): ...", "f(therapist_id=1)", "x.aPatient"])
+def test_a_clinical_word_is_seen(code):
+    assert len(rules.clinical_problems(ast.parse(code))) == 1
+
+
+def test_grouping_words_of_the_engine_are_not_clinical():
+    code = "from alliance_longitudinal.errors import AllianceError, FitError\nlevels = obsession = 'client'"
+    assert rules.clinical_problems(ast.parse(code)) == []
+
+
+def test_a_long_function_and_a_missing_docstring_are_seen():
+    body = "\n".join(["    x = 1"] * (rules.MAX_FUNCTION_LINES + 1))
+    source = f'"""Module."""\nclass A:\n  """A."""\n  def f(self): ...\ndef g():\n    """G."""\n{body}\n'
+    tree = ast.parse(source)
+    assert rules.docstring_problems(tree) == ["4: f has no docstring"]
+    assert rules.size_problems(tree, source) == ["5: g has 81 lines, more than 80"]
+    assert rules.size_problems(tree, "\n" * 401)[0] == "1: 401 lines, more than 400"
