@@ -34,6 +34,7 @@ DOORS = {
     "pandas": {"measures", "data", "timing", "engine", "present", "analyses", "reporting"},
     "scipy": {"measures", "engine", "analyses"},
     "formulaic": {"engine"},
+    "statsmodels": {"analyses"},
     "matplotlib": {"present"},
     "seaborn": {"present"},
     "pydantic": {"strict_yaml", "measures", "data", "analyses", "reporting"},
@@ -45,6 +46,8 @@ DOORS = {
     "jupyter_client": {"reporting"},
     "ipykernel": {"reporting"},
     "jinja2": {"reporting"},
+    "markupsafe": {"reporting"},
+    "jsonschema": {"reporting"},
     "markdown_it": {"reporting"},
     "psutil": {"reporting"},
     "rich": {"reporting", "cli"},
@@ -69,16 +72,25 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str, tuple[str, ...]]]:
             yield node.lineno, "." * node.level + (node.module or ""), names
 
 
+def _lines_for_types_only(tree: ast.AST) -> set[int]:
+    """Lines under ``if TYPE_CHECKING:``; what is imported there never runs."""
+    blocks = (n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
+    return {node.lineno for block in blocks for node in block.body}
+
+
 def import_problems(tree: ast.AST, part: str) -> list[str]:
     """Imports that the plan of the house does not allow to ``part``."""
     found = []
+    for_types = _lines_for_types_only(tree)
     for line, module, names in imports(tree):
         top = module.split(".")[0]
         if module.startswith("."):
             found.append(f"{line}: relative import {module}; write the whole path")
         elif top == PACKAGE:
             found += _inner_problems(line, module, names, part)
-        elif top not in sys.stdlib_module_names and part not in DOORS.get(top, set()):
+        elif (
+            top not in sys.stdlib_module_names and part not in DOORS.get(top, set()) and line not in for_types
+        ):
             doors = ", ".join(sorted(DOORS.get(top, {"nobody"})))
             found.append(f"{line}: {part} imports {top}, which only {doors} may")
     return found
@@ -153,6 +165,7 @@ def docstring_problems(tree: ast.Module) -> list[str]:
                 continue
             decorators = {ast.unparse(d) for d in getattr(node, "decorator_list", [])}
             inherits = any(d == "overload" or d.endswith(".setter") for d in decorators)
-            if not inherits and ast.get_docstring(node) is None:
+            is_signature = ast.unparse(node.body[-1]) == "..."
+            if not (inherits or is_signature) and ast.get_docstring(node) is None:
                 found.append(f"{node.lineno}: {node.name} has no docstring")
     return found

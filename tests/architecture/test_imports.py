@@ -27,24 +27,28 @@ def test_the_plan_names_every_part_and_no_other():
 
 
 def test_imports_follow_the_plan():
-    assert [
-        f"{p}:{found}" for p, tree in TREES.items() for found in rules.import_problems(tree, part(p))
-    ] == []
+    found = [
+        f"{p}:{problem}" for p, tree in TREES.items() for problem in rules.import_problems(tree, part(p))
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_the_engine_knows_no_word_of_the_clinic():
     engine = {p: tree for p, tree in TREES.items() if part(p) == "engine"}
-    assert [f"{p}:{found}" for p, tree in engine.items() for found in rules.clinical_problems(tree)] == []
+    found = [f"{p}:{problem}" for p, tree in engine.items() for problem in rules.clinical_problems(tree)]
+    assert not found, "\n".join(found)
 
 
 def test_files_and_functions_stay_small():
-    assert [
-        f"{p}:{found}" for p, tree in TREES.items() for found in rules.size_problems(tree, SOURCES[p])
-    ] == []
+    found = [
+        f"{p}:{problem}" for p, tree in TREES.items() for problem in rules.size_problems(tree, SOURCES[p])
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_everything_public_has_a_docstring():
-    assert [f"{p}:{found}" for p, tree in TREES.items() for found in rules.docstring_problems(tree)] == []
+    found = [f"{p}:{problem}" for p, tree in TREES.items() for problem in rules.docstring_problems(tree)]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,7 @@ def test_everything_public_has_a_docstring():
         ("engine", "import seaborn as sns", "1: engine imports seaborn, which only present may"),
         ("engine", "import requests", "1: engine imports requests, which only nobody may"),
         ("cli", "import pandas.testing", None),
+        ("analyses", "if TYPE_CHECKING:\n    from matplotlib.figure import Figure", ""),
         ("analyses", "from alliance_longitudinal.engine import MixedModel\nimport numpy as np", ""),
         ("cli", "from alliance_longitudinal import __version__", ""),
     ],
@@ -82,7 +87,7 @@ def test_grouping_words_of_the_engine_are_not_clinical():
 
 def test_a_long_function_and_a_missing_docstring_are_seen():
     body = "\n".join(["    x = 1"] * (rules.MAX_FUNCTION_LINES + 1))
-    source = f'"""Module."""\nclass A:\n  """A."""\n  def f(self): ...\ndef g():\n    """G."""\n{body}\n'
+    source = f'"""Module."""\nclass A:\n  """A."""\n  def f(self): return 1\ndef g():\n    """G."""\n{body}\n'
     tree = ast.parse(source)
     assert rules.docstring_problems(tree) == ["4: f has no docstring"]
     assert rules.size_problems(tree, source) == ["5: g has 81 lines, more than 80"]
