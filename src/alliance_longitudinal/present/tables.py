@@ -57,11 +57,18 @@ class Table:
 
     @classmethod
     def from_frame(
-        cls, name: str, title: str, section: Section, frame: pd.DataFrame, columns: list[Column], note: str = ""
+        cls,
+        name: str,
+        title: str,
+        section: Section,
+        frame: pd.DataFrame,
+        columns: list[Column],
+        note: str = "",
     ) -> "Table":
         """Take the listed columns of ``frame``."""
         rows = tuple(
-            tuple(plain(v) for v in row) for row in frame[[c.key for c in columns]].itertuples(index=False, name=None)
+            tuple(plain(v) for v in row)
+            for row in frame[[c.key for c in columns]].itertuples(index=False, name=None)
         )
         return cls(name, title, section, tuple(columns), rows, note)
 
@@ -88,7 +95,7 @@ class Table:
     def _repr_html_(self) -> str:
         caption = f"<p><b>{_escape(self.title)}</b></p>"
         note = f"<p><small>{_escape(self.note)}</small></p>" if self.note else ""
-        return caption + self.formatted().to_html(index=False, border=0) + note
+        return caption + str(self.formatted().to_html(index=False, border=0)) + note
 
     def __repr__(self) -> str:
         return f"{self.title}\n{self.formatted().to_string(index=False)}\n{self.note}".rstrip()

@@ -74,7 +74,10 @@ def landmark(
         f"fewer than {min_rated} rated session{'s' if min_rated > 1 else ''} in {window}",
     )
     now, flow = flow.filter(
-        now, now["client"].map(table["intake"]).notna(), "Intake severity known", "no outcome score up to the window's end"
+        now,
+        now["client"].map(table["intake"]).notna(),
+        "Intake severity known",
+        "no outcome score up to the window's end",
     )
     if need_change:
         now, flow = flow.filter(

@@ -1,0 +1,1 @@
+"""The pieces of the early-alliance analysis: effects, sensitivity, figures, words."""

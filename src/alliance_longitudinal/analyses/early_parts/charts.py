@@ -1,0 +1,186 @@
+"""The figures of the early-alliance report, each with the data behind it."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
+from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.present import Column, FigureSpec, figures
+from alliance_longitudinal.present.labels import interval, number
+
+#: An observed mean is drawn only if at least this many clients stand behind it.
+SMALLEST_CELL = 10
+_THIRDS = ("lowest third", "middle third", "highest third")
+
+
+def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSpec:
+    """Course after the window for thirds of early alliance within therapists; observed means behind the model."""
+    choices = design.choices
+    a, y = choices.alliance.instrument.label, choices.outcome.instrument.label
+    centres, third = _thirds(design)
+    data = pd.concat(
+        [_model_lines(growth, centres, weeks), _observed(growth, design, third, weeks)], ignore_index=True
+    )
+    names = [f"{_THIRDS[g]} ({number(centres[g])} {a} points from the therapist's mean)" for g in range(3)]
+    data["label"] = data["group"].map(dict(enumerate(names)))
+    ends = data[data["kind"] == "model"].groupby("group")["value"].last()
+    alt = (
+        f"Line chart of {y} over {weeks:.0f} weeks after {choices.window}. Model-implied scores at the end: "
+        + "; ".join(f"{_THIRDS[int(g)]} of early alliance {number(v)}" for g, v in ends.items())
+        + "."
+    )
+    return FigureSpec(
+        name="course",
+        title=f"{y} after the early window, by early alliance among clients of the same therapist",
+        caption=f"Lines: model, adjustment variables at their mean, with 95 % bands. Points: observed weekly means, "
+        f"adjusted alike, larger for more clients; means of fewer than {SMALLEST_CELL} clients are not shown.",
+        alt=alt,
+        how_to_read="Lines that draw apart with time mean that early alliance goes with a different rate of change.",
+        section="answer",
+        data=data,
+        columns=(
+            Column("label", "Early alliance"),
+            Column("kind", "What"),
+            Column("weeks", "Weeks after the window", "number"),
+            Column("value", f"{y}", "number"),
+            Column("low", "95 % low", "number"),
+            Column("high", "95 % high", "number"),
+            Column("n", "Clients", "integer"),
+        ),
+        draw=partial(figures.trajectories, x_label=f"Weeks after {choices.window}", y_label=f"{y} (points)"),
+    )
+
+
+def _thirds(design: EarlyDesign) -> tuple[list[float], pd.Series]:
+    """Mean client deviation of each third, and the third of each client."""
+    column = "early_client" if "early_client" in design.predictors(split=True) else "early_total"
+    rank = design.clients[column].rank(method="first")
+    third = np.minimum((3 * (rank - 1) // len(rank)).astype(int), 2)
+    centres = design.clients.groupby(third)[column].mean()
+    return [float(centres.get(g, 0.0)) for g in range(3)], pd.Series(
+        third.to_numpy(), index=design.clients["client"]
+    )
+
+
+def _alliance_column(growth: Fitted) -> str:
+    names = [str(n) for n in growth.result.params.index]
+    return "early_client" if "early_client" in names else "early_total"
+
+
+def _model_lines(growth: Fitted, centres: list[float], weeks: float) -> pd.DataFrame:
+    column = _alliance_column(growth)
+    rows = []
+    for group, centre in enumerate(centres):
+        for week in np.linspace(0, weeks, 13):
+            weights = {"Intercept": 1.0, "weeks": week, column: centre, f"weeks:{column}": centre * week}
+            c = growth.combination(weights)
+            rows.append((group, "model", week, c["estimate"], c["ci_low"], c["ci_high"], None))
+    return pd.DataFrame(rows, columns=["group", "kind", "weeks", "value", "low", "high", "n"])
+
+
+def _observed(growth: Fitted, design: EarlyDesign, third: pd.Series, weeks: float) -> pd.DataFrame:
+    """Weekly means by third, with the effect of the other predictors taken out."""
+    rows = design.rows.assign(group=design.rows["client"].map(third))
+    column = _alliance_column(growth)
+    other = [p for p in design.predictors(split=True) if p != column]
+    params = growth.result.params
+    adjust = sum(
+        (rows[p] * (params[p] + params[f"weeks:{p}"] * rows["weeks"]) for p in other), start=0.0 * rows["y"]
+    )
+    rows = rows.assign(value=rows["y"] - adjust, week=rows["weeks"].round())
+    rows = rows[rows["week"].between(1, weeks)]
+    cells = (
+        rows.groupby(["group", "week"]).agg(value=("value", "mean"), n=("client", "nunique")).reset_index()
+    )
+    cells = cells[cells["n"] >= SMALLEST_CELL].rename(columns={"week": "weeks"})
+    return cells.assign(kind="observed", low=None, high=None)[
+        ["group", "kind", "weeks", "value", "low", "high", "n"]
+    ]
+
+
+def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
+    """The correlations beside the published one."""
+    rows: list[dict[str, Any]] = [
+        {
+            "label": e.label.split(" (")[0].split(":")[0],
+            "estimate": e.estimate,
+            "ci_low": e.ci_low,
+            "ci_high": e.ci_high,
+        }
+        for e in estimates
+        if e.id.startswith("r_")
+    ]
+    b = ALLIANCE_OUTCOME
+    rows.append({"label": b.label, "estimate": b.r, "ci_low": b.low, "ci_high": b.high})
+    data = pd.DataFrame(rows)
+    alt = "Estimates with 95 % intervals: " + "; ".join(
+        f"{r['label']} {number(r['estimate'])} ({interval(r['ci_low'], r['ci_high'])})" for r in rows
+    )
+    return FigureSpec(
+        name="correlations",
+        title="Early alliance and outcome as correlations, beside the published figure",
+        caption="Partial correlations with the change from intake to the last score; positive means that better "
+        "alliance goes with better outcome. The green band is a benchmark from other clinics, not part of this analysis.",
+        alt=alt + ".",
+        how_to_read="A point is the estimate, its line the 95 % interval; an interval that crosses zero leaves the direction open.",
+        section="results",
+        data=data,
+        columns=(
+            Column("label", "Effect"),
+            Column("estimate", "r", "number"),
+            Column("ci_low", "95 % low", "number"),
+            Column("ci_high", "95 % high", "number"),
+        ),
+        draw=partial(figures.effects, x_label="Correlation (r)", band=(b.low, b.high)),
+    )
+
+
+def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec:
+    """Within-therapist effects on the course and on the end point under every window and adjustment."""
+    parts = []
+    panels = {"slope": "Weekly change per alliance point", "end": "Change from intake per alliance point"}
+    for kind, panel in panels.items():
+        if f"{kind}_within" not in table:
+            continue
+        part = pd.DataFrame(
+            {
+                "label": table["window"].str.replace("sessions ", "").str.replace("session ", "")
+                + " · "
+                + table["adjusted"],
+                "panel": panel,
+                "estimate": table[f"{kind}_within"],
+                "ci_low": table[f"{kind}_within_low"],
+                "ci_high": table[f"{kind}_within_high"],
+                "main": table["main"],
+            }
+        )
+        parts.append(part)
+    data = pd.concat(parts, ignore_index=True).dropna(subset=["estimate"])
+    y = design.choices.outcome.instrument.label
+    low, high = data.groupby("panel")["estimate"].min(), data.groupby("panel")["estimate"].max()
+    alt = "Within-therapist effect of early alliance under other windows and adjustments. " + " ".join(
+        f"{p}: from {number(low[p])} to {number(high[p])}." for p in low.index
+    )
+    return FigureSpec(
+        name="sensitivity",
+        title="Does the answer depend on the window and on the adjustment?",
+        caption="Within-therapist effect with 95 % interval. Filled: the main analysis.",
+        alt=alt,
+        how_to_read="If all points lie on the same side of zero, the direction does not depend on these choices.",
+        section="sensitivity",
+        data=data,
+        columns=(
+            Column("label", "Window and adjustment"),
+            Column("panel", "Effect on"),
+            Column("estimate", "Estimate", "number"),
+            Column("ci_low", "95 % low", "number"),
+            Column("ci_high", "95 % high", "number"),
+            Column("main", "Main analysis"),
+        ),
+        draw=partial(figures.specifications, x_label=f"{y} points"),
+    )

@@ -1,0 +1,130 @@
+"""The rows, predictors and formulas of the early-alliance models."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.timing import TimeWindow, landmark, split_by_therapist
+
+#: Below this standard deviation (in its own points) a predictor says nothing and would make the model unsolvable.
+CONSTANT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """One way to ask the question; the sensitivity analysis varies it."""
+
+    alliance: Measure
+    outcome: Measure
+    window: TimeWindow
+    min_rated: int
+    adjust_intake: bool
+    adjust_early_change: bool
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Names of the adjustment variables."""
+        return ("intake",) * self.adjust_intake + ("change",) * self.adjust_early_change
+
+    @property
+    def good_sign(self) -> int:
+        """+1 if a positive coefficient means that better alliance goes with better outcome, else -1."""
+        better_alliance = 1 if self.alliance.instrument.direction == "higher_better" else -1
+        better_outcome = 1 if self.outcome.instrument.direction == "higher_better" else -1
+        return better_alliance * better_outcome
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyDesign:
+    """What the models are fitted to.
+
+    Attributes
+    ----------
+    choices : Choices
+    clients : DataFrame, one row per analysed client
+        The landmark's columns and ``early``, ``intake``, ``change`` split by therapist.
+    rows : DataFrame, one row per outcome score after the window
+        ``y``, ``weeks`` and the client's predictors.
+    between : bool
+        Whether therapist means can be predictors (enough therapists and different means).
+    flow : SampleFlow
+    """
+
+    choices: Choices
+    clients: pd.DataFrame
+    rows: pd.DataFrame
+    between: bool
+    flow: SampleFlow
+
+    @property
+    def n_clients(self) -> int:
+        """Analysed clients."""
+        return len(self.clients)
+
+    @property
+    def n_therapists(self) -> int:
+        """Their therapists."""
+        return int(self.clients["therapist"].nunique())
+
+    def sd(self, column: str) -> float:
+        """Standard deviation of a client-level column over clients, in its own points."""
+        return float(self.clients[column].std())
+
+    def sd_of_therapists(self) -> float:
+        """Standard deviation of the therapists' mean early alliance, each therapist once."""
+        return float(self.clients.groupby("therapist")["early"].mean().std())
+
+    def predictors(self, *, split: bool) -> list[str]:
+        """Predictors of the model: alliance in two parts (``split``) or in one, then the adjustment variables."""
+        alliance = ["early_client", "early_therapist"] if split else ["early_total"]
+        parts = ("client", "therapist") if self.between else ("client",)
+        wanted = alliance + [f"{name}_{part}" for name in self.choices.covariates for part in parts]
+        return [p for p in wanted if (self.between or not p.endswith("_therapist")) and self.sd(p) > CONSTANT]
+
+    def therapist_predictors(self) -> int:
+        """How many of the split model's predictors are therapist means."""
+        return sum(p.endswith("_therapist") for p in self.predictors(split=True))
+
+    def growth_formula(self, *, split: bool = True) -> str:
+        """Fixed part of the model of the course after the window."""
+        return f"y ~ weeks * ({' + '.join(self.predictors(split=split))})"
+
+    def endpoint_formula(self, *, split: bool = True) -> str:
+        """Fixed part of the model of the change from intake to the last score."""
+        return f"end_change ~ {' + '.join(self.predictors(split=split))}"
+
+
+def build_design(
+    sessions: pd.DataFrame, flow: SampleFlow, choices: Choices, min_therapists: int
+) -> EarlyDesign:
+    """Select clients and build predictors; therapist means are means over the analysed clients.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        ``study.sessions``.
+    min_therapists : int
+        Fewest therapists with two or more clients for therapist means to be predictors.
+    """
+    found = landmark(
+        sessions,
+        flow,
+        alliance=choices.alliance.name,
+        outcome=choices.outcome.name,
+        window=choices.window,
+        min_rated=choices.min_rated,
+        need_change=choices.adjust_early_change,
+    )
+    clients = found.clients
+    for column in ("early", *choices.covariates):
+        clients = split_by_therapist(clients, column)
+    predictors = [
+        c for c in clients if str(c).rpartition("_")[2] in ("total", "therapist", "client") and "_" in str(c)
+    ]
+    rows = found.followup.merge(
+        clients[["client", *predictors]], on="client", how="left", validate="many_to_one"
+    )
+    usable = int((clients.groupby("therapist").size() >= 2).sum())
+    return EarlyDesign(choices, clients, rows, usable >= min_therapists, found.flow)

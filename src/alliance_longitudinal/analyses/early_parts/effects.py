@@ -1,0 +1,187 @@
+"""The effects of early alliance: total, within and between therapists, contextual; on the course and on the end point."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
+from alliance_longitudinal.analyses.parts.fits import ENDPOINT, GROWTH, Fitted, fit_first, therapist_df
+
+_EFFECT_WORDS = {
+    "total": "Early alliance, undivided",
+    "within": "Within therapists: clients of the same therapist compared",
+    "between": "Between therapists: therapists' means compared",
+    "contextual": "Contextual: between minus within",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyModels:
+    """The four models of the main analysis."""
+
+    growth: Fitted
+    growth_total: Fitted
+    endpoint: Fitted
+    endpoint_total: Fitted
+
+    def all(self) -> tuple[Fitted, ...]:
+        """In reading order."""
+        return (self.growth, self.growth_total, self.endpoint, self.endpoint_total)
+
+
+def fit_split(design: EarlyDesign) -> tuple[Fitted, Fitted]:
+    """The course and the end point with alliance split into client and therapist part."""
+    growth = fit_first("growth", "Course after the window", design.growth_formula(), design.rows, GROWTH)
+    endpoint = fit_first(
+        "endpoint",
+        "Change from intake to the last score",
+        design.endpoint_formula(),
+        design.clients,
+        ENDPOINT,
+    )
+    return growth, endpoint
+
+
+def fit_models(design: EarlyDesign) -> EarlyModels:
+    """Fit the split models and, with alliance undivided, the total models."""
+    growth, endpoint = fit_split(design)
+    growth_total = fit_first(
+        "growth_total",
+        "Course after the window, alliance undivided",
+        design.growth_formula(split=False),
+        design.rows,
+        GROWTH,
+    )
+    endpoint_total = fit_first(
+        "endpoint_total",
+        "Change from intake, alliance undivided",
+        design.endpoint_formula(split=False),
+        design.clients,
+        ENDPOINT,
+    )
+    return EarlyModels(growth, growth_total, endpoint, endpoint_total)
+
+
+def split_effects(fitted: Fitted, design: EarlyDesign, kind: str) -> dict[str, dict[str, float]]:
+    """Within, between and contextual effect of a split model; between and contextual only if it can carry them.
+
+    Parameters
+    ----------
+    kind : {"slope", "end"}
+    """
+    prefix = "weeks:" if kind == "slope" else ""
+    within, between = f"{prefix}early_client", f"{prefix}early_therapist"
+    present = set(design.predictors(split=True))
+    bound = therapist_df(design.n_therapists, design.therapist_predictors())
+    out: dict[str, dict[str, float]] = {}
+    if "early_client" in present:
+        out["within"] = fitted.combination({within: 1.0})
+    if "early_therapist" in present:
+        out["between"] = fitted.combination({between: 1.0}, bound)
+    if {"early_client", "early_therapist"} <= present:
+        out["contextual"] = fitted.combination({between: 1.0, within: -1.0}, bound)
+    return out
+
+
+def effect_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]:
+    """All effects in instrument points: outcome points (a week, or at the end) per alliance point."""
+    out: list[Estimate] = []
+    a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
+    for kind, split, total, unit, words in (
+        ("slope", models.growth, models.growth_total, f"{y} points a week per {a} point", "weekly change"),
+        (
+            "end",
+            models.endpoint,
+            models.endpoint_total,
+            f"{y} points per {a} point",
+            "change from intake to last score",
+        ),
+    ):
+        term = "weeks:early_total" if kind == "slope" else "early_total"
+        found = {"total": total.combination({term: 1.0})} | split_effects(split, design, kind)
+        n_rows = len(design.rows) if kind == "slope" else design.n_clients
+        for effect, row in found.items():
+            level = {"within": "client", "total": "all"}.get(effect, "therapist")
+            label = f"{_EFFECT_WORDS[effect]} ({words})"
+            out.append(_estimate(f"{kind}_{effect}", label, row, n_rows, level, unit))
+    return out
+
+
+def _estimate(id_: str, label: str, row: dict[str, float], n: int, level: str, unit: str) -> Estimate:
+    numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
+    return Estimate(id=id_, label=label, n=n, level=level, unit=unit, **numbers)
+
+
+def point_estimates(effects: list[Estimate], design: EarlyDesign, weeks: float) -> list[Estimate]:
+    """The same effects as differences in outcome points that go with one standard deviation of alliance."""
+    y = design.choices.outcome.instrument.label
+    by_id = {e.id: e for e in effects}
+    sds = {
+        "within": design.sd("early_client"),
+        "between": design.sd_of_therapists(),
+        "total": design.sd("early_total"),
+    }
+    out = []
+    for kind, times, words in (
+        ("slope", weeks, f"over {weeks:.0f} weeks"),
+        ("end", 1.0, "at the last score"),
+    ):
+        for effect, sd in sds.items():
+            source = by_id.get(f"{kind}_{effect}")
+            if source is None:
+                continue
+            factor = sd * times
+            out.append(
+                Estimate(
+                    id=f"{kind}_{effect}_per_sd",
+                    label=f"{_EFFECT_WORDS[effect]}: one standard deviation of alliance, {words}",
+                    estimate=source.estimate * factor,
+                    se=source.se * factor,
+                    df=source.df,
+                    ci_low=source.ci_low * factor,
+                    ci_high=source.ci_high * factor,
+                    p=source.p,
+                    n=source.n,
+                    level=source.level,
+                    unit=f"{y} points",
+                )
+            )
+    return out
+
+
+def correlation_estimates(effects: list[Estimate], design: EarlyDesign) -> list[Estimate]:
+    """The end-point effects as partial correlations; positive means better alliance, better outcome.
+
+    ``r = t / sqrt(t^2 + df)`` with an interval by Fisher's z and standard error ``1 / sqrt(df - 1)``
+    (Rosenthal 1994; for partial correlations Fisher 1924). It is the correlation of early alliance with the
+    change from intake, given the adjustment variables.
+    """
+    sign = design.choices.good_sign
+    out = []
+    for e in effects:
+        if e.id not in {"end_total", "end_within", "end_between"} or not e.se > 0:
+            continue
+        t = sign * e.estimate / e.se
+        r = t / np.sqrt(t * t + e.df)
+        half = 1.959964 / np.sqrt(e.df - 1) if e.df > 1 else np.inf
+        low, high = np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
+        effect = e.id.removeprefix("end_")
+        label = f"{_EFFECT_WORDS[effect]} (correlation with outcome; positive = better)"
+        # The p value is that of the coefficient: r is a function of the same t.
+        out.append(
+            Estimate(
+                f"r_{effect}",
+                label,
+                float(r),
+                float("nan"),
+                e.df,
+                float(low),
+                float(high),
+                e.p,
+                e.n,
+                e.level,
+                "r",
+            )
+        )
+    return out

@@ -1,0 +1,105 @@
+"""What a reader of the early-alliance report has to know."""
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
+from alliance_longitudinal.analyses.parts.checks import clinic_findings, model_findings, therapist_findings
+from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.findings import SEVERITIES, Finding
+from alliance_longitudinal.present.labels import count, number
+
+#: Below this reliability a therapist's mean says more about chance than about the therapist.
+LOW_RELIABILITY = 0.7
+
+
+def early_findings(
+    study: Study,
+    design: EarlyDesign,
+    models: list[Fitted],
+    sessions: pd.DataFrame,
+    clinic: str | None,
+    estimates: list[Estimate],
+) -> tuple[Finding, ...]:
+    """All findings, the gravest first."""
+    used = {design.choices.alliance.name, design.choices.outcome.name}
+    others = {m for m in study.measures if m not in used}
+    found = [f for f in study.findings if f.where not in others]
+    found += _selection(design)
+    found += therapist_findings(design.n_therapists, design.clients.groupby("therapist").size())
+    found += clinic_findings(sessions, clinic)
+    found += _left_out(design)
+    found += _reliability(estimates)
+    found += model_findings(models)
+    return tuple(sorted(dict.fromkeys(found), key=lambda f: -SEVERITIES.index(f.severity)))
+
+
+def _selection(design: EarlyDesign) -> list[Finding]:
+    step = next(s for s in design.flow.steps if s.step.startswith("In treatment at the end"))
+    lost = step.clients_lost
+    if not lost:
+        return []
+    share = lost / step.clients_in
+    return [
+        Finding(
+            "conditioned_on_treatment",
+            "caution" if share > 0.2 else "info",
+            f"{count(lost, 'client')} of {number(step.clients_in, 'integer')} ({number(share, 'percent')}) had ended treatment before the end "
+            "of the early window and cannot be analysed; if they left because of poor alliance or severe symptoms, "
+            "the results do not speak for them.",
+            "sample flow",
+        )
+    ]
+
+
+def _left_out(design: EarlyDesign) -> list[Finding]:
+    out = []
+    present = design.predictors(split=True)
+    if not design.between:
+        out.append(
+            Finding(
+                "no_therapist_means",
+                "underpowered",
+                "Too few therapists have two or more clients: effects between therapists are not estimated, only effects "
+                "between clients of the same therapist.",
+                "therapists",
+            )
+        )
+    elif "early_client" not in present:
+        out.append(
+            Finding(
+                "no_within_variation",
+                "failed",
+                "No therapist has clients whose early alliance differs: the effect within therapists cannot be estimated.",
+                "early alliance",
+            )
+        )
+    for name in design.choices.covariates:
+        if f"{name}_client" not in present:
+            words = {"intake": "intake severity", "change": "early change"}[name]
+            out.append(
+                Finding(
+                    "constant_covariate",
+                    "caution",
+                    f"All clients have the same {words}; it is not adjusted for.",
+                    words,
+                )
+            )
+    return out
+
+
+def _reliability(estimates: list[Estimate]) -> list[Finding]:
+    found = next((e for e in estimates if e.id == "reliability_therapist_mean"), None)
+    if found is None or found.estimate >= LOW_RELIABILITY:
+        return []
+    return [
+        Finding(
+            "unreliable_therapist_mean",
+            "caution",
+            f"The reliability of a therapist's mean early alliance is {number(found.estimate)}: the between-therapist effect is pulled "
+            "towards the within-therapist effect.",
+            "therapists",
+            "Lüdtke et al. 2008, doi 10.1037/a0012869",
+        )
+    ]

@@ -1,0 +1,57 @@
+"""The same effects under other windows and other adjustments."""
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.early_parts.design import Choices, build_design
+from alliance_longitudinal.analyses.early_parts.effects import fit_split, split_effects
+from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.timing import TimeWindow
+
+#: Definitions of "early" in use in the field (one rating; the first three; three to five; the first five).
+WINDOWS = (TimeWindow(3, 3), TimeWindow(1, 3), TimeWindow(3, 5), TimeWindow(1, 5))
+ADJUSTMENTS = (
+    (False, False, "not adjusted"),
+    (True, False, "intake severity"),
+    (True, True, "intake severity and early change"),
+)
+
+
+def sensitivity(sessions: pd.DataFrame, main: Choices) -> pd.DataFrame:
+    """One row per window and adjustment.
+
+    Returns
+    -------
+    DataFrame
+        ``window, adjusted, main`` (bool), ``clients``, ``therapists``, and for ``slope`` and ``end``, ``within`` and
+        ``between``: ``<kind>_<effect>``, ``..._low``, ``..._high``; ``problem`` says why a row has no numbers.
+    """
+    windows = list(dict.fromkeys((*WINDOWS, main.window)))
+    windows.sort(key=lambda w: (w.last, w.first))
+    rows = []
+    for window in windows:
+        for intake, change, words in ADJUSTMENTS:
+            choices = Choices(
+                main.alliance, main.outcome, window, min(main.min_rated, window.sessions), intake, change
+            )
+            rows.append(
+                {"window": str(window), "adjusted": words, "main": choices == main}
+                | _effects(sessions, choices)
+            )
+    return pd.DataFrame(rows)
+
+
+def _effects(sessions: pd.DataFrame, choices: Choices) -> dict[str, object]:
+    try:
+        design = build_design(sessions, SampleFlow(), choices, MIN_THERAPISTS)
+        growth, endpoint = fit_split(design)
+    except AllianceError as error:
+        return {"problem": str(error)}
+    row: dict[str, object] = {"clients": design.n_clients, "therapists": design.n_therapists, "problem": ""}
+    for kind, fitted in (("slope", growth), ("end", endpoint)):
+        for effect, numbers in split_effects(fitted, design, kind).items():
+            row[f"{kind}_{effect}"] = numbers["estimate"]
+            row[f"{kind}_{effect}_low"] = numbers["ci_low"]
+            row[f"{kind}_{effect}_high"] = numbers["ci_high"]
+    return row

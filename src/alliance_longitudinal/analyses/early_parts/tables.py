@@ -1,0 +1,170 @@
+"""The tables of the early-alliance report."""
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
+from alliance_longitudinal.analyses.early_parts.effects import EarlyModels
+from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.parts.checks import coefficient_table, models_table, variance_table
+from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.present import Column, Table
+
+_NUMBERS = [
+    Column("estimate", "Estimate", "number"),
+    Column("ci_low", "95 % low", "number"),
+    Column("ci_high", "95 % high", "number"),
+]
+_TEST = [
+    Column("se", "SE", "number"),
+    Column("df", "df", "df"),
+    Column("p", "p", "p"),
+    Column("n", "n", "integer"),
+]
+
+
+def early_tables(
+    study: Study,
+    design: EarlyDesign,
+    models: EarlyModels,
+    fitted: list[Fitted],
+    estimates: list[Estimate],
+    sensitivity: pd.DataFrame,
+) -> tuple[Table, ...]:
+    """In reading order; the first is the one a notebook shows beside the answer."""
+    frame = estimate_frame(estimates)
+    is_effect = frame["id"].str.match(r"(slope|end)_[a-z]+$")
+    per_sd = frame["id"].str.endswith("_per_sd")
+    tables = [
+        Table.from_frame(
+            "effects",
+            "Effects of early alliance",
+            "results",
+            frame[is_effect],
+            [Column("label", "Effect"), *_NUMBERS, *_TEST],
+            f"Weekly change: {design.choices.outcome.instrument.label} points a week; end point: points; both per "
+            f"{design.choices.alliance.instrument.label} point. n: outcome scores (course) or clients (end point).",
+        ),
+        Table.from_frame(
+            "effects_in_points",
+            "The same in points of the outcome",
+            "results",
+            frame[per_sd],
+            [Column("label", "Difference that goes with"), *_NUMBERS, Column("unit", "Unit")],
+            "Within: standard deviation of clients around their therapist's mean. Between: of therapists' means.",
+        ),
+        _correlations(frame),
+        Table.from_frame(
+            "variance_shares",
+            "Who differs: shares of variance",
+            "results",
+            frame[frame["unit"].isin(["share", "reliability"])],
+            [
+                Column("label", "Share"),
+                *(Column(c.key, c.label, "percent") for c in _NUMBERS),
+                Column("n", "Units", "integer"),
+            ],
+            "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
+        ),
+        _sensitivity(sensitivity),
+    ]
+    truth = _against_truth(study, design, estimates)
+    variances = variance_table(fitted)
+    tables += [
+        t
+        for t in (
+            truth,
+            models_table(fitted),
+            coefficient_table(models.growth),
+            coefficient_table(models.endpoint),
+            variances,
+        )
+        if t
+    ]
+    return tuple(tables)
+
+
+def _correlations(frame: pd.DataFrame) -> Table:
+    b = ALLIANCE_OUTCOME
+    own = frame[frame["id"].str.startswith("r_")]
+    bench = pd.DataFrame(
+        [
+            {
+                "label": f"{b.label} (benchmark, not this study)",
+                "estimate": b.r,
+                "ci_low": b.low,
+                "ci_high": b.high,
+            }
+        ]
+    )
+    return Table.from_frame(
+        "correlations",
+        "As correlations, beside the published figure",
+        "results",
+        pd.concat([own, bench], ignore_index=True),
+        [Column("label", "Effect"), *_NUMBERS],
+        f"Partial correlations from the end-point model. Benchmark: {b.reference}.",
+    )
+
+
+def _sensitivity(frame: pd.DataFrame) -> Table:
+    wanted = [
+        Column("window", "Window"),
+        Column("adjusted", "Adjusted for"),
+        Column("clients", "Clients", "integer"),
+        Column("slope_within", "Course, within", "number"),
+        Column("slope_within_low", "low", "number"),
+        Column("slope_within_high", "high", "number"),
+        Column("slope_between", "Course, between", "number"),
+        Column("slope_between_low", "low", "number"),
+        Column("slope_between_high", "high", "number"),
+        Column("end_within", "End, within", "number"),
+        Column("end_within_low", "low", "number"),
+        Column("end_within_high", "high", "number"),
+        Column("end_between", "End, between", "number"),
+        Column("end_between_low", "low", "number"),
+        Column("end_between_high", "high", "number"),
+        Column("problem", "Problem"),
+    ]
+    columns = [c for c in wanted if c.key in frame]
+    shown = frame.assign(window=frame["window"] + frame["main"].map({True: " (main analysis)", False: ""}))
+    note = "The same models with other windows and adjustments; per alliance point, 95 % intervals."
+    return Table.from_frame(
+        "sensitivity", "Other windows, other adjustments", "sensitivity", shown, columns, note
+    )
+
+
+def _against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) -> Table | None:
+    """For simulated data: the estimates beside the parameters that made the data."""
+    truth = (study.simulated or {}).get("truth") or {}
+    c = design.choices
+    if not {"within", "between"} <= set(truth) or (c.window.first, c.window.last) != (1, 5):
+        return None
+    expected = {
+        "slope_within": truth["within"],
+        "slope_between": truth["between"],
+        "slope_contextual": truth["between"] - truth["within"],
+    }
+    rows = [
+        {
+            "label": e.label,
+            "estimate": e.estimate,
+            "ci_low": e.ci_low,
+            "ci_high": e.ci_high,
+            "truth": expected[e.id],
+        }
+        | {"inside": "yes" if e.ci_low <= expected[e.id] <= e.ci_high else "no"}
+        for e in estimates
+        if e.id in expected
+    ]
+    columns = [
+        Column("label", "Effect"),
+        *_NUMBERS,
+        Column("truth", "Truth", "number"),
+        Column("inside", "Inside the interval"),
+    ]
+    note = "Simulated data: the parameters that made them are known. One interval in twenty misses the truth."
+    return Table.from_frame(
+        "against_truth", "Estimates beside the truth", "checks", pd.DataFrame(rows), columns, note
+    )

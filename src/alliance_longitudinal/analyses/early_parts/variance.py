@@ -1,0 +1,63 @@
+"""Variance shares of symptom level and of change, and the reliability of a therapist's mean alliance."""
+
+from scipy.stats import hmean
+
+from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
+from alliance_longitudinal.analyses.parts.fits import ENDPOINT, GROWTH, LEVEL, Fitted, fit_first
+from alliance_longitudinal.analyses.parts.shares import reliability_of_mean, share_estimates, variance_shares
+
+
+def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[list[Estimate], list[Fitted]]:
+    """Estimates with ids ``share_level_*``, ``share_change_*``, ``alliance_icc_therapist``, ``reliability_therapist_mean``."""
+    n = {"therapist": design.n_therapists, "client": design.n_clients, "session": len(design.rows)}
+    y = design.choices.outcome.instrument.label
+    level = fit_first("level", "Symptom level, no predictors", "y ~ weeks", design.rows, LEVEL)
+    change = fit_first("change", "Rate of change, no predictors", "y ~ weeks", design.rows, GROWTH)
+    out = share_estimates(
+        variance_shares(level, "Intercept", n_boot=n_boot, seed=seed), "share_level", f"{y} level", n
+    )
+    if change.structure.client_slope:
+        shares = variance_shares(change, "weeks", n_boot=n_boot, seed=seed + 1)
+        if len(shares.estimate) > 1:
+            out += share_estimates(shares, "share_change", f"{y} rate of change", n)
+    models = [level, change]
+    if design.between:
+        alliance = fit_first(
+            "alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT
+        )
+        models.append(alliance)
+        out += _reliability(alliance, design, n_boot, seed + 2)
+    return out, models
+
+
+def _reliability(alliance: Fitted, design: EarlyDesign, n_boot: int, seed: int) -> list[Estimate]:
+    """Therapist share of early alliance, and the reliability of a mean over the usual caseload (harmonic mean)."""
+    shares = variance_shares(alliance, "Intercept", n_boot=n_boot, seed=seed)
+    icc, low, high = shares.share("therapist")
+    caseload = float(hmean(design.clients.groupby("therapist").size()))
+    a = design.choices.alliance.instrument.label
+    reliability = [reliability_of_mean(x, caseload) for x in (icc, low, high)]
+    n = design.n_therapists
+    return [
+        Estimate(
+            "alliance_icc_therapist",
+            f"Early {a}: share between therapists",
+            icc,
+            ci_low=low,
+            ci_high=high,
+            n=n,
+            level="therapist",
+            unit="share",
+        ),
+        Estimate(
+            "reliability_therapist_mean",
+            f"Reliability of a therapist's mean early {a} ({caseload:.1f} clients)",
+            reliability[0],
+            ci_low=reliability[1],
+            ci_high=reliability[2],
+            n=n,
+            level="therapist",
+            unit="reliability",
+        ),
+    ]

@@ -1,0 +1,158 @@
+"""The early-alliance analysis in words: answer, facts, methods and limits, all generated from the numbers."""
+
+from alliance_longitudinal.analyses.analysis_result import Estimate, Methods
+from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
+from alliance_longitudinal.analyses.early_parts.effects import EarlyModels
+from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.parts.checks import FEW
+from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
+from alliance_longitudinal.present.labels import amount, count, interval, listing, number
+
+
+def answer(estimates: list[Estimate], design: EarlyDesign, weeks: float) -> tuple[str, str]:
+    """The question answered in two sentences: clients of one therapist, then therapists."""
+    by_id = {e.id: e for e in estimates}
+    return _within_sentence(by_id, design, weeks), _between_sentence(by_id, design, weeks)
+
+
+def _within_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: float) -> str:
+    effect = by_id.get("slope_within_per_sd")
+    if effect is None:
+        return (
+            "The effect of early alliance within therapists cannot be estimated: no therapist has clients whose early "
+            "alliance differs."
+        )
+    a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
+    sd = number(design.sd("early_client"))
+    low, high = sorted((design.choices.good_sign * effect.ci_low, design.choices.good_sign * effect.ci_high))
+    value = design.choices.good_sign * effect.estimate
+    who = f"Among clients of the same therapist, one standard deviation more early alliance ({sd} {a} points)"
+    unit = f"{y} points over {weeks:.0f} weeks"
+    if low > 0:
+        return f"{who} went with {amount(value)} more {y} points of improvement over {weeks:.0f} weeks (95 % interval {interval(low, high)})."
+    if high < 0:
+        return f"{who} went with {amount(value)} fewer {y} points of improvement over {weeks:.0f} weeks (95 % interval {interval(low, high)})."
+    return (
+        f"{who} went with a difference in improvement of {number(value)} {unit}, but the 95 % interval "
+        f"({interval(low, high)}) includes zero: the data leave open whether early alliance goes with later change."
+    )
+
+
+def _between_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: float) -> str:
+    effect = by_id.get("slope_between_per_sd")
+    therapists = count(design.n_therapists, "therapist")
+    if design.n_therapists < FEW or effect is None:
+        return (
+            f"Whether therapists with better alliances have clients who improve more cannot be said: {therapists} cannot "
+            "carry an estimate of differences between therapists."
+        )
+    y = design.choices.outcome.instrument.label
+    sign = design.choices.good_sign
+    low, high = sorted((sign * effect.ci_low, sign * effect.ci_high))
+    value = sign * effect.estimate
+    sd = f"{number(design.sd_of_therapists())} {design.choices.alliance.instrument.label} points"
+    if low > 0 or high < 0:
+        more = "more" if value > 0 else "less"
+        return (
+            f"Clients of therapists whose mean early alliance was one standard deviation ({sd}) higher improved by "
+            f"{amount(value)} {y} points {more} over {weeks:.0f} weeks (95 % interval {interval(low, high)}; {therapists})."
+        )
+    return (
+        f"Between therapists the picture is unclear: one standard deviation more mean alliance ({sd}) went with "
+        f"{number(value)} {y} points of improvement over {weeks:.0f} weeks, with a 95 % interval from {number(low)} to "
+        f"{number(high)} ({therapists})."
+    )
+
+
+def facts(design: EarlyDesign, clinic: str | None) -> list[tuple[str, str]]:
+    """The header of the report."""
+    c = design.choices
+    out = [
+        ("Alliance", c.alliance.label),
+        ("Outcome", c.outcome.label),
+        ("Early window", str(c.window)),
+        ("Clients", number(design.n_clients, "integer")),
+        ("Therapists", number(design.n_therapists, "integer")),
+        ("Outcome scores after the window", number(len(design.rows), "integer")),
+    ]
+    return [("Clinic", clinic), *out] if clinic else out
+
+
+def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str) -> Methods:
+    """The methods section, from the parameters."""
+    c = design.choices
+    a, y = c.alliance.label, c.outcome.label
+    unit = "session" if c.window.sessions == 1 else "window"
+    names = {
+        "intake": "intake severity (the first score)",
+        "change": f"change in {y} from intake to the last score in the {unit}",
+    }
+    adjust = [names[k] for k in c.covariates]
+    adjusted = (
+        f"All models adjust for {listing(adjust)}, split into therapist mean and client deviation like the alliance, "
+        "on level and on rate of change."
+        if adjust
+        else "The models adjust for nothing else."
+    )
+    paragraphs = [
+        f"Early alliance is the mean {a} score in {c.window}, for clients with at least {count(c.min_rated, 'rated session')} "
+        f"in it. It was split into the mean of each therapist's clients (mean of client means, each client counting "
+        f"once) and the client's deviation from it, so that effects within therapists (between clients of the same "
+        f"therapist) and between therapists are estimated apart (Baldwin et al., 2007; Raudenbush & Bryk, 2002). "
+        f"The contextual effect is the difference between the two.",
+        f"The outcome is the course of {y} after the window, in weeks since the client's last session in it, and, side by "
+        f"side, the change from intake to the client's last score. Only clients in treatment at the end of the window "
+        f"can have this outcome; the sample flow gives the number lost to this condition. {adjusted}",
+        f"The course was modelled with a linear mixed model ({models.growth.structure.words}) by restricted maximum likelihood: "
+        f"{models.growth.formula}. The change from intake: {models.endpoint.formula}. The rule for simpler models looks at the "
+        f"design only: a therapist level needs {MIN_THERAPISTS} therapists with two or more clients, rates of change for each "
+        f"client need three or more scores for half of the clients; variances estimated as zero stay in the model. "
+        f"A fit counts only with a certificate of its optimum.",
+        f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom, for therapist-level coefficients at most "
+        f"therapists minus one minus therapist-level predictors. Correlations are partial correlations from the end-point "
+        f"model, r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are percentiles of "
+        f"{n_boot} parametric bootstrap samples. No correction for multiple tests was made. Missing outcome scores are handled "
+        f"by the likelihood under missingness at random. {versions}",
+    ]
+    references = [
+        "Baldwin, S. A., Wampold, B. E., & Imel, Z. E. (2007). Untangling the alliance-outcome correlation. Journal of "
+        "Consulting and Clinical Psychology, 75, 842-852. doi 10.1037/0022-006X.75.6.842",
+        ALLIANCE_OUTCOME.reference,
+        "Lüdtke, O., et al. (2008). The multilevel latent covariate model. Psychological Methods, 13, 203-229. "
+        "doi 10.1037/a0012869",
+        "Raudenbush, S. W., & Bryk, A. S. (2002). Hierarchical linear models (2nd ed.). Sage.",
+        "Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics "
+        "Bulletin, 2, 110-114. doi 10.2307/3002019",
+    ]
+    references += [ref for m in (c.alliance, c.outcome) for ref in m.instrument.citations]
+    return Methods(tuple(paragraphs), tuple(dict.fromkeys(references)))
+
+
+def limits(design: EarlyDesign) -> tuple[str, ...]:
+    """What this design cannot say."""
+    c = design.choices
+    same = c.alliance.rater == c.outcome.rater
+    out = [
+        "An observational association: clients who improve early may rate the alliance higher, and what was not measured "
+        "may drive both.",
+        "It speaks of clients who were still in treatment at the end of the early window, not of those who had left.",
+    ]
+    if same:
+        out.append(
+            f"Alliance and outcome were both rated by the {c.alliance.rater}: a shared rater tends to inflate their association (halo)."
+        )
+    if c.adjust_early_change:
+        out.append(
+            "Adjusting for early change removes any benefit of alliance that had already worked by the end of the window; "
+            "not adjusting counts early improvement as an effect of alliance. The sensitivity table shows both."
+        )
+    else:
+        out.append(
+            "Early change is not adjusted for: improvement before the end of the window may be counted as an effect of alliance."
+        )
+    out += [
+        "The therapist's mean alliance rests on few clients each; its effect is that of the observed mean, pulled towards the "
+        "within effect where caseloads are small.",
+        "The end point is the last score, whenever treatment ended; clients who left early contribute an early score.",
+    ]
+    return tuple(out)

@@ -1,0 +1,1 @@
+"""Pieces that several analyses use: selecting data, fitting with fallbacks, variance shares, checks."""

@@ -1,0 +1,43 @@
+"""Figures that more than one analysis shows."""
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.present import Column, FigureSpec, figures
+from alliance_longitudinal.present.labels import interval, number
+
+
+def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -> FigureSpec:
+    """Shares of variance; ``bars`` maps an id prefix to the name of its bar."""
+    words = {"therapist": "therapists", "client": "clients", "session": "sessions"}
+    rows: list[dict[str, Any]] = [
+        {"bar": name, "part": words[e.level], "share": e.estimate, "ci_low": e.ci_low, "ci_high": e.ci_high}
+        for prefix, name in bars.items()
+        for e in estimates
+        if e.id.startswith(f"{prefix}_") and e.unit == "share"
+    ]
+    data = pd.DataFrame(rows)
+    alt = "Shares of variance. " + "; ".join(
+        f"{r['bar']}, {r['part']}: {number(r['share'], 'percent')} ({interval(r['ci_low'], r['ci_high'], 'percent')})"
+        for r in rows
+    )
+    return FigureSpec(
+        name="variance_shares",
+        title=title,
+        caption="Shares of the variance; intervals are in the table.",
+        alt=alt + ".",
+        how_to_read="The longer a part, the more of the differences lie at that level.",
+        section="results",
+        data=data,
+        columns=(
+            Column("bar", "Variance of"),
+            Column("part", "Between"),
+            Column("share", "Share", "percent"),
+            Column("ci_low", "95 % low", "percent"),
+            Column("ci_high", "95 % high", "percent"),
+        ),
+        draw=partial(figures.shares, x_label="Share of variance"),
+    )

@@ -1,0 +1,162 @@
+"""Checks that every analysis makes, and the tables that list them."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.present import Column, Table
+from alliance_longitudinal.present.labels import count
+
+#: Fewer therapists than this cannot carry an estimate of how therapists differ; with fewer than ENOUGH it is rough.
+#: With 20 therapists of 10 clients and a true share of 5 % the estimate is zero in 14 % of samples and the power is 38 %.
+FEW, ENOUGH = 20, 50
+_FEW_REFERENCE = (
+    "Schiefele et al. 2017, doi 10.1007/s10488-016-0736-3; Maas & Hox 2005, doi 10.1027/1614-2241.1.3.86"
+)
+
+
+def therapist_findings(n_therapists: int, caseloads: "pd.Series[int]") -> list[Finding]:
+    """What the number of therapists and their caseloads allow to be said."""
+    out = []
+    number = count(n_therapists, "therapist")
+    if n_therapists < FEW:
+        out.append(
+            Finding(
+                "few_therapists",
+                "underpowered",
+                f"{number} cannot carry a therapist effect: differences between therapists, and effects of a therapist's "
+                "mean alliance, are too uncertain to be used. A variance of zero here does not mean that therapists are alike.",
+                "therapists",
+                _FEW_REFERENCE,
+            )
+        )
+    elif n_therapists < ENOUGH:
+        out.append(
+            Finding(
+                "moderate_therapists",
+                "caution",
+                f"With {number}, therapist effects are rough: read their intervals, not their point estimates.",
+                "therapists",
+                _FEW_REFERENCE,
+            )
+        )
+    single = int((caseloads == 1).sum())
+    if single:
+        verb = "has" if single == 1 else "have"
+        out.append(
+            Finding(
+                "single_client_therapists",
+                "info",
+                f"{count(single, 'therapist')} {verb} one analysed client: these clients say nothing about differences within a therapist.",
+                "therapists",
+            )
+        )
+    return out
+
+
+def clinic_findings(sessions: pd.DataFrame, clinic: str | None) -> list[Finding]:
+    """Several clinics in one analysis: therapist and clinic differences are not told apart."""
+    if clinic is not None or "clinic" not in sessions or sessions["clinic"].nunique() < 2:
+        return []
+    n = int(sessions["clinic"].nunique())
+    return [
+        Finding(
+            "clinics_pooled",
+            "info",
+            f"{n} clinics are analysed together; differences between clinics count as differences between therapists.",
+            "clinics",
+        )
+    ]
+
+
+def model_findings(models: Sequence[Fitted]) -> list[Finding]:
+    """The models' own findings, each once, with the model's title."""
+    found: dict[tuple[str, str, str], Finding] = {}
+    for fitted in models:
+        for f in fitted.findings:
+            where = f"{fitted.title}: {f.where}" if f.where and f.where != fitted.title else fitted.title
+            found.setdefault(
+                (f.code, where, f.message), Finding(f.code, f.severity, f.message, where, f.reference)
+            )
+    return list(found.values())
+
+
+def models_table(models: Sequence[Fitted]) -> Table:
+    """Every fitted model with its formula, size, criterion and certificate."""
+    rows = []
+    for fitted in models:
+        result = fitted.result
+        rows.append(
+            {
+                "title": fitted.title,
+                "formula": fitted.formula,
+                "structure": fitted.structure.words,
+                "nobs": int(result.nobs),
+                "deviance": float(result.deviance) if fitted.mixed else -2 * float(result.llf),
+                "convergence": str(result.convergence) if fitted.mixed else "exact (least squares)",
+                "skipped": " ".join(fitted.skipped) or "none",
+            }
+        )
+    columns = [
+        Column("title", "Model"),
+        Column("formula", "Formula"),
+        Column("structure", "What may differ"),
+        Column("nobs", "Rows", "integer"),
+        Column("deviance", "\u22122 log-likelihood (REML)", "number"),
+        Column("convergence", "Optimum"),
+        Column("skipped", "Fuller models not used"),
+    ]
+    note = "The fullest structure that the design can carry is used; an estimated variance of zero stays in the model."
+    return Table.from_frame(
+        "models", "Every model that was fitted", "models", pd.DataFrame(rows), columns, note
+    )
+
+
+def coefficient_table(fitted: Fitted) -> Table:
+    """All fixed-effect coefficients of one model."""
+    rows = [{"term": str(term)} | fitted.combination({str(term): 1.0}) for term in fitted.result.params.index]
+    columns = [
+        Column("term", "Term"),
+        Column("estimate", "Estimate", "number"),
+        Column("se", "SE", "number"),
+        Column("df", "df", "df"),
+        Column("ci_low", "95 % low", "number"),
+        Column("ci_high", "95 % high", "number"),
+        Column("p", "p", "p"),
+    ]
+    note = (
+        f"Model: {fitted.formula}. Satterthwaite degrees of freedom."
+        if fitted.mixed
+        else f"Model: {fitted.formula}."
+    )
+    return Table.from_frame(
+        f"coefficients_{fitted.name}",
+        f"{fitted.title}: all coefficients",
+        "models",
+        pd.DataFrame(rows),
+        columns,
+        note,
+    )
+
+
+def variance_table(models: Sequence[Fitted]) -> Table | None:
+    """Variances, standard deviations and correlations of every mixed model."""
+    frames = [m.result.varcorr.assign(model=m.title) for m in models if m.mixed]
+    if not frames:
+        return None
+    frame = pd.concat(frames, ignore_index=True)
+    frame["what"] = [
+        "residual" if g == "Residual" else (t1 if pd.isna(t2) else f"{t1} with {t2}")
+        for g, t1, t2 in zip(frame["group"], frame["term1"], frame["term2"], strict=True)
+    ]
+    columns = [
+        Column("model", "Model"),
+        Column("group", "Level"),
+        Column("what", "Of"),
+        Column("vcov", "Variance or covariance", "number"),
+        Column("sdcor", "SD or correlation", "number"),
+    ]
+    note = "Variances have no p values: a test of zero lies on the boundary of what is possible."
+    return Table.from_frame("variances", "Variances and correlations", "models", frame, columns, note)

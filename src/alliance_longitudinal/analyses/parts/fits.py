@@ -1,0 +1,209 @@
+"""Fits the model that the data can carry, by a rule that is stated beforehand.
+
+The rule looks at the design (how many therapists, how many scores a client), never at the estimates: a variance
+that comes out as zero stays in the model, so that uncertainty about therapists is not thrown away. The next
+simpler structure is taken only when the design cannot carry one, or when the engine cannot certify its optimum.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from alliance_longitudinal.engine import MixedModel
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.findings import Finding
+
+#: Fewest therapists with at least two clients for a therapist level: three variance parameters need more levels.
+MIN_THERAPISTS = 5
+#: Fewest share of clients with three or more scores for slopes that differ between clients.
+MIN_SHARE_WITH_SLOPE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A random part: its formula and what it says in words."""
+
+    terms: str
+    words: str
+    therapist: bool
+    client_slope: bool
+
+
+GROWTH = (
+    Structure(
+        "(1 + weeks | therapist/client)",
+        "level and rate of change differ between therapists and between clients",
+        True,
+        True,
+    ),
+    Structure(
+        "(1 | therapist) + (1 + weeks | therapist:client)",
+        "level differs between therapists; level and rate of change differ between clients",
+        True,
+        True,
+    ),
+    Structure("(1 | therapist/client)", "level differs between therapists and between clients", True, False),
+    Structure(
+        "(1 + weeks | client)",
+        "level and rate of change differ between clients; no therapist level",
+        False,
+        True,
+    ),
+    Structure("(1 | client)", "level differs between clients; no therapist level", False, False),
+)
+LEVEL = (
+    Structure("(1 | therapist/client)", "level differs between therapists and between clients", True, False),
+    Structure("(1 | client)", "level differs between clients; no therapist level", False, False),
+)
+ENDPOINT = (
+    Structure("(1 | therapist)", "level differs between therapists", True, False),
+    Structure("", "no therapist level", False, False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted model with its story.
+
+    Attributes
+    ----------
+    name, title : str
+    formula : str
+    structure : Structure
+    result : MixedModelResults, or statsmodels' OLS results where no level is left
+    skipped : tuple of str
+        Why each fuller structure was not used, in words.
+    findings : tuple of Finding
+    """
+
+    name: str
+    title: str
+    formula: str
+    structure: Structure
+    result: Any
+    skipped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it has random effects."""
+        return bool(self.structure.terms)
+
+    def combination(self, weights: Mapping[str, float], max_df: float = np.inf) -> dict[str, float]:
+        """A weighted sum of coefficients with its standard error, df, t, p and 95 % interval.
+
+        Parameters
+        ----------
+        weights : mapping of term to weight
+        max_df : float
+            Upper bound for the degrees of freedom; see ``therapist_df``.
+        """
+        names = list(self.result.params.index)
+        vector = np.array([weights.get(str(n), 0.0) for n in names])
+        if self.mixed:
+            row = self.result.contrast(vector[None, :]).iloc[0]
+            estimate, se, df = float(row["estimate"]), float(row["se"]), float(row["df"])
+        else:
+            estimate = float(vector @ self.result.params.to_numpy())
+            se = float(np.sqrt(vector @ self.result.cov_params().to_numpy() @ vector))
+            df = float(self.result.df_resid)
+        return t_inference(estimate, se, min(df, max_df))
+
+
+def t_inference(estimate: float, se: float, df: float) -> dict[str, float]:
+    """95 % interval and two-sided p from a t distribution with ``df`` degrees of freedom."""
+    half = float(stats.t.ppf(0.975, df)) * se
+    t = estimate / se if se > 0 else float("nan")
+    p = float(2 * stats.t.sf(abs(t), df))
+    return {
+        "estimate": estimate,
+        "se": se,
+        "df": df,
+        "t": t,
+        "ci_low": estimate - half,
+        "ci_high": estimate + half,
+        "p": p,
+    }
+
+
+def therapist_df(n_therapists: int, n_predictors: int) -> float:
+    """Upper bound for the df of a therapist-level coefficient: therapists - 1 - therapist-level predictors.
+
+    Satterthwaite's df grow to the number of clients when the therapist variance is estimated as zero, as if
+    therapists were known not to differ. A between-therapist coefficient never rests on more observations than
+    there are therapists (the between-within rule: Schluchter & Elashoff 1990, doi 10.1080/00949659008811269).
+    """
+    return float(max(n_therapists - 1 - n_predictors, 1))
+
+
+def can_carry(structure: Structure, frame: pd.DataFrame) -> str:
+    """Why the design cannot carry ``structure``; empty if it can.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The model's rows, with ``client`` and ``therapist``.
+    """
+    if structure.therapist:
+        usable = int((frame.groupby("therapist")["client"].nunique() >= 2).sum())
+        if usable < MIN_THERAPISTS:
+            return f"only {usable} therapists have two or more clients in the analysis; a therapist level needs {MIN_THERAPISTS}"
+    if structure.client_slope:
+        share = float((frame.groupby("client").size() >= 3).mean())
+        if share < MIN_SHARE_WITH_SLOPE:
+            return f"only {100 * share:.0f} % of the clients have three or more scores; rates of change for each client need half of them"
+    return ""
+
+
+def fit_first(
+    name: str,
+    title: str,
+    fixed: str,
+    frame: pd.DataFrame,
+    structures: tuple[Structure, ...],
+    *,
+    reml: bool = True,
+) -> Fitted:
+    """Fit ``fixed`` with the first of ``structures`` that the design can carry and whose optimum is certified.
+
+    Raises
+    ------
+    FitError
+        If none can be fitted.
+    """
+    skipped: list[str] = []
+    for structure in structures:
+        reason = can_carry(structure, frame)
+        if not reason:
+            try:
+                return _fit(name, title, fixed, frame, structure, tuple(skipped), reml)
+            except FitError as error:
+                reason = f"the optimum was not certified ({error})"
+        skipped.append(f"{structure.words[0].upper()}{structure.words[1:]}: {reason}.")
+    raise FitError(f"No version of the model '{title}' can be fitted. " + " ".join(skipped))
+
+
+def _fit(
+    name: str,
+    title: str,
+    fixed: str,
+    frame: pd.DataFrame,
+    structure: Structure,
+    skipped: tuple[str, ...],
+    reml: bool,
+) -> Fitted:
+    if structure.terms:
+        formula = f"{fixed} + {structure.terms}"
+        result = MixedModel.from_formula(formula, frame).fit(reml=reml)
+        findings = tuple(result.findings)
+    else:
+        import statsmodels.formula.api as smf
+
+        formula, findings = fixed, ()
+        result = smf.ols(fixed, frame).fit()
+    step = [Finding("simpler_model", "caution", f"A simpler model was used. {s}", title) for s in skipped]
+    return Fitted(name, title, formula, structure, result, skipped, (*findings, *step))

@@ -1,0 +1,65 @@
+"""Chooses the measures and the clinic that the parameters ask for, or says what there is."""
+
+import difflib
+
+import pandas as pd
+
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.errors import DataError, StudyError
+
+
+def choose_measure(study: Study, construct: str, name: str | None) -> Measure:
+    """The measure called ``name``, or the study's first of ``construct``.
+
+    Raises
+    ------
+    StudyError
+        If the study has none, or none of that name.
+    """
+    known = [m.name for m in study.measures.values() if m.construct == construct]
+    if not known:
+        raise StudyError(f"The study has no {construct} measure. Add one under 'measures' in the study file.")
+    if name is None:
+        return study.measures[known[0]]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise StudyError(f"The study has no {construct} measure {name!r}.{hint} It has: {', '.join(known)}.")
+    return study.measures[name]
+
+
+def choose_clinic(study: Study, clinic: str | None) -> tuple[pd.DataFrame, SampleFlow]:
+    """The sessions of ``clinic`` (all if None), and the flow that led to them.
+
+    Raises
+    ------
+    StudyError
+        If the study names no clinics, or not this one.
+    """
+    sessions = study.sessions
+    if clinic is None:
+        return sessions, study.flow
+    if "clinic" not in sessions:
+        raise StudyError(f"Clinic {clinic!r} was asked for, but the study file names no clinic column.")
+    known = sorted(sessions["clinic"].dropna().unique())
+    if clinic not in known:
+        near = difflib.get_close_matches(clinic, known, n=1, cutoff=0.4)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise StudyError(f"There is no clinic {clinic!r} in the data.{hint} There are: {', '.join(known)}.")
+    return study.flow.filter(sessions, sessions["clinic"].eq(clinic), f"Clinic {clinic}", "other clinics")
+
+
+def require_clients(n_clients: int, needed: int, what: str) -> None:
+    """Refuse an analysis that has almost nobody left.
+
+    Raises
+    ------
+    DataError
+        If fewer than ``needed`` clients remain.
+    """
+    if n_clients < needed:
+        raise DataError(
+            f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} needs at least {needed}. "
+            "Look at the sample flow (alliance check), widen the early window, or lower the number of rated sessions."
+        )

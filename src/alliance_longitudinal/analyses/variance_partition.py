@@ -1,0 +1,243 @@
+"""Who differs, therapists, clients or sessions: for alliance and for symptoms."""
+
+import pandas as pd
+from pydantic import Field
+
+from alliance_longitudinal.analyses.analysis import Analysis
+from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate, Methods, estimate_frame
+from alliance_longitudinal.analyses.parameters import Params
+from alliance_longitudinal.analyses.parts.charts import shares_figure
+from alliance_longitudinal.analyses.parts.checks import (
+    clinic_findings,
+    model_findings,
+    models_table,
+    therapist_findings,
+    variance_table,
+)
+from alliance_longitudinal.analyses.parts.fits import GROWTH, LEVEL, Fitted, fit_first
+from alliance_longitudinal.analyses.parts.selection import choose_clinic, choose_measure, require_clients
+from alliance_longitudinal.analyses.parts.shares import share_estimates, variance_shares
+from alliance_longitudinal.analyses.parts.versions import versions_sentence
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.findings import SEVERITIES, Finding
+from alliance_longitudinal.present import Column, Table
+from alliance_longitudinal.present.labels import interval, number
+
+TITLE = "Who differs: therapists, clients, sessions"
+QUESTION = (
+    "How much of the differences in alliance and in symptoms lies between therapists, clients and sessions?"
+)
+MIN_CLIENTS = 20
+
+
+class VariancePartitionParams(Params):
+    """Parameters of the variance partition.
+
+    Attributes
+    ----------
+    alliance, outcome : str or None
+        Names of measures in the study file; None takes the first of each kind.
+    clinic : str or None
+        Analyse this clinic only.
+    n_boot, seed : int
+        Bootstrap samples for the intervals, and their seed.
+    """
+
+    alliance: str | None = None
+    outcome: str | None = None
+    clinic: str | None = None
+    n_boot: int = Field(default=200, ge=50, le=10_000)
+    seed: int = Field(default=20_260_101, ge=0)
+
+
+def variance_partition(
+    study: Study,
+    alliance: str | None = None,
+    outcome: str | None = None,
+    clinic: str | None = None,
+    n_boot: int = 200,
+    seed: int = 20_260_101,
+) -> AnalysisResult:
+    """Divide the variance of alliance and of symptoms between therapists, clients and sessions.
+
+    Parameters
+    ----------
+    study : Study
+        From ``al.load_study``.
+    alliance, outcome, clinic, n_boot, seed
+        See ``VariancePartitionParams``.
+
+    Returns
+    -------
+    AnalysisResult
+
+    Raises
+    ------
+    StudyError
+        If a parameter cannot be used with this study.
+    DataError
+        If too few clients remain.
+    FitError
+        If no model can be fitted.
+    """
+    asked = {k: v for k, v in locals().items() if k != "study"}
+    return run(study, VariancePartitionParams.from_mapping(asked))
+
+
+def run(study: Study, params: VariancePartitionParams) -> AnalysisResult:
+    """The analysis in named steps."""
+    sessions, flow = choose_clinic(study, params.clinic)
+    measures = [
+        choose_measure(study, "alliance", params.alliance),
+        choose_measure(study, "symptoms", params.outcome),
+    ]
+    estimates: list[Estimate] = []
+    models: list[Fitted] = []
+    for k, measure in enumerate(measures):
+        rows, flow_of_measure = _rows(sessions, flow if k == 0 else SampleFlow(), measure)
+        flow = flow_of_measure if k == 0 else SampleFlow((*flow.steps, *flow_of_measure.steps))
+        found, fitted = _partition(rows, measure, params, k)
+        estimates += found
+        models += fitted
+    bars = {f"{kind}_{m.name}": f"{m.instrument.label}, {word}" for m in measures for kind, word in _KINDS}
+    return AnalysisResult(
+        analysis="variance_partition",
+        title=TITLE,
+        question=QUESTION,
+        study=study,
+        parameters=params.to_dict() | {"alliance": measures[0].name, "outcome": measures[1].name},
+        facts=_facts(measures, sessions, params.clinic),
+        answer=_answer(estimates, measures),
+        estimates=estimate_frame(estimates),
+        models={m.name: m.result for m in models},
+        notes=_notes(study, sessions, models, measures, params.clinic),
+        flow=flow,
+        tables=_tables(estimates, models),
+        figure_specs=(
+            shares_figure(estimates, bars, "Shares of variance between therapists, clients and sessions"),
+        ),
+        methods_parts=_methods(measures, params),
+        limits=_LIMITS,
+        seed=params.seed,
+    )
+
+
+_KINDS = (("level", "level"), ("change", "rate of change"))
+_LIMITS = (
+    "Clients were not assigned to therapists at random: a share between therapists also holds differences between their clients.",
+    "A share between sessions includes measurement error.",
+    "Where therapists work in different clinics, differences between clinics count as differences between therapists.",
+)
+
+
+def _rows(sessions: pd.DataFrame, flow: SampleFlow, measure: Measure) -> tuple[pd.DataFrame, SampleFlow]:
+    """The rated sessions of one measure; time in weeks since the client's first row."""
+    label = measure.instrument.label
+    rated, flow = flow.filter(
+        sessions, sessions[measure.name].notna(), f"Sessions with {label}", f"no {label} score"
+    )
+    rows = rated[["client", "therapist"]].assign(y=rated[measure.name], weeks=rated["week"])
+    require_clients(int(rows["client"].nunique()), MIN_CLIENTS, f"the variance partition of {label}")
+    return rows, flow
+
+
+def _partition(
+    rows: pd.DataFrame, measure: Measure, params: VariancePartitionParams, order: int
+) -> tuple[list[Estimate], list[Fitted]]:
+    label = measure.instrument.label
+    n = {
+        "therapist": int(rows["therapist"].nunique()),
+        "client": int(rows["client"].nunique()),
+        "session": len(rows),
+    }
+    seed = params.seed + 10 * order
+    level = fit_first(f"level_{measure.name}", f"{label} level", "y ~ weeks", rows, LEVEL)
+    change = fit_first(f"change_{measure.name}", f"{label} course", "y ~ weeks", rows, GROWTH)
+    shares = variance_shares(level, "Intercept", n_boot=params.n_boot, seed=seed)
+    out = share_estimates(shares, f"level_{measure.name}", f"{label} level", n)
+    if change.structure.client_slope:
+        shares = variance_shares(change, "weeks", n_boot=params.n_boot, seed=seed + 1)
+        if len(shares.estimate) > 1:
+            out += share_estimates(shares, f"change_{measure.name}", f"{label} rate of change", n)
+    return out, [level, change]
+
+
+def _facts(
+    measures: list[Measure], sessions: pd.DataFrame, clinic: str | None
+) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Alliance", measures[0].label),
+        ("Symptoms", measures[1].label),
+        ("Clients", number(sessions["client"].nunique(), "integer")),
+        ("Therapists", number(sessions["therapist"].nunique(), "integer")),
+        ("Sessions", number(len(sessions), "integer")),
+    ]
+    return tuple([("Clinic", clinic), *facts] if clinic else facts)
+
+
+def _answer(estimates: list[Estimate], measures: list[Measure]) -> tuple[str, ...]:
+    by_id = {e.id: e for e in estimates}
+    out = []
+    for m in measures:
+        level, change = by_id.get(f"level_{m.name}_therapist"), by_id.get(f"change_{m.name}_therapist")
+        if level is None:
+            out.append(
+                f"For {m.instrument.label}, too few therapists have two or more clients to say how much therapists differ."
+            )
+            continue
+        sentence = (
+            f"Of the differences in {m.instrument.label} level, {number(level.estimate, 'percent')} lie between therapists "
+            f"(95 % interval {interval(level.ci_low, level.ci_high, 'percent')})"
+        )
+        if change is not None:
+            sentence += (
+                f"; of those in its rate of change, {number(change.estimate, 'percent')} "
+                f"({interval(change.ci_low, change.ci_high, 'percent')})"
+            )
+        out.append(sentence + ".")
+    return tuple(out)
+
+
+def _notes(
+    study: Study, sessions: pd.DataFrame, models: list[Fitted], measures: list[Measure], clinic: str | None
+) -> tuple[Finding, ...]:
+    used = {m.name for m in measures}
+    found = [f for f in study.findings if f.where not in set(study.measures) - used]
+    caseloads = sessions.groupby("therapist")["client"].nunique()
+    found += therapist_findings(len(caseloads), caseloads)
+    found += clinic_findings(sessions, clinic)
+    found += model_findings(models)
+    return tuple(sorted(dict.fromkeys(found), key=lambda f: -SEVERITIES.index(f.severity)))
+
+
+def _tables(estimates: list[Estimate], models: list[Fitted]) -> tuple[Table, ...]:
+    columns = [
+        Column("label", "Share"),
+        Column("estimate", "Estimate", "percent"),
+        Column("ci_low", "95 % low", "percent"),
+        Column("ci_high", "95 % high", "percent"),
+        Column("n", "Units", "integer"),
+    ]
+    note = "Models with a common linear course over weeks. A rate of change has no session level."
+    shares = Table.from_frame(
+        "variance_shares", "Shares of variance", "results", estimate_frame(estimates), columns, note
+    )
+    variances = variance_table(models)
+    return tuple(t for t in (shares, models_table(models), variances) if t is not None)
+
+
+def _methods(measures: list[Measure], params: VariancePartitionParams) -> Methods:
+    names = " and ".join(m.label for m in measures)
+    text = (
+        f"The variance of {names} was divided between therapists, clients within therapists and sessions within clients by "
+        "linear mixed models with a linear course over weeks, by restricted maximum likelihood; shares of level come from a "
+        "model with random intercepts, shares of change from one with correlated random intercepts and slopes at both levels. "
+        f"Intervals are percentiles of {params.n_boot} parametric bootstrap samples. {versions_sentence()}"
+    )
+    references = ["Raudenbush, S. W., & Bryk, A. S. (2002). Hierarchical linear models (2nd ed.). Sage."]
+    references += [c for m in measures for c in m.instrument.citations]
+    return Methods((text,), tuple(dict.fromkeys(references)))
+
+
+ANALYSIS = Analysis("variance_partition", TITLE, QUESTION, VariancePartitionParams, run)
