@@ -41,9 +41,9 @@ class ClinicTruth:
 
     therapists: int = 30
     clients: int = 900
-    intake_mean: float = 16.0
-    early_rate: float = -0.45
-    slope: float = -0.25
+    intake_mean: float = 17.5
+    early_rate: float = -0.40
+    slope: float = -0.22
     within: float = -0.020
     between: float = -0.030
     intake_effect: float = -0.010
@@ -52,7 +52,7 @@ class ClinicTruth:
     therapist_slope_sd: float = 0.08
     therapist_cor: float = 0.3
     client_level_sd: float = 1.2
-    client_slope_sd: float = 0.25
+    client_slope_sd: float = 0.20
     client_cor: float = -0.2
     error_sd: float = 2.2
     alliance_mean: float = 43.0
@@ -152,7 +152,11 @@ def _early_symptoms(
 def _alliance_trait(rng: np.random.Generator, truth: ClinicTruth, therapist: np.ndarray) -> np.ndarray:
     """Alliance that a client tends to report, from the therapist and from the client."""
     of_therapist = rng.normal(0, truth.alliance_therapist_sd, truth.therapists)
-    return truth.alliance_mean + of_therapist[therapist] + rng.normal(0, truth.alliance_client_sd, len(therapist))
+    return (
+        truth.alliance_mean
+        + of_therapist[therapist]
+        + rng.normal(0, truth.alliance_client_sd, len(therapist))
+    )
 
 
 def _ratings(rng: np.random.Generator, truth: ClinicTruth, trait: np.ndarray, phq: np.ndarray) -> np.ndarray:
