@@ -1,7 +1,7 @@
 """Makes ``.venv`` from the hashed lock file, or finds that nothing is to be done. Standard library only.
 
-Run by ``make setup``. What is installed is remembered in ``.venv/installed.json``, written last: an install
-that was interrupted leaves no such file, and the next one starts from an empty folder.
+Run by ``make setup``. What is installed is remembered in ``.venv/installed.json``, which is written when a step
+is complete: an install that was interrupted leaves no such file, and the next one starts from an empty folder.
 """
 
 import hashlib
@@ -93,16 +93,17 @@ def main():
     stamp = venv / "installed.json"
     want = wanted(ROOT, sys.version_info)
     todo = steps(remembered(stamp, python), want)
-    if todo and stamp.exists():
+    if todo and stamp.exists() and todo != ["project"]:
         stamp.unlink()
     try:
         for step in todo:
             carry_out(step, venv, python)
+            if step != "create":
+                done = want if step == "project" else {**want, "project": ""}
+                stamp.write_text(json.dumps(done, indent=1), encoding="utf-8")
     except subprocess.CalledProcessError:
         print("Setting up .venv failed; the reason stands above. 'make setup' tries again.", file=sys.stderr)
         return 1
-    if todo:
-        stamp.write_text(json.dumps(want, indent=1), encoding="utf-8")
     return 0
 
 

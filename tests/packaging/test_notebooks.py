@@ -1,0 +1,41 @@
+"""Committed notebooks: no outputs, short cells, a kernel that every machine has."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+MAX_LINES = 15
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+def test_no_outputs_are_committed(notebook):
+    run = [
+        i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and (c.outputs or c.execution_count)
+    ]
+    assert run == [], "clear the outputs of these cells before committing"
+
+
+def test_code_cells_are_short(notebook):
+    long = [
+        i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and c.source.count("\n") >= MAX_LINES
+    ]
+    assert long == [], f"move what these cells do into the package; a cell has at most {MAX_LINES} lines"
+
+
+def test_the_kernel_is_the_running_python(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata
+
+
+def test_the_notebook_is_valid(notebook):
+    nbformat.validate(notebook)
