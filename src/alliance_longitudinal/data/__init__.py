@@ -1,1 +1,8 @@
 """Reads and scores what a clinic exports; knows instruments but no models."""
+
+from alliance_longitudinal.data.describe import describe_study
+from alliance_longitudinal.data.flow import FlowStep, SampleFlow
+from alliance_longitudinal.data.load import load_study
+from alliance_longitudinal.data.study import Measure, Source, Study
+
+__all__ = ["FlowStep", "Measure", "SampleFlow", "Source", "Study", "describe_study", "load_study"]

@@ -61,7 +61,9 @@ class SampleFlow:
         """Record a step whose rows were selected elsewhere."""
         rows_in, clients_in, therapists_in = _counts(before)
         rows_out, clients_out, therapists_out = _counts(after)
-        new = FlowStep(step, reason, rows_in, rows_out, clients_in, clients_out, therapists_in, therapists_out)
+        new = FlowStep(
+            step, reason, rows_in, rows_out, clients_in, clients_out, therapists_in, therapists_out
+        )
         return SampleFlow((*self.steps, new))
 
     def to_records(self) -> list[dict[str, object]]:

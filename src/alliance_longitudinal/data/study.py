@@ -68,6 +68,8 @@ class Study:
     sources : tuple of Source
     simulated : mapping or None
         For simulated data: ``{"note": str, "truth": {...}}``; None for real data.
+    small_cells : int
+        Smallest number of people that a published table may show in one cell.
     """
 
     title: str
@@ -80,14 +82,16 @@ class Study:
     simulated: Mapping[str, Any] | None
     _sessions: pd.DataFrame = field(repr=False)
     _clients: pd.DataFrame = field(repr=False)
+    small_cells: int = 10
 
     @property
     def sessions(self) -> pd.DataFrame:
         """One row per client and session, ordered by client and session.
 
-        Columns: ``client, therapist`` (text; the therapist under whom the client is analysed), ``clinic`` (text,
-        if the study file names it), ``session`` (int, 0 = intake), ``week`` (float, weeks since the client's
-        first row), ``date`` (if known), then a float column a measure and subscale; missing = not scored.
+        Columns: ``client, therapist`` (text; the therapist under whom the client is analysed), ``seen_by``
+        (text; who held the session, only if a client changed therapist), ``clinic`` (text, if the study file
+        names it), ``session`` (int, 0 = intake), ``week`` (float, weeks since the client's first row), ``date``
+        (if known), then a float column a measure and subscale; missing = not scored.
         """
         return self._sessions.copy()
 

@@ -7,5 +7,15 @@ from alliance_longitudinal.measures.instrument import (
     ReliableChange,
 )
 from alliance_longitudinal.measures.registry import instruments, load_instruments
+from alliance_longitudinal.measures.score import Scores, score
 
-__all__ = ["Cutoff", "Instrument", "MissingRule", "ReliableChange", "instruments", "load_instruments"]
+__all__ = [
+    "Cutoff",
+    "Instrument",
+    "MissingRule",
+    "ReliableChange",
+    "Scores",
+    "instruments",
+    "load_instruments",
+    "score",
+]

@@ -1,0 +1,51 @@
+"""A study in a few lines, aggregated, for ``alliance check`` and for a first look in a notebook."""
+
+from alliance_longitudinal.data.study import Measure, Study
+
+
+def describe_study(study: Study) -> list[str]:
+    """Sentences about ``study``: who is in it, what was filled in, the sample flow, and the findings.
+
+    Counts and ranges over the whole study only; nothing about a single person.
+    """
+    sessions = study.sessions
+    per_client = sessions.groupby("client").size()
+    per_therapist = study.clients.groupby("therapist").size()
+    lines = [study.title]
+    if study.simulated is not None:
+        lines.append(f"SIMULATED: {study.simulated['note']}")
+    lines += [
+        f"{len(per_client)} clients of {len(per_therapist)} therapists"
+        + (f" in {sessions['clinic'].nunique()} clinics" if "clinic" in sessions else "")
+        + f"; {len(sessions)} sessions.",
+        f"Sessions per client: median {per_client.median():g}, from {per_client.min()} to {per_client.max()}.",
+        f"Clients per therapist: median {per_therapist.median():g}, from {per_therapist.min()} to "
+        f"{per_therapist.max()}.",
+        f"Time: up to {sessions['week'].max():.1f} weeks since the client's first session.",
+        f"Early window: sessions {study.early_window[0]} to {study.early_window[1]}.",
+    ]
+    if study.covariates:
+        lines.append(f"Baseline: {', '.join(study.covariates)}.")
+    lines += [_measure_line(study, measure) for measure in study.measures.values()]
+    lines += [
+        f"Flow: {step.step}: {step.rows_out} rows, {step.clients_out} clients"
+        + (f" ({step.rows_lost} rows left out: {step.reason})" if step.rows_lost else "")
+        for step in study.flow.steps
+    ]
+    lines += [f"{finding.severity.capitalize()}: {finding.message}" for finding in study.findings]
+    return lines
+
+
+def _measure_line(study: Study, measure: Measure) -> str:
+    sessions, instrument = study.sessions, measure.instrument
+    scores = sessions[measure.name]
+    first, last = study.early_window
+    early = sessions["session"].between(first, last)
+    rated = sessions.loc[early & scores.notna(), "client"].nunique()
+    line = (
+        f"{measure.name}: {measure.label}, {measure.construct}, {instrument.total_min:g} to "
+        f"{instrument.total_max:g}; filled in at {scores.notna().mean():.0%} of sessions"
+    )
+    if scores.notna().any():
+        line += f", mean {scores.mean():.1f} (SD {scores.std():.1f})"
+    return f"{line}; {rated} clients have at least one score in the early window."

@@ -1,0 +1,156 @@
+"""Brings a sessions table, long or wide, into one shape: one row per client and session, still as text."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.data.dialect import Dialect
+from alliance_longitudinal.data.problems import Column, Problems
+from alliance_longitudinal.data.study_file import SessionsTable
+from alliance_longitudinal.data.tables import RawTable, check_headers
+
+REPEATED_ROLES = ("date", "week")  # of the key columns, those that a wide table repeats per session
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCells:
+    """The used columns of the sessions table; all have shape (n,), n = client sessions.
+
+    Attributes
+    ----------
+    keys : mapping of str to Column
+        By role: client, therapist, clinic, session, date, week; those that the study names.
+    measures : mapping of str to tuple of Column
+        One column an item, or a single one for a total.
+    baseline : mapping of str to Column
+        Baseline columns that stand in the sessions table.
+    """
+
+    keys: Mapping[str, Column]
+    measures: Mapping[str, tuple[Column, ...]]
+    baseline: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.keys["client"].rows)
+
+    def take(self, keep: NDArray[np.bool_]) -> "SessionCells":
+        """The rows where ``keep`` is true."""
+        return SessionCells(
+            keys={role: c.take(keep) for role, c in self.keys.items()},
+            measures={name: tuple(c.take(keep) for c in items) for name, items in self.measures.items()},
+            baseline={name: c.take(keep) for name, c in self.baseline.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Headers to be read from the sessions table."""
+
+    keys: Mapping[str, str]
+    measures: Mapping[str, tuple[str, ...]]
+    baseline: Mapping[str, str]
+
+    def repeated(self) -> list[str]:
+        """Headers that a wide table repeats per session."""
+        keys = [h for role, h in self.keys.items() if role in REPEATED_ROLES]
+        return [*keys, *(h for items in self.measures.values() for h in items)]
+
+    def constant(self) -> list[str]:
+        """Headers that stand once per client in a wide table."""
+        return [*(h for role, h in self.keys.items() if role not in REPEATED_ROLES), *self.baseline.values()]
+
+
+def long_cells(table: RawTable, wanted: Wanted, problems: Problems) -> SessionCells:
+    """Cells of a long table; missing columns are reported and come out empty."""
+    check_headers(table, [*wanted.constant(), *wanted.repeated()], problems)
+    return SessionCells(
+        keys={role: table.column(header) for role, header in wanted.keys.items()},
+        measures={name: tuple(map(table.column, headers)) for name, headers in wanted.measures.items()},
+        baseline={name: table.column(header) for name, header in wanted.baseline.items()},
+    )
+
+
+def wide_cells(
+    table: RawTable, spec: SessionsTable, wanted: Wanted, dialect: Dialect, problems: Problems
+) -> tuple[SessionCells, NDArray[np.bool_]]:
+    """Cells of a wide table, one row per client and possible session, and which of them hold anything."""
+    check_headers(table, wanted.constant(), problems)
+    assert spec.wide is not None
+    found = {header: _repeats(table.headers, spec.wide.pattern, header) for header in wanted.repeated()}
+    _report_unmatched(table, spec.wide.pattern, found, problems)
+    sessions = sorted({session for repeats in found.values() for session in repeats})
+    spread = _Spread(table, sessions, spec.wide.pattern, found)
+    cells = SessionCells(
+        keys={
+            **{
+                role: spread.repeated(header) if role in REPEATED_ROLES else spread.constant(header)
+                for role, header in wanted.keys.items()
+            },
+            "session": spread.numbers(),
+        },
+        measures={name: tuple(map(spread.repeated, headers)) for name, headers in wanted.measures.items()},
+        baseline={name: spread.constant(header) for name, header in wanted.baseline.items()},
+    )
+    filled = np.zeros(len(cells), dtype=bool)
+    dates = [cells.keys[role] for role in REPEATED_ROLES if role in cells.keys]
+    for column in (*dates, *(c for items in cells.measures.values() for c in items)):
+        filled |= ~dialect.is_missing(column.text)
+    return cells, filled
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Repeats a table's columns over sessions; the session varies fastest."""
+
+    table: RawTable
+    sessions: Sequence[int]
+    pattern: str
+    found: Mapping[str, Mapping[int, str]]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        return np.repeat(self.table.rows, len(self.sessions))
+
+    def constant(self, header: str) -> Column:
+        return Column(
+            self.table.file, header, self.rows, np.repeat(self.table.column(header).text, len(self.sessions))
+        )
+
+    def repeated(self, header: str) -> Column:
+        names = [self.found[header].get(session, "") for session in self.sessions]
+        text = (
+            np.stack([self.table.column(name).text for name in names], axis=1) if names else np.empty((0, 0))
+        )
+        headers = np.tile(np.array(names, dtype=object), len(self.table))
+        return Column(self.table.file, header, self.rows, text.reshape(-1).astype(object), headers)
+
+    def numbers(self) -> Column:
+        text = np.tile(np.array([str(s) for s in self.sessions], dtype=object), len(self.table))
+        return Column(self.table.file, self.pattern, self.rows, text)
+
+
+def _repeats(headers: Sequence[str], pattern: str, column: str) -> dict[int, str]:
+    """Session number -> header, for the headers of ``column`` under ``pattern``."""
+    before, after = pattern.replace("{column}", column).split("{session}")
+    expression = re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}")
+    matches = ((expression.fullmatch(h), h) for h in headers)
+    return {int(match.group(1)): header for match, header in matches if match}
+
+
+def _report_unmatched(
+    table: RawTable, pattern: str, found: Mapping[str, Mapping[int, str]], problems: Problems
+) -> None:
+    for header, repeats in found.items():
+        if not repeats:
+            example = pattern.replace("{column}", header).replace("{session}", "1")
+            problems.add(
+                "missing_column",
+                f"no column of {header!r} fits the pattern {pattern!r}; a column {example!r} was expected. "
+                f"The table has: {', '.join(repr(h) for h in table.headers[:8] if h)} ...",
+                "correct 'wide: {pattern: ...}' or the column's name in the study file.",
+                file=table.file,
+                column=example,
+            )

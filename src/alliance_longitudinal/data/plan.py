@@ -1,0 +1,126 @@
+"""The study file resolved: instruments found, item headers spelled out, texts that stay as they were written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal.data.answers import PlannedMeasure
+from alliance_longitudinal.data.dialect import Dialect
+from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.data.study_file import MeasureBlock, StudyFile
+from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.measures.instrument import Instrument
+from alliance_longitudinal.measures.registry import load_instruments
+from alliance_longitudinal.strict_yaml import Location, nearest, raise_mistakes, read_document, validate
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """What is to be read, and how."""
+
+    path: Path
+    file: StudyFile
+    dialect: Dialect
+    measures: Mapping[str, PlannedMeasure]
+    simulated: Mapping[str, Any] | None
+
+
+def read_plan(path: Path) -> StudyPlan:
+    """Read the study file and everything that it names except the tables.
+
+    Raises
+    ------
+    StudyError
+        Listing every mistake with its line.
+    """
+    document = read_document(path, "study file")
+    file = validate(document, StudyFile, "study file")
+    folders = [] if file.instruments is None else [path.parent / file.instruments]
+    registry = load_instruments(folders)
+    mistakes: list[tuple[Location, str]] = []
+    measures = {name: _plan_measure(name, block, registry, mistakes) for name, block in file.measures.items()}
+    mistakes += _dialect_mistakes(file)
+    raise_mistakes(document, "study file", mistakes)
+    block = file.dialect
+    return StudyPlan(
+        path=path,
+        file=file,
+        dialect=Dialect(
+            block.separator, block.decimal, block.thousands, block.encoding, block.dates, tuple(block.missing)
+        ),
+        measures={name: plan for name, plan in measures.items() if plan is not None},
+        simulated=_simulated(path, file),
+    )
+
+
+def _plan_measure(
+    name: str, block: MeasureBlock, registry: Mapping[str, Instrument], mistakes: list[tuple[Location, str]]
+) -> PlannedMeasure | None:
+    here = ("measures", name)
+    instrument = registry.get(block.instrument)
+    if instrument is None:
+        hint = nearest(block.instrument, list(registry))
+        mistakes.append(((*here, "instrument"), f"there is no instrument {block.instrument!r}. {hint}"))
+        return None
+    if block.construct_ not in (None, instrument.construct):
+        sentence = f"{instrument.label} measures {instrument.construct}, not {block.construct_}."
+        mistakes.append(((*here, "construct"), sentence))
+    if block.rater not in instrument.raters:
+        sentence = (
+            f"{instrument.label} is filled in by the {' or '.join(instrument.raters)}; the form of the "
+            f"{block.rater} is another instrument and needs an instrument file of its own."
+        )
+        mistakes.append(((*here, "rater"), sentence))
+    headers, complaint = _headers(block, instrument)
+    if complaint:
+        mistakes.append(((*here, "items"), complaint))
+    measure = Measure(name, instrument.construct, block.rater, instrument, block.timing)
+    return PlannedMeasure(measure, block, headers)
+
+
+def _headers(block: MeasureBlock, instrument: Instrument) -> tuple[tuple[str, ...], str]:
+    """Headers of a measure's columns in item order, and what is wrong with them."""
+    if block.total is not None:
+        return (block.total,), ""
+    headers = tuple(block.items or ())
+    if len(headers) == 1 and "{item" in headers[0]:
+        try:
+            headers = tuple(headers[0].format(item=number) for number in range(1, instrument.n_items + 1))
+        except (KeyError, IndexError, ValueError):
+            return headers, f"{headers[0]!r} is not a pattern; write it as 'wai_{{item}}'."
+    if instrument.reverse is None:
+        return (
+            headers,
+            f"the reversed items of {instrument.label} are not known; give a 'total', or your own file.",
+        )
+    if len(headers) != instrument.n_items:
+        return (
+            headers,
+            f"{instrument.label} has {instrument.n_items} items, but {len(headers)} columns are named.",
+        )
+    twice = sorted({h for h in headers if headers.count(h) > 1})
+    if twice:
+        return headers, f"the column {twice[0]!r} is named for two items."
+    return headers, ""
+
+
+def _dialect_mistakes(file: StudyFile) -> list[tuple[Location, str]]:
+    try:
+        "".encode(file.dialect.encoding)
+    except LookupError:
+        sentence = f"there is no encoding {file.dialect.encoding!r}; common ones are utf-8, cp1252, utf-16."
+        return [(("dialect", "encoding"), sentence)]
+    return []
+
+
+def _simulated(path: Path, file: StudyFile) -> Mapping[str, Any] | None:
+    if file.simulated is None:
+        return None
+    truth: Any = {}
+    if file.simulated.truth is not None:
+        document = read_document(path.parent / file.simulated.truth, "file of true parameters")
+        truth = document.data
+        if not isinstance(truth, dict):
+            raise StudyError(f"The file of true parameters {document.path.name} holds no 'key: value' lines.")
+    return {"note": file.simulated.note, "truth": truth}

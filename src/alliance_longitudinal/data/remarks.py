@@ -1,0 +1,98 @@
+"""What is not wrong in the tables, but what the reader of a result has to know."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.data.plan import StudyPlan
+from alliance_longitudinal.findings import Finding
+
+
+def key_findings(keys: pd.DataFrame, plan: StudyPlan) -> tuple[Finding, ...]:
+    """Findings about identifiers, transfers and time; ``keys`` has one row per client session."""
+    return (*_identifier_findings(keys, plan), *_transfer_findings(keys, plan), *_time_findings(keys, plan))
+
+
+def simulated_findings(plan: StudyPlan) -> tuple[Finding, ...]:
+    """That the data are simulated, if they are."""
+    if plan.simulated is None:
+        return ()
+    return (Finding("simulated", "info", str(plan.simulated["note"]), plan.file.study),)
+
+
+def client_findings(keys: pd.DataFrame, listed: "pd.Index[str]") -> tuple[Finding, ...]:
+    """Findings about clients that stand in only one of the two tables."""
+    seen = pd.Index(keys["client"].unique())
+    findings = []
+    without_sessions = len(listed.difference(seen))
+    if without_sessions:
+        message = f"{without_sessions} clients of the clients table have no session and are not in the study."
+        findings.append(Finding("clients_without_sessions", "info", message))
+    without_baseline = len(seen.difference(listed))
+    if without_baseline:
+        message = f"{without_baseline} clients with sessions are not in the clients table; their baseline is missing."
+        findings.append(Finding("clients_without_baseline", "caution", message))
+    return tuple(findings)
+
+
+def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
+    findings = []
+    for role in ("client", "therapist", "clinic"):
+        if role not in keys:
+            continue
+        ids = pd.Series(keys[role].unique())
+        codes = sorted(set(ids) & {code for code in plan.dialect.missing if code})
+        if codes:
+            message = (
+                f"A {role} has the id {', '.join(map(repr, codes))}, which is also declared as a missing code. "
+                "Identifiers are only missing when the cell is empty, so it counts as one person or place."
+            )
+            findings.append(Finding("id_is_missing_code", "caution", message, role))
+        alike = int(len(ids) - ids.str.casefold().nunique())
+        if alike:
+            message = (
+                f"{alike} {role} ids differ from another only in capital letters; they count as different."
+            )
+            findings.append(Finding("ids_differ_in_case", "caution", message, role))
+    if "clinic" in keys:
+        pairs = keys.drop_duplicates(["client", "clinic"])
+        moved = int(pairs.loc[pairs.duplicated("client"), "client"].nunique())
+        if moved:
+            message = f"{moved} clients were seen in more than one clinic; each counts for the first."
+            findings.append(Finding("client_in_several_clinics", "caution", message, "clinic"))
+        pairs = keys.drop_duplicates(["therapist", "clinic"])
+        several = int(pairs.loc[pairs.duplicated("therapist"), "therapist"].nunique())
+        if several:
+            message = (
+                f"{several} therapist ids occur in more than one clinic and count as the same person. If ids start "
+                "again in each clinic, make them different."
+            )
+            findings.append(Finding("therapist_in_several_clinics", "caution", message, "therapist"))
+    return findings
+
+
+def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
+    if "seen_by" not in keys:
+        return []
+    moved = keys.loc[keys["seen_by"] != keys["therapist"], "client"]
+    words = {"first": "first therapist", "last": "last therapist", "longest": "therapist with most sessions"}
+    message = (
+        f"{moved.nunique()} clients changed therapist; each is analysed under the "
+        f"{words.get(plan.file.transfers, plan.file.transfers)}, with {len(moved)} sessions held by another."
+    )
+    return [Finding("transfers", "caution", message, "therapist")]
+
+
+def _time_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
+    columns = plan.file.tables.sessions.columns
+    if columns.week is None and columns.date is None:
+        message = (
+            "Neither dates nor weeks are given, so time is counted in sessions: rates of change are per session, "
+            "and longer gaps between sessions are not seen."
+        )
+        return [Finding("time_is_session_number", "caution", message, "week")]
+    unknown: NDArray[np.bool_] = keys["week"].isna().to_numpy()
+    if unknown.any():
+        message = f"{int(unknown.sum())} sessions have no date or week; they cannot be placed in time."
+        return [Finding("sessions_without_time", "caution", message, "week")]
+    return []
