@@ -41,3 +41,7 @@ class FitError(AllianceError):
 
 class ReportError(AllianceError):
     """A report or batch could not be made."""
+
+
+class UsageError(AllianceError):
+    """The request itself is wrong: an unknown notebook, or a parameter that the analysis does not take."""

@@ -1,7 +1,7 @@
 """One report, in a process of its own: ``python -m alliance_longitudinal.reporting.child SPEC.json``.
 
-The supervisor (``process.py``) reads this process's standard output, one JSON object a line, and may kill it at
-any time. It writes only into the stage and run folders of its spec, and says how it went in ``outcome.json``.
+The supervisor (``process.py``) reads this process's standard output, one JSON object a line, and may kill it
+at any time. It writes only into the stage and run folders of its spec, and says how it went in ``outcome.json``.
 """
 
 import json
@@ -34,7 +34,7 @@ def main(spec_file: str) -> int:
         logging.exception("report")
         outcome = failure(
             type(error).__name__,
-            f"The report could not be written ({type(error).__name__}). The details stand in the private log.",
+            f"The report could not be written ({type(error).__name__}). The details stand in the log.",
         )
     outcome.write(Path(spec.run_folder) / "outcome.json")
     return 0 if outcome.ok else 1
@@ -54,7 +54,7 @@ def _make(spec: RunSpec, emit: Any) -> Outcome:
     emit({"event": "rendering"})
     stage = Path(spec.stage)
     executed.metadata.pop("papermill", None)
-    nbformat.write(executed, stage / "report.ipynb")
+    nbformat.write(executed, stage / "report.ipynb")  # type: ignore[no-untyped-call]
     results = read_results(stage)
     environment = numerical_libraries()
     write_report(stage, results, executed, dict(spec.provenance) | {"environment": environment})

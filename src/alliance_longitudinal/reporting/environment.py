@@ -35,6 +35,9 @@ def numerical_libraries() -> dict[str, Any]:
     """BLAS and LAPACK that NumPy was built with, and the threads they may use."""
     import numpy
 
-    built = numpy.show_config(mode="dicts")["Build Dependencies"]  # type: ignore[call-overload, index]
-    libraries = {kind: f"{built[kind].get('name', '?')} {built[kind].get('version', '')}".strip() for kind in ("blas", "lapack")}
+    built = numpy.show_config(mode="dicts")["Build Dependencies"]
+    libraries = {
+        kind: f"{built[kind].get('name', '?')} {built[kind].get('version', '')}".strip()
+        for kind in ("blas", "lapack")
+    }
     return libraries | {"threads": {name: os.environ.get(name, "") for name in _THREAD_VARIABLES}}

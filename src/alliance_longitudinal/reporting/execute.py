@@ -1,5 +1,6 @@
 """Runs a notebook through papermill. The only file that knows papermill and nbclient."""
 
+import copy
 import logging
 import shutil
 import time
@@ -17,7 +18,11 @@ Emit = Callable[[Mapping[str, Any]], None]
 _START_ATTEMPTS = 3
 _START_SECONDS = 60
 #: Names of the errors whose text is written for people; any other error's text may hold data.
-_OWN_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.AllianceError)}
+_OWN_ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.AllianceError)
+}
 
 
 def execute(spec: RunSpec, emit: Emit) -> tuple[nbformat.NotebookNode | None, Outcome]:
@@ -31,19 +36,20 @@ def execute(spec: RunSpec, emit: Emit) -> tuple[nbformat.NotebookNode | None, Ou
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    notebook = nbformat.read(spec.notebook, as_version=4)
+    notebook = nbformat.read(spec.notebook, as_version=4)  # type: ignore[no-untyped-call]
     reached = {"cell": 0}
     for attempt in range(1, _START_ATTEMPTS + 1):
         try:
             executed = _papermill(notebook, spec, attempt, _Progress(notebook, emit, reached))
         except PapermillExecutionError as error:
             logging.error("%s", "\n".join(error.traceback) or error)
-            return None, _explain(error.ename, error.evalue, int(error.cell_index) + 1)
+            return None, _explain(error.ename, error.evalue, _own_number(notebook, error.cell_index))
         except CellTimeoutError:
             logging.exception("time limit a cell")
             return None, failure(
                 "CellTimeout",
-                f"Cell {reached['cell']} of the notebook took longer than {spec.cell_timeout:g} seconds and was stopped.",
+                f"Cell {reached['cell']} of the notebook took longer than {spec.cell_timeout:g} seconds "
+                "and was stopped.",
             )
         except (DeadKernelError, RuntimeError) as error:
             logging.exception("kernel")
@@ -66,8 +72,8 @@ def _papermill(
     sockets.mkdir(mode=0o700)
     try:
         # A notebook goes in and none comes out by name: papermill formats paths with user values.
-        return papermill.execute_notebook(
-            nbformat.from_dict(notebook),
+        executed: nbformat.NotebookNode = papermill.execute_notebook(
+            copy.deepcopy(notebook),
             None,
             parameters=dict(spec.parameters),
             kernel_name="python3",
@@ -81,8 +87,15 @@ def _papermill(
             on_cell_start=progress.started,
             on_cell_executed=progress.executed,
         )
+        return executed
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
+
+
+def _own_number(notebook: nbformat.NotebookNode, executed_index: int) -> int:
+    """Number of a cell, counted from 1 in the notebook as its author knows it: without the injected cell."""
+    tagged = (i for i, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", ()))
+    return executed_index + 1 if executed_index <= next(tagged, -1) else max(executed_index, 1)
 
 
 class _Progress:
@@ -90,23 +103,24 @@ class _Progress:
 
     def __init__(self, notebook: nbformat.NotebookNode, emit: Emit, reached: dict[str, int]) -> None:
         self._emit = emit
+        self._notebook = notebook
         self._reached = reached
         # Papermill adds one cell: the injected parameters.
         self._total = sum(cell.cell_type == "code" for cell in notebook.cells) + 1
         self._done = 0
         emit({"event": "start", "cells": self._total})
 
-    def started(self, cell: nbformat.NotebookNode, cell_index: int, **_: Any) -> None:
-        self._reached["cell"] = cell_index + 1
+    def started(self, *, cell_index: int, **_: Any) -> None:
+        self._reached["cell"] = _own_number(self._notebook, cell_index)
 
-    def executed(self, cell: nbformat.NotebookNode, cell_index: int, **_: Any) -> None:
+    def executed(self, **_: Any) -> None:
         self._done += 1
         self._emit({"event": "cell", "done": self._done, "cells": self._total})
 
 
 def _explain(name: str, text: str, cell: int) -> Outcome:
     if name == "DataError":
-        # The whole list names rows and values; it goes to the person at the keyboard, not into a file to share.
+        # The whole list names rows and values; it goes to the person at the keyboard, into no file to share.
         return failure(
             name,
             text,
@@ -116,7 +130,7 @@ def _explain(name: str, text: str, cell: int) -> Outcome:
         return failure(name, text)
     return failure(
         name,
-        f"Cell {cell} of the notebook stopped with an unexpected {name}. The details stand in the private log.",
+        f"Cell {cell} of the notebook stopped with an unexpected {name}. The details stand in the log.",
     )
 
 

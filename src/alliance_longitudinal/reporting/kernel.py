@@ -14,9 +14,9 @@ _LONGEST_SOCKET_FOLDER = 80
 def kernel_manager_class(folder: Path) -> type[AsyncKernelManager]:
     """Class of kernel managers whose connection lives in ``folder`` (mode 0700, one kernel at a time).
 
-    It must stay a subclass of the *asynchronous* manager: under a synchronous one nbclient's time limit a cell
-    silently never fires. Papermill gets the class, not an instance, because it leaves an instance's kernel
-    running.
+    It must stay a subclass of the *asynchronous* manager: under a synchronous one nbclient's time limit a
+    cell silently never fires. Papermill gets the class, not an instance, because it leaves an instance's
+    kernel running.
     """
     connection_file = str(folder / "k.json")
     use_sockets = os.name == "posix" and len(os.fsencode(connection_file)) < _LONGEST_SOCKET_FOLDER
@@ -35,7 +35,7 @@ def kernel_manager_class(folder: Path) -> type[AsyncKernelManager]:
 
         def __init__(self, **settings: object) -> None:
             settings |= {"connection_file": connection_file, "transport": "ipc" if use_sockets else "tcp"}
-            super().__init__(**settings)  # type: ignore[arg-type]
+            super().__init__(**settings)
 
         @property
         def kernel_spec(self) -> KernelSpec:

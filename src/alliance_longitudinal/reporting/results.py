@@ -19,7 +19,8 @@ def read_results(stage: Path) -> dict[str, Any]:
     path = stage / "results.json"
     if not path.is_file():
         raise ReportError(
-            "The notebook ran to its end but published no results. Its last code cell must be `al.publish(result)`."
+            "The notebook ran to its end but published no results. "
+            "Its last code cell must be `al.publish(result)`."
         )
     try:
         results = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
@@ -39,7 +40,9 @@ def results_schema() -> dict[str, Any]:
 def _validate(results: Any) -> None:
     from jsonschema import Draft202012Validator
 
-    problems = sorted(Draft202012Validator(results_schema()).iter_errors(results), key=lambda e: list(map(str, e.path)))
+    problems = sorted(
+        Draft202012Validator(results_schema()).iter_errors(results), key=lambda e: list(map(str, e.path))
+    )
     if problems:
         # The schema's own message quotes the offending value, which may be data: say where and which rule.
         lines = [f"  {_place(p)}: breaks the rule {p.validator!r} ({_rule(p)})" for p in problems[:10]]
@@ -61,7 +64,9 @@ def _check_figures(stage: Path, results: dict[str, Any]) -> None:
     if missing:
         raise ReportError(f"The notebook published no picture for the figure(s) {', '.join(missing)}.")
     if results["main_figure"] is not None and results["main_figure"] not in names:
-        raise ReportError(f"The main figure {results['main_figure']!r} is not among the figures: {', '.join(names)}.")
+        raise ReportError(
+            f"The main figure {results['main_figure']!r} is not among the figures: {', '.join(names)}."
+        )
 
 
 def _refuse_constant(name: str) -> float:

@@ -1,0 +1,265 @@
+"""The command line: gathers arguments, calls the public functions, turns what they raise into sentences.
+
+Exit status: 0 fine, 1 the data or a report failed, 2 wrong use.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal import __version__
+from alliance_longitudinal.errors import AllianceError, DataError, UsageError
+
+FINE, FAILED, WRONG_USE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    _print_whatever_comes()
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except AllianceError as error:
+        if options.debug:
+            raise
+        problems = error.problems if isinstance(error, DataError) else ()
+        _tell(options, type(error).__name__, str(error), problems)
+        return WRONG_USE if isinstance(error, UsageError) else FAILED
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return FAILED
+    except Exception as error:
+        if options.debug:
+            raise
+        _tell(options, type(error).__name__, _unexpected(error))
+        return FAILED
+
+
+def _check(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.data import describe_study, load_study
+
+    study = load_study(options.study)
+    if options.json:
+        print(json.dumps({"ok": True, "findings": [f.to_dict() for f in study.findings]}, ensure_ascii=False))
+    else:
+        print(describe_study(study))
+    return FINE
+
+
+def _report(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.reporting import run_report
+    from alliance_longitudinal.reporting.progress import report_progress
+
+    with report_progress(options.notebook, quiet=options.json) as on_event:
+        report = run_report(
+            options.study,
+            options.notebook,
+            _parameters(options.parameter),
+            options.out,
+            deadline=options.deadline,
+            on_event=on_event,
+        )
+    if not report.ok:
+        log = report.folder / "private" / "log.txt"
+        more = "" if options.json else f"\nWhat is known of it: {report.folder / 'manifest.json'}, {log}"
+        _tell(options, "ReportError", report.error + more, report.problems, folder=str(report.folder))
+        return FAILED
+    print(_json(ok=True, report=str(report.page)) if options.json else report.page)
+    return FINE
+
+
+def _batch(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.reporting import run_batch
+    from alliance_longitudinal.reporting.progress import batch_progress
+
+    with batch_progress(Path(options.batch).stem, options.jobs, quiet=options.json) as on_event:
+        batch = run_batch(
+            options.batch, options.out, jobs=options.jobs, fresh=options.fresh, on_event=on_event
+        )
+    if options.json:
+        print(_json(ok=batch.ok, index=str(batch.page), reports=list(batch.rows)))
+        return FINE if batch.ok else FAILED
+    for row in batch.rows:
+        if row["status"] == "failed":
+            print(f"{row['label']}: {row['error']}", file=sys.stderr)
+    waiting = sum(row["status"] == "waiting" for row in batch.rows)
+    if waiting:
+        print(
+            f"Stopped with {waiting} reports not made. The same command goes on from here.", file=sys.stderr
+        )
+    print(batch.page)
+    return FINE if batch.ok else FAILED
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.reporting import verify_report
+    from alliance_longitudinal.reporting.progress import report_progress
+    from alliance_longitudinal.reporting.verify import ABSOLUTE, RELATIVE
+
+    with report_progress("verify", quiet=options.json) as on_event:
+        found = verify_report(options.folder, deadline=options.deadline, on_event=on_event)
+    if options.json:
+        print(_json(ok=found.ok, problems=found.problems, notes=found.notes, compared=found.compared))
+        return FINE if found.ok else FAILED
+    for sentence in (*found.problems, *found.notes):
+        print(sentence, file=sys.stderr)
+    if found.ok:
+        print(
+            f"All {found.compared} numbers came out again (within {RELATIVE:g} of their size, {ABSOLUTE:g} near "
+            "zero) and no file was altered."
+        )
+    return FINE if found.ok else FAILED
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.data.demo import write_demo
+
+    path = write_demo(options.folder)
+    print(_json(ok=True, study=str(path)) if options.json else path)
+    return FINE
+
+
+def _instruments(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.measures import instruments
+
+    table = instruments()
+    if options.json:
+        print(table.to_json(orient="records", force_ascii=False))
+    else:
+        print(table.to_string(index=False))
+    return FINE
+
+
+def _parameters(given: Sequence[str]) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"-p {text}: write a parameter as name=value, such as -p window=1,5.")
+        if name in parameters:
+            raise UsageError(f"-p {name} is given twice.")
+        parameters[name] = value
+    return parameters
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alliance",
+        description="Early therapeutic alliance and symptom change: checked data in, finished reports out.",
+        epilog="Exit status: 0 fine, 1 the data or a report failed, 2 wrong use.",
+    )
+    parser.add_argument("--version", action="version", version=f"alliance_longitudinal {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    check = _command(
+        commands, "check", _check, "read a study and say what is in it, or what is wrong with it"
+    )
+    check.add_argument("study", metavar="STUDY.yaml", help="study file, or 'demo'")
+
+    report = _command(commands, "report", _report, "make one report")
+    report.add_argument("study", metavar="STUDY.yaml", help="study file, or 'demo'")
+    report.add_argument(
+        "--notebook", required=True, metavar="NAME", help="analysis, or an edited copy of its notebook"
+    )
+    report.add_argument(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="such as window=1,5; again for more",
+    )
+    report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
+    _deadline(report)
+
+    batch = _command(commands, "batch", _batch, "make every report of a grid; goes on from where it stopped")
+    batch.add_argument("batch", metavar="BATCH.yaml")
+    batch.add_argument("--out", required=True, metavar="DIR", help="folder for the reports and their index")
+    batch.add_argument(
+        "--jobs", type=_positive, default=1, metavar="N", help="reports made at a time (default 1)"
+    )
+    batch.add_argument("--fresh", action="store_true", help="make also those again that are there")
+
+    verify = _command(
+        commands, "verify", _verify, "make a report again from its manifest and compare every number"
+    )
+    verify.add_argument("folder", metavar="DIR")
+    _deadline(verify)
+
+    demo = _command(commands, "demo", _demo, "write the demonstration study, to look at and edit")
+    demo.add_argument("folder", metavar="DIR")
+
+    _command(commands, "instruments", _instruments, "list the instruments that can be scored")
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], words: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=words, description=words[0].upper() + words[1:] + "."
+    )
+    parser.add_argument("--json", action="store_true", help="print results and problems as data")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _deadline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--deadline",
+        type=_positive,
+        default=600,
+        metavar="SECONDS",
+        help="stop the report after this time (default 600)",
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _tell(
+    options: argparse.Namespace, kind: str, message: str, problems: Sequence[Any] = (), **more: Any
+) -> None:
+    """A problem as a sentence on standard error, or as data on standard output."""
+    if options.json:
+        print(_json(ok=False, error={"kind": kind, "message": message}, problems=list(problems), **more))
+    else:
+        print(message, file=sys.stderr)
+
+
+def _json(**data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, default=str)
+
+
+def _unexpected(error: Exception) -> str:
+    """A sentence about a fault of ours; its details go to a private file, for they may quote data."""
+    handle, name = tempfile.mkstemp(prefix="alliance-", suffix=".log")  # readable by its owner only
+    with os.fdopen(handle, "w", encoding="utf-8") as log:
+        log.writelines(traceback.format_exception(error))
+    return (
+        f"Something went wrong that should not have ({type(error).__name__}). The details are in {name}; it may "
+        "quote data, so read it before you send it to anybody."
+    )
+
+
+def _print_whatever_comes() -> None:
+    """Let a console that lacks a character show a stand-in rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,117 @@
+"""The executed notebook as the report's appendix: prose, code folded away, outputs; no raw HTML."""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LONGEST_TEXT = 10_000
+_PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+#: The appendix stands under an h2; the notebook's own headings start below it.
+_TOP_LEVEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a cell: a text, or a picture as a ``data:`` address with its alternative text."""
+
+    text: str = ""
+    picture: str = ""
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the appendix: ``prose`` of a Markdown cell, or ``code`` with ``outputs``."""
+
+    number: int
+    prose: Markup | None = None
+    code: str = ""
+    outputs: tuple[Output, ...] = ()
+
+
+def notebook_cells(notebook: Mapping[str, Any]) -> list[Cell]:
+    """The cells that have something to show, in order."""
+    headings = _Headings()
+    cells = []
+    for number, cell in enumerate(notebook["cells"], start=1):
+        if not cell["source"].strip():
+            continue
+        if cell["cell_type"] == "markdown":
+            cells.append(Cell(number, prose=_prose(cell["source"], headings)))
+        elif cell["cell_type"] == "code":
+            outputs = tuple(o for output in cell["outputs"] for o in _outputs(output, number))
+            cells.append(Cell(number, code=cell["source"], outputs=outputs))
+    return cells
+
+
+class _Headings:
+    """Keeps heading levels without a gap, whatever the notebook's author did."""
+
+    def __init__(self) -> None:
+        self._last = _TOP_LEVEL - 1
+
+    def level(self, wanted: int) -> int:
+        self._last = min(wanted + _TOP_LEVEL - 1, self._last + 1, 6)
+        return self._last
+
+
+def _prose(source: str, headings: _Headings) -> Markup:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "autolink"])
+    tokens = markdown.parse(source)
+    level = 0
+    for token in tokens:
+        if token.type == "heading_open":
+            level = headings.level(int(token.tag[1]))
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{level}"
+        if token.children:
+            token.children = list(_without_links(token.children))
+    # Safe: raw HTML is off in the parser, and links and pictures were taken out.
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))
+
+
+def _without_links(tokens: list[Token]) -> Iterator[Token]:
+    """Addresses as text: the page opens nothing from elsewhere."""
+    address = ""
+    for token in tokens:
+        if token.type == "link_open":
+            address = str(token.attrGet("href") or "")
+        elif token.type == "link_close":
+            yield Token("text", "", 0, content=f" ({address})")
+        else:
+            yield token
+
+
+def _outputs(output: Mapping[str, Any], cell: int) -> Iterator[Output]:
+    if output["output_type"] == "stream":
+        yield Output(text=_plain(output["text"]))
+        return
+    data = output.get("data", {})
+    kind = next((k for k in _PICTURES if k in data), None)
+    if kind is not None:
+        alt = output.get("metadata", {}).get(kind, {}).get("alt")
+        yield Output(
+            picture=f"data:{kind};base64,{_encoded(data[kind], kind)}",
+            alt=alt
+            or f"Picture made by cell {cell} of the notebook; the report's own figures are described above.",
+        )
+    elif "text/plain" in data:
+        yield Output(text=_plain(data["text/plain"]))
+
+
+def _encoded(content: str, kind: str) -> str:
+    if kind == "image/svg+xml":
+        return base64.b64encode(content.encode()).decode()
+    return "".join(content.split())
+
+
+def _plain(text: str) -> str:
+    text = _ANSI.sub("", text)
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "\n… (shortened)"

@@ -1,0 +1,24 @@
+"""Checked parameters as they are typed: the command line that makes a report again."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def rerun_command(study: str, notebook: str, parameters: Mapping[str, Any], out: Path) -> str:
+    """The command line that makes this report again."""
+    words = ["alliance", "report", study, "--notebook", notebook]
+    for name, value in parameters.items():
+        if value is not None:
+            words += ["-p", f"{name}={as_argument(value)}"]
+    return shlex.join([*words, "--out", str(out)])
+
+
+def as_argument(value: Any) -> str:
+    """A plain value as it is typed after ``-p name=``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ",".join(as_argument(v) for v in value)
+    return str(value)

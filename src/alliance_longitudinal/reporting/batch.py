@@ -1,0 +1,170 @@
+"""Makes every report of a batch file, several at a time; goes on where an earlier run stopped."""
+
+import json
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal.errors import AllianceError, ReportError
+from alliance_longitudinal.reporting.batch_index import write_index
+from alliance_longitudinal.reporting.batch_plan import Combination, Plan, read_plan
+from alliance_longitudinal.reporting.claims import claimed
+from alliance_longitudinal.reporting.manifest import altered_files, read_manifest
+from alliance_longitudinal.reporting.notebooks import Registry
+from alliance_longitudinal.reporting.process import OnEvent, stop_on_signals
+from alliance_longitudinal.reporting.run import run_request
+
+_CLAIMS = ".claims"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How a batch ended.
+
+    Attributes
+    ----------
+    folder : Path
+    rows : tuple of mapping
+        One a combination, in the order of the grid, as in ``index.json``. ``status`` is ``complete``, ``failed``
+        or ``waiting`` (the batch was stopped first); ``kept`` says that an earlier run had made it.
+    """
+
+    folder: Path
+    rows: tuple[Mapping[str, Any], ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every report is there."""
+        return all(row["status"] == "complete" for row in self.rows)
+
+    @property
+    def page(self) -> Path:
+        """The index to read."""
+        return self.folder / "index.html"
+
+
+def run_batch(
+    batch_file: str | Path,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    fresh: bool = False,
+    on_event: OnEvent | None = None,
+    registry: Registry | None = None,
+    notebooks: Path | None = None,
+) -> Batch:
+    """Make the reports of ``batch_file`` in ``out``, each in a folder of its own, and an index of them.
+
+    Parameters
+    ----------
+    batch_file, out : path
+    jobs : int
+        Reports made at a time.
+    fresh : bool
+        Make also those again that are there and current.
+    on_event : callable, optional
+        Called with ``{"event": "report", ...}`` after each report; from several threads, one at a time.
+
+    Raises
+    ------
+    AllianceError
+        If the batch file is wrong or ``out`` cannot be written; a report that fails is a row of the index.
+    """
+    plan = read_plan(Path(batch_file), registry=registry, notebooks=notebooks)
+    folder = Path(out).expanduser().resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReportError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+    with stop_on_signals() as stop:
+        runner = _Runner(plan, folder, fresh, stop, on_event or (lambda _: None))
+        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+            list(pool.map(runner.make, range(len(plan.combinations))))
+    return Batch(folder, tuple(runner.rows))
+
+
+class _Runner:
+    """Holds the rows while the threads fill them."""
+
+    def __init__(
+        self, plan: Plan, folder: Path, fresh: bool, stop: threading.Event, on_event: OnEvent
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._fresh = fresh
+        self._stop = stop
+        self._on_event = on_event
+        self._lock = threading.Lock()
+        self._done = 0
+        self.rows: list[dict[str, Any]] = [_row(c) for c in plan.combinations]
+
+    def make(self, i: int) -> None:
+        """Make the i-th report, or find that it is there, or note why it is not."""
+        combination = self._plan.combinations[i]
+        try:
+            result = self._made(combination)
+        except AllianceError as error:
+            result = {"status": "failed", "error": str(error)}
+        with self._lock:
+            self.rows[i] |= result
+            self._done += self.rows[i]["status"] != "waiting"
+            write_index(self._folder, self.rows, self._plan.excluded)
+            counts = {"done": self._done, "total": len(self.rows)}
+            self._on_event({"event": "report", "label": combination.label, **counts, **result})
+
+    def _made(self, combination: Combination) -> dict[str, Any]:
+        if combination.request is None:
+            return {"status": "failed", "error": combination.error}
+        place = self._folder / combination.folder
+        with claimed(self._folder / _CLAIMS, combination.request.key, self._stop) as mine:
+            if not mine or self._stop.is_set():
+                return {"status": "waiting"}
+            if not self._fresh and is_current(place, combination.request.key):
+                return {"kept": True, **_reported(place)}
+            report = run_request(combination.request, place, deadline=self._plan.deadline, stop=self._stop)
+        if report.stopped:
+            return {"status": "waiting"}
+        if not report.ok:
+            return {"status": "failed", "error": report.public_error, "seconds": round(report.seconds, 1)}
+        return _reported(place)
+
+
+def is_current(folder: Path, key: str) -> bool:
+    """Whether ``folder`` holds the whole, unaltered report with this key."""
+    try:
+        manifest = read_manifest(folder)
+    except ReportError:
+        return False
+    return manifest["status"] == "complete" and manifest["key"] == key and not altered_files(folder, manifest)
+
+
+def _row(combination: Combination) -> dict[str, Any]:
+    return {
+        "label": combination.label,
+        "study": combination.study,
+        "notebook": combination.notebook,
+        "parameters": dict(combination.values),
+        "key": combination.request.key if combination.request else None,
+        "folder": combination.folder,
+        "status": "waiting",
+        "kept": False,
+        "error": None,
+        "seconds": None,
+        "result_status": None,
+        "estimate": None,
+    }
+
+
+def _reported(folder: Path) -> dict[str, Any]:
+    """What the index shows of a finished report: its badge and its first estimate, which is the main one."""
+    manifest = read_manifest(folder)
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return {
+        "status": "complete",
+        "seconds": manifest["seconds"],
+        "result_status": manifest["result_status"],
+        "estimate": next(iter(results["estimates"]), None),
+    }

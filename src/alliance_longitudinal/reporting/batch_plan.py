@@ -1,0 +1,179 @@
+"""A batch file's grid: which reports it asks for, each checked before anything runs."""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from alliance_longitudinal.errors import AllianceError, StudyError, UsageError
+from alliance_longitudinal.reporting.arguments import as_argument
+from alliance_longitudinal.reporting.inputs import DEMO
+from alliance_longitudinal.reporting.notebooks import Registry
+from alliance_longitudinal.reporting.run import Request, prepare
+from alliance_longitudinal.strict_yaml import nearest, read_document, validate
+
+_LONGEST_NAME = 60
+
+
+class BatchFile(BaseModel):
+    """What a batch file says.
+
+    Each parameter has one value or a list of values; every combination becomes a report. A window of two numbers
+    is itself a list, so several windows are a list of lists: ``window: [[1, 3], [1, 5], 3]``.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    study: str | list[str] | None = None
+    studies: dict[str, str] | None = None
+    notebook: str | None = None
+    notebooks: list[str] | None = None
+    parameters: dict[str, Any] = {}
+    exclude: list[dict[str, Any]] = []
+    deadline: Annotated[float, Field(gt=0)] = 600.0
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.study is None) == (self.studies is None):
+            raise ValueError("give either 'study' (one file or a list) or 'studies' (name: file).")
+        if (self.notebook is None) == (self.notebooks is None):
+            raise ValueError("give either 'notebook' (one) or 'notebooks' (a list).")
+        return self
+
+    def study_files(self) -> dict[str, str]:
+        """Study file by the name it has in the index."""
+        if self.studies is not None:
+            return self.studies
+        files = [self.study] if isinstance(self.study, str) else list(self.study or ())
+        names = [Path(file).stem if Path(file).stem != "study" else Path(file).parent.name for file in files]
+        unique = len(set(names)) == len(names)
+        return {(name if unique and name else file): file for name, file in zip(names, files, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """One report of the grid.
+
+    Attributes
+    ----------
+    study, notebook : str
+        Names for the reader.
+    values : mapping
+        The parameters that the batch file sets.
+    request : Request or None
+        None if the study file cannot be read; ``error`` says why.
+    """
+
+    study: str
+    notebook: str
+    values: Mapping[str, Any]
+    request: Request | None
+    error: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name for the reader, such as ``clinic_a, window 1,5``."""
+        return ", ".join([self.study, *(f"{k} {as_argument(v)}" for k, v in self.values.items())])
+
+    @property
+    def folder(self) -> str:
+        """Name of the report's folder: readable, and different for whatever makes the numbers different."""
+        words = [self.study, self.notebook, *(f"{k}-{as_argument(v)}" for k, v in self.values.items())]
+        key = self.request.key[:8] if self.request else "unread"
+        return f"{_slug('-'.join(words))}-{key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All reports of a batch file, and the seconds that each may take."""
+
+    combinations: tuple[Combination, ...]
+    deadline: float
+    excluded: int
+
+
+def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path | None = None) -> Plan:
+    """Read a batch file and check every combination.
+
+    Raises
+    ------
+    StudyError
+        If the batch file is wrong: unknown keys, parameters that an analysis does not take, exclusions that name
+        nothing. A study file that cannot be read is told in its combination instead, for the rest can still run.
+    """
+    document = read_document(path, "batch file")
+    batch = validate(document, BatchFile, "batch file")
+    _check_exclusions(batch, path)
+    found: dict[str, Combination] = {}
+    mistakes: dict[str, None] = {}
+    excluded = 0
+    for study, notebook, values in _grid(batch):
+        if _is_excluded(study, notebook, values, batch.exclude):
+            excluded += 1
+            continue
+        try:
+            combination = _checked(
+                study, batch.study_files()[study], notebook, values, path.parent, registry, notebooks
+            )
+        except UsageError as error:
+            mistakes[str(error)] = None
+            continue
+        identity = combination.request.key if combination.request else combination.label
+        found.setdefault(identity, combination)
+    if mistakes:
+        raise StudyError("\n".join([f"The batch file {path.name} is wrong:", *(f"  {m}" for m in mistakes)]))
+    if not found:
+        raise StudyError(f"The batch file {path.name} asks for no report: every combination is excluded.")
+    return Plan(tuple(found.values()), batch.deadline, excluded)
+
+
+def _grid(batch: BatchFile) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    lists = [value if isinstance(value, list) else [value] for value in batch.parameters.values()]
+    names = [batch.notebook] if batch.notebook else batch.notebooks or []
+    for study, notebook, *values in itertools.product(batch.study_files(), names, *lists):
+        yield study, str(notebook), dict(zip(batch.parameters, values, strict=True))
+
+
+def _checked(
+    study: str,
+    file: str,
+    notebook: str,
+    values: Mapping[str, Any],
+    folder: Path,
+    registry: Registry | None,
+    notebooks: Path | None,
+) -> Combination:
+    place = file if file == DEMO and not (folder / file).is_file() else str(folder / file)
+    try:
+        request = prepare(place, notebook, values, registry=registry, notebooks=notebooks)
+    except UsageError:
+        raise
+    except AllianceError as error:
+        return Combination(study, notebook, values, None, str(error))
+    return Combination(study, notebook, values, request)
+
+
+def _is_excluded(study: str, notebook: str, values: Mapping[str, Any], exclude: list[dict[str, Any]]) -> bool:
+    whole = {"study": study, "notebook": notebook, **values}
+    return any(all(whole[k] == v for k, v in rule.items()) for rule in exclude)
+
+
+def _check_exclusions(batch: BatchFile, path: Path) -> None:
+    known = ["study", "notebook", *batch.parameters]
+    for rule in batch.exclude:
+        for key in rule:
+            if key not in known:
+                raise StudyError(
+                    f"The batch file {path.name} excludes by {key!r}, which it does not set. {nearest(key, known)}"
+                )
+
+
+def _slug(text: str) -> str:
+    """``text`` in small letters, digits and hyphens, as every file system takes them."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST_NAME].strip("-") or "report"

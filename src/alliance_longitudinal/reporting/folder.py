@@ -1,0 +1,152 @@
+"""A report's folder: built out of sight, put in place whole, never over something that is not a report."""
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from alliance_longitudinal.errors import ReportError
+from alliance_longitudinal.reporting.hashing import MANIFEST
+
+_STAGE = ".stage-"
+_ASIDE = ".replaced-"
+_STALE_SECONDS = 24 * 3600
+#: Left behind by file managers and editors; not the user's work.
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
+
+
+def check_destination(out: Path) -> Path:
+    """The resolved folder for a report, after making sure that a report may be put there.
+
+    Raises
+    ------
+    ReportError
+        If it is a file, or a folder that is not a report, or a report to which files were added.
+    """
+    out = out.expanduser().resolve()
+    if out.exists() and not out.is_dir():
+        raise ReportError(f"{out} is a file. Name a folder for the report with --out.")
+    _restore(out)
+    if out.is_dir():
+        _refuse_foreign_files(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReportError(f"The folder {out.parent} cannot be made: {error.strerror}.") from None
+    if not os.access(out.parent, os.W_OK):
+        raise ReportError(f"The folder {out.parent} cannot be written to. Choose another with --out.")
+    return out
+
+
+def _refuse_foreign_files(out: Path) -> None:
+    present = {
+        p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and not _LITTER & set(p.parts)
+    }
+    if not present:
+        return
+    try:
+        manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+        own = {MANIFEST, "private/log.txt", *manifest["outputs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ReportError(
+            f"The folder {out} is not empty and is not a report, so it is left alone. "
+            "Choose another with --out."
+        ) from None
+    added = sorted(present - own)
+    if added:
+        raise ReportError(
+            f"The report in {out} would be replaced, but files were added to it: {', '.join(added[:5])}. "
+            "Move them elsewhere, or choose another folder with --out."
+        )
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A new folder beside ``out`` to build the report in; whatever is left of it is removed at the end."""
+    _sweep(out.parent)
+    stage = out.parent / f"{_STAGE}{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        stage.mkdir()
+    except OSError as error:
+        raise ReportError(f"Nothing can be written in {out.parent}: {error.strerror}.") from None
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def publish_folder(stage: Path, out: Path) -> None:
+    """Put ``stage`` in place as ``out``. An earlier report stands until the new one takes its name.
+
+    Windows and POSIX alike refuse to rename over a folder that is not empty, so the old one steps aside first;
+    if the machine stops between the two renames, the next run puts it back (:func:`check_destination`).
+    """
+    for path in stage.rglob("*"):
+        _sync(path)
+    _sync(stage)
+    aside = _aside(out)
+    if out.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        out.rename(aside)
+    try:
+        stage.rename(out)
+    except OSError:
+        if aside.exists():
+            aside.rename(out)
+        raise
+    _sync(out.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def failed_folder(out: Path) -> Path:
+    """Where a failed attempt to renew the good report in ``out`` is told."""
+    return out.parent / f"{out.name}.failed"
+
+
+def forget_failure(out: Path) -> None:
+    """Remove the news of an earlier failed attempt, now that ``out`` is good."""
+    folder = failed_folder(out)
+    if (folder / MANIFEST).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _restore(out: Path) -> None:
+    aside = _aside(out)
+    if aside.is_dir() and not out.exists():
+        aside.rename(out)
+
+
+def _aside(out: Path) -> Path:
+    return out.parent / f"{_ASIDE}{out.name}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove stages whose maker is gone: dead on this machine, or a day old."""
+    for stage in folder.glob(f"{_STAGE}*"):
+        host, _, rest = stage.name.removeprefix(_STAGE).rpartition("-")[0].rpartition("-")
+        dead = host == _host() and rest.isdigit() and not psutil.pid_exists(int(rest))
+        with suppress(OSError):
+            if dead or time.time() - stage.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(stage, ignore_errors=True)
+
+
+def _host() -> str:
+    import platform
+
+    return "".join(c if c.isalnum() else "_" for c in platform.node())[:40] or "host"
+
+
+def _sync(path: Path) -> None:
+    """Ask the disk to hold ``path``; folders cannot be synced on Windows, and some network disks refuse."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,56 @@
+"""The files that a study is read from, found and hashed without reading the data."""
+
+from pathlib import Path
+
+from alliance_longitudinal.reporting.hashing import file_hash
+from alliance_longitudinal.strict_yaml import read_document
+
+#: Name that stands for the bundled demonstration study.
+DEMO = "demo"
+
+
+def study_file(study: str | Path) -> Path:
+    """Absolute path of a study file; ``"demo"`` is the bundled one unless a file of that name is there.
+
+    Raises
+    ------
+    StudyError
+        If there is no such file.
+    """
+    if is_demo(study):
+        from alliance_longitudinal.data.demo import demo_study_path
+
+        return demo_study_path()
+    path = Path(study).expanduser()
+    if not path.is_file():
+        read_document(path, "study file")
+    return path.resolve()
+
+
+def is_demo(study: str | Path) -> bool:
+    """Whether ``study`` means the bundled demonstration study."""
+    return str(study) == DEMO and not Path(study).is_file()
+
+
+def study_argument(study: str | Path) -> str:
+    """What the notebook and the command to run again get: ``"demo"`` or the absolute path."""
+    return DEMO if is_demo(study) else str(study_file(study))
+
+
+def input_hashes(study: str | Path) -> dict[str, str]:
+    """SHA-256 of the study file and of every file that it names, by name relative to the study file's folder.
+
+    Whatever text in the study file names a file that is there counts, so that a new kind of table needs no
+    change here.
+    """
+    path = study_file(study)
+    document = read_document(path, "study file")
+    hashes = {path.name: file_hash(path)}
+    for text in sorted(set(document.texts.values())):
+        try:
+            named = path.parent / text
+            if text and named.is_file():
+                hashes[text] = file_hash(named)
+        except (OSError, ValueError):  # a long sentence or a NUL is no file name
+            continue
+    return hashes

@@ -1,0 +1,112 @@
+"""``manifest.json``: what ran, on what, with what outcome. Written last: where it is, the folder is whole."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal.errors import ReportError
+from alliance_longitudinal.reporting.environment import machine, package_versions
+from alliance_longitudinal.reporting.hashing import (
+    MANIFEST,
+    data_hash,
+    file_hash,
+    folder_hashes,
+    package_hash,
+)
+from alliance_longitudinal.reporting.notebooks import Notebook
+from alliance_longitudinal.reporting.spec import Outcome
+
+SCHEMA = "alliance_longitudinal/manifest/1"
+_OWN_HASH = "manifest_sha256"
+
+
+def report_key(parameters: Mapping[str, Any], inputs: Mapping[str, str], notebook_sha256: str) -> str:
+    """Identity of a report: equal keys mean equal numbers, on the same machine to the last bit."""
+    versions = package_versions()
+    return data_hash(
+        {
+            "parameters": parameters,
+            "inputs": sorted(inputs.values()),
+            "notebook": notebook_sha256,
+            "package": [versions["alliance-longitudinal"], package_hash()],
+            "python": machine()["python"],
+            "numpy": versions["numpy"],
+        }
+    )
+
+
+def provenance(
+    study: str,
+    notebook: Notebook,
+    notebook_argument: str,
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, str],
+) -> dict[str, Any]:
+    """The part of the manifest that is known before the run."""
+    return {
+        "schema": SCHEMA,
+        "key": report_key(parameters, inputs, notebook.sha256),
+        "analysis": notebook.analysis.name,
+        "study": study,
+        "parameters": dict(parameters),
+        "inputs": dict(inputs),
+        "notebook": {
+            "argument": notebook_argument,
+            "name": notebook.path.name,
+            "sha256": notebook.sha256,
+            "modified": notebook.modified,
+        },
+        "package_sha256": package_hash(),
+        "versions": package_versions(),
+        "machine": machine(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def write_manifest(
+    folder: Path, before: Mapping[str, Any], outcome: Outcome, seconds: float
+) -> dict[str, Any]:
+    """Write the manifest of what stands in ``folder``, hashes of all its files included."""
+    manifest = dict(before) | {
+        "status": "complete" if outcome.ok else "failed",
+        "result_status": dict(outcome.status) or None,
+        "error": None if outcome.ok else {"kind": outcome.kind, "message": outcome.public_message},
+        "seed": outcome.seed,
+        "environment": dict(outcome.environment),
+        "seconds": round(seconds, 1),
+        "outputs": {k: v for k, v in folder_hashes(folder).items() if not k.startswith("private/")},
+    }
+    manifest[_OWN_HASH] = data_hash(manifest)
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a report's folder.
+
+    Raises
+    ------
+    ReportError
+        If there is none, or it was altered since it was written.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        sealed = manifest.pop(_OWN_HASH)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        raise ReportError(f"{folder} holds no readable {MANIFEST}, so it is not a report.") from None
+    if manifest.get("schema") != SCHEMA or data_hash(manifest) != sealed:
+        raise ReportError(f"{path} was altered after the report was made; it cannot vouch for the report.")
+    return dict(manifest)
+
+
+def altered_files(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Files of the report that changed or vanished since it was made."""
+    return [
+        name
+        for name, sha256 in manifest["outputs"].items()
+        if not (folder / name).is_file() or file_hash(folder / name) != sha256
+    ]

@@ -1,0 +1,175 @@
+"""Supervises one report's process: starts it, passes its events on, ends it and all that it started."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+import psutil
+
+from alliance_longitudinal.reporting.spec import STAGE_VARIABLE, Outcome, RunSpec, failure
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+
+_POLL_SECONDS = 0.1
+_SPEC_FILE = "spec.json"
+
+
+def supervise(spec: RunSpec, *, deadline: float, stop: threading.Event, on_event: OnEvent) -> Outcome:
+    """Run ``spec`` in a process of its own until it ends, ``deadline`` seconds are over or ``stop`` is set.
+
+    The process is in a session of its own, so that Ctrl-C reaches only this supervisor; and it ends by itself
+    when this supervisor is gone, because it reads our end of a pipe.
+    """
+    run_folder = Path(spec.run_folder)
+    spec.write(run_folder / _SPEC_FILE)
+    ends_at = time.monotonic() + deadline
+    with open(os.open(run_folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:  # noqa: PTH123
+        process = subprocess.Popen(
+            [sys.executable, "-m", "alliance_longitudinal.reporting.child", str(run_folder / _SPEC_FILE)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=_made(run_folder / "cwd"),
+            env=_environment(spec),
+            start_new_session=True,
+        )
+    try:
+        ended = _follow(process, ends_at, stop, on_event)
+    finally:
+        _end(process)
+    if ended is not None:
+        return ended if ended.kind != "Deadline" else _out_of_time(deadline)
+    return _told(run_folder, process.returncode)
+
+
+def _follow(
+    process: subprocess.Popen[bytes], ends_at: float, stop: threading.Event, on_event: OnEvent
+) -> Outcome | None:
+    assert process.stdout is not None
+    events: queue.Queue[Mapping[str, Any]] = queue.Queue()
+    reader = threading.Thread(target=_read_events, args=(process.stdout, events), daemon=True)
+    reader.start()
+    while True:
+        running = process.poll() is None
+        with suppress(queue.Empty):
+            on_event(events.get(timeout=_POLL_SECONDS))
+            continue
+        if not running:
+            return None
+        if stop.is_set():
+            return failure("Stopped", "The report was stopped before it was complete.")
+        if time.monotonic() >= ends_at:
+            return failure("Deadline", "")
+
+
+def _read_events(stream: IO[bytes], events: "queue.Queue[Mapping[str, Any]]") -> None:
+    for line in stream:
+        with suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                events.put(event)
+
+
+def _out_of_time(deadline: float) -> Outcome:
+    return failure(
+        "Deadline",
+        f"The report was not complete after {deadline:g} seconds and was stopped. "
+        "Give it more time with --deadline SECONDS.",
+    )
+
+
+def _told(run_folder: Path, returncode: int) -> Outcome:
+    """What the child says, if it lived to say it."""
+    try:
+        outcome = Outcome.read(run_folder / "outcome.json")
+    except (OSError, ValueError):
+        outcome = None
+    if outcome is None or outcome.ok != (returncode == 0):
+        return failure(
+            "ReportProcess",
+            f"The report's process ended (code {returncode}) before the report was complete. "
+            "The machine may have run out of memory.",
+        )
+    return outcome
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and everything it started; the kernel has a session of its own: by tree, not group."""
+    family: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        family = psutil.Process(process.pid).children(recursive=True)
+    if process.poll() is None:
+        with suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+
+
+def _environment(spec: RunSpec) -> dict[str, str]:
+    """Environment of child and kernel: one thread each, private caches, pictures inline."""
+    run_folder = Path(spec.run_folder)
+    return os.environ | {
+        STAGE_VARIABLE: spec.stage,
+        "IPYTHONDIR": _made(run_folder / "ipython"),
+        "MPLCONFIGDIR": _made(run_folder / "matplotlib"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONIOENCODING": "utf-8",
+    }
+
+
+def _made(folder: Path) -> str:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return str(folder)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts at once.
+
+    Outside the main thread there is nothing to install: the event is then set by nobody.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.default_int_handler(number, frame)
+        stop.set()
+
+    wanted = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    # A command started with nohup, or in the background of a script, was told to ignore these: leave it so.
+    before = {number: signal.getsignal(number) for number in wanted}
+    for number, old in before.items():
+        if old is not signal.SIG_IGN:
+            signal.signal(number, handler)
+    try:
+        yield stop
+    finally:
+        for number, old in before.items():
+            if old is not None:
+                signal.signal(number, old)

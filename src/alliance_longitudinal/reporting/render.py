@@ -1,0 +1,122 @@
+"""Writes ``report.html``: one file that opens offline and runs no script."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from alliance_longitudinal.errors import ReportError
+from alliance_longitudinal.findings import SEVERITIES
+from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.reporting.appendix import notebook_cells
+from alliance_longitudinal.reporting.arguments import as_argument
+from alliance_longitudinal.reporting.table_text import download_link, text_rows
+
+_ESTIMATE_COLUMNS = (
+    ("id", "Identifier", "text"),
+    ("label", "Estimate", "text"),
+    ("estimate", "Value", "estimate"),
+    ("se", "SE", "estimate"),
+    ("df", "df", "df"),
+    ("ci_low", "95 % from", "estimate"),
+    ("ci_high", "to", "estimate"),
+    ("p", "p", "p"),
+    ("n", "n", "integer"),
+    ("level", "Level", "text"),
+    ("unit", "Unit", "text"),
+)
+SEVERITY_LABELS = {
+    "failed": "Failed",
+    "underpowered": "Too few data",
+    "caution": "Caution",
+    "info": "For information",
+}
+
+
+def write_report(
+    stage: Path, results: Mapping[str, Any], notebook: Mapping[str, Any], known: Mapping[str, Any]
+) -> None:
+    """Render the report from its results, its pictures in ``stage`` and the executed notebook."""
+    check_flow(results["flow"])
+    pictures = {f["name"]: _picture(stage / "figures" / f"{f['name']}.svg") for f in results["figures"]}
+    page = template("report.html.j2").render(
+        r=results,
+        known=known,
+        pictures=pictures,
+        findings=sorted(results["findings"], key=lambda f: -SEVERITIES.index(f["severity"])),
+        severity_labels=SEVERITY_LABELS,
+        all_estimates=_all_estimates(results["estimates"]),
+        cells=notebook_cells(notebook),
+        numbers=_Numbers(),
+    )
+    (stage / "report.html").write_text(page, encoding="utf-8")
+
+
+def template(name: str) -> Any:
+    """A template of this package; everything put into it is escaped, and a missing name is an error."""
+    environment = Environment(
+        loader=PackageLoader("alliance_longitudinal.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "text_rows": text_rows,
+        "download_link": download_link,
+        "number": number,
+        "argument": as_argument,
+    }
+    style = Path(__file__).with_name("templates") / "style.css"
+    environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
+    return environment.get_template(name)
+
+
+def check_flow(flow: list[Mapping[str, Any]]) -> None:
+    """Refuse a sample flow whose boxes do not add up.
+
+    Raises
+    ------
+    ReportError
+        Naming the step.
+    """
+    for i, step in enumerate(flow):
+        for unit in ("rows", "clients"):
+            lost = step[f"{unit}_in"] - step[f"{unit}_out"]
+            if lost != step[f"{unit}_lost"]:
+                raise ReportError(
+                    f"The sample flow does not add up at {step['step']!r}: {unit} lost should be {lost}."
+                )
+            if i and flow[i - 1][f"{unit}_out"] != step[f"{unit}_in"]:
+                raise ReportError(
+                    f"The sample flow does not add up: {flow[i - 1][f'{unit}_out']} {unit} leave "
+                    f"{flow[i - 1]['step']!r}, {step[f'{unit}_in']} enter {step['step']!r}."
+                )
+
+
+def _picture(path: Path) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _all_estimates(estimates: list[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": "estimates",
+        "title": "Every estimate of this report",
+        "columns": [{"key": k, "label": label, "kind": kind} for k, label, kind in _ESTIMATE_COLUMNS],
+        "rows": [[e[k] for k, _, _ in _ESTIMATE_COLUMNS] for e in estimates],
+        "note": "At full precision in results.json and in the CSV file.",
+    }
+
+
+class _Numbers:
+    """Counts figures and tables in the order in which the page shows them."""
+
+    def __init__(self) -> None:
+        self._counts = {"figure": 0, "table": 0}
+
+    def next(self, kind: str) -> int:
+        self._counts[kind] += 1
+        return self._counts[kind]

@@ -1,0 +1,254 @@
+"""Makes one report: checks the request, runs the notebook in its own process, puts the folder in place."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal.reporting.arguments import rerun_command
+from alliance_longitudinal.reporting.folder import (
+    check_destination,
+    failed_folder,
+    forget_failure,
+    publish_folder,
+    staged,
+)
+from alliance_longitudinal.reporting.hashing import MANIFEST
+from alliance_longitudinal.reporting.inputs import input_hashes, study_argument
+from alliance_longitudinal.reporting.manifest import provenance, write_manifest
+from alliance_longitudinal.reporting.notebooks import (
+    Registry,
+    check_parameters,
+    default_registry,
+    find_notebook,
+)
+from alliance_longitudinal.reporting.process import OnEvent, stop_on_signals, supervise
+from alliance_longitudinal.reporting.spec import Outcome, RunSpec, failure
+
+DEADLINE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One report that was checked and can be run.
+
+    Attributes
+    ----------
+    provenance : mapping
+        The manifest as far as it is known before the run.
+    notebook : Path
+        The file to run.
+    """
+
+    provenance: Mapping[str, Any]
+    notebook: Path
+
+    @property
+    def key(self) -> str:
+        """Identity of the report: parameters, inputs, code and interpreter."""
+        return str(self.provenance["key"])
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended and where it is written.
+
+    Attributes
+    ----------
+    folder : Path
+        The report's folder; of a failed run, the folder with its manifest and private log.
+    ok : bool
+    seconds : float
+    error : str
+        Sentence for the person who started it; empty if all went well.
+    public_error : str
+        The same without any value from the data, for what is shown around.
+    problems : tuple of mapping
+        The error as data.
+    """
+
+    folder: Path
+    ok: bool
+    seconds: float
+    error: str = ""
+    public_error: str = ""
+    problems: tuple[Mapping[str, Any], ...] = ()
+    stopped: bool = False
+
+    @property
+    def page(self) -> Path:
+        """The report to read."""
+        return self.folder / "report.html"
+
+
+def prepare(
+    study: str | Path,
+    notebook: str,
+    parameters: Mapping[str, Any],
+    *,
+    registry: Registry | None = None,
+    notebooks: Path | None = None,
+) -> Request:
+    """Check a request before anything runs.
+
+    Raises
+    ------
+    AllianceError
+        If there is no such study file or notebook, or the analysis does not take these parameters.
+    """
+    found = find_notebook(notebook, default_registry() if registry is None else registry, notebooks)
+    plain = check_parameters(found, parameters)
+    argument = str(found.path) if notebook not in (found.analysis.name,) else notebook
+    return Request(provenance(study_argument(study), found, argument, plain, input_hashes(study)), found.path)
+
+
+def run_report(
+    study: str | Path,
+    notebook: str,
+    parameters: Mapping[str, Any],
+    out: str | Path,
+    *,
+    deadline: float = DEADLINE_SECONDS,
+    cell_timeout: float | None = None,
+    on_event: OnEvent | None = None,
+    stop: threading.Event | None = None,
+    registry: Registry | None = None,
+    notebooks: Path | None = None,
+) -> Report:
+    """Make a report of ``study`` in the folder ``out``.
+
+    Parameters
+    ----------
+    study : path or "demo"
+        The study file.
+    notebook : str
+        Name of an analysis, or path of an edited copy of its notebook.
+    parameters : mapping
+        Text, as typed, or plain values; what is not given has its default.
+    out : path
+        The report's folder. An earlier report there is replaced once the new one is complete; if the new one
+        fails, the earlier one stays and the failure is told in ``<out>.failed``.
+    deadline, cell_timeout : float
+        Seconds for the whole report and for one cell.
+    on_event : callable, optional
+        Called with each event of the run.
+    stop : Event, optional
+        Ends the run when set. By default Ctrl-C and SIGTERM end it.
+    registry, notebooks
+        Other analyses, and the folder of their notebooks.
+
+    Returns
+    -------
+    Report
+        Also when the run failed: see ``ok`` and ``error``.
+
+    Raises
+    ------
+    AllianceError
+        If the request is wrong; then nothing was run and nothing written.
+    """
+    request = prepare(study, notebook, parameters, registry=registry, notebooks=notebooks)
+    if stop is not None:
+        return run_request(
+            request, out, deadline=deadline, cell_timeout=cell_timeout, on_event=on_event, stop=stop
+        )
+    with stop_on_signals() as stop:
+        return run_request(
+            request, out, deadline=deadline, cell_timeout=cell_timeout, on_event=on_event, stop=stop
+        )
+
+
+def run_request(
+    request: Request,
+    out: str | Path,
+    *,
+    deadline: float = DEADLINE_SECONDS,
+    cell_timeout: float | None = None,
+    on_event: OnEvent | None = None,
+    stop: threading.Event,
+) -> Report:
+    """Run a checked request; see :func:`run_report`."""
+    began = time.monotonic()
+    destination = check_destination(Path(out))
+    notebook = request.provenance["notebook"]["argument"]
+    known = dict(request.provenance) | {
+        "command": rerun_command(
+            request.provenance["study"], notebook, request.provenance["parameters"], destination
+        )
+    }
+    with staged(destination) as stage, _run_folder() as run_folder:
+        spec = RunSpec(
+            notebook=str(request.notebook),
+            parameters={"study": known["study"], **known["parameters"]},
+            stage=str(stage),
+            run_folder=str(run_folder),
+            cell_timeout=deadline if cell_timeout is None else cell_timeout,
+            provenance=known,
+        )
+        outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event or (lambda _: None))
+        outcome = _unless_inputs_changed(outcome, known)
+        seconds = time.monotonic() - began
+        if outcome.ok:
+            write_manifest(stage, known, outcome, seconds)
+            publish_folder(stage, destination)
+            forget_failure(destination)
+            return Report(destination, True, seconds)
+        return _tell_failure(stage, run_folder, destination, known, outcome, seconds)
+
+
+def _tell_failure(
+    stage: Path,
+    run_folder: Path,
+    destination: Path,
+    known: Mapping[str, Any],
+    outcome: Outcome,
+    seconds: float,
+) -> Report:
+    """Leave a manifest that says what went wrong and the private log; nothing of the unfinished report."""
+    for leftover in stage.iterdir():
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    private = stage / "private"
+    private.mkdir(mode=0o700)
+    shutil.copy(run_folder / "log.txt", private / "log.txt")
+    (private / "log.txt").chmod(0o600)
+    write_manifest(stage, known, outcome, seconds)
+    # A good report is never replaced by the news of a failed attempt to renew it.
+    good = (destination / "report.html").is_file() and (destination / MANIFEST).is_file()
+    folder = check_destination(failed_folder(destination)) if good else destination
+    publish_folder(stage, folder)
+    return Report(
+        folder,
+        False,
+        seconds,
+        error=outcome.message,
+        public_error=outcome.public_message,
+        problems=outcome.problems,
+        stopped=outcome.kind == "Stopped",
+    )
+
+
+def _unless_inputs_changed(outcome: Outcome, known: Mapping[str, Any]) -> Outcome:
+    if not outcome.ok or input_hashes(known["study"]) == known["inputs"]:
+        return outcome
+    return replace(
+        failure(
+            "InputsChanged",
+            "A data file or the study file was changed while the report was made. Run it again.",
+        ),
+        environment=outcome.environment,
+    )
+
+
+@contextmanager
+def _run_folder() -> Iterator[Path]:
+    """A private folder with a short path, as sockets need it."""
+    folder = Path(tempfile.mkdtemp(prefix="al-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,52 @@
+"""Tables as text for the page and as CSV to take away."""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from alliance_longitudinal.present.labels import number
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: Longest CSV that is put into the page as a download, in characters.
+_LARGEST_DOWNLOAD = 200_000
+
+Column = Mapping[str, str]
+Table = Mapping[str, Any]
+
+
+def cell(value: Any, kind: str) -> str:
+    """One table cell as text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value, kind)
+
+
+def text_rows(table: Table) -> list[list[str]]:
+    """The cells of ``table`` as text."""
+    kinds = [c["kind"] for c in table["columns"]]
+    return [[cell(v, k) for v, k in zip(row, kinds, strict=True)] for row in table["rows"]]
+
+
+def csv_text(table: Table) -> str:
+    """``table`` as CSV at full precision; text that would run as a formula gets an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([_harmless(c["label"] or c["key"]) for c in table["columns"]])
+    writer.writerows([[_harmless(v) for v in row] for row in table["rows"]])
+    return out.getvalue()
+
+
+def download_link(table: Table) -> str | None:
+    """A ``data:`` address of the table's CSV; None if it is too large for the page."""
+    text = csv_text(table)
+    if len(text) > _LARGEST_DOWNLOAD:
+        return None
+    return "data:text/csv;charset=utf-8," + quote("\N{ZERO WIDTH NO-BREAK SPACE}" + text, safe="")
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return "" if value is None else value
