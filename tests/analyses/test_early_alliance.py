@@ -1,0 +1,236 @@
+"""The early-alliance analysis against other programs, against itself, and against hard cases."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from linearmodels.panel import PanelOLS
+
+from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.early_alliance import early_alliance
+from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.early_parts.effects import fit_models
+from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS, therapist_df
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.timing import TimeWindow
+from analyses.studies import shuffled, value, with_sessions
+
+EFFECTS = ("total", "within", "between", "contextual")
+
+
+def design_of(study: Study) -> EarlyDesign:
+    choices = Choices(study.measures["alliance"], study.measures["phq9"], TimeWindow(1, 5), 1, True, True)
+    return build_design(study.sessions, study.flow, choices, MIN_THERAPISTS)
+
+
+@pytest.fixture(scope="module")
+def design(clinic: Study) -> EarlyDesign:
+    return design_of(clinic)
+
+
+def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
+    wanted = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in EFFECTS}
+    wanted |= {f"{kind}_{effect}_per_sd" for kind in ("slope", "end") for effect in ("total", "within", "between")}
+    wanted |= {f"r_{effect}" for effect in ("total", "within", "between")}
+    wanted |= {f"share_level_{level}" for level in ("therapist", "client", "session")}
+    wanted |= {"share_change_therapist", "share_change_client", "alliance_icc_therapist", "reliability_therapist_mean"}
+    assert set(early.estimates["id"]) == wanted
+    numbers = early.estimates[["estimate", "ci_low", "ci_high"]].to_numpy()
+    assert np.isfinite(numbers).all()
+    assert (numbers[:, 1] <= numbers[:, 0]).all()
+    assert (numbers[:, 0] <= numbers[:, 2]).all()
+
+
+def test_the_true_effects_lie_inside_their_intervals(clinic: Study, early: AnalysisResult) -> None:
+    assert clinic.simulated is not None
+    truth = clinic.simulated["truth"]
+    for name, true in (("slope_within", truth["within"]), ("slope_between", truth["between"])):
+        assert value(early, name, "ci_low") <= true <= value(early, name, "ci_high"), name
+    assert set(early.table("against_truth").to_frame()["inside"]) == {"yes"}
+
+
+def test_contextual_is_between_minus_within(early: AnalysisResult) -> None:
+    for kind in ("slope", "end"):
+        difference = value(early, f"{kind}_between") - value(early, f"{kind}_within")
+        assert value(early, f"{kind}_contextual") == pytest.approx(difference, rel=1e-9)
+
+
+def test_contextual_effect_equals_the_uncentred_form(design: EarlyDesign) -> None:
+    """With alliance uncentred, the therapist mean's coefficient is the contextual effect (methods: section 2)."""
+    from alliance_longitudinal.engine import MixedModel
+
+    formula = design.endpoint_formula().replace("early_client", "early_total") + " + (1 | therapist)"
+    other = MixedModel.from_formula(formula, design.clients).fit()
+    models = fit_models(design)
+    contextual = models.endpoint.combination({"early_therapist": 1.0, "early_client": -1.0})
+    assert contextual["estimate"] == pytest.approx(other.params["early_therapist"], rel=1e-6)
+    assert contextual["se"] == pytest.approx(other.bse["early_therapist"], rel=1e-5)
+
+
+def test_within_effect_at_the_end_agrees_with_therapist_fixed_effects(design: EarlyDesign) -> None:
+    """linearmodels' fixed-effects estimate uses the same within-therapist information; OLS with dummies too."""
+    mixed = fit_models(design).endpoint.combination({"early_client": 1.0})
+    panel = design.clients.set_index(["therapist", "client"])
+    columns = ["early_client", "intake_client", "change_client"]
+    fixed = _entity_effects(design.clients, columns)
+    dummies = pd.get_dummies(design.clients["therapist"], dtype=float)
+    x = pd.concat([design.clients[columns], dummies], axis=1)
+    ols = sm.OLS(design.clients["end_change"], x).fit()
+    assert len(panel) == design.n_clients
+    assert fixed == pytest.approx(float(ols.params["early_client"]), rel=1e-8)
+    # The therapist means are in the mixed model, so the random intercept changes nothing but rounding.
+    assert mixed["estimate"] == pytest.approx(fixed, rel=1e-6)
+
+
+def _entity_effects(clients: pd.DataFrame, columns: list[str]) -> float:
+    """linearmodels wants a numeric time index; clients are numbered within therapists."""
+    frame = clients.assign(number=clients.groupby("therapist").cumcount()).set_index(["therapist", "number"])
+    fit = PanelOLS(frame["end_change"], frame[columns], entity_effects=True).fit()
+    return float(fit.params["early_client"])
+
+
+def test_the_course_agrees_with_statsmodels_where_it_can_express_the_model(design: EarlyDesign) -> None:
+    """Two levels, correlated intercept and slope: the part of the model that statsmodels' MixedLM has."""
+    from alliance_longitudinal.engine import MixedModel
+
+    fixed = design.growth_formula()
+    ours = MixedModel.from_formula(f"{fixed} + (1 + weeks | client)", design.rows).fit()
+    theirs = sm.MixedLM.from_formula(fixed, design.rows, groups="client", re_formula="~weeks").fit(method="lbfgs")
+    assert theirs.converged
+    assert ours.llf >= theirs.llf - 1e-6
+    np.testing.assert_allclose(ours.params, theirs.fe_params[ours.params.index], rtol=2e-3, atol=2e-5)
+    np.testing.assert_allclose(ours.bse, theirs.bse_fe[ours.params.index], rtol=5e-3)
+
+
+def test_row_order_and_names_do_not_matter(clinic: Study, early: AnalysisResult) -> None:
+    again = early_alliance(shuffled(clinic), n_boot=50)
+    fitted = early.estimates["id"].str.match(r"slope|end|r_")  # bootstrap intervals depend on the order of groups
+    numbers = ["estimate", "se", "df", "ci_low", "ci_high", "p"]
+    np.testing.assert_allclose(
+        again.estimates.loc[fitted, numbers].to_numpy(float),
+        early.estimates.loc[fitted, numbers].to_numpy(float),
+        rtol=1e-5,
+        atol=1e-9,
+    )
+
+
+def test_effects_scale_with_the_units_of_both_measures(clinic: Study, early: AnalysisResult) -> None:
+    sessions = clinic.sessions.assign(alliance=lambda d: d["alliance"] / 12, phq9=lambda d: d["phq9"] * 10)
+    scaled = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    for name in ("slope_within", "end_between"):
+        assert value(scaled, name) == pytest.approx(120 * value(early, name), rel=1e-6)
+    for name in ("r_within", "share_level_therapist"):
+        assert value(scaled, name) == pytest.approx(value(early, name), rel=1e-5)
+
+
+def test_positive_correlation_means_better_alliance_better_outcome(early: AnalysisResult) -> None:
+    """In the simulation better alliance lowers symptoms: the coefficient is negative, the correlation positive."""
+    assert value(early, "end_within") < 0 < value(early, "r_within")
+    t, df = value(early, "end_within") / value(early, "end_within", "se"), value(early, "end_within", "df")
+    assert value(early, "r_within") == pytest.approx(-t / np.sqrt(t**2 + df), rel=1e-9)
+
+
+def test_therapist_coefficients_never_have_more_df_than_therapists_allow(early: AnalysisResult, clinic: Study) -> None:
+    bound = clinic.sessions["therapist"].nunique() - 1 - 3  # early, intake and change have therapist means
+    df = early.estimates.set_index("id")["df"]
+    for name in ("slope_between", "slope_contextual", "end_between", "end_contextual"):
+        assert df[name] <= bound
+    assert therapist_df(3, 5) == 1
+
+
+def test_the_main_row_of_the_sensitivity_table_is_the_main_analysis(early: AnalysisResult) -> None:
+    table = early.table("sensitivity").to_frame()
+    main = table[table["window"].str.contains("main analysis") & (table["adjusted"] == "intake severity and early change")]
+    assert len(main) == 1
+    for name in ("slope_within", "slope_between", "end_within", "end_between"):
+        assert float(main[name].iloc[0]) == pytest.approx(value(early, name), rel=1e-9)
+        assert float(main[f"{name}_low"].iloc[0]) == pytest.approx(value(early, name, "ci_low"), rel=1e-9)
+
+
+def test_leaving_out_early_change_inflates_the_effect(early: AnalysisResult) -> None:
+    """The simulation's alliance rises with early improvement, which itself goes with the end point."""
+    table = early.table("sensitivity").to_frame()
+    rows = table[table["window"].str.startswith("sessions 1 to 5")].set_index("adjusted")["end_within"]
+    assert rows["intake severity"] < rows["intake severity and early change"] < 0
+
+
+def test_few_therapists_fall_back_and_say_so(few: Study) -> None:
+    result = early_alliance(few, n_boot=50)
+    assert {"slope_within", "end_within"} <= set(result.estimates["id"])
+    assert not result.estimates["id"].str.contains("between|contextual|therapist").any()
+    assert result.status["code"] == "underpowered"
+    codes = {n.code for n in result.notes}
+    assert {"few_therapists", "no_therapist_means", "simpler_model"} <= codes
+    assert "3 therapists cannot carry an estimate of differences between therapists" in result.answer[1]
+    skipped = result.table("models").to_frame()["skipped"]
+    assert skipped.str.contains("only 3 therapists have two or more clients in the analysis; a therapist level needs 5").any()
+
+
+def test_same_alliance_everywhere_is_a_finding_not_a_number(clinic: Study) -> None:
+    sessions = clinic.sessions
+    sessions["alliance"] = sessions["alliance"].where(sessions["alliance"].isna(), 40.0)
+    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    assert not result.estimates["id"].str.match("slope_within|end_within").any()
+    assert result.status["code"] == "failed_check"
+    assert "cannot be estimated" in result.answer[0]
+
+
+def test_too_few_clients_are_refused(clinic: Study) -> None:
+    some = clinic.sessions.query("client in @clinic.sessions.client.unique()[:12]")
+    with pytest.raises(DataError, match=r"Only \d+ clients can be analysed, and the early-alliance analysis needs at least 20"):
+        early_alliance(with_sessions(clinic, some))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"min_rated": 3, "window": (2, 3)}, "Parameter 'min_rated': 3 rated sessions cannot be had in sessions 2 to 3"),
+        ({"alliance": "aliance"}, "no alliance measure 'aliance'. Did you mean 'alliance'\\? It has: alliance"),
+        ({"outcome": "alliance"}, "no symptoms measure 'alliance'"),
+        ({"clinic": "Nord"}, "Clinic 'Nord' was asked for, but the study file names no clinic column"),
+    ],
+)
+def test_parameters_that_do_not_fit_the_study(clinic: Study, asked: dict[str, object], sentence: str) -> None:
+    with pytest.raises(StudyError, match=sentence):
+        early_alliance(clinic, **asked)  # type: ignore[arg-type]
+
+
+def test_an_unknown_clinic_is_named_with_the_known_ones(clinic: Study) -> None:
+    sessions = clinic.sessions.assign(clinic="Nord")
+    with pytest.raises(StudyError, match=r"There is no clinic 'Nrd' in the data\. Did you mean 'Nord'\? There are: Nord"):
+        early_alliance(with_sessions(clinic, sessions), clinic="Nrd")
+
+
+def test_a_study_without_symptoms_is_refused(clinic: Study) -> None:
+    only = replace(clinic, measures={"alliance": clinic.measures["alliance"]})
+    with pytest.raises(StudyError, match="The study has no symptoms measure"):
+        early_alliance(only)
+
+
+def test_to_dict_is_plain_json_and_holds_every_part(early: AnalysisResult) -> None:
+    data = json.loads(json.dumps(early.to_dict(), allow_nan=False))
+    assert data["status"]["code"] == "caution"
+    assert data["study"]["simulated"]
+    assert [f["name"] for f in data["figures"]] == ["course", "correlations", "variance_shares", "sensitivity"]
+    assert len(data["answer"]) == 2
+    assert data["parameters"]["window"] == [1, 5]
+    assert data["flow"][-1]["clients_out"] == int(early.estimates.set_index("id").loc["end_within", "n"])
+
+
+def test_no_client_or_therapist_identifier_leaves_the_analysis(clinic: Study) -> None:
+    sessions = clinic.sessions
+    sessions["client"] = "CANARY-" + sessions["client"]
+    sessions["therapist"] = "CANARY-" + sessions["therapist"]
+    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    assert "CANARY" not in json.dumps(result.to_dict())
+    assert "CANARY" not in result._repr_html_()
+
+
+def test_the_study_is_not_changed(clinic: Study) -> None:
+    before = clinic.sessions
+    early_alliance(clinic, window=3, n_boot=50)
+    pd.testing.assert_frame_equal(clinic.sessions, before)

@@ -1,0 +1,61 @@
+"""Parameters are checked once, for notebooks, command line and scripts alike."""
+
+import ast
+import inspect
+
+import nbformat
+import pytest
+
+from alliance_longitudinal import analyses
+from alliance_longitudinal.analyses.early_alliance import EarlyAllianceParams
+from alliance_longitudinal.analyses.registry import REGISTRY
+from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.resources import shipped
+
+
+def parameters_cell(name: str) -> dict[str, object]:
+    notebook = nbformat.read(shipped("notebooks") / f"{name}.ipynb", as_version=4)
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(cells) == 1
+    body = ast.parse(cells[0].source).body
+    return {a.targets[0].id: ast.literal_eval(a.value) for a in body}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_notebook_cell_signature_and_params_say_the_same(name: str) -> None:
+    params = REGISTRY[name].params
+    defaults = params().to_dict()
+    cell = parameters_cell(name)
+    assert cell == {"study": "demo"} | defaults
+    signature = inspect.signature(getattr(analyses, name))
+    assert {k: p.default for k, p in signature.parameters.items() if k != "study"} == defaults
+    assert list(cell) == ["study", *defaults]
+
+
+def test_every_notebook_has_an_analysis_and_every_analysis_a_notebook() -> None:
+    assert {p.stem for p in shipped("notebooks").glob("*.ipynb")} == set(REGISTRY)
+
+
+def test_text_of_the_command_line_becomes_values() -> None:
+    text = {"window": "2-4", "min_rated": "2", "clinic": "007", "adjust_intake": "no", "outcome": "none"}
+    params = EarlyAllianceParams.from_mapping(text)
+    assert params == EarlyAllianceParams(window=(2, 4), min_rated=2, clinic="007", adjust_intake=False)
+
+
+def test_a_misspelt_parameter_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(StudyError, match=r"There is no parameter 'windw'\. Did you mean 'window'\? Known: window, min_rated"):
+        EarlyAllianceParams.from_mapping({"windw": "1,5"})
+
+
+def test_all_problems_come_at_once() -> None:
+    with pytest.raises(StudyError) as error:
+        EarlyAllianceParams.from_mapping({"n_boot": "3", "min_rated": "many", "colour": 1})
+    text = str(error.value)
+    assert "There is no parameter 'colour'." in text
+    assert "Parameter 'n_boot': input should be greater than or equal to 50; got '3'." in text
+    assert "Parameter 'min_rated': input should be a valid integer" in text
+
+
+def test_a_window_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(StudyError, match="The window 'early' cannot be read"):
+        EarlyAllianceParams.from_mapping({"window": "early"})

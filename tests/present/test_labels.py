@@ -1,0 +1,48 @@
+import math
+
+import pytest
+
+from alliance_longitudinal.present import labels
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (None, "number", "–"),
+        (math.nan, "p", "–"),
+        (0.0, "number", "0"),
+        (-0.01234, "number", "−0.0123"),
+        (0.2, "number", "0.200"),
+        (-1.234, "number", "−1.23"),
+        (12.34, "number", "12.3"),
+        (1234.5, "number", "1234"),
+        (0.0004, "p", "< .001"),
+        (0.0456, "p", ".046"),
+        (1.0, "p", "1.000"),
+        (0.256, "percent", "26 %"),
+        (0.0256, "percent", "2.6 %"),
+        (0, "percent", "0 %"),
+        (12369, "integer", "12\u202f369"),
+        (9.26, "df", "9.3"),
+        (812.6, "df", "813"),
+        (-math.inf, "number", "−∞"),
+        ("007", "number", "007"),
+        (True, "text", "True"),
+    ],
+)
+def test_number(value: object, kind: str, text: str) -> None:
+    assert labels.number(value, kind) == text
+
+
+def test_small_numbers_keep_three_digits_and_their_sign() -> None:
+    assert labels.number(-0.00006789) == "−0.0001"
+    assert labels.number(0.00001) == "0.000"
+
+
+def test_words() -> None:
+    assert labels.listing(["a"]) == "a"
+    assert labels.listing(["a", "b", "c"]) == "a, b and c"
+    assert labels.count(1, "client") == "1 client"
+    assert labels.count(57, "client") == "57 clients"
+    assert labels.interval(-0.1, 2.0) == "−0.100 to 2.00"
+    assert labels.amount(-2.0) == "2.00"
