@@ -38,7 +38,9 @@ bench: setup ## Time the engine on the shared catalogue of models
 	@$(PY) benchmarks/engine.py
 
 parity: setup ## Compare with lme4 (refitted when R is here): docs/validation.md
-	@if command -v Rscript >/dev/null 2>&1; then Rscript tests/reference/make_reference.R; else echo "No Rscript here: comparing with the committed figures."; fi
+	@if [ -d ../shared/data ] && Rscript -e 'q(status = !all(sapply(c("lme4", "lmerTest", "jsonlite"), requireNamespace, quietly = TRUE)))' >/dev/null 2>&1; \
+	then Rscript tests/reference/make_reference.R; \
+	else echo "No R with lme4, lmerTest and jsonlite here, or no data beside the checkout: comparing with the committed figures."; fi
 	@$(PY) tests/reference/compare.py
 
 calibrate: setup ## Repeat the demonstration over 200 seeds: docs/calibration.md
