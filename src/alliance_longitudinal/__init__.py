@@ -23,7 +23,6 @@ _PUBLIC = {
     "load_study": "data",
     "Study": "data",
     "instruments": "measures",
-    "simulate_demo": "data",
     "AnalysisResult": "analyses",
     "early_alliance": "analyses",
     "variance_partition": "analyses",

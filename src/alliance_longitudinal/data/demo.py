@@ -20,6 +20,8 @@ from alliance_longitudinal.data.synthetic import (
 from alliance_longitudinal.errors import StudyError
 
 DEMO_SEED = 2026
+#: Name that stands for the bundled study.
+DEMO = "demo"
 _BUNDLED = Path(__file__).with_name("demo_files")
 _SITES = ("Nord", "Süd", "Stadtmitte")
 _MISSING_CODES = ("", "k.A.", "-99", "NA")
@@ -87,6 +89,16 @@ alliance report study.yaml --notebook early_alliance --out my_report
 def demo_study_path() -> Path:
     """The study file of the bundled demonstration study."""
     return _BUNDLED / "study.yaml"
+
+
+def is_demo(study: str | Path) -> bool:
+    """Whether ``study`` means the bundled demonstration study."""
+    return str(study) == DEMO and not Path(DEMO).exists()
+
+
+def study_file_path(study: str | Path) -> Path:
+    """Where the study file is; ``"demo"`` is the bundled one unless a file of that name is there."""
+    return demo_study_path() if is_demo(study) else Path(study)
 
 
 def write_demo(folder: str | Path) -> Path:

@@ -12,15 +12,22 @@ from numpy.typing import NDArray
 from alliance_longitudinal.data.answers import read_answers, score_measure
 from alliance_longitudinal.data.contract import check_contract
 from alliance_longitudinal.data.covariates import one_per_client, read_covariate
+from alliance_longitudinal.data.demo import study_file_path
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.keys import ClientRows, read_clients, read_keys
-from alliance_longitudinal.data.layout import SessionCells, Wanted, long_cells, wide_cells
+from alliance_longitudinal.data.layout import (
+    SessionCells,
+    Wanted,
+    drop_second_header,
+    long_cells,
+    wide_cells,
+)
 from alliance_longitudinal.data.plan import StudyPlan, read_plan
 from alliance_longitudinal.data.problems import Problems
 from alliance_longitudinal.data.remarks import client_findings, key_findings, simulated_findings
 from alliance_longitudinal.data.study import Source, Study
 from alliance_longitudinal.data.study_file import ClientsTable, SessionsTable, table_path
-from alliance_longitudinal.data.tables import RawTable, check_headers, drop_second_header, read_table
+from alliance_longitudinal.data.tables import RawTable, check_headers, read_table
 from alliance_longitudinal.data.timeline import analysed_under, number_by_date, weeks_since_first
 
 
@@ -30,6 +37,11 @@ def load_study(path: str | Path) -> Study:
     Rows that are wholly empty are left out; a session in which nothing was filled in is kept, because the
     client was there. In a wide table, a session of which nothing is filled in did not happen.
 
+    Parameters
+    ----------
+    path : path or "demo"
+        The study file; ``"demo"`` is the bundled demonstration study, unless a file of that name is there.
+
     Raises
     ------
     StudyError
@@ -37,7 +49,7 @@ def load_study(path: str | Path) -> Study:
     DataError
         If the tables break the contract; all problems in one error, each with file, row, column and value.
     """
-    plan = read_plan(Path(path))
+    plan = read_plan(study_file_path(path))
     problems = Problems(plan.file.study)
     tables = _read_tables(plan, problems)
     frames = _read_frames(plan, tables, problems)
@@ -78,7 +90,7 @@ def _read_tables(plan: StudyPlan, problems: Problems) -> _Tables:
             check_headers(clients, [*columns.values(), *baseline], problems)
     if sessions is None or (spec.clients is not None and clients is None):
         problems.raise_if_any()
-    assert sessions is not None
+    assert sessions is not None  # else there was a problem
     return _Tables(sessions, clients)
 
 
@@ -130,8 +142,7 @@ def _session_cells(
     empty_rows = int((~not_empty).sum())
     if spec.layout == "wide":
         return *wide_cells(table, spec, wanted, plan.dialect, problems), empty_rows
-    numeric = [h for headers in wanted.measures.values() for h in headers]
-    table = drop_second_header(table, numeric, plan.dialect, problems)
+    table = drop_second_header(table, wanted, plan.dialect, problems)
     cells = long_cells(table, wanted, problems)
     return cells, np.ones(len(cells), dtype=bool), empty_rows
 

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.variance_partition import variance_partition
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.errors import DataError
+from analyses.studies import value, with_sessions
+
+
+@pytest.fixture(scope="module")
+def partition(clinic: Study) -> AnalysisResult:
+    return variance_partition(clinic, n_boot=50)
+
+
+@pytest.mark.parametrize("measure", ["alliance", "phq9"])
+def test_shares_of_each_measure_add_up(partition: AnalysisResult, measure: str) -> None:
+    level = [value(partition, f"level_{measure}_{k}") for k in ("therapist", "client", "session")]
+    change = [value(partition, f"change_{measure}_{k}") for k in ("therapist", "client")]
+    np.testing.assert_allclose([sum(level), sum(change)], 1, rtol=1e-12)
+    assert min(level + change) >= 0
+
+
+def test_variances_behind_the_shares(partition: AnalysisResult) -> None:
+    """The shares are those of the variances that the report prints."""
+    table = partition.table("variances").to_frame()
+    level = table[table["model"] == "WAI-SR level"].set_index("group")["vcov"]
+    shares = [value(partition, f"level_alliance_{k}") for k in ("therapist", "client", "session")]
+    ours = [level["therapist"], level["client:therapist"], level["Residual"]]
+    np.testing.assert_allclose(shares, np.array(ours) / sum(ours), rtol=1e-12)
+
+
+def test_the_generator_has_more_alliance_than_symptoms_between_therapists(partition: AnalysisResult) -> None:
+    """Therapist SD of alliance 2.2 of about 7.5 points; therapists hardly differ in the severity of their clients."""
+    assert 0.03 < value(partition, "level_alliance_therapist") < 0.25
+    assert value(partition, "level_phq9_therapist") < value(partition, "level_alliance_therapist")
+
+
+def test_answer_names_both_measures(partition: AnalysisResult) -> None:
+    assert len(partition.answer) == 2
+    assert "WAI-SR" in partition.answer[0]
+    assert "PHQ-9" in partition.answer[1]
+
+
+def test_three_therapists_are_not_a_level(few: Study) -> None:
+    result = variance_partition(few, n_boot=50)
+    assert not result.estimates["id"].str.contains("therapist").any()
+    assert "too few therapists" in result.answer[0]
+    assert result.status["code"] == "underpowered"
+
+
+def test_nobody_rated_is_refused(clinic: Study) -> None:
+    sessions = clinic.sessions.assign(alliance=np.nan)
+    with pytest.raises(DataError, match="Only 0 clients can be analysed, and the variance partition of WAI-SR"):
+        variance_partition(with_sessions(clinic, sessions))
