@@ -16,7 +16,7 @@ HOSTS = re.compile(
 )
 PLACES = re.compile(
     r"(?<![\w.:])/(?:"
-    + "|".join(["wo" + "rk", "ro" + "ot", "fa" + "rm", "ho" + r"me/\w", "Use" + r"rs/\w"])
+    + "|".join(["wo" + "rk", "roo" + "t", "fa" + "rm", "ho" + r"me/\w", "Use" + r"rs/\w"])
     + r")\b"
 )
 
