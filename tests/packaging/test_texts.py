@@ -57,7 +57,7 @@ def test_nothing_names_a_machine_or_a_registry(committed, pattern):
 def test_the_patterns_see_what_they_look_for():
     assert HOSTS.search("https://" + "py" + "pi.org/simple")
     assert PLACES.search("see /" + "wo" + "rk/main")
-    assert not PLACES.search("tests/wo" + "rk/x and https://doi.org/ro" + "ot")
+    assert not PLACES.search("tests/wo" + "rk/x and https://doi.org/roo" + "t")
 
 
 def test_nothing_generated_is_committed(committed):
