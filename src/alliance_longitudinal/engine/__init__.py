@@ -1,1 +1,6 @@
-"""Linear mixed models; knows nothing of therapy."""
+"""Linear mixed models with nested and crossed random effects; knows nothing of the field it is used in."""
+
+from alliance_longitudinal.engine.model import MixedModel
+from alliance_longitudinal.engine.results import MixedModelResults
+
+__all__ = ["MixedModel", "MixedModelResults"]

@@ -1,0 +1,203 @@
+"""Sufficient statistics of a design: cross-products per innermost group, and the order of elimination."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.basis import Basis
+from alliance_longitudinal.engine.design import Design
+from alliance_longitudinal.engine.groups import Codes, longest_chain, parents
+from alliance_longitudinal.engine.linalg import block_diagonal
+from alliance_longitudinal.errors import FitError
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+#: Most columns of crossed factors that are treated as one dense block, and most numbers in the row table.
+CROSSED_COLUMNS = 1500
+CROSSED_CELLS = 40_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One step of the elimination.
+
+    Attributes
+    ----------
+    terms : tuple of int
+        Positions of its terms in the design.
+    c : ndarray, shape (k, q)
+        Effects of one group of this level, in the columns of the cross-products.
+    size : int
+        Number of groups.
+    starts : ndarray of int, shape (parents + 1,)
+        Where each parent's groups begin, groups being in elimination order.
+    labels : ndarray of int, shape (size,)
+        Code of each group in its factor; empty for the dense block of crossed factors.
+    copies : tuple of int
+        How many groups each term has inside one group of this level: 1 in a nested chain.
+    """
+
+    terms: tuple[int, ...]
+    c: Array
+    size: int
+    starts: Index
+    labels: Codes
+    copies: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """What every evaluation of the criterion needs; its size does not depend on the number of rows.
+
+    Attributes
+    ----------
+    n, p : int
+        Rows, fixed effects.
+    u : ndarray, shape (n, k)
+        Rows in elimination order: basis, columns of crossed factors, response last.
+    order : ndarray of int, shape (n,)
+        Row of the design at each row of ``u``.
+    row_starts : ndarray of int, shape (J + 1,)
+        Where each innermost group begins.
+    levels : tuple of Level
+        Innermost first; the dense block of crossed factors, if any, last.
+    w : ndarray, shape (J, q, k)
+        ``C'S`` of each innermost group.
+    s : ndarray, shape (P, k, k)
+        Cross-products within each parent of innermost groups.
+    """
+
+    n: int
+    p: int
+    u: Array
+    order: Index
+    row_starts: Index
+    levels: tuple[Level, ...]
+    w: Array
+    s: Array
+
+    @property
+    def saa(self) -> Array:
+        """``C'SC`` of each innermost group, shape (J, q, q)."""
+        return self.w @ self.levels[0].c
+
+
+def build(design: Design, basis: Basis) -> Blocks:
+    """Order the levels, sort the rows, and take the cross-products.
+
+    Raises
+    ------
+    FitError
+        Crossed factors too large for the dense block.
+    """
+    chain = longest_chain(list(design.factors), _effects(design))
+    crossed = [t for t, term in enumerate(design.terms) if term.factor not in chain]
+    order = np.lexsort([design.factors[f].codes for f in chain])
+    u = _columns(design, basis, crossed)[order]
+    u = np.asfortranarray(u)
+    levels, row_starts = _levels(design, basis, chain, crossed, order, u.shape[1])
+    v = u @ levels[0].c
+    w = np.empty((levels[0].size, v.shape[1], u.shape[1]))
+    for a in range(v.shape[1]):
+        for b in range(u.shape[1]):
+            w[:, a, b] = np.add.reduceat(v[:, a] * u[:, b], row_starts[:-1])
+    edges = row_starts[levels[0].starts]
+    s = np.stack([u[i:j].T @ u[i:j] for i, j in itertools.pairwise(edges)])
+    return Blocks(len(u), design.x.shape[1], u, order, row_starts, levels, w, s)
+
+
+def describe(blocks: Blocks, design: Design) -> str:
+    """How the random effects are eliminated, for teaching and debugging."""
+    lines = [f"{blocks.n} rows, {blocks.u.shape[1]} distinct columns"]
+    for level in blocks.levels:
+        names = " and ".join(dict.fromkeys(design.terms[t].group for t in level.terms))
+        if len(level.labels):
+            lines.append(f"{names}: {level.size} groups, one block of {level.c.shape[1]} effects each")
+        else:
+            lines.append(f"{names}: crossed, one dense block of {level.c.shape[1]} effects")
+    return "\n".join(lines)
+
+
+def covariance(level: Level, relative: list[Array]) -> Array:
+    """Block-diagonal relative covariance of one group of a level, from each term's."""
+    return block_diagonal(
+        [relative[t] for t, n in zip(level.terms, level.copies, strict=True) for _ in range(n)]
+    )
+
+
+def directions(level: Level, sizes: list[int]) -> Array:
+    """Symmetric directions of the free entries of a level's covariance, shape (m, q, q).
+
+    Entries run over the lower triangle of each term, row by row.
+    """
+    out = []
+    zero = [np.zeros((size, size)) for size in sizes]
+    for t in level.terms:
+        for i, j in zip(*np.tril_indices(sizes[t]), strict=True):
+            entry = np.zeros((sizes[t], sizes[t]))
+            entry[i, j] = entry[j, i] = 1.0
+            out.append(covariance(level, [*zero[:t], entry, *zero[t + 1 :]]))
+    return np.stack(out)
+
+
+def _effects(design: Design) -> list[int]:
+    return [sum(len(t.names) for t in design.terms if t.factor == f) for f in range(len(design.factors))]
+
+
+def _columns(design: Design, basis: Basis, crossed: list[int]) -> Array:
+    """Basis, one column for each crossed level and effect, and the response."""
+    n = len(design.y)
+    width = sum(design.factors[design.terms[t].factor].size * len(design.terms[t].names) for t in crossed)
+    cells = n * width
+    if width > CROSSED_COLUMNS or cells > CROSSED_CELLS:
+        names = ", ".join(dict.fromkeys(design.terms[t].group for t in crossed))
+        raise FitError(
+            f"The crossed grouping {names} has {width} random effects over {n} rows; this version takes at most "
+            f"{CROSSED_COLUMNS} crossed effects and {CROSSED_CELLS:,} rows times effects. Drop a crossed term, or use "
+            "a nested one."
+        )
+    parts = [basis.q]
+    for t in crossed:
+        codes = design.factors[design.terms[t].factor].codes
+        size = design.factors[design.terms[t].factor].size
+        z = basis.q @ basis.c[t]
+        spread = np.zeros((n, size, z.shape[1]))
+        spread[np.arange(n), codes] = z
+        parts.append(spread.reshape(n, -1))
+    return np.concatenate([*parts, basis.y[:, None]], axis=1)
+
+
+def _levels(
+    design: Design, basis: Basis, chain: list[int], crossed: list[int], order: Index, width: int
+) -> tuple[tuple[Level, ...], Index]:
+    """Levels of the nested chain, then the dense block; and where each innermost group's rows begin."""
+    k = basis.q.shape[1]
+    sorted_codes = [design.factors[f].codes[order] for f in chain]
+    row_starts = [np.append(_runs(codes), len(order)) for codes in sorted_codes]
+    levels = []
+    for depth, f in enumerate(chain):
+        terms = tuple(t for t, term in enumerate(design.terms) if term.factor == f)
+        c = np.zeros((width, sum(basis.c[t].shape[1] for t in terms)))
+        c[:k] = np.concatenate([basis.c[t] for t in terms], axis=1)
+        above = row_starts[depth + 1] if depth + 1 < len(chain) else np.array([0, len(order)])
+        starts = np.searchsorted(row_starts[depth], above)
+        labels = sorted_codes[depth][row_starts[depth][:-1]]
+        levels.append(Level(terms, c, design.factors[f].size, starts, labels, (1,) * len(terms)))
+    if crossed:
+        copies = tuple(design.factors[design.terms[t].factor].size for t in crossed)
+        c = np.eye(width)[:, k:-1]
+        levels.append(Level(tuple(crossed), c, 1, np.array([0, 1]), np.empty(0, dtype=np.intp), copies))
+    return tuple(levels), row_starts[0]
+
+
+def _runs(codes: Codes) -> Index:
+    return np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+
+
+def nested_in(design: Design, fine: int, coarse: int) -> bool:
+    """Whether each level of one factor lies in a single level of another."""
+    f, g = design.factors[fine], design.factors[coarse]
+    return parents(f.codes, g.codes, f.size) is not None

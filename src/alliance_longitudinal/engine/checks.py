@@ -1,0 +1,144 @@
+"""What a reader must know: designs that are refused before a fit, findings before and after it."""
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.engine.blocks import nested_in
+from alliance_longitudinal.engine.design import Design
+from alliance_longitudinal.engine.groups import Factor
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.findings import Finding
+
+#: Fewer groups than this cannot carry a variance (the rule of lme4's check).
+FEW_LEVELS = 5
+
+
+def refuse_impossible(design: Design, crossed: bool) -> None:
+    """Stop where no answer would mean what the user asked.
+
+    Parameters
+    ----------
+    crossed : bool
+        The user has said that factors which look like restarting counters are crossed.
+
+    Raises
+    ------
+    FitError
+        One group only, more effects than rows, the same effect or the same grouping twice, ids that restart.
+    """
+    n, p = design.x.shape
+    if n <= p:
+        raise FitError(
+            f"{n} complete rows cannot carry {p} fixed effects and a residual. Leave out fixed terms."
+        )
+    for group in design.factors:
+        if group.size == 1:
+            raise FitError(
+                f"The grouping {group.name!r} has one level only ({group.levels[0]!r}); its variance cannot be "
+                "estimated. Leave the term out."
+            )
+    for term in design.terms:
+        count = design.factors[term.factor].size * len(term.names)
+        if count >= n:
+            raise FitError(
+                f"The random term ({' + '.join(term.names)} | {term.group}) has {count} random effects for {n} rows; "
+                "they cannot be told from the residual. Use fewer effects or a coarser grouping."
+            )
+    _refuse_twice(design)
+    if not crossed:
+        for fine, coarse in permutations(design.factors, 2):
+            _refuse_recycled(fine, coarse)
+
+
+def _refuse_twice(design: Design) -> None:
+    seen: set[tuple[str, str]] = set()
+    for term in design.terms:
+        for name in term.names:
+            if (term.group, name) in seen:
+                raise FitError(
+                    f"The effect {name!r} varies over {term.group!r} in two random terms. Keep one of them."
+                )
+            seen.add((term.group, name))
+    for a, b in permutations(range(len(design.factors)), 2):
+        if a < b and nested_in(design, a, b) and nested_in(design, b, a):
+            raise FitError(
+                f"The groupings {design.factors[a].name!r} and {design.factors[b].name!r} divide the rows in the same way; "
+                "their variances cannot be told apart. Keep one of them."
+            )
+
+
+def _refuse_recycled(inner: Factor, outer: Factor) -> None:
+    """Refuse ids that look like a counter starting again inside every level of another factor."""
+    if len(inner.columns) > 1 or len(outer.columns) > 1 or inner.size <= 2:
+        return
+    labels = pd.to_numeric(pd.Series(inner.levels.astype(str)), errors="coerce").to_numpy()
+    if np.isnan(labels).any() or (labels % 1 != 0).any() or labels.min() not in (0, 1):
+        return
+    pairs = np.unique(np.stack([outer.codes, inner.codes]), axis=1)
+    repeats = len(inner.codes) / pairs.shape[1]
+    first = pd.Series(labels[pairs[1]]).groupby(pairs[0]).min()
+    restarts = (first == labels.min()).mean()
+    shared = np.bincount(pairs[1]).mean()
+    if repeats >= 2 and restarts >= 0.8 and shared >= 2:
+        raise FitError(
+            f"The ids in {inner.name!r} start again at {labels.min():g} within the levels of {outer.name!r}: "
+            f"{inner.size} ids stand for {pairs.shape[1]} pairs of {outer.name} and {inner.name}. If the same id "
+            f"means different units, write (1 | {outer.name}/{inner.name}). If it is the same unit everywhere, "
+            "pass crossed=True to from_formula."
+        )
+
+
+def before(design: Design) -> tuple[Finding, ...]:
+    """Findings that need no fit."""
+    findings = []
+    lost = int((~design.kept).sum())
+    if lost:
+        findings.append(
+            Finding(
+                "rows_dropped",
+                "info",
+                f"{lost} of {len(design.kept)} rows have a missing value in a column of the model and were left out.",
+            )
+        )
+    if design.dropped:
+        findings.append(
+            Finding(
+                "rank_deficient",
+                "caution",
+                f"Left out of the fixed part as combinations of other columns: {', '.join(design.dropped)}.",
+            )
+        )
+    findings += [
+        Finding(
+            "few_levels",
+            "underpowered",
+            f"{f.name} has {f.size} levels; fewer than {FEW_LEVELS} cannot carry an estimate of its variance.",
+            where=f.name,
+        )
+        for f in design.factors
+        if f.size < FEW_LEVELS
+    ]
+    return (*findings, *_partly_crossed(design))
+
+
+def _partly_crossed(design: Design) -> list[Finding]:
+    """Units that mostly, but not always, lie in one level of a coarser factor."""
+    findings = []
+    for inner, outer in permutations(design.factors, 2):
+        if inner.size <= outer.size:
+            continue
+        pairs = np.unique(np.stack([outer.codes, inner.codes]), axis=1)
+        several = int((np.bincount(pairs[1]) > 1).sum())
+        if 0 < several <= 0.5 * inner.size:
+            findings.append(
+                Finding(
+                    "partly_crossed",
+                    "info",
+                    f"{several} of {inner.size} levels of {inner.name} occur in more than one level of {outer.name}; "
+                    "each is treated as one unit.",
+                    where=inner.name,
+                )
+            )
+    return findings

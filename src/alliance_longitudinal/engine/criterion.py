@@ -1,0 +1,161 @@
+"""The profiled deviance of the random effects' relative covariances, with exact first and second derivatives."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.blocks import Blocks, covariance, directions
+from alliance_longitudinal.engine.kernels import leaf_level, upper_level
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One evaluation, in internal units.
+
+    With ``V = I + Z D Z'`` the parts are ``logdet_v = log|V|``, ``logdet_x = log|X'V^-1 X|`` and ``rss`` (the
+    generalised residual sum of squares); ``dX`` and ``ddX`` hold their derivatives in the m free entries of
+    the covariances, in the order of `entry_terms`.
+
+    Attributes
+    ----------
+    value : float
+        -2 log-likelihood (restricted under REML), profiled over coefficients and residual variance, without
+        the terms that only depend on units.
+    gradient : ndarray, shape (m,)
+    hessian : ndarray, shape (m, m)
+    beta : ndarray, shape (p,)
+    cov_x : ndarray, shape (p, p)
+        ``(X'V^-1 X)^-1``.
+    dt_x : ndarray, shape (m, p, p)
+        Derivatives of ``X'V^-1 X``.
+    dlogdet, ddlogdet : ndarray
+        Derivatives of ``logdet_v``, plus ``logdet_x`` under REML.
+    """
+
+    value: float
+    gradient: Array
+    hessian: Array
+    rss: float
+    nu: int
+    beta: Array
+    cov_x: Array
+    dt_x: Array
+    drss: Array
+    ddrss: Array
+    dlogdet: Array
+    ddlogdet: Array
+
+
+def entry_terms(blocks: Blocks) -> list[int]:
+    """Terms in the order in which their covariance entries are stacked."""
+    return [t for level in blocks.levels for t in level.terms]
+
+
+def sweep(
+    blocks: Blocks, relative: list[Array], order: int
+) -> tuple[float, Array, Array, Array, Array, Array]:
+    """Eliminate all random effects; see `kernels.leaf_level` for the parts returned (one group left)."""
+    sizes = [len(d) for d in relative]
+    leaf = blocks.levels[0]
+    e = directions(leaf, sizes)
+    logdet, dl, ddl, s, ds, dds = leaf_level(
+        blocks.w, blocks.saa, blocks.s, leaf.starts, covariance(leaf, relative), e, order
+    )
+    for level in blocks.levels[1:]:
+        e = directions(level, sizes)
+        more, dm, ddm, s, ds, dds = upper_level(s, ds, dds, level.c, covariance(level, relative), e, order)
+        lower = len(dl)
+        dm[:lower] += dl
+        ddm[:lower, :lower] += ddl
+        logdet, dl, ddl = logdet + more, dm, ddm
+        if len(level.starts) - 1 < len(s):
+            s, ds, dds = (np.add.reduceat(part, level.starts[:-1], axis=0) for part in (s, ds, dds))
+    return logdet, dl, ddl, s[0], ds[0], dds[0]
+
+
+def profiled(blocks: Blocks, relative: list[Array], reml: bool, order: int = 2) -> Criterion:
+    """Evaluate the criterion at relative covariances (one q by q matrix a term, in design order).
+
+    With ``order`` 1 the Hessian is not to be used, with 0 no derivative is. Returns a criterion of infinite value
+    where ``X'V^-1 X`` or the residual is numerically lost.
+    """
+    logdet, dl, ddl, t, dt, ddt = sweep(blocks, relative, order)
+    p, m = blocks.p, len(dl)
+    nu = blocks.n - p if reml else blocks.n
+    txx, txy = t[:p, :p], t[:p, -1]
+    try:
+        chol = np.linalg.cholesky(txx)
+    except np.linalg.LinAlgError:
+        return _lost(p, m, nu)
+    inverse = np.linalg.inv(chol)
+    cov_x = inverse.T @ inverse
+    beta = cov_x @ txy
+    rss = float(t[-1, -1] - txy @ beta)
+    if not np.isfinite(rss) or rss <= 1e-13 * blocks.n:
+        return _lost(p, m, nu)
+    if reml:
+        logdet += 2 * float(np.log(np.diag(chol)).sum())
+    value = logdet + nu * (1 + np.log(2 * np.pi * rss / nu))
+    if order == 0:
+        return replace(_lost(p, m, nu), value=value, rss=rss, beta=beta, cov_x=cov_x)
+    return _derivatives(value, rss, nu, beta, cov_x, dl, ddl, dt, ddt, reml)
+
+
+def _lost(p: int, m: int, nu: int) -> Criterion:
+    nan_m, nan_p = np.full(m, np.nan), np.full((p, p), np.nan)
+    square = np.full((m, m), np.nan)
+    return Criterion(
+        np.inf,
+        nan_m,
+        square,
+        np.nan,
+        nu,
+        nan_p[0],
+        nan_p,
+        np.full((m, p, p), np.nan),
+        nan_m,
+        square,
+        nan_m,
+        square,
+    )
+
+
+def _derivatives(
+    value: float,
+    rss: float,
+    nu: int,
+    beta: Array,
+    cov_x: Array,
+    dl: Array,
+    ddl: Array,
+    dt: Array,
+    ddt: Array,
+    reml: bool,
+) -> Criterion:
+    p, m = len(beta), len(dl)
+    r = np.zeros(dt.shape[-1])
+    r[:p], r[-1] = -beta, 1.0
+    tr = dt @ r
+    drss = tr @ r
+    v = tr[:, :p]
+    dt_x = dt[:, :p, :p]
+    ddrss = np.zeros((m, m))
+    ddlogdet = ddl.copy()
+    rows, cols = np.tril_indices(m)
+    if len(ddt):
+        ddrss[rows, cols] = ddrss[cols, rows] = ddt @ r @ r
+    ddrss -= 2 * v @ cov_x @ v.T
+    dlogdet = dl.copy()
+    if reml:
+        ct = cov_x @ dt_x
+        dlogdet += np.einsum("maa->m", ct)
+        if len(ddt):
+            second = np.zeros((m, m))
+            second[rows, cols] = second[cols, rows] = np.einsum("ab,mba->m", cov_x, ddt[:, :p, :p])
+            ddlogdet += second - np.einsum("iab,jba->ij", ct, ct)
+    gradient = dlogdet + nu * drss / rss
+    hessian = ddlogdet + nu * (ddrss / rss - np.outer(drss, drss) / rss**2)
+    return Criterion(value, gradient, hessian, rss, nu, beta, cov_x, dt_x, drss, ddrss, dlogdet, ddlogdet)

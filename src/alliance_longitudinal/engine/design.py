@@ -1,0 +1,291 @@
+"""Formula and data frame to arrays, and the same recipe for new data."""
+
+import re
+import warnings
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.formula import ParsedFormula, parse
+from alliance_longitudinal.engine.groups import Factor, factor
+from alliance_longitudinal.engine.linalg import independent_columns
+from alliance_longitudinal.engine.terms import RandomTerm, expand
+from alliance_longitudinal.errors import FitError, FormulaError
+
+Array = NDArray[np.float64]
+_NAMES = re.compile(r"`([^`]+)`|(?<![\w.])([^\W\d]\w*)(?!\s*(?:\(|=[^=]))")
+
+
+@dataclass(frozen=True, slots=True)
+class TermDesign:
+    """Random effects that share one covariance matrix.
+
+    Attributes
+    ----------
+    group : str
+        Name of the grouping factor.
+    factor : int
+        Its position in `Design.factors`.
+    names : tuple of str
+        Names of the q effects.
+    z : ndarray, shape (n, q)
+        Their values; the term's design matrix is this, spread over the groups.
+    """
+
+    group: str
+    factor: int
+    names: tuple[str, ...]
+    z: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Everything a fit needs, as arrays over the n complete rows in the order of the data.
+
+    Attributes
+    ----------
+    y : ndarray, shape (n,)
+    x : ndarray, shape (n, p)
+        Linearly independent columns of the fixed part.
+    names, dropped : tuple of str
+        Names of the columns of ``x``, and of those that were left out as combinations of others.
+    terms, factors
+        Random effects and their groupings.
+    weights : ndarray, shape (n,), or None
+        Prior weights: the residual variance of row i is scale / weight.
+    kept : ndarray of bool, shape (N,)
+        Which rows of the data are complete.
+    index : Index
+        Row labels of the complete rows.
+    """
+
+    y: Array
+    x: Array
+    names: tuple[str, ...]
+    dropped: tuple[str, ...]
+    terms: tuple[TermDesign, ...]
+    factors: tuple[Factor, ...]
+    weights: Array | None
+    kept: NDArray[np.bool_]
+    index: pd.Index
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSpec:
+    """Recipe of one random term for new data: formulaic's specification and which columns form the groups."""
+
+    effects: Any
+    group: str
+    columns: tuple[str, ...]
+    correlated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DesignSpec:
+    """Recipe of a design, learned from the data of the fit (levels of categories, means of ``center(x)``)."""
+
+    formula: str
+    response: str
+    fixed: Any
+    names: tuple[str, ...]
+    random: tuple[RandomSpec, ...]
+    used_fixed: tuple[str, ...]
+    used_random: tuple[tuple[str, ...], ...]
+
+
+def learn(formula: str, frame: pd.DataFrame, weights: str | None = None) -> tuple[DesignSpec, Design]:
+    """Read the formula against the data.
+
+    Parameters
+    ----------
+    formula : str
+    frame : DataFrame
+        Not changed.
+    weights : str, optional
+        Column of prior weights.
+
+    Raises
+    ------
+    FormulaError, FitError
+        Unknown column, nothing left after dropping incomplete rows, values that are not finite.
+    """
+    parsed = parse(formula)
+    terms = expand(parsed)
+    if not isinstance(frame, pd.DataFrame):
+        raise FitError(f"The data must be a pandas DataFrame, not {type(frame).__name__}.")
+    used_y, used_x, used_z = _used(parsed, terms, frame)
+    used = list(
+        dict.fromkeys([*used_y, *used_x, *(c for z in used_z for c in z), *([weights] if weights else [])])
+    )
+    _check_columns(used, frame, formula)
+    kept = frame[used].notna().all(axis=1).to_numpy()
+    if not kept.any():
+        empty = [c for c in used if frame[c].isna().all()]
+        why = f" Column {empty[0]!r} has no value at all." if empty else ""
+        raise FitError(f"No row has a value in every column that the formula uses ({', '.join(used)}).{why}")
+    rows = frame.loc[kept, used]
+    y = _response(parsed.response, rows)
+    x, fixed_spec = _matrix(parsed.fixed, rows)
+    if x.shape[1] == 0:
+        raise FormulaError(
+            f"The fixed part of {formula!r} has no column. Give it at least an intercept: y ~ 1 + ..."
+        )
+    values = x.to_numpy(dtype=float)
+    columns = independent_columns(values)
+    names = tuple(str(x.columns[j]) for j in columns)
+    dropped = tuple(str(name) for j, name in enumerate(x.columns) if j not in columns)
+    factors, designs, specs = _random(terms, used_z, rows)
+    w = _weights(rows[weights]) if weights else None
+    spec = DesignSpec(formula, parsed.response, fixed_spec, names, specs, used_x, used_z)
+    return spec, Design(y, values[:, columns], names, dropped, designs, factors, w, kept, rows.index)
+
+
+def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
+    """Apply a learned specification to complete rows of new data.
+
+    Raises
+    ------
+    FormulaError
+        A category was not in the data of the fit.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return pd.DataFrame(spec.get_model_matrix(frame, na_action="raise"))
+        except Exception as error:
+            raise FormulaError(f"The new data do not fit the model: {_first_line(error)}") from error
+
+
+def split_effects(table: pd.DataFrame, correlated: bool) -> list[tuple[tuple[str, ...], Array]]:
+    """Names and values of each block of effects: one block, or one for each column under ``||``."""
+    values = table.to_numpy(dtype=float)
+    names = tuple(str(c) for c in table.columns)
+    if correlated:
+        return [(names, values)]
+    return [((name,), values[:, [j]]) for j, name in enumerate(names)]
+
+
+def _used(
+    parsed: ParsedFormula, terms: tuple[RandomTerm, ...], frame: pd.DataFrame
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    def effects(text: str) -> tuple[str, ...]:
+        from formulaic import Formula
+
+        try:
+            required = set(map(str, Formula(text).required_variables))
+        except Exception as error:
+            raise FormulaError(
+                f"The part {text!r} of the formula cannot be read: {_first_line(error)}"
+            ) from error
+        mentioned = [quoted or plain for quoted, plain in _NAMES.findall(text)]
+        named = [m for m in mentioned if m in required or m in frame.columns]
+        return tuple(dict.fromkeys([*named, *sorted(required - set(named))]))
+
+    return (
+        effects(f"0 + {parsed.response}"),
+        effects(parsed.fixed),
+        tuple((*effects(term.effects), *term.columns) for term in terms),
+    )
+
+
+def _check_columns(used: list[str], frame: pd.DataFrame, formula: str) -> None:
+    known = [str(c) for c in frame.columns]
+    for name in used:
+        if name not in frame.columns:
+            near = get_close_matches(name, known, n=3, cutoff=0.5)
+            hint = (
+                f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are: {', '.join(known)}."
+            )
+            raise FormulaError(f"Column {name!r} of the formula {formula!r} is not in the data. {hint}")
+        if known.count(name) > 1:
+            raise FormulaError(
+                f"Column {name!r} occurs {known.count(name)} times in the data; rename one of them."
+            )
+
+
+def _matrix(text: str, rows: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
+    from formulaic import Formula
+
+    try:
+        table = Formula(text).get_model_matrix(rows, na_action="ignore")
+    except Exception as error:
+        raise FormulaError(
+            f"The part {text!r} of the formula cannot be computed: {_first_line(error)}"
+        ) from error
+    for name in table.columns:
+        _check_finite(np.asarray(table[name], dtype=float), str(name), rows.index)
+    return pd.DataFrame(table), table.model_spec
+
+
+def _response(text: str, rows: pd.DataFrame) -> Array:
+    if text in rows.columns and not pd.api.types.is_numeric_dtype(rows[text]):
+        raise FormulaError(
+            f"The response {text!r} is not numeric; its first value is {rows[text].iloc[0]!r}."
+        )
+    table, _ = _matrix(f"0 + {text}", rows)
+    if table.shape[1] != 1:
+        raise FormulaError(f"The response {text!r} gives {table.shape[1]} columns; it must give one.")
+    return np.asarray(table.iloc[:, 0], dtype=float)
+
+
+def _check_finite(values: Array, name: str, index: pd.Index) -> None:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise FitError(
+            f"{name!r} has {len(bad)} value{'s' if len(bad) > 1 else ''} that {'are' if len(bad) > 1 else 'is'} "
+            f"not finite; the first is {values[bad[0]]} in row {index[bad[0]]}. Correct it or leave it empty."
+        )
+
+
+def _weights(column: pd.Series) -> Array:
+    values: Array = np.asarray(column, dtype=float)
+    _check_finite(values, str(column.name), column.index)
+    bad = np.flatnonzero(values <= 0)
+    if len(bad):
+        raise FitError(
+            f"The weights in {column.name!r} must be above zero; {len(bad)} are not, the first in row "
+            f"{column.index[bad[0]]} ({values[bad[0]]:g}). Drop those rows to leave them out."
+        )
+    return values
+
+
+def _random(
+    terms: tuple[RandomTerm, ...], used: tuple[tuple[str, ...], ...], rows: pd.DataFrame
+) -> tuple[tuple[Factor, ...], tuple[TermDesign, ...], tuple[RandomSpec, ...]]:
+    factors: dict[frozenset[str], Factor] = {}
+    designs: list[TermDesign] = []
+    specs: list[RandomSpec] = []
+    for term, names in zip(terms, used, strict=True):
+        key = frozenset(term.columns)
+        if key not in factors:
+            factors[key] = factor(rows, term.columns)
+        table, spec = _matrix(term.effects, rows)
+        if table.shape[1] == 0:
+            raise FormulaError(
+                f"The random term over {term.group!r} has no effect; write (1 | {term.group})."
+            )
+        if not term.correlated:
+            _refuse_categories(term, [n for n in names if n not in term.columns], rows)
+        group = factors[key].name
+        specs.append(RandomSpec(spec, group, factors[key].columns, term.correlated))
+        for block_names, z in split_effects(table, term.correlated):
+            designs.append(TermDesign(group, list(factors).index(key), block_names, z))
+    return tuple(factors.values()), tuple(designs), tuple(specs)
+
+
+def _refuse_categories(term: RandomTerm, names: list[str], rows: pd.DataFrame) -> None:
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(rows[name]):
+            raise FormulaError(
+                f"'||' over {term.group!r} cannot split the categories of {name!r}: the result would depend on which "
+                "category is the reference. Use '|', or make your own 0/1 columns."
+            )
+
+
+def _first_line(error: BaseException) -> str:
+    text = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__

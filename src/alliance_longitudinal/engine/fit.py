@@ -1,0 +1,137 @@
+"""A fit as named steps: refuse, basis, blocks, search, package."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine import basis as internal
+from alliance_longitudinal.engine import blocks as statistics
+from alliance_longitudinal.engine import checks
+from alliance_longitudinal.engine.criterion import Criterion, entry_terms, profiled
+from alliance_longitudinal.engine.design import Design
+from alliance_longitudinal.engine.modes import Modes, conditional_modes
+from alliance_longitudinal.engine.optimize import OptimRecord, search
+from alliance_longitudinal.engine.theta import Face
+from alliance_longitudinal.engine.words import after, convergence
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.findings import Finding
+
+Array = NDArray[np.float64]
+
+#: With fewer groups than this in some factor, the deviance may have several minima: search from two starts.
+ONE_START = 30
+
+
+@dataclass(frozen=True, slots=True)
+class MixedFit:
+    """A fitted model as numbers, in the user's units unless said otherwise.
+
+    Attributes
+    ----------
+    design, basis, blocks
+        What was fitted.
+    reml : bool
+    record : OptimRecord
+        The search and its certificate.
+    criterion : Criterion
+        At the optimum, internal units.
+    beta : ndarray, shape (p,)
+    cov : ndarray, shape (p, p)
+        Model-based covariance of ``beta``.
+    scale : float
+        Residual variance.
+    psi : tuple of ndarray, shape (q_t, q_t)
+        Covariance of each term's effects.
+    modes : tuple of Modes
+        Predicted effects of each term.
+    deviance : float
+        -2 log-likelihood (restricted under REML), with lme4's constants.
+    converged, singular : bool
+    convergence : str
+        What was checked, in words.
+    findings : tuple of Finding
+    """
+
+    design: Design
+    basis: internal.Basis
+    blocks: statistics.Blocks
+    reml: bool
+    record: OptimRecord
+    criterion: Criterion
+    beta: Array
+    cov: Array
+    scale: float
+    psi: tuple[Array, ...]
+    modes: tuple[Modes, ...]
+    deviance: float
+    converged: bool
+    singular: bool
+    convergence: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Fixed effects, variance parameters and the residual variance."""
+        return len(self.beta) + len(self.criterion.gradient) + 1
+
+
+def fit_mixed(
+    design: Design, reml: bool, crossed: bool = False, require_certificate: bool = True
+) -> MixedFit:
+    """Fit a design by maximum likelihood or REML.
+
+    Raises
+    ------
+    FitError
+        The design is refused, or the optimum is not certified (unless ``require_certificate`` is False).
+    """
+    checks.refuse_impossible(design, crossed)
+    basis = internal.build(design)
+    blocks = statistics.build(design, basis)
+    sizes = tuple(len(b) for b in basis.b)
+    face = Face(sizes, sizes, tuple(entry_terms(blocks)))
+    several = min(f.size for f in design.factors) < ONE_START
+    record = search(lambda relative, order: profiled(blocks, relative, reml, order), face, several)
+    fit = package(design, basis, blocks, reml, record)
+    if require_certificate and not fit.converged:
+        raise FitError(fit.convergence)
+    return fit
+
+
+def package(
+    design: Design, basis: internal.Basis, blocks: statistics.Blocks, reml: bool, record: OptimRecord
+) -> MixedFit:
+    """Bring an optimum back to the user's units."""
+    relative = list(record.best.relative)
+    criterion = profiled(blocks, relative, reml)
+    s = criterion.rss / criterion.nu
+    back = np.linalg.inv(basis.r_x)
+    effects = [np.linalg.inv(b) for b in basis.b]
+    y2 = basis.y_scale**2
+    modes = tuple(
+        Modes(basis.y_scale * m.values @ e.T, y2 * e @ m.variances @ e.T)
+        for m, e in zip(conditional_modes(blocks, relative, criterion.beta, s), effects, strict=True)
+    )
+    psi = tuple(y2 * s * e @ d @ e.T for e, d in zip(effects, relative, strict=True))
+    deviance = criterion.value + 2 * criterion.nu * np.log(basis.y_scale) - basis.log_weights
+    if reml:
+        deviance += 2 * np.log(np.diag(basis.r_x)).sum()
+    return MixedFit(
+        design=design,
+        basis=basis,
+        blocks=blocks,
+        reml=reml,
+        record=record,
+        criterion=criterion,
+        beta=basis.beta_ols + basis.y_scale * back @ criterion.beta,
+        cov=y2 * s * back @ criterion.cov_x @ back.T,
+        scale=float(y2 * s),
+        psi=psi,
+        modes=modes,
+        deviance=float(deviance),
+        converged=record.best.certificate.holds,
+        singular=record.best.face.ranks != record.best.face.sizes,
+        convergence=convergence(design, record, criterion),
+        findings=(*checks.before(design), *after(design, record)),
+    )

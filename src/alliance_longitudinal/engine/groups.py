@@ -1,0 +1,104 @@
+"""Grouping factors: codes, levels, which one is nested in which."""
+
+from dataclasses import dataclass
+from itertools import combinations, pairwise, permutations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One grouping of the rows.
+
+    Attributes
+    ----------
+    name : str
+        Columns joined by ``:``, innermost first.
+    columns : tuple of str
+    codes : ndarray of int, shape (n,)
+        Level of each row.
+    levels : Index
+        Sorted labels; a MultiIndex when several columns form the groups.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    codes: Codes
+    levels: pd.Index
+
+    @property
+    def size(self) -> int:
+        """Number of levels that occur."""
+        return len(self.levels)
+
+
+def factor(frame: pd.DataFrame, columns: tuple[str, ...]) -> Factor:
+    """Code the combinations of ``columns`` that occur in ``frame``; needs complete rows."""
+    coded = [_code_column(frame[column]) for column in columns]
+    if len(columns) == 1:
+        codes, levels = coded[0]
+        return Factor(columns[0], columns, codes, levels)
+    joint = np.zeros(len(frame), dtype=np.int64)
+    for codes, levels in coded:
+        joint = joint * len(levels) + codes
+        _, joint = np.unique(joint, return_inverse=True)
+    first = np.unique(joint, return_index=True)[1]
+    labels = [levels.take(codes[first]) for codes, levels in coded]
+    return Factor(
+        ":".join(columns), columns, joint.astype(np.intp), pd.MultiIndex.from_arrays(labels, names=columns)
+    )
+
+
+def _code_column(column: pd.Series) -> tuple[Codes, pd.Index]:
+    try:
+        codes, levels = pd.factorize(column, sort=True)
+    except TypeError:  # labels of mixed types have no order; take that of their text
+        codes, levels = pd.factorize(column)
+        order = np.argsort([str(label) for label in levels], kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        codes, levels = rank[codes], levels.take(order)
+    return np.asarray(codes, dtype=np.intp), pd.Index(levels, name=column.name)
+
+
+def match(levels: pd.Index, frame: pd.DataFrame, columns: tuple[str, ...]) -> Codes:
+    """Codes of new rows; -1 for a group that was not in the data of the fit, or is missing."""
+    if len(columns) == 1:
+        return np.asarray(levels.get_indexer(pd.Index(frame[columns[0]])), dtype=np.intp)
+    labels = pd.MultiIndex.from_arrays([frame[c] for c in columns], names=columns)
+    return np.asarray(levels.get_indexer(labels), dtype=np.intp)
+
+
+def parents(fine: Codes, coarse: Codes, n_fine: int) -> Codes | None:
+    """Level of the coarse factor that holds each level of the fine one; None when they are not nested."""
+    holder = np.zeros(n_fine, dtype=np.intp)
+    holder[fine] = coarse
+    return holder if np.array_equal(holder[fine], coarse) else None
+
+
+def longest_chain(factors: list[Factor], effects: list[int]) -> list[int]:
+    """Positions of nested factors, finest first, that together carry the most random effects.
+
+    The factors left over are crossed with the chain, or with something inside it.
+    """
+    nested = {
+        (i, j): parents(factors[i].codes, factors[j].codes, factors[i].size) is not None
+        for i, j in permutations(range(len(factors)), 2)
+    }
+    best: list[int] = []
+    for size in range(len(factors), 0, -1):
+        for some in combinations(range(len(factors)), size):
+            chain = sorted(some, key=lambda i: -factors[i].size)
+            if all(nested[pair] for pair in pairwise(chain)) and _weight(chain, factors, effects) > _weight(
+                best, factors, effects
+            ):
+                best = chain
+    return best
+
+
+def _weight(chain: list[int], factors: list[Factor], effects: list[int]) -> int:
+    return sum(factors[i].size * effects[i] for i in chain)

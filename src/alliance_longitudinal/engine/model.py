@@ -1,0 +1,105 @@
+"""The model as the user states it: a formula, data, and a method that fits."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from alliance_longitudinal.engine.design import Design, DesignSpec, learn
+from alliance_longitudinal.engine.fit import fit_mixed
+from alliance_longitudinal.engine.options import FitOptions, choose
+from alliance_longitudinal.engine.results import MixedModelResults, results
+from alliance_longitudinal.errors import FitError
+
+
+@dataclass(frozen=True, slots=True)
+class MixedModel:
+    """A linear mixed model: formula and data, read and checked, not yet fitted.
+
+    Make one with `from_formula`. Nothing about it changes when it is fitted.
+    """
+
+    formula: str
+    spec: DesignSpec
+    design: Design
+    crossed: bool
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: pd.DataFrame,
+        *,
+        family: str = "gaussian",
+        weights: str | None = None,
+        residual: object = None,
+        crossed: bool = False,
+    ) -> "MixedModel":
+        """Read a formula against data.
+
+        Parameters
+        ----------
+        formula : str
+            Fixed part as in formulaic or patsy; random terms ``(1 + x | g)``, ``(1 + x || g)``, ``(1 | g/h)``,
+            ``(1 | g:h)``. The groups of ``g/h`` are named ``h:g`` and ``g``.
+        data : DataFrame
+            One row an observation; not changed. Rows with a missing value in a used column are left out.
+        family : {"gaussian"}
+        weights : str, optional
+            Column of prior weights: the residual variance of a row is ``scale / weight``.
+        residual : None
+            Independent residuals.
+        crossed : bool
+            Says that factors whose ids look like a counter that starts again in each group are crossed, not
+            nested; without it they are refused.
+
+        Raises
+        ------
+        FormulaError
+            The formula cannot be read, or names an unknown column.
+        FitError
+            The data cannot carry the model, or an option is not available.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "g": ["a", "a", "b", "b", "c", "c"]})
+        >>> MixedModel.from_formula("y ~ 1 + (1 | g)", data).fit().params.round(2).to_dict()
+        {'Intercept': 5.5}
+        """
+        choose("family", family)
+        if residual is not None:
+            raise FitError(f"residual={residual!r} is not available; there is None (independent residuals).")
+        spec, design = learn(formula, data, weights)
+        return cls(formula, spec, design, crossed)
+
+    def fit(
+        self,
+        reml: bool = True,
+        df: str = "satterthwaite",
+        cov_type: str = "model",
+        cov_groups: str | None = None,
+        *,
+        require_certificate: bool = True,
+    ) -> MixedModelResults:
+        """Fit by REML (or maximum likelihood) to a certified optimum.
+
+        Parameters
+        ----------
+        reml : bool
+        df : {"satterthwaite", "normal"}
+            Degrees of freedom of t tests.
+        cov_type : {"model"}
+        cov_groups : None
+        require_certificate : bool
+            Whether a fit whose optimum cannot be certified is an error.
+
+        Raises
+        ------
+        FitError
+            No certified optimum, a design that cannot be fitted, or an option that is not available.
+        """
+        options = FitOptions(reml, df, cov_type, require_certificate)
+        if cov_groups is not None:
+            raise FitError("cov_groups belongs to cluster-robust standard errors, which are not available.")
+        fit = fit_mixed(self.design, options.reml, self.crossed, options.require_certificate)
+        return results(fit, self.spec, options)

@@ -1,0 +1,196 @@
+"""From starts to a certified optimum over the cone of covariances: faces, certificate, way out of false optima."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.criterion import Criterion
+from alliance_longitudinal.engine.newton import DECREMENT, Stationary, Step, minimise
+from alliance_longitudinal.engine.theta import Face
+
+Array = NDArray[np.float64]
+#: Relative covariances and the highest derivative wanted, to the criterion.
+Evaluate = Callable[[list[Array], int], Criterion]
+
+#: Largest tolerated descent off a face, in deviance per unit of relative variance.
+DESCENT = -1e-6
+#: An eigenvalue of a relative covariance below this (times the largest) makes a face worth trying.
+NEAR_FACE = 1e-4
+_SAME = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Conditions for a minimum over positive semidefinite covariances, in unit-free numbers.
+
+    Attributes
+    ----------
+    decrement : float
+        Newton decrement on the face, in deviance units; below 1e-10 at an optimum.
+    curvature : float
+        Smallest Hessian eigenvalue on the face; not negative at an optimum.
+    descent : float
+        Smallest eigenvalue of the deviance's derivative over the directions that leave the face (infinite
+        when the optimum is inside the cone); below -1e-6 the boundary would be a false optimum.
+    complementarity : float
+        Sum of ``tr(Gamma D)``; zero at an optimum.
+    """
+
+    decrement: float
+    curvature: float
+    descent: float
+    complementarity: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether all conditions are met."""
+        return bool(self.decrement < DECREMENT and self.curvature > -1e-6 and self.descent > DESCENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """One optimum: covariances (design order), where it lies, its certificate, and how it was reached."""
+
+    relative: tuple[Array, ...]
+    face: Face
+    theta: Array
+    value: float
+    certificate: Certificate
+    path: tuple[Step, ...]
+    evaluations: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptimRecord:
+    """The search, for the record.
+
+    Attributes
+    ----------
+    best : Optimum
+    values : tuple of float
+        Deviance (internal units) reached from each start.
+    starts : tuple of float
+        Relative variance, in internal units, that each start gave to every random effect (nan: a given start).
+    evaluations : int
+        All evaluations of criterion, gradient and Hessian.
+    """
+
+    best: Optimum
+    values: tuple[float, ...]
+    starts: tuple[float, ...]
+    evaluations: int
+
+    @property
+    def differ(self) -> bool:
+        """Whether the starts ended at different optima."""
+        return max(self.values) - min(self.values) > 1e-6
+
+
+def search(evaluate: Evaluate, face: Face, several: bool) -> OptimRecord:
+    """Search from relative variance 1; also from 0.05 and 5 if ``several`` or the first search is not certified."""
+    found, starts = [], []
+    for start in (1.0, 0.05, 5.0):
+        starts.append(start)
+        found.append(descend(evaluate, face, [start * np.eye(q) for q in face.sizes]))
+        if found[0].certificate.holds and len(found) >= (2 if several else 1):
+            break
+    certified = [f for f in found if f.certificate.holds] or found
+    best = min(certified, key=lambda f: f.value)
+    return OptimRecord(best, tuple(f.value for f in found), tuple(starts), sum(f.evaluations for f in found))
+
+
+def descend(evaluate: Evaluate, face: Face, start: list[Array]) -> Optimum:
+    """Newton, then faces and escapes until the certificate holds or nothing more helps."""
+    face = face.full()
+    theta = face.pack(start)
+    path: list[Step] = []
+    evaluations = 0
+    kept_rank: set[int] = set()
+
+    def run(on: Face, at: Array) -> Stationary:
+        nonlocal evaluations
+        result = minimise(lambda x: _objective(evaluate, on, x), at)
+        evaluations += result.evaluations
+        return result
+
+    for _ in range(10):
+        here = run(face, theta)
+        path += here.steps
+        face, here = _reduce(face, here, run, kept_rank)
+        relative = face.covariances(here.theta)
+        criterion = evaluate(relative, 1)
+        certificate, way_out = certify(face, here, criterion, relative)
+        if certificate.descent > DESCENT or way_out is None:
+            break
+        t, direction = way_out
+        kept_rank.add(t)
+        start = _escape(evaluate, relative, t, direction, here.value)
+        face = face.full()
+        theta = face.pack(start)
+    return Optimum(tuple(relative), face, here.theta, here.value, certificate, tuple(path), evaluations)
+
+
+def _objective(evaluate: Evaluate, face: Face, theta: Array) -> tuple[float, Array, Array]:
+    criterion = evaluate(face.covariances(theta), 2)
+    if not np.isfinite(criterion.value):
+        return np.inf, theta * np.nan, np.full((len(theta), len(theta)), np.nan)
+    return criterion.value, *face.chain(theta, criterion.gradient, criterion.hessian)
+
+
+def _reduce(
+    face: Face, here: Stationary, run: Callable[[Face, Array], Stationary], kept_rank: set[int]
+) -> tuple[Face, Stationary]:
+    """Move to the face of lower rank where covariances are nearly singular and nothing is lost by it."""
+    relative = face.covariances(here.theta)
+    largest = max((float(np.linalg.eigvalsh(d)[-1]) for d in relative), default=0.0)
+    ranks = []
+    for t, d in enumerate(relative):
+        threshold = 1e-10 if t in kept_rank else NEAR_FACE
+        values = np.linalg.eigvalsh(d)
+        ranks.append(min(face.ranks[t], int(np.sum(values > threshold * max(1.0, min(values[-1], largest))))))
+    if tuple(ranks) == face.ranks:
+        return face, here
+    smaller = Face(face.sizes, tuple(ranks), face.entry_order)
+    there = run(smaller, smaller.pack(relative))
+    if there.value <= here.value + _SAME * max(1.0, abs(here.value) * 1e-3):
+        return smaller, there
+    return face, here
+
+
+def certify(
+    face: Face, here: Stationary, criterion: Criterion, relative: list[Array]
+) -> tuple[Certificate, tuple[int, Array] | None]:
+    """Semidefinite Karush-Kuhn-Tucker conditions: ``Gamma D = 0`` and ``Gamma >= 0`` off the face.
+
+    Returns
+    -------
+    Certificate
+    tuple of int and ndarray, or None
+        Term and direction of steepest descent off the face, if there is one.
+    """
+    gammas = face.gammas(criterion.gradient)
+    descent, way_out = np.inf, None
+    for t, (gamma, d) in enumerate(zip(gammas, relative, strict=True)):
+        if face.ranks[t] == face.sizes[t]:
+            continue
+        null = np.linalg.eigh(d)[1][:, : face.sizes[t] - face.ranks[t]]
+        values, vectors = np.linalg.eigh(null.T @ gamma @ null)
+        if values[0] < descent:
+            descent, way_out = float(values[0]), (t, null @ vectors[:, 0])
+    slack = float(sum(np.abs(np.sum(gamma * d)) for gamma, d in zip(gammas, relative, strict=True)))
+    return Certificate(here.decrement, here.curvature, descent, slack), way_out
+
+
+def _escape(evaluate: Evaluate, relative: list[Array], t: int, direction: Array, value: float) -> list[Array]:
+    """Leave a false boundary optimum along the direction of descent."""
+    size = 1.0
+    for _ in range(40):
+        moved = [
+            d + (size * np.outer(direction, direction) if i == t else 0.0) for i, d in enumerate(relative)
+        ]
+        if evaluate(moved, 0).value < value:
+            return moved
+        size *= 0.3
+    return moved

@@ -1,0 +1,52 @@
+"""What can be asked of a fit, checked before any work is done."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from alliance_longitudinal.errors import FitError
+
+#: The choices of this version, by option.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "df": ("satterthwaite", "normal"),
+    "cov_type": ("model",),
+    "family": ("gaussian",),
+    "method": ("wald", "bootstrap"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """Options of `MixedModel.fit`.
+
+    Attributes
+    ----------
+    reml : bool
+    df : {"satterthwaite", "normal"}
+    cov_type : {"model"}
+    require_certificate : bool
+    """
+
+    reml: bool = True
+    df: str = "satterthwaite"
+    cov_type: str = "model"
+    require_certificate: bool = True
+
+    def __post_init__(self) -> None:
+        choose("df", self.df)
+        choose("cov_type", self.cov_type)
+
+
+def choose(option: str, value: str) -> str:
+    """Return ``value`` if this version has it.
+
+    Raises
+    ------
+    FitError
+        With the choices there are.
+    """
+    choices = CHOICES[option]
+    if value in choices:
+        return value
+    near = get_close_matches(str(value), choices, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise FitError(f"{option}={value!r} is not available; there is {' and '.join(map(repr, choices))}.{hint}")

@@ -1,0 +1,138 @@
+"""A fit as text, as HTML, and as plain data."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.engine.results import MixedModelResults
+
+
+def as_text(res: MixedModelResults) -> str:
+    """The whole fit on one screen."""
+    parts = [
+        f"Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}",
+        f"Formula: {res.formula}",
+        _size(res),
+        f"{'REML criterion' if res.reml else 'Deviance'}: {res.deviance:.4f}   AIC: {res.aic:.2f}   BIC: {res.bic:.2f}",
+        "",
+        "Random effects",
+        _varcorr_table(res).to_string(index=False),
+        "",
+        f"Fixed effects ({_df_words(res)})",
+        _coefficients(res).to_string(),
+        "",
+        res.convergence,
+        *(f"[{finding.severity}] {finding.message}" for finding in res.findings),
+    ]
+    return "\n".join(parts)
+
+
+def as_html(res: MixedModelResults) -> str:
+    """The same for a notebook."""
+    notes = "".join(f"<li><b>{f.severity}</b>: {html.escape(f.message)}</li>" for f in res.findings)
+    return (
+        f"<div><p><b>Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}</b><br>"
+        f"<code>{html.escape(res.formula)}</code><br>{html.escape(_size(res))}<br>"
+        f"{'REML criterion' if res.reml else 'Deviance'} {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}</p>"
+        f"{_coefficients(res).to_html(border=0)}{_varcorr_table(res).to_html(border=0, index=False)}"
+        f"<p>{html.escape(_df_words(res))} {html.escape(res.convergence)}</p>{f'<ul>{notes}</ul>' if notes else ''}</div>"
+    )
+
+
+def glance_row(res: MixedModelResults) -> dict[str, Any]:
+    """One row about the fit."""
+    return {
+        "formula": res.formula,
+        "reml": res.reml,
+        "nobs": res.nobs,
+        "n_dropped": res.n_dropped,
+        "deviance": res.deviance,
+        "llf": res.llf,
+        "aic": res.aic,
+        "bic": res.bic,
+        "scale": res.scale,
+        "converged": res.converged,
+        "singular": res.singular,
+    }
+
+
+def as_plain_data(res: MixedModelResults) -> dict[str, Any]:
+    """Numbers, text, lists and dictionaries only."""
+    certificate = res.optimization.best.certificate
+    data = glance_row(res) | {
+        "df_method": res.options.df,
+        "n_groups": res.n_groups,
+        "coefficients": res.tidy().to_dict(orient="records"),
+        "cov_params": res.cov_params().to_numpy().tolist(),
+        "varcorr": res.varcorr.to_dict(orient="records"),
+        "convergence": res.convergence,
+        "certificate": {
+            "decrement": certificate.decrement,
+            "curvature": certificate.curvature,
+            "descent": certificate.descent,
+            "complementarity": certificate.complementarity,
+        },
+        "evaluations": res.optimization.evaluations,
+        "findings": [finding.to_dict() for finding in res.findings],
+    }
+    plain: dict[str, Any] = _plain(data)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _size(res: MixedModelResults) -> str:
+    groups = ", ".join(f"{name} {size}" for name, size in res.n_groups.items())
+    dropped = f" ({res.n_dropped} left out for missing values)" if res.n_dropped else ""
+    return f"Rows: {res.nobs}{dropped}   Groups: {groups}"
+
+
+def _df_words(res: MixedModelResults) -> str:
+    if res.options.df == "normal":
+        return "Tests from the normal distribution."
+    return "Degrees of freedom by Satterthwaite's method."
+
+
+def _varcorr_table(res: MixedModelResults) -> pd.DataFrame:
+    """Variances with standard deviations; covariances with correlations."""
+    table = res.varcorr
+    pair = table["term2"].notna()
+    effect = (
+        table["term1"]
+        .where(~pair, table["term1"].astype(str) + " ~ " + table["term2"].astype(str))
+        .fillna("")
+    )
+    return pd.DataFrame(
+        {
+            "Group": table["group"],
+            "Effect": effect,
+            "Variance": [f"{v:.6g}" for v in table["vcov"]],
+            "SD": ["" if p else f"{v:.6g}" for p, v in zip(pair, table["sdcor"], strict=True)],
+            "Correlation": [f"{v:.3f}" if p else "" for p, v in zip(pair, table["sdcor"], strict=True)],
+        }
+    )
+
+
+def _coefficients(res: MixedModelResults) -> pd.DataFrame:
+    limits = res.conf_int()
+    columns = {"Estimate": res.params, "SE": res.bse, "df": res.df, "t": res.tvalues, "p": res.pvalues}
+    table = pd.DataFrame(columns | {"2.5 %": limits["lower"], "97.5 %": limits["upper"]})
+    formats = {"df": "{:.2f}", "t": "{:.3f}", "p": "{:.4f}"}
+    text = {name: table[name].map(formats.get(name, "{:.5g}").format) for name in table.columns}
+    return pd.DataFrame(text).rename_axis(None)

@@ -1,0 +1,60 @@
+"""Variance components, random effects and coefficients as data frames."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.design import Design
+from alliance_longitudinal.engine.fit import MixedFit
+
+Array = NDArray[np.float64]
+
+
+def varcorr_keys(design: Design) -> pd.DataFrame:
+    """Rows of the table of variance components: ``group, term1, term2``, the residual last."""
+    rows: list[tuple[str, str, str | None]] = []
+    for term in design.terms:
+        rows += [(term.group, name, None) for name in term.names]
+        rows += [(term.group, a, b) for i, a in enumerate(term.names) for b in term.names[i + 1 :]]
+    rows.append(("Residual", None, None))  # type: ignore[arg-type]
+    return pd.DataFrame(rows, columns=["group", "term1", "term2"], dtype=object)
+
+
+def varcorr_values(psi: tuple[Array, ...], scale: float) -> tuple[Array, Array]:
+    """Variances and covariances, and standard deviations and correlations, in the rows of `varcorr_keys`.
+
+    A correlation with an effect of zero variance is missing.
+    """
+    vcov: list[float] = []
+    sdcor: list[float] = []
+    for matrix in psi:
+        sd = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+        vcov += list(np.diag(matrix))
+        sdcor += list(sd)
+        for i, j in zip(*np.triu_indices(len(matrix), 1), strict=True):
+            vcov.append(matrix[i, j])
+            product = sd[i] * sd[j]
+            sdcor.append(float(np.clip(matrix[i, j] / product, -1, 1)) if product > 0 else np.nan)
+    return np.array([*vcov, scale]), np.array([*sdcor, np.sqrt(scale)])
+
+
+def varcorr(fit: MixedFit) -> pd.DataFrame:
+    """Variance components: ``group, term1, term2, vcov, sdcor``, as lme4's ``as.data.frame(VarCorr(.))``."""
+    vcov, sdcor = varcorr_values(fit.psi, fit.scale)
+    return varcorr_keys(fit.design).assign(vcov=vcov, sdcor=sdcor)
+
+
+def random_effects(fit: MixedFit) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Conditional modes and their conditional standard deviations: group to frame of levels by effects."""
+    values: dict[str, list[pd.DataFrame]] = {}
+    spreads: dict[str, list[pd.DataFrame]] = {}
+    for term, modes in zip(fit.design.terms, fit.modes, strict=True):
+        levels = fit.design.factors[term.factor].levels
+        columns = list(term.names)
+        sd = np.sqrt(np.maximum(np.einsum("jqq->jq", modes.variances), 0.0))
+        values.setdefault(term.group, []).append(pd.DataFrame(modes.values, index=levels, columns=columns))
+        spreads.setdefault(term.group, []).append(pd.DataFrame(sd, index=levels, columns=columns))
+    return (
+        {group: pd.concat(frames, axis=1) for group, frames in values.items()},
+        {group: pd.concat(frames, axis=1) for group, frames in spreads.items()},
+    )

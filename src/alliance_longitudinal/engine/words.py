@@ -1,0 +1,92 @@
+"""What the optimiser found, in sentences."""
+
+import numpy as np
+
+from alliance_longitudinal.engine.criterion import Criterion
+from alliance_longitudinal.engine.design import Design, TermDesign
+from alliance_longitudinal.engine.optimize import OptimRecord
+from alliance_longitudinal.findings import Finding
+
+#: Curvature, in deviance per squared unit of relative SD, below which a parameter is not identified.
+FLAT = 1e-4
+
+
+def convergence(design: Design, record: OptimRecord, criterion: Criterion) -> str:
+    """What was checked, and what came out of it."""
+    certificate = record.best.certificate
+    numbers = f"Newton decrement {certificate.decrement:.1e} deviance units, smallest curvature {certificate.curvature:.3g}"
+    if np.isfinite(certificate.descent):
+        numbers += f", smallest slope off the boundary {certificate.descent:.3g}"
+    if certificate.holds:
+        if record.best.face.ranks == record.best.face.sizes:
+            return f"Converged to a certified optimum inside the parameter space ({numbers})."
+        return (
+            f"Converged to a boundary optimum, verified: {'; '.join(boundary(design, record))} ({numbers})."
+        )
+    if not np.isfinite(record.best.value) or criterion.rss / criterion.nu < 1e-9:
+        return (
+            "The residual variance goes to zero: fixed and random effects together reproduce the response exactly. "
+            "Use fewer random effects."
+        )
+    return (
+        f"No optimum could be certified after {record.evaluations} evaluations ({numbers}). The data probably do not "
+        "identify all variances: leave out a random effect, or look at the uncertified fit with "
+        "fit(require_certificate=False)."
+    )
+
+
+def boundary(design: Design, record: OptimRecord) -> list[str]:
+    """One phrase for each covariance that lies on the boundary."""
+    face = record.best.face
+    return [
+        _phrase(term, face.ranks[t]) for t, term in enumerate(design.terms) if face.ranks[t] < face.sizes[t]
+    ]
+
+
+def _phrase(term: TermDesign, rank: int) -> str:
+    if rank == 0:
+        if len(term.names) == 1:
+            return f"the variance of {term.names[0]} over {term.group} is zero"
+        return f"the variances of {', '.join(term.names)} over {term.group} are all zero"
+    return (
+        f"the random effects {', '.join(term.names)} over {term.group} are perfectly correlated (rank {rank})"
+    )
+
+
+def after(design: Design, record: OptimRecord) -> tuple[Finding, ...]:
+    """Findings of the search."""
+    findings = []
+    best = record.best
+    if not best.certificate.holds:
+        findings.append(
+            Finding("not_converged", "failed", "The optimum of the model is not certified; do not use it.")
+        )
+    if best.face.ranks != best.face.sizes:
+        findings.append(
+            Finding(
+                "singular",
+                "caution",
+                f"Boundary estimate: {'; '.join(boundary(design, record))}. This is the best fit, not an error; it often "
+                "means that there are too few groups to see a small variance, not that there is none. Tests and "
+                "intervals treat what lies on the boundary as fixed there.",
+            )
+        )
+    if best.certificate.curvature < FLAT:
+        findings.append(
+            Finding(
+                "not_identified",
+                "caution",
+                "The likelihood is almost flat in one direction of the variance parameters: the data hardly identify "
+                "how the variance divides between the random effects.",
+            )
+        )
+    if record.differ:
+        findings.append(
+            Finding(
+                "several_optima",
+                "info",
+                f"The likelihood has more than one optimum; the best of {len(record.values)} searches was taken (the "
+                f"worst was {max(record.values) - min(record.values):.2g} deviance units above).",
+            )
+        )
+    return tuple(findings)
