@@ -19,6 +19,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from alliance_longitudinal.errors import StudyError
 
 Location = tuple[str | int, ...]
+SHOWN_NAMES = 15
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -120,7 +122,8 @@ def nearest(word: str, known: list[str]) -> str:
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if match:
         return f"Did you mean {match[0]!r}?"
-    return f"Known: {', '.join(known)}." if known else ""
+    more = ", ..." if len(known) > SHOWN_NAMES else ""
+    return f"Known: {', '.join(map(repr, known[:SHOWN_NAMES]))}{more}." if known else ""
 
 
 def _neighbours(path: Path) -> str:

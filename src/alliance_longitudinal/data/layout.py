@@ -63,9 +63,38 @@ class Wanted:
         return [*(h for role, h in self.keys.items() if role not in REPEATED_ROLES), *self.baseline.values()]
 
 
+def drop_second_header(table: RawTable, wanted: Wanted, dialect: Dialect, problems: Problems) -> RawTable:
+    """Report a first data row that is a second header (labels above the values), and go on without it.
+
+    It is one when its session, week, date and answers, at least two of them, all fail to be what they should
+    be, while below it at least one of these columns is in order.
+    """
+    dates = {h for role, h in wanted.keys.items() if role == "date"}
+    numbers = {h for role, h in wanted.keys.items() if role in ("session", "week")}
+    numbers |= {h for headers in wanted.measures.values() for h in headers}
+    bad = [dialect.numbers(table.column(h).text)[1] for h in sorted(numbers) if h in table.headers]
+    bad += [dialect.days(table.column(h).text)[1] for h in sorted(dates) if h in table.headers]
+    labels = len(table) > 1 and len(bad) > 1 and all(b[0] for b in bad)
+    if not labels or all(b[1:].any() for b in bad):
+        return table
+    problems.add(
+        "two_header_rows",
+        "the row below the column names holds no data; it looks like a second header row.",
+        f"delete it, or write 'header_row: {table.rows[0]}' if it holds the right names.",
+        file=table.file,
+        row=int(table.rows[0]),
+    )
+    return table.take(np.arange(len(table)) > 0)
+
+
 def long_cells(table: RawTable, wanted: Wanted, problems: Problems) -> SessionCells:
-    """Cells of a long table; missing columns are reported and come out empty."""
+    """Cells of a long table; a missing column of answers is reported and comes out empty.
+
+    Without one of the key columns nothing more can be said, and the problems so far are raised.
+    """
     check_headers(table, [*wanted.constant(), *wanted.repeated()], problems)
+    if not set(wanted.keys.values()) <= set(table.headers):
+        problems.raise_if_any()
     return SessionCells(
         keys={role: table.column(header) for role, header in wanted.keys.items()},
         measures={name: tuple(map(table.column, headers)) for name, headers in wanted.measures.items()},
@@ -78,7 +107,9 @@ def wide_cells(
 ) -> tuple[SessionCells, NDArray[np.bool_]]:
     """Cells of a wide table, one row per client and possible session, and which of them hold anything."""
     check_headers(table, wanted.constant(), problems)
-    assert spec.wide is not None
+    if not {h for role, h in wanted.keys.items() if role not in REPEATED_ROLES} <= set(table.headers):
+        problems.raise_if_any()
+    assert spec.wide is not None  # the study file was checked
     found = {header: _repeats(table.headers, spec.wide.pattern, header) for header in wanted.repeated()}
     _report_unmatched(table, spec.wide.pattern, found, problems)
     sessions = sorted({session for repeats in found.values() for session in repeats})

@@ -57,6 +57,7 @@ class Column:
 class _Kind:
     count: int
     problems: list[Problem]
+    quoted: bool  # the values are cells of the file, not descriptions of rows
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class Problems:
         value: str = "",
     ) -> None:
         """Add one problem."""
-        self._add(Problem(file, row, column, value, rule, message, remedy))
+        self._add(Problem(file, row, column, value, rule, message, remedy), quoted=True)
 
     def add_cells(self, rule: str, cells: Column, bad: NDArray[np.bool_], message: str, remedy: str) -> None:
         """Add a problem for each value of ``cells`` where ``bad``, shape (n,), is true."""
@@ -91,7 +92,7 @@ class Problems:
         for place in places[:KEPT]:
             header = cells.header if cells.headers is None else str(cells.headers[place])
             row, value = int(cells.rows[place]), str(cells.text[place])
-            self._add(Problem(cells.file, row, header, value, rule, message, remedy))
+            self._add(Problem(cells.file, row, header, value, rule, message, remedy), quoted=True)
         if len(places) > KEPT:
             self._kinds[(cells.file, rule, message, remedy)].count += len(places) - KEPT
 
@@ -108,7 +109,7 @@ class Problems:
     ) -> None:
         """Add a problem for each of ``rows``; ``value(i)`` describes the i-th and is asked for those kept."""
         for place, row in enumerate(rows[:KEPT]):
-            self._add(Problem(file, int(row), column, value(place), rule, message, remedy))
+            self._add(Problem(file, int(row), column, value(place), rule, message, remedy), quoted=False)
         if len(rows) > KEPT:
             self._kinds[(file, rule, message, remedy)].count += len(rows) - KEPT
 
@@ -118,9 +119,9 @@ class Problems:
             kept = [asdict(p) for kind in self._kinds.values() for p in kind.problems]
             raise DataError(self._text(), kept)
 
-    def _add(self, problem: Problem) -> None:
+    def _add(self, problem: Problem, *, quoted: bool) -> None:
         key = (problem.file, problem.rule, problem.message, problem.remedy)
-        kind = self._kinds.setdefault(key, _Kind(0, []))
+        kind = self._kinds.setdefault(key, _Kind(0, [], quoted))
         kind.count += 1
         if len(kind.problems) < KEPT:
             kind.problems.append(problem)
@@ -138,26 +139,29 @@ class Problems:
         first = kind.problems[0]
         lines = ["", f"{first.file}: {first.message}"]
         shown = [p for p in kind.problems[:SHOWN] if p.row is not None or p.column]
-        lines += [f"    {_place(p)}" for p in shown]
+        lines += [f"    {_place(p, kind.quoted)}" for p in shown]
         if kind.count > len(shown) and shown:
             lines.append(f"    ... and {kind.count - len(shown)} more")
         lines.append(f"  What to do: {first.remedy}")
         return "\n".join(lines)
 
 
-def _place(problem: Problem) -> str:
+def printable(text: str, limit: int = 120) -> str:
+    """``text`` cut to ``limit``, with control and direction characters spelled out, safe for a terminal."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+
+
+def _place(problem: Problem, quoted: bool) -> str:
     parts: list[Any] = []
     if problem.row is not None:
         parts.append(f"row {problem.row}")
     if problem.column:
         parts.append(f"column {problem.column!r}")
     place = ", ".join(parts)
-    return f"{place}: {_shown(problem.value)}" if problem.value else place
-
-
-def _shown(value: str) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}...'"
+    if not problem.value:
+        return place
+    return f"{place}: {printable(repr(problem.value) if quoted else problem.value)}"
 
 
 def some(values: Sequence[object], limit: int = SHOWN) -> str:

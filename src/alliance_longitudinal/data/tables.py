@@ -1,24 +1,18 @@
 """Reads a table from disk as text, every value as it is written and with its row number."""
 
-import csv
 import hashlib
-import io
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.data.csv_text import read_csv_cells
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.problems import Column, Problems, some
 from alliance_longitudinal.data.study import Source
 from alliance_longitudinal.strict_yaml import nearest
-
-_SEPARATORS = {",": "comma ','", ";": "semicolon ';'", "\t": "tab '\\t'", "|": "bar '|'"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ def read_table(
 
         cells = read_excel_cells(path.name, content, sheet, dialect, problems)
     elif path.suffix.lower() in {".csv", ".tsv", ".txt"}:
-        cells = _csv_cells(path, content, dialect, problems)
+        cells = read_csv_cells(path, content, dialect, problems)
     else:
         problems.add(
             "file_type",
@@ -123,31 +117,6 @@ def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) ->
         )
 
 
-def drop_second_header(
-    table: RawTable, numeric: Sequence[str], dialect: Dialect, problems: Problems
-) -> RawTable:
-    """Report a first data row that is a second header (labels above numbers), and go on without it."""
-    present = [h for h in dict.fromkeys(numeric) if h in table.headers]
-    if len(table) < 3 or not present:
-        return table
-    labels = numbers_below = 0
-    for header in present:
-        _, bad = dialect.numbers(table.column(header).text)
-        filled = not dialect.is_missing(table.column(header).text[:1])[0]
-        labels += bool(bad[0] and filled)
-        numbers_below += bool(bad[0] and not bad[1:].any())
-    if labels < len(present) or not numbers_below:
-        return table
-    problems.add(
-        "two_header_rows",
-        "the row below the column names holds no data; it looks like a second header row.",
-        f"delete it, or write 'header_row: {table.rows[0]}' if it holds the right names.",
-        file=table.file,
-        row=int(table.rows[0]),
-    )
-    return table.take(np.arange(len(table)) > 0)
-
-
 def _content(path: Path, problems: Problems) -> bytes | None:
     try:
         content = path.read_bytes()
@@ -169,133 +138,6 @@ def _content(path: Path, problems: Problems) -> bytes | None:
         problems.add("empty_file", "the file is empty.", "export the table again.", file=path.name)
         return None
     return content
-
-
-def _csv_cells(
-    path: Path, content: bytes, dialect: Dialect, problems: Problems
-) -> NDArray[np.object_] | None:
-    text = _decoded(path.name, content, dialect, problems)
-    if text is None:
-        return None
-    separator = dialect.separator or ("," if path.suffix.lower() == ".csv" else "\t")
-    first_line = text.lstrip("\r\n").split("\n", 1)[0]
-    if separator not in first_line:
-        seen = max(_SEPARATORS, key=first_line.count)
-        if first_line.count(seen):
-            problems.add(
-                "wrong_separator",
-                f"the declared separator is the {_SEPARATORS.get(separator, repr(separator))}, but the first "
-                f"line has none; it has the {_SEPARATORS[seen]}.",
-                f"write 'dialect: {{separator: {_yaml_mark(seen)}}}' in the study file.",
-                file=path.name,
-                row=1,
-            )
-            return None
-    return _parsed(path.name, text, separator, problems)
-
-
-def _yaml_mark(mark: str) -> str:
-    return '"\\t"' if mark == "\t" else f'"{mark}"'
-
-
-def _decoded(name: str, content: bytes, dialect: Dialect, problems: Problems) -> str | None:
-    """The text of the file, or None and a problem if it is not in the declared encoding."""
-    encoding = (
-        "utf-8-sig" if dialect.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else dialect.encoding
-    )
-    is_utf8 = encoding == "utf-8-sig"
-    if content[:2] in (b"PK", b"\xd0\xcf"):
-        message = "the file is called text but is an Excel or zip file."
-        problems.add("wrong_type", message, "give it the ending .xlsx, or export as CSV.", file=name)
-        return None
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        guess = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
-        problems.add(
-            "wrong_encoding",
-            f"the file is not in the encoding {dialect.encoding!r} that the study file states "
-            f"(byte {error.object[error.start]:#04x}).",
-            f"try 'dialect: {{encoding: {guess}}}' (Excel on Windows often writes cp1252), or save as UTF-8.",
-            file=name,
-            row=row,
-        )
-        return None
-    if not is_utf8 and not content.isascii() and _decodes(content, "utf-8"):
-        problems.add(
-            "wrong_encoding",
-            f"the file is UTF-8 text, but {dialect.encoding!r} is declared; umlauts would be garbled.",
-            "write 'dialect: {encoding: utf-8}' in the study file.",
-            file=name,
-        )
-        return None
-    if "\0" in text:
-        row = text.count("\n", 0, text.index("\0")) + 1
-        message = "the file holds a NUL character; it is damaged or not a text file."
-        problems.add("nul_character", message, "export the table again.", file=name, row=row)
-        return None
-    return text
-
-
-def _decodes(content: bytes, encoding: str) -> bool:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _parsed(name: str, text: str, separator: str, problems: Problems) -> NDArray[np.object_] | None:
-    try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            skip_blank_lines=False,
-        )
-    except pd.errors.ParserError as error:
-        _report_ragged(name, text, separator, str(error), problems)
-        return None
-    return _stripped(frame.to_numpy(dtype=object, na_value=""))
-
-
-def _report_ragged(name: str, text: str, separator: str, error: str, problems: Problems) -> None:
-    if "EOF inside string" in error:
-        found = re.search(r"row (\d+)", error)
-        problems.add(
-            "open_quote",
-            'a quotation mark (") is opened and never closed.',
-            "close it, or double it inside a text.",
-            file=name,
-            row=int(found.group(1)) + 1 if found else None,
-        )
-        return
-    width = 0
-    for row, fields in enumerate(csv.reader(io.StringIO(text), delimiter=separator), start=1):
-        width = width or len(fields)
-        if len(fields) > width:
-            problems.add(
-                "too_many_fields",
-                f"rows have more fields than the header, which has {width}.",
-                "put texts that contain the separator into quotation marks; check the decimal mark.",
-                file=name,
-                row=row,
-                value=f"{len(fields)} fields",
-            )
-
-
-def _stripped(values: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Each text without surrounding blanks and in one Unicode form, so that equal names are equal."""
-    out = np.empty(values.shape, dtype=object)
-    for place in range(values.shape[1]):
-        codes, distinct = pd.factorize(values[:, place])
-        clean = [unicodedata.normalize("NFC", str(v)).strip() for v in distinct]
-        out[:, place] = np.array([*clean, ""], dtype=object)[codes]
-    return out
 
 
 def _with_header(

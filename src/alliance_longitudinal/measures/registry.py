@@ -1,6 +1,7 @@
 """The instruments that can be scored: those that come with the package and those of the user."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,9 @@ def load_instruments(extra: Iterable[Path | str] = ()) -> dict[str, Instrument]:
     """
     registry: dict[str, Instrument] = {}
     origin: dict[str, Path] = {}
-    for folder in (shipped("data_schema") / "instruments", *map(Path, extra)):
+    for path, instrument in _shipped_instruments():
+        registry[instrument.id], origin[instrument.id] = instrument, path
+    for folder in map(Path, extra):
         for path in _instrument_files(folder):
             instrument = read_instrument(path)
             if instrument.id in registry:
@@ -73,6 +76,13 @@ def instruments(extra: Iterable[Path | str] = ()) -> "pd.DataFrame":
         for i in load_instruments(extra).values()
     ]
     return pd.DataFrame(rows).set_index("id")
+
+
+@cache
+def _shipped_instruments() -> tuple[tuple[Path, Instrument], ...]:
+    """The package's own instruments; they do not change while it runs."""
+    files = _instrument_files(shipped("data_schema") / "instruments")
+    return tuple((path, read_instrument(path)) for path in files)
 
 
 def _instrument_files(folder: Path) -> list[Path]:
