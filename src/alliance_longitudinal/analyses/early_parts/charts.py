@@ -11,7 +11,7 @@ from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.parts.fits import Fitted
 from alliance_longitudinal.present import Column, FigureSpec, figures
-from alliance_longitudinal.present.labels import interval, number
+from alliance_longitudinal.present.labels import MINUS, interval, number
 
 #: An observed mean is drawn only if at least this many clients stand behind it.
 SMALLEST_CELL = 10
@@ -26,7 +26,7 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     data = pd.concat(
         [_model_lines(growth, centres, weeks), _observed(growth, design, third, weeks)], ignore_index=True
     )
-    names = [f"{_THIRDS[g]} ({number(centres[g])} {a} points from the therapist's mean)" for g in range(3)]
+    names = [f"{_THIRDS[g]} ({centres[g]:+.1f} {a} points from the therapist's mean)".replace("-", MINUS) for g in range(3)]
     data["label"] = data["group"].map(dict(enumerate(names)))
     ends = data[data["kind"] == "model"].groupby("group")["value"].last()
     alt = (
@@ -79,7 +79,7 @@ def _model_lines(growth: Fitted, centres: list[float], weeks: float) -> pd.DataF
         for week in np.linspace(0, weeks, 13):
             weights = {"Intercept": 1.0, "weeks": week, column: centre, f"weeks:{column}": centre * week}
             c = growth.combination(weights)
-            rows.append((group, "model", week, c["estimate"], c["ci_low"], c["ci_high"], None))
+            rows.append((group, "model", week, c["estimate"], c["ci_low"], c["ci_high"], np.nan))
     return pd.DataFrame(rows, columns=["group", "kind", "weeks", "value", "low", "high", "n"])
 
 
@@ -98,7 +98,7 @@ def _observed(growth: Fitted, design: EarlyDesign, third: pd.Series, weeks: floa
         rows.groupby(["group", "week"]).agg(value=("value", "mean"), n=("client", "nunique")).reset_index()
     )
     cells = cells[cells["n"] >= SMALLEST_CELL].rename(columns={"week": "weeks"})
-    return cells.assign(kind="observed", low=None, high=None)[
+    return cells.assign(kind="observed", low=np.nan, high=np.nan)[
         ["group", "kind", "weeks", "value", "low", "high", "n"]
     ]
 
