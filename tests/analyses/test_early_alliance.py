@@ -101,9 +101,10 @@ def test_the_course_agrees_with_statsmodels_where_it_can_express_the_model(desig
     ours = MixedModel.from_formula(f"{fixed} + (1 + weeks | client)", design.rows).fit()
     theirs = sm.MixedLM.from_formula(fixed, design.rows, groups="client", re_formula="~weeks").fit(method="lbfgs")
     assert theirs.converged
-    assert ours.llf >= theirs.llf - 1e-6
+    assert theirs.llf - 1e-6 <= ours.llf <= theirs.llf + 0.1
+    # statsmodels stops a little short of the optimum, so the last digits differ, and never in its favour.
     np.testing.assert_allclose(ours.params, theirs.fe_params[ours.params.index], rtol=2e-3, atol=2e-5)
-    np.testing.assert_allclose(ours.bse, theirs.bse_fe[ours.params.index], rtol=5e-3)
+    np.testing.assert_allclose(ours.bse, theirs.bse_fe[ours.params.index], rtol=1e-2)
 
 
 def test_row_order_and_names_do_not_matter(clinic: Study, early: AnalysisResult) -> None:
