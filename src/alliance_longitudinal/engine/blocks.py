@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 #: Most columns of crossed factors that are treated as one dense block, and most numbers in the row table.
-CROSSED_COLUMNS = 1500
+CROSSED_COLUMNS = 800
 CROSSED_CELLS = 40_000_000
 
 
@@ -38,6 +38,8 @@ class Level:
         Code of each group in its factor; empty for the dense block of crossed factors.
     copies : tuple of int
         How many groups each term has inside one group of this level: 1 in a nested chain.
+    e : ndarray, shape (m, q, q)
+        Symmetric directions of the free covariance entries: lower triangle of each term, row by row.
     """
 
     terms: tuple[int, ...]
@@ -46,6 +48,7 @@ class Level:
     starts: Index
     labels: Codes
     copies: tuple[int, ...]
+    e: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Blocks:
         Innermost first; the dense block of crossed factors, if any, last.
     w : ndarray, shape (J, q, k)
         ``C'S`` of each innermost group.
+    saa : ndarray, shape (J, q, q)
+        ``C'SC`` of each innermost group.
     s : ndarray, shape (P, k, k)
         Cross-products within each parent of innermost groups.
     """
@@ -77,12 +82,8 @@ class Blocks:
     row_starts: Index
     levels: tuple[Level, ...]
     w: Array
+    saa: Array
     s: Array
-
-    @property
-    def saa(self) -> Array:
-        """``C'SC`` of each innermost group, shape (J, q, q)."""
-        return self.w @ self.levels[0].c
 
 
 def build(design: Design, basis: Basis) -> Blocks:
@@ -106,7 +107,7 @@ def build(design: Design, basis: Basis) -> Blocks:
             w[:, a, b] = np.add.reduceat(v[:, a] * u[:, b], row_starts[:-1])
     edges = row_starts[levels[0].starts]
     s = np.stack([u[i:j].T @ u[i:j] for i, j in itertools.pairwise(edges)])
-    return Blocks(len(u), design.x.shape[1], u, order, row_starts, levels, w, s)
+    return Blocks(len(u), design.x.shape[1], u, order, row_starts, levels, w, w @ levels[0].c, s)
 
 
 def describe(blocks: Blocks, design: Design) -> str:
@@ -123,23 +124,22 @@ def describe(blocks: Blocks, design: Design) -> str:
 
 def covariance(level: Level, relative: list[Array]) -> Array:
     """Block-diagonal relative covariance of one group of a level, from each term's."""
+    if len(level.terms) == level.copies[0] == 1:
+        return relative[level.terms[0]]
     return block_diagonal(
         [relative[t] for t, n in zip(level.terms, level.copies, strict=True) for _ in range(n)]
     )
 
 
-def directions(level: Level, sizes: list[int]) -> Array:
-    """Symmetric directions of the free entries of a level's covariance, shape (m, q, q).
-
-    Entries run over the lower triangle of each term, row by row.
-    """
+def _directions(sizes: list[int], copies: tuple[int, ...]) -> Array:
+    """`Level.e` for terms of the given sizes and numbers of copies."""
     out = []
-    zero = [np.zeros((size, size)) for size in sizes]
-    for t in level.terms:
-        for i, j in zip(*np.tril_indices(sizes[t]), strict=True):
-            entry = np.zeros((sizes[t], sizes[t]))
+    for t, size in enumerate(sizes):
+        for i, j in zip(*np.tril_indices(size), strict=True):
+            entry = np.zeros((size, size))
             entry[i, j] = entry[j, i] = 1.0
-            out.append(covariance(level, [*zero[:t], entry, *zero[t + 1 :]]))
+            filled = [entry if u == t else np.zeros((q, q)) for u, q in enumerate(sizes)]
+            out.append(block_diagonal([x for x, n in zip(filled, copies, strict=True) for _ in range(n)]))
     return np.stack(out)
 
 
@@ -184,12 +184,24 @@ def _levels(
         c[:k] = np.concatenate([basis.c[t] for t in terms], axis=1)
         above = row_starts[depth + 1] if depth + 1 < len(chain) else np.array([0, len(order)])
         starts = np.searchsorted(row_starts[depth], above)
+        once = (1,) * len(terms)
         labels = sorted_codes[depth][row_starts[depth][:-1]]
-        levels.append(Level(terms, c, design.factors[f].size, starts, labels, (1,) * len(terms)))
+        levels.append(
+            Level(
+                terms,
+                c,
+                design.factors[f].size,
+                starts,
+                labels,
+                once,
+                _directions([basis.c[t].shape[1] for t in terms], once),
+            )
+        )
     if crossed:
         copies = tuple(design.factors[design.terms[t].factor].size for t in crossed)
         c = np.eye(width)[:, k:-1]
-        levels.append(Level(tuple(crossed), c, 1, np.array([0, 1]), np.empty(0, dtype=np.intp), copies))
+        e = _directions([basis.c[t].shape[1] for t in crossed], copies)
+        levels.append(Level(tuple(crossed), c, 1, np.array([0, 1]), np.empty(0, dtype=np.intp), copies, e))
     return tuple(levels), row_starts[0]
 
 

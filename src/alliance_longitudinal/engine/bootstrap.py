@@ -143,10 +143,10 @@ def _refit(fit: MixedFit, blocks: Blocks, start: list[Array]) -> tuple[Array, Ar
     def evaluate(relative: list[Array], order: int) -> Criterion:
         return profiled(blocks, relative, fit.reml, order)
 
-    optimum = descend(evaluate, fit.record.best.face, start)
+    optimum = descend(evaluate, fit.record.best.face, start, polish=False)
     if not optimum.certificate.holds:
         return None
-    criterion = evaluate(list(optimum.relative), 0)
+    criterion = optimum.criterion
     basis = fit.basis
     scale = basis.y_scale**2 * criterion.rss / criterion.nu
     effects = [np.linalg.inv(b) for b in basis.b]

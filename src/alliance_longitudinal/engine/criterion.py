@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.blocks import Blocks, covariance, directions
+from alliance_longitudinal.engine.blocks import Blocks, covariance
 from alliance_longitudinal.engine.kernels import leaf_level, upper_level
 
 Array = NDArray[np.float64]
@@ -58,15 +58,14 @@ def sweep(
     blocks: Blocks, relative: list[Array], order: int
 ) -> tuple[float, Array, Array, Array, Array, Array]:
     """Eliminate all random effects; see `kernels.leaf_level` for the parts returned (one group left)."""
-    sizes = [len(d) for d in relative]
     leaf = blocks.levels[0]
-    e = directions(leaf, sizes)
     logdet, dl, ddl, s, ds, dds = leaf_level(
-        blocks.w, blocks.saa, blocks.s, leaf.starts, covariance(leaf, relative), e, order
+        blocks.w, blocks.saa, blocks.s, leaf.starts, covariance(leaf, relative), leaf.e, order
     )
     for level in blocks.levels[1:]:
-        e = directions(level, sizes)
-        more, dm, ddm, s, ds, dds = upper_level(s, ds, dds, level.c, covariance(level, relative), e, order)
+        more, dm, ddm, s, ds, dds = upper_level(
+            s, ds, dds, level.c, covariance(level, relative), level.e, order
+        )
         lower = len(dl)
         dm[:lower] += dl
         ddm[:lower, :lower] += ddl

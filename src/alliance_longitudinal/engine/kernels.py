@@ -71,43 +71,54 @@ def leaf_level(
         ``l`` (float), ``dl`` (m,), ``ddl`` (m, m), ``n`` (P, k, k), ``dn`` (P, m, k, k) and ``ddn``
         (P, m(m+1)/2, k, k), pairs in row-major order of the lower triangle.
     """
-    q, k = w.shape[1:]
+    q = w.shape[1]
     m = len(e)
+    pairs = m * (m + 1) // 2
     inverse, logdet = inverse_and_logdet(np.eye(q) + saa @ d)
     y = inverse @ w
-    naa = inverse @ saa
-    middles = [np.ascontiguousarray(np.broadcast_to(d, saa.shape)) + d @ saa @ d]
+    naa = (inverse @ saa).reshape(-1, q * q)
+    counts = (1, 1 + m, 1 + m + pairs)[order]
+    middles = np.empty((len(w), q, counts, q))
+    middles[:, :, 0] = d + (saa.reshape(-1, q * q) @ np.kron(d, d)).reshape(saa.shape)
     dl, ddl = np.zeros(m), np.zeros((m, m))
-    rows, cols = np.tril_indices(m)
     if order >= 1:
-        dl = np.einsum("mab,jba->m", e, naa)
-        middles += [np.broadcast_to(ei, saa.shape) for ei in e]
+        middles[:, :, 1 : 1 + m] = e.transpose(1, 0, 2)
+        dl = e.reshape(m, -1) @ naa.sum(axis=0)
     if order >= 2:
-        en = e[:, None] @ naa[None]
-        ddl = -np.einsum("ijab,kjba->ik", en, en)
-        for i, j in zip(rows, cols, strict=True):
-            product = en[i] @ e[j]
-            middles.append(product + product.transpose(0, 2, 1))
+        middles[:, :, 1 + m :] = (naa @ _pair_map(e)).reshape(-1, q, pairs, q)
+        fourth = (naa.T @ naa).reshape(q, q, q, q)
+        ddl = -np.einsum("iab,bcda,jcd->ij", e, fourth, e)
     sums = _segment_sandwich(y, middles, starts)
-    n = s - sums[:, 0]
-    dn = -sums[:, 1 : 1 + m] if order >= 1 else np.zeros((len(s), 0, k, k))
-    ddn = sums[:, 1 + m :] if order >= 2 else np.zeros((len(s), 0, k, k))
-    return float(logdet.sum()), dl, ddl, n, dn, ddn
+    return float(logdet.sum()), dl, ddl, s - sums[:, 0], -sums[:, 1 : 1 + m], sums[:, 1 + m :]
 
 
-def _segment_sandwich(y: Array, middles: list[Array], starts: Index) -> Array:
-    """Sums over each segment of ``y_j' M_j y_j`` for every stack of middles; shape (P, len(middles), k, k)."""
+def _pair_map(e: Array) -> Array:
+    """Linear map from the entries of ``N`` to those of ``E_i N E_j + E_j N E_i``, laid out (q, pair, q)."""
+    rows, cols = np.tril_indices(len(e))
+    q = e.shape[-1]
+    one_way = np.einsum("tac,tdb->cdatb", e[rows], e[cols])
+    other = np.einsum("tac,tdb->cdatb", e[cols], e[rows])
+    both: Array = (one_way + other).reshape(q * q, -1)
+    return both
+
+
+def _segment_sandwich(y: Array, middles: Array, starts: Index) -> Array:
+    """Sums over each segment of ``y_j' M_j y_j`` for every middle; shape (P, count, k, k).
+
+    Parameters
+    ----------
+    y : ndarray, shape (J, q, k)
+    middles : ndarray, shape (J, q, count, q)
+    starts : ndarray of int, shape (P + 1,)
+    """
     groups, q, k = y.shape
-    count = len(middles)
-    right = np.empty((groups, q, count, k))
-    for i, middle in enumerate(middles):
-        np.matmul(middle, y, out=right[:, :, i])
+    count = middles.shape[2]
+    right = (middles.reshape(groups, q * count, q) @ y).reshape(groups * q, count * k)
     left = y.reshape(groups * q, k)
-    flat = right.reshape(groups * q, count * k)
     out = np.empty((len(starts) - 1, k, count * k))
     for p in range(len(starts) - 1):
         begin, end = starts[p] * q, starts[p + 1] * q
-        np.matmul(left[begin:end].T, flat[begin:end], out=out[p])
+        np.matmul(left[begin:end].T, right[begin:end], out=out[p])
     stacked = out.reshape(-1, k, count, k).transpose(0, 2, 1, 3)
     return 0.5 * (stacked + stacked.transpose(0, 1, 3, 2))
 
@@ -179,24 +190,24 @@ def _second(
     """Second derivatives without the term that carries the lower levels' own second derivatives."""
     lower, own = x.shape[1], len(e)
     total = lower + own
-    k = x.shape[-1]
     rows, cols = np.tril_indices(total)
-    ddn = np.empty((len(x), len(rows), k, k))
-    ddl = np.empty((total, total))
+    low, mixed, high = rows < lower, (rows >= lower) & (cols < lower), cols >= lower
+    en = e @ naa[:, None]
     low_y = inverse[:, None] @ x
     low_naa = low_y @ c
-    en = e[None] @ naa[:, None]
-    px = p[:, None] @ x
-    for t, (i, j) in enumerate(zip(rows, cols, strict=True)):
-        if i < lower:
-            half = x[:, i].transpose(0, 2, 1) @ px[:, j]
-            value = -np.einsum("jab,jba->", pdsaa[:, i], pdsaa[:, j])
-        elif j < lower:
-            half = low_y[:, j].transpose(0, 2, 1) @ ey[:, i - lower]
-            value = np.einsum("ab,jba->", e[i - lower], low_naa[:, j])
-        else:
-            half = -(yt[:, 0] @ (en[:, i - lower] @ ey[:, j - lower]))
-            value = -np.einsum("jab,jba->", en[:, i - lower], en[:, j - lower])
-        ddn[:, t] = -(half + half.transpose(0, 2, 1))
-        ddl[i, j] = ddl[j, i] = value
+    i, j = rows[low], cols[low]
+    halves = [x[:, i].transpose(0, 1, 3, 2) @ (p[:, None] @ x)[:, j]]
+    values = [-np.einsum("jtab,jtba->t", pdsaa[:, i], pdsaa[:, j])]
+    i, j = rows[mixed] - lower, cols[mixed]
+    halves.append(low_y[:, j].transpose(0, 1, 3, 2) @ ey[:, i])
+    values.append(np.einsum("tab,jtba->t", e[i], low_naa[:, j]))
+    i, j = rows[high] - lower, cols[high] - lower
+    halves.append(-yt @ (en[:, i] @ ey[:, j]))
+    values.append(-np.einsum("jtab,jtba->t", en[:, i], en[:, j]))
+    k = x.shape[-1]
+    ddn = np.empty((len(x), len(rows), k, k))
+    ddl = np.empty((total, total))
+    for which, half, value in zip((low, mixed, high), halves, values, strict=True):
+        ddn[:, which] = -(half + half.transpose(0, 1, 3, 2))
+        ddl[rows[which], cols[which]] = ddl[cols[which], rows[which]] = value
     return ddl, ddn

@@ -45,7 +45,9 @@ class Stationary:
     evaluations: int
 
 
-def minimise(objective: Objective, theta: Array, max_evaluations: int = 200) -> Stationary:
+def minimise(
+    objective: Objective, theta: Array, polish: bool = True, max_evaluations: int = 200
+) -> Stationary:
     """Follow Newton steps, bent to descend where the curvature is negative, until the decrement vanishes.
 
     Parameters
@@ -53,6 +55,8 @@ def minimise(objective: Objective, theta: Array, max_evaluations: int = 200) -> 
     objective : callable
         Parameters to value, gradient, Hessian.
     theta : ndarray, shape (m,)
+    polish : bool
+        One step more where the decrement already vanishes, for nearly all digits.
     """
     value, gradient, hessian = objective(theta)
     if not len(theta) or not np.isfinite(value):
@@ -81,7 +85,7 @@ def minimise(objective: Objective, theta: Array, max_evaluations: int = 200) -> 
             theta, value, gradient, hessian = trial, new_value, new_gradient, new_hessian
             decrement, curvature = _decrement(gradient, hessian)
             steps.append(Step(value, decrement, radius))
-        if last or (decrement < DECREMENT and not better):
+        if last or (decrement < DECREMENT and not (better and polish)):
             break
         last = decrement < DECREMENT  # once more from here: the next point has nearly all digits
     return Stationary(theta, value, decrement, curvature, tuple(steps), evaluations)

@@ -51,12 +51,16 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """One optimum: covariances (design order), where it lies, its certificate, and how it was reached."""
+    """One optimum: covariances (design order), where it lies, its certificate, and how it was reached.
+
+    ``criterion`` is the evaluation at the optimum, with first derivatives only.
+    """
 
     relative: tuple[Array, ...]
     face: Face
     theta: Array
     value: float
+    criterion: Criterion
     certificate: Certificate
     path: tuple[Step, ...]
     evaluations: int
@@ -101,7 +105,7 @@ def search(evaluate: Evaluate, face: Face, several: bool) -> OptimRecord:
     return OptimRecord(best, tuple(f.value for f in found), tuple(starts), sum(f.evaluations for f in found))
 
 
-def descend(evaluate: Evaluate, face: Face, start: list[Array]) -> Optimum:
+def descend(evaluate: Evaluate, face: Face, start: list[Array], polish: bool = True) -> Optimum:
     """Newton, then faces and escapes until the certificate holds or nothing more helps."""
     face = face.full()
     theta = face.pack(start)
@@ -111,7 +115,7 @@ def descend(evaluate: Evaluate, face: Face, start: list[Array]) -> Optimum:
 
     def run(on: Face, at: Array) -> Stationary:
         nonlocal evaluations
-        result = minimise(lambda x: _objective(evaluate, on, x), at)
+        result = minimise(lambda x: _objective(evaluate, on, x), at, polish)
         evaluations += result.evaluations
         return result
 
@@ -129,7 +133,9 @@ def descend(evaluate: Evaluate, face: Face, start: list[Array]) -> Optimum:
         start = _escape(evaluate, relative, t, direction, here.value)
         face = face.full()
         theta = face.pack(start)
-    return Optimum(tuple(relative), face, here.theta, here.value, certificate, tuple(path), evaluations)
+    return Optimum(
+        tuple(relative), face, here.theta, here.value, criterion, certificate, tuple(path), evaluations
+    )
 
 
 def _objective(evaluate: Evaluate, face: Face, theta: Array) -> tuple[float, Array, Array]:

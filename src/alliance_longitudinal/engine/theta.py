@@ -5,6 +5,7 @@ a bound makes false optima at zero.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,10 @@ class Face:
     @property
     def dimension(self) -> int:
         """Number of parameters."""
-        return sum(len(self._places(t)) for t in self.entry_order)
+        return sum(len(self.places(t)) for t in self.entry_order)
 
-    def _places(self, t: int) -> list[tuple[int, int]]:
+    def places(self, t: int) -> list[tuple[int, int]]:
+        """Free entries of a term's trapezoid."""
         return [(i, j) for i in range(self.sizes[t]) for j in range(min(i + 1, self.ranks[t]))]
 
     def factors(self, theta: Array) -> list[Array]:
@@ -40,7 +42,7 @@ class Face:
         out = [np.zeros((q, r)) for q, r in zip(self.sizes, self.ranks, strict=True)]
         at = 0
         for t in self.entry_order:
-            for i, j in self._places(t):
+            for i, j in self.places(t):
                 out[t][i, j] = theta[at]
                 at += 1
         return out
@@ -58,39 +60,18 @@ class Face:
             root = root[:, : self.ranks[t]]
             lower = np.asarray(np.linalg.qr(root.T, mode="r")).T
             lower = lower * np.where(np.diag(lower) < 0, -1.0, 1.0)
-            theta += [lower[i, j] for i, j in self._places(t)]
+            theta += [lower[i, j] for i, j in self.places(t)]
         return np.array(theta)
 
     def chain(self, theta: Array, gradient: Array, hessian: Array) -> tuple[Array, Array]:
         """Gradient and Hessian in the parameters from those in the covariances' entries."""
         jacobian = self.jacobian(theta)
-        g = jacobian.T @ gradient
-        h = jacobian.T @ hessian @ jacobian
-        at = 0
-        gammas = self.gammas(gradient)
-        for t in self.entry_order:
-            places = self._places(t)
-            for a, (i, j) in enumerate(places):
-                for b, (u, v) in enumerate(places):
-                    if j == v:
-                        h[at + a, at + b] += 2 * gammas[t][i, u]
-            at += len(places)
-        return g, h
+        bend = np.tensordot(gradient, _second_derivatives(self), axes=1)
+        return jacobian.T @ gradient, jacobian.T @ hessian @ jacobian + bend
 
     def jacobian(self, theta: Array) -> Array:
         """Derivative of the stacked covariance entries, shape (entries, parameters)."""
-        factors = self.factors(theta)
-        entries = sum(q * (q + 1) // 2 for q in self.sizes)
-        out = np.zeros((entries, len(theta)))
-        row = column = 0
-        for t in self.entry_order:
-            low = list(zip(*np.tril_indices(self.sizes[t]), strict=True))
-            for a, (i, j) in enumerate(self._places(t)):
-                for b, (u, v) in enumerate(low):
-                    out[row + b, column + a] = (u == i) * factors[t][v, j] + (v == i) * factors[t][u, j]
-            row += len(low)
-            column += len(self._places(t))
-        return out
+        return _second_derivatives(self) @ theta
 
     def gammas(self, gradient: Array) -> list[Array]:
         """Symmetric matrices ``Gamma`` with ``df = tr(Gamma dD)``, in design order."""
@@ -105,3 +86,24 @@ class Face:
     def full(self) -> "Face":
         """The whole cone."""
         return Face(self.sizes, self.sizes, self.entry_order)
+
+
+@lru_cache(maxsize=256)
+def _second_derivatives(face: Face) -> Array:
+    """Second derivatives of the stacked covariance entries, constant because ``L L'`` is quadratic.
+
+    Shape (entries, parameters, parameters); times the parameters it is the Jacobian.
+    """
+    entries = sum(q * (q + 1) // 2 for q in face.sizes)
+    out = np.zeros((entries, face.dimension, face.dimension))
+    row = column = 0
+    for t in face.entry_order:
+        places = face.places(t)
+        low = {(i, j): i * (i + 1) // 2 + j for i in range(face.sizes[t]) for j in range(i + 1)}
+        for a, (i, j) in enumerate(places):
+            for b, (u, v) in enumerate(places):
+                if j == v:
+                    out[row + low[(max(i, u), min(i, u))], column + a, column + b] = 2.0 if i == u else 1.0
+        row += len(low)
+        column += len(places)
+    return out
