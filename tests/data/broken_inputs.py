@@ -88,6 +88,10 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
         changed("007,T1,2,", "007,T1,1,"),
         ("same session in more than one row", "row 3", "client 007, session 1, already in row 2"),
     ),
+    "two_rows_of_a_day": (
+        studied("session: session, ", "", "client,therapist,date,phq9\na,T,2024-03-01,9\na,T,2024-03-01,8\n"),
+        ("two rows of the same date", "row 3", "client a, 2024-03-01"),
+    ),
     "two_therapists": (
         changed("007,T1,2,", "007,T2,2,"),
         ("more than one therapist", "row 3", "client 007: T1, T2", "transfers: first"),

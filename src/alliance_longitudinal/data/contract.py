@@ -20,6 +20,8 @@ def check_contract(keys: pd.DataFrame, file: str, spec: StudyFile, problems: Pro
     known = keys[(keys["client"] != "") & (keys["therapist"] != "") & keys["session"].notna()]
     recycled = _recycled_ids(known, file, problems)
     rest = known[~known["client"].isin(recycled)]
+    if spec.tables.sessions.layout == "long" and spec.tables.sessions.columns.session is None:
+        _same_day(rest, file, problems)
     _duplicates(rest, file, problems)
     if spec.transfers == "refuse":
         _transfers(rest, file, problems)
@@ -69,6 +71,20 @@ def _duplicates(keys: pd.DataFrame, file: str, problems: Problems) -> None:
         column="session",
         rows=twice["row"].to_numpy(),
         value=value,
+    )
+
+
+def _same_day(keys: pd.DataFrame, file: str, problems: Problems) -> None:
+    """Where the date numbers the sessions, two rows of one day cannot be told from a row exported twice."""
+    twice = keys[keys.duplicated(["client", "day"])]
+    problems.add_rows(
+        "duplicate_session",
+        "a client has two rows of the same date, and only the date numbers the sessions.",
+        "keep one row per session; or name a 'session' column if there were two sessions that day.",
+        file=file,
+        column="date",
+        rows=twice["row"].to_numpy(),
+        value=lambda place: f"client {twice['client'].iloc[place]}, {_shown(twice['day'].iloc[place])}",
     )
 
 

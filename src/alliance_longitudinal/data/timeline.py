@@ -19,16 +19,18 @@ def number_by_date(keys: pd.DataFrame) -> NDArray[np.float64]:
 
 def weeks_since_first(keys: pd.DataFrame) -> NDArray[np.float64]:
     """Weeks since the client's first row: from the week column, else the dates, else the session number."""
+    per_week = 1.0
     if keys["week"].notna().any():
         time = keys["week"].to_numpy(dtype=float)
     elif keys["day"].notna().any():
         days = keys["day"].to_numpy().astype("datetime64[D]")
-        time = np.where(np.isnat(days), np.nan, days.astype("int64") / 7)
+        time = np.where(np.isnat(days), np.nan, days.astype("int64"))
+        per_week = 7.0
     else:
         time = keys["session"].to_numpy(dtype=float)
     since = pd.Series(time)
     first = since.groupby(keys["client"].to_numpy()).transform("min")
-    return np.asarray(since - first, dtype=float)
+    return np.asarray((since - first) / per_week, dtype=float)
 
 
 def analysed_under(keys: pd.DataFrame, rule: Transfers) -> "pd.Series[str]":
