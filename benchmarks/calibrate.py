@@ -94,7 +94,9 @@ def summarise(draws: pd.DataFrame, truth: dict[str, float]) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument("--n-boot", type=int, default=100, help="bootstrap samples for variance shares; 0 leaves them out")
+    parser.add_argument(
+        "--n-boot", type=int, default=100, help="bootstrap samples for variance shares; 0 leaves them out"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=DOCS)
     args = parser.parse_args()

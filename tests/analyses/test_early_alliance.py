@@ -34,10 +34,17 @@ def design(clinic: Study) -> EarlyDesign:
 
 def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
     wanted = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in EFFECTS}
-    wanted |= {f"{kind}_{effect}_per_sd" for kind in ("slope", "end") for effect in ("total", "within", "between")}
+    wanted |= {
+        f"{kind}_{effect}_per_sd" for kind in ("slope", "end") for effect in ("total", "within", "between")
+    }
     wanted |= {f"r_{effect}" for effect in ("total", "within", "between")}
     wanted |= {f"share_level_{level}" for level in ("therapist", "client", "session")}
-    wanted |= {"share_change_therapist", "share_change_client", "alliance_icc_therapist", "reliability_therapist_mean"}
+    wanted |= {
+        "share_change_therapist",
+        "share_change_client",
+        "alliance_icc_therapist",
+        "reliability_therapist_mean",
+    }
     assert set(early.estimates["id"]) == wanted
     numbers = early.estimates[["estimate", "ci_low", "ci_high"]].to_numpy()
     assert np.isfinite(numbers).all()
@@ -99,7 +106,9 @@ def test_the_course_agrees_with_statsmodels_where_it_can_express_the_model(desig
 
     fixed = design.growth_formula()
     ours = MixedModel.from_formula(f"{fixed} + (1 + weeks | client)", design.rows).fit()
-    theirs = sm.MixedLM.from_formula(fixed, design.rows, groups="client", re_formula="~weeks").fit(method="lbfgs")
+    theirs = sm.MixedLM.from_formula(fixed, design.rows, groups="client", re_formula="~weeks").fit(
+        method="lbfgs"
+    )
     assert theirs.converged
     assert theirs.llf - 1e-6 <= ours.llf <= theirs.llf + 0.1
     # statsmodels stops a little short of the optimum, so the last digits differ, and never in its favour.
@@ -109,7 +118,9 @@ def test_the_course_agrees_with_statsmodels_where_it_can_express_the_model(desig
 
 def test_row_order_and_names_do_not_matter(clinic: Study, early: AnalysisResult) -> None:
     again = early_alliance(shuffled(clinic), n_boot=50)
-    fitted = early.estimates["id"].str.match(r"slope|end|r_")  # bootstrap intervals depend on the order of groups
+    fitted = early.estimates["id"].str.match(
+        r"slope|end|r_"
+    )  # bootstrap intervals depend on the order of groups
     numbers = ["estimate", "se", "df", "ci_low", "ci_high", "p"]
     np.testing.assert_allclose(
         again.estimates.loc[fitted, numbers].to_numpy(float),
@@ -135,7 +146,9 @@ def test_positive_correlation_means_better_alliance_better_outcome(early: Analys
     assert value(early, "r_within") == pytest.approx(-t / np.sqrt(t**2 + df), rel=1e-9)
 
 
-def test_therapist_coefficients_never_have_more_df_than_therapists_allow(early: AnalysisResult, clinic: Study) -> None:
+def test_therapist_coefficients_never_have_more_df_than_therapists_allow(
+    early: AnalysisResult, clinic: Study
+) -> None:
     bound = clinic.sessions["therapist"].nunique() - 1 - 3  # early, intake and change have therapist means
     df = early.estimates.set_index("id")["df"]
     for name in ("slope_between", "slope_contextual", "end_between", "end_contextual"):
@@ -145,7 +158,10 @@ def test_therapist_coefficients_never_have_more_df_than_therapists_allow(early: 
 
 def test_the_main_row_of_the_sensitivity_table_is_the_main_analysis(early: AnalysisResult) -> None:
     table = early.table("sensitivity").to_frame()
-    main = table[table["window"].str.contains("main analysis") & (table["adjusted"] == "intake severity and early change")]
+    main = table[
+        table["window"].str.contains("main analysis")
+        & (table["adjusted"] == "intake severity and early change")
+    ]
     assert len(main) == 1
     for name in ("slope_within", "slope_between", "end_within", "end_between"):
         assert float(main[name].iloc[0]) == pytest.approx(value(early, name), rel=1e-9)
@@ -168,29 +184,48 @@ def test_few_therapists_fall_back_and_say_so(few: Study) -> None:
     assert {"few_therapists", "no_therapist_means", "simpler_model"} <= codes
     assert "3 therapists cannot carry an estimate of differences between therapists" in result.answer[1]
     skipped = result.table("models").to_frame()["skipped"]
-    assert skipped.str.contains("only 3 therapists have two or more clients in the analysis; a therapist level needs 5").any()
+    assert skipped.str.contains(
+        "only 3 therapists have two or more clients in the analysis; a therapist level needs 5"
+    ).any()
 
 
-def test_same_alliance_everywhere_is_a_finding_not_a_number(clinic: Study) -> None:
+def test_same_alliance_for_all_clients_of_a_therapist_is_a_finding_not_a_number(clinic: Study) -> None:
+    sessions = clinic.sessions
+    of_therapist = 30.0 + sessions["therapist"].str[1:].astype(float)
+    sessions["alliance"] = of_therapist.where(sessions["alliance"].notna())
+    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    assert not result.estimates["id"].str.match("slope_within|end_within|.*contextual").any()
+    assert result.status["code"] == "failed_check"
+    assert "no therapist has clients whose early alliance differs" in result.answer[0]
+
+
+def test_same_alliance_for_everybody_is_refused(clinic: Study) -> None:
     sessions = clinic.sessions
     sessions["alliance"] = sessions["alliance"].where(sessions["alliance"].isna(), 40.0)
-    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
-    assert not result.estimates["id"].str.match("slope_within|end_within").any()
-    assert result.status["code"] == "failed_check"
-    assert "cannot be estimated" in result.answer[0]
+    with pytest.raises(DataError, match=r"Early WAI-SR is the same \(40\.0\) for all 288 analysed clients"):
+        early_alliance(with_sessions(clinic, sessions), n_boot=50)
 
 
 def test_too_few_clients_are_refused(clinic: Study) -> None:
     some = clinic.sessions.query("client in @clinic.sessions.client.unique()[:12]")
-    with pytest.raises(DataError, match=r"Only \d+ clients can be analysed, and the early-alliance analysis needs at least 20"):
+    with pytest.raises(
+        DataError,
+        match=r"Only \d+ clients can be analysed, and the early-alliance analysis needs at least 20",
+    ):
         early_alliance(with_sessions(clinic, some))
 
 
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"min_rated": 3, "window": (2, 3)}, "Parameter 'min_rated': 3 rated sessions cannot be had in sessions 2 to 3"),
-        ({"alliance": "aliance"}, "no alliance measure 'aliance'. Did you mean 'alliance'\\? It has: alliance"),
+        (
+            {"min_rated": 3, "window": (2, 3)},
+            "Parameter 'min_rated': 3 rated sessions cannot be had in sessions 2 to 3",
+        ),
+        (
+            {"alliance": "aliance"},
+            "no alliance measure 'aliance'. Did you mean 'alliance'\\? It has: alliance",
+        ),
         ({"outcome": "alliance"}, "no symptoms measure 'alliance'"),
         ({"clinic": "Nord"}, "Clinic 'Nord' was asked for, but the study file names no clinic column"),
     ],
@@ -202,7 +237,9 @@ def test_parameters_that_do_not_fit_the_study(clinic: Study, asked: dict[str, ob
 
 def test_an_unknown_clinic_is_named_with_the_known_ones(clinic: Study) -> None:
     sessions = clinic.sessions.assign(clinic="Nord")
-    with pytest.raises(StudyError, match=r"There is no clinic 'Nrd' in the data\. Did you mean 'Nord'\? There are: Nord"):
+    with pytest.raises(
+        StudyError, match=r"There is no clinic 'Nrd' in the data\. Did you mean 'Nord'\? There are: Nord"
+    ):
         early_alliance(with_sessions(clinic, sessions), clinic="Nrd")
 
 
@@ -216,7 +253,12 @@ def test_to_dict_is_plain_json_and_holds_every_part(early: AnalysisResult) -> No
     data = json.loads(json.dumps(early.to_dict(), allow_nan=False))
     assert data["status"]["code"] == "caution"
     assert data["study"]["simulated"]
-    assert [f["name"] for f in data["figures"]] == ["course", "correlations", "variance_shares", "sensitivity"]
+    assert [f["name"] for f in data["figures"]] == [
+        "course",
+        "correlations",
+        "variance_shares",
+        "sensitivity",
+    ]
     assert len(data["answer"]) == 2
     assert data["parameters"]["window"] == [1, 5]
     assert data["flow"][-1]["clients_out"] == int(early.estimates.set_index("id").loc["end_within", "n"])

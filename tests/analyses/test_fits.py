@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.parts.fits import ENDPOINT, GROWTH, LEVEL, can_carry, fit_first, t_inference
+from alliance_longitudinal.analyses.parts.fits import (
+    ENDPOINT,
+    GROWTH,
+    LEVEL,
+    can_carry,
+    fit_first,
+    t_inference,
+)
 from alliance_longitudinal.errors import FitError
 
 
@@ -33,7 +40,9 @@ def rows(therapists: int, clients: int, scores: int, seed: int = 0) -> pd.DataFr
         (30, 1, 5, "(1 + weeks | client)"),  # one client each: therapist and client are the same
     ],
 )
-def test_the_fullest_structure_that_the_design_carries(therapists: int, clients: int, scores: int, chosen: str) -> None:
+def test_the_fullest_structure_that_the_design_carries(
+    therapists: int, clients: int, scores: int, chosen: str
+) -> None:
     frame = rows(therapists, clients, scores)
     carried = [s.terms for s in GROWTH if not can_carry(s, frame)]
     assert carried[0] == chosen
@@ -58,7 +67,9 @@ def test_without_therapist_level_the_end_point_is_least_squares() -> None:
 
 def test_nothing_fits_is_one_sentence_with_every_reason() -> None:
     frame = rows(6, 8, 5).assign(y=1.0)
-    with pytest.raises(FitError, match=r"No version of the model 'Level' can be fitted\. .*therapists and between clients: "):
+    with pytest.raises(
+        FitError, match=r"No version of the model 'Level' can be fitted\. .*therapists and between clients: "
+    ):
         fit_first("level", "Level", "y ~ weeks", frame, LEVEL)
 
 

@@ -43,7 +43,9 @@ def test_text_of_the_command_line_becomes_values() -> None:
 
 
 def test_a_misspelt_parameter_is_refused_with_the_nearest_one() -> None:
-    with pytest.raises(StudyError, match=r"There is no parameter 'windw'\. Did you mean 'window'\? Known: window, min_rated"):
+    with pytest.raises(
+        StudyError, match=r"There is no parameter 'windw'\. Did you mean 'window'\? Known: window, min_rated"
+    ):
         EarlyAllianceParams.from_mapping({"windw": "1,5"})
 
 

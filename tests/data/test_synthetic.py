@@ -23,7 +23,9 @@ def test_client_slopes_follow_the_equation() -> None:
     """Least-squares slopes of each client after session 5, regressed on the predictors, give the parameters."""
     clinic = simulate_clinic_group(5, BIG)
     early = clinic.wai[:, 1:6].sum(axis=2)
-    complete = ~np.isnan(early).any(axis=1) & (clinic.attended[:, 6:].sum(axis=1) >= 4) & ~np.isnan(clinic.phq[:, 5])
+    complete = (
+        ~np.isnan(early).any(axis=1) & (clinic.attended[:, 6:].sum(axis=1) >= 4) & ~np.isnan(clinic.phq[:, 5])
+    )
     rows, slopes, weights = np.flatnonzero(complete), [], []
     for i in rows:
         there = clinic.attended[i, 6:] & ~np.isnan(clinic.phq[i, 6:])
@@ -60,5 +62,7 @@ def test_the_bundled_files_are_what_the_generator_makes(tmp_path: Path) -> None:
 
 def test_write_demo_never_overwrites(tmp_path: Path) -> None:
     assert write_demo(tmp_path / "demo") == tmp_path / "demo" / "study.yaml"
-    with pytest.raises(StudyError, match=r"already holds 'README\.txt'; nothing was written\. Name another folder"):
+    with pytest.raises(
+        StudyError, match=r"already holds 'README\.txt'; nothing was written\. Name another folder"
+    ):
         write_demo(tmp_path / "demo")

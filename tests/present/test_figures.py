@@ -11,12 +11,25 @@ from alliance_longitudinal.present import Column, FigureSpec, figures
 
 HOSTILE = r"a $\alpha_$ b & <c> {d} \e"
 
-EFFECTS = pd.DataFrame({"label": [HOSTILE, "x"], "estimate": [0.2, -0.1], "ci_low": [0.1, -0.3], "ci_high": [0.3, 0.1]})
+EFFECTS = pd.DataFrame(
+    {"label": [HOSTILE, "x"], "estimate": [0.2, -0.1], "ci_low": [0.1, -0.3], "ci_high": [0.3, 0.1]}
+)
 COURSE = pd.DataFrame(
-    [(g, f"{HOSTILE} {g}", kind, w, 10.0 - g * w, 9.0, 11.0, 20) for g in range(3) for kind in ("model", "observed") for w in (0.0, 4.0)],
+    [
+        (g, f"{HOSTILE} {g}", kind, w, 10.0 - g * w, 9.0, 11.0, 20)
+        for g in range(3)
+        for kind in ("model", "observed")
+        for w in (0.0, 4.0)
+    ],
     columns=["group", "label", "kind", "weeks", "value", "low", "high", "n"],
 )
-SHARES = pd.DataFrame({"bar": [HOSTILE] * 3 + ["B"] * 3, "part": ["therapists", "clients", "sessions"] * 2, "share": [0.1, 0.4, 0.5, 0, 0.5, 0.5]})
+SHARES = pd.DataFrame(
+    {
+        "bar": [HOSTILE] * 3 + ["B"] * 3,
+        "part": ["therapists", "clients", "sessions"] * 2,
+        "share": [0.1, 0.4, 0.5, 0, 0.5, 0.5],
+    }
+)
 SPECIFICATIONS = EFFECTS.assign(panel=["p", HOSTILE], main=[True, False])
 
 ALL = {
@@ -62,5 +75,7 @@ def test_shares_of_a_bar_fill_it() -> None:
     ax = spec("shares").figure().axes[0]
     ends = {}
     for patch in ax.patches:
-        ends[round(patch.get_y(), 3)] = max(ends.get(round(patch.get_y(), 3), 0), patch.get_x() + patch.get_width())
+        ends[round(patch.get_y(), 3)] = max(
+            ends.get(round(patch.get_y(), 3), 0), patch.get_x() + patch.get_width()
+        )
     assert list(ends.values()) == pytest.approx([1.0, 1.0])

@@ -11,14 +11,25 @@ COLUMNS = [Column("term", "Term"), Column("estimate", "Estimate", "number"), Col
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    return pd.DataFrame({"term": ["a<b>", "c"], "estimate": np.array([1.23456, np.nan]), "p": [np.inf, 0.0001], "other": [1, 2]})
+    return pd.DataFrame(
+        {
+            "term": ["a<b>", "c"],
+            "estimate": np.array([1.23456, np.nan]),
+            "p": [np.inf, 0.0001],
+            "other": [1, 2],
+        }
+    )
 
 
 def test_rows_are_plain_and_missing_is_none(frame: pd.DataFrame) -> None:
     table = Table.from_frame("t", "Title", "results", frame, COLUMNS, "note")
     assert table.rows == (("a<b>", 1.23456, None), ("c", None, 0.0001))
     assert all(type(v) in (str, float, type(None)) for row in table.rows for v in row)
-    assert json.loads(json.dumps(table.to_dict(), allow_nan=False))["columns"][1] == {"key": "estimate", "label": "Estimate", "kind": "number"}
+    assert json.loads(json.dumps(table.to_dict(), allow_nan=False))["columns"][1] == {
+        "key": "estimate",
+        "label": "Estimate",
+        "kind": "number",
+    }
 
 
 def test_full_precision_for_files_rounded_for_readers(frame: pd.DataFrame) -> None:

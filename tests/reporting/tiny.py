@@ -5,13 +5,10 @@ It stands in for the package's analyses so that the runner is tested with real k
 
 import csv
 import json
-import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.strict_yaml import nearest
@@ -109,25 +106,35 @@ if trouble != "silent":
 def write_notebook(folder: Path, name: str = "tiny", results: Mapping[str, Any] | None = None) -> Path:
     """The miniature's notebook in ``folder``."""
     lines = ['study = "demo"', *(f"{k} = {v!r}" for k, v in TinyParams().to_dict().items())]
-    parameters = nbformat.v4.new_code_cell("\n".join(lines))
-    parameters.metadata["tags"] = ["parameters"]
     sample = f"SAMPLE = {json.dumps(sample_results() if results is None else results)!r}\nSVG = {SVG!r}"
-    cells = [
-        nbformat.v4.new_markdown_cell(
-            "# A miniature\n\n#### Skipping levels\n\n<script>alert(1)</script> and [a link](https://example.org)"
-        ),
-        parameters,
-        nbformat.v4.new_code_cell(textwrap.dedent(TROUBLE).strip()),
-        nbformat.v4.new_code_cell(sample),
-        nbformat.v4.new_code_cell(WORK.strip()),
-        nbformat.v4.new_code_cell(PUBLISH.strip()),
-    ]
-    notebook = nbformat.v4.new_notebook(
-        cells=cells, metadata={"kernelspec": {"name": "whatever", "display_name": "?"}}
+    prose = (
+        "# A miniature\n\n#### Skipping levels\n\n<script>alert(1)</script> and [a link](https://example.org)"
     )
+    cells = [
+        {"cell_type": "markdown", "id": "prose", "metadata": {}, "source": prose},
+        _code("parameters", "\n".join(lines), tags=["parameters"]),
+        *(_code(f"code{i}", source) for i, source in enumerate((TROUBLE, sample, WORK, PUBLISH))),
+    ]
+    content = {
+        "cells": cells,
+        "metadata": {"kernelspec": {"name": "whatever", "display_name": "?"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     path = folder / f"{name}.ipynb"
-    nbformat.write(notebook, path)
+    path.write_text(json.dumps(content), encoding="utf-8")
     return path
+
+
+def _code(identifier: str, source: str, **metadata: Any) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "id": identifier,
+        "metadata": metadata,
+        "source": source.strip(),
+        "outputs": [],
+        "execution_count": None,
+    }
 
 
 def write_study(folder: Path, scores: tuple[float, ...] = (1.0, 2.0, 4.0)) -> Path:

@@ -35,7 +35,13 @@ def sessions() -> pd.DataFrame:
 
 
 def found(**changes: object) -> Landmark:
-    asked = {"alliance": "alliance", "outcome": "y", "window": TimeWindow(1, 3), "min_rated": 1, "need_change": True}
+    asked = {
+        "alliance": "alliance",
+        "outcome": "y",
+        "window": TimeWindow(1, 3),
+        "min_rated": 1,
+        "need_change": True,
+    }
     return landmark(sessions(), SampleFlow(), **(asked | changes))  # type: ignore[arg-type]
 
 
@@ -56,7 +62,13 @@ def test_predictors_and_outcomes_of_the_only_complete_client() -> None:
     )
     assert_frame_equal(found().clients, expected, check_dtype=False)
     followup = pd.DataFrame(
-        {"client": ["a", "a"], "therapist": ["T1", "T1"], "session": [4, 6], "weeks": [1.0, 5.0], "y": [12.0, 10.0]}
+        {
+            "client": ["a", "a"],
+            "therapist": ["T1", "T1"],
+            "session": [4, 6],
+            "weeks": [1.0, 5.0],
+            "y": [12.0, 10.0],
+        }
     )
     assert_frame_equal(found().followup, followup, check_dtype=False)
 
@@ -92,7 +104,15 @@ def test_a_minimum_of_rated_sessions_removes_clients() -> None:
 
 def test_the_input_is_not_changed() -> None:
     frame = sessions()
-    landmark(frame, SampleFlow(), alliance="alliance", outcome="y", window=TimeWindow(1, 3), min_rated=1, need_change=True)
+    landmark(
+        frame,
+        SampleFlow(),
+        alliance="alliance",
+        outcome="y",
+        window=TimeWindow(1, 3),
+        min_rated=1,
+        need_change=True,
+    )
     assert_frame_equal(frame, sessions())
 
 

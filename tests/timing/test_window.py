@@ -17,7 +17,9 @@ def test_a_single_session_is_a_window(text: object) -> None:
 
 @pytest.mark.parametrize("text", ["one", None, True, "1,2,3", [], 1.5])
 def test_what_is_no_window_is_refused_with_examples(text: object) -> None:
-    with pytest.raises(StudyError, match=r"cannot be read\. Give the first and the last session, such as 1,5"):
+    with pytest.raises(
+        StudyError, match=r"cannot be read\. Give the first and the last session, such as 1,5"
+    ):
         TimeWindow.parse(text)
 
 

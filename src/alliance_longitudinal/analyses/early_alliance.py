@@ -24,7 +24,12 @@ from alliance_longitudinal.analyses.early_parts.variance import variance_estimat
 from alliance_longitudinal.analyses.parameters import Params
 from alliance_longitudinal.analyses.parts.charts import shares_figure
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
-from alliance_longitudinal.analyses.parts.selection import choose_clinic, choose_measure, require_clients
+from alliance_longitudinal.analyses.parts.selection import (
+    choose_clinic,
+    choose_measure,
+    require_clients,
+    require_variation,
+)
 from alliance_longitudinal.analyses.parts.versions import versions_sentence
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import StudyError
@@ -120,6 +125,7 @@ def run(study: Study, params: EarlyAllianceParams) -> AnalysisResult:
     choices = _choices(study, params)
     design = build_design(sessions, flow, choices, MIN_THERAPISTS)
     require_clients(design.n_clients, MIN_CLIENTS, "the early-alliance analysis")
+    require_variation(design.clients["early"], f"Early {choices.alliance.instrument.label}")
     models = fit_models(design)
     weeks = _typical_followup(design)
     effects = effect_estimates(models, design)

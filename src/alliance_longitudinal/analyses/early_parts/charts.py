@@ -26,7 +26,10 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     data = pd.concat(
         [_model_lines(growth, centres, weeks), _observed(growth, design, third, weeks)], ignore_index=True
     )
-    names = [f"{_THIRDS[g]} ({centres[g]:+.1f} {a} points from the therapist's mean)".replace("-", MINUS) for g in range(3)]
+    names = [
+        f"{_THIRDS[g]} ({centres[g]:+.1f} {a} points from the therapist's mean)".replace("-", MINUS)
+        for g in range(3)
+    ]
     data["label"] = data["group"].map(dict(enumerate(names)))
     ends = data[data["kind"] == "model"].groupby("group")["value"].last()
     alt = (

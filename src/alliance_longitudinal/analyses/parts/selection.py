@@ -7,6 +7,7 @@ import pandas as pd
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.present.labels import number
 
 
 def choose_measure(study: Study, construct: str, name: str | None) -> Measure:
@@ -62,4 +63,19 @@ def require_clients(n_clients: int, needed: int, what: str) -> None:
         raise DataError(
             f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} needs at least {needed}. "
             "Look at the sample flow (alliance check), widen the early window, or lower the number of rated sessions."
+        )
+
+
+def require_variation(values: "pd.Series[float]", what: str) -> None:
+    """Refuse to relate something that is the same for everybody.
+
+    Raises
+    ------
+    DataError
+        If all values are equal.
+    """
+    if values.max() - values.min() < 1e-9:
+        raise DataError(
+            f"{what} is the same ({number(float(values.iloc[0]))}) for all {len(values)} analysed clients, so it cannot be "
+            "related to anything. Check that the right columns are named in the study file."
         )
