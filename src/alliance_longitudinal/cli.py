@@ -17,6 +17,8 @@ from alliance_longitudinal import __version__
 from alliance_longitudinal.errors import AllianceError, DataError, UsageError
 
 FINE, FAILED, WRONG_USE = 0, 1, 2
+#: What fits a terminal; --json gives everything that is known of an instrument.
+_INSTRUMENT_COLUMNS = ("label", "name", "construct", "items", "total_range", "higher_is", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,12 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from alliance_longitudinal.data import describe_study, load_study
+    from alliance_longitudinal.reporting.inputs import study_file
 
-    study = load_study(options.study)
+    study = load_study(study_file(options.study))
     if options.json:
         print(json.dumps({"ok": True, "findings": [f.to_dict() for f in study.findings]}, ensure_ascii=False))
     else:
-        print(describe_study(study))
+        print("\n".join(describe_study(study)))
     return FINE
 
 
@@ -133,7 +136,7 @@ def _instruments(options: argparse.Namespace) -> int:
     if options.json:
         print(table.to_json(orient="records", force_ascii=False))
     else:
-        print(table.to_string(index=False))
+        print(table[list(_INSTRUMENT_COLUMNS)].to_string(index=False))
     return FINE
 
 

@@ -71,6 +71,8 @@ def _prose(source: str, headings: _Headings) -> Markup:
             level = headings.level(int(token.tag[1]))
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{level}"
+        if token.type == "th_open":
+            token.attrSet("scope", "col")
         if token.children:
             token.children = list(_without_links(token.children))
     # Safe: raw HTML is off in the parser, and links and pictures were taken out.

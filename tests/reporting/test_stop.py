@@ -1,0 +1,113 @@
+"""Stopping: a signal ends everything that was started, and what was finished stays."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from reporting import tiny
+from reporting.conftest import Lab
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+
+_TESTS = Path(__file__).resolve().parents[1]
+_REPORT = """
+import sys
+sys.path.insert(0, {tests!r})
+from reporting import tiny
+from reporting.conftest import Lab
+from pathlib import Path
+show = lambda event: print(event["event"], flush=True)
+report = Lab(Path({lab!r})).report(Path({out!r}), parameters={{"trouble": "slow"}}, on_event=show)
+print(report.error)
+"""
+_BATCH = """
+import sys
+sys.path.insert(0, {tests!r})
+from reporting import tiny
+from alliance_longitudinal.reporting import run_batch
+from pathlib import Path
+show = lambda event: print(event["status"], event.get("kept", False), flush=True)
+lab = Path({lab!r})
+batch = run_batch({file!r}, {out!r}, jobs=2, on_event=show, registry=tiny.REGISTRY, notebooks=lab)
+print("ok" if batch.ok else "not ok")
+"""
+
+
+def _start(script: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+
+
+def _gone(processes: list[psutil.Process]) -> bool:
+    end = time.monotonic() + 10
+    while any(map(_runs, processes)):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:  # a killed process that its new parent has not collected yet is a zombie and does nothing any more
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_kernel_and_all(lab: Lab, tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "reports" / "one"
+    with _start(_REPORT.format(tests=str(_TESTS), lab=str(lab.folder), out=str(out))) as supervisor:
+        assert supervisor.stdout is not None
+        while supervisor.stdout.readline().strip() != "cell":
+            pass
+        family = psutil.Process(supervisor.pid).children(recursive=True)
+        assert len(family) >= 2, "the report's process and its kernel"
+        supervisor.send_signal(number)
+        said, _ = supervisor.communicate(timeout=20)
+    assert _gone(family)
+    assert not (out / "report.html").exists()
+    if number == signal.SIGTERM:
+        assert "The report was stopped before it was complete." in said
+        assert json.loads((out / "manifest.json").read_text(encoding="utf-8"))["status"] == "failed"
+        assert [p.name for p in out.parent.iterdir()] == ["one"]
+
+
+def test_an_interrupted_batch_goes_on_to_the_same_numbers(lab: Lab, tmp_path: Path) -> None:
+    tiny.write_study(tmp_path / "a")
+    tiny.write_study(tmp_path / "b", (5.0, 6.5, 7.25))
+    grid = "studies: {A: a/study.yaml, B: b/study.yaml}\nnotebook: tiny\nparameters:\n  scale: [1.0, 2.0]\n"
+    (tmp_path / "batch.yaml").write_text(grid, encoding="utf-8")
+    script = _BATCH.format(
+        tests=str(_TESTS), lab=str(lab.folder), file=str(tmp_path / "batch.yaml"), out="{out}"
+    )
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+
+    with _start(script.format(out=parts)) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "complete False\n"
+        time.sleep(0.5)  # into the next ones
+        first.send_signal(signal.SIGINT)
+        said, _ = first.communicate(timeout=30)
+    assert said.endswith("not ok\n")
+    done = {p.parent.name: p.stat().st_mtime_ns for p in parts.glob("*/report.html")}
+    assert 1 <= len(done) < 4
+
+    second = subprocess.run(
+        [sys.executable, "-c", script.format(out=parts)], capture_output=True, text=True, check=True
+    )
+    assert second.stdout.endswith("ok\n")
+    assert second.stdout.count("complete True\n") == len(done)
+    subprocess.run([sys.executable, "-c", script.format(out=whole)], capture_output=True, check=True)
+
+    numbers = {p.parent.name: p.read_bytes() for p in whole.glob("*/results.json")}
+    assert len(numbers) == 4
+    assert {p.parent.name: p.read_bytes() for p in parts.glob("*/results.json")} == numbers
+    assert {name: (parts / name / "report.html").stat().st_mtime_ns for name in done} == done
+    assert sorted(p.name for p in parts.iterdir()) == sorted(p.name for p in whole.iterdir())
