@@ -1,5 +1,7 @@
 """The landmark design on a table that is small enough to work out by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 from pandas.testing import assert_frame_equal
@@ -87,7 +89,7 @@ def test_each_client_leaves_at_its_own_step() -> None:
 
 def test_steps_add_up() -> None:
     steps = found().flow.steps
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert (before.rows_out, before.clients_out) == (after.rows_in, after.clients_in)
 
 

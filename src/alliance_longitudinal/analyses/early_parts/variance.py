@@ -22,7 +22,7 @@ def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[lis
         if len(shares.estimate) > 1:
             out += share_estimates(shares, "share_change", f"{y} rate of change", n)
     models = [level, change]
-    if design.between:
+    if design.between and "early_client" in design.predictors(split=True):
         alliance = fit_first(
             "alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT
         )
