@@ -1,11 +1,12 @@
 # What one can do here: `make help`. Needs Python 3.11 to 3.14 with pip and venv, and GNU make; nothing else.
-PYTHON ?= python3
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
 else
 BIN := .venv/bin
 endif
 PY := $(BIN)/python
+# The Python to make .venv from; once it is there, the one that it was made from.
+PYTHON ?= $(if $(wildcard $(PY)),$(PY),python3)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report test lint format bench parity calibrate lab lock clean
