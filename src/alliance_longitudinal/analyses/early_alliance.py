@@ -194,9 +194,13 @@ def _figures(
     models: EarlyModels, design: EarlyDesign, estimates: list[Estimate], table: pd.DataFrame, weeks: float
 ) -> tuple[FigureSpec, ...]:
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
-    figures = [charts.course_figure(models.growth, design, weeks), charts.correlation_figure(estimates)]
-    figures.append(shares_figure(estimates, bars, "Who differs: therapists, clients, sessions"))
-    return (*figures, charts.sensitivity_figure(table, design))
+    figures = (
+        charts.course_figure(models.growth, design, weeks),
+        charts.correlation_figure(estimates),
+        shares_figure(estimates, bars, "Who differs: therapists, clients, sessions"),
+        charts.sensitivity_figure(table, design),
+    )
+    return tuple(f for f in figures if f is not None)
 
 
 ANALYSIS = Analysis("early_alliance", TITLE, QUESTION, EarlyAllianceParams, run)

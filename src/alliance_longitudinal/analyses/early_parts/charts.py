@@ -143,8 +143,8 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
     )
 
 
-def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec:
-    """Within-therapist effects on the course and on the end point under every window and adjustment."""
+def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec | None:
+    """Within-therapist effects on the course and on the end point under every window and adjustment, if there are any."""
     parts = []
     panels = {"slope": "Weekly change per alliance point", "end": "Change from intake per alliance point"}
     for kind, panel in panels.items():
@@ -163,6 +163,8 @@ def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec:
             }
         )
         parts.append(part)
+    if not parts:
+        return None
     data = pd.concat(parts, ignore_index=True).dropna(subset=["estimate"])
     y = design.choices.outcome.instrument.label
     low, high = data.groupby("panel")["estimate"].min(), data.groupby("panel")["estimate"].max()
