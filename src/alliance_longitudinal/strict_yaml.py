@@ -66,8 +66,9 @@ def read_document(path: Path, what: str) -> Document:
             "Save it as UTF-8 in your editor."
         ) from None
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
-        data = YAML(typ="safe", pure=True).load(text)
+        yaml = YAML(typ="safe", pure=True)
+        node = yaml.compose(text)
+        data = None if node is None else yaml.constructor.construct_document(node)
     except MarkedYAMLError as error:
         raise StudyError(_syntax_message(path, what, error)) from None
     except (YAMLError, ValueError) as error:

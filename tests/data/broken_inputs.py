@@ -83,6 +83,12 @@ def _truncated_excel(folder: Path) -> Path:
     )
 
 
+def _folder_as_table(folder: Path) -> Path:
+    path = write(folder, study=STUDY.replace("sessions.csv", "tables.csv"))
+    (folder / "tables.csv").mkdir(exist_ok=True)
+    return path
+
+
 DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
     "duplicate_session": (
         changed("007,T1,2,", "007,T1,1,"),
@@ -140,6 +146,7 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
         ("no column 'phq_9'", "Did you mean 'phq9'?"),
     ),
     "missing_file": (_no_table, ("there is no file 'sessions.csv'", "Did you mean 'session.csv'?")),
+    "folder_as_table": (_folder_as_table, ("tables.csv: it cannot be opened", "check the path")),
     "wrong_encoding": (
         lambda folder: write(folder, table=(HEADER + "\nMüller,T1,1,2024-03-01,9\n").encode("cp1252")),
         ("not in the encoding 'utf-8'", "row 2", "encoding: cp1252"),

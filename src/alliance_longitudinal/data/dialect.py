@@ -7,12 +7,13 @@ import datetime
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+T = TypeVar("T")
 DateOrder = Literal["day-first", "month-first", "iso"]
 DATE_ORDERS: tuple[DateOrder, ...] = ("day-first", "month-first", "iso")
 
@@ -52,7 +53,8 @@ class Dialect:
         def missing(value: str) -> bool:
             return not value or value in self.missing or _number(value, self) in numeric
 
-        return _by_distinct(text, missing).astype(bool)
+        codes, results = _by_distinct(text, missing)
+        return np.array(results, dtype=bool)[codes]
 
     def numbers(self, text: NDArray[np.object_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Numbers, missing where the text is missing or bad, and which values are bad; both (n,)."""
@@ -66,9 +68,9 @@ class Dialect:
                 return np.nan, True
             return (np.nan, False) if number in numeric else (number, False)
 
-        pairs = _by_distinct(text, parse)
+        codes, pairs = _by_distinct(text, parse)
         values = np.array([p[0] for p in pairs], dtype=float)
-        return values, np.array([p[1] for p in pairs], dtype=bool)
+        return values[codes], np.array([p[1] for p in pairs], dtype=bool)[codes]
 
     def days(self, text: NDArray[np.object_]) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
         """Calendar days (datetime64[D]), NaT where missing or bad, and which values are bad; both (n,)."""
@@ -79,9 +81,9 @@ class Dialect:
             day = _day(value, self.dates)
             return day, day is None
 
-        pairs = _by_distinct(text, parse)
+        codes, pairs = _by_distinct(text, parse)
         values = np.array([p[0] for p in pairs], dtype="datetime64[D]")
-        return values, np.array([p[1] for p in pairs], dtype=bool)
+        return values[codes], np.array([p[1] for p in pairs], dtype=bool)[codes]
 
     def orders_that_read(self, text: NDArray[np.object_]) -> list[DateOrder]:
         """Date orders under which every value that is not missing is a date."""
@@ -89,13 +91,10 @@ class Dialect:
         return [order for order in DATE_ORDERS if values and all(_day(v, order) for v in values)]
 
 
-def _by_distinct(text: NDArray[np.object_], function: Callable[[str], object]) -> NDArray[np.object_]:
-    """``function`` of each value of ``text``, called once a distinct value; object array (n,)."""
+def _by_distinct(text: NDArray[np.object_], function: Callable[[str], T]) -> tuple[NDArray[np.intp], list[T]]:
+    """``function`` of each distinct value, and for each of ``text``, shape (n,), which of them it has."""
     codes, distinct = pd.factorize(text)
-    results = np.empty(len(distinct), dtype=object)
-    for place, value in enumerate(distinct):
-        results[place] = function(value)
-    return np.asarray(results[codes], dtype=object)
+    return codes, [function(value) for value in distinct]
 
 
 def _numeric_codes(dialect: Dialect) -> frozenset[float]:

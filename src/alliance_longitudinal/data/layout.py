@@ -72,10 +72,16 @@ def drop_second_header(table: RawTable, wanted: Wanted, dialect: Dialect, proble
     dates = {h for role, h in wanted.keys.items() if role == "date"}
     numbers = {h for role, h in wanted.keys.items() if role in ("session", "week")}
     numbers |= {h for headers in wanted.measures.values() for h in headers}
-    bad = [dialect.numbers(table.column(h).text)[1] for h in sorted(numbers) if h in table.headers]
-    bad += [dialect.days(table.column(h).text)[1] for h in sorted(dates) if h in table.headers]
-    labels = len(table) > 1 and len(bad) > 1 and all(b[0] for b in bad)
-    if not labels or all(b[1:].any() for b in bad):
+
+    def bad(rows: slice) -> list[bool]:
+        columns = [
+            dialect.numbers(table.column(h).text[rows])[1] for h in sorted(numbers) if h in table.headers
+        ]
+        columns += [dialect.days(table.column(h).text[rows])[1] for h in sorted(dates) if h in table.headers]
+        return [bool(column.any()) for column in columns]
+
+    first = bad(slice(0, 1))
+    if len(table) < 2 or len(first) < 2 or not all(first) or all(bad(slice(1, None))):
         return table
     problems.add(
         "two_header_rows",
