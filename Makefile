@@ -6,7 +6,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 # The Python to make .venv from; once it is there, the one that it was made from.
-PYTHON ?= $(if $(wildcard $(PY)),$(PY),python3)
+PYTHON ?= $(shell [ -x $(PY) ] && echo $(PY) || echo python3)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report test lint format bench parity calibrate lab lock clean
