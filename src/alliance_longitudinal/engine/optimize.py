@@ -93,12 +93,16 @@ class OptimRecord:
 
 
 def search(evaluate: Evaluate, face: Face, several: bool) -> OptimRecord:
-    """Search from relative variance 1; also from 0.05 and 5 if ``several`` or the first search is not certified."""
+    """Search from relative variance 1; from 0 too if ``several``; from 0.05 and 5 while nothing is certified.
+
+    From zero the search builds the covariances up along the steepest descent, which finds boundary optima that a
+    search from inside passes by.
+    """
     found, starts = [], []
-    for start in (1.0, 0.05, 5.0):
+    for start in (1.0, 0.0, 0.05, 5.0):
         starts.append(start)
         found.append(descend(evaluate, face, [start * np.eye(q) for q in face.sizes]))
-        if found[0].certificate.holds and len(found) >= (2 if several else 1):
+        if any(f.certificate.holds for f in found) and len(found) >= (2 if several else 1):
             break
     certified = [f for f in found if f.certificate.holds] or found
     best = min(certified, key=lambda f: f.value)
