@@ -1,0 +1,162 @@
+"""The grid of a batch file, its index, and what happens to its failures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.reporting import run_batch
+from alliance_longitudinal.reporting.batch_index import forests, write_index
+from alliance_longitudinal.reporting.batch_plan import Plan, read_plan
+from reporting import tiny
+from reporting.conftest import Lab
+from reporting.page import lint
+
+
+def _plan(lab: Lab, folder: Path, text: str) -> Plan:
+    tiny.write_study(folder / "a")
+    tiny.write_study(folder / "b", (3.0, 4.0))
+    path = folder / "grid.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_plan(path, registry=tiny.REGISTRY, notebooks=lab.folder)
+
+
+def test_the_grid_is_every_combination_but_the_excluded(lab: Lab, tmp_path: Path) -> None:
+    plan = _plan(
+        lab,
+        tmp_path,
+        "studies: {Süd: a/study.yaml, Nord: b/study.yaml}\nnotebook: tiny\n"
+        "parameters:\n  window: [[1, 3], [1, 5]]\n  scale: [1.0, 2.0]\n  label: one\n"
+        "exclude:\n  - {study: Nord, window: [1, 3]}\n",
+    )
+    cells = [(c.study, c.values["window"], c.values["scale"]) for c in plan.combinations]
+    assert cells == [
+        *(("Süd", w, s) for w in ([1, 3], [1, 5]) for s in (1.0, 2.0)),
+        *(("Nord", [1, 5], s) for s in (1.0, 2.0)),
+    ]
+    assert plan.excluded == 2
+    assert len({c.folder for c in plan.combinations}) == 6
+    assert plan.combinations[0].folder.startswith("sud-tiny-window-1-3-scale-1-0-label-one-")
+    assert plan.combinations[0].label == "Süd, window 1,3, scale 1.0, label one"
+
+
+def test_equal_requests_are_made_once(lab: Lab, tmp_path: Path) -> None:
+    plan = _plan(
+        lab, tmp_path, 'study: a/study.yaml\nnotebook: tiny\nparameters: {window: [[1, 5], "1,5"]}\n'
+    )
+    assert len(plan.combinations) == 1
+
+
+def test_names_of_studies(lab: Lab, tmp_path: Path) -> None:
+    plan = _plan(lab, tmp_path, "study: [a/study.yaml, b/study.yaml]\nnotebooks: [tiny]\n")
+    assert [c.label for c in plan.combinations] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc", "CON", "a" * 300, "=cmd()", "\u202eevil", "...", "NUL\x00" * 0 + "x/y"]
+)
+def test_folder_names_are_harmless(lab: Lab, tmp_path: Path, name: str) -> None:
+    text = json.dumps({"studies": {name: "a/study.yaml"}, "notebook": "tiny"})
+    folder = _plan(lab, tmp_path, text).combinations[0].folder
+    assert len(folder) <= 70
+    assert set(folder) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("study: a/study.yaml\nnotbook: tiny\n", "unknown key 'notbook'. Did you mean 'notebook'?"),
+        ("study: a/study.yaml\n", "give either 'notebook' (one) or 'notebooks' (a list)."),
+        ("notebook: tiny\n", "give either 'study' (one file or a list) or 'studies' (name: file)."),
+        ("study: a/study.yaml\nnotebook: tinny\n", "There is no notebook 'tinny'. Did you mean 'tiny'?"),
+        (
+            "study: a/study.yaml\nnotebook: tiny\nparameters: {windw: 3}\n",
+            "There is no parameter 'windw'. Did you mean 'window'?",
+        ),
+        (
+            "study: a/study.yaml\nnotebook: tiny\nexclude: [{scael: 1}]\nparameters: {scale: 1}\n",
+            "excludes by 'scael', which it does not set. Did you mean 'scale'?",
+        ),
+        (
+            "study: a/study.yaml\nnotebook: tiny\nparameters: {scale: 1}\nexclude: [{scale: 1}]\n",
+            "asks for no report: every combination is excluded.",
+        ),
+        ("", "is empty"),
+    ],
+)
+def test_wrong_batch_files_have_their_sentence(lab: Lab, tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        _plan(lab, tmp_path, text)
+    assert sentence in str(caught.value)
+
+
+def test_one_failure_does_not_stop_the_rest(lab: Lab, tmp_path: Path) -> None:
+    tiny.write_study(tmp_path / "a")
+    text = (
+        "studies: {Gone: gone/study.yaml, A: a/study.yaml}\nnotebook: tiny\n"
+        "parameters: {trouble: [data error, null]}\nexclude: [{study: Gone, trouble: null}]\n"
+    )
+    (tmp_path / "grid.yaml").write_text(text, encoding="utf-8")
+    events: list[Any] = []
+    batch = run_batch(
+        tmp_path / "grid.yaml",
+        tmp_path / "out",
+        jobs=2,
+        on_event=events.append,
+        registry=tiny.REGISTRY,
+        notebooks=lab.folder,
+    )
+    assert not batch.ok
+    assert [row["status"] for row in batch.rows] == ["failed", "failed", "complete"]
+    assert sorted(e["done"] for e in events) == [1, 2, 3]
+    index = json.loads((tmp_path / "out" / "index.json").read_text(encoding="utf-8"))
+    assert index["reports"] == list(batch.rows)
+    assert index["excluded"] == 1
+    page = batch.page.read_text(encoding="utf-8")
+    assert lint(page) == []
+    assert "does not exist" in page
+    assert "Run `alliance check` on the study file" in page
+    assert "canary" not in page
+    assert (tmp_path / "out" / batch.rows[2]["folder"] / "report.html").is_file()
+
+
+def _row(label: str, low: float, at: float, high: float, unit: str = "points") -> dict[str, Any]:
+    estimate = {"label": "Within", "unit": unit, "estimate": at, "ci_low": low, "ci_high": high}
+    return {
+        **{
+            "label": label,
+            "folder": "f",
+            "notebook": "n",
+            "status": "complete",
+            "error": None,
+            "seconds": 1.0,
+        },
+        **{"result_status": {"label": "Complete"}, "estimate": estimate},
+    }
+
+
+def test_the_forest_is_to_scale_with_zero_in_it() -> None:
+    rows = [_row("a", -1.0, 0.0, 1.0), _row("b", 1.0, 2.0, 3.0), _row("c", 1.0, 2.0, 3.0, "SD")]
+    first, second = forests(rows)
+    # -1 to 3 is drawn between 4 and 96 percent: 23 percent a point.
+    assert [(x["low"], x["at"], x["high"]) for x in first["lines"]] == [(4.0, 27.0, 50.0), (50.0, 73.0, 96.0)]
+    assert first["zero"] == 27.0
+    assert [t[0] for t in first["ticks"]] == [4.0, 27.0, 96.0]
+    assert (second["unit"], second["zero"]) == ("SD", 4.0)
+
+
+def test_the_index_speaks_of_many_chances(tmp_path: Path) -> None:
+    waiting = _row("c", 0, 0, 0) | {
+        "status": "waiting",
+        "estimate": None,
+        "seconds": None,
+        "result_status": None,
+    }
+    write_index(tmp_path, [_row("a", -1, 0, 1), _row("<b>", 1, 2, 3), waiting], 0)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert lint(page) == []
+    assert "2 intervals of 95 % stand here." in page
+    assert "The batch was stopped first; start it again to go on." in page
+    assert "&lt;b&gt;" in page

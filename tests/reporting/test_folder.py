@@ -1,0 +1,109 @@
+"""Folders: put in place whole, never over somebody's files, cleaned up after a crash."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from alliance_longitudinal.errors import ReportError
+from alliance_longitudinal.reporting import Report
+from alliance_longitudinal.reporting.claims import claimed
+from alliance_longitudinal.reporting.folder import check_destination, publish_folder, staged
+
+
+def _folder(path: Path, word: str) -> Path:
+    path.mkdir()
+    (path / "manifest.json").write_text('{"outputs": {"a.txt": ""}}')
+    (path / "a.txt").write_text(word)
+    return path
+
+
+def test_a_new_folder_replaces_the_old_one(tmp_path: Path) -> None:
+    old, new = _folder(tmp_path / "out", "old"), _folder(tmp_path / "stage", "new")
+    publish_folder(new, old)
+    assert (old / "a.txt").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_report_that_stepped_aside_comes_back_after_a_crash(tmp_path: Path) -> None:
+    _folder(tmp_path / ".replaced-out", "old")
+    check_destination(tmp_path / "out")
+    assert (tmp_path / "out" / "a.txt").read_text() == "old"
+
+
+def test_added_files_stop_the_replacement(tmp_path: Path) -> None:
+    out = _folder(tmp_path / "out", "old")
+    (out / ".ipynb_checkpoints").mkdir()
+    (out / ".ipynb_checkpoints" / "x.ipynb").write_text("")
+    assert check_destination(out) == out
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(ReportError, match=r"files were added to it: notes\.txt\. Move them elsewhere"):
+        check_destination(out)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(ReportError, match=r"is a file\. Name a folder for the report with --out"):
+        check_destination(tmp_path / "out")
+
+
+def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match="cannot be made: "):
+        check_destination(tmp_path / "file" / "out")
+
+
+def test_stages_of_the_dead_are_swept_and_others_stay(tmp_path: Path) -> None:
+    with staged(tmp_path / "out") as own:
+        host = own.name.removeprefix(".stage-").split("-")[0]
+        dead = _folder(tmp_path / f".stage-{host}-999999999-aa", "")
+        elsewhere = _folder(tmp_path / ".stage-elsewhere-999999999-bb", "")
+        ancient = _folder(tmp_path / ".stage-elsewhere-1-cc", "")
+        os.utime(ancient, (0, 0))
+        with staged(tmp_path / "out") as second:
+            assert own.is_dir()
+            assert second.is_dir()
+            assert not dead.exists()
+            assert not ancient.exists()
+            assert elsewhere.is_dir()
+    assert [p.name for p in tmp_path.iterdir()] == [elsewhere.name]
+
+
+def test_a_claim_is_waited_for_and_released(tmp_path: Path) -> None:
+    import threading
+
+    order: list[str] = []
+    stop = threading.Event()
+
+    def second() -> None:
+        with claimed(tmp_path / "claims", "k" * 64, stop) as mine:
+            order.append(f"second {mine}")
+
+    with claimed(tmp_path / "claims", "k" * 64, stop) as mine:
+        order.append(f"first {mine}")
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.5)
+        order.append("first ends")
+    thread.join(timeout=5)
+    assert order == ["first True", "first ends", "second True"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_waiting_for_a_claim_can_be_stopped_and_stale_claims_fall(tmp_path: Path) -> None:
+    import threading
+
+    stop = threading.Event()
+    claim = tmp_path / "claims" / ("k" * 16)
+    claim.mkdir(parents=True)
+    stop.set()
+    with claimed(tmp_path / "claims", "k" * 64, stop) as mine:
+        assert not mine
+    os.utime(claim, (0, 0))
+    with claimed(tmp_path / "claims", "k" * 64, threading.Event()) as mine:
+        assert mine
+
+
+def test_a_finished_report_may_be_renewed(good: Report) -> None:
+    assert check_destination(good.folder) == good.folder

@@ -1,0 +1,171 @@
+"""The command line: sentences, data, exit statuses; and that asking for help is quick."""
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alliance_longitudinal import __version__, cli
+
+COMMANDS = ("check", "report", "batch", "verify", "demo", "instruments")
+
+
+def _heavy_after(argument: str) -> str:
+    code = (
+        "import sys\nfrom alliance_longitudinal import cli\n"
+        f"try:\n    cli.main([{argument!r}])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'pandas', 'numpy', 'matplotlib', 'papermill', 'pydantic', 'rich', 'scipy'}\n"
+        "print('heavy:', sorted(heavy & sys.modules.keys()))"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_loads_nothing_heavy(argument: str) -> None:
+    assert _heavy_after(argument).endswith("heavy: []\n")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in COMMANDS)
+    assert "0 fine, 1 the data or a report failed, 2 wrong use" in shown
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"alliance_longitudinal {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["chek", "x"],
+        ["report", "demo"],
+        ["report", "demo", "--notebook", "early_alliance", "--out", "x", "--deadline", "0"],
+        ["batch", "b.yaml", "--out", "x", "--jobs", "none"],
+    ],
+)
+def test_wrong_use_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: alliance" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (
+            ["--notebook", "early_aliance"],
+            2,
+            "There is no notebook 'early_aliance'. Did you mean 'early_alliance'?",
+        ),
+        (
+            ["--notebook", "early_alliance", "-p", "windw=1,5"],
+            2,
+            "There is no parameter 'windw'. Did you mean 'window'?",
+        ),
+        (
+            ["--notebook", "early_alliance", "-p", "window"],
+            2,
+            "write a parameter as name=value, such as -p window=1,5.",
+        ),
+        (
+            ["--notebook", "early_alliance", "-p", "window=1", "-p", "window=2"],
+            2,
+            "-p window is given twice.",
+        ),
+        (["--notebook", "early_alliance", "-p", "window=soon"], 2, "The window 'soon' cannot be read."),
+    ],
+)
+def test_wrong_requests_are_sentences(
+    words: list[str], status: int, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["report", "demo", *words, "--out", str(tmp_path / "out")]) == status
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["check"], ["report", "--notebook", "early_alliance", "--out", "x"]])
+def test_a_missing_study_is_status_1(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    name, *options = command
+    assert cli.main([name, "nowhere/study.yaml", *options]) == 1
+    assert capsys.readouterr().err.startswith("The study file nowhere/study.yaml does not exist.")
+
+
+def test_a_problem_as_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "nowhere.yaml", "--json"]) == 1
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert told["ok"] is False
+    assert told["error"]["kind"] == "StudyError"
+    assert told["error"]["message"].startswith("The study file nowhere.yaml does not exist.")
+    assert said.err == ""
+
+
+def test_data_problems_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo", str(tmp_path / "demo")]) == 0
+    table = tmp_path / "demo" / "sessions.csv"
+    rows = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join([*rows, rows[1]]))  # the first row once more
+    capsys.readouterr()
+    assert cli.main(["check", str(tmp_path / "demo" / "study.yaml"), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"]["kind"] == "DataError"
+    assert told["problems"]
+    assert {"file", "row", "column", "message", "remedy"} <= told["problems"][0].keys()
+
+
+def test_check_of_the_demonstration_study(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "demo"]) == 0
+    assert "900 clients of 30 therapists" in capsys.readouterr().out
+    assert cli.main(["check", "demo", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+
+
+def test_demo_writes_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo", str(tmp_path / "demo")]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "demo" / "study.yaml")
+    assert cli.main(["demo", str(tmp_path / "demo")]) == 1
+    assert "nothing was written" in capsys.readouterr().err
+
+
+def test_instruments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["instruments"]) == 0
+    assert "WAI-SR" in capsys.readouterr().out
+    assert cli.main(["instruments", "--json"]) == 0
+    assert {row["label"] for row in json.loads(capsys.readouterr().out)} >= {"WAI-SR", "PHQ-9"}
+
+
+def test_a_fault_of_ours_is_a_sentence_and_a_private_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from alliance_longitudinal import measures
+
+    def broken() -> None:
+        raise ZeroDivisionError("canary-4711")
+
+    monkeypatch.setattr(measures, "instruments", broken)
+    assert cli.main(["instruments"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Something went wrong that should not have (ZeroDivisionError).")
+    assert "canary" not in said
+    assert "Traceback" not in said
+    log = Path(said.split("The details are in ")[1].split(";")[0])
+    assert "canary-4711" in log.read_text(encoding="utf-8")
+    if sys.platform != "win32":
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    log.unlink()
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["instruments", "--debug"])
