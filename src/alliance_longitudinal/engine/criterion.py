@@ -66,10 +66,12 @@ def sweep(
         more, dm, ddm, s, ds, dds = upper_level(
             s, ds, dds, level.c, covariance(level, relative), level.e, order
         )
-        lower = len(dl)
-        dm[:lower] += dl
-        ddm[:lower, :lower] += ddl
-        logdet, dl, ddl = logdet + more, dm, ddm
+        logdet += more
+        if order:
+            lower = len(dl)
+            dm[:lower] += dl
+            ddm[:lower, :lower] += ddl
+            dl, ddl = dm, ddm
         if len(level.starts) - 1 < len(s):
             s, ds, dds = (np.add.reduceat(part, level.starts[:-1], axis=0) for part in (s, ds, dds))
     return logdet, dl, ddl, s[0], ds[0], dds[0]
@@ -81,10 +83,13 @@ def profiled(blocks: Blocks, relative: list[Array], reml: bool, order: int = 2) 
     With ``order`` 1 the Hessian is not to be used, with 0 no derivative is. Returns a criterion of infinite value
     where ``X'V^-1 X`` or the residual is numerically lost.
     """
-    logdet, dl, ddl, t, dt, ddt = sweep(blocks, relative, order)
-    p, m = blocks.p, len(dl)
+    with np.errstate(all="ignore"):  # a trial step may overflow; it is then lost, below
+        logdet, dl, ddl, t, dt, ddt = sweep(blocks, relative, order)
+    p, m = blocks.p, sum(len(level.e) for level in blocks.levels)
     nu = blocks.n - p if reml else blocks.n
     txx, txy = t[:p, :p], t[:p, -1]
+    if not (np.isfinite(logdet) and np.isfinite(t).all()):
+        return _lost(p, m, nu)
     try:
         chol = np.linalg.cholesky(txx)
     except np.linalg.LinAlgError:

@@ -156,7 +156,7 @@ def upper_level(
     k = s.shape[-1]
     if order == 0:
         none = np.zeros((len(s), 0, k, k))
-        return float(logdet.sum()), np.zeros(total), np.zeros((total, total)), n, none, none
+        return float(logdet.sum()), np.zeros(0), np.zeros((0, 0)), n, none, none
     p = d @ inverse
     h = np.eye(k) - c @ dy
     ht = h.transpose(0, 2, 1)
