@@ -156,21 +156,19 @@ def test_therapist_coefficients_never_have_more_df_than_therapists_allow(
     assert therapist_df(3, 5) == 1
 
 
-def test_the_main_row_of_the_sensitivity_table_is_the_main_analysis(early: AnalysisResult) -> None:
-    table = early.table("sensitivity").to_frame()
-    main = table[
-        table["window"].str.contains("main analysis")
-        & (table["adjusted"] == "intake severity and early change")
-    ]
+@pytest.mark.parametrize("kind", ["slope", "end"])
+def test_the_main_row_of_the_sensitivity_table_is_the_main_analysis(early: AnalysisResult, kind: str) -> None:
+    table = early.table(f"sensitivity_{kind}").to_frame()
+    main = table[table["window"].str.contains("main analysis")]
     assert len(main) == 1
-    for name in ("slope_within", "slope_between", "end_within", "end_between"):
+    for name in (f"{kind}_within", f"{kind}_between"):
         assert float(main[name].iloc[0]) == pytest.approx(value(early, name), rel=1e-9)
         assert float(main[f"{name}_low"].iloc[0]) == pytest.approx(value(early, name, "ci_low"), rel=1e-9)
 
 
 def test_leaving_out_early_change_inflates_the_effect(early: AnalysisResult) -> None:
     """The simulation's alliance rises with early improvement, which itself goes with the end point."""
-    table = early.table("sensitivity").to_frame()
+    table = early.table("sensitivity_end").to_frame()
     rows = table[table["window"].str.startswith("sessions 1 to 5")].set_index("adjusted")["end_within"]
     assert rows["intake severity"] < rows["intake severity and early change"] < 0
 

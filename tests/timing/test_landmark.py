@@ -82,7 +82,8 @@ def test_each_client_leaves_at_its_own_step() -> None:
         "Early alliance rated": 1,  # c
         "Intake severity known": 0,
         "Change up to the window's end known": 1,  # d
-        "Outcome scores after the window": 1,  # e
+        "Sessions after the early window": 1,  # e
+        "Outcome scores after the early window": 0,
     }
     assert found().flow.steps[-1].clients_out == 1
 

@@ -54,7 +54,10 @@ def _significant(x: float) -> str:
 
 
 def interval(low: float, high: float, kind: str = "number") -> str:
-    """``low to high``, formatted alike."""
+    """``low to high``, both with the decimals that the larger one needs."""
+    if kind == "number" and math.isfinite(low) and math.isfinite(high):
+        _, _, decimals = _significant(max(abs(low), abs(high))).partition(".")
+        return f"{low:.{len(decimals)}f} to {high:.{len(decimals)}f}".replace("-", MINUS)
     return f"{number(low, kind)} to {number(high, kind)}"
 
 

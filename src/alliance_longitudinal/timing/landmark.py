@@ -86,9 +86,17 @@ def landmark(
             "Change up to the window's end known",
             "only one outcome score up to the window's end",
         )
-    after = now["session"].gt(window.last) & now[outcome].notna()
+    after, flow = flow.filter(
+        now,
+        now["session"].gt(window.last),
+        "Sessions after the early window",
+        "sessions up to the window's end, which the predictors come from",
+    )
     followup, flow = flow.filter(
-        now, after, "Outcome scores after the window", "sessions up to the window's end, or no outcome score"
+        after,
+        after[outcome].notna(),
+        "Outcome scores after the early window",
+        "no outcome score at the session",
     )
     return _assemble(table, followup, outcome, flow)
 

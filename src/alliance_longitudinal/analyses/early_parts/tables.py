@@ -34,6 +34,12 @@ def early_tables(
 ) -> tuple[Table, ...]:
     """In reading order; the first is the one a notebook shows beside the answer."""
     frame = estimate_frame(estimates)
+    a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
+    sign = (
+        " A negative number means that better alliance goes with a better outcome."
+        if design.choices.good_sign < 0
+        else ""
+    )
     is_effect = frame["id"].str.match(r"(slope|end)_[a-z]+$")
     per_sd = frame["id"].str.endswith("_per_sd")
     tables = [
@@ -43,15 +49,14 @@ def early_tables(
             "results",
             frame[is_effect],
             [Column("label", "Effect"), *_NUMBERS, *_TEST],
-            f"Weekly change: {design.choices.outcome.instrument.label} points a week; end point: points; both per "
-            f"{design.choices.alliance.instrument.label} point. n: outcome scores (course) or clients (end point).",
+            f"In {y} points (a week) per {a} point.{sign} n: outcome scores (weekly change) or clients (last score).",
         ),
         Table.from_frame(
             "effects_in_points",
-            "The same in points of the outcome",
+            f"The same in {y} points",
             "results",
             frame[per_sd],
-            [Column("label", "Difference that goes with"), *_NUMBERS, Column("unit", "Unit")],
+            [Column("label", "Difference that goes with"), *_NUMBERS],
             "Within: standard deviation of clients around their therapist's mean. Between: of therapists' means.",
         ),
         _correlations(frame),
@@ -67,7 +72,8 @@ def early_tables(
             ],
             "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
         ),
-        _sensitivity(sensitivity),
+        _sensitivity(sensitivity, "slope"),
+        _sensitivity(sensitivity, "end"),
     ]
     truth = _against_truth(study, design, estimates)
     variances = variance_table(fitted)
@@ -108,31 +114,27 @@ def _correlations(frame: pd.DataFrame) -> Table:
     )
 
 
-def _sensitivity(frame: pd.DataFrame) -> Table:
+def _sensitivity(frame: pd.DataFrame, kind: str) -> Table:
     wanted = [
         Column("window", "Window"),
         Column("adjusted", "Adjusted for"),
         Column("clients", "Clients", "integer"),
-        Column("slope_within", "Course, within", "number"),
-        Column("slope_within_low", "low", "number"),
-        Column("slope_within_high", "high", "number"),
-        Column("slope_between", "Course, between", "number"),
-        Column("slope_between_low", "low", "number"),
-        Column("slope_between_high", "high", "number"),
-        Column("end_within", "End, within", "number"),
-        Column("end_within_low", "low", "number"),
-        Column("end_within_high", "high", "number"),
-        Column("end_between", "End, between", "number"),
-        Column("end_between_low", "low", "number"),
-        Column("end_between_high", "high", "number"),
-        Column("problem", "Problem"),
+        Column(f"{kind}_within", "Within", "number"),
+        Column(f"{kind}_within_low", "95 % low", "number"),
+        Column(f"{kind}_within_high", "95 % high", "number"),
+        Column(f"{kind}_between", "Between", "number"),
+        Column(f"{kind}_between_low", "95 % low", "number"),
+        Column(f"{kind}_between_high", "95 % high", "number"),
+        Column("problem", "Not fitted because"),
     ]
-    columns = [c for c in wanted if c.key in frame]
+    columns = [
+        c for c in wanted if c.key in frame and not (c.key == "problem" and (frame[c.key] == "").all())
+    ]
     shown = frame.assign(window=frame["window"] + frame["main"].map({True: " (main analysis)", False: ""}))
-    note = "The same models with other windows and adjustments; per alliance point, 95 % intervals."
-    return Table.from_frame(
-        "sensitivity", "Other windows, other adjustments", "sensitivity", shown, columns, note
-    )
+    words = {"slope": "weekly change after the window", "end": "change from intake to the last score"}[kind]
+    note = "The same models with other windows and adjustments; per alliance point."
+    title = f"Other windows, other adjustments: effect on the {words}"
+    return Table.from_frame(f"sensitivity_{kind}", title, "sensitivity", shown, columns, note)
 
 
 def _against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) -> Table | None:

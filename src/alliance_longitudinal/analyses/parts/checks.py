@@ -92,26 +92,33 @@ def models_table(models: Sequence[Fitted]) -> Table:
             {
                 "title": fitted.title,
                 "formula": fitted.formula,
-                "structure": fitted.structure.words,
                 "nobs": int(result.nobs),
                 "deviance": float(result.deviance) if fitted.mixed else -2 * float(result.llf),
-                "convergence": str(result.convergence) if fitted.mixed else "exact (least squares)",
+                "optimum": _optimum(fitted),
                 "skipped": " ".join(fitted.skipped) or "none",
             }
         )
     columns = [
         Column("title", "Model"),
         Column("formula", "Formula"),
-        Column("structure", "What may differ"),
         Column("nobs", "Rows", "integer"),
         Column("deviance", "\u22122 log-likelihood (REML)", "number"),
-        Column("convergence", "Optimum"),
+        Column("optimum", "Optimum"),
         Column("skipped", "Fuller models not used"),
     ]
-    note = "The fullest structure that the design can carry is used; an estimated variance of zero stays in the model."
+    note = (
+        "The fullest structure that the design can carry is used; an estimated variance of zero stays in the model. "
+        "Certified: slope and curvature of the likelihood were checked at the optimum."
+    )
     return Table.from_frame(
         "models", "Every model that was fitted", "models", pd.DataFrame(rows), columns, note
     )
+
+
+def _optimum(fitted: Fitted) -> str:
+    if not fitted.mixed:
+        return "exact (least squares)"
+    return "certified, a variance at its boundary" if fitted.result.singular else "certified"
 
 
 def coefficient_table(fitted: Fitted) -> Table:
