@@ -21,4 +21,6 @@ def shipped(name: str) -> Path:
     for folder in candidates:
         if folder.is_dir():
             return folder
-    raise FileNotFoundError(f"The folder {name!r} of alliance_longitudinal is missing; install the package again.")
+    raise FileNotFoundError(
+        f"The folder {name!r} of alliance_longitudinal is missing; install the package again."
+    )
