@@ -76,7 +76,7 @@ def test_the_page_says_what_the_results_say(text: str) -> None:
         results["status"]["label"],
         results["status"]["reasons"][0],
         results["study"]["title"],
-        results["study"]["simulated_note"],
+        "Simulated clinic group with known parameters; no real person stands behind it.",
         "Simulated data.",
         "10 clients · 3 therapists · 40 sessions",
         "−2 clients, −8 sessions",

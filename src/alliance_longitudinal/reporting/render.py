@@ -1,6 +1,7 @@
 """Writes ``report.html``: one file that opens offline and runs no script."""
 
 import base64
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def write_report(
         all_estimates=_all_estimates(results["estimates"]),
         cells=notebook_cells(notebook),
         numbers=_Numbers(),
+        simulated_words=_simulated_words,
     )
     (stage / "report.html").write_text(page, encoding="utf-8")
 
@@ -69,6 +71,8 @@ def template(name: str) -> Any:
         "download_link": download_link,
         "number": number,
         "argument": as_argument,
+        "first_sentence": _first_sentence,
+        "capital": _capital,
     }
     style = Path(__file__).with_name("templates") / "style.css"
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
@@ -95,6 +99,21 @@ def check_flow(flow: list[Mapping[str, Any]]) -> None:
                     f"The sample flow does not add up: {flow[i - 1][f'{unit}_out']} {unit} leave "
                     f"{flow[i - 1]['step']!r}, {step[f'{unit}_in']} enter {step['step']!r}."
                 )
+
+
+def _first_sentence(text: str) -> str:
+    """The first sentence of a finding, for the head of the page; all of it stands under the checks."""
+    return re.split(r"(?<=[a-z)]\.) (?=[A-Z])", text, maxsplit=1)[0]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _simulated_words(note: str | None) -> str:
+    """The study's own note after the words "Simulated data", which it may say itself."""
+    words = (note or "").removeprefix("Simulated data").lstrip(":. ")
+    return _capital(words) or "No real clinic, therapist or client stands behind these numbers."
 
 
 def _picture(path: Path) -> str:
