@@ -70,7 +70,11 @@ def _refuse_twice(design: Design) -> None:
 
 
 def _refuse_recycled(inner: Factor, outer: Factor) -> None:
-    """Refuse ids that look like a counter starting again inside every level of another factor."""
+    """Refuse ids that look like a counter starting again inside every level of another factor.
+
+    They do when they are whole numbers that run from 0 or 1 without a gap in at least four of five levels, and pairs
+    have several rows. A crossed design with all pairs, replicated, looks the same: hence ``crossed=True``.
+    """
     if len(inner.columns) > 1 or len(outer.columns) > 1 or inner.size <= 2:
         return
     labels = pd.to_numeric(pd.Series(inner.levels.astype(str)), errors="coerce").to_numpy()
@@ -78,8 +82,8 @@ def _refuse_recycled(inner: Factor, outer: Factor) -> None:
         return
     pairs = np.unique(np.stack([outer.codes, inner.codes]), axis=1)
     repeats = len(inner.codes) / pairs.shape[1]
-    first = pd.Series(labels[pairs[1]]).groupby(pairs[0]).min()
-    restarts = (first == labels.min()).mean()
+    within = pd.Series(labels[pairs[1]]).groupby(pairs[0]).agg(["min", "max", "size"])
+    restarts = ((within["min"] == labels.min()) & (within["max"] - within["min"] + 1 == within["size"])).mean()
     shared = np.bincount(pairs[1]).mean()
     if repeats >= 2 and restarts >= 0.8 and shared >= 2:
         raise FitError(
