@@ -18,7 +18,6 @@ from alliance_longitudinal.analyses.parts.fits import GROWTH, LEVEL, Fitted, fit
 from alliance_longitudinal.analyses.parts.selection import choose_clinic, choose_measure, require_clients
 from alliance_longitudinal.analyses.parts.shares import share_estimates, variance_shares
 from alliance_longitudinal.analyses.parts.versions import versions_sentence
-from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import SEVERITIES, Finding
 from alliance_longitudinal.present import Column, Table
@@ -92,12 +91,14 @@ def run(study: Study, params: VariancePartitionParams) -> AnalysisResult:
         choose_measure(study, "alliance", params.alliance),
         choose_measure(study, "symptoms", params.outcome),
     ]
+    names = [m.name for m in measures]
+    labels = " or ".join(m.instrument.label for m in measures)
+    rated = sessions[names].notna().any(axis=1)
+    sessions, flow = flow.filter(sessions, rated, f"Sessions with {labels}", "neither score at the session")
     estimates: list[Estimate] = []
     models: list[Fitted] = []
     for k, measure in enumerate(measures):
-        rows, flow_of_measure = _rows(sessions, flow if k == 0 else SampleFlow(), measure)
-        flow = flow_of_measure if k == 0 else SampleFlow((*flow.steps, *flow_of_measure.steps))
-        found, fitted = _partition(rows, measure, params, k)
+        found, fitted = _partition(_rows(sessions, measure), measure, params, k)
         estimates += found
         models += fitted
     bars = {f"{kind}_{m.name}": f"{m.instrument.label}, {word}" for m in measures for kind, word in _KINDS}
@@ -131,15 +132,13 @@ _LIMITS = (
 )
 
 
-def _rows(sessions: pd.DataFrame, flow: SampleFlow, measure: Measure) -> tuple[pd.DataFrame, SampleFlow]:
+def _rows(sessions: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The rated sessions of one measure; time in weeks since the client's first row."""
-    label = measure.instrument.label
-    rated, flow = flow.filter(
-        sessions, sessions[measure.name].notna(), f"Sessions with {label}", f"no {label} score"
-    )
+    rated = sessions[sessions[measure.name].notna()]
     rows = rated[["client", "therapist"]].assign(y=rated[measure.name], weeks=rated["week"])
-    require_clients(int(rows["client"].nunique()), MIN_CLIENTS, f"the variance partition of {label}")
-    return rows, flow
+    what = f"the variance partition of {measure.instrument.label}"
+    require_clients(int(rows["client"].nunique()), MIN_CLIENTS, what)
+    return rows
 
 
 def _partition(
