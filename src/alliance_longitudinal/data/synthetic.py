@@ -152,11 +152,9 @@ def _early_symptoms(
 def _alliance_trait(rng: np.random.Generator, truth: ClinicTruth, therapist: np.ndarray) -> np.ndarray:
     """Alliance that a client tends to report, from the therapist and from the client."""
     of_therapist = rng.normal(0, truth.alliance_therapist_sd, truth.therapists)
-    return (
-        truth.alliance_mean
-        + of_therapist[therapist]
-        + rng.normal(0, truth.alliance_client_sd, len(therapist))
-    )
+    trait: np.ndarray = rng.normal(0, truth.alliance_client_sd, len(therapist))
+    trait += truth.alliance_mean + of_therapist[therapist]
+    return trait
 
 
 def _ratings(rng: np.random.Generator, truth: ClinicTruth, trait: np.ndarray, phq: np.ndarray) -> np.ndarray:
@@ -169,8 +167,8 @@ def _ratings(rng: np.random.Generator, truth: ClinicTruth, trait: np.ndarray, ph
         + rng.normal(0, truth.alliance_session_sd, phq.shape)
     )
     easiness = np.linspace(-0.25, 0.25, 12)
-    items = total[:, :, None] / 12 + easiness + rng.normal(0, 0.5, (*phq.shape, 12))
-    items = np.clip(np.round(items), 1, 5)
+    felt = total[:, :, None] / 12 + easiness + rng.normal(0, 0.5, (*phq.shape, 12))
+    items: np.ndarray = np.clip(np.round(felt), 1, 5)
     items[:, 0] = np.nan  # alliance is asked from the first session on, not at intake
     return items
 
