@@ -9,11 +9,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.findings import SEVERITIES
 from alliance_longitudinal.present.labels import number
 from alliance_longitudinal.reporting.appendix import notebook_cells
 from alliance_longitudinal.reporting.arguments import as_argument
+from alliance_longitudinal.reporting.flow import flow_boxes
 from alliance_longitudinal.reporting.table_text import download_link, text_rows
 
 _ESTIMATE_COLUMNS = (
@@ -41,11 +41,11 @@ def write_report(
     stage: Path, results: Mapping[str, Any], notebook: Mapping[str, Any], known: Mapping[str, Any]
 ) -> None:
     """Render the report from its results, its pictures in ``stage`` and the executed notebook."""
-    check_flow(results["flow"])
     pictures = {f["name"]: _picture(stage / "figures" / f"{f['name']}.svg") for f in results["figures"]}
     page = template("report.html.j2").render(
         r=results,
         known=known,
+        boxes=flow_boxes(results["flow"]),
         pictures=pictures,
         findings=sorted(results["findings"], key=lambda f: -SEVERITIES.index(f["severity"])),
         severity_labels=SEVERITY_LABELS,
@@ -77,28 +77,6 @@ def template(name: str) -> Any:
     style = Path(__file__).with_name("templates") / "style.css"
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
     return environment.get_template(name)
-
-
-def check_flow(flow: list[Mapping[str, Any]]) -> None:
-    """Refuse a sample flow whose boxes do not add up.
-
-    Raises
-    ------
-    ReportError
-        Naming the step.
-    """
-    for i, step in enumerate(flow):
-        for unit in ("rows", "clients"):
-            lost = step[f"{unit}_in"] - step[f"{unit}_out"]
-            if lost != step[f"{unit}_lost"]:
-                raise ReportError(
-                    f"The sample flow does not add up at {step['step']!r}: {unit} lost should be {lost}."
-                )
-            if i and flow[i - 1][f"{unit}_out"] != step[f"{unit}_in"]:
-                raise ReportError(
-                    f"The sample flow does not add up: {flow[i - 1][f'{unit}_out']} {unit} leave "
-                    f"{flow[i - 1]['step']!r}, {step[f'{unit}_in']} enter {step['step']!r}."
-                )
 
 
 def _first_sentence(text: str) -> str:
