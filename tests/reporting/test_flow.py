@@ -49,6 +49,6 @@ def test_flows_that_do_not_add_up_are_refused() -> None:
     ):
         flow_boxes(lost)
     with pytest.raises(
-        ReportError, match="37 rows and 10 clients enter 'In treatment .* which no earlier step leaves"
+        ReportError, match=r"37 rows and 10 clients enter 'In treatment .* which no earlier step leaves"
     ):
         flow_boxes(chain)

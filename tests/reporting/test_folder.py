@@ -26,6 +26,22 @@ def test_a_new_folder_replaces_the_old_one(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_report_put_there_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, stage = tmp_path / "out", _folder(tmp_path / "stage", "mine")
+    exists = Path.exists
+
+    def other_run_is_faster(self: Path, **options: bool) -> bool:
+        before = exists(self, **options)
+        if self == out and not before:
+            _folder(out, "theirs")
+        return before
+
+    monkeypatch.setattr(Path, "exists", other_run_is_faster)
+    with pytest.raises(ReportError, match=r"The report could not be put in place as .*out: "):
+        publish_folder(stage, out)
+    assert (out / "a.txt").read_text() == "theirs"
+
+
 def test_a_report_that_stepped_aside_comes_back_after_a_crash(tmp_path: Path) -> None:
     _folder(tmp_path / ".replaced-out", "old")
     check_destination(tmp_path / "out")

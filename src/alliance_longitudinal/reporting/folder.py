@@ -86,6 +86,11 @@ def publish_folder(stage: Path, out: Path) -> None:
 
     Windows and POSIX alike refuse to rename over a folder that is not empty, so the old one steps aside first;
     if the machine stops between the two renames, the next run puts it back (:func:`check_destination`).
+
+    Raises
+    ------
+    ReportError
+        If another run put its report there at the same moment; that one stays.
     """
     for path in stage.rglob("*"):
         _sync(path)
@@ -96,10 +101,10 @@ def publish_folder(stage: Path, out: Path) -> None:
         out.rename(aside)
     try:
         stage.rename(out)
-    except OSError:
-        if aside.exists():
+    except OSError as error:
+        if aside.exists() and not out.exists():
             aside.rename(out)
-        raise
+        raise ReportError(f"The report could not be put in place as {out}: {error.strerror}.") from None
     _sync(out.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
