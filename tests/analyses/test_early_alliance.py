@@ -12,7 +12,7 @@ from linearmodels.panel import PanelOLS
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.early_parts.effects import fit_models
+from alliance_longitudinal.analyses.early_parts.effects import fit_models, partial_correlation
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS, therapist_df
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError, StudyError
@@ -37,7 +37,7 @@ def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
     wanted |= {
         f"{kind}_{effect}_per_sd" for kind in ("slope", "end") for effect in ("total", "within", "between")
     }
-    wanted |= {f"r_{effect}" for effect in ("total", "within", "between")}
+    wanted |= {f"{kind}_{effect}" for kind in ("r", "r_slope") for effect in ("total", "within", "between")}
     wanted |= {f"share_level_{level}" for level in ("therapist", "client", "session")}
     wanted |= {
         "share_change_therapist",
@@ -144,6 +144,20 @@ def test_positive_correlation_means_better_alliance_better_outcome(early: Analys
     assert value(early, "end_within") < 0 < value(early, "r_within")
     t, df = value(early, "end_within") / value(early, "end_within", "se"), value(early, "end_within", "df")
     assert value(early, "r_within") == pytest.approx(-t / np.sqrt(t**2 + df), rel=1e-9)
+
+
+def test_partial_correlation_agrees_with_the_correlation_of_residuals() -> None:
+    """With one group, r from t is the correlation of what is left of both sides; interval by Fisher's z."""
+    rng = np.random.default_rng(4)
+    z = rng.normal(size=(60, 2))
+    x, y = z @ [0.5, -0.3] + rng.normal(size=60), z @ [0.2, 0.6] + rng.normal(size=60)
+    fit = sm.OLS(y, sm.add_constant(np.column_stack([x, z]))).fit()
+    left = [v - sm.OLS(v, sm.add_constant(z)).fit().fittedvalues for v in (x, y)]
+    r = np.corrcoef(*left)[0, 1]
+    ours = partial_correlation(float(fit.tvalues[1]), float(fit.df_resid))
+    half = 1.959963985 / np.sqrt(60 - 2 - 3)  # n - covariates - 3
+    np.testing.assert_allclose(ours, [r, *np.tanh(np.arctanh(r) + [-half, half])], rtol=1e-9)
+    assert partial_correlation(2.0, 1.0)[1:] == (-1.0, 1.0)
 
 
 def test_therapist_coefficients_never_have_more_df_than_therapists_allow(

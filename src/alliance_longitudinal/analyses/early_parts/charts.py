@@ -116,7 +116,7 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
             "ci_high": e.ci_high,
         }
         for e in estimates
-        if e.id.startswith("r_")
+        if e.id in {"r_total", "r_within", "r_between"}
     ]
     b = ALLIANCE_OUTCOME
     rows.append({"label": b.label, "estimate": b.r, "ci_low": b.low, "ci_high": b.high})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
@@ -151,37 +152,31 @@ def point_estimates(effects: list[Estimate], design: EarlyDesign, weeks: float) 
 
 
 def correlation_estimates(effects: list[Estimate], design: EarlyDesign) -> list[Estimate]:
-    """The end-point effects as partial correlations; positive means better alliance, better outcome.
+    """The effects as partial correlations; positive means better alliance, better outcome.
 
     ``r = t / sqrt(t^2 + df)`` with an interval by Fisher's z and standard error ``1 / sqrt(df - 1)``
-    (Rosenthal 1994; for partial correlations Fisher 1924). It is the correlation of early alliance with the
-    change from intake, given the adjustment variables.
+    (Rosenthal 1994; for partial correlations Fisher 1924). ``r_<effect>`` is the correlation of early alliance with
+    the change from intake, ``r_slope_<effect>`` that with the rate of change after the window, both given the
+    adjustment variables. The latter is smaller than a correlation with error-free rates of change would be.
     """
-    sign = design.choices.good_sign
+    wanted = {"end": ("r_", "change from intake"), "slope": ("r_slope_", "rate of change")}
     out = []
     for e in effects:
-        if e.id not in {"end_total", "end_within", "end_between"} or not e.se > 0:
+        kind, _, effect = e.id.partition("_")
+        if effect == "contextual" or not e.se > 0:
             continue
-        t = sign * e.estimate / e.se
-        r = t / np.sqrt(t * t + e.df)
-        half = 1.959964 / np.sqrt(e.df - 1) if e.df > 1 else np.inf
-        low, high = np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
-        effect = e.id.removeprefix("end_")
-        label = f"{_EFFECT_WORDS[effect]} (correlation with outcome; positive = better)"
+        prefix, words = wanted[kind]
+        r, low, high = partial_correlation(design.choices.good_sign * e.estimate / e.se, e.df)
+        label = f"{_EFFECT_WORDS[effect]} (correlation with {words}; positive = better)"
         # The p value is that of the coefficient: r is a function of the same t.
-        out.append(
-            Estimate(
-                f"r_{effect}",
-                label,
-                float(r),
-                float("nan"),
-                e.df,
-                float(low),
-                float(high),
-                e.p,
-                e.n,
-                e.level,
-                "r",
-            )
-        )
+        out.append(Estimate(prefix + effect, label, r, float("nan"), e.df, low, high, e.p, e.n, e.level, "r"))
     return out
+
+
+def partial_correlation(t: float, df: float) -> tuple[float, float, float]:
+    """Correlation that belongs to a t value, with its 95 % interval; the interval is -1 to 1 where df is at most 1."""
+    r = float(t / np.sqrt(t * t + df))
+    if df <= 1:
+        return r, -1.0, 1.0
+    half = stats.norm.ppf(0.975) / np.sqrt(df - 1)
+    return r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))

@@ -110,7 +110,7 @@ def _correlations(frame: pd.DataFrame) -> Table:
         "results",
         pd.concat([own, bench], ignore_index=True),
         [Column("label", "Effect"), *_NUMBERS],
-        f"Partial correlations from the end-point model. Benchmark: {b.reference}.",
+        f"Partial correlations given the adjustment variables. Benchmark (mostly unadjusted correlations with the outcome at the end): {b.reference}.",
     )
 
 

@@ -109,8 +109,8 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
         f"client need three or more scores for half of the clients; variances estimated as zero stay in the model. "
         f"A fit counts only with a certificate of its optimum.",
         f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom, for therapist-level coefficients at most "
-        f"therapists minus one minus therapist-level predictors. Correlations are partial correlations from the end-point "
-        f"model, r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are percentiles of "
+        f"therapists minus one minus therapist-level predictors. Correlations are partial correlations, "
+        f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are percentiles of "
         f"{n_boot} parametric bootstrap samples. No correction for multiple tests was made. Missing outcome scores are handled "
         f"by the likelihood under missingness at random. {versions}",
     ]
