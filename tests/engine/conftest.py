@@ -21,4 +21,8 @@ def growth(frame):
 @pytest.fixture(scope="session")
 def three_level_growth(shared_data):
     """The data set whose exact optimum is known."""
-    return pd.read_csv(shared_data / "three_level_growth.csv").drop(columns=["client"]).rename(columns={"cid": "client"})
+    return (
+        pd.read_csv(shared_data / "three_level_growth.csv")
+        .drop(columns=["client"])
+        .rename(columns={"cid": "client"})
+    )

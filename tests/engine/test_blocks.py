@@ -29,8 +29,12 @@ def test_unique_ids_give_the_same_chain_as_a_slash():
 
 def test_a_crossed_factor_that_is_too_large_is_refused_with_its_size():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"y": rng.normal(size=4000), "a": rng.integers(0, 1500, 4000), "b": rng.integers(0, 900, 4000)})
-    with pytest.raises(al.FitError, match=r"The crossed grouping b has 9\d\d|The crossed grouping b has 8\d\d"):
+    frame = pd.DataFrame(
+        {"y": rng.normal(size=4000), "a": rng.integers(0, 1500, 4000), "b": rng.integers(0, 900, 4000)}
+    )
+    with pytest.raises(
+        al.FitError, match=r"The crossed grouping b has 9\d\d|The crossed grouping b has 8\d\d"
+    ):
         al.MixedModel.from_formula("y ~ 1 + (1 | a) + (1 | b)", frame).fit()
 
 

@@ -20,30 +20,60 @@ def fit(formula, frame, **options):
 @pytest.mark.parametrize(
     ("formula", "error", "message"),
     [
-        ("y ~ weak + (1 | outer)", al.FormulaError, r"Column 'weak' .* is not in the data. Did you mean 'week'"),
+        (
+            "y ~ weak + (1 | outer)",
+            al.FormulaError,
+            r"Column 'weak' .* is not in the data. Did you mean 'week'",
+        ),
         ("y ~ week + (1 | outre)", al.FormulaError, r"Column 'outre' .* Did you mean 'outer'"),
         ("z ~ week + (1 | outer)", al.FormulaError, r"Column 'z' .* There are: outer, unique,"),
-        ("unique ~ week + (1 | outer)", al.FormulaError, r"response 'unique' is not numeric; its first value is '0-0'"),
+        (
+            "unique ~ week + (1 | outer)",
+            al.FormulaError,
+            r"response 'unique' is not numeric; its first value is '0-0'",
+        ),
         ("y ~ 0 + (1 | outer)", al.FormulaError, r"fixed part of .* has no column"),
         ("y ~ week + (0 | outer)", al.FormulaError, r"random term over 'outer' has no effect"),
         ("y ~ nosuch(week) + (1 | outer)", al.FormulaError, r"Column 'nosuch' of the formula"),
-        ("y ~ np.log(unique) + (1 | outer)", al.FormulaError, r"part 'np.log\(unique\)' of the formula cannot be comp"),
+        (
+            "y ~ np.log(unique) + (1 | outer)",
+            al.FormulaError,
+            r"part 'np.log\(unique\)' of the formula cannot be comp",
+        ),
         ("y ~ week * ) + (1 | outer)", al.FormulaError, r"This '\)' closes nothing"),
         ("y ~ week ** + (1 | outer)", al.FormulaError, r"part 'week \*\*' of the formula cannot be read"),
-        ("y ~ week + (1 + unique || outer)", al.FormulaError, r"'\|\|' over 'outer' cannot split .* 'unique'"),
+        (
+            "y ~ week + (1 + unique || outer)",
+            al.FormulaError,
+            r"'\|\|' over 'outer' cannot split .* 'unique'",
+        ),
         ("y ~ week + (1 | one)", al.FitError, r"grouping 'one' has one level only"),
         ("y ~ week + (1 | row)", al.FitError, r"\(Intercept \| row\) has \d+ random effects for \d+ rows"),
         ("y ~ week + (1 + week + rating + w | unique)", al.FitError, r"has \d+ random effects for \d+ rows"),
-        ("y ~ week + (1 | outer) + (1 + week | outer)", al.FitError, r"effect 'Intercept' varies over 'outer' in two"),
-        ("y ~ week + (1 | outer) + (1 | same)", al.FitError, r"'outer' and 'same' divide the rows in the same way"),
-        ("y ~ week + (1 + week + twice | outer)", al.FitError, r"linearly dependent: twice is constant zero or a comb"),
+        (
+            "y ~ week + (1 | outer) + (1 + week | outer)",
+            al.FitError,
+            r"effect 'Intercept' varies over 'outer' in two",
+        ),
+        (
+            "y ~ week + (1 | outer) + (1 | same)",
+            al.FitError,
+            r"'outer' and 'same' divide the rows in the same way",
+        ),
+        (
+            "y ~ week + (1 + week + twice | outer)",
+            al.FitError,
+            r"linearly dependent: twice is constant zero or a comb",
+        ),
         ("flat ~ week + (1 | outer)", al.FitError, r"response has the same value, 3, in all \d+ rows"),
         ("twice ~ week + (1 | outer)", al.FitError, r"fixed part reproduces the response exactly"),
         ("steps ~ 1 + (1 | unique)", al.FitError, r"residual variance goes to zero"),
     ],
 )
 def test_a_model_that_cannot_be_is_refused(frame, formula, error, message):
-    frame = frame.assign(one="a", row=range(len(frame)), same=frame["outer"] + 100, twice=2 * frame["week"], flat=3.0)
+    frame = frame.assign(
+        one="a", row=range(len(frame)), same=frame["outer"] + 100, twice=2 * frame["week"], flat=3.0
+    )
     frame["steps"] = frame.groupby("unique").ngroup().astype(float) ** 2
     with pytest.raises(error, match=message):
         fit(formula, frame)
@@ -51,18 +81,26 @@ def test_a_model_that_cannot_be_is_refused(frame, formula, error, message):
 
 def test_values_that_are_not_finite_are_counted_and_shown(frame):
     frame.loc[[3, 7], "rating"] = np.inf
-    with pytest.raises(al.FitError, match=r"'rating' has 2 values that are not finite; the first is inf in row 3"):
+    with pytest.raises(
+        al.FitError, match=r"'rating' has 2 values that are not finite; the first is inf in row 3"
+    ):
         fit("y ~ rating + (1 | outer)", frame)
     frame["rating"] = 1.0
     frame.loc[4, "rating"] = -1.0
-    with pytest.raises(al.FitError, match=r"'np.log\(rating\)' has 1 value that is not finite; the first is nan in row 4"):
-        with np.errstate(invalid="ignore"):
-            fit("y ~ np.log(rating) + (1 | outer)", frame)
+    with (
+        pytest.raises(
+            al.FitError, match=r"'np.log\(rating\)' has 1 value that is not finite; the first is nan in row 4"
+        ),
+        np.errstate(invalid="ignore"),
+    ):
+        fit("y ~ np.log(rating) + (1 | outer)", frame)
 
 
 def test_weights_must_be_positive(frame):
     frame.loc[5, "w"] = 0
-    with pytest.raises(al.FitError, match=r"weights in 'w' must be above zero; 1 are not, the first in row 5"):
+    with pytest.raises(
+        al.FitError, match=r"weights in 'w' must be above zero; 1 are not, the first in row 5"
+    ):
         fit("y ~ week + (1 | outer)", frame, weights="w")
 
 
@@ -90,18 +128,26 @@ def test_ids_that_start_again_are_refused_with_the_two_ways_to_write_it(frame):
 
 def test_one_row_a_pair_is_a_crossed_design_and_not_refused():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame([(p, s, p % 3 + s + rng.normal()) for p in range(12) for s in range(6)], columns=["p", "s", "y"])
+    frame = pd.DataFrame(
+        [(p, s, p % 3 + s + rng.normal()) for p in range(12) for s in range(6)], columns=["p", "s", "y"]
+    )
     assert fit("y ~ 1 + (1 | p) + (1 | s)", frame).groups == ("p", "s")
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m.fit(df="kenward"), r"df='kenward' is not available; there is 'satterthwaite' and 'normal'"),
+        (
+            lambda m: m.fit(df="kenward"),
+            r"df='kenward' is not available; there is 'satterthwaite' and 'normal'",
+        ),
         (lambda m: m.fit(df="satterthwait"), r"Did you mean 'satterthwaite'\?"),
         (lambda m: m.fit(cov_type="CR2"), r"cov_type='CR2' is not available; there is 'model'"),
         (lambda m: m.fit(cov_groups="outer"), r"cov_groups belongs to cluster-robust"),
-        (lambda m: m.fit().conf_int(method="profile"), r"method='profile' is not available; there is 'wald' and"),
+        (
+            lambda m: m.fit().conf_int(method="profile"),
+            r"method='profile' is not available; there is 'wald' and",
+        ),
         (lambda m: m.fit().bootstrap(1), r"needs at least 2 replicates, not 1"),
         (lambda m: m.fit().simulate(0), r"number of draws must be at least 1, not 0"),
     ],
@@ -121,7 +167,11 @@ def test_family_and_residual_of_a_later_version_are_named(frame):
 def test_dropped_rows_dropped_columns_and_few_levels_are_findings(frame):
     frame.loc[[1, 4, 6], "rating"] = np.nan
     before = frame.copy()
-    res = fit("y ~ week + rating + twice + (1 | outer) + (1 | item)", frame.assign(twice=2 * frame["week"]), crossed=True)
+    res = fit(
+        "y ~ week + rating + twice + (1 | outer) + (1 | item)",
+        frame.assign(twice=2 * frame["week"]),
+        crossed=True,
+    )
     pd.testing.assert_frame_equal(frame, before)
     assert list(res.params.index) == ["Intercept", "week", "rating"]
     found = {f.code: f for f in res.findings}
@@ -135,10 +185,14 @@ def test_dropped_rows_dropped_columns_and_few_levels_are_findings(frame):
 
 
 def test_units_in_several_groups_are_a_finding(frame):
-    frame.loc[frame["unique"] == frame["unique"].iloc[0], "outer"] = [0, 1, 1, 1, 1, 1][: (frame["unique"] == "0-0").sum()]
+    frame.loc[frame["unique"] == frame["unique"].iloc[0], "outer"] = [0, 1, 1, 1, 1, 1][
+        : (frame["unique"] == "0-0").sum()
+    ]
     res = fit("y ~ week + (1 | outer) + (1 | unique)", frame)
     message = next(f.message for f in res.findings if f.code == "partly_crossed")
-    assert message.startswith(f"1 of {frame['unique'].nunique()} levels of unique occur in more than one level of outer")
+    assert message.startswith(
+        f"1 of {frame['unique'].nunique()} levels of unique occur in more than one level of outer"
+    )
 
 
 def test_a_fit_that_is_not_certified_is_an_error_unless_asked_for(frame):

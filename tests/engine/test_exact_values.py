@@ -7,7 +7,23 @@ import pytest
 import alliance_longitudinal as al
 
 DYESTUFF2 = [
-    *[7.298, 3.846, 2.434, 9.566, 7.99, 5.22, 6.556, 0.608, 11.788, -0.892, 0.11, 10.386, 13.434, 5.51, 8.166],
+    *[
+        7.298,
+        3.846,
+        2.434,
+        9.566,
+        7.99,
+        5.22,
+        6.556,
+        0.608,
+        11.788,
+        -0.892,
+        0.11,
+        10.386,
+        13.434,
+        5.51,
+        8.166,
+    ],
     *[2.212, 4.852, 7.092, 9.288, 4.98, 0.282, 9.014, 4.458, 9.446, 7.198, 1.722, 4.782, 8.106, 0.758, 3.758],
 ]
 DYESTUFF = [
@@ -87,7 +103,9 @@ def test_variance_zero_is_least_squares_and_said_so():
 def test_statsmodels_agrees_where_it_converges(frame):
     import statsmodels.formula.api as smf
 
-    peer = smf.mixedlm("y ~ week + rating", frame, groups=frame["unique"], re_formula="~week").fit(method="lbfgs")
+    peer = smf.mixedlm("y ~ week + rating", frame, groups=frame["unique"], re_formula="~week").fit(
+        method="lbfgs"
+    )
     assert peer.converged
     ours = fit("y ~ week + rating + (1 + week | unique)", frame)
     assert ours.llf == pytest.approx(peer.llf, abs=1e-5)

@@ -12,15 +12,21 @@ def fit(formula, frame, **options):
     return al.MixedModel.from_formula(formula, frame, **options).fit()
 
 
-@pytest.mark.parametrize(("shift", "unit"), [(10, 1), (-10, 1), (2000, 1), (0, 30), (0, 1440), (100, 1 / 52), (738000, 1)])
+@pytest.mark.parametrize(
+    ("shift", "unit"), [(10, 1), (-10, 1), (2000, 1), (0, 30), (0, 1440), (100, 1 / 52), (738000, 1)]
+)
 def test_time_may_have_any_unit_and_origin(frame, growth, shift, unit):
     moved = fit(GROWTH, frame.assign(week=(frame["week"] + shift) * unit))
     # Columns in the REML determinant: log unit for week and for week:rating.
     assert moved.deviance == pytest.approx(growth.deviance + 4 * np.log(unit), abs=1e-7)
     assert moved.scale == pytest.approx(growth.scale, rel=1e-8)
     # The shifted column loses log10(shift) digits before the engine sees it.
-    np.testing.assert_allclose(moved.bse[["week", "week:rating"]] * unit, growth.bse[["week", "week:rating"]], rtol=1e-6)
-    np.testing.assert_allclose(moved.df[["week", "week:rating"]], growth.df[["week", "week:rating"]], rtol=1e-5)
+    np.testing.assert_allclose(
+        moved.bse[["week", "week:rating"]] * unit, growth.bse[["week", "week:rating"]], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        moved.df[["week", "week:rating"]], growth.df[["week", "week:rating"]], rtol=1e-5
+    )
     np.testing.assert_allclose(moved.fittedvalues, growth.fittedvalues, atol=1e-6)
 
 
@@ -33,7 +39,8 @@ def test_the_response_may_have_any_unit_and_origin(frame, growth):
 
 def test_rows_may_come_in_any_order_and_groups_have_any_label(frame, growth):
     other = frame.sample(frac=1, random_state=1).assign(
-        outer=lambda d: "g" + (99 - d["outer"]).astype(str), inner=lambda d: d["inner"].map(lambda i: f"{7 - i}x")
+        outer=lambda d: "g" + (99 - d["outer"]).astype(str),
+        inner=lambda d: d["inner"].map(lambda i: f"{7 - i}x"),
     )
     moved = fit(GROWTH, other)
     assert moved.deviance == pytest.approx(growth.deviance, abs=1e-9)
@@ -87,7 +94,9 @@ def test_equal_weights_change_nothing_but_the_scale(frame, growth):
 
 def test_whole_weights_are_repeated_rows():
     rng = np.random.default_rng(0)
-    base = pd.DataFrame({"g": np.repeat(np.arange(8), 5), "x": rng.normal(size=40), "w": rng.integers(1, 4, 40)})
+    base = pd.DataFrame(
+        {"g": np.repeat(np.arange(8), 5), "x": rng.normal(size=40), "w": rng.integers(1, 4, 40)}
+    )
     base["y"] = base["x"] + rng.normal(size=8)[base["g"]] + rng.normal(size=40)
     weighted = al.MixedModel.from_formula("y ~ x + (1 | g)", base, weights="w").fit(reml=False)
     ratio = weighted.varcorr["vcov"][0] / weighted.scale

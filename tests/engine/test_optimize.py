@@ -74,7 +74,9 @@ def test_parameters_of_a_face_reproduce_its_covariances_and_derivatives(ranks):
         return np.concatenate([covariances[t][np.tril_indices(face.sizes[t])] for t in face.entry_order])
 
     step = 1e-6
-    numeric = [(stacked(theta + step * e) - stacked(theta - step * e)) / (2 * step) for e in np.eye(face.dimension)]
+    numeric = [
+        (stacked(theta + step * e) - stacked(theta - step * e)) / (2 * step) for e in np.eye(face.dimension)
+    ]
     np.testing.assert_allclose(face.jacobian(theta), np.transpose(numeric), atol=1e-8)
 
 

@@ -1,0 +1,97 @@
+"""Simulation and the parametric bootstrap."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.engine import bootstrap as module
+from engine.designs import GROWTH, three_levels
+
+
+def test_simulated_responses_have_the_model_s_mean_and_covariance(growth):
+    draws = growth.simulate(4000, seed=1)
+    assert draws.index.equals(growth.fittedvalues.index)
+    mean = growth.predict(groups=False)
+    sd = draws.std(axis=1)
+    # Monte Carlo: 5 standard errors of a mean and of a variance from 4000 draws.
+    assert (np.abs(draws.mean(axis=1) - mean) < 5 * sd / np.sqrt(4000)).all()
+    z = np.column_stack([np.ones(growth.nobs), growth.fit.design.x[:, 1]])
+    expected = growth.scale + sum(np.einsum("ni,ij,nj->n", z, psi, z) for psi in growth.fit.psi)
+    assert (np.abs(draws.var(axis=1) / expected - 1) < 5 * np.sqrt(2 / 4000)).all()
+
+
+def test_a_seed_gives_the_same_draws_again(growth):
+    pd.testing.assert_frame_equal(growth.simulate(2, seed=3), growth.simulate(2, seed=3))
+    pd.testing.assert_frame_equal(growth.bootstrap(3, seed=3).varcorr, growth.bootstrap(3, seed=3).varcorr)
+
+
+@pytest.mark.parametrize("part", ["(1 + week | outer/inner)", "(1 | unique) + (1 + week | item)"])
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_a_refit_equals_a_fit_to_the_same_response(frame, part, weights, monkeypatch):
+    formula = f"y ~ week + {part}"
+    res = al.MixedModel.from_formula(formula, frame, weights=weights).fit()
+    drawn = []
+    original = module._draw
+    monkeypatch.setattr(module, "_draw", lambda recipe, rng: drawn.append(original(recipe, rng)) or drawn[-1])
+    boot = res.bootstrap(3, seed=5)
+    assert boot.n_failed == 0
+    weight = np.ones(len(frame)) if weights is None else frame[weights].to_numpy()
+    for i, noise in enumerate(drawn):
+        y = np.empty(len(frame))
+        y[res.fit.blocks.order] = noise
+        y = res.predict(groups=False) + res.fit.basis.y_scale * y / np.sqrt(weight)
+        again = al.MixedModel.from_formula(formula, frame.assign(y=y), weights=weights).fit()
+        # A refit stops at a decrement of 1e-10 deviance units: 1e-5 of a standard error.
+        np.testing.assert_allclose(boot.params.iloc[i], again.params, atol=1e-5)
+        np.testing.assert_allclose(boot.varcorr.iloc[i], again.varcorr["vcov"], atol=1e-3)
+
+
+def test_bootstrap_spread_equals_model_spread():
+    frame = three_levels(21, outer=25, inner=6, rows=7)
+    res = al.MixedModel.from_formula("y ~ week + arm + (1 + week | outer/inner)", frame).fit()
+    boot = res.bootstrap(120, seed=1)
+    assert boot.n_failed == 0
+    assert boot.params.shape == (120, 3)
+    # The standard deviation of 120 draws has a relative standard error of 1/sqrt(240) = 6.5 %; four of them.
+    np.testing.assert_allclose(boot.params.std() / res.bse, 1, atol=0.26)
+    np.testing.assert_allclose(boot.params.mean(), res.params, atol=5 * float(res.bse.max()) / np.sqrt(120))
+    assert boot.varcorr[("Residual", "", "")].mean() == pytest.approx(res.scale, rel=0.05)
+
+
+def test_a_boundary_fit_can_leave_its_boundary():
+    frame = three_levels(3, outer=10, truth=(0.0, 1.0))
+    res = al.MixedModel.from_formula("y ~ week + (1 | outer) + (1 + week | unique)", frame).fit()
+    boot = res.bootstrap(40, seed=2)
+    variance = boot.varcorr[("outer", "Intercept", "")]
+    assert boot.n_failed == 0
+    assert (variance == 0).any()
+    assert (variance > 0).any()
+
+
+def test_percentile_intervals_cover_all_parameters(growth):
+    limits = growth.conf_int(method="bootstrap", n_boot=40, seed=4)
+    assert list(limits.index) == [
+        *growth.params.index,
+        "sd(Intercept)|inner:outer",
+        "sd(week)|inner:outer",
+        "cor(Intercept,week)|inner:outer",
+        "sd(Intercept)|outer",
+        "sd(week)|outer",
+        "cor(Intercept,week)|outer",
+        "sigma",
+    ]
+    estimates = [*growth.params, *growth.varcorr["sdcor"]]
+    assert (limits["lower"] <= limits["upper"]).all()
+    assert (limits["lower"] < estimates).all()
+    assert (limits["upper"] > estimates).all()
+    assert limits.filter(like="cor(", axis=0).abs().max(axis=None) <= 1
+
+
+def test_the_truth_is_recovered():
+    frame = three_levels(5, outer=120, inner=9, rows=9)
+    res = al.MixedModel.from_formula(GROWTH, frame).fit()
+    truth = pd.Series({"Intercept": 15, "week": -0.8, "rating": 0, "arm": 0, "week:rating": 0.2})
+    assert (np.abs(res.params - truth[res.params.index]) < 4 * res.bse).all()
+    sd = res.varcorr.set_index(["group", "term1"])[res.varcorr["term2"].isna().to_numpy()]["sdcor"]
+    np.testing.assert_allclose(sd, [2.5, 0.5, 2.0, 0.5, 2.0], rtol=0.25)

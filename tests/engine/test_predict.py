@@ -1,0 +1,84 @@
+"""Fitted values and predictions for known and new groups."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_longitudinal as al
+from engine.designs import GROWTH
+
+
+def test_predictions_for_the_data_are_the_fitted_values(growth, frame):
+    np.testing.assert_allclose(growth.predict(frame), growth.fittedvalues, atol=1e-12)
+    np.testing.assert_allclose(growth.predict(), growth.fittedvalues)
+    np.testing.assert_allclose(growth.fittedvalues + growth.resid, frame["y"])
+    shuffled = frame.sample(frac=1, random_state=0)
+    pd.testing.assert_series_equal(growth.predict(shuffled)[frame.index], growth.predict(frame))
+
+
+def test_a_new_group_has_its_expected_value(growth, frame):
+    new = frame.head(3).assign(outer=[0, 99, 99], inner=[99, 0, 0])
+    fixed = growth.predict(new, groups=False)
+    known = growth.random_effects["outer"].loc[0]
+    expected = fixed + np.array([known["Intercept"] + known["week"] * new["week"].iloc[0], 0, 0])
+    np.testing.assert_allclose(growth.predict(new), expected)
+    assert not np.allclose(growth.predict(frame.head(3)), expected)
+
+
+def test_missing_values_give_missing_predictions(growth, frame):
+    new = frame.head(4).copy()
+    new.loc[new.index[1], "rating"] = np.nan
+    before = new.copy()
+    out = growth.predict(new)
+    assert out.isna().tolist() == [False, True, False, False]
+    pd.testing.assert_frame_equal(new, before)
+    assert growth.predict(new.iloc[:0]).empty
+
+
+def test_a_missing_group_has_its_expected_value(growth, frame):
+    new = frame.head(2).assign(outer=[np.nan, 0.0])
+    assert growth.predict(new).iloc[0] == pytest.approx(growth.predict(new, groups=False).iloc[0])
+
+
+def test_only_the_columns_of_the_right_hand_side_are_needed(growth, frame):
+    fixed_only = frame[["week", "rating", "arm"]].head()
+    np.testing.assert_allclose(
+        growth.predict(fixed_only, groups=False), growth.predict(frame.head(), groups=False)
+    )
+    with pytest.raises(
+        al.FormulaError, match="The new data have no column 'inner', 'outer', which the model needs"
+    ):
+        growth.predict(fixed_only)
+
+
+def test_transformations_remember_the_data_of_the_fit(frame):
+    text = frame.assign(kind=np.where(frame["arm"] == 1, "b", "a"))
+    res = al.MixedModel.from_formula("y ~ center(week) * kind + (1 + center(week) | outer)", text).fit()
+    np.testing.assert_allclose(res.predict(text.head(3)), res.fittedvalues.head(3), atol=1e-12)
+    with pytest.raises(al.FormulaError, match=r"new data do not fit the model: .*\{'z'\}"):
+        res.predict(text.head(3).assign(kind="z"))
+
+
+def test_uncorrelated_slopes_predict_too(frame):
+    res = al.MixedModel.from_formula(
+        "y ~ week + (1 + week || outer/inner) + (1 | item)", frame, crossed=True
+    ).fit()
+    np.testing.assert_allclose(res.predict(frame), res.fittedvalues, atol=1e-12)
+    assert list(res.random_effects["outer"].columns) == ["Intercept", "week"]
+
+
+def test_conditional_spread_is_the_textbook_one(frame):
+    res = al.MixedModel.from_formula(GROWTH, frame).fit()
+    from alliance_longitudinal.engine import dense
+
+    design = res.fit.design
+    spreads = [
+        (t.z, design.factors[t.factor].codes, psi) for t, psi in zip(design.terms, res.fit.psi, strict=True)
+    ]
+    v = dense.marginal_covariance(spreads, res.scale, None, res.nobs)
+    for term, psi in zip(design.terms, res.fit.psi, strict=True):
+        factor = design.factors[term.factor]
+        z = dense.design_matrix(term.z, factor.codes, factor.size) @ np.kron(np.eye(factor.size), psi)
+        variance = np.kron(np.eye(factor.size), psi) - z.T @ np.linalg.solve(v, z)
+        expected = np.sqrt(np.diag(variance)).reshape(factor.size, -1)
+        np.testing.assert_allclose(res.random_effects_sd[term.group], expected, atol=1e-9)
