@@ -156,7 +156,7 @@ def test_partial_correlation_agrees_with_the_correlation_of_residuals() -> None:
     r = np.corrcoef(*left)[0, 1]
     ours = partial_correlation(float(fit.tvalues[1]), float(fit.df_resid))
     half = 1.959963985 / np.sqrt(60 - 2 - 3)  # n - covariates - 3
-    np.testing.assert_allclose(ours, [r, *np.tanh(np.arctanh(r) + [-half, half])], rtol=1e-9)
+    np.testing.assert_allclose(ours, [r, *np.tanh(np.arctanh(r) + np.array([-half, half]))], rtol=1e-9)
     assert partial_correlation(2.0, 1.0)[1:] == (-1.0, 1.0)
 
 
