@@ -83,7 +83,9 @@ def _refuse_recycled(inner: Factor, outer: Factor) -> None:
     pairs = np.unique(np.stack([outer.codes, inner.codes]), axis=1)
     repeats = len(inner.codes) / pairs.shape[1]
     within = pd.Series(labels[pairs[1]]).groupby(pairs[0]).agg(["min", "max", "size"])
-    restarts = ((within["min"] == labels.min()) & (within["max"] - within["min"] + 1 == within["size"])).mean()
+    restarts = (
+        (within["min"] == labels.min()) & (within["max"] - within["min"] + 1 == within["size"])
+    ).mean()
     shared = np.bincount(pairs[1]).mean()
     if repeats >= 2 and restarts >= 0.8 and shared >= 2:
         raise FitError(

@@ -181,7 +181,12 @@ def _used(
             raise FormulaError(
                 f"The part {text!r} of the formula cannot be read: {_first_line(error)}"
             ) from error
-        mentioned = [quoted or plain for quoted, plain in _NAMES.findall(text)]
+        found = _NAMES.findall(text)
+        plain_names = {plain for _, plain in found}
+        for quoted, _ in found:  # formulaic reads `a.b` as an attribute of a
+            if "." in quoted:
+                required = (required - ({quoted.split(".")[0]} - plain_names)) | {quoted}
+        mentioned = [quoted or plain for quoted, plain in found]
         named = [m for m in mentioned if m in required or m in frame.columns]
         return tuple(dict.fromkeys([*named, *sorted(required - set(named))]))
 

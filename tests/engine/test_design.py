@@ -1,0 +1,78 @@
+"""Data as people have them: categories, text, nullable types, odd names, any index."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.engine.design import learn
+from alliance_longitudinal.engine.linalg import block_diagonal, independent_columns
+from engine.designs import GROWTH
+
+SAME = {
+    "categories, some empty": lambda f: f.assign(
+        outer=pd.Categorical(f["outer"], categories=range(20)),
+        inner=f["inner"].astype(str).astype("category"),
+    ),
+    "text": lambda f: f.assign(outer=f["outer"].astype("string"), inner=f["inner"].astype("string")),
+    "nullable": lambda f: f.assign(outer=f["outer"].astype("Int64"), y=f["y"].astype("Float64")),
+    "truth values": lambda f: f.assign(arm=f["arm"].astype(bool)),
+    "a category as covariate": lambda f: f.assign(arm=np.where(f["arm"] == 1, "b", "a")),
+    "dates as groups": lambda f: f.assign(
+        outer=pd.Timestamp("2020-01-01") + pd.to_timedelta(f["outer"], unit="D")
+    ),
+    "an index that repeats": lambda f: f.set_axis([0] * len(f)),
+    "an index of two levels": lambda f: f.set_index(["outer", "inner"], drop=False).rename_axis([None, None]),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_same_data_in_other_types_give_the_same_fit(frame, growth, name):
+    data = SAME[name](frame)
+    res = al.MixedModel.from_formula(GROWTH, data).fit()
+    assert res.deviance == pytest.approx(growth.deviance, abs=1e-9)
+    np.testing.assert_allclose(res.params, growth.params, rtol=1e-9)
+    np.testing.assert_allclose(res.predict(data), growth.fittedvalues, atol=1e-9)
+    assert res.resid.index.equals(data.index)
+
+
+@pytest.mark.parametrize("name", ["my week", "week.no", "wk-1"])
+def test_columns_with_odd_names_are_quoted(frame, growth, name):
+    formula = GROWTH.replace("week", f"`{name}`")
+    res = al.MixedModel.from_formula(formula, frame.rename(columns={"week": name})).fit()
+    assert res.deviance == pytest.approx(growth.deviance, abs=1e-9)
+
+
+def test_every_used_column_may_be_missing(frame):
+    holes = frame.astype({"outer": float})
+    for row, column in enumerate(["y", "week", "rating", "arm", "outer", "inner", "w"]):
+        holes[column] = holes[column].astype(float)
+        holes.loc[row, column] = np.nan
+    holes.loc[20, "item"] = 99
+    _, design = learn(GROWTH, holes, "w")
+    assert design.kept.tolist() == [False] * 7 + [True] * (len(frame) - 7)
+    assert design.index.tolist() == list(range(7, len(frame)))
+
+
+def test_transformed_columns_count_as_used(frame):
+    holes = frame.assign(week=frame["week"].where(frame.index > 2))
+    for formula in (
+        "y ~ poly(week, 2) + (1 | outer)",
+        "y ~ 1 + (0 + center(week) | outer)",
+        "y ~ I(week**2) + (1 | outer)",
+    ):
+        assert al.MixedModel.from_formula(formula, holes).fit().n_dropped == 3
+
+
+def test_the_later_of_dependent_columns_goes():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 30))
+    columns = np.column_stack([np.ones(30), a, 2 * a + 1, b, np.zeros(30), a + b])
+    assert independent_columns(columns) == [0, 1, 3]
+    # A calendar year is nearly constant, and yet not dependent on the intercept.
+    assert independent_columns(np.column_stack([np.ones(30), 2000 + a, 738000 + b])) == [0, 1, 2]
+
+
+def test_blocks_are_stacked_along_the_diagonal():
+    out = block_diagonal([np.ones((1, 1)), 2 * np.ones((2, 2))])
+    np.testing.assert_array_equal(out, [[1, 0, 0], [0, 2, 2], [0, 2, 2]])
