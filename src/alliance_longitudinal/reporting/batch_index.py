@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.reporting.hashing import MANIFEST
 from alliance_longitudinal.reporting.render import template
 
 SCHEMA = "alliance_longitudinal/batch/1"
@@ -22,10 +23,17 @@ def write_index(folder: Path, rows: Sequence[Row], excluded: int) -> None:
         rows=rows,
         counts={s: sum(row["status"] == s for row in rows) for s in ("complete", "failed", "waiting")},
         excluded=excluded,
+        superseded=_superseded(folder, rows),
         forests=forests(rows),
         intervals=sum(_has_interval(row) for row in rows),
     )
     _replace(folder / "index.html", page)
+
+
+def _superseded(folder: Path, rows: Sequence[Row]) -> int:
+    """Number of reports in ``folder`` that an earlier state of data, code or batch file asked for."""
+    current = {row["folder"] for row in rows} | {f"{row['folder']}.failed" for row in rows}
+    return sum(path.parent.name not in current for path in folder.glob(f"*/{MANIFEST}"))
 
 
 def forests(rows: Sequence[Row]) -> list[dict[str, Any]]:

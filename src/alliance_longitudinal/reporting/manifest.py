@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,6 @@ def provenance(
         "package_sha256": package_hash(),
         "versions": package_versions(),
         "machine": machine(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 

@@ -1,6 +1,7 @@
 """Supervises one report's process: starts it, passes its events on, ends it and all that it started."""
 
 import json
+import math
 import os
 import queue
 import signal
@@ -21,6 +22,7 @@ from alliance_longitudinal.reporting.spec import STAGE_VARIABLE, Outcome, RunSpe
 OnEvent = Callable[[Mapping[str, Any]], None]
 
 _POLL_SECONDS = 0.1
+_SECOND_PRESS_SECONDS = 1.0
 _SPEC_FILE = "spec.json"
 
 
@@ -156,9 +158,14 @@ def stop_on_signals() -> Iterator[threading.Event]:
         yield stop
         return
 
+    first = math.inf
+
     def handler(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        nonlocal first
+        # One press can arrive twice, from the terminal and from a program in between.
+        if time.monotonic() - first > _SECOND_PRESS_SECONDS:
             signal.default_int_handler(number, frame)
+        first = min(first, time.monotonic())
         stop.set()
 
     wanted = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -176,15 +177,15 @@ def run_request(
     began = time.monotonic()
     destination = check_destination(Path(out))
     notebook = request.provenance["notebook"]["argument"]
+    study, parameters = request.provenance["study"], request.provenance["parameters"]
     known = dict(request.provenance) | {
-        "command": rerun_command(
-            request.provenance["study"], notebook, request.provenance["parameters"], destination
-        )
+        "command": rerun_command(study, notebook, parameters, destination),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     with staged(destination) as stage, _run_folder() as run_folder:
         spec = RunSpec(
             notebook=str(request.notebook),
-            parameters={"study": known["study"], **known["parameters"]},
+            parameters={"study": study, **parameters},
             stage=str(stage),
             run_folder=str(run_folder),
             cell_timeout=deadline if cell_timeout is None else cell_timeout,
