@@ -13,6 +13,7 @@ from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_parts.effects import fit_models, partial_correlation
+from alliance_longitudinal.analyses.early_parts.findings import late_intake
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS, therapist_df
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError, StudyError
@@ -199,6 +200,19 @@ def test_few_therapists_fall_back_and_say_so(few: Study) -> None:
     assert skipped.str.contains(
         "only 3 therapists have two or more clients in the analysis; a therapist level needs 5"
     ).any()
+
+
+def test_a_first_score_late_in_the_window_is_said(clinic: Study) -> None:
+    sessions = clinic.sessions
+    some = sessions["client"].unique()[:60]
+    sessions.loc[sessions["client"].isin(some) & sessions["session"].le(1), "phq9"] = np.nan
+    design = design_of(with_sessions(clinic, sessions))
+    late = int((design.clients["intake_session"] > 1).sum())
+    assert late >= 40
+    (found,) = late_intake(design)
+    assert found.severity == "caution"
+    assert f"{late} clients" in found.message
+    assert late_intake(design_of(clinic)) == []
 
 
 def test_same_alliance_for_all_clients_of_a_therapist_is_a_finding_not_a_number(clinic: Study) -> None:

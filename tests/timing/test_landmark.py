@@ -55,6 +55,7 @@ def test_predictors_and_outcomes_of_the_only_complete_client() -> None:
             "early": [45.0],  # sessions 1 and 3 of the window
             "n_rated": [2],
             "intake": [20.0],  # session 0
+            "intake_session": [0],
             "change": [-5.0],  # session 3 minus session 0
             "end": [10.0],
             "end_change": [-10.0],

@@ -22,7 +22,8 @@ class Landmark:
     clients : DataFrame, one row per analysed client
         ``client, therapist, early`` (mean alliance in the window), ``n_rated``, ``intake`` (first outcome score),
         ``change`` (last score in the window minus intake; missing if there is only one), ``end`` (last score
-        after the window), ``end_change`` (``end - intake``), ``weeks_followed``, ``n_after``.
+        after the window), ``end_change`` (``end - intake``), ``weeks_followed``, ``n_after``, ``intake_session``
+        (session of the first outcome score).
     followup : DataFrame, one row per outcome score after the window
         ``client, therapist, session, weeks`` (since the client's last session in the window), ``y``.
     flow : SampleFlow
@@ -111,12 +112,14 @@ def _predictors(now: pd.DataFrame, alliance: str, outcome: str, window: TimeWind
     inside = now[now["session"].between(window.first, window.last)]
     rated = inside.dropna(subset=[alliance]).groupby("client")[alliance]
     until = now[now["session"] <= window.last]
-    scored = until.dropna(subset=[outcome]).sort_values(["client", "session"]).groupby("client")[outcome]
+    known = until.dropna(subset=[outcome]).sort_values(["client", "session"])
+    scored = known.groupby("client")[outcome]
     table = pd.DataFrame(index=pd.Index(now["client"].unique(), name="client"))
     table["therapist"] = now.groupby("client")["therapist"].first()
     table["early"] = rated.mean()
     table["n_rated"] = rated.count().reindex(table.index, fill_value=0)
     table["intake"] = scored.first()
+    table["intake_session"] = known.groupby("client")["session"].first()
     table["change"] = (scored.last() - scored.first()).where(scored.count() >= 2)
     table["week_zero"] = until.groupby("client")["week"].max()
     return table

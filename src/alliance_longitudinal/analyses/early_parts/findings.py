@@ -27,6 +27,7 @@ def early_findings(
     others = {m for m in study.measures if m not in used}
     found = [f for f in study.findings if f.where not in others]
     found += _selection(design)
+    found += late_intake(design)
     found += therapist_findings(design.n_therapists, design.clients.groupby("therapist").size())
     found += clinic_findings(sessions, clinic)
     found += _left_out(design)
@@ -49,6 +50,23 @@ def _selection(design: EarlyDesign) -> list[Finding]:
             "of the early window and cannot be analysed; if they left because of poor alliance or severe symptoms, "
             "the results do not speak for them.",
             "sample flow",
+        )
+    ]
+
+
+def late_intake(design: EarlyDesign) -> list[Finding]:
+    """Clients whose intake severity is a score from later in the window."""
+    late = int((design.clients["intake_session"] > 1).sum())
+    if not late:
+        return []
+    share = late / design.n_clients
+    return [
+        Finding(
+            "late_intake",
+            "caution" if share > 0.1 else "info",
+            f"{count(late, 'client')} ({number(share, 'percent')}) had the first outcome score after session 1; that score "
+            "stands for intake severity, so part of their early change is not seen.",
+            "intake severity",
         )
     ]
 
