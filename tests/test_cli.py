@@ -127,6 +127,28 @@ def test_data_problems_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert {"file", "row", "column", "message", "remedy"} <= told["problems"][0].keys()
 
 
+def test_a_report_on_broken_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from alliance_longitudinal.data.demo import write_demo
+
+    study = write_demo(tmp_path / "demo")
+    table = tmp_path / "demo" / "sessions.csv"
+    table.write_bytes(b"".join(table.read_bytes().splitlines(keepends=True)[:1]))  # the headers alone
+    words = [
+        "report",
+        str(study),
+        "--notebook",
+        "variance_partition",
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+    ]
+    assert cli.main(words) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"]["kind"] == "DataError"
+    assert told["problems"]
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
 def test_check_of_the_demonstration_study(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "demo"]) == 0
     assert "900 clients of 30 therapists" in capsys.readouterr().out

@@ -70,12 +70,29 @@ def _report(options: argparse.Namespace) -> int:
             on_event=on_event,
         )
     if not report.ok:
-        log = report.folder / "private" / "log.txt"
-        more = "" if options.json else f"\nWhat is known of it: {report.folder / 'manifest.json'}, {log}"
-        _tell(options, "ReportError", report.error + more, report.problems, folder=str(report.folder))
+        if options.json:
+            _tell(
+                options, report.kind, report.error, _problems(options, report.kind), folder=str(report.folder)
+            )
+        else:
+            _tell(options, report.kind, report.error)
+            print(f"What is known of it: {report.folder}", file=sys.stderr)
         return FAILED
     print(_json(ok=True, report=str(report.page)) if options.json else report.page)
     return FINE
+
+
+def _problems(options: argparse.Namespace, kind: str) -> Sequence[Any]:
+    """The list behind a DataError, which leaves the notebook only as text: read the study once more for it."""
+    from alliance_longitudinal.data import load_study
+    from alliance_longitudinal.reporting.inputs import study_file
+
+    if kind == "DataError":
+        try:
+            load_study(study_file(options.study))
+        except DataError as error:
+            return error.problems
+    return ()
 
 
 def _batch(options: argparse.Namespace) -> int:

@@ -69,8 +69,10 @@ class Report:
         Sentence for the person who started it; empty if all went well.
     public_error : str
         The same without any value from the data, for what is shown around.
-    problems : tuple of mapping
-        The error as data.
+    kind : str
+        Class of the error.
+    stopped : bool
+        Whether it was stopped from outside.
     """
 
     folder: Path
@@ -78,7 +80,7 @@ class Report:
     seconds: float
     error: str = ""
     public_error: str = ""
-    problems: tuple[Mapping[str, Any], ...] = ()
+    kind: str = ""
     stopped: bool = False
 
     @property
@@ -228,7 +230,7 @@ def _tell_failure(
         seconds,
         error=outcome.message,
         public_error=outcome.public_message,
-        problems=outcome.problems,
+        kind=outcome.kind,
         stopped=outcome.kind == "Stopped",
     )
 

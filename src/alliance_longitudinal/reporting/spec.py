@@ -60,8 +60,6 @@ class Outcome:
         Sentence for the person who started the report.
     public_message : str
         The same without any value from the data: for the manifest and the batch's index.
-    problems : tuple of mapping
-        For programs, as :class:`alliance_longitudinal.errors.DataError` gives them.
     environment : mapping
         Numerical libraries and threads of the run.
     status : mapping
@@ -74,7 +72,6 @@ class Outcome:
     kind: str = ""
     message: str = ""
     public_message: str = ""
-    problems: tuple[Mapping[str, Any], ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
@@ -86,8 +83,7 @@ class Outcome:
     @classmethod
     def read(cls, path: Path) -> "Outcome":
         """Read what :meth:`write` wrote."""
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**data | {"problems": tuple(data["problems"])})
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def failure(kind: str, message: str, public_message: str | None = None) -> Outcome:
