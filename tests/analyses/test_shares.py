@@ -1,10 +1,12 @@
 """Reliability of therapist means against the table of methods (Luedtke et al. 2008), and shares against lme4."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
-from alliance_longitudinal.analyses.parts.shares import reliability_of_mean
+from alliance_longitudinal.analyses.parts.fits import LEVEL, Fitted
+from alliance_longitudinal.analyses.parts.shares import Shares, reliability_of_mean, with_failures
 from analyses.studies import value
 
 TABLE = {
@@ -31,3 +33,17 @@ def test_same_seed_same_intervals(early: AnalysisResult) -> None:
 
     again = early_alliance(early.study, n_boot=50).estimates
     assert again.equals(early.estimates)
+
+
+@pytest.mark.parametrize(("failed", "severity"), [(0, None), (2, "caution"), (20, "failed")])
+def test_bootstrap_samples_that_cannot_be_refitted_are_a_finding(failed: int, severity: str | None) -> None:
+    levels = pd.Series({"therapist": 1.0, "client": 3.0})
+    draws = pd.DataFrame({"therapist": np.ones(100 - failed), "client": np.full(100 - failed, 3.0)})
+    shares = Shares(levels, draws, failed)
+    fitted = with_failures(Fitted("m", "Level", "y ~ 1", LEVEL[0], None, (), ()), shares)
+    assert shares.share("therapist") == (0.25, 0.25, 0.25)
+    assert [f.severity for f in fitted.findings] == ([severity] if severity else [])
+    if severity:
+        assert fitted.findings[0].message.startswith(
+            f"{failed} of 100 bootstrap samples could not be refitted"
+        )

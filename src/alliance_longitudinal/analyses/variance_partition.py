@@ -16,7 +16,7 @@ from alliance_longitudinal.analyses.parts.checks import (
 )
 from alliance_longitudinal.analyses.parts.fits import GROWTH, LEVEL, Fitted, fit_first
 from alliance_longitudinal.analyses.parts.selection import choose_clinic, choose_measure, require_clients
-from alliance_longitudinal.analyses.parts.shares import share_estimates, variance_shares
+from alliance_longitudinal.analyses.parts.shares import share_estimates, variance_shares, with_failures
 from alliance_longitudinal.analyses.parts.versions import versions_sentence
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import SEVERITIES, Finding
@@ -155,8 +155,10 @@ def _partition(
     change = fit_first(f"change_{measure.name}", f"{label} course", "y ~ weeks", rows, GROWTH)
     shares = variance_shares(level, "Intercept", n_boot=params.n_boot, seed=seed)
     out = share_estimates(shares, f"level_{measure.name}", f"{label} level", n)
+    level = with_failures(level, shares)
     if change.structure.client_slope:
         shares = variance_shares(change, "weeks", n_boot=params.n_boot, seed=seed + 1)
+        change = with_failures(change, shares)
         if len(shares.estimate) > 1:
             out += share_estimates(shares, f"change_{measure.name}", f"{label} rate of change", n)
     return out, [level, change]

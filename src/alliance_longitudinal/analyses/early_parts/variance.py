@@ -5,7 +5,13 @@ from scipy.stats import hmean
 from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.parts.fits import ENDPOINT, GROWTH, LEVEL, Fitted, fit_first
-from alliance_longitudinal.analyses.parts.shares import reliability_of_mean, share_estimates, variance_shares
+from alliance_longitudinal.analyses.parts.shares import (
+    Shares,
+    reliability_of_mean,
+    share_estimates,
+    variance_shares,
+    with_failures,
+)
 
 
 def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[list[Estimate], list[Fitted]]:
@@ -14,26 +20,27 @@ def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[lis
     y = design.choices.outcome.instrument.label
     level = fit_first("level", "Symptom level, no predictors", "y ~ weeks", design.rows, LEVEL)
     change = fit_first("change", "Rate of change, no predictors", "y ~ weeks", design.rows, GROWTH)
-    out = share_estimates(
-        variance_shares(level, "Intercept", n_boot=n_boot, seed=seed), "share_level", f"{y} level", n
-    )
+    shares = variance_shares(level, "Intercept", n_boot=n_boot, seed=seed)
+    out = share_estimates(shares, "share_level", f"{y} level", n)
+    models = [with_failures(level, shares)]
     if change.structure.client_slope:
         shares = variance_shares(change, "weeks", n_boot=n_boot, seed=seed + 1)
+        change = with_failures(change, shares)
         if len(shares.estimate) > 1:
             out += share_estimates(shares, "share_change", f"{y} rate of change", n)
-    models = [level, change]
+    models.append(change)
     if design.between and "early_client" in design.predictors(split=True):
         alliance = fit_first(
             "alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT
         )
-        models.append(alliance)
-        out += _reliability(alliance, design, n_boot, seed + 2)
+        shares = variance_shares(alliance, "Intercept", n_boot=n_boot, seed=seed + 2)
+        models.append(with_failures(alliance, shares))
+        out += _reliability(shares, design)
     return out, models
 
 
-def _reliability(alliance: Fitted, design: EarlyDesign, n_boot: int, seed: int) -> list[Estimate]:
+def _reliability(shares: Shares, design: EarlyDesign) -> list[Estimate]:
     """Therapist share of early alliance, and the reliability of a mean over the usual caseload (harmonic mean)."""
-    shares = variance_shares(alliance, "Intercept", n_boot=n_boot, seed=seed)
     icc, low, high = shares.share("therapist")
     caseload = float(hmean(design.clients.groupby("therapist").size()))
     a = design.choices.alliance.instrument.label

@@ -5,13 +5,14 @@ is fitted again. A variance cannot be negative, so its sampling distribution nea
 Wald interval would be wrong (Goldstein, Browne & Rasbash 2002, doi 10.1207/S15328031US0104_02, on partitioning).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.findings import Finding
 
 LEVELS = ("therapist", "client", "session")
 
@@ -65,7 +66,22 @@ def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Sha
     estimate = pd.Series({level: float(table["vcov"].iloc[rows[level]]) for level in order})
     boot = fitted.result.bootstrap(n_boot=n_boot, seed=seed)
     drawn = pd.DataFrame({level: boot.varcorr.iloc[:, rows[level]].to_numpy() for level in order})
-    return Shares(estimate, drawn, int(boot.n_failed))
+    return Shares(estimate, drawn.dropna(ignore_index=True), int(boot.n_failed))
+
+
+def with_failures(fitted: Fitted, shares: Shares) -> Fitted:
+    """``fitted`` with a finding if bootstrap samples of it could not be refitted."""
+    if not shares.failed:
+        return fitted
+    drawn = shares.failed + len(shares.draws)
+    found = Finding(
+        "bootstrap_failures",
+        "caution" if shares.failed <= drawn / 20 else "failed",
+        f"{shares.failed} of {drawn} bootstrap samples could not be refitted with a certified optimum and are left out of "
+        "the intervals of the variance shares.",
+        fitted.title,
+    )
+    return replace(fitted, findings=(*fitted.findings, found))
 
 
 def _row(table: pd.DataFrame, group: str, term: str) -> int:
