@@ -100,7 +100,7 @@ def effect_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]
         ),
     ):
         term = "weeks:early_total" if kind == "slope" else "early_total"
-        found = {"total": total.combination({term: 1.0})} | split_effects(split, design, kind)
+        found = split_effects(split, design, kind) | {"total": total.combination({term: 1.0})}
         n_rows = len(design.rows) if kind == "slope" else design.n_clients
         for effect, row in found.items():
             level = {"within": "client", "total": "all"}.get(effect, "therapist")

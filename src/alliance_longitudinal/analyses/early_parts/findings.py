@@ -22,17 +22,17 @@ def early_findings(
     clinic: str | None,
     estimates: list[Estimate],
 ) -> tuple[Finding, ...]:
-    """All findings, the gravest first."""
+    """All findings, the gravest first, and among equals what the answer rests on most."""
     used = {design.choices.alliance.name, design.choices.outcome.name}
     others = {m for m in study.measures if m not in used}
-    found = [f for f in study.findings if f.where not in others]
-    found += _selection(design)
-    found += late_intake(design)
-    found += therapist_findings(design.n_therapists, design.clients.groupby("therapist").size())
-    found += clinic_findings(sessions, clinic)
+    found = therapist_findings(design.n_therapists, design.clients.groupby("therapist").size())
     found += _left_out(design)
+    found += _selection(design)
     found += _reliability(estimates)
     found += model_findings(models)
+    found += late_intake(design)
+    found += [f for f in study.findings if f.where not in others]
+    found += clinic_findings(sessions, clinic)
     return tuple(sorted(dict.fromkeys(found), key=lambda f: -SEVERITIES.index(f.severity)))
 
 
