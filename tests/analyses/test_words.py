@@ -38,7 +38,7 @@ def said(design: EarlyDesign, level: str, low: float, high: float) -> str:
         (
             0.5,
             1.5,
-            "went with 1.00 fewer PHQ-9 points of improvement over 10 weeks (95 % interval −1.50 to −0.50)",
+            "went with 1.00 fewer PHQ-9 points of improvement over 10 weeks (95 % interval 0.50 to 1.50)",
         ),
         (-1.5, 0.5, "includes zero: the data leave open whether early alliance goes with later change"),
     ],

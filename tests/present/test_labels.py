@@ -48,4 +48,19 @@ def test_words() -> None:
     assert labels.interval(0.783, 1.25) == "0.78 to 1.25"
     assert labels.interval(0.009, 0.086, "percent") == "0.9 % to 8.6 %"
     assert labels.interval(0.1, math.inf) == "0.100 to ∞"
-    assert labels.amount(-2.0) == "2.00"
+
+
+def test_a_value_and_its_interval_have_equal_decimals() -> None:
+    assert labels.with_interval(0.904, 0.518, 1.29) == ("0.90", "0.52 to 1.29")
+    assert labels.with_interval(-0.0004, -0.0284, -0.0001) == ("−0.0004", "−0.0284 to −0.0001")
+    assert labels.with_interval(-0.001, -150.0, 160.0) == ("0", "−150 to 160")
+    assert labels.with_interval(0.5, -math.inf, 2.0) == ("0.500", "−∞ to 2.00")
+
+
+def test_a_row_shows_an_estimate_like_its_interval_and_other_numbers_by_themselves() -> None:
+    keys = ["label", "estimate", "ci_low", "ci_high", "se", "slope", "slope_low", "slope_high", "p"]
+    kinds = ["text", *["number"] * 7, "p"]
+    values = ["a", -1.01, -1.25, -0.783, 0.123, 0.0372, -0.321, 0.142, 0.5]
+    shown = ["a", "−1.01", "−1.25", "−0.78", "0.123", "0.037", "−0.321", "0.142", ".500"]
+    assert labels.row(values, keys, kinds) == shown
+    assert labels.row(["a", 0.783, None, 1.25], keys[:4], kinds[:4]) == ["a", "0.783", "–", "1.25"]

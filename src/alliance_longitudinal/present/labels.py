@@ -1,6 +1,7 @@
 """Numbers and names as people read them."""
 
 import math
+from collections.abc import Sequence
 
 MINUS = "\u2212"
 
@@ -53,17 +54,42 @@ def _significant(x: float) -> str:
     return f"{x:.4f}"
 
 
+def row(values: Sequence[object], keys: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """The cells of one row; an estimate and the ends of its interval get the decimals that the largest needs.
+
+    They belong together if their keys are ``estimate, ci_low, ci_high`` or ``x, x_low, x_high``.
+    """
+    texts = [number(v, k) for v, k in zip(values, kinds, strict=True)]
+    place = {key: i for i, key in enumerate(keys) if kinds[i] in ("number", "estimate")}
+    for key in place:
+        low, high = ("ci_low", "ci_high") if key == "estimate" else (f"{key}_low", f"{key}_high")
+        trio = [place[k] for k in (key, low, high) if k in place]
+        found = [values[i] for i in trio]
+        if len(trio) == 3 and all(isinstance(v, int | float) and math.isfinite(v) for v in found):
+            for i, text in zip(trio, _alike([float(v) for v in found]), strict=True):  # type: ignore[arg-type]
+                texts[i] = text
+    return texts
+
+
+def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
+    """A value and ``low to high``, with equal decimals."""
+    if not all(map(math.isfinite, (value, low, high))):
+        return number(value), interval(low, high)
+    shown, *ends = _alike([value, low, high])
+    return shown, " to ".join(ends)
+
+
+def _alike(values: Sequence[float]) -> list[str]:
+    """Numbers with the decimals that the largest of them needs."""
+    _, _, decimals = _significant(max(abs(v) for v in values)).partition(".")
+    return [f"{v:z.{len(decimals)}f}".replace("-", MINUS) for v in values]
+
+
 def interval(low: float, high: float, kind: str = "number") -> str:
     """``low to high``, both with the decimals that the larger one needs."""
     if kind == "number" and math.isfinite(low) and math.isfinite(high):
-        _, _, decimals = _significant(max(abs(low), abs(high))).partition(".")
-        return f"{low:.{len(decimals)}f} to {high:.{len(decimals)}f}".replace("-", MINUS)
+        return " to ".join(_alike([low, high]))
     return f"{number(low, kind)} to {number(high, kind)}"
-
-
-def amount(value: float, kind: str = "number") -> str:
-    """A size without its sign, for sentences that say the direction in words."""
-    return number(abs(value), kind)
 
 
 def listing(words: list[str], last: str = "and") -> str:

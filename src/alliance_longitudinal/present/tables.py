@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.present.labels import row as row_text
 
 Kind = Literal["text", "number", "estimate", "p", "integer", "percent", "df"]
 Section = Literal["answer", "results", "sensitivity", "checks", "models"]
@@ -89,7 +89,8 @@ class Table:
 
     def formatted(self) -> pd.DataFrame:
         """The table as text, the way a reader sees it."""
-        shown = [[number(v, c.kind) for v, c in zip(row, self.columns, strict=True)] for row in self.rows]
+        keys, kinds = [c.key for c in self.columns], [c.kind for c in self.columns]
+        shown = [row_text(row, keys, kinds) for row in self.rows]
         return pd.DataFrame(shown, columns=[c.label for c in self.columns])
 
     def _repr_html_(self) -> str:

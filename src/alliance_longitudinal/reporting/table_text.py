@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.present.labels import row as row_text
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Longest CSV that is put into the page as a download, in characters.
@@ -16,17 +16,10 @@ Column = Mapping[str, str]
 Table = Mapping[str, Any]
 
 
-def cell(value: Any, kind: str) -> str:
-    """One table cell as text."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number(value, kind)
-
-
 def text_rows(table: Table) -> list[list[str]]:
     """The cells of ``table`` as text."""
-    kinds = [c["kind"] for c in table["columns"]]
-    return [[cell(v, k) for v, k in zip(row, kinds, strict=True)] for row in table["rows"]]
+    keys, kinds = [c["key"] for c in table["columns"]], [c["kind"] for c in table["columns"]]
+    return [row_text([_yes_no(v) for v in row], keys, kinds) for row in table["rows"]]
 
 
 def csv_text(table: Table) -> str:
@@ -44,6 +37,10 @@ def download_link(table: Table) -> str | None:
     if len(text) > _LARGEST_DOWNLOAD:
         return None
     return "data:text/csv;charset=utf-8," + quote("\N{ZERO WIDTH NO-BREAK SPACE}" + text, safe="")
+
+
+def _yes_no(value: Any) -> Any:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
 def _harmless(value: Any) -> Any:

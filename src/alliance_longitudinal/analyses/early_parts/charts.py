@@ -11,7 +11,7 @@ from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.parts.fits import Fitted
 from alliance_longitudinal.present import Column, FigureSpec, figures
-from alliance_longitudinal.present.labels import MINUS, interval, number
+from alliance_longitudinal.present.labels import MINUS, number, with_interval
 
 #: An observed mean is drawn only if at least this many clients stand behind it.
 SMALLEST_CELL = 10
@@ -27,7 +27,7 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
         [_model_lines(growth, centres, weeks), _observed(growth, design, third, weeks)], ignore_index=True
     )
     names = [
-        f"{_THIRDS[g]} ({centres[g]:+.1f} {a} points from the therapist's mean)".replace("-", MINUS)
+        f"{_THIRDS[g]} ({f'{centres[g]:+.1f}'.replace('-', MINUS)} {a} points from the therapist's mean)"
         for g in range(3)
     ]
     data["label"] = data["group"].map(dict(enumerate(names)))
@@ -122,7 +122,7 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
     rows.append({"label": b.label, "estimate": b.r, "ci_low": b.low, "ci_high": b.high})
     data = pd.DataFrame(rows)
     alt = "Estimates with 95 % intervals: " + "; ".join(
-        f"{r['label']} {number(r['estimate'])} ({interval(r['ci_low'], r['ci_high'])})" for r in rows
+        "{} {} ({})".format(r["label"], *with_interval(r["estimate"], r["ci_low"], r["ci_high"])) for r in rows
     )
     return FigureSpec(
         name="correlations",

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.early_parts.effects import EarlyModels
 from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.parts.checks import FEW
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
-from alliance_longitudinal.present.labels import amount, count, interval, listing, number
+from alliance_longitudinal.present.labels import count, listing, number, with_interval
 
 
 def answer(estimates: list[Estimate], design: EarlyDesign, weeks: float) -> tuple[str, str]:
@@ -28,13 +28,17 @@ def _within_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: flo
     value = design.choices.good_sign * effect.estimate
     who = f"Among clients of the same therapist, one standard deviation more early alliance ({sd} {a} points)"
     unit = f"{y} points over {weeks:.0f} weeks"
-    if low > 0:
-        return f"{who} went with {amount(value)} more {y} points of improvement over {weeks:.0f} weeks (95 % interval {interval(low, high)})."
-    if high < 0:
-        return f"{who} went with {amount(value)} fewer {y} points of improvement over {weeks:.0f} weeks (95 % interval {interval(low, high)})."
+    if low > 0 or high < 0:
+        more = "more" if low > 0 else "fewer"
+        shown, between = with_interval(*_sizes(value, low, high))
+        return (
+            f"{who} went with {shown} {more} {y} points of improvement over {weeks:.0f} weeks "
+            f"(95 % interval {between})."
+        )
+    shown, between = with_interval(value, low, high)
     return (
-        f"{who} went with a difference in improvement of {number(value)} {unit}, but the 95 % interval "
-        f"({interval(low, high)}) includes zero: the data leave open whether early alliance goes with later change."
+        f"{who} went with a difference in improvement of {shown} {unit}, but the 95 % interval "
+        f"({between}) includes zero: the data leave open whether early alliance goes with later change."
     )
 
 
@@ -53,15 +57,21 @@ def _between_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: fl
     sd = f"{number(design.sd_of_therapists())} {design.choices.alliance.instrument.label} points"
     if low > 0 or high < 0:
         more = "more" if value > 0 else "less"
+        shown, interval = with_interval(*_sizes(value, low, high))
         return (
             f"Clients of therapists whose mean early alliance was one standard deviation ({sd}) higher improved by "
-            f"{amount(value)} {y} points {more} over {weeks:.0f} weeks (95 % interval {interval(low, high)}; {therapists})."
+            f"{shown} {y} points {more} over {weeks:.0f} weeks (95 % interval {interval}; {therapists})."
         )
+    shown, interval = with_interval(value, low, high)
     return (
         f"Between therapists the picture is unclear: one standard deviation more mean alliance ({sd}) went with "
-        f"{number(value)} {y} points of improvement over {weeks:.0f} weeks, with a 95 % interval from {number(low)} to "
-        f"{number(high)} ({therapists})."
+        f"{shown} {y} points of improvement over {weeks:.0f} weeks, with a 95 % interval from {interval} ({therapists})."
     )
+
+
+def _sizes(value: float, low: float, high: float) -> tuple[float, float, float]:
+    """Without signs, for sentences that say the direction in words: the interval's smaller end first."""
+    return abs(value), min(abs(low), abs(high)), max(abs(low), abs(high))
 
 
 def facts(design: EarlyDesign, clinic: str | None) -> list[tuple[str, str]]:
@@ -111,7 +121,8 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
         f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom, for therapist-level coefficients at most "
         f"therapists minus one minus therapist-level predictors. Correlations are partial correlations, "
         f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are percentiles of "
-        f"{n_boot} parametric bootstrap samples. No correction for multiple tests was made. Missing outcome scores are handled "
+        f"{n_boot} parametric bootstrap samples, that of the therapist share of early alliance is from the F distribution "
+        f"(Thomas & Hultquist, 1978). No correction for multiple tests was made. Missing outcome scores are handled "
         f"by the likelihood under missingness at random. {versions}",
     ]
     references = [
@@ -124,6 +135,11 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
         "Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics "
         "Bulletin, 2, 110-114. doi 10.2307/3002019",
     ]
+    references.insert(
+        -1,
+        "Thomas, J. D., & Hultquist, R. A. (1978). Interval estimation for the unbalanced case of the one-way random "
+        "effects model. Annals of Statistics, 6, 582-587. doi 10.1214/aos/1176344202",
+    )
     references += [ref for m in (c.alliance, c.outcome) for ref in m.instrument.citations]
     return Methods(tuple(paragraphs), tuple(dict.fromkeys(references)))
 
