@@ -122,7 +122,8 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
     rows.append({"label": b.label, "estimate": b.r, "ci_low": b.low, "ci_high": b.high})
     data = pd.DataFrame(rows)
     alt = "Estimates with 95 % intervals: " + "; ".join(
-        "{} {} ({})".format(r["label"], *with_interval(r["estimate"], r["ci_low"], r["ci_high"])) for r in rows
+        "{} {} ({})".format(r["label"], *with_interval(r["estimate"], r["ci_low"], r["ci_high"]))
+        for r in rows
     )
     return FigureSpec(
         name="correlations",
