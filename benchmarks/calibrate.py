@@ -4,7 +4,7 @@
 
 What the truth is: the effects on the course (``slope_*``) are parameters of the generator. All other estimates have no
 parameter of their own (they depend on caseloads, dropout and lengths of treatment), so their truth is what the
-same estimator gives on a very large clinic group (1,500 therapists, 45,000 clients) of the same make.
+same estimator gives on very large clinic groups (mean of six, each of 600 therapists and 18,000 clients) of the same make.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from alliance_longitudinal.data.synthetic import ClinicTruth, simulated_study
 from alliance_longitudinal.timing import TimeWindow
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-LARGE = ClinicTruth(therapists=1500, clients=45_000)
-LARGE_SEED = 1_000_003
+LARGE = ClinicTruth(therapists=600, clients=18_000)
+LARGE_SEEDS = range(1_000_001, 1_000_007)
 
 
 def design_of(seed: int, truth: ClinicTruth) -> EarlyDesign:
@@ -52,20 +52,20 @@ def estimates_of(seed: int, truth: ClinicTruth, n_boot: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", "estimate", "se", "ci_low", "ci_high"]).assign(seed=seed)
 
 
-def _job(job: tuple[int, int]) -> pd.DataFrame:
-    return estimates_of(job[0], ClinicTruth(), job[1])
+def _job(job: tuple[int, ClinicTruth, int]) -> pd.DataFrame:
+    return estimates_of(*job)
 
 
-def true_values() -> dict[str, float]:
+def true_values(pool: ProcessPoolExecutor) -> dict[str, float]:
     """The generator's parameters where an estimate has one, the large-sample value elsewhere."""
-    large = estimates_of(LARGE_SEED, LARGE, n_boot=2).set_index("id")["estimate"].to_dict()
+    large = pd.concat(pool.map(_job, [(seed, LARGE, 2) for seed in LARGE_SEEDS]))
     truth = ClinicTruth()
     known = {
         "slope_within": truth.within,
         "slope_between": truth.between,
         "slope_contextual": truth.between - truth.within,
     }
-    return {str(k): float(v) for k, v in (large | known).items()}
+    return {str(k): float(v) for k, v in (large.groupby("id")["estimate"].mean().to_dict() | known).items()}
 
 
 def summarise(draws: pd.DataFrame, truth: dict[str, float]) -> pd.DataFrame:
@@ -100,10 +100,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=DOCS)
     args = parser.parse_args()
-    truth = true_values()
-    jobs = [(seed, args.n_boot) for seed in range(1, args.seeds + 1)]
+    jobs = [(seed, ClinicTruth(), args.n_boot) for seed in range(1, args.seeds + 1)]
     parts = []
     with ProcessPoolExecutor(args.jobs) as pool:
+        truth = true_values(pool)
         for k, part in enumerate(pool.map(_job, jobs), start=1):
             parts.append(part)
             if k % 20 == 0:

@@ -228,7 +228,7 @@ def test_same_alliance_for_all_clients_of_a_therapist_is_a_finding_not_a_number(
 def test_same_alliance_for_everybody_is_refused(clinic: Study) -> None:
     sessions = clinic.sessions
     sessions["alliance"] = sessions["alliance"].where(sessions["alliance"].isna(), 40.0)
-    with pytest.raises(DataError, match=r"Early WAI-SR is the same \(40\.0\) for all 305 analysed clients"):
+    with pytest.raises(DataError, match=r"Early WAI-SR is the same \(40\.0\) for all \d+ analysed clients"):
         early_alliance(with_sessions(clinic, sessions), n_boot=50)
 
 

@@ -6,7 +6,12 @@ import pytest
 
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.parts.fits import LEVEL, Fitted
-from alliance_longitudinal.analyses.parts.shares import Shares, reliability_of_mean, with_failures
+from alliance_longitudinal.analyses.parts.shares import (
+    Shares,
+    exact_icc_interval,
+    reliability_of_mean,
+    with_failures,
+)
 from analyses.studies import value
 
 TABLE = {
@@ -47,3 +52,33 @@ def test_bootstrap_samples_that_cannot_be_refitted_are_a_finding(failed: int, se
         assert fitted.findings[0].message.startswith(
             f"{failed} of 100 bootstrap samples could not be refitted"
         )
+
+
+DYESTUFF = """1545 1440 1440 1520 1580 1540 1555 1490 1560 1495 1595 1550 1605 1510 1560
+1445 1440 1595 1465 1545 1595 1630 1515 1635 1625 1520 1455 1450 1480 1445"""
+
+
+def test_exact_interval_of_a_share_on_dyestuff() -> None:
+    """Balanced one-way data: the exact interval, .0838361 to .8478768 (six batches of five)."""
+    values = pd.Series([float(v) for v in DYESTUFF.split()])
+    interval = exact_icc_interval(values, pd.Series(np.repeat(range(6), 5)))
+    np.testing.assert_allclose(interval, [0.0838361, 0.8478768], atol=5e-8)
+
+
+def test_exact_interval_covers_with_unequal_groups() -> None:
+    """2,000 samples of 30 unequal groups with a true share of .12: 95 % +/- 1.5 % (three standard errors)."""
+    rng = np.random.default_rng(3)
+    sizes = rng.integers(5, 45, 30)
+    groups = pd.Series(np.repeat(np.arange(30), sizes))
+    inside = 0
+    for _ in range(2000):
+        effects = rng.normal(0, np.sqrt(0.12), 30)
+        values = pd.Series(effects[groups] + rng.normal(0, np.sqrt(0.88), len(groups)))
+        low, high = exact_icc_interval(values, groups)
+        inside += low <= 0.12 <= high
+    assert inside / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+def test_no_differences_between_groups_give_a_lower_limit_of_zero() -> None:
+    values = pd.Series([1.0, 3.0, 1.0, 3.0, 1.0, 3.0])
+    assert exact_icc_interval(values, pd.Series([0, 0, 1, 1, 2, 2])) == (0.0, 0.0)

@@ -166,6 +166,10 @@ class AnalysisResult:
             "seed": self.seed,
         }
 
+    def __repr__(self) -> str:
+        """The short view of a terminal."""
+        return "\n".join([f"{self.title} ({self.status['label']})", *self.answer])
+
     def _repr_html_(self) -> str:
         """The short view of a notebook: the answer, the status, the main numbers."""
         from html import escape

@@ -42,8 +42,8 @@ class ClinicTruth:
     therapists: int = 30
     clients: int = 900
     intake_mean: float = 17.5
-    early_rate: float = -0.40
-    slope: float = -0.22
+    early_rate: float = -0.35
+    slope: float = -0.18
     within: float = -0.020
     between: float = -0.030
     intake_effect: float = -0.010
@@ -52,7 +52,7 @@ class ClinicTruth:
     therapist_slope_sd: float = 0.08
     therapist_cor: float = 0.3
     client_level_sd: float = 1.2
-    client_slope_sd: float = 0.20
+    client_slope_sd: float = 0.16
     client_cor: float = -0.2
     error_sd: float = 2.2
     alliance_mean: float = 43.0
@@ -93,7 +93,7 @@ class SimulatedClinic:
     attended: np.ndarray
 
 
-def simulate_clinic_group(seed: int, truth: ClinicTruth | None = None, sessions: int = 20) -> SimulatedClinic:
+def simulate_clinic_group(seed: int, truth: ClinicTruth | None = None, sessions: int = 16) -> SimulatedClinic:
     """Simulate one clinic group.
 
     Parameters
@@ -102,7 +102,7 @@ def simulate_clinic_group(seed: int, truth: ClinicTruth | None = None, sessions:
         Same seed, same data.
     truth : ClinicTruth, optional
     sessions : int
-        Longest treatment; planned lengths are uniform between 10 and this.
+        Longest treatment; planned lengths are uniform between 8 and this.
     """
     truth = truth or ClinicTruth()
     rng = np.random.default_rng(seed)
@@ -115,7 +115,7 @@ def simulate_clinic_group(seed: int, truth: ClinicTruth | None = None, sessions:
     slope, shift = _later_course(rng, truth, therapist, phq, wai, attended)
     _later_symptoms(rng, truth, weeks, phq, attended, level + shift, slope)
     wai[:, LAST_EARLY + 1 :] = _ratings(rng, truth, trait, phq)[:, LAST_EARLY + 1 :]
-    planned = rng.integers(10, sessions + 1, truth.clients)
+    planned = rng.integers(8, sessions + 1, truth.clients)
     attended &= np.arange(sessions + 1) <= planned[:, None]
     return SimulatedClinic(truth, therapist, weeks, *_unfilled(rng, phq, wai, attended), attended)
 
@@ -141,7 +141,7 @@ def _early_symptoms(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Latent level at session 5 and the reported scores (later columns still empty)."""
     n = len(therapist)
-    start = truth.intake_mean + rng.normal(0, 0.8, truth.therapists)[therapist] + rng.normal(0, 3.6, n)
+    start = truth.intake_mean + rng.normal(0, 0.8, truth.therapists)[therapist] + rng.normal(0, 3.0, n)
     rate = truth.early_rate + rng.normal(0, 0.3, n)
     latent = start[:, None] + rate[:, None] * weeks
     phq = _reported(latent + rng.normal(0, truth.error_sd, latent.shape))

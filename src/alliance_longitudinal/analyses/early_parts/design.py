@@ -77,11 +77,20 @@ class EarlyDesign:
         return float(self.clients.groupby("therapist")["early"].mean().std())
 
     def predictors(self, *, split: bool) -> list[str]:
-        """Predictors of the model: alliance in two parts (``split``) or in one, then the adjustment variables."""
-        alliance = ["early_client", "early_therapist"] if split else ["early_total"]
-        parts = ("client", "therapist") if self.between else ("client",)
-        wanted = alliance + [f"{name}_{part}" for name in self.choices.covariates for part in parts]
-        return [p for p in wanted if (self.between or not p.endswith("_therapist")) and self.sd(p) > CONSTANT]
+        """Predictors of the model: alliance in two parts (``split``) or in one, then the adjustment variables.
+
+        The adjustment variables are divided like the alliance. Without therapist means as predictors, alliance
+        undivided goes with adjustment variables undivided: their client deviations alone would leave the differences
+        between therapists' clients unadjusted. If there is no client deviation either (every client another
+        therapist's), all models are undivided.
+        """
+        if not self.between:
+            part = "client" if split and self.sd("early_client") > CONSTANT else "total"
+            wanted = [f"{name}_{part}" for name in ("early", *self.choices.covariates)]
+        else:
+            wanted = ["early_client", "early_therapist"] if split else ["early_total"]
+            wanted += [f"{n}_{part}" for n in self.choices.covariates for part in ("client", "therapist")]
+        return [p for p in wanted if self.sd(p) > CONSTANT]
 
     def therapist_predictors(self) -> int:
         """How many of the split model's predictors are therapist means."""

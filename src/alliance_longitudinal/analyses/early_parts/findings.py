@@ -74,7 +74,17 @@ def late_intake(design: EarlyDesign) -> list[Finding]:
 def _left_out(design: EarlyDesign) -> list[Finding]:
     out = []
     present = design.predictors(split=True)
-    if not design.between:
+    if not design.between and "early_client" not in present:
+        out.append(
+            Finding(
+                "no_therapist_means",
+                "underpowered",
+                "No therapist has two analysed clients whose early alliance differs: effects within and between therapists "
+                "cannot be told apart, and only the effect of alliance undivided is estimated.",
+                "therapists",
+            )
+        )
+    elif not design.between:
         out.append(
             Finding(
                 "no_therapist_means",
@@ -94,7 +104,7 @@ def _left_out(design: EarlyDesign) -> list[Finding]:
             )
         )
     for name in design.choices.covariates:
-        if f"{name}_client" not in present:
+        if not any(p.startswith(f"{name}_") for p in present):
             words = {"intake": "intake severity", "change": "early change"}[name]
             out.append(
                 Finding(

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.parts.fits import ENDPOINT, GROWTH, LEVEL, Fitted, fit_first
 from alliance_longitudinal.analyses.parts.shares import (
-    Shares,
+    exact_icc_interval,
     reliability_of_mean,
     share_estimates,
     variance_shares,
@@ -33,15 +33,16 @@ def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[lis
         alliance = fit_first(
             "alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT
         )
-        shares = variance_shares(alliance, "Intercept", n_boot=n_boot, seed=seed + 2)
-        models.append(with_failures(alliance, shares))
-        out += _reliability(shares, design)
+        models.append(alliance)
+        out += _reliability(alliance, design)
     return out, models
 
 
-def _reliability(shares: Shares, design: EarlyDesign) -> list[Estimate]:
+def _reliability(alliance: Fitted, design: EarlyDesign) -> list[Estimate]:
     """Therapist share of early alliance, and the reliability of a mean over the usual caseload (harmonic mean)."""
-    icc, low, high = shares.share("therapist")
+    variances = alliance.result.varcorr["vcov"].to_numpy()  # therapist, then residual
+    icc = float(variances[0] / variances.sum())
+    low, high = exact_icc_interval(design.clients["early"], design.clients["therapist"])
     caseload = float(hmean(design.clients.groupby("therapist").size()))
     a = design.choices.alliance.instrument.label
     reliability = [reliability_of_mean(x, caseload) for x in (icc, low, high)]
