@@ -139,7 +139,7 @@ def test_one_row_a_pair_is_a_crossed_design_and_not_refused():
     [
         (
             lambda m: m.fit(df="kenward"),
-            r"df='kenward' is not available; there is 'satterthwaite' and 'normal'",
+            r"df='kenward' is not available; there is 'satterthwaite', 'kenward-roger' and 'normal'",
         ),
         (lambda m: m.fit(df="satterthwait"), r"Did you mean 'satterthwaite'\?"),
         (lambda m: m.fit(cov_type="CR2"), r"cov_type='CR2' is not available; there is 'model'"),

@@ -86,8 +86,9 @@ class MixedModel:
         Parameters
         ----------
         reml : bool
-        df : {"satterthwaite", "normal"}
-            Degrees of freedom of t tests.
+        df : {"satterthwaite", "kenward-roger", "normal"}
+            Degrees of freedom of t and F tests. Kenward and Roger's method (REML only) also widens the standard errors
+            for the uncertainty of the variances, and holds where a variance is zero.
         cov_type : {"model"}
         cov_groups : None
         require_certificate : bool

@@ -7,7 +7,7 @@ from alliance_longitudinal.errors import FitError
 
 #: The choices of this version, by option.
 CHOICES: dict[str, tuple[str, ...]] = {
-    "df": ("satterthwaite", "normal"),
+    "df": ("satterthwaite", "kenward-roger", "normal"),
     "cov_type": ("model",),
     "family": ("gaussian",),
     "method": ("wald", "bootstrap"),
@@ -21,7 +21,7 @@ class FitOptions:
     Attributes
     ----------
     reml : bool
-    df : {"satterthwaite", "normal"}
+    df : {"satterthwaite", "kenward-roger", "normal"}
     cov_type : {"model"}
     require_certificate : bool
     """
@@ -34,6 +34,10 @@ class FitOptions:
     def __post_init__(self) -> None:
         choose("df", self.df)
         choose("cov_type", self.cov_type)
+        if self.df == "kenward-roger" and not self.reml:
+            raise FitError(
+                "Kenward and Roger's method belongs to REML. Fit with reml=True, or choose df='satterthwaite'."
+            )
 
 
 def choose(option: str, value: str) -> str:
@@ -49,4 +53,6 @@ def choose(option: str, value: str) -> str:
         return value
     near = get_close_matches(str(value), choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise FitError(f"{option}={value!r} is not available; there is {' and '.join(map(repr, choices))}.{hint}")
+    *most, last = map(repr, choices)
+    there = f"{', '.join(most)} and {last}" if most else last
+    raise FitError(f"{option}={value!r} is not available; there is {there}.{hint}")

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from alliance_longitudinal.engine import inference
 from alliance_longitudinal.engine.bootstrap import Bootstrap, bootstrap, simulate
 from alliance_longitudinal.engine.compare import LikelihoodRatio, likelihood_ratio
+from alliance_longitudinal.engine.contrasts import read_contrasts
 from alliance_longitudinal.engine.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.inference import FTest, Inference, contrast_table
 from alliance_longitudinal.engine.intervals import bootstrap_intervals
+from alliance_longitudinal.engine.methods import inference_of
 from alliance_longitudinal.engine.optimize import OptimRecord
 from alliance_longitudinal.engine.options import FitOptions, choose
 from alliance_longitudinal.engine.predict import fitted, predict
@@ -60,6 +62,7 @@ class MixedModelResults:
     fit: MixedFit
     spec: DesignSpec
     options: FitOptions
+    inference: Inference
     params: pd.Series
     bse: pd.Series
     df: pd.Series
@@ -147,9 +150,9 @@ class MixedModelResults:
         return self.fit.findings
 
     def cov_params(self) -> pd.DataFrame:
-        """Covariance matrix of the coefficients, terms by terms."""
+        """Covariance matrix of the coefficients by the fit's method of inference, terms by terms."""
         names = list(self.params.index)
-        return pd.DataFrame(self.fit.cov, index=names, columns=names)
+        return pd.DataFrame(self.inference.cov, index=names, columns=names)
 
     def conf_int(
         self, alpha: float = 0.05, method: str = "wald", *, n_boot: int = 1000, seed: int | None = None
@@ -179,13 +182,13 @@ class MixedModelResults:
         DataFrame
             ``estimate, se, df, t, p, lower, upper`` by label.
         """
-        rows, labels = inference.read_contrasts(contrasts, self.fit.design.names, labels)
-        return inference.contrast_table(self.fit, rows, labels, self.options.df, alpha)
+        rows, labels = read_contrasts(contrasts, self.fit.design.names, labels)
+        return contrast_table(self.inference, self.fit.beta, rows, labels, alpha)
 
-    def f_test(self, contrasts: Any) -> inference.FTest:
+    def f_test(self, contrasts: Any) -> FTest:
         """Joint test that all contrasts (as in `contrast`) are zero."""
-        rows, _ = inference.read_contrasts(contrasts, self.fit.design.names, None)
-        return inference.joint_test(self.fit, rows, self.options.df)
+        rows, _ = read_contrasts(contrasts, self.fit.design.names, None)
+        return self.inference.joint(rows)
 
     def predict(self, data: pd.DataFrame | None = None, groups: bool = True) -> pd.Series:
         """Expected response; without ``data`` for the rows of the fit.
@@ -256,9 +259,9 @@ class MixedModelResults:
 def results(fit: MixedFit, spec: DesignSpec, options: FitOptions) -> MixedModelResults:
     """Label the numbers of a fit."""
     names = pd.Index(fit.design.names, name="term")
-    p = len(names)
-    bse = np.sqrt(np.diag(fit.cov))
-    df = inference.degrees_of_freedom(fit, np.eye(p), options.df)
+    inference = inference_of(fit, options)
+    bse = np.sqrt(np.diag(inference.cov))
+    df = inference.df(np.eye(len(names)))
     t = fit.beta / bse
     values = fitted(fit)
     effects, spreads = random_effects(fit)
@@ -271,6 +274,7 @@ def results(fit: MixedFit, spec: DesignSpec, options: FitOptions) -> MixedModelR
         fit=fit,
         spec=spec,
         options=options,
+        inference=inference,
         params=series(fit.beta, "estimate"),
         bse=series(bse, "se"),
         df=series(df, "df"),

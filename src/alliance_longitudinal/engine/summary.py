@@ -24,7 +24,7 @@ def as_text(res: MixedModelResults) -> str:
         "Random effects",
         _varcorr_table(res).to_string(index=False),
         "",
-        f"Fixed effects ({_df_words(res)})",
+        f"Fixed effects ({res.inference.words})",
         _coefficients(res).to_string(),
         "",
         res.convergence,
@@ -41,7 +41,7 @@ def as_html(res: MixedModelResults) -> str:
         f"<code>{html.escape(res.formula)}</code><br>{html.escape(_size(res))}<br>"
         f"{'REML criterion' if res.reml else 'Deviance'} {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}</p>"
         f"{_coefficients(res).to_html(border=0)}{_varcorr_table(res).to_html(border=0, index=False)}"
-        f"<p>{html.escape(_df_words(res))} {html.escape(res.convergence)}</p>{f'<ul>{notes}</ul>' if notes else ''}</div>"
+        f"<p>{html.escape(res.inference.words)} {html.escape(res.convergence)}</p>{f'<ul>{notes}</ul>' if notes else ''}</div>"
     )
 
 
@@ -101,12 +101,6 @@ def _size(res: MixedModelResults) -> str:
     groups = ", ".join(f"{name} {size}" for name, size in res.n_groups.items())
     dropped = f" ({res.n_dropped} left out for missing values)" if res.n_dropped else ""
     return f"Rows: {res.nobs}{dropped}   Groups: {groups}"
-
-
-def _df_words(res: MixedModelResults) -> str:
-    if res.options.df == "normal":
-        return "Tests from the normal distribution."
-    return "Degrees of freedom by Satterthwaite's method."
 
 
 def _varcorr_table(res: MixedModelResults) -> pd.DataFrame:

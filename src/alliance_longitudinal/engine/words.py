@@ -68,7 +68,7 @@ def after(design: Design, record: OptimRecord) -> tuple[Finding, ...]:
                 "caution",
                 f"Boundary estimate: {'; '.join(boundary(design, record))}. This is the best fit, not an error; it often "
                 "means that there are too few groups to see a small variance, not that there is none. Tests and "
-                "intervals treat what lies on the boundary as fixed there.",
+                "intervals treat what lies on the boundary as fixed there (Kenward and Roger's do not).",
             )
         )
     if best.certificate.curvature < FLAT:
