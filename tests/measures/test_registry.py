@@ -102,7 +102,7 @@ def test_extra_folder_adds_and_may_not_replace(root, tmp_path):
     assert set(load_instruments([extra])) == {*FACTS, "wai_9"}
     source = (root / "data_schema" / "instruments" / "bai.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(source)
-    with pytest.raises(StudyError, match=r"'bai' in .*mine.yaml is already taken by bai.yaml"):
+    with pytest.raises(StudyError, match=r"mine.yaml: the instrument id 'bai' is already taken by bai.yaml"):
         load_instruments([tmp_path])
 
 

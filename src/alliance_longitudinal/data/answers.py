@@ -15,7 +15,7 @@ from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.data.study_file import MeasureBlock
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.measures.instrument import Instrument, MissingRule
-from alliance_longitudinal.measures.score import reverse, score
+from alliance_longitudinal.measures.score import outside_range, range_in_words, reverse, score
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,12 @@ def read_answers(
 ) -> dict[str, Floats]:
     """Answers of each measure, shape (n, items) or (n, 1) for a total; what is wrong goes to ``problems``."""
     return {
-        name: np.column_stack([_numbers(column, plan, dialect, problems) for column in cells.measures[name]])
+        name: np.column_stack(
+            [
+                _numbers(column, item, plan, dialect, problems)
+                for item, column in enumerate(cells.measures[name], start=1)
+            ]
+        )
         for name, plan in planned.items()
     }
 
@@ -74,22 +79,25 @@ def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, 
     return pd.DataFrame(columns), (*findings, *_key_findings(answers, plan))
 
 
-def _numbers(column: Column, plan: PlannedMeasure, dialect: Dialect, problems: Problems) -> Floats:
+def _numbers(column: Column, item: int, plan: PlannedMeasure, dialect: Dialect, problems: Problems) -> Floats:
+    """One column of a measure: item number ``item``, or its total."""
     instrument = plan.measure.instrument
     values, bad = dialect.numbers(column.text)
     problems.add_cells(
         "not_a_number", column, bad, f"a value of {instrument.label} is not a number.", number_remedy(dialect)
     )
     if plan.block.items is not None:
-        low, high, what = instrument.response_min, instrument.response_max, "items"
+        outside = outside_range(values, instrument, item, entry=plan.block.entry)
+        what = f"items: {range_in_words(instrument)}"
     else:
-        low, high, what = instrument.total_min, instrument.total_max, "the total"
-    outside = (values < low) | (values > high)
+        low, high = instrument.total_range or (-np.inf, np.inf)
+        outside = (values < low) | (values > high)
+        what = f"the total: {low:g} to {high:g}"
     problems.add_cells(
         "out_of_range",
         column,
         outside,
-        f"a value is outside the range of {instrument.label} ({what}: {low:g} to {high:g}).",
+        f"a value is outside the range of {instrument.label} ({what}).",
         "correct it, or list missing codes under 'dialect: missing'; a version with another response format or "
         "total needs an instrument file of its own.",
     )

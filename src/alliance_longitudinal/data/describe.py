@@ -1,6 +1,7 @@
 """A study in a few lines, aggregated, for ``alliance check`` and for a first look in a notebook."""
 
 from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.measures.registry import total_range_in_words
 
 
 def describe_study(study: Study) -> list[str]:
@@ -43,8 +44,8 @@ def _measure_line(study: Study, measure: Measure) -> str:
     early = sessions["session"].between(first, last)
     rated = sessions.loc[early & scores.notna(), "client"].nunique()
     line = (
-        f"{measure.name}: {measure.label}, {measure.construct}, {instrument.total_min:g} to "
-        f"{instrument.total_max:g}; filled in at {scores.notna().mean():.0%} of sessions"
+        f"{measure.name}: {measure.label}, {measure.construct}, {total_range_in_words(instrument)}; "
+        f"filled in at {scores.notna().mean():.0%} of sessions"
     )
     if scores.notna().any():
         line += f", mean {scores.mean():.1f} (SD {scores.std():.1f})"

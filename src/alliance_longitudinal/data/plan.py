@@ -12,6 +12,7 @@ from alliance_longitudinal.data.study_file import MeasureBlock, StudyFile
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures.instrument import Instrument
 from alliance_longitudinal.measures.registry import load_instruments
+from alliance_longitudinal.measures.score import why_not_from_items
 from alliance_longitudinal.strict_yaml import Location, nearest, raise_mistakes, read_document, validate
 
 
@@ -72,6 +73,8 @@ def _plan_measure(
             f"{block.rater} is another instrument and needs an instrument file of its own."
         )
         mistakes.append(((*here, "rater"), sentence))
+    if instrument.total_rule == "none" or instrument.direction == "unknown":
+        mistakes.append(((*here, "instrument"), _no_measure(instrument)))
     headers, complaint = _headers(block, instrument)
     if complaint:
         mistakes.append(((*here, "items"), complaint))
@@ -79,21 +82,32 @@ def _plan_measure(
     return PlannedMeasure(measure, block, headers)
 
 
+def _no_measure(instrument: Instrument) -> str:
+    """Why an instrument gives no single score that a model could take."""
+    if instrument.total_rule == "none":
+        return (
+            f"{instrument.label} has no total, only the scales {', '.join(instrument.subscales)}. Add an instrument "
+            "file for the scale that you mean, with its items alone."
+        )
+    return (
+        f"whether a higher score of {instrument.label} is better or worse is not known. Add an instrument file "
+        "with the direction from the manual."
+    )
+
+
 def _headers(block: MeasureBlock, instrument: Instrument) -> tuple[tuple[str, ...], str]:
     """Headers of a measure's columns in item order, and what is wrong with them."""
     if block.total is not None:
         return (block.total,), ""
     headers = tuple(block.items or ())
+    reason = why_not_from_items(instrument)
+    if reason or instrument.n_items is None:
+        return headers, reason
     if len(headers) == 1 and "{item" in headers[0]:
         try:
             headers = tuple(headers[0].format(item=number) for number in range(1, instrument.n_items + 1))
         except (KeyError, IndexError, ValueError):
             return headers, f"{headers[0]!r} is not a pattern; write it as 'wai_{{item}}'."
-    if instrument.reverse is None:
-        return (
-            headers,
-            f"the reversed items of {instrument.label} are not known; give a 'total', or your own file.",
-        )
     if len(headers) != instrument.n_items:
         return (
             headers,

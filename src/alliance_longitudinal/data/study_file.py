@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from alliance_longitudinal.data.dialect import DateOrder
-from alliance_longitudinal.measures.instrument import Construct
+from alliance_longitudinal.measures.instrument import Construct, Rater
 
 RESERVED = ("client", "therapist", "clinic", "session", "week", "date", "seen_by")
 
@@ -131,7 +131,7 @@ class MeasureBlock(_Part):
     """One instrument as one rater fills it in, from items or as a total."""
 
     instrument: str
-    rater: Literal["client", "therapist", "observer"] = "client"
+    rater: Rater = "client"
     construct_: Annotated[Construct | None, Field(alias="construct")] = None
     items: Annotated[
         list[Header] | None,

@@ -4,182 +4,121 @@ The same format serves the instruments that come with the package and those that
 stands beside its evidence, so that none can be added without saying where it comes from.
 """
 
-import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, Field
 
+from alliance_longitudinal.measures import file_parts as parts
+from alliance_longitudinal.measures.file_checks import file_mistakes
 from alliance_longitudinal.measures.instrument import (
-    COMPUTED,
-    MEMORY,
     UNKNOWN,
     Construct,
     Cutoff,
-    Direction,
+    Derived,
+    ImportantChange,
     Instrument,
-    MissingHow,
     MissingRule,
-    Operator,
+    OtherRange,
+    Recode,
+    Reliability,
     ReliableChange,
     Status,
-    TotalRule,
 )
-from alliance_longitudinal.strict_yaml import read_document, validate
+from alliance_longitudinal.strict_yaml import raise_mistakes, read_document, validate
 
-_MARKS = (MEMORY, UNKNOWN, COMPUTED)
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-ItemNumber = Annotated[int, Field(ge=1)]
+_WHAT = "instrument file"
 
 
-def _unknown_to_none(value: Any) -> Any:
-    return None if value == UNKNOWN else value
-
-
-OrUnknown = BeforeValidator(_unknown_to_none)
-
-
-def _schema_or_unknown(known: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [known, {"const": UNKNOWN}]}
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Fact(_Part):
-    evidence: Annotated[
-        list[str],
-        Field(min_length=1, description="Keys of `sources`, or memory, computed, unknown."),
-    ]
-
-
-class ItemCount(_Fact):
-    """How many items the form has."""
-
-    count: Annotated[int, Field(ge=1)]
-
-
-class Response(_Fact):
-    """Range of one item as it is filled in, before any reversal."""
-
-    min: float
-    max: float
-
-
-class Reverse(_Fact):
-    """Items to be reversed; ``unknown`` when the key is not known."""
-
-    items: Annotated[
-        list[ItemNumber] | None,
-        OrUnknown,
-        Field(
-            json_schema_extra={"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"const": UNKNOWN}]}
-        ),
-    ]
-
-
-class Subscale(_Fact):
-    """Items of one subscale."""
-
-    items: Annotated[list[ItemNumber], Field(min_length=1)]
-
-
-class Total(_Fact):
-    """How items become the total, and the range of the total."""
-
-    rule: TotalRule
-    min: float
-    max: float
-
-
-class WhichWay(_Fact):
-    """Whether a higher total is better or worse."""
-
-    value: Direction
-
-
-class Missing(_Fact):
-    """What happens to a form with unanswered items."""
-
-    rule: MissingHow
-    max_missing: Annotated[
-        Annotated[int, Field(ge=0)] | None,
-        OrUnknown,
-        WithJsonSchema(_schema_or_unknown({"type": "integer", "minimum": 0})),
-    ] = None
-
-
-class Threshold(_Fact):
-    """A published cut-off on the total or a subscale."""
-
-    value: float
-    operator: Operator
-    name: str
-    scale: str = "total"
-
-
-class Change(_Fact):
-    """Points of reliable change on the total or a subscale."""
-
-    points: float
-    operator: Operator
-    basis: str
-    scale: str = "total"
-
-
-class Bands(_Fact):
-    """Severity bands, each by its lower bound."""
-
-    lower_bounds: dict[str, float]
-
-
-class SafetyItems(_Fact):
-    """Items about risk."""
-
-    items: list[ItemNumber]
-
-
-class InstrumentFile(_Part):
+class InstrumentFile(BaseModel):
     """One questionnaire in one version. No item texts: most are copyrighted."""
 
-    id: Identifier
+    model_config = parts.STRICT
+
+    id: parts.Identifier
+    replaces_shipped: Annotated[
+        bool, Field(description="This file stands in for the package's own of the same id.")
+    ] = False
     label: Annotated[str, Field(description="Short name for people, such as PHQ-9.")]
     name: Annotated[str, Field(description="Name in full.")]
     construct_: Annotated[Construct, Field(alias="construct")]
-    raters: Annotated[list[Literal["client", "therapist", "observer"]], Field(min_length=1)]
-    items: ItemCount
-    response: Response
-    reverse: Reverse
-    subscales: dict[Identifier, Subscale] = {}
+    raters: parts.RatersOrList
+    items: parts.ItemCount
+    response: parts.Response
+    reverse: parts.Reverse
+    recode: parts.Recoded | None = None
+    subscales: parts.SubscalesOrUnknown = {}
     partition: Annotated[bool, Field(description="The subscales cover every item exactly once.")] = False
-    total: Total
-    direction: WhichWay
-    missing: Missing
-    cutoffs: list[Threshold] = []
-    reliable_change: list[Change] = []
-    bands: Bands | None = None
-    safety_items: SafetyItems | None = None
+    subscale_rule: parts.SubscaleRule | None = None
+    derived: dict[parts.Identifier, parts.DerivedScale] = {}
+    total: parts.Total
+    direction: parts.WhichWay
+    missing: parts.Missing
+    cutoffs: list[parts.Threshold] = []
+    reliable_change: list[parts.Change] = []
+    important_change: list[parts.Important] = []
+    reliability: list[parts.PublishedReliability] = []
+    bands: parts.Bands | None = None
+    scale_bands: dict[parts.Identifier, parts.Bands] = {}
+    safety_items: parts.SafetyItems | None = None
+    not_known: Annotated[list[str], Field(description="Other facts that were looked for and not found.")] = []
     status: Status
     sources: Annotated[dict[str, str], Field(description="Source key -> address.")] = {}
     citations: list[str] = []
     notes: list[str] = []
 
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        problems = [*_item_problems(self), *_range_problems(self), *_evidence_problems(self)]
-        if problems:
-            raise ValueError(" ".join(problems))
-        return self
+    @property
+    def scales(self) -> dict[str, parts.Subscale]:
+        """The subscales that have a name."""
+        return self.subscales or {}
+
+    def facts(self) -> dict[str, tuple[tuple[str | int, ...], list[str]]]:
+        """Every fact by the name under which it is reported: its place in the file, and its evidence."""
+        found: dict[str, tuple[tuple[str | int, ...], list[str]]] = {
+            "items": (("items",), self.items.evidence),
+            "response range": (("response",), self.response.evidence),
+            "reverse key": (("reverse",), self.reverse.evidence),
+        }
+        if self.raters.evidence:
+            found["raters"] = (("raters",), self.raters.evidence)
+        if self.recode:
+            found["recoded items"] = (("recode",), self.recode.evidence)
+        if self.subscales is None:
+            found["subscales"] = (("subscales",), [UNKNOWN])
+        for name, scale in self.scales.items():
+            found[f"subscale {name}"] = (("subscales", name), scale.evidence)
+        if self.subscale_rule:
+            found["subscale rule"] = (("subscale_rule",), self.subscale_rule.evidence)
+        for name, derived in self.derived.items():
+            found[f"derived scale {name}"] = (("derived", name), derived.evidence)
+        found["total"] = (("total",), self.total.evidence)
+        found["direction"] = (("direction",), self.direction.evidence)
+        found["missing-item rule"] = (("missing",), self.missing.evidence)
+        found |= self._published()
+        if self.bands:
+            found["bands"] = (("bands",), self.bands.evidence)
+        for name, bands in self.scale_bands.items():
+            found[f"bands ({name})"] = (("scale_bands", name), bands.evidence)
+        if self.safety_items:
+            found["safety items"] = (("safety_items",), self.safety_items.evidence)
+        return found | {fact: (("not_known",), [UNKNOWN]) for fact in self.not_known}
+
+    def _published(self) -> dict[str, tuple[tuple[str | int, ...], list[str]]]:
+        """Facts of which there may be several on one scale."""
+        found: dict[str, tuple[tuple[str | int, ...], list[str]]] = {}
+        for k, cutoff in enumerate(self.cutoffs):
+            found[f"cut-off ({cutoff.scale}, {cutoff.name})"] = (("cutoffs", k), cutoff.evidence)
+        for k, change in enumerate(self.reliable_change):
+            alone = sum(c.scale == change.scale for c in self.reliable_change) == 1
+            which = change.scale if alone else f"{change.scale}, {change.points:g} points"
+            found[f"reliable change ({which})"] = (("reliable_change", k), change.evidence)
+        for k, important in enumerate(self.important_change):
+            which = f"{important.scale}, {important.basis}"
+            found[f"important change ({which})"] = (("important_change", k), important.evidence)
+        for k, known in enumerate(self.reliability):
+            which = f"{known.kind}, {known.scale}, {known.sample}"
+            found[f"reliability ({which})"] = (("reliability", k), known.evidence)
+        return found
 
 
 def read_instrument(path: Path) -> Instrument:
@@ -188,10 +127,12 @@ def read_instrument(path: Path) -> Instrument:
     Raises
     ------
     StudyError
-        If the file breaks the format or contradicts itself.
+        If the file breaks the format or contradicts itself; every mistake with its line.
     """
-    document = read_document(path, "instrument file")
-    return _build(validate(document, InstrumentFile, "instrument file"))
+    document = read_document(path, _WHAT)
+    file = validate(document, InstrumentFile, _WHAT)
+    raise_mistakes(document, _WHAT, file_mistakes(file))
+    return _build(file)
 
 
 def instrument_json_schema() -> dict[str, Any]:
@@ -201,109 +142,62 @@ def instrument_json_schema() -> dict[str, Any]:
 
 
 def _build(file: InstrumentFile) -> Instrument:
+    scales, missing = file.scales, file.missing
     return Instrument(
         id=file.id,
         label=file.label,
         name=file.name,
         construct=file.construct_,
-        raters=tuple(file.raters),
+        raters=tuple(file.raters.who),
         n_items=file.items.count,
         response_min=file.response.min,
         response_max=file.response.max,
         reverse=None if file.reverse.items is None else tuple(file.reverse.items),
-        subscales={name: tuple(scale.items) for name, scale in file.subscales.items()},
+        subscales={name: tuple(s.items) for name, s in scales.items() if s.items is not None},
         partition=file.partition,
         total_rule=file.total.rule,
         total_min=file.total.min,
         total_max=file.total.max,
         direction=file.direction.value,
-        missing=MissingRule(file.missing.rule, file.missing.max_missing),
-        cutoffs=tuple(Cutoff(c.value, c.operator, c.name, c.scale) for c in file.cutoffs),
+        missing=MissingRule(missing.rule, missing.max_missing, dict(missing.scales), missing.whole_form),
+        cutoffs=tuple(Cutoff(c.value, c.operator, c.name, c.scale, c.metric) for c in file.cutoffs),
         reliable_changes=tuple(
-            ReliableChange(c.points, c.operator, c.basis, c.scale) for c in file.reliable_change
+            ReliableChange(**c.model_dump(exclude={"evidence"})) for c in file.reliable_change
         ),
         bands=dict(file.bands.lower_bounds) if file.bands else {},
         safety_items=tuple(file.safety_items.items) if file.safety_items else (),
         status=file.status,
-        evidence={name: tuple(fact.evidence) for name, fact in _facts(file).items()},
+        evidence={name: tuple(marks) for name, (_, marks) in file.facts().items()},
         sources=dict(file.sources),
         citations=tuple(file.citations),
         notes=tuple(file.notes),
+        subscale_rule=file.subscale_rule.rule if file.subscale_rule else None,
+        unlisted_subscales={name: s.count for name, s in scales.items() if s.items is None},
+        derived={name: Derived(tuple(d.of), d.times) for name, d in file.derived.items()},
+        scale_directions={name: s.direction for name, s in scales.items() if s.direction},
+        other_ranges=tuple(OtherRange(tuple(o.items), o.min, o.max) for o in file.response.other),
+        recode=_recode(file.recode),
+        no_zero=file.response.no_zero,
+        not_applicable=file.response.not_applicable,
+        answers=file.response.answers,
+        over_raters=file.total.over_raters,
+        important_changes=tuple(
+            ImportantChange(**c.model_dump(exclude={"evidence"})) for c in file.important_change
+        ),
+        reliabilities=tuple(_reliability(r) for r in file.reliability),
+        scale_bands={name: dict(b.lower_bounds) for name, b in file.scale_bands.items()},
+        replaces_shipped=file.replaces_shipped,
     )
 
 
-def _facts(file: InstrumentFile) -> dict[str, _Fact]:
-    """Every fact of the file by the name under which its evidence is reported."""
-    facts: dict[str, _Fact] = {
-        "items": file.items,
-        "response range": file.response,
-        "reverse key": file.reverse,
-        **{f"subscale {name}": scale for name, scale in file.subscales.items()},
-        "total": file.total,
-        "direction": file.direction,
-        "missing-item rule": file.missing,
-        **{f"cut-off ({c.scale}, {c.name})": c for c in file.cutoffs},
-        **{f"reliable change ({c.scale})": c for c in file.reliable_change},
-    }
-    if file.bands:
-        facts["bands"] = file.bands
-    if file.safety_items:
-        facts["safety items"] = file.safety_items
-    return facts
+def _recode(block: parts.Recoded | None) -> Recode | None:
+    if block is None:
+        return None
+    return Recode(None if block.items is None else tuple(block.items), block.count, tuple(block.points))
 
 
-def _item_problems(file: InstrumentFile) -> list[str]:
-    everyone = set(range(1, file.items.count + 1))
-    lists: dict[str, list[int]] = {name: scale.items for name, scale in file.subscales.items()}
-    lists["reverse"] = file.reverse.items or []
-    lists["safety_items"] = file.safety_items.items if file.safety_items else []
-    problems = []
-    for name, items in lists.items():
-        strangers = sorted(set(items) - everyone)
-        if strangers:
-            problems.append(
-                f"{name!r} names items {strangers}, but the form has items 1 to {file.items.count}."
-            )
-        if len(set(items)) < len(items):
-            problems.append(f"{name!r} names an item twice.")
-    if file.partition:
-        covered = sorted(item for scale in file.subscales.values() for item in scale.items)
-        if covered != sorted(everyone):
-            problems.append("the subscales do not cover every item exactly once, though 'partition' says so.")
-    scales = {"total", *file.subscales}
-    named = [*(c.scale for c in file.cutoffs), *(c.scale for c in file.reliable_change)]
-    problems += [f"the scale {s!r} is neither 'total' nor a subscale." for s in named if s not in scales]
-    return problems
-
-
-def _range_problems(file: InstrumentFile) -> list[str]:
-    low, high, count = file.response.min, file.response.max, file.items.count
-    if low >= high:
-        return [f"the response range {low:g} to {high:g} is empty."]
-    factor = {"sum": count, "mean": 1, "mean_x10": 10}[file.total.rule]
-    expected = (low * factor, high * factor)
-    if not (math.isclose(expected[0], file.total.min) and math.isclose(expected[1], file.total.max)):
-        return [
-            f"the total ranges from {file.total.min:g} to {file.total.max:g}, but {count} items of "
-            f"{low:g} to {high:g} under the rule {file.total.rule!r} give {expected[0]:g} to {expected[1]:g}."
-        ]
-    if (file.missing.max_missing or 0) >= count:
-        return ["'missing.max_missing' must leave at least one answered item."]
-    return []
-
-
-def _evidence_problems(file: InstrumentFile) -> list[str]:
-    known = {*_MARKS, *file.sources}
-    problems = []
-    for name, fact in _facts(file).items():
-        strangers = sorted(set(fact.evidence) - known)
-        if strangers:
-            problems.append(
-                f"the evidence of {name!r} names {', '.join(strangers)}, which is neither a key of "
-                f"'sources' nor one of {', '.join(_MARKS)}."
-            )
-    scoring = ("items", "response range", "reverse key", "total")
-    open_facts = [name for name in scoring if UNKNOWN in _facts(file)[name].evidence]
-    if open_facts and file.status != "incomplete":
-        problems.append(f"'status' must be incomplete while {', '.join(open_facts)} is unknown.")
-    return problems
+def _reliability(block: parts.PublishedReliability) -> Reliability:
+    low, high = (block.low, block.high) if block.value is None else (block.value, block.value)
+    if low is None or high is None:  # pragma: no cover - the file's checks refuse it
+        raise AssertionError
+    return Reliability(block.kind, low, high, block.sample, block.scale)

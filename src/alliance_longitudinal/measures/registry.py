@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures.instrument import Instrument
 from alliance_longitudinal.measures.instrument_file import read_instrument
+from alliance_longitudinal.measures.score import range_in_words
 from alliance_longitudinal.resources import shipped
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def load_instruments(extra: Iterable[Path | str] = ()) -> dict[str, Instrument]:
     ------
     StudyError
         If a folder is missing or empty, a file is wrong, or an id is taken twice. A user's file may not
-        quietly replace a shipped instrument: a changed key is another instrument and needs its own id.
+        quietly replace a shipped instrument: it has its own id, or says ``replaces_shipped: true``.
     """
     registry: dict[str, Instrument] = {}
     origin: dict[str, Path] = {}
@@ -35,14 +36,39 @@ def load_instruments(extra: Iterable[Path | str] = ()) -> dict[str, Instrument]:
     for folder in map(Path, extra):
         for path in _instrument_files(folder):
             instrument = read_instrument(path)
-            if instrument.id in registry:
-                raise StudyError(
-                    f"The instrument id {instrument.id!r} in {path} is already taken by "
-                    f"{origin[instrument.id].name}. Give your version an id of its own."
-                )
+            complaint = clash(instrument, origin.get(instrument.id))
+            if complaint:
+                raise StudyError(f"In {path}: {complaint}")
             registry[instrument.id] = instrument
             origin[instrument.id] = path
     return registry
+
+
+def clash(instrument: Instrument, taken_by: Path | None) -> str:
+    """Why a user's instrument cannot join the registry, as a sentence; empty if it can.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    taken_by : path or None
+        The file that already has its id; None if the id is free.
+    """
+    shipped_files = {path for path, _ in _shipped_instruments()}
+    if taken_by in shipped_files and not instrument.replaces_shipped:
+        return (
+            f"the instrument id {instrument.id!r} is already taken by {taken_by.name}, which comes with the "
+            "package. Give your version an id of its own, or write 'replaces_shipped: true' to use it instead."
+        )
+    if taken_by is not None and taken_by not in shipped_files:
+        return f"the instrument id {instrument.id!r} is already taken by {taken_by.name}. Give one of them another."
+    if taken_by is None and instrument.replaces_shipped:
+        return f"'replaces_shipped' is true, but the package has no instrument {instrument.id!r}."
+    return ""
+
+
+def shipped_file(instrument_id: str) -> Path | None:
+    """The package's own file of an instrument; None if there is none."""
+    return next((path for path, i in _shipped_instruments() if i.id == instrument_id), None)
 
 
 def instruments(extra: Iterable[Path | str] = ()) -> "pd.DataFrame":
@@ -61,14 +87,14 @@ def instruments(extra: Iterable[Path | str] = ()) -> "pd.DataFrame":
             "name": i.name,
             "construct": i.construct,
             "raters": ", ".join(i.raters),
-            "items": i.n_items,
-            "item_range": f"{i.response_min:g} to {i.response_max:g}",
+            "items": "unknown" if i.n_items is None else i.n_items,
+            "item_range": range_in_words(i),
             "reversed_items": "unknown" if i.reverse is None else ", ".join(map(str, i.reverse)) or "none",
             "total": i.total_rule,
-            "total_range": f"{i.total_min:g} to {i.total_max:g}",
-            "higher_is": i.direction.removeprefix("higher_"),
+            "total_range": total_range_in_words(i),
+            "higher_is": i.direction.removeprefix("higher_").replace("_", " "),
             "max_missing": i.missing.allowed,
-            "subscales": ", ".join(i.subscales) or "none",
+            "subscales": _subscales_in_words(i),
             "status": i.status,
             "from_memory": ", ".join(i.facts_marked("memory")),
             "unknown": ", ".join(i.facts_marked("unknown")),
@@ -76,6 +102,21 @@ def instruments(extra: Iterable[Path | str] = ()) -> "pd.DataFrame":
         for i in load_instruments(extra).values()
     ]
     return pd.DataFrame(rows).set_index("id")
+
+
+def total_range_in_words(instrument: Instrument) -> str:
+    """The range of the total for people: ``0 to 27``, ``no total`` or ``unknown``."""
+    if instrument.total_rule == "none":
+        return "no total"
+    known = instrument.total_range
+    return "unknown" if known is None else f"{known[0]:g} to {known[1]:g}"
+
+
+def _subscales_in_words(instrument: Instrument) -> str:
+    if "subscales" in instrument.evidence:
+        return "unknown"
+    unlisted = [f"{name} (items unknown)" for name in instrument.unlisted_subscales]
+    return ", ".join([*instrument.subscales, *unlisted, *instrument.derived]) or "none"
 
 
 @cache
