@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 
 from alliance_longitudinal.present import Column, FigureSpec, figures
@@ -62,6 +63,13 @@ def test_each_call_draws_anew_and_leaves_the_data(name: str) -> None:
     assert isinstance(first, Figure)
     assert first is not second
     pd.testing.assert_frame_equal(data, before)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_notebook_shows_the_picture_with_its_alternative_text(name: str) -> None:
+    data, metadata = DisplayFormatter().format(spec(name).figure())
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"] == {"alt": "Alt"}
 
 
 def test_effects_are_drawn_where_the_data_say() -> None:

@@ -89,6 +89,26 @@ def test_findings_come_gravest_first(text: str) -> None:
     assert places == sorted(places)
 
 
+def test_the_same_finding_at_several_places_is_said_once(tmp_path: Path) -> None:
+    results = tiny.sample_results()
+    finding = results["findings"][0] | {"message": "A variance is zero.", "severity": "caution"}
+    results["findings"] = [finding | {"where": place} for place in ("model A", "model B", "model A")]
+    words = "".join(Page(_page(tmp_path, results)).words)
+    assert words.count("A variance is zero.") == 1
+    assert "model A; model B" in words
+
+
+def test_cautions_are_counted_in_the_head_and_graver_reasons_are_said(tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    results = tiny.sample_results()
+    reason = results["status"]["reasons"][0]
+    assert f"<li>{reason}</li>" in _page(tmp_path / "few", results)
+    results["status"] = {"code": "caution", "label": "Complete, with cautions", "reasons": [reason] * 2}
+    page = _page(tmp_path, results)
+    assert f"<li>{reason}</li>" not in page
+    assert '2 cautions: see <a href="#checks">Checks and findings</a>' in page
+
+
 def test_clients_do_not_appear(text: str) -> None:
     assert "canary-0" not in text
     assert "canary-4711" in text, "in the folded code of the notebook; shows that the search works"

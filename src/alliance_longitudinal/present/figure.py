@@ -10,7 +10,7 @@ import pandas as pd
 from alliance_longitudinal.present.tables import Column, Section, Table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from alliance_longitudinal.present.drawn import Drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,13 @@ class FigureSpec:
     section: Section
     data: pd.DataFrame = field(repr=False)
     columns: tuple[Column, ...] = field(repr=False)
-    draw: "Callable[[pd.DataFrame], Figure]" = field(repr=False)
+    draw: "Callable[[pd.DataFrame], Drawn]" = field(repr=False)
 
-    def figure(self) -> "Figure":
+    def figure(self) -> "Drawn":
         """Draw it."""
-        return self.draw(self.data.copy())
+        figure = self.draw(self.data.copy())
+        figure.alt = self.alt
+        return figure
 
     def save(self, folder: Path) -> Path:
         """Write ``<name>.svg`` into ``folder``; the same data give the same bytes."""

@@ -1,4 +1,4 @@
-"""The figures: functions of plain frames that return a matplotlib Figure. Nothing is shown or saved here."""
+"""The figures: functions of plain frames that return a new matplotlib Figure. Nothing is shown or saved here."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,21 +6,23 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from alliance_longitudinal.present.drawn import Drawn
 
 #: Colour-blind safe (Okabe & Ito); each group also has its own marker and line style.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b6b6b"
 _GROUP_STYLE = {0: (ORANGE, "o", "--"), 1: (GREY, "s", "-."), 2: (BLUE, "^", "-")}
 
 
-def _new(width: float, height: float, columns: int = 1) -> "tuple[Figure, list[Axes]]":
-    """A figure on white, in the house style, that no notebook backend shows by itself."""
+def _new(width: float, height: float, columns: int = 1) -> "tuple[Drawn, list[Axes]]":
+    """A figure on white, in the house style; pyplot does not know of it, so it is never shown twice."""
     import seaborn as sns
-    from matplotlib.figure import Figure as NewFigure
+
+    from alliance_longitudinal.present.drawn import Drawn
 
     style = sns.axes_style("whitegrid") | {"axes.edgecolor": "#444444", "grid.color": "#e6e6e6"}
     with sns.plotting_context("notebook", font_scale=0.95), _rc(style):
-        figure = NewFigure(figsize=(width, height), layout="constrained")
+        figure = Drawn(figsize=(width, height), layout="constrained")
         axes = figure.subplots(1, columns, squeeze=False)[0]
     for ax in axes:
         sns.despine(ax=ax)
@@ -38,7 +40,7 @@ def _text(value: object) -> str:
     return str(value).replace("$", r"\$")
 
 
-def trajectories(data: pd.DataFrame, *, x_label: str, y_label: str) -> "Figure":
+def trajectories(data: pd.DataFrame, *, x_label: str, y_label: str) -> "Drawn":
     """Model-implied courses with bands, and observed means behind them.
 
     Parameters
@@ -71,7 +73,7 @@ def trajectories(data: pd.DataFrame, *, x_label: str, y_label: str) -> "Figure":
     return figure
 
 
-def effects(data: pd.DataFrame, *, x_label: str, band: tuple[float, float] | None = None) -> "Figure":
+def effects(data: pd.DataFrame, *, x_label: str, band: tuple[float, float] | None = None) -> "Drawn":
     """Estimates with intervals, one line each; ``band`` is a published interval to compare with.
 
     Parameters
@@ -93,7 +95,7 @@ def effects(data: pd.DataFrame, *, x_label: str, band: tuple[float, float] | Non
     return figure
 
 
-def specifications(data: pd.DataFrame, *, x_label: str) -> "Figure":
+def specifications(data: pd.DataFrame, *, x_label: str) -> "Drawn":
     """The same estimate under other choices; the main choice filled.
 
     Parameters
@@ -123,7 +125,7 @@ def specifications(data: pd.DataFrame, *, x_label: str) -> "Figure":
     return figure
 
 
-def shares(data: pd.DataFrame, *, x_label: str) -> "Figure":
+def shares(data: pd.DataFrame, *, x_label: str) -> "Drawn":
     """Stacked shares of variance, one bar a row, patterns as well as colours.
 
     Parameters

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def write_report(
         known=known,
         boxes=flow_boxes(results["flow"]),
         pictures=pictures,
-        findings=sorted(results["findings"], key=lambda f: -SEVERITIES.index(f["severity"])),
+        findings=_findings(results["findings"]),
         severity_labels=SEVERITY_LABELS,
         all_estimates=_all_estimates(results["estimates"]),
         cells=notebook_cells(notebook),
@@ -77,6 +77,15 @@ def template(name: str) -> Any:
     style = Path(__file__).with_name("templates") / "style.css"
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
     return environment.get_template(name)
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Gravest first; what was found in the same words at several places is said once, with all places."""
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for f in sorted(findings, key=lambda f: -SEVERITIES.index(f["severity"])):
+        said = merged.setdefault((f["severity"], f["message"]), {**f, "where": ""})
+        said["where"] = "; ".join(dict.fromkeys(filter(None, (*said["where"].split("; "), f["where"]))))
+    return list(merged.values())
 
 
 def _first_sentence(text: str) -> str:

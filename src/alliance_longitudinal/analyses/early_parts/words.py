@@ -27,12 +27,12 @@ def _within_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: flo
     low, high = sorted((design.choices.good_sign * effect.ci_low, design.choices.good_sign * effect.ci_high))
     value = design.choices.good_sign * effect.estimate
     who = f"Among clients of the same therapist, one standard deviation more early alliance ({sd} {a} points)"
-    unit = f"{y} points over {weeks:.0f} weeks"
+    unit = f"{y} points over {weeks:.0f} {design.choices.time}s"
     if low > 0 or high < 0:
         more = "more" if low > 0 else "fewer"
         shown, between = with_interval(*_sizes(value, low, high))
         return (
-            f"{who} went with {shown} {more} {y} points of improvement over {weeks:.0f} weeks "
+            f"{who} went with {shown} {more} {y} points of improvement over {weeks:.0f} {design.choices.time}s "
             f"(95 % interval {between})."
         )
     shown, between = with_interval(value, low, high)
@@ -45,6 +45,11 @@ def _within_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: flo
 def _between_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: float) -> str:
     effect = by_id.get("slope_between_per_sd")
     therapists = count(design.n_therapists, "therapist")
+    if design.n_therapists >= FEW and effect is None:
+        return (
+            "Whether therapists with better alliances have clients who improve more cannot be said: too few of the "
+            f"{therapists} have two or more analysed clients, or their mean alliances do not differ."
+        )
     if design.n_therapists < FEW or effect is None:
         return (
             f"Whether therapists with better alliances have clients who improve more cannot be said: {therapists} cannot "
@@ -60,12 +65,12 @@ def _between_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: fl
         shown, interval = with_interval(*_sizes(value, low, high))
         return (
             f"Clients of therapists whose mean early alliance was one standard deviation ({sd}) higher improved by "
-            f"{shown} {y} points {more} over {weeks:.0f} weeks (95 % interval {interval}; {therapists})."
+            f"{shown} {y} points {more} over {weeks:.0f} {design.choices.time}s (95 % interval {interval}; {therapists})."
         )
     shown, interval = with_interval(value, low, high)
     return (
         f"Between therapists the picture is unclear: one standard deviation more mean alliance ({sd}) went with "
-        f"{shown} {y} points of improvement over {weeks:.0f} weeks, with a 95 % interval from {interval} ({therapists})."
+        f"{shown} {y} points of improvement over {weeks:.0f} {design.choices.time}s, with a 95 % interval from {interval} ({therapists})."
     )
 
 
@@ -83,7 +88,7 @@ def facts(design: EarlyDesign, clinic: str | None) -> list[tuple[str, str]]:
         ("Early window", str(c.window)),
         ("Clients", number(design.n_clients, "integer")),
         ("Therapists", number(design.n_therapists, "integer")),
-        ("Outcome scores after the window", number(len(design.rows), "integer")),
+        ("Later outcome scores", number(len(design.rows), "integer")),
     ]
     return [("Clinic", clinic), *out] if clinic else out
 
@@ -92,6 +97,7 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
     """The methods section, from the parameters."""
     c = design.choices
     a, y = c.alliance.label, c.outcome.label
+    counted = " (neither dates nor weeks are known: `weeks` in the formulas counts sessions)" * (c.time == "session")
     unit = "session" if c.window.sessions == 1 else "window"
     names = {
         "intake": "intake severity (the first score)",
@@ -110,7 +116,7 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
         f"once) and the client's deviation from it, so that effects within therapists (between clients of the same "
         f"therapist) and between therapists are estimated apart (Baldwin et al., 2007; Raudenbush & Bryk, 2002). "
         f"The contextual effect is the difference between the two.",
-        f"The outcome is the course of {y} after the window, in weeks since the client's last session in it, and, side by "
+        f"The outcome is the course of {y} after the window, in {c.time}s since the client's last session in it{counted}, and, side by "
         f"side, the change from intake to the client's last score. Only clients in treatment at the end of the window "
         f"can have this outcome; the sample flow gives the number lost to this condition. {adjusted}",
         f"The course was modelled with a linear mixed model ({models.growth.structure.words}) by restricted maximum likelihood: "
@@ -122,8 +128,9 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
         f"therapists minus one minus therapist-level predictors. Correlations are partial correlations, "
         f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are percentiles of "
         f"{n_boot} parametric bootstrap samples, that of the therapist share of early alliance is from the F distribution "
-        f"(Thomas & Hultquist, 1978). No correction for multiple tests was made. Missing outcome scores are handled "
-        f"by the likelihood under missingness at random. {versions}",
+        f"(Thomas & Hultquist, 1978). No correction for multiple tests was made. In the model of the course, missing "
+        f"outcome scores are handled by the likelihood under missingness at random; the change from intake takes the last "
+        f"score that there is. {versions}",
     ]
     references = [
         "Baldwin, S. A., Wampold, B. E., & Imel, Z. E. (2007). Untangling the alliance-outcome correlation. Journal of "
@@ -151,7 +158,8 @@ def limits(design: EarlyDesign) -> tuple[str, ...]:
     out = [
         "An observational association: clients who improve early may rate the alliance higher, and what was not measured "
         "may drive both.",
-        "It speaks of clients who were still in treatment at the end of the early window, not of those who had left.",
+        "It speaks of clients who were still in treatment at the end of the early window and had an outcome score after it, "
+        "not of those who had left.",
     ]
     if same:
         out.append(
@@ -167,8 +175,8 @@ def limits(design: EarlyDesign) -> tuple[str, ...]:
             "Early change is not adjusted for: improvement before the end of the window may be counted as an effect of alliance."
         )
     out += [
-        "The therapist's mean alliance rests on few clients each; its effect is that of the observed mean, pulled towards the "
-        "within effect where caseloads are small.",
+        "The effect of a therapist's mean alliance is that of the mean observed in the analysed clients; where caseloads are "
+        "small, it is pulled towards the within effect.",
         "The end point is the last score, whenever treatment ended; clients who left early contribute an early score.",
     ]
     return tuple(out)
