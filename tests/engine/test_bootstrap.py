@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine import bootstrap as module
+from alliance_longitudinal.engine import bootstrap, draws
 from engine.designs import GROWTH, three_levels
 
 
@@ -31,9 +31,12 @@ def test_a_seed_gives_the_same_draws_again(growth):
 def test_a_refit_equals_a_fit_to_the_same_response(frame, part, weights, monkeypatch):
     formula = f"y ~ week + {part}"
     res = al.MixedModel.from_formula(formula, frame, weights=weights).fit()
-    drawn = []
-    original = module._draw
-    monkeypatch.setattr(module, "_draw", lambda recipe, rng: drawn.append(original(recipe, rng)) or drawn[-1])
+    source = draws.row_draws(res.fit)
+    rng = np.random.default_rng(5)
+    drawn = [source.noise.draw(rng) for _ in range(3)]
+    again = iter(drawn)
+    monkeypatch.setattr(draws.Noise, "draw", lambda *_: next(again))
+    monkeypatch.setattr(bootstrap, "draws_of", draws.row_draws)
     boot = res.bootstrap(3, seed=5)
     assert boot.n_failed == 0
     weight = np.ones(len(frame)) if weights is None else frame[weights].to_numpy()
@@ -41,10 +44,67 @@ def test_a_refit_equals_a_fit_to_the_same_response(frame, part, weights, monkeyp
         y = np.empty(len(frame))
         y[res.fit.blocks.order] = noise
         y = res.predict(groups=False) + res.fit.basis.y_scale * y / np.sqrt(weight)
-        again = al.MixedModel.from_formula(formula, frame.assign(y=y), weights=weights).fit()
+        refit = al.MixedModel.from_formula(formula, frame.assign(y=y), weights=weights).fit()
         # A refit stops at a decrement of 1e-10 deviance units: 1e-5 of a standard error.
-        np.testing.assert_allclose(boot.params.iloc[i], again.params, atol=1e-5)
-        np.testing.assert_allclose(boot.varcorr.iloc[i], again.varcorr["vcov"], atol=1e-3)
+        np.testing.assert_allclose(boot.params.iloc[i], refit.params, atol=1e-5)
+        np.testing.assert_allclose(boot.varcorr.iloc[i], refit.varcorr["vcov"], atol=1e-3)
+
+
+def moments(source, count, seed):
+    """Mean and standard deviation of every cross-product with the response, and of the products of neighbours."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for _ in range(count):
+        made = source.draw(rng)
+        flat = np.concatenate([made.w[:, :, -1].ravel(), made.s[:, :, -1].ravel()])
+        out.append(np.concatenate([flat, flat[1:] * flat[:-1], flat**2]))
+    return np.mean(out, axis=0), np.std(out, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("formula", "weights"),
+    [
+        ("y ~ week + arm + (1 + week | outer/inner)", None),
+        ("y ~ week + arm + (1 + week | outer/inner)", "w"),
+        ("y ~ week + (1 + week || unique)", None),
+        ("y ~ week + (1 | outer) + (1 | item)", None),
+    ],
+)
+def test_products_are_drawn_as_if_from_rows(formula, weights):
+    frame = three_levels(4, outer=5, inner=4, rows=7)
+    fit = al.MixedModel.from_formula(formula, frame, weights=weights, crossed=True).fit().fit
+    count = 3000
+    mean, sd = moments(draws.product_draws(fit), count, 1)
+    expected, spread = moments(draws.row_draws(fit), count, 2)
+    np.testing.assert_array_equal(sd == 0, spread == 0)  # an item that does not occur in a group
+    mean, sd, expected, spread = (part[spread > 0] for part in (mean, sd, expected, spread))
+    z = (mean - expected) / np.sqrt((sd**2 + spread**2) / count)
+    # Some hundred correlated statistics from heavy-tailed products: none beyond 5 standard errors.
+    assert np.abs(z).max() < 5
+    assert np.sqrt(np.mean(z**2)) < 1.5
+    assert 0.85 < np.median(sd / spread) < 1.15
+
+
+def test_drawn_products_are_those_of_some_rows(growth):
+    source = draws.product_draws(growth.fit)
+    made = source.draw(np.random.default_rng(3))
+    assert np.linalg.eigvalsh(made.s).min() > -1e-9 * made.s.max()
+    np.testing.assert_array_equal(made.s[:, :-1, :-1], growth.fit.blocks.s[:, :-1, :-1])
+    root = draws.root_of(source.products)
+    np.testing.assert_allclose(root @ root.transpose(0, 2, 1), source.products, atol=1e-9)
+
+
+def test_the_cheaper_way_is_taken(growth, frame):
+    assert isinstance(draws.draws_of(growth.fit), draws.RowDraws)  # short groups: rows are cheaper
+    long = three_levels(4, outer=6, inner=3, rows=30)
+    assert isinstance(
+        draws.draws_of(al.MixedModel.from_formula(growth.formula, long).fit().fit), draws.ProductDraws
+    )
+    crossed = al.MixedModel.from_formula(
+        "y ~ week + (1 | unique) + (1 | outer) + (1 | item)", frame, crossed=True
+    )
+    crossed = crossed.fit()
+    assert isinstance(draws.draws_of(crossed.fit), draws.RowDraws)
 
 
 def test_bootstrap_spread_equals_model_spread():

@@ -48,7 +48,7 @@ def test_the_search_leaves_a_false_optimum_at_zero():
     # Stationary in the Cholesky parameters, and yet no minimum: the certificate in D sees the way out.
     stuck = Face(face.sizes, (0, 0), face.entry_order)
     certificate, way_out = optimize.certify(
-        stuck, minimise(lambda x: (0.0, x, np.eye(0)), np.zeros(0)), evaluate(zero, 1), zero
+        stuck, minimise(lambda x, _: (0.0, x, np.eye(0)), np.zeros(0)), evaluate(zero, 1), zero
     )
     assert not certificate.holds
     assert certificate.descent < -1
@@ -81,7 +81,7 @@ def test_parameters_of_a_face_reproduce_its_covariances_and_derivatives(ranks):
 
 
 def test_newton_leaves_a_saddle_and_reports_its_path():
-    def objective(x):
+    def objective(x, order):
         value = x[0] ** 4 / 4 - x[0] ** 2 / 2 + x[1] ** 2
         return float(value), np.array([x[0] ** 3 - x[0], 2 * x[1]]), np.diag([3 * x[0] ** 2 - 1, 2.0])
 
@@ -91,6 +91,21 @@ def test_newton_leaves_a_saddle_and_reports_its_path():
     assert end.curvature == pytest.approx(2)
     values = [step.value for step in end.steps]
     assert values == sorted(values, reverse=True)
+
+
+def test_without_polish_the_last_steps_need_no_hessian():
+    orders = []
+
+    def objective(x, order):
+        orders.append(order)
+        hessian = np.cosh(x)[:, None] if order == 2 else np.full((1, 1), np.nan)
+        return float(np.cosh(x[0])), np.sinh(x), hessian
+
+    end = minimise(objective, np.array([0.9]), polish=False)
+    assert end.decrement < 1e-10
+    assert abs(end.theta[0]) < 1e-5
+    assert orders == sorted(orders, reverse=True)
+    assert orders.count(1) >= 1
 
 
 def test_several_optima_are_reported():

@@ -1,7 +1,6 @@
 """Simulation from a fit, and the parametric bootstrap: only the response changes, so each refit starts at the optimum."""
 
-import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.blocks import Blocks
 from alliance_longitudinal.engine.criterion import Criterion, profiled
+from alliance_longitudinal.engine.draws import Noise, draws_of, root_of
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.optimize import descend
 from alliance_longitudinal.engine.tables import varcorr_keys, varcorr_values
@@ -37,17 +37,6 @@ class Bootstrap:
     n_failed: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """What the replicates share: effects and groups in elimination order, roots of the covariances."""
-
-    z: tuple[Array, ...]
-    codes: tuple[NDArray[np.intp], ...]
-    sizes: tuple[int, ...]
-    roots: tuple[Array, ...]
-    residual: Array
-
-
 def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
     """Draw ``n`` responses from the fitted model, random effects included; columns 0 to n - 1."""
     if n < 1:
@@ -55,15 +44,15 @@ def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     design = fit.design
     weights = 1.0 if design.weights is None else design.weights
-    recipe = _Recipe(
+    noise = Noise(
         tuple(t.z for t in design.terms),
         tuple(design.factors[t.factor].codes for t in design.terms),
         tuple(design.factors[t.factor].size for t in design.terms),
-        tuple(_root(psi) for psi in fit.psi),
+        tuple(root_of(psi) for psi in fit.psi),
         np.sqrt(fit.scale / weights) * np.ones(len(design.y)),
     )
     mean = design.x @ fit.beta
-    return pd.DataFrame(np.stack([mean + _draw(recipe, rng) for _ in range(n)], axis=1), index=design.index)
+    return pd.DataFrame(np.stack([mean + noise.draw(rng) for _ in range(n)], axis=1), index=design.index)
 
 
 def bootstrap(fit: MixedFit, n_boot: int, seed: int | None) -> Bootstrap:
@@ -77,8 +66,7 @@ def bootstrap(fit: MixedFit, n_boot: int, seed: int | None) -> Bootstrap:
     if n_boot < 2:
         raise FitError(f"A bootstrap needs at least 2 replicates, not {n_boot}; 1000 or more for intervals.")
     rng = np.random.default_rng(seed)
-    recipe = _internal_recipe(fit)
-    v = fit.blocks.u @ fit.blocks.levels[0].c
+    draws = draws_of(fit)
     start = [
         d + (_LEAVE_BOUNDARY * np.eye(len(d)) if rank < len(d) else 0.0)
         for d, rank in zip(fit.record.best.relative, fit.record.best.face.ranks, strict=True)
@@ -88,8 +76,7 @@ def bootstrap(fit: MixedFit, n_boot: int, seed: int | None) -> Bootstrap:
     components = np.full((n_boot, len(keys)), np.nan)
     failed = 0
     for i in range(n_boot):
-        blocks = _with_response(fit.blocks, v, _draw(recipe, rng))
-        estimate = _refit(fit, blocks, start)
+        estimate = _refit(fit, draws.draw(rng), start)
         if estimate is None:
             failed += 1
         else:
@@ -99,44 +86,6 @@ def bootstrap(fit: MixedFit, n_boot: int, seed: int | None) -> Bootstrap:
         pd.DataFrame(components, columns=pd.MultiIndex.from_frame(keys)),
         failed,
     )
-
-
-def _root(matrix: Array) -> Array:
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
-
-
-def _internal_recipe(fit: MixedFit) -> _Recipe:
-    order, design = fit.blocks.order, fit.design
-    s = fit.criterion.rss / fit.criterion.nu
-    return _Recipe(
-        tuple((fit.basis.q @ c)[order] for c in fit.basis.c),
-        tuple(design.factors[t.factor].codes[order] for t in design.terms),
-        tuple(design.factors[t.factor].size for t in design.terms),
-        tuple(np.sqrt(s) * _root(d) for d in fit.record.best.relative),
-        np.full(len(design.y), np.sqrt(s)),
-    )
-
-
-def _draw(recipe: _Recipe, rng: np.random.Generator) -> Array:
-    """Random effects and residuals of all rows, mean zero."""
-    out = recipe.residual * rng.standard_normal(len(recipe.residual))
-    for z, codes, size, root in zip(recipe.z, recipe.codes, recipe.sizes, recipe.roots, strict=True):
-        effects = rng.standard_normal((size, root.shape[1])) @ root.T
-        out += np.einsum("nq,nq->n", z, effects[codes])
-    return out
-
-
-def _with_response(blocks: Blocks, v: Array, y: Array) -> Blocks:
-    """The same cross-products with another response (internal units, elimination order)."""
-    w, s = blocks.w.copy(), blocks.s.copy()
-    for a in range(v.shape[1]):
-        w[:, a, -1] = np.add.reduceat(v[:, a] * y, blocks.row_starts[:-1])
-    edges = blocks.row_starts[blocks.levels[0].starts]
-    for p, (i, j) in enumerate(itertools.pairwise(edges)):
-        s[p, :-1, -1] = s[p, -1, :-1] = blocks.u[i:j, :-1].T @ y[i:j]
-        s[p, -1, -1] = y[i:j] @ y[i:j]
-    return replace(blocks, w=w, s=s)
 
 
 def _refit(fit: MixedFit, blocks: Blocks, start: list[Array]) -> tuple[Array, Array] | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.blocks import Blocks, covariance
-from alliance_longitudinal.engine.kernels import leaf_level, upper_level
+from alliance_longitudinal.engine.kernels import leaf_level, lower_triangle, upper_level
 
 Array = NDArray[np.float64]
 
@@ -148,7 +148,7 @@ def _derivatives(
     dt_x = dt[:, :p, :p]
     ddrss = np.zeros((m, m))
     ddlogdet = ddl.copy()
-    rows, cols = np.tril_indices(m)
+    rows, cols = lower_triangle(m)
     if len(ddt):
         ddrss[rows, cols] = ddrss[cols, rows] = ddt @ r @ r
     ddrss -= 2 * v @ cov_x @ v.T

@@ -14,11 +14,20 @@ entry a symmetric direction ``E``. With ``P = D A^-1`` and ``H = I - C D Y`` (so
 and the second derivatives by the product rule. Checked against finite differences in the tests.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+
+
+@lru_cache(maxsize=64)
+def lower_triangle(size: int) -> tuple[Index, Index]:
+    """Rows and columns of a lower triangle, row by row; not to be written to."""
+    rows, cols = np.tril_indices(size)
+    return rows, cols
 
 
 def inverse_and_logdet(a: Array) -> tuple[Array, Array]:
@@ -79,7 +88,8 @@ def leaf_level(
     naa = (inverse @ saa).reshape(-1, q * q)
     counts = (1, 1 + m, 1 + m + pairs)[order]
     middles = np.empty((len(w), q, counts, q))
-    middles[:, :, 0] = d + (saa.reshape(-1, q * q) @ np.kron(d, d)).reshape(saa.shape)
+    twice = (d[:, None, :, None] * d[:, None, :]).reshape(q * q, q * q)
+    middles[:, :, 0] = d + (saa.reshape(-1, q * q) @ twice).reshape(saa.shape)
     dl, ddl = np.zeros(m), np.zeros((m, m))
     if order >= 1:
         middles[:, :, 1 : 1 + m] = e.transpose(1, 0, 2)
@@ -94,7 +104,7 @@ def leaf_level(
 
 def _pair_map(e: Array) -> Array:
     """Linear map from the entries of ``N`` to those of ``E_i N E_j + E_j N E_i``, laid out (q, pair, q)."""
-    rows, cols = np.tril_indices(len(e))
+    rows, cols = lower_triangle(len(e))
     q = e.shape[-1]
     one_way = np.einsum("tac,tdb->cdatb", e[rows], e[cols])
     other = np.einsum("tac,tdb->cdatb", e[cols], e[rows])
@@ -173,7 +183,7 @@ def upper_level(
         return float(logdet.sum()), dl, ddl, n, dn, np.zeros((len(s), 0, k, k))
     x = c.T @ dsh
     ddl, ddn = _second(p, pdsaa, x, inverse, naa, e, ey, yt, c)
-    rows, cols = np.tril_indices(lower)
+    rows, cols = lower_triangle(lower)
     if lower:
         ddn[:, : len(rows)] += ht[:, None] @ dds @ h[:, None]
         ddsaa = c.T @ dds @ c
@@ -190,7 +200,7 @@ def _second(
     """Second derivatives without the term that carries the lower levels' own second derivatives."""
     lower, own = x.shape[1], len(e)
     total = lower + own
-    rows, cols = np.tril_indices(total)
+    rows, cols = lower_triangle(total)
     low, mixed, high = rows < lower, (rows >= lower) & (cols < lower), cols >= lower
     en = e @ naa[:, None]
     low_y = inverse[:, None] @ x

@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Objective = Callable[[Array], tuple[float, Array, Array]]
+#: Parameters and the highest derivative wanted, to value, gradient and (for 2) Hessian.
+Objective = Callable[[Array, int], tuple[float, Array, Array]]
 
 #: Newton decrement, in deviance units, at which a point counts as stationary.
 DECREMENT = 1e-10
+#: Decrement from which a search without polish goes on with the Hessian at hand: it is nearly that of the optimum.
+CLOSE = 1e-3
 _NOISE = 1e-9
 
 
@@ -53,12 +56,13 @@ def minimise(
     Parameters
     ----------
     objective : callable
-        Parameters to value, gradient, Hessian.
+        Parameters and order (1 or 2) to value, gradient, Hessian.
     theta : ndarray, shape (m,)
     polish : bool
-        One step more where the decrement already vanishes, for nearly all digits.
+        One step more where the decrement already vanishes, for nearly all digits. Without it the last steps use
+        the Hessian of the point before, for speed; gradient and decrement are those of the end point all the same.
     """
-    value, gradient, hessian = objective(theta)
+    value, gradient, hessian = objective(theta, 2)
     if not len(theta) or not np.isfinite(value):
         decrement = 0.0 if np.isfinite(value) else np.inf
         return Stationary(theta, value, decrement, np.inf, (Step(value, decrement, 0.0),), 1)
@@ -69,7 +73,10 @@ def minimise(
         move = _step(gradient, hessian, radius)
         predicted = -float(gradient @ move + 0.5 * move @ hessian @ move)
         trial = theta + move
-        new_value, new_gradient, new_hessian = objective(trial)
+        closing = not polish and decrement < CLOSE
+        new_value, new_gradient, new_hessian = objective(trial, 1 if closing else 2)
+        if closing:
+            new_hessian = hessian
         evaluations += 1
         better = _accept(value, new_value, predicted, decrement, new_gradient, new_hessian)
         gain = (

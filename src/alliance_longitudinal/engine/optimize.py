@@ -117,9 +117,17 @@ def descend(evaluate: Evaluate, face: Face, start: list[Array], polish: bool = T
     evaluations = 0
     kept_rank: set[int] = set()
 
+    seen: tuple[Array, Criterion] | None = None
+
     def run(on: Face, at: Array) -> Stationary:
+        def objective(theta: Array, order: int) -> tuple[float, Array, Array]:
+            nonlocal seen
+            criterion = evaluate(on.covariances(theta), order)
+            seen = theta, criterion
+            return _on_face(criterion, on, theta)
+
         nonlocal evaluations
-        result = minimise(lambda x: _objective(evaluate, on, x), at, polish)
+        result = minimise(objective, at, polish)
         evaluations += result.evaluations
         return result
 
@@ -128,7 +136,7 @@ def descend(evaluate: Evaluate, face: Face, start: list[Array], polish: bool = T
         path += here.steps
         face, here = _reduce(face, here, run, kept_rank)
         relative = face.covariances(here.theta)
-        criterion = evaluate(relative, 1)
+        criterion = seen[1] if seen and seen[0] is here.theta else evaluate(relative, 1)
         certificate, way_out = certify(face, here, criterion, relative)
         if certificate.descent > DESCENT or way_out is None:
             break
@@ -142,8 +150,8 @@ def descend(evaluate: Evaluate, face: Face, start: list[Array], polish: bool = T
     )
 
 
-def _objective(evaluate: Evaluate, face: Face, theta: Array) -> tuple[float, Array, Array]:
-    criterion = evaluate(face.covariances(theta), 2)
+def _on_face(criterion: Criterion, face: Face, theta: Array) -> tuple[float, Array, Array]:
+    """Value, gradient and Hessian in the parameters of a face."""
     if not np.isfinite(criterion.value):
         return np.inf, theta * np.nan, np.full((len(theta), len(theta)), np.nan)
     return criterion.value, *face.chain(theta, criterion.gradient, criterion.hessian)
