@@ -1,6 +1,7 @@
 """The early-alliance analysis against other programs, against itself, and against hard cases."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from alliance_longitudinal.analyses.early_parts.findings import late_intake
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS, therapist_df
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.timing import TimeWindow
 from analyses.studies import shuffled, value, with_sessions
 
@@ -303,3 +305,63 @@ def test_the_study_is_not_changed(clinic: Study) -> None:
     before = clinic.sessions
     early_alliance(clinic, window=3, n_boot=50)
     pd.testing.assert_frame_equal(clinic.sessions, before)
+
+
+def test_every_client_another_therapist_leaves_the_undivided_effect(clinic: Study) -> None:
+    sessions = clinic.sessions.assign(therapist=lambda d: "T" + d["client"])
+    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    effects = set(result.estimates["id"][result.estimates["id"].str.match(r"(slope|end)_[a-z]+$")])
+    assert effects == {"slope_total", "end_total"}
+    fixed = "y ~ weeks * (early_total + intake_total + change_total)"
+    assert any(formula.startswith(fixed) for formula in result.table("models").to_frame()["formula"])
+    said = {n.code: n.message for n in result.notes}
+    assert "only the effect of alliance undivided is estimated" in said["no_therapist_means"]
+    assert "constant_covariate" not in said
+    assert "have two or more analysed clients" in result.answer[1]
+    assert "the mean of all clients" in result.figure_specs[0].data["label"].iloc[0]
+
+
+def test_the_undivided_effect_is_adjusted_for_all_of_intake_severity(few: Study) -> None:
+    """Three therapists: the client's deviation alone would leave the therapists' mean intake unadjusted."""
+    choices = Choices(few.measures["alliance"], few.measures["phq9"], TimeWindow(1, 5), 1, True, True)
+    design = build_design(few.sessions, few.flow, choices, MIN_THERAPISTS)
+    assert design.predictors(split=False) == ["early_total", "intake_total", "change_total"]
+    assert design.predictors(split=True) == ["early_client", "intake_client", "change_client"]
+    ours = fit_models(design).endpoint_total
+    x = sm.add_constant(design.clients[["early", "intake", "change"]])
+    other = sm.OLS(design.clients["end_change"], x).fit()
+    assert ours.combination({"early_total": 1.0})["estimate"] == pytest.approx(
+        other.params["early"], rel=1e-9
+    )
+
+
+def test_the_step_that_lost_most_clients_is_named(clinic: Study) -> None:
+    """Session 1 alone, without an intake session: nobody has a change up to then."""
+    sessions = clinic.sessions.query("session > 0")
+    with pytest.raises(
+        DataError,
+        match=r"Only 0 clients .* at the step 'Change up to the window's end known' "
+        r"\(\d+ clients: only one outcome score up to the window's end\)",
+    ):
+        early_alliance(with_sessions(clinic, sessions), window=1)
+
+
+def test_everybody_leaves_at_the_end_of_the_window(clinic: Study) -> None:
+    sessions = clinic.sessions.query("session <= 5")
+    with pytest.raises(DataError, match="at the step 'Sessions after the early window'"):
+        early_alliance(with_sessions(clinic, sessions))
+
+
+def test_time_in_sessions_is_not_called_weeks(clinic: Study) -> None:
+    unknown = Finding("time_is_session_number", "caution", "Time is counted in sessions.", "week")
+    sessions = clinic.sessions.assign(week=lambda d: d["session"].astype(float))
+    study = replace(with_sessions(clinic, sessions), findings=(unknown,))
+    result = early_alliance(study, n_boot=50)
+    assert " sessions (95 % interval" in result.answer[0]
+    said = json.dumps(
+        [result.answer, result.to_dict()["figures"], result.estimates[["label", "unit"]].to_dict("list")]
+    )
+    said += json.dumps([(t.title, t.note) for t in result.tables if t.section != "models"])
+    assert "a session per WAI-SR point" in said
+    assert not re.findall(r".{20}\bweek.{20}", said.replace('"weeks"', ""), flags=re.IGNORECASE)
+    assert "`weeks` in the formulas counts sessions" in result.methods

@@ -7,6 +7,7 @@ import pytest
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate
 from alliance_longitudinal.analyses.early_parts import words
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.early_parts.tables import against_truth
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.timing import TimeWindow
@@ -81,3 +82,15 @@ def test_a_shared_rater_is_a_limit_two_raters_are_not(design: EarlyDesign) -> No
     therapist = replace(design.choices.alliance, rater="therapist")
     other = replace(design, choices=replace(design.choices, alliance=therapist))
     assert not any("(halo)" in text for text in words.limits(other))
+
+
+def test_only_the_adjusted_model_is_set_beside_the_truth(
+    clinic: Study, design: EarlyDesign, early: AnalysisResult
+) -> None:
+    """Without the adjustments the estimates differ from the truth by design."""
+    rows = early.estimates.to_dict("records")
+    estimates = [Estimate(**row) for row in rows]
+    assert against_truth(clinic, design, estimates) is not None
+    for name in ("adjust_intake", "adjust_early_change"):
+        unadjusted = replace(design, choices=replace(design.choices, **{name: False}))
+        assert against_truth(clinic, unadjusted, estimates) is None

@@ -106,6 +106,17 @@ def test_a_minimum_of_rated_sessions_removes_clients() -> None:
     assert found(min_rated=3).clients.empty
 
 
+def test_scores_whose_time_is_not_known_leave_at_their_own_step() -> None:
+    frame = sessions()
+    frame.loc[(frame["client"] == "a") & (frame["session"] == 6), "week"] = NAN
+    asked = {"alliance": "alliance", "outcome": "y", "window": TimeWindow(1, 3), "min_rated": 1}
+    out = landmark(frame, SampleFlow(), need_change=True, **asked)  # type: ignore[arg-type]
+    last = out.flow.steps[-1]
+    assert (last.step, last.rows_lost) == ("Outcome scores with a known time", 1)
+    assert list(out.followup["session"]) == [4]
+    assert out.clients["end"].item() == 12.0
+
+
 def test_the_input_is_not_changed() -> None:
     frame = sessions()
     landmark(

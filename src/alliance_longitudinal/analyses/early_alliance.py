@@ -124,7 +124,7 @@ def run(study: Study, params: EarlyAllianceParams) -> AnalysisResult:
     sessions, flow = choose_clinic(study, params.clinic)
     choices = _choices(study, params)
     design = build_design(sessions, flow, choices, MIN_THERAPISTS)
-    require_clients(design.n_clients, MIN_CLIENTS, "the early-alliance analysis")
+    require_clients(design.n_clients, MIN_CLIENTS, "the early-alliance analysis", design.flow)
     require_variation(design.clients["early"], f"Early {choices.alliance.instrument.label}")
     models = fit_models(design)
     weeks = _typical_followup(design)
@@ -172,6 +172,7 @@ def _choices(study: Study, params: EarlyAllianceParams) -> Choices:
         params.min_rated,
         params.adjust_intake,
         params.adjust_early_change,
+        "session" if any(f.code == "time_is_session_number" for f in study.findings) else "week",
     )
 
 
@@ -186,7 +187,7 @@ def _recorded(params: EarlyAllianceParams, choices: Choices) -> dict[str, Any]:
 
 
 def _typical_followup(design: EarlyDesign) -> float:
-    """Whole weeks that half of the clients were followed after the window, at least one."""
+    """Whole weeks (or sessions: see ``Choices.time``) that half of the clients were followed after the window, at least one."""
     return float(max(np.floor(design.clients["weeks_followed"].median()), 1))
 
 

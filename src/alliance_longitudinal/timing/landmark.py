@@ -91,7 +91,7 @@ def landmark(
         now,
         now["session"].gt(window.last),
         "Sessions after the early window",
-        "sessions up to the window's end, which the predictors come from",
+        "sessions up to the window's end, which the predictors come from; clients without a later session",
     )
     followup, flow = flow.filter(
         after,
@@ -99,6 +99,14 @@ def landmark(
         "Outcome scores after the early window",
         "no outcome score at the session",
     )
+    placed = followup["week"].notna() & followup["client"].map(table["week_zero"]).notna()
+    if not placed.all():
+        followup, flow = flow.filter(
+            followup,
+            placed,
+            "Outcome scores with a known time",
+            "the session, or every session up to the window's end, has no date or week",
+        )
     return _assemble(table, followup, outcome, flow)
 
 

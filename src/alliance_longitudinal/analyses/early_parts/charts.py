@@ -22,25 +22,28 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     """Course after the window for thirds of early alliance within therapists; observed means behind the model."""
     choices = design.choices
     a, y = choices.alliance.instrument.label, choices.outcome.instrument.label
+    divided = "early_client" in design.predictors(split=True)
     centres, third = _thirds(design)
     data = pd.concat(
         [_model_lines(growth, centres, weeks), _observed(growth, design, third, weeks)], ignore_index=True
     )
+    centre = "the therapist's mean" if divided else "the mean of all clients"
     names = [
-        f"{_THIRDS[g]} ({f'{centres[g]:+.1f}'.replace('-', MINUS)} {a} points from the therapist's mean)"
+        f"{_THIRDS[g]} ({f'{centres[g]:+.1f}'.replace('-', MINUS)} {a} points from {centre})"
         for g in range(3)
     ]
     data["label"] = data["group"].map(dict(enumerate(names)))
     ends = data[data["kind"] == "model"].groupby("group")["value"].last()
     alt = (
-        f"Line chart of {y} over {weeks:.0f} weeks after {choices.window}. Model-implied scores at the end: "
+        f"Line chart of {y} over {weeks:.0f} {choices.time}s after {choices.window}. Model-implied scores at the end: "
         + "; ".join(f"{_THIRDS[int(g)]} of early alliance {number(v)}" for g, v in ends.items())
         + "."
     )
     return FigureSpec(
         name="course",
-        title=f"{y} after the early window, by early alliance among clients of the same therapist",
-        caption=f"Lines: model, adjustment variables at their mean, with 95 % bands. Points: observed weekly means, "
+        title=f"{y} after the early window, by early alliance"
+        + " among clients of the same therapist" * divided,
+        caption=f"Lines: model, adjustment variables at their mean, with 95 % bands. Points: observed means of each {choices.time}, "
         f"adjusted alike, larger for more clients; means of fewer than {SMALLEST_CELL} clients are not shown.",
         alt=alt,
         how_to_read="Lines that draw apart with time mean that early alliance goes with a different rate of change.",
@@ -49,13 +52,17 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
         columns=(
             Column("label", "Early alliance"),
             Column("kind", "What"),
-            Column("weeks", "Weeks after the window", "number"),
+            Column("weeks", f"{choices.time.title()}s after the window", "number"),
             Column("value", f"{y}", "number"),
             Column("low", "95 % low", "number"),
             Column("high", "95 % high", "number"),
             Column("n", "Clients", "integer"),
         ),
-        draw=partial(figures.trajectories, x_label=f"Weeks after {choices.window}", y_label=f"{y} (points)"),
+        draw=partial(
+            figures.trajectories,
+            x_label=f"{choices.time.title()}s after {choices.window}",
+            y_label=f"{y} (points)",
+        ),
     )
 
 
@@ -129,7 +136,7 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
         name="correlations",
         title="Early alliance and outcome as correlations, beside the published figure",
         caption="Partial correlations with the change from intake to the last score; positive means that better "
-        "alliance goes with better outcome. The green band is a benchmark from other clinics, not part of this analysis.",
+        "alliance goes with better outcome. The green band is a benchmark from published studies (undivided), not part of this analysis.",
         alt=alt + ".",
         how_to_read="A point is the estimate, its line the 95 % interval; an interval that crosses zero leaves the direction open.",
         section="results",
@@ -147,7 +154,10 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
 def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec | None:
     """Within-therapist effects on the course and on the end point under every window and adjustment, if there are any."""
     parts = []
-    panels = {"slope": "Weekly change per alliance point", "end": "Change from intake per alliance point"}
+    panels = {
+        "slope": f"{design.choices.rate.capitalize()} per alliance point",
+        "end": "Change from intake per alliance point",
+    }
     for kind, panel in panels.items():
         if f"{kind}_within" not in table:
             continue

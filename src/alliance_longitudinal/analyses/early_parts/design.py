@@ -14,7 +14,11 @@ CONSTANT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One way to ask the question; the sensitivity analysis varies it."""
+    """One way to ask the question; the sensitivity analysis varies it.
+
+    ``time`` says what one unit of the time column is: ``week``, or ``session`` where the study has neither dates nor
+    weeks.
+    """
 
     alliance: Measure
     outcome: Measure
@@ -22,11 +26,17 @@ class Choices:
     min_rated: int
     adjust_intake: bool
     adjust_early_change: bool
+    time: str = "week"
 
     @property
     def covariates(self) -> tuple[str, ...]:
         """Names of the adjustment variables."""
         return ("intake",) * self.adjust_intake + ("change",) * self.adjust_early_change
+
+    @property
+    def rate(self) -> str:
+        """The change in one unit of time, in words."""
+        return "weekly change" if self.time == "week" else f"change per {self.time}"
 
     @property
     def good_sign(self) -> int:

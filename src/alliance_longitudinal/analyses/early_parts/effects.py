@@ -89,8 +89,15 @@ def effect_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]
     """All effects in instrument points: outcome points (a week, or at the end) per alliance point."""
     out: list[Estimate] = []
     a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
+    time = design.choices.time
     for kind, split, total, unit, words in (
-        ("slope", models.growth, models.growth_total, f"{y} points a week per {a} point", "weekly change"),
+        (
+            "slope",
+            models.growth,
+            models.growth_total,
+            f"{y} points a {time} per {a} point",
+            design.choices.rate,
+        ),
         (
             "end",
             models.endpoint,
@@ -125,7 +132,7 @@ def point_estimates(effects: list[Estimate], design: EarlyDesign, weeks: float) 
     }
     out = []
     for kind, times, words in (
-        ("slope", weeks, f"over {weeks:.0f} weeks"),
+        ("slope", weeks, f"over {weeks:.0f} {design.choices.time}s"),
         ("end", 1.0, "at the last score"),
     ):
         for effect, sd in sds.items():

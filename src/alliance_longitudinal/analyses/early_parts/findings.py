@@ -38,17 +38,19 @@ def early_findings(
 
 def _selection(design: EarlyDesign) -> list[Finding]:
     step = next(s for s in design.flow.steps if s.step.startswith("In treatment at the end"))
+    later = sum(s.clients_lost for s in design.flow.steps if "after the early window" in s.step)
     lost = step.clients_lost
-    if not lost:
+    if not lost + later:
         return []
-    share = lost / step.clients_in
+    share = (lost + later) / step.clients_in
+    also = f", and {number(later, 'integer')} of the others have no score after it" if later else ""
     return [
         Finding(
             "conditioned_on_treatment",
             "caution" if share > 0.2 else "info",
-            f"{count(lost, 'client')} of {number(step.clients_in, 'integer')} ({number(share, 'percent')}) had ended treatment before the end "
-            "of the early window and cannot be analysed; if they left because of poor alliance or severe symptoms, "
-            "the results do not speak for them.",
+            f"{count(lost, 'client')} of {number(step.clients_in, 'integer')} had ended treatment before the end of the early "
+            f"window{also}: {number(share, 'percent')} cannot be analysed for this reason; if they left because of poor "
+            "alliance or severe symptoms, the results do not speak for them.",
             "sample flow",
         )
     ]

@@ -1,5 +1,7 @@
 """The same effects under other windows and other adjustments."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from alliance_longitudinal.analyses.early_parts.design import Choices, build_design
@@ -32,8 +34,12 @@ def sensitivity(sessions: pd.DataFrame, main: Choices) -> pd.DataFrame:
     rows = []
     for window in windows:
         for intake, change, words in ADJUSTMENTS:
-            choices = Choices(
-                main.alliance, main.outcome, window, min(main.min_rated, window.sessions), intake, change
+            choices = replace(
+                main,
+                window=window,
+                min_rated=min(main.min_rated, window.sessions),
+                adjust_intake=intake,
+                adjust_early_change=change,
             )
             rows.append(
                 {"window": str(window), "adjusted": words, "main": choices == main}

@@ -35,6 +35,7 @@ def early_tables(
     """In reading order; the first is the one a notebook shows beside the answer."""
     frame = estimate_frame(estimates)
     a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
+    time = design.choices.time
     sign = (
         " A negative number means that better alliance goes with a better outcome."
         if design.choices.good_sign < 0
@@ -49,7 +50,7 @@ def early_tables(
             "results",
             frame[is_effect],
             [Column("label", "Effect"), *_NUMBERS, *_TEST],
-            f"In {y} points (a week) per {a} point.{sign} n: outcome scores (weekly change) or clients (last score).",
+            f"In {y} points (a {time}) per {a} point.{sign} n: outcome scores ({design.choices.rate}) or clients (last score).",
         ),
         Table.from_frame(
             "effects_in_points",
@@ -72,10 +73,10 @@ def early_tables(
             ],
             "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
         ),
-        _sensitivity(sensitivity, "slope"),
-        _sensitivity(sensitivity, "end"),
+        _sensitivity(sensitivity, "slope", design.choices.rate),
+        _sensitivity(sensitivity, "end", design.choices.rate),
     ]
-    truth = _against_truth(study, design, estimates)
+    truth = against_truth(study, design, estimates)
     variances = variance_table(fitted)
     tables += [
         t
@@ -110,11 +111,13 @@ def _correlations(frame: pd.DataFrame) -> Table:
         "results",
         pd.concat([own, bench], ignore_index=True),
         [Column("label", "Effect"), *_NUMBERS],
-        f"Partial correlations given the adjustment variables. Benchmark (mostly unadjusted correlations with the outcome at the end): {b.reference}.",
+        "Partial correlations given the adjustment variables. Only the undivided one compares like with like to the benchmark; "
+        "one between therapists is a correlation of means, which are less noisy than single clients, and is usually larger. "
+        f"Benchmark (correlations of clients, mostly unadjusted, with the outcome at the end): {b.reference}.",
     )
 
 
-def _sensitivity(frame: pd.DataFrame, kind: str) -> Table:
+def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table:
     wanted = [
         Column("window", "Window"),
         Column("adjusted", "Adjusted for"),
@@ -131,17 +134,19 @@ def _sensitivity(frame: pd.DataFrame, kind: str) -> Table:
         c for c in wanted if c.key in frame and not (c.key == "problem" and (frame[c.key] == "").all())
     ]
     shown = frame.assign(window=frame["window"] + frame["main"].map({True: " (main analysis)", False: ""}))
-    words = {"slope": "weekly change after the window", "end": "change from intake to the last score"}[kind]
+    words = {"slope": f"{rate} after the window", "end": "change from intake to the last score"}[kind]
     note = "The same models with other windows and adjustments; per alliance point."
     title = f"Other windows, other adjustments: effect on the {words}"
     return Table.from_frame(f"sensitivity_{kind}", title, "sensitivity", shown, columns, note)
 
 
-def _against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) -> Table | None:
+def against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) -> Table | None:
     """For simulated data: the estimates beside the parameters that made the data."""
     truth = (study.simulated or {}).get("truth") or {}
     c = design.choices
-    if not {"within", "between"} <= set(truth) or (c.window.first, c.window.last) != (1, 5):
+    # The truth is that of the model with both adjustments; without them the estimates are meant to differ from it.
+    as_made = (c.window.first, c.window.last) == (1, 5) and c.adjust_intake and c.adjust_early_change
+    if not ({"within", "between"} <= set(truth) and as_made):
         return None
     expected = {
         "slope_within": truth["within"],
@@ -160,6 +165,8 @@ def _against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate])
         for e in estimates
         if e.id in expected
     ]
+    if not rows:
+        return None
     columns = [
         Column("label", "Effect"),
         *_NUMBERS,

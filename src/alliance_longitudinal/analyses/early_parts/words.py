@@ -97,7 +97,9 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
     """The methods section, from the parameters."""
     c = design.choices
     a, y = c.alliance.label, c.outcome.label
-    counted = " (neither dates nor weeks are known: `weeks` in the formulas counts sessions)" * (c.time == "session")
+    counted = " (neither dates nor weeks are known: `weeks` in the formulas counts sessions)" * (
+        c.time == "session"
+    )
     unit = "session" if c.window.sessions == 1 else "window"
     names = {
         "intake": "intake severity (the first score)",

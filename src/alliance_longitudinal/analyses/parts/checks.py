@@ -44,12 +44,12 @@ def therapist_findings(n_therapists: int, caseloads: "pd.Series[int]") -> list[F
         )
     single = int((caseloads == 1).sum())
     if single:
-        verb = "has" if single == 1 else "have"
+        verb, they = ("has", "this client says") if single == 1 else ("have", "these clients say")
         out.append(
             Finding(
                 "single_client_therapists",
                 "info",
-                f"{count(single, 'therapist')} {verb} one analysed client: these clients say nothing about differences within a therapist.",
+                f"{count(single, 'therapist')} {verb} one analysed client: {they} nothing about differences within a therapist.",
                 "therapists",
             )
         )

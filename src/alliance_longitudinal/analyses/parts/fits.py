@@ -150,8 +150,9 @@ def can_carry(structure: Structure, frame: pd.DataFrame) -> str:
     """
     if structure.therapist:
         usable = int((frame.groupby("therapist")["client"].nunique() >= 2).sum())
+        verb = " has" if usable == 1 else "s have"
         if usable < MIN_THERAPISTS:
-            return f"only {usable} therapists have two or more clients in the analysis; a therapist level needs {MIN_THERAPISTS}"
+            return f"only {usable} therapist{verb} two or more clients in the analysis; a therapist level needs {MIN_THERAPISTS}"
     if structure.client_slope:
         share = float((frame.groupby("client").size() >= 3).mean())
         if share < MIN_SHARE_WITH_SLOPE:

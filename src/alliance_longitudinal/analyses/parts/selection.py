@@ -7,7 +7,7 @@ import pandas as pd
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.present.labels import count, number
 
 
 def choose_measure(study: Study, construct: str, name: str | None) -> Measure:
@@ -51,8 +51,8 @@ def choose_clinic(study: Study, clinic: str | None) -> tuple[pd.DataFrame, Sampl
     return study.flow.filter(sessions, sessions["clinic"].eq(clinic), f"Clinic {clinic}", "other clinics")
 
 
-def require_clients(n_clients: int, needed: int, what: str) -> None:
-    """Refuse an analysis that has almost nobody left.
+def require_clients(n_clients: int, needed: int, what: str, flow: SampleFlow | None = None) -> None:
+    """Refuse an analysis that has almost nobody left; ``flow`` tells at which step most clients were lost.
 
     Raises
     ------
@@ -61,9 +61,17 @@ def require_clients(n_clients: int, needed: int, what: str) -> None:
     """
     if n_clients < needed:
         raise DataError(
-            f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} needs at least {needed}. "
-            "Look at the sample flow (alliance check), widen the early window, or lower the number of rated sessions."
+            f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} needs at least {needed}."
+            f"{_greatest_loss(flow)} "
+            "Look at the sample flow (alliance check), choose another early window, or lower the number of rated sessions."
         )
+
+
+def _greatest_loss(flow: SampleFlow | None) -> str:
+    step = max(flow.steps, key=lambda s: s.clients_lost, default=None) if flow else None
+    if step is None or not step.clients_lost:
+        return ""
+    return f" Most were lost at the step '{step.step}' ({count(step.clients_lost, 'client')}: {step.reason})."
 
 
 def require_variation(values: "pd.Series[float]", what: str) -> None:
