@@ -167,7 +167,50 @@ def test_instruments(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["instruments"]) == 0
     assert "WAI-SR" in capsys.readouterr().out
     assert cli.main(["instruments", "--json"]) == 0
-    assert {row["label"] for row in json.loads(capsys.readouterr().out)} >= {"WAI-SR", "PHQ-9"}
+    assert {row["id"] for row in json.loads(capsys.readouterr().out)} >= {"wai_sr", "phq_9"}
+
+
+def test_one_instrument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["instruments", "oq_45_2"]) == 0
+    shown = capsys.readouterr().out
+    for line in (
+        "OQ-45.2 (oq_45_2)",
+        "  reversed items             1, 12, 13, 20, 21, 24, 31, 37, 43 [S10]",
+        "  total                      sum of the items, 0 to 180 [S68]",
+        "  cut-off                    symptom_distress >= 36: clinical range [S70]",
+    ):
+        assert line in shown.splitlines()
+    assert "  S10   https://vi.scribd.com/document/357559782/OQ45-Scoring-doc" in shown
+    assert cli.main(["instruments", "oq_45_2", "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)["instrument"]
+    assert (known["id"], known["reverse"][:2], known["evidence"]["reverse key"]) == (
+        "oq_45_2",
+        [1, 12],
+        ["S10"],
+    )
+    assert cli.main(["instruments", "oq45"]) == 1
+    assert "There is no instrument 'oq45'. Did you mean 'oq_45_2'?" in capsys.readouterr().err
+
+
+def test_instruments_of_ones_own(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = root / "tests" / "fixtures" / "implement_gad" / "instruments"
+    assert cli.main(["instruments", "wai_9", "--folder", str(folder)]) == 0
+    assert "tutorial https://github.com/PsychometricsMZ/dsem_tutorial" in capsys.readouterr().out
+    assert cli.main(["instruments", "--check", str(folder / "wai_9.yaml")]) == 0
+    assert capsys.readouterr().out.startswith("WAI-9 (wai_9)")
+    wrong = (folder / "wai_9.yaml").read_text(encoding="utf-8")
+    wrong = wrong.replace("[7, 8, 9]", "[7, 8, 10]").replace(
+        "min: 1, max: 5, evidence: [inf", "min: 1, max: 6, evidence: [inf", 1
+    )
+    (tmp_path / "mine.yaml").write_text(wrong, encoding="utf-8")
+    assert cli.main(["instruments", "--check", str(tmp_path / "mine.yaml")]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "The instrument file mine.yaml has 3 mistakes:",
+        "  line 13: 'bond' names items [10], but the form has items 1 to 9.",
+        "  line 14: the subscales do not cover every item exactly once, though 'partition' says so.",
+        "  line 15: the total ranges from 1 to 5, but 9 items of 1 to 6 under the rule 'mean' give 1 to 6.",
+    ]
 
 
 def test_a_fault_of_ours_is_a_sentence_and_a_private_log(
@@ -175,7 +218,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_private_log(
 ) -> None:
     from alliance_longitudinal import measures
 
-    def broken() -> None:
+    def broken(_folders: object) -> None:
         raise ZeroDivisionError("canary-4711")
 
     monkeypatch.setattr(measures, "instruments", broken)

@@ -11,14 +11,17 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alliance_longitudinal import __version__
 from alliance_longitudinal.errors import AllianceError, DataError, UsageError
 
+if TYPE_CHECKING:
+    from alliance_longitudinal.measures import Instrument
+
 FINE, FAILED, WRONG_USE = 0, 1, 2
 #: What fits a terminal; --json gives everything that is known of an instrument.
-_INSTRUMENT_COLUMNS = ("label", "name", "construct", "items", "total_range", "higher_is", "status")
+_INSTRUMENT_COLUMNS = ("label", "construct", "items", "total_range", "higher_is", "status")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,13 +150,31 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _instruments(options: argparse.Namespace) -> int:
-    from alliance_longitudinal.measures import instruments
+    from alliance_longitudinal.measures import check_instrument_file, find_instrument, instruments
 
-    table = instruments()
+    if options.check is not None:
+        return _show(check_instrument_file(Path(options.check)), as_data=options.json)
+    if options.id is not None:
+        return _show(find_instrument(options.id, options.folder), as_data=options.json)
+    table = instruments(options.folder).reset_index()
     if options.json:
         print(table.to_json(orient="records", force_ascii=False))
     else:
-        print(table[list(_INSTRUMENT_COLUMNS)].to_string(index=False))
+        print(table[["id", *_INSTRUMENT_COLUMNS]].to_string(index=False))
+    return FINE
+
+
+def _show(instrument: "Instrument", *, as_data: bool) -> int:
+    """Everything known of one instrument."""
+    from dataclasses import asdict
+
+    from alliance_longitudinal.measures import describe_instrument
+
+    print(
+        _json(ok=True, instrument=asdict(instrument))
+        if as_data
+        else "\n".join(describe_instrument(instrument))
+    )
     return FINE
 
 
@@ -215,7 +236,16 @@ def _parser() -> argparse.ArgumentParser:
     demo = _command(commands, "demo", _demo, "write the demonstration study, to look at and edit")
     demo.add_argument("folder", metavar="DIR")
 
-    _command(commands, "instruments", _instruments, "list the instruments that can be scored")
+    known = _command(
+        commands, "instruments", _instruments, "list the instruments, show one, or check a file of your own"
+    )
+    known.add_argument("id", nargs="?", metavar="ID", help="show everything that is known of this one")
+    known.add_argument(
+        "--check", metavar="FILE", help="say what is wrong with an instrument file of your own"
+    )
+    known.add_argument(
+        "--folder", action="append", default=[], metavar="DIR", help="instruments of your own; again for more"
+    )
     return parser
 
 

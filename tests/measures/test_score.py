@@ -141,3 +141,134 @@ def test_wrong_shape_range_and_unknown_key_are_refused(registry):
         score(np.array([[4.0] + [0.0] * 8]), registry["phq_9"])
     with pytest.raises(StudyError, match="which items are reversed is not known"):
         score(np.zeros((1, 9)), replace(registry["phq_9"], reverse=None))
+
+
+def test_core_om_prorates_each_scale_by_its_own_limit(registry):
+    """CORE System Trust: 3 open items in all and in the non-risk items, 1 in problems, none in wellbeing."""
+    core = registry["core_om"]
+    turned = np.array(core.reverse) - 1
+    form = np.full(34, 2.0)
+    form[1] = 4  # item 2, problems: 26 in 12 items
+    forms = np.array([form] * 4)
+    forms[1, [4, 7]] = NAN  # items 5 and 8, problems: two open
+    forms[2, 4] = NAN  # one open: 24 in 11 answers
+    forms[3, [3, 4, 7, 10]] = NAN  # item 4, wellbeing, and three problems: four open
+    before = forms.copy()
+    scores = score(forms, core)
+    np.testing.assert_allclose(scores.total, [70 / 34, 66 / 32, 68 / 33, NAN], rtol=1e-15)
+    np.testing.assert_allclose(scores.subscales["problems"], [26 / 12, NAN, 24 / 11, NAN], rtol=1e-15)
+    assert_array_equal(scores.subscales["wellbeing"], [2, 2, 2, NAN])
+    assert_array_equal(scores.subscales["risk"], [2, 2, 2, 2])
+    np.testing.assert_allclose(scores.subscales["non_risk"], [58 / 28, 54 / 26, 56 / 27, NAN], rtol=1e-15)
+    np.testing.assert_allclose(scores.subscales["clinical_score"], 10 * scores.total, rtol=1e-15)
+    assert_array_equal(forms, before)
+    best = np.zeros((1, 34))
+    best[0, turned] = 4
+    assert_array_equal(score(best, core).total, [0])
+
+
+def test_group_climate_has_scale_means_and_a_limit_for_the_whole_form(registry):
+    forms = np.array([[0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 4.0]] * 3)
+    forms[1, [2, 4]] = NAN  # avoiding: item 9 alone
+    forms[2, [0, 1, 2, 3, 4]] = NAN  # five open: no score at all
+    scores = score(forms, registry["gcq_s"])
+    assert_array_equal(scores.total, [NAN] * 3)
+    np.testing.assert_allclose(scores.subscales["engaged"], [(0 + 1 + 3 + 0 + 3) / 5, 7 / 5, NAN])
+    np.testing.assert_allclose(scores.subscales["avoiding"], [(2 + 4 + 1) / 3, 1, NAN])
+    np.testing.assert_allclose(scores.subscales["conflict"], [(5 + 6 + 2 + 4) / 4, 17 / 4, NAN])
+    assert_array_equal(scores.unscored, [False, False, True])
+    assert_array_equal(scores.completed, [False, True, False])
+
+
+def test_dass_scales_are_doubled_sums(registry):
+    form = np.zeros((1, 21))
+    form[0, [2, 4, 9]] = 3, 2, 1  # items 3, 5, 10: depression
+    form[0, 0] = 3  # item 1: stress
+    scores = score(form, registry["dass_21"])
+    assert {name: values[0] for name, values in scores.subscales.items()} == {
+        "depression": 12, "anxiety": 0, "stress": 6,
+    }  # fmt: skip
+
+
+def test_items_with_a_range_of_their_own(registry):
+    hamilton = registry["hrsd_17"]
+    form = np.zeros((1, 17))
+    form[0, 0], form[0, 3] = 4, 2
+    assert_array_equal(score(form, hamilton).total, [6])
+    form[0, 3] = 3  # item 4 ends at 2
+    with pytest.raises(
+        DataError, match=r"HRSD-17: 1 answers are outside 0 to 4 \(items 4, 5, 6, 12.*: 0 to 2\)"
+    ):
+        score(form, hamilton)
+
+
+def test_positive_items_with_other_points(registry):
+    """The Y-OQ with a key: eight items count 2 to -2. (The key here is made up.)"""
+    recode = replace(registry["y_oq_2_01"].recode, items=(1, 2, 3, 4, 5, 6, 7, 64))
+    youth = replace(registry["y_oq_2_01"], reverse=(), recode=recode, unlisted_subscales={}, status="check")
+    forms = np.zeros((4, 64))
+    forms[1, [0, 1, 2, 3, 4, 5, 6, 63]] = 4
+    forms[2] = 4
+    forms[2, [0, 1, 2, 3, 4, 5, 6, 63]] = 0
+    forms[3, 0] = NAN
+    assert_array_equal(score(forms, youth).total, [16, -16, 240, NAN])
+    printed = np.zeros((1, 64))
+    printed[0, 0] = -2  # as the paper form prints it
+    assert_array_equal(score(printed, youth, entry="prescored").total, [-2])
+    with pytest.raises(DataError, match="1 answers are outside 0 to 4"):
+        score(printed, youth)
+
+
+def test_zero_is_no_answer_where_the_form_has_none(registry):
+    inventory = replace(registry["blri_os_40"], reverse=(40,), unlisted_subscales={}, status="check")
+    form = np.full((1, 40), -3.0)
+    assert_array_equal(score(form, inventory).total, [-3 * 39 + 3])
+    form[0, 5] = 0
+    with pytest.raises(DataError, match="1 answers are outside -3 to 3 without 0"):
+        score(form, inventory)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "calpas_24",
+            "CALPAS-24: which items are reversed is not known; which items make its subscales is not",
+        ),
+        (
+            "tasa",
+            "TASA: how many items it has is not known; the range of its answers is not known; which items",
+        ),
+        (
+            "sai_6",
+            "SAI: the range of its answers is not known; how its items make a total is not known, so its",
+        ),
+        ("y_oq_2_01", "which items are coded otherwise is not known"),
+        (
+            "haq_i",
+            "HAq-I: how its items make a total is not known, so its items cannot be scored. Give totals, or",
+        ),
+        ("crf_s", "CRF-S: which items make its subscales is not known"),
+    ],
+)
+@pytest.mark.parametrize("entry", ["raw", "prescored"])
+def test_incomplete_instruments_need_a_key_from_the_user(name, words, entry, registry):
+    with pytest.raises(StudyError, match=words):
+        score(np.ones((1, registry[name].n_items or 5)), registry[name], entry=entry)
+
+
+def test_many_forms_score_as_they_do_one_by_one(registry):
+    """Forms are scored in blocks; the seams must not show."""
+    core = registry["core_om"]
+    rng = np.random.default_rng(5)
+    forms = rng.integers(0, 5, size=(20_000, 34)).astype(float)
+    forms[rng.random(forms.shape) < 0.03] = NAN
+    together = score(forms, core)
+    picked = [0, 1, 8190, 8191, 8192, 8193, 16383, 16384, 19999]
+    alone = [score(forms[[k]], core) for k in picked]
+    assert_array_equal(together.total[picked], [s.total[0] for s in alone])
+    for name, values in together.subscales.items():
+        assert_array_equal(values[picked], [s.subscales[name][0] for s in alone])
+    assert_array_equal(together.unscored[picked], [s.unscored[0] for s in alone])
+    assert together.total.shape == (20_000,)
+    assert 0.01 < np.isnan(together.total).mean() < 0.05

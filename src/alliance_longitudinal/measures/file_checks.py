@@ -42,7 +42,7 @@ def _item_mistakes(file: "InstrumentFile") -> Iterator[Mistake]:
     if file.safety_items:
         lists.append(("safety_items", ("safety_items",), file.safety_items.items))
     others = [item for other in file.response.other for item in other.items]
-    lists.append(("response.other", ("response",), others))
+    lists.append(("response.other", ("response", "other"), others))
     for name, place, items in lists:
         count = file.items.count
         strangers = [] if count is None else sorted(set(items) - set(range(1, count + 1)))
@@ -106,9 +106,10 @@ def _response_mistakes(file: "InstrumentFile") -> Iterator[Mistake]:
         yield ("response",), "'min' and 'max' of the response are either both known or both unknown."
     elif low is not None and high is not None and low >= high:
         yield ("response",), f"the response range {low:g} to {high:g} is empty."
-    for other in file.response.other:
+    for k, other in enumerate(file.response.other):
         if other.min >= other.max:
-            yield ("response",), f"the response range {other.min:g} to {other.max:g} is empty."
+            place = ("response", "other", k)
+            yield place, f"the response range {other.min:g} to {other.max:g} is empty."
     if file.recode:
         if file.recode.items is not None and len(file.recode.items) != file.recode.count:
             yield (

@@ -10,6 +10,7 @@ from alliance_longitudinal.measures.instrument import Instrument
 from alliance_longitudinal.measures.instrument_file import read_instrument
 from alliance_longitudinal.measures.score import range_in_words
 from alliance_longitudinal.resources import shipped
+from alliance_longitudinal.strict_yaml import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,23 @@ def load_instruments(extra: Iterable[Path | str] = ()) -> dict[str, Instrument]:
             registry[instrument.id] = instrument
             origin[instrument.id] = path
     return registry
+
+
+def find_instrument(instrument_id: str, extra: Iterable[Path | str] = ()) -> Instrument:
+    """One instrument by its id.
+
+    Raises
+    ------
+    StudyError
+        If there is none, with the nearest id.
+    """
+    registry = load_instruments(extra)
+    if instrument_id not in registry:
+        raise StudyError(
+            f"There is no instrument {instrument_id!r}. {nearest(instrument_id, list(registry))} "
+            "'alliance instruments' lists them all."
+        )
+    return registry[instrument_id]
 
 
 def clash(instrument: Instrument, taken_by: Path | None) -> str:

@@ -70,7 +70,7 @@ def score(
     StudyError
         If something that scoring needs is not known, such as which items are reversed.
     """
-    reason = why_not_from_items(instrument, entry=entry)
+    reason = why_not_from_items(instrument)
     if reason:
         raise StudyError(reason)
     _check_shape(items, instrument)
@@ -86,17 +86,20 @@ def score(
     )
 
 
-def why_not_from_items(instrument: Instrument, *, entry: Entry = "raw") -> str:
-    """Why the items of ``instrument`` cannot be scored, as a sentence; empty if they can."""
-    raw = entry == "raw"
+def why_not_from_items(instrument: Instrument) -> str:
+    """Why the items of ``instrument`` cannot be scored, as a sentence; empty if they can.
+
+    Of an incomplete instrument, not even items that are already reversed are scored.
+    """
+    recode = instrument.recode
     gaps = {
         "how many items it has is not known": instrument.n_items is None,
         "the range of its answers is not known": instrument.response_min is None,
-        "which items are reversed is not known": raw and instrument.reverse is None,
-        "which items are coded otherwise is not known": raw
-        and instrument.recode is not None
-        and instrument.recode.items is None,
+        "which items are reversed is not known": instrument.reverse is None,
+        "which items are coded otherwise is not known": recode is not None and recode.items is None,
         "how its items make a total is not known": instrument.total_rule == "unknown",
+        "which items make its subscales is not known": instrument.status == "incomplete"
+        and bool(instrument.unlisted_subscales),
     }
     open_facts = [words for words, is_open in gaps.items() if is_open]
     if not open_facts:
