@@ -40,7 +40,7 @@ bench: setup ## Time the engine on the shared catalogue of models
 
 parity: setup ## Compare with lme4 (refitted when R is here): docs/validation.md
 	@if [ -d ../shared/data ] && Rscript -e 'q(status = !all(sapply(c("lme4", "lmerTest", "jsonlite"), requireNamespace, quietly = TRUE)))' >/dev/null 2>&1; \
-	then Rscript tests/reference/make_reference.R; \
+	then Rscript tests/reference/make_reference.R && Rscript tests/reference/early_alliance.R; \
 	else echo "No R with lme4, lmerTest and jsonlite here, or no data beside the checkout: comparing with the committed figures."; fi
 	@$(PY) tests/reference/compare.py
 

@@ -5,9 +5,7 @@
 # Needs R with lme4, lmerTest and jsonlite. Reads the folder of real data beside the checkout. For the data
 # sets that come with lme4 only the fitted figures are kept; the rows are written to build/reference_data/
 # (not committed), so that compare.py can fit them while R is at hand.
-#
-# lme4 often stops short of the optimum. So every model is fitted with several optimisers, the best point is
-# polished from jittered starts with tight tolerances, and the model is evaluated there.
+# Each optimum is polished by optimum.R.
 
 suppressPackageStartupMessages({
   library(lme4)
@@ -20,6 +18,7 @@ root <- normalizePath(file.path(here, "..", ".."))
 shared <- file.path(root, "..", "shared", "data")
 scratch <- file.path(root, "build", "reference_data")
 dir.create(scratch, recursive = TRUE, showWarnings = FALSE)
+source(file.path(here, "optimum.R"))
 
 # ---------------------------------------------------------------- data
 
@@ -98,39 +97,6 @@ models <- list(
        "bai_next ~ within + between + bai + time + (1 | client)", TRUE),
   list("gad_bai_to_same_wai", "gad_same", "wai ~ within + between + time + (1 | client)", TRUE)
 )
-
-# ---------------------------------------------------------------- the optimum
-
-#' An "optimiser" that stays where it is put, to evaluate a model at a given theta.
-stay <- function(fn, par, lower, upper, control, ...) {
-  list(par = par, fval = fn(par), convergence = 0, message = "given", feval = 1)
-}
-
-optimisers <- list(
-  bobyqa = lmerControl(optimizer = "bobyqa", optCtrl = list(rhobeg = 0.2, rhoend = 1e-10, maxfun = 1e5)),
-  nloptwrap = lmerControl(optimizer = "nloptwrap",
-                          optCtrl = list(xtol_abs = 1e-12, ftol_abs = 1e-14, maxeval = 1e5)),
-  Nelder_Mead = lmerControl(optimizer = "Nelder_Mead", optCtrl = list(FtolAbs = 1e-14, XtolRel = 1e-12, maxfun = 1e5))
-)
-
-best_theta <- function(formula, data, reml) {
-  criterion <- suppressMessages(lme4::lmer(formula, data, REML = reml, devFunOnly = TRUE))
-  lower <- environment(criterion)$lower
-  tries <- lapply(optimisers, function(control) {
-    control$checkConv <- NULL
-    getME(suppressWarnings(suppressMessages(lme4::lmer(formula, data, REML = reml, control = control))), "theta")
-  })
-  values <- vapply(tries, criterion, 0)
-  best <- tries[[which.min(values)]]
-  set.seed(1)
-  for (jitter in c(0, 0, 0.02, 0.02, 0.1, 0)) {
-    start <- pmax(best + jitter * rnorm(length(best)), lower)
-    found <- nlminb(start, criterion, lower = lower,
-                    control = list(rel.tol = 1e-15, x.tol = 1e-12, eval.max = 5000, iter.max = 2000))
-    if (found$objective < criterion(best)) best <- found$par
-  }
-  list(theta = unname(best), name = names(values)[which.min(values)], gain = min(values) - criterion(best))
-}
 
 # ---------------------------------------------------------------- figures
 

@@ -1,0 +1,69 @@
+"""Both analyses against R: the same figures from the same raw exports, by `tests/reference/early_alliance.R`.
+
+The script shares nothing with the package but the files that it reads: it reads, scores, selects, splits, fits and
+counts degrees of freedom by itself. Bootstrap intervals are left out: they have no counterpart.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from reference.catalogue import Figure
+from reference.replication import STUDY_FILES, beside, replication, sensitivity_beside
+
+DEMO_FILES = Path(al.__file__).parent / "data" / "demo_files"
+Known = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=["demo", "gad"])
+def study(request: pytest.FixtureRequest) -> tuple[al.Study, Known]:
+    """A study and what R found in it, after a look whether R read these very rows."""
+    known = replication()["studies"][request.param]
+    folder = DEMO_FILES if request.param == "demo" else request.getfixturevalue("shared_data")
+    digest = hashlib.md5((folder / known["file"]).read_bytes(), usedforsecurity=False).hexdigest()
+    assert digest == known["md5"], f"{known['file']} has changed: Rscript tests/reference/early_alliance.R"
+    return al.load_study(STUDY_FILES[request.param]), known
+
+
+@pytest.fixture(scope="module")
+def early(study: tuple[al.Study, Known]) -> tuple[AnalysisResult, Known]:
+    return al.early_alliance(study[0], n_boot=50), study[1]["early_alliance"]
+
+
+def agree(figures: list[Figure]) -> None:
+    off = [f for f in figures if not f.agrees]
+    assert not off, "\n".join(map(str, off))
+
+
+def test_all_estimates(early: tuple[AnalysisResult, Known]) -> None:
+    result, known = early
+    assert set(result.estimates["id"]) == {row["id"] for row in known["estimates"]}
+    figures = beside(result, known["estimates"])
+    assert len(figures) == 8 * 6 + 6 * 6 + 6 * 5 + 7  # effects, per standard deviation, correlations, shares
+    agree(figures)
+
+
+def test_sample_flow(early: tuple[AnalysisResult, Known]) -> None:
+    ours = [[s.rows_out, s.clients_out, s.therapists_out] for s in early[0].flow.steps]
+    assert ours == list(early[1]["flow"].values())
+
+
+def test_r_fits_the_models_that_the_rule_chose(early: tuple[AnalysisResult, Known]) -> None:
+    assert set(early[0].table("models").to_frame()["skipped"]) == {"none"}
+
+
+def test_other_windows_and_adjustments(early: tuple[AnalysisResult, Known]) -> None:
+    figures = sensitivity_beside(early[0], early[1]["sensitivity"])
+    assert len(figures) == 12 * (1 + 4 * 3)
+    agree(figures)
+
+
+def test_variance_partition(study: tuple[al.Study, Known]) -> None:
+    known = study[1]["variance_partition"]
+    figures = beside(al.variance_partition(study[0], n_boot=50), known)
+    assert len(figures) == 10
+    agree(figures)
