@@ -60,3 +60,13 @@ def test_a_real_process_says_it_too(command: str, tmp_path: Path) -> None:
     assert contents(tmp_path / "clinic") == before
     assert not (tmp_path / "report" / "report.html").exists()
     assert not list(tmp_path.rglob(".stage*"))
+
+
+def test_demo_into_something_that_is_not_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "demo"
+    file.write_text("mine")
+    assert cli.main(["demo", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"The demonstration study cannot be written to {file}: ")
+    assert "Name another folder." in said
+    assert file.read_text() == "mine"

@@ -112,7 +112,7 @@ def write_demo(folder: str | Path) -> Path:
     Raises
     ------
     StudyError
-        If one of the files exists there already; nothing is overwritten.
+        If one of the files exists there already (nothing is overwritten), or the folder cannot be written.
     """
     target = Path(folder)
     names = sorted(p.name for p in _BUNDLED.iterdir() if p.is_file())
@@ -121,9 +121,15 @@ def write_demo(folder: str | Path) -> Path:
         raise StudyError(
             f"{target} already holds {there[0]!r}; nothing was written. Name another folder, such as {target}_2."
         )
-    target.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        shutil.copyfile(_BUNDLED / name, target / name)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            shutil.copyfile(_BUNDLED / name, target / name)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise StudyError(
+            f"The demonstration study cannot be written to {target}: {why}. Name another folder."
+        ) from error
     return target / "study.yaml"
 
 
