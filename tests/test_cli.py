@@ -1,6 +1,7 @@
 """The command line: sentences, data, exit statuses; and that asking for help is quick."""
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -168,6 +169,16 @@ def test_instruments(capsys: pytest.CaptureFixture[str]) -> None:
     assert "WAI-SR" in capsys.readouterr().out
     assert cli.main(["instruments", "--json"]) == 0
     assert {row["id"] for row in json.loads(capsys.readouterr().out)} >= {"wai_sr", "phq_9"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "alliance_longitudinal.cli", "instruments"]
+    ended = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writes)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_one_instrument(capsys: pytest.CaptureFixture[str]) -> None:

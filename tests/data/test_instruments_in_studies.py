@@ -95,3 +95,10 @@ def test_scales_reach_the_sessions(tmp_path):
     np.testing.assert_allclose(
         study.sessions["x_clinical_score"], np.array([70, 70, 66, 66]) / 3.4, rtol=1e-14
     )
+
+
+def test_a_given_total_is_not_blamed_for_keys_of_items(tmp_path):
+    study = load(tmp_path, "{instrument: oq_45_2, total: i1}", {"i1": [10, 40, 55, 70]})
+    message = next(f.message for f in study.findings if f.code == "instrument_status")
+    assert "cut-off (total, clinical range)" in message
+    assert not [word for word in ("subscale", "reverse key", "missing-item") if word in message]

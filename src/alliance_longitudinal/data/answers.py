@@ -110,7 +110,7 @@ def _status_findings(measure: Measure, *, from_items: bool) -> tuple[Finding, ..
         return ()
     parts = []
     for mark, words in (("memory", "rest on memory"), ("unknown", "are not known")):
-        facts = [f for f in instrument.facts_marked(mark) if from_items or f not in _ITEM_FACTS]
+        facts = [f for f in instrument.facts_marked(mark) if from_items or not f.startswith(_ITEM_FACTS)]
         if facts:
             parts.append(f"{words}: {', '.join(facts)}")
     message = f"{instrument.label} has the status {instrument.status!r}; check it against the manual."
@@ -119,7 +119,15 @@ def _status_findings(measure: Measure, *, from_items: bool) -> tuple[Finding, ..
     return (Finding("instrument_status", "caution", message, measure.name),)
 
 
-_ITEM_FACTS = ("reverse key", "missing-item rule", "response range")
+#: How the names of facts begin that do not matter to a total taken as given.
+_ITEM_FACTS = (
+    "reverse key",
+    "recoded items",
+    "missing-item rule",
+    "response range",
+    "subscale",
+    "derived scale",
+)
 
 
 def _unscored_findings(plan: PlannedMeasure, unscored: int, filled: int) -> tuple[Finding, ...]:
