@@ -142,8 +142,10 @@ def test_one_row_a_pair_is_a_crossed_design_and_not_refused():
             r"df='kenward' is not available; there is 'satterthwaite', 'kenward-roger' and 'normal'",
         ),
         (lambda m: m.fit(df="satterthwait"), r"Did you mean 'satterthwaite'\?"),
-        (lambda m: m.fit(cov_type="CR2"), r"cov_type='CR2' is not available; there is 'model'"),
-        (lambda m: m.fit(cov_groups="outer"), r"cov_groups belongs to cluster-robust"),
+        (
+            lambda m: m.fit(cov_type="CR3"),
+            r"cov_type='CR3' is not available; there is 'model', 'CR0' and 'CR2'",
+        ),
         (
             lambda m: m.fit().conf_int(method="profile"),
             r"method='profile' is not available; there is 'wald' and",

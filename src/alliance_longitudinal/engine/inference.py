@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.findings import Finding
 
 Array = NDArray[np.float64]
 
@@ -56,6 +57,10 @@ class Inference(Protocol):
     @property
     def words(self) -> str:
         """What it is, in one sentence."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of its results has to know."""
 
     def df(self, rows: Array) -> Array:
         """Degrees of freedom of the contrasts ``rows`` (r, p), shape (r,)."""

@@ -44,6 +44,7 @@ class KenwardRoger:
     slopes: Array
     w: Array
     words = "Adjusted standard errors and degrees of freedom by Kenward and Roger's method."
+    findings = ()
 
     def df(self, rows: Array) -> Array:
         """Degrees of freedom of each contrast, shape (r,); for one contrast the paper's moments give ``2 / A``."""

@@ -1,11 +1,13 @@
 """The model as the user states it: a formula, data, and a method that fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
+from alliance_longitudinal.engine.clusters import clusters_of
 from alliance_longitudinal.engine.design import Design, DesignSpec, learn
 from alliance_longitudinal.engine.fit import fit_mixed
+from alliance_longitudinal.engine.methods import inference_of
 from alliance_longitudinal.engine.options import FitOptions, choose
 from alliance_longitudinal.engine.results import MixedModelResults, results
 from alliance_longitudinal.errors import FitError
@@ -22,6 +24,7 @@ class MixedModel:
     spec: DesignSpec
     design: Design
     crossed: bool
+    data: pd.DataFrame = field(repr=False, compare=False)
 
     @classmethod
     def from_formula(
@@ -70,7 +73,7 @@ class MixedModel:
         if residual is not None:
             raise FitError(f"residual={residual!r} is not available; there is None (independent residuals).")
         spec, design = learn(formula, data, weights)
-        return cls(formula, spec, design, crossed)
+        return cls(formula, spec, design, crossed, data.copy(deep=False))
 
     def fit(
         self,
@@ -89,8 +92,12 @@ class MixedModel:
         df : {"satterthwaite", "kenward-roger", "normal"}
             Degrees of freedom of t and F tests. Kenward and Roger's method (REML only) also widens the standard errors
             for the uncertainty of the variances, and holds where a variance is zero.
-        cov_type : {"model"}
-        cov_groups : None
+        cov_type : {"model", "CR0", "CR2"}
+            Standard errors from the model, or cluster-robust ones: they hold when the model's variances are wrong. CR2
+            is for few clusters; its degrees of freedom are Satterthwaite's, joint tests are approximate Hotelling tests.
+        cov_groups : str, optional
+            Column of the clusters for CR0 and CR2, at or above the top level of the random effects; it need not be in
+            the formula.
         require_certificate : bool
             Whether a fit whose optimum cannot be certified is an error.
 
@@ -99,8 +106,7 @@ class MixedModel:
         FitError
             No certified optimum, a design that cannot be fitted, or an option that is not available.
         """
-        options = FitOptions(reml, df, cov_type, require_certificate)
-        if cov_groups is not None:
-            raise FitError("cov_groups belongs to cluster-robust standard errors, which are not available.")
+        options = FitOptions(reml, df, cov_type, cov_groups, require_certificate)
+        clusters = clusters_of(self.design, self.data, cov_groups) if cov_groups is not None else None
         fit = fit_mixed(self.design, options.reml, self.crossed, options.require_certificate)
-        return results(fit, self.spec, options)
+        return results(fit, self.spec, options, inference_of(fit, options, clusters))

@@ -8,7 +8,7 @@ from alliance_longitudinal.errors import FitError
 #: The choices of this version, by option.
 CHOICES: dict[str, tuple[str, ...]] = {
     "df": ("satterthwaite", "kenward-roger", "normal"),
-    "cov_type": ("model",),
+    "cov_type": ("model", "CR0", "CR2"),
     "family": ("gaussian",),
     "method": ("wald", "bootstrap"),
 }
@@ -22,18 +22,32 @@ class FitOptions:
     ----------
     reml : bool
     df : {"satterthwaite", "kenward-roger", "normal"}
-    cov_type : {"model"}
+    cov_type : {"model", "CR0", "CR2"}
+    cov_groups : str or None
+        Column of the clusters of CR0 and CR2.
     require_certificate : bool
     """
 
     reml: bool = True
     df: str = "satterthwaite"
     cov_type: str = "model"
+    cov_groups: str | None = None
     require_certificate: bool = True
 
     def __post_init__(self) -> None:
         choose("df", self.df)
         choose("cov_type", self.cov_type)
+        if self.cov_type == "model" and self.cov_groups is not None:
+            raise FitError(
+                f"cov_groups={self.cov_groups!r} belongs to cluster-robust standard errors. Add cov_type='CR2', or leave it out."
+            )
+        if self.cov_type != "model" and self.cov_groups is None:
+            raise FitError(f"cov_type={self.cov_type!r} needs the column of the clusters: cov_groups='...'.")
+        if self.df == "kenward-roger" and self.cov_type != "model":
+            raise FitError(
+                "Kenward and Roger's method has its own standard errors and does not go with cluster-robust ones. Choose "
+                "df='satterthwaite', or leave out cov_type."
+            )
         if self.df == "kenward-roger" and not self.reml:
             raise FitError(
                 "Kenward and Roger's method belongs to REML. Fit with reml=True, or choose df='satterthwaite'."

@@ -14,7 +14,6 @@ from alliance_longitudinal.engine.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference import FTest, Inference, contrast_table
 from alliance_longitudinal.engine.intervals import bootstrap_intervals
-from alliance_longitudinal.engine.methods import inference_of
 from alliance_longitudinal.engine.optimize import OptimRecord
 from alliance_longitudinal.engine.options import FitOptions, choose
 from alliance_longitudinal.engine.predict import fitted, predict
@@ -147,7 +146,7 @@ class MixedModelResults:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What a reader of the result has to know."""
-        return self.fit.findings
+        return (*self.fit.findings, *self.inference.findings)
 
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the coefficients by the fit's method of inference, terms by terms."""
@@ -256,10 +255,9 @@ class MixedModelResults:
         return as_html(self)
 
 
-def results(fit: MixedFit, spec: DesignSpec, options: FitOptions) -> MixedModelResults:
+def results(fit: MixedFit, spec: DesignSpec, options: FitOptions, inference: Inference) -> MixedModelResults:
     """Label the numbers of a fit."""
     names = pd.Index(fit.design.names, name="term")
-    inference = inference_of(fit, options)
     bse = np.sqrt(np.diag(inference.cov))
     df = inference.df(np.eye(len(names)))
     t = fit.beta / bse

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference import FTest, pooled_df, rotated_test
+from alliance_longitudinal.findings import Finding
 
 Array = NDArray[np.float64]
 
@@ -22,6 +23,7 @@ class Satterthwaite:
 
     fit: MixedFit
     words = "Degrees of freedom by Satterthwaite's method."
+    findings = ()
 
     @property
     def cov(self) -> Array:
@@ -47,11 +49,13 @@ class Normal:
     beta : ndarray, shape (p,)
     cov : ndarray, shape (p, p)
     words : str
+    findings : tuple of Finding
     """
 
     beta: Array
     cov: Array
     words: str = "Tests from the normal distribution."
+    findings: tuple[Finding, ...] = ()
 
     def df(self, rows: Array) -> Array:
         """Infinite, shape (r,)."""

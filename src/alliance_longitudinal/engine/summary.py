@@ -67,6 +67,8 @@ def as_plain_data(res: MixedModelResults) -> dict[str, Any]:
     certificate = res.optimization.best.certificate
     data = glance_row(res) | {
         "df_method": res.options.df,
+        "cov_type": res.options.cov_type,
+        "cov_groups": res.options.cov_groups,
         "n_groups": res.n_groups,
         "coefficients": res.tidy().to_dict(orient="records"),
         "cov_params": res.cov_params().to_numpy().tolist(),
