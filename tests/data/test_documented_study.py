@@ -1,0 +1,41 @@
+"""The examples of docs/study_file.md work as they stand there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from alliance_longitudinal.data import load_study
+from alliance_longitudinal.data.demo import write_demo
+from alliance_longitudinal.reporting.batch_plan import read_plan
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[str]:
+    page = Path(__file__).parents[2] / "docs" / "study_file.md"
+    return re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+
+
+def test_the_wide_workbook(examples: list[str], tmp_path: Path) -> None:
+    book = Workbook()
+    sessions, clients = book.create_sheet("Sessions"), book.create_sheet("Clients")
+    sessions.append(["Export of 2024-05-01"])
+    sessions.append(["Code", "Therapist", "Date_S1", "GAD7_S1", "WAI_S1", "Date_S2", "GAD7_S2", "WAI_S2"])
+    sessions.append(["007", "Müller", "2024-01-08", 12, "44,5", "2024-01-15", "n/a", "-"])
+    clients.append(["Code", "Age"])
+    clients.append(["007", "33,5"])
+    book.save(tmp_path / "export.xlsx")
+    (tmp_path / "study.yaml").write_text(examples[0], encoding="utf-8")
+    study = load_study(tmp_path / "study.yaml")
+    assert study.sessions["therapist"].tolist() == ["Müller", "Müller"]
+    assert study.sessions["alliance"].tolist()[0] == 44.5
+    assert study.sessions["anxiety"].tolist()[0] == 12.0
+    assert study.sessions[["alliance", "anxiety"]].iloc[1].isna().all()
+
+
+def test_the_batch_file(examples: list[str], tmp_path: Path) -> None:
+    write_demo(tmp_path / "my_clinic")
+    (tmp_path / "batch.yaml").write_text(examples[1], encoding="utf-8")
+    plan = read_plan(tmp_path / "batch.yaml")
+    assert (len(plan.combinations), plan.excluded) == (5, 1)
