@@ -183,7 +183,7 @@ def fit_first(
             try:
                 return _fit(name, title, fixed, frame, structure, tuple(skipped), reml)
             except FitError as error:
-                reason = f"the optimum was not certified ({error})"
+                reason = f"it could not be fitted ({error})"
         skipped.append(f"{structure.words[0].upper()}{structure.words[1:]}: {reason}.")
     raise FitError(f"No version of the model '{title}' can be fitted. " + " ".join(skipped))
 
