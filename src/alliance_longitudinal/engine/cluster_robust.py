@@ -189,14 +189,14 @@ def _weights(x: Array, v: Array, m: Array, kind: str) -> Array:
     """``A V^-1 X M``: weights of one cluster's residuals in each coefficient, shape (d, p).
 
     For CR2 ``A`` is the symmetric solution of ``A (V - X M X') A = V``, which makes the variance unbiased under the
-    fitted model.
+    fitted model; with ``V = R R'`` it is ``R (R' (V - X M X') R)^-1/2 R'``.
     """
-    values, vectors = np.linalg.eigh(v)
-    plain = (vectors / values) @ (vectors.T @ x @ m)
+    root = np.linalg.cholesky(v)
+    whitened = np.linalg.solve(root, x @ m)
     if kind == "CR0":
-        return np.asarray(plain)
-    root = (vectors * np.sqrt(values)) @ vectors.T
-    inner = root @ (v - x @ m @ x.T) @ root
-    inside, turn = np.linalg.eigh(0.5 * (inner + inner.T))
-    power = np.where(inside > 1e-12 * inside[-1], 1 / np.sqrt(np.maximum(inside, np.finfo(float).tiny)), 0.0)
-    return np.asarray(root @ ((turn * power) @ (turn.T @ (root @ plain))))
+        return np.asarray(np.linalg.solve(root.T, whitened))
+    inner = root.T @ (v - x @ m @ x.T) @ root
+    values, vectors = np.linalg.eigh(0.5 * (inner + inner.T))
+    usable = values > 1e-12 * values[-1]
+    vectors = vectors[:, usable]
+    return np.asarray(root @ (vectors / np.sqrt(values[usable]) @ (vectors.T @ whitened)))

@@ -129,9 +129,9 @@ class ProductDraws:
             a += (rng.standard_normal((size, len(root))) @ root)[group]
         z = np.where(self.used, rng.standard_normal(self.used.shape), 0.0)
         ga = np.einsum("jab,jb->ja", self.products, a)
-        ue = np.einsum("jab,jb->ja", self.roots, z)
-        uy = ga + ue
-        square = np.einsum("ja,ja->j", a, ga + 2 * ue) + self.scale * np.einsum("ja,ja->j", z, z)
+        noise = np.einsum("jab,jb->ja", self.roots, z)
+        uy = ga + noise
+        square = np.einsum("ja,ja->j", a, ga + 2 * noise) + self.scale * np.einsum("ja,ja->j", z, z)
         chi2 = rng.chisquare(np.maximum(self.spare, 1)) * (self.spare > 0)
         w, s = blocks.w.copy(), blocks.s.copy()
         w[:, :, -1] = uy @ blocks.levels[0].c[:-1]
