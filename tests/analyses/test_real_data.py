@@ -150,6 +150,7 @@ def test_the_variance_partition_runs_on_real_data(study: Study) -> None:
     shares = result.estimates.set_index("id")["estimate"]
     assert shares["level_wai_client"] > shares["level_wai_therapist"]
     assert result.status["code"] == "underpowered"
+    assert "linear course over sessions" in result.methods  # the file has neither dates nor weeks
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ from alliance_longitudinal.analyses.parts.selection import (
     choose_measure,
     require_clients,
     require_variation,
+    time_unit,
 )
 from alliance_longitudinal.analyses.parts.versions import versions_sentence
 from alliance_longitudinal.data.study import Study
@@ -172,7 +173,7 @@ def _choices(study: Study, params: EarlyAllianceParams) -> Choices:
         params.min_rated,
         params.adjust_intake,
         params.adjust_early_change,
-        "session" if any(f.code == "time_is_session_number" for f in study.findings) else "week",
+        time_unit(study),
     )
 
 

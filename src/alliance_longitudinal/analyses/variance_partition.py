@@ -15,7 +15,12 @@ from alliance_longitudinal.analyses.parts.checks import (
     variance_table,
 )
 from alliance_longitudinal.analyses.parts.fits import GROWTH, LEVEL, Fitted, fit_first
-from alliance_longitudinal.analyses.parts.selection import choose_clinic, choose_measure, require_clients
+from alliance_longitudinal.analyses.parts.selection import (
+    choose_clinic,
+    choose_measure,
+    require_clients,
+    time_unit,
+)
 from alliance_longitudinal.analyses.parts.shares import share_estimates, variance_shares, with_failures
 from alliance_longitudinal.analyses.parts.versions import versions_sentence
 from alliance_longitudinal.data.study import Measure, Study
@@ -114,11 +119,11 @@ def run(study: Study, params: VariancePartitionParams) -> AnalysisResult:
         models={m.name: m.result for m in models},
         notes=_notes(study, sessions, models, measures, params.clinic),
         flow=flow,
-        tables=_tables(estimates, models),
+        tables=_tables(estimates, models, time_unit(study)),
         figure_specs=(
             shares_figure(estimates, bars, "Shares of variance between therapists, clients and sessions"),
         ),
-        methods_parts=_methods(measures, params),
+        methods_parts=_methods(measures, params, time_unit(study)),
         limits=_LIMITS,
         seed=params.seed,
     )
@@ -133,7 +138,7 @@ _LIMITS = (
 
 
 def _rows(sessions: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """The rated sessions of one measure; time in weeks since the client's first row."""
+    """The rated sessions of one measure; time since the client's first row."""
     rated = sessions[sessions[measure.name].notna()]
     rows = rated[["client", "therapist"]].assign(y=rated[measure.name], weeks=rated["week"])
     what = f"the variance partition of {measure.instrument.label}"
@@ -212,7 +217,7 @@ def _notes(
     return tuple(sorted(dict.fromkeys(found), key=lambda f: -SEVERITIES.index(f.severity)))
 
 
-def _tables(estimates: list[Estimate], models: list[Fitted]) -> tuple[Table, ...]:
+def _tables(estimates: list[Estimate], models: list[Fitted], time: str) -> tuple[Table, ...]:
     columns = [
         Column("label", "Share"),
         Column("estimate", "Estimate", "percent"),
@@ -220,7 +225,7 @@ def _tables(estimates: list[Estimate], models: list[Fitted]) -> tuple[Table, ...
         Column("ci_high", "95 % high", "percent"),
         Column("n", "Units", "integer"),
     ]
-    note = "Models with a common linear course over weeks. A rate of change has no session level."
+    note = f"Models with a common linear course over {time}s. A rate of change has no session level."
     shares = Table.from_frame(
         "variance_shares", "Shares of variance", "results", estimate_frame(estimates), columns, note
     )
@@ -228,11 +233,11 @@ def _tables(estimates: list[Estimate], models: list[Fitted]) -> tuple[Table, ...
     return tuple(t for t in (shares, models_table(models), variances) if t is not None)
 
 
-def _methods(measures: list[Measure], params: VariancePartitionParams) -> Methods:
+def _methods(measures: list[Measure], params: VariancePartitionParams, time: str) -> Methods:
     names = " and ".join(m.label for m in measures)
     text = (
         f"The variance of {names} was divided between therapists, clients within therapists and sessions within clients by "
-        "linear mixed models with a linear course over weeks, by restricted maximum likelihood; shares of level come from a "
+        f"linear mixed models with a linear course over {time}s, by restricted maximum likelihood; shares of level come from a "
         "model with random intercepts, shares of change from one with correlated random intercepts and slopes at both levels. "
         f"Intervals are percentiles of {params.n_boot} parametric bootstrap samples. {versions_sentence()}"
     )

@@ -1,6 +1,7 @@
 """Checks that every analysis makes, and the tables that list them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -72,15 +73,18 @@ def clinic_findings(sessions: pd.DataFrame, clinic: str | None) -> list[Finding]
 
 
 def model_findings(models: Sequence[Fitted]) -> list[Finding]:
-    """The models' own findings, each once, with the model's title."""
-    found: dict[tuple[str, str, str], Finding] = {}
+    """The models' own findings; what several models say alike is said once, with the models that say it."""
+    said: dict[Finding, list[str]] = {}
     for fitted in models:
         for f in fitted.findings:
-            where = f"{fitted.title}: {f.where}" if f.where and f.where != fitted.title else fitted.title
-            found.setdefault(
-                (f.code, where, f.message), Finding(f.code, f.severity, f.message, where, f.reference)
-            )
-    return list(found.values())
+            own = "" if f.where == fitted.title else f.where
+            said.setdefault(Finding(f.code, f.severity, f.message, own, f.reference), []).append(fitted.title)
+    return [replace(f, where=_where(f.where, titles)) for f, titles in said.items()]
+
+
+def _where(own: str, titles: list[str]) -> str:
+    models = "; ".join(dict.fromkeys(titles))
+    return f"{models}: {own}" if own else models
 
 
 def models_table(models: Sequence[Fitted]) -> Table:

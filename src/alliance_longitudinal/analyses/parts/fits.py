@@ -135,7 +135,7 @@ def therapist_df(n_therapists: int, n_predictors: int) -> float:
 
     Satterthwaite's df grow to the number of clients when the therapist variance is estimated as zero, as if
     therapists were known not to differ. A between-therapist coefficient never rests on more observations than
-    there are therapists (the between-within rule: Schluchter & Elashoff 1990, doi 10.1080/00949659008811269).
+    there are therapists (the between-within rule: Schluchter & Elashoff 1990, Journal of Statistical Computation and Simulation 37).
     """
     return float(max(n_therapists - 1 - n_predictors, 1))
 

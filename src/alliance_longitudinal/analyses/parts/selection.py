@@ -51,6 +51,11 @@ def choose_clinic(study: Study, clinic: str | None) -> tuple[pd.DataFrame, Sampl
     return study.flow.filter(sessions, sessions["clinic"].eq(clinic), f"Clinic {clinic}", "other clinics")
 
 
+def time_unit(study: Study) -> str:
+    """What one unit of the time column is: ``session`` where the study has neither dates nor weeks, else ``week``."""
+    return "session" if any(f.code == "time_is_session_number" for f in study.findings) else "week"
+
+
 def require_clients(n_clients: int, needed: int, what: str, flow: SampleFlow | None = None) -> None:
     """Refuse an analysis that has almost nobody left; ``flow`` tells at which step most clients were lost.
 

@@ -121,7 +121,7 @@ def share_estimates(shares: Shares, prefix: str, what: str, n: dict[str, int]) -
 def reliability_of_mean(icc: float, caseload: float) -> float:
     """Reliability of a therapist's mean over ``caseload`` clients (Spearman-Brown).
 
-    ``n icc / (1 + (n - 1) icc)``; Luedtke et al. 2008, doi 10.1037/a0012869, equation 5.
+    ``n icc / (1 + (n - 1) icc)``; Luedtke et al. 2008, doi 10.1037/a0012869.
     """
     return caseload * icc / (1 + (caseload - 1) * icc)
 
