@@ -243,7 +243,7 @@ def _methods(measures: list[Measure], params: VariancePartitionParams, time: str
     )
     references = ["Raudenbush, S. W., & Bryk, A. S. (2002). Hierarchical linear models (2nd ed.). Sage."]
     references += [c for m in measures for c in m.instrument.citations]
-    return Methods((text,), tuple(dict.fromkeys(references)))
+    return Methods((text,), tuple(sorted(set(references))))
 
 
 ANALYSIS = Analysis("variance_partition", TITLE, QUESTION, VariancePartitionParams, run)

@@ -144,13 +144,12 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
         "Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics "
         "Bulletin, 2, 110-114. doi 10.2307/3002019",
     ]
-    references.insert(
-        -1,
+    references.append(
         "Thomas, J. D., & Hultquist, R. A. (1978). Interval estimation for the unbalanced case of the one-way random "
         "effects model. Annals of Statistics, 6, 582-587. doi 10.1214/aos/1176344202",
     )
     references += [ref for m in (c.alliance, c.outcome) for ref in m.instrument.citations]
-    return Methods(tuple(paragraphs), tuple(dict.fromkeys(references)))
+    return Methods(tuple(paragraphs), tuple(sorted(set(references))))
 
 
 def limits(design: EarlyDesign) -> tuple[str, ...]:
