@@ -79,6 +79,13 @@ def test_effects_are_drawn_where_the_data_say() -> None:
     assert [t.get_text() for t in ax.get_yticklabels()] == [HOSTILE.replace("$", r"\$"), "x"]
 
 
+@pytest.mark.parametrize("name", ["effects", "specifications"])
+def test_intervals_reach_from_end_to_end(name: str) -> None:
+    axes = spec(name).figure().axes
+    drawn = [tuple(s[:, 0]) for ax in axes for s in ax.collections[0].get_segments()]
+    assert sorted(drawn) == sorted(zip(EFFECTS["ci_low"], EFFECTS["ci_high"], strict=True))
+
+
 def test_shares_of_a_bar_fill_it() -> None:
     ax = spec("shares").figure().axes[0]
     ends = {}
