@@ -67,7 +67,9 @@ def test_totals_of_an_incomplete_instrument_are_taken_as_given(tmp_path):
     study = load(tmp_path, "{instrument: calpas_24, total: i1}", {"i1": [1, 4, 5.5, 7]})
     assert study.sessions["x"].tolist() == [1, 4, 5.5, 7]
     said = {f.code: f.message for f in study.findings}
-    assert said["instrument_status"].startswith("CALPAS-24 has the status 'incomplete'")
+    assert said["instrument_status"].startswith(
+        "The definition of CALPAS-24 that scored it was not fully checked against its manual (status 'incomplete')"
+    )
     assert "total_as_given" in said
     with pytest.raises(DataError, match=r"outside the range of CALPAS-24 \(the total: 1 to 7\)"):
         load(tmp_path, "{instrument: calpas_24, total: i1}", {"i1": [1, 4, 5.5, 8]})

@@ -113,7 +113,10 @@ def _status_findings(measure: Measure, *, from_items: bool) -> tuple[Finding, ..
         facts = [f for f in instrument.facts_marked(mark) if from_items or not f.startswith(_ITEM_FACTS)]
         if facts:
             parts.append(f"{words}: {', '.join(facts)}")
-    message = f"{instrument.label} has the status {instrument.status!r}; check it against the manual."
+    message = (
+        f"The definition of {instrument.label} that scored it was not fully checked against its manual (status "
+        f"{instrument.status!r}); compare it with yours before you rely on single scores."
+    )
     if parts:
         message += f" Facts that {'; facts that '.join(parts)}."
     return (Finding("instrument_status", "caution", message, measure.name),)
