@@ -123,11 +123,11 @@ def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table:
         Column("adjusted", "Adjusted for"),
         Column("clients", "Clients", "integer"),
         Column(f"{kind}_within", "Within", "number"),
-        Column(f"{kind}_within_low", "95 % low", "number"),
-        Column(f"{kind}_within_high", "95 % high", "number"),
+        Column(f"{kind}_within_low", "low", "number"),
+        Column(f"{kind}_within_high", "high", "number"),
         Column(f"{kind}_between", "Between", "number"),
-        Column(f"{kind}_between_low", "95 % low", "number"),
-        Column(f"{kind}_between_high", "95 % high", "number"),
+        Column(f"{kind}_between_low", "low", "number"),
+        Column(f"{kind}_between_high", "high", "number"),
         Column("problem", "Not fitted because"),
     ]
     columns = [
@@ -135,7 +135,7 @@ def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table:
     ]
     shown = frame.assign(window=frame["window"] + frame["main"].map({True: " (main analysis)", False: ""}))
     words = {"slope": f"{rate} after the window", "end": "change from intake to the last score"}[kind]
-    note = "The same models with other windows and adjustments; per alliance point."
+    note = "The same models with other windows and adjustments; per alliance point. low, high: 95 % interval."
     title = f"Other windows, other adjustments: effect on the {words}"
     return Table.from_frame(f"sensitivity_{kind}", title, "sensitivity", shown, columns, note)
 
