@@ -38,7 +38,7 @@ def test_the_truth_lies_inside_the_intervals(fit: al.MixedModelResults) -> None:
     interval = fit.conf_int()
     assert (interval["lower"] <= [20.0, -0.8]).all()
     assert (interval["upper"] >= [20.0, -0.8]).all()
-    # Nine intervals at once, so 99 % each: the residual variance of this one sample (9.61) lies 2.0 standard
+    # Seven intervals at once, so 99 % each: the residual variance of this one sample (9.61) lies 2.0 standard
     # errors above its truth, a little outside its own 95 % interval.
     draws = fit.bootstrap(n_boot=400, seed=1).varcorr.to_numpy()
     low, high = np.quantile(draws, [0.005, 0.995], axis=0)
