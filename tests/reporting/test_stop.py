@@ -41,7 +41,9 @@ print("ok" if batch.ok else "not ok")
 
 
 def _start(script: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    """Started as from a terminal: a test run in the background of a shell would pass on that Ctrl-C is ignored."""
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    return subprocess.Popen([sys.executable, "-c", listen + script], stdout=subprocess.PIPE, text=True)
 
 
 def _gone(processes: list[psutil.Process]) -> bool:
