@@ -37,6 +37,13 @@ def test_therapists_differ_in_alliance_as_simulated(partition: AnalysisResult) -
     assert float(row["sdcor"].iloc[0]) == pytest.approx(2.2, abs=3 * 0.45)
 
 
+def test_methods_say_what_was_fitted(partition: AnalysisResult) -> None:
+    assert (
+        "WAI-SR course: level and rate of change differ between therapists and between clients"
+        in partition.methods
+    )
+
+
 def test_answer_names_both_measures(partition: AnalysisResult) -> None:
     assert len(partition.answer) == 2
     assert "WAI-SR" in partition.answer[0]
@@ -47,6 +54,7 @@ def test_three_therapists_are_not_a_level(few: Study) -> None:
     result = variance_partition(few, n_boot=50)
     assert not result.estimates["id"].str.contains("therapist").any()
     assert "too few therapists" in result.answer[0]
+    assert "WAI-SR level: level differs between clients; no therapist level" in result.methods
     assert result.status["code"] == "underpowered"
 
 

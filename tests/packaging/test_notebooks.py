@@ -38,4 +38,4 @@ def test_the_kernel_is_the_running_python(notebook):
 
 
 def test_the_notebook_is_valid(notebook):
-    nbformat.validate(notebook)
+    assert nbformat.validator.isvalid(notebook)

@@ -123,7 +123,7 @@ def run(study: Study, params: VariancePartitionParams) -> AnalysisResult:
         figure_specs=(
             shares_figure(estimates, bars, "Shares of variance between therapists, clients and sessions"),
         ),
-        methods_parts=_methods(measures, params, time_unit(study)),
+        methods_parts=_methods(measures, models, params, time_unit(study)),
         limits=_LIMITS,
         seed=params.seed,
     )
@@ -233,12 +233,15 @@ def _tables(estimates: list[Estimate], models: list[Fitted], time: str) -> tuple
     return tuple(t for t in (shares, models_table(models), variances) if t is not None)
 
 
-def _methods(measures: list[Measure], params: VariancePartitionParams, time: str) -> Methods:
+def _methods(
+    measures: list[Measure], models: list[Fitted], params: VariancePartitionParams, time: str
+) -> Methods:
     names = " and ".join(m.label for m in measures)
+    structures = "; ".join(f"{m.title}: {m.structure.words}" for m in models)
     text = (
-        f"The variance of {names} was divided between therapists, clients within therapists and sessions within clients by "
-        f"linear mixed models with a linear course over {time}s, by restricted maximum likelihood; shares of level come from a "
-        "model with random intercepts, shares of change from one with correlated random intercepts and slopes at both levels. "
+        f"The variance of {names} was divided by linear mixed models with a linear course over {time}s, by restricted maximum "
+        f"likelihood: shares of level from the models of level, shares of change from the models of the course. What may "
+        f"differ in them is the fullest structure that the design can carry ({structures}). "
         f"Intervals are percentiles of {params.n_boot} parametric bootstrap samples. {versions_sentence()}"
     )
     references = ["Raudenbush, S. W., & Bryk, A. S. (2002). Hierarchical linear models (2nd ed.). Sage."]

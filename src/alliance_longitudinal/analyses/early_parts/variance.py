@@ -34,7 +34,8 @@ def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[lis
             "alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT
         )
         models.append(alliance)
-        out += _reliability(alliance, design)
+        if alliance.mixed:
+            out += _reliability(alliance, design)
     return out, models
 
 

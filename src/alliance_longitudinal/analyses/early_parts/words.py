@@ -15,6 +15,13 @@ def answer(estimates: list[Estimate], design: EarlyDesign, weeks: float) -> tupl
     return _within_sentence(by_id, design, weeks), _between_sentence(by_id, design, weeks)
 
 
+def _improvement(effect: Estimate, design: EarlyDesign) -> tuple[float, float, float]:
+    """Estimate and interval ends, turned so that positive means more improvement with better alliance."""
+    sign = design.choices.good_sign
+    low, high = sorted((sign * effect.ci_low, sign * effect.ci_high))
+    return sign * effect.estimate, low, high
+
+
 def _within_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: float) -> str:
     effect = by_id.get("slope_within_per_sd")
     if effect is None:
@@ -24,8 +31,7 @@ def _within_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: flo
         )
     a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
     sd = number(design.sd("early_client"))
-    low, high = sorted((design.choices.good_sign * effect.ci_low, design.choices.good_sign * effect.ci_high))
-    value = design.choices.good_sign * effect.estimate
+    value, low, high = _improvement(effect, design)
     who = f"Among clients of the same therapist, one standard deviation more early alliance ({sd} {a} points)"
     unit = f"{y} points over {weeks:.0f} {design.choices.time}s"
     if low > 0 or high < 0:
@@ -56,9 +62,7 @@ def _between_sentence(by_id: dict[str, Estimate], design: EarlyDesign, weeks: fl
             "carry an estimate of differences between therapists."
         )
     y = design.choices.outcome.instrument.label
-    sign = design.choices.good_sign
-    low, high = sorted((sign * effect.ci_low, sign * effect.ci_high))
-    value = sign * effect.estimate
+    value, low, high = _improvement(effect, design)
     sd = f"{number(design.sd_of_therapists())} {design.choices.alliance.instrument.label} points"
     if low > 0 or high < 0:
         more = "more" if value > 0 else "less"
