@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal import MixedModel
-from alliance_longitudinal.engine.cluster_robust import cluster_robust
-from alliance_longitudinal.engine.clusters import clusters_of
-from alliance_longitudinal.engine.kenward_roger import kenward_roger
+from alliance_longitudinal.engine.inference.cluster_robust import cluster_robust
+from alliance_longitudinal.engine.inference.clusters import clusters_of
+from alliance_longitudinal.engine.inference.kenward_roger import kenward_roger
 
 FORMULA = "y ~ week * a + (1 + week | outer/inner)"
 

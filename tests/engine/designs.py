@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine import basis, blocks, criterion, design, theta
+from alliance_longitudinal.engine.design import design
+from alliance_longitudinal.engine.fitting import basis, blocks, criterion, theta
 
 GROWTH = "y ~ week * rating + arm + (1 + week | outer/inner)"
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.blocks import describe
-from alliance_longitudinal.engine.groups import factor, match
+from alliance_longitudinal.engine.design.groups import factor, match
+from alliance_longitudinal.engine.fitting.blocks import describe
 from engine.designs import blocks_of, three_levels
 
 

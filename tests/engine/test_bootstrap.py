@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine import bootstrap, draws
+from alliance_longitudinal.engine.resampling import bootstrap, draws
 from engine.designs import GROWTH, three_levels
 
 

@@ -6,7 +6,8 @@ import pytest
 from scipy import linalg
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine import cluster_robust, dense
+from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.inference import cluster_robust
 from engine import small_reference
 from engine.designs import three_levels
 

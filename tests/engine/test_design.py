@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.design import learn
-from alliance_longitudinal.engine.linalg import block_diagonal, independent_columns
+from alliance_longitudinal.engine.design.design import learn
+from alliance_longitudinal.engine.fitting.linalg import block_diagonal, independent_columns
 from engine.designs import GROWTH
 
 SAME = {

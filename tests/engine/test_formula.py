@@ -2,8 +2,8 @@
 
 import pytest
 
-from alliance_longitudinal.engine.formula import parse
-from alliance_longitudinal.engine.terms import expand
+from alliance_longitudinal.engine.design.formula import parse
+from alliance_longitudinal.engine.design.terms import expand
 from alliance_longitudinal.errors import FormulaError
 
 

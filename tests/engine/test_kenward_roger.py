@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.kenward_roger import scaled_f
+from alliance_longitudinal.engine.inference.kenward_roger import scaled_f
 from engine import small_reference
 from engine.designs import three_levels
 from engine.test_exact_values import BATCH, DYESTUFF2

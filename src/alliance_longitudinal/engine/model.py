@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from alliance_longitudinal.engine.clusters import clusters_of
-from alliance_longitudinal.engine.design import Design, DesignSpec, learn
-from alliance_longitudinal.engine.fit import fit_mixed
-from alliance_longitudinal.engine.methods import inference_of
+from alliance_longitudinal.engine.design.design import Design, DesignSpec, learn
+from alliance_longitudinal.engine.fitting.fit import fit_mixed
+from alliance_longitudinal.engine.inference.clusters import clusters_of
+from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.options import FitOptions, choose
 from alliance_longitudinal.engine.results import MixedModelResults, results
 from alliance_longitudinal.errors import FitError

@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from alliance_longitudinal.engine.bootstrap import Bootstrap, bootstrap, simulate
-from alliance_longitudinal.engine.compare import LikelihoodRatio, likelihood_ratio
-from alliance_longitudinal.engine.contrasts import read_contrasts
-from alliance_longitudinal.engine.design import DesignSpec
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.inference import FTest, Inference, contrast_table
-from alliance_longitudinal.engine.intervals import bootstrap_intervals
-from alliance_longitudinal.engine.optimize import OptimRecord
+from alliance_longitudinal.engine.after.predict import fitted, predict
+from alliance_longitudinal.engine.after.shares import intraclass, r_squared
+from alliance_longitudinal.engine.design.design import DesignSpec
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.optimize import OptimRecord
+from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, likelihood_ratio
+from alliance_longitudinal.engine.inference.contrasts import read_contrasts
+from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
+from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
 from alliance_longitudinal.engine.options import FitOptions, choose
-from alliance_longitudinal.engine.predict import fitted, predict
-from alliance_longitudinal.engine.shares import intraclass, r_squared
-from alliance_longitudinal.engine.summary import as_html, as_plain_data, as_text, glance_row
-from alliance_longitudinal.engine.tables import random_effects, varcorr
+from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap, bootstrap, simulate
+from alliance_longitudinal.engine.show.summary import as_html, as_plain_data, as_text, glance_row
+from alliance_longitudinal.engine.show.tables import random_effects, varcorr
 from alliance_longitudinal.findings import Finding
 
 

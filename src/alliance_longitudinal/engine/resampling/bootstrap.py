@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.blocks import Blocks
-from alliance_longitudinal.engine.criterion import Criterion, profiled
-from alliance_longitudinal.engine.draws import Noise, draws_of, root_of
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.optimize import descend
-from alliance_longitudinal.engine.tables import varcorr_keys, varcorr_values
+from alliance_longitudinal.engine.fitting.blocks import Blocks
+from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.optimize import descend
+from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, root_of
+from alliance_longitudinal.engine.show.tables import varcorr_keys, varcorr_values
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]

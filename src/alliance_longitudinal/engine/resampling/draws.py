@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.blocks import Blocks, Level, covariance
-from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitting.blocks import Blocks, Level, covariance
+from alliance_longitudinal.engine.fitting.fit import MixedFit
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine.bootstrap import Bootstrap
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.tables import varcorr_keys
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
+from alliance_longitudinal.engine.show.tables import varcorr_keys
 
 
 def bootstrap_intervals(fit: MixedFit, boot: Bootstrap, alpha: float) -> pd.DataFrame:

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine.design import Design
-from alliance_longitudinal.engine.groups import Factor, factor, parents
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.design.groups import Factor, factor, parents
 from alliance_longitudinal.errors import FitError, FormulaError
 
 

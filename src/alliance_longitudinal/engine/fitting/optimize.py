@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.criterion import Criterion
-from alliance_longitudinal.engine.newton import DECREMENT, Stationary, Step, minimise
-from alliance_longitudinal.engine.theta import Face
+from alliance_longitudinal.engine.fitting.criterion import Criterion
+from alliance_longitudinal.engine.fitting.newton import DECREMENT, Stationary, Step, minimise
+from alliance_longitudinal.engine.fitting.theta import Face
 
 Array = NDArray[np.float64]
 #: Relative covariances and the highest derivative wanted, to the criterion.

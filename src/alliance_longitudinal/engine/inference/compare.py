@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from alliance_longitudinal.engine.design import Design
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.linalg import independent_columns
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.linalg import independent_columns
 from alliance_longitudinal.errors import FitError
 
 

@@ -1,12 +1,12 @@
 """From the options of a fit to its method of inference."""
 
-from alliance_longitudinal.engine.cluster_robust import cluster_robust
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.groups import Factor
-from alliance_longitudinal.engine.inference import Inference
-from alliance_longitudinal.engine.kenward_roger import kenward_roger
+from alliance_longitudinal.engine.design.groups import Factor
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.cluster_robust import cluster_robust
+from alliance_longitudinal.engine.inference.kenward_roger import kenward_roger
+from alliance_longitudinal.engine.inference.protocol import Inference
+from alliance_longitudinal.engine.inference.satterthwaite import Normal, Satterthwaite
 from alliance_longitudinal.engine.options import FitOptions
-from alliance_longitudinal.engine.satterthwaite import Normal, Satterthwaite
 
 
 def inference_of(fit: MixedFit, options: FitOptions, clusters: Factor | None) -> Inference:

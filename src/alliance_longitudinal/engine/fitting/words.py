@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from alliance_longitudinal.engine.criterion import Criterion
-from alliance_longitudinal.engine.design import Design, TermDesign
-from alliance_longitudinal.engine.optimize import OptimRecord
+from alliance_longitudinal.engine.design.design import Design, TermDesign
+from alliance_longitudinal.engine.fitting.criterion import Criterion
+from alliance_longitudinal.engine.fitting.optimize import OptimRecord
 from alliance_longitudinal.findings import Finding
 
 #: Curvature, in deviance per squared unit of relative SD, below which a parameter is not identified.

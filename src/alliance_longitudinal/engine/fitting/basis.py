@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design import Design
-from alliance_longitudinal.engine.linalg import DEPENDENT, independent_columns, thin_qr
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.fitting.linalg import DEPENDENT, independent_columns, thin_qr
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]

@@ -5,9 +5,9 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine.blocks import nested_in
-from alliance_longitudinal.engine.design import Design
-from alliance_longitudinal.engine.groups import Factor
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.design.groups import Factor
+from alliance_longitudinal.engine.fitting.blocks import nested_in
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.bootstrap import Bootstrap
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.tables import varcorr_values
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
+from alliance_longitudinal.engine.show.tables import varcorr_values
 
 Array = NDArray[np.float64]
 

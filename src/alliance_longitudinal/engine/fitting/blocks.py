@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.basis import Basis
-from alliance_longitudinal.engine.design import Design
-from alliance_longitudinal.engine.groups import Codes, longest_chain, parents
-from alliance_longitudinal.engine.linalg import block_diagonal
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.design.groups import Codes, longest_chain, parents
+from alliance_longitudinal.engine.fitting.basis import Basis
+from alliance_longitudinal.engine.fitting.linalg import block_diagonal
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]

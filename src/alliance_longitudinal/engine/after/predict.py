@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design import DesignSpec, matrix_of, split_effects
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.groups import match
+from alliance_longitudinal.engine.design.design import DesignSpec, matrix_of, split_effects
+from alliance_longitudinal.engine.design.groups import match
+from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.errors import FormulaError
 
 Array = NDArray[np.float64]

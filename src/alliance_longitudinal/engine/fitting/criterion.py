@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.blocks import Blocks, covariance
-from alliance_longitudinal.engine.kernels import leaf_level, lower_triangle, upper_level
+from alliance_longitudinal.engine.fitting.blocks import Blocks, covariance
+from alliance_longitudinal.engine.fitting.kernels import leaf_level, lower_triangle, upper_level
 
 Array = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.formula import ParsedFormula, parse
-from alliance_longitudinal.engine.groups import Factor, factor
-from alliance_longitudinal.engine.linalg import independent_columns
-from alliance_longitudinal.engine.terms import RandomTerm, expand
+from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
+from alliance_longitudinal.engine.design.groups import Factor, factor
+from alliance_longitudinal.engine.design.terms import RandomTerm, expand
+from alliance_longitudinal.engine.fitting.linalg import independent_columns
 from alliance_longitudinal.errors import FitError, FormulaError
 
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.groups import Codes
+from alliance_longitudinal.engine.design.groups import Codes
+from alliance_longitudinal.engine.fitting.fit import MixedFit
 
 Array = NDArray[np.float64]
 

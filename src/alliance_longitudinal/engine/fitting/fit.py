@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine import basis as internal
-from alliance_longitudinal.engine import blocks as statistics
-from alliance_longitudinal.engine import checks
-from alliance_longitudinal.engine.criterion import Criterion, entry_terms, profiled
-from alliance_longitudinal.engine.design import Design
-from alliance_longitudinal.engine.modes import Modes, conditional_modes
-from alliance_longitudinal.engine.optimize import OptimRecord, search
-from alliance_longitudinal.engine.theta import Face
-from alliance_longitudinal.engine.words import after, convergence
+from alliance_longitudinal.engine.design import checks
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.fitting import basis as internal
+from alliance_longitudinal.engine.fitting import blocks as statistics
+from alliance_longitudinal.engine.fitting.criterion import Criterion, entry_terms, profiled
+from alliance_longitudinal.engine.fitting.modes import Modes, conditional_modes
+from alliance_longitudinal.engine.fitting.optimize import OptimRecord, search
+from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.fitting.words import after, convergence
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 

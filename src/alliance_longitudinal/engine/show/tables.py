@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design import Design
-from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.fitting.fit import MixedFit
 
 Array = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.blocks import Array
-from alliance_longitudinal.engine.cells import Cells, condense
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.groups import Factor
-from alliance_longitudinal.engine.inference import FTest, rotated_test
+from alliance_longitudinal.engine.design.groups import Factor
+from alliance_longitudinal.engine.fitting.blocks import Array
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.cells import Cells, condense
+from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alliance_longitudinal.engine.formula import ParsedFormula, RandomPart
+from alliance_longitudinal.engine.design.formula import ParsedFormula, RandomPart
 
 
 @dataclass(frozen=True, slots=True)

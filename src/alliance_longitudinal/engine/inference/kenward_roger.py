@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.criterion import entry_terms, sweep
-from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.inference import FTest, rotated_test
+from alliance_longitudinal.engine.fitting.criterion import entry_terms, sweep
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]

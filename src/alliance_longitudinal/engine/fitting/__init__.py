@@ -1,0 +1,1 @@
+"""From arrays to a certified optimum: internal units, elimination, criterion, search."""

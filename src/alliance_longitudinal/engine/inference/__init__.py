@@ -1,0 +1,1 @@
+"""Standard errors, degrees of freedom, intervals and tests of a fit."""

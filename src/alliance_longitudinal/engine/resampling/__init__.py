@@ -1,0 +1,1 @@
+"""Simulation and bootstrap from the cross-products, without touching rows."""

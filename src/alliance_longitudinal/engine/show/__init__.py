@@ -1,0 +1,1 @@
+"""A fit as text, tables and plain data."""
