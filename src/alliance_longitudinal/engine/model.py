@@ -34,6 +34,7 @@ class MixedModel:
         *,
         family: str = "gaussian",
         weights: str | None = None,
+        offset: str | None = None,
         residual: object = None,
         crossed: bool = False,
     ) -> "MixedModel":
@@ -49,6 +50,8 @@ class MixedModel:
         family : {"gaussian"}
         weights : str, optional
             Column of prior weights: the residual variance of a row is ``scale / weight``.
+        offset : str, optional
+            Column with the known part of each expected response.
         residual : None
             Independent residuals.
         crossed : bool
@@ -72,7 +75,7 @@ class MixedModel:
         choose("family", family)
         if residual is not None:
             raise FitError(f"residual={residual!r} is not available; there is None (independent residuals).")
-        spec, design = learn(formula, data, weights)
+        spec, design = learn(formula, data, weights, offset)
         return cls(formula, spec, design, crossed, data.copy(deep=False))
 
     def fit(

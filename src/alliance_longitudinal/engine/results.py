@@ -7,24 +7,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from alliance_longitudinal.engine.after.predict import fitted, predict
-from alliance_longitudinal.engine.after.shares import intraclass, r_squared
+from alliance_longitudinal.engine.after.predict import fitted
+from alliance_longitudinal.engine.after.questions import AfterQuestions
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.optimize import OptimRecord
-from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, likelihood_ratio
-from alliance_longitudinal.engine.inference.contrasts import read_contrasts
-from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
-from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
-from alliance_longitudinal.engine.options import FitOptions, choose
-from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap, bootstrap, simulate
+from alliance_longitudinal.engine.inference.protocol import Inference
+from alliance_longitudinal.engine.inference.questions import InferenceQuestions
+from alliance_longitudinal.engine.options import FitOptions
 from alliance_longitudinal.engine.show.summary import as_html, as_plain_data, as_text, glance_row
 from alliance_longitudinal.engine.show.tables import random_effects, varcorr
 from alliance_longitudinal.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class MixedModelResults:
+class MixedModelResults(InferenceQuestions, AfterQuestions):
     """Results of a linear mixed model.
 
     Attributes
@@ -152,73 +149,6 @@ class MixedModelResults:
         """Covariance matrix of the coefficients by the fit's method of inference, terms by terms."""
         names = list(self.params.index)
         return pd.DataFrame(self.inference.cov, index=names, columns=names)
-
-    def conf_int(
-        self, alpha: float = 0.05, method: str = "wald", *, n_boot: int = 1000, seed: int | None = None
-    ) -> pd.DataFrame:
-        """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
-
-        ``method="bootstrap"`` gives percentile intervals of a parametric bootstrap and adds rows for standard
-        deviations (``sd(effect)|group``), correlations (``cor(a,b)|group``) and ``sigma``.
-        """
-        if choose("method", method) == "bootstrap":
-            return bootstrap_intervals(self.fit, self.bootstrap(n_boot, seed), alpha)
-        half = stats.t.ppf(1 - alpha / 2, self.df) * self.bse
-        return pd.DataFrame({"lower": self.params - half, "upper": self.params + half})
-
-    def contrast(
-        self, contrasts: Any, labels: list[str] | None = None, *, alpha: float = 0.05
-    ) -> pd.DataFrame:
-        """Linear combinations of the coefficients with the small-sample test of the fit.
-
-        Parameters
-        ----------
-        contrasts : array of shape (r, p) or (p,), mapping of term to weight, list of mappings, or DataFrame
-        labels : list of str, optional
-
-        Returns
-        -------
-        DataFrame
-            ``estimate, se, df, t, p, lower, upper`` by label.
-        """
-        rows, labels = read_contrasts(contrasts, self.fit.design.names, labels)
-        return contrast_table(self.inference, self.fit.beta, rows, labels, alpha)
-
-    def f_test(self, contrasts: Any) -> FTest:
-        """Joint test that all contrasts (as in `contrast`) are zero."""
-        rows, _ = read_contrasts(contrasts, self.fit.design.names, None)
-        return self.inference.joint(rows)
-
-    def predict(self, data: pd.DataFrame | None = None, groups: bool = True) -> pd.Series:
-        """Expected response; without ``data`` for the rows of the fit.
-
-        With ``groups`` the conditional modes of known groups are added; unseen groups get their expected
-        value, zero.
-        """
-        if data is None:
-            values = self.fittedvalues if groups else self.fit.design.x @ self.fit.beta
-            return pd.Series(values, index=self.fit.design.index, name="predicted")
-        return predict(self.fit, self.spec, data, groups)
-
-    def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
-        """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""
-        return simulate(self.fit, n, seed)
-
-    def bootstrap(self, n_boot: int = 1000, seed: int | None = None) -> Bootstrap:
-        """Parametric bootstrap: refits to simulated responses, started from this optimum."""
-        return bootstrap(self.fit, n_boot, seed)
-
-    def lrt(self, other: "MixedModelResults") -> LikelihoodRatio:
-        """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""
-        return likelihood_ratio(self.fit, other.fit)
-
-    def icc(self, n_boot: int = 0, seed: int | None = None, alpha: float = 0.05) -> pd.DataFrame:
-        """Share of the variance at each level; with ``n_boot``, percentile intervals."""
-        return intraclass(self.fit, self.bootstrap(n_boot, seed) if n_boot else None, alpha)
-
-    def r2(self) -> pd.Series:
-        """Marginal and conditional R2 of Nakagawa and Schielzeth (2013), for random slopes Johnson (2014)."""
-        return r_squared(self.fit)
 
     def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
         """One row a coefficient: ``term, estimate, se, df, stat, p, low, high``."""

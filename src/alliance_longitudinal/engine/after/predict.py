@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design.design import DesignSpec, matrix_of, split_effects
+from alliance_longitudinal.engine.design.design import Design, DesignSpec, matrix_of, split_effects
 from alliance_longitudinal.engine.design.groups import match
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.errors import FormulaError
@@ -14,11 +14,16 @@ Array = NDArray[np.float64]
 
 def fitted(fit: MixedFit) -> Array:
     """Coefficients and conditional modes put together, shape (n,)."""
-    out = fit.design.x @ fit.beta
+    out = fit.design.x @ fit.beta + known_part(fit.design)
     for term, modes in zip(fit.design.terms, fit.modes, strict=True):
         codes = fit.design.factors[term.factor].codes
         out = out + np.einsum("nq,nq->n", term.z, modes.values[codes])
     return out
+
+
+def known_part(design: Design) -> Array:
+    """The offset of each row of the fit, zero without one; shape (n,)."""
+    return np.zeros(len(design.y)) if design.offset is None else design.offset
 
 
 def predict(fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool) -> pd.Series:
@@ -38,7 +43,9 @@ def predict(fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool) 
     """
     effects = {c for used in spec.used_random for c in used} if groups else set()
     columns = {c for term in spec.random for c in term.columns}
-    needed = list(dict.fromkeys([*spec.used_fixed, *sorted(effects - columns)]))
+    needed = list(
+        dict.fromkeys([*spec.used_fixed, *sorted(effects - columns), *([spec.offset] if spec.offset else [])])
+    )
     absent = [c for c in [*needed, *(sorted(columns) if groups else [])] if c not in frame.columns]
     if absent:
         raise FormulaError(
@@ -49,6 +56,8 @@ def predict(fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool) 
     rows = frame.loc[complete]
     if len(rows):
         out[complete] = matrix_of(spec.fixed, rows)[list(spec.names)].to_numpy(dtype=float) @ fit.beta
+        if spec.offset:
+            out[complete] += rows[spec.offset].to_numpy(dtype=float)
         if groups:
             out[complete] += _group_part(fit, spec, rows)
     return pd.Series(out, index=frame.index, name="predicted")

@@ -57,6 +57,10 @@ class Design:
         Random effects and their groupings.
     weights : ndarray, shape (n,), or None
         Prior weights: the residual variance of row i is scale / weight.
+    offset : ndarray, shape (n,), or None
+        Known part of the expected response (of the linear predictor in a generalised model).
+    extra : dict of str to Series
+        Other columns that the model needs in its complete rows, such as the order of repeated measurements.
     kept : ndarray of bool, shape (N,)
         Which rows of the data are complete.
     index : Index
@@ -70,8 +74,15 @@ class Design:
     terms: tuple[TermDesign, ...]
     factors: tuple[Factor, ...]
     weights: Array | None
+    offset: Array | None
+    extra: dict[str, pd.Series]
     kept: NDArray[np.bool_]
     index: pd.Index
+
+    @property
+    def centred(self) -> Array:
+        """Response without its offset, shape (n,)."""
+        return self.y if self.offset is None else self.y - self.offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +106,16 @@ class DesignSpec:
     random: tuple[RandomSpec, ...]
     used_fixed: tuple[str, ...]
     used_random: tuple[tuple[str, ...], ...]
+    offset: str | None = None
 
 
-def learn(formula: str, frame: pd.DataFrame, weights: str | None = None) -> tuple[DesignSpec, Design]:
+def learn(
+    formula: str,
+    frame: pd.DataFrame,
+    weights: str | None = None,
+    offset: str | None = None,
+    extra: tuple[str, ...] = (),
+) -> tuple[DesignSpec, Design]:
     """Read the formula against the data.
 
     Parameters
@@ -107,6 +125,10 @@ def learn(formula: str, frame: pd.DataFrame, weights: str | None = None) -> tupl
         Not changed.
     weights : str, optional
         Column of prior weights.
+    offset : str, optional
+        Column of the known part of the expected response.
+    extra : tuple of str
+        Further columns that must be complete; kept in `Design.extra`.
 
     Raises
     ------
@@ -118,9 +140,8 @@ def learn(formula: str, frame: pd.DataFrame, weights: str | None = None) -> tupl
     if not isinstance(frame, pd.DataFrame):
         raise FitError(f"The data must be a pandas DataFrame, not {type(frame).__name__}.")
     used_y, used_x, used_z = _used(parsed, terms, frame)
-    used = list(
-        dict.fromkeys([*used_y, *used_x, *(c for z in used_z for c in z), *([weights] if weights else [])])
-    )
+    named = [c for c in (weights, offset, *extra) if c]
+    used = list(dict.fromkeys([*used_y, *used_x, *(c for z in used_z for c in z), *named]))
     _check_columns(used, frame, formula)
     kept = frame[used].notna().all(axis=1).to_numpy()
     if not kept.any():
@@ -139,9 +160,20 @@ def learn(formula: str, frame: pd.DataFrame, weights: str | None = None) -> tupl
     names = tuple(str(x.columns[j]) for j in columns)
     dropped = tuple(str(name) for j, name in enumerate(x.columns) if j not in columns)
     factors, designs, specs = _random(terms, used_z, rows)
-    w = _weights(rows[weights]) if weights else None
-    spec = DesignSpec(formula, parsed.response, fixed_spec, names, specs, used_x, used_z)
-    return spec, Design(y, values[:, columns], names, dropped, designs, factors, w, kept, rows.index)
+    spec = DesignSpec(formula, parsed.response, fixed_spec, names, specs, used_x, used_z, offset)
+    return spec, Design(
+        y=y,
+        x=values[:, columns],
+        names=names,
+        dropped=dropped,
+        terms=designs,
+        factors=factors,
+        weights=_weights(rows[weights]) if weights else None,
+        offset=_offset(rows[offset]) if offset else None,
+        extra={name: rows[name] for name in extra},
+        kept=kept,
+        index=rows.index,
+    )
 
 
 def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
@@ -255,6 +287,16 @@ def _weights(column: pd.Series) -> Array:
             f"The weights in {column.name!r} must be above zero; {len(bad)} are not, the first in row "
             f"{column.index[bad[0]]} ({values[bad[0]]:g}). Drop those rows to leave them out."
         )
+    return values
+
+
+def _offset(column: pd.Series) -> Array:
+    if not pd.api.types.is_numeric_dtype(column):
+        raise FormulaError(
+            f"The offset {column.name!r} is not numeric; its first value is {column.iloc[0]!r}."
+        )
+    values: Array = np.asarray(column, dtype=float)
+    _check_finite(values, str(column.name), column.index)
     return values
 
 

@@ -94,7 +94,7 @@ def _distinct(design: Design) -> Array:
 
 
 def _centre_response(design: Design, q: Array, root: Array) -> tuple[Array, Array, float]:
-    y = design.y * root
+    y = design.centred * root
     n = len(y)
     if np.ptp(design.y) == 0:
         raise FitError(

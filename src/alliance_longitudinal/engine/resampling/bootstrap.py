@@ -51,7 +51,7 @@ def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
         tuple(root_of(psi) for psi in fit.psi),
         np.sqrt(fit.scale / weights) * np.ones(len(design.y)),
     )
-    mean = design.x @ fit.beta
+    mean = design.x @ fit.beta + (0.0 if design.offset is None else design.offset)
     return pd.DataFrame(np.stack([mean + noise.draw(rng) for _ in range(n)], axis=1), index=design.index)
 
 
