@@ -136,7 +136,7 @@ def _predictors(now: pd.DataFrame, alliance: str, outcome: str, window: TimeWind
 def _assemble(table: pd.DataFrame, after: pd.DataFrame, outcome: str, flow: SampleFlow) -> Landmark:
     after = after.sort_values(["client", "session"])
     clients = table.loc[table.index.isin(after["client"])].copy()
-    weeks = after["week"] - after["client"].map(clients["week_zero"])
+    weeks = after["week"] - after["client"].map(clients["week_zero"]).astype(float)  # no row left: text
     followup = pd.DataFrame(
         {
             "client": after["client"],
