@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from alliance_longitudinal.engine.after.predict import known_part, predict
+from alliance_longitudinal.engine.after.predict import predict
+from alliance_longitudinal.engine.after.rows import known_part
 from alliance_longitudinal.engine.after.shares import intraclass, r_squared
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit

@@ -107,6 +107,7 @@ class DesignSpec:
     used_fixed: tuple[str, ...]
     used_random: tuple[tuple[str, ...], ...]
     offset: str | None = None
+    weights: str | None = None
 
 
 def learn(
@@ -160,7 +161,7 @@ def learn(
     names = tuple(str(x.columns[j]) for j in columns)
     dropped = tuple(str(name) for j, name in enumerate(x.columns) if j not in columns)
     factors, designs, specs = _random(terms, used_z, rows)
-    spec = DesignSpec(formula, parsed.response, fixed_spec, names, specs, used_x, used_z, offset)
+    spec = DesignSpec(formula, parsed.response, fixed_spec, names, specs, used_x, used_z, offset, weights)
     return spec, Design(
         y=y,
         x=values[:, columns],
