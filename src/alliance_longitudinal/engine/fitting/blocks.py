@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.design.groups import Codes, longest_chain, parents
 from alliance_longitudinal.engine.fitting.basis import Basis
+from alliance_longitudinal.engine.fitting.kernels import leaf_level, upper_level
 from alliance_longitudinal.engine.fitting.linalg import block_diagonal
+from alliance_longitudinal.engine.fitting.statistics import Parts
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -84,6 +86,31 @@ class Blocks:
     w: Array
     saa: Array
     s: Array
+
+    @property
+    def entry_terms(self) -> tuple[int, ...]:
+        """Terms in the order in which their covariance entries are stacked."""
+        return tuple(t for level in self.levels for t in level.terms)
+
+    def sweep(self, relative: list[Array], order: int) -> Parts:
+        """Eliminate all random effects; see `kernels.leaf_level` for the parts returned (one group left)."""
+        leaf = self.levels[0]
+        logdet, dl, ddl, s, ds, dds = leaf_level(
+            self.w, self.saa, self.s, leaf.starts, covariance(leaf, relative), leaf.e, order
+        )
+        for level in self.levels[1:]:
+            more, dm, ddm, s, ds, dds = upper_level(
+                s, ds, dds, level.c, covariance(level, relative), level.e, order
+            )
+            logdet += more
+            if order:
+                lower = len(dl)
+                dm[:lower] += dl
+                ddm[:lower, :lower] += ddl
+                dl, ddl = dm, ddm
+            if len(level.starts) - 1 < len(s):
+                s, ds, dds = (np.add.reduceat(part, level.starts[:-1], axis=0) for part in (s, ds, dds))
+        return logdet, dl, ddl, s[0], ds[0], dds[0]
 
 
 def build(design: Design, basis: Basis) -> Blocks:

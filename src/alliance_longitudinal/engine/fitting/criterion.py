@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.blocks import Blocks, covariance
-from alliance_longitudinal.engine.fitting.kernels import leaf_level, lower_triangle, upper_level
+from alliance_longitudinal.engine.fitting.kernels import lower_triangle
+from alliance_longitudinal.engine.fitting.statistics import Parts, Statistics
 
 Array = NDArray[np.float64]
 
@@ -49,35 +49,17 @@ class Criterion:
     ddlogdet: Array
 
 
-def entry_terms(blocks: Blocks) -> list[int]:
+def entry_terms(blocks: Statistics) -> list[int]:
     """Terms in the order in which their covariance entries are stacked."""
-    return [t for level in blocks.levels for t in level.terms]
+    return list(blocks.entry_terms)
 
 
-def sweep(
-    blocks: Blocks, relative: list[Array], order: int
-) -> tuple[float, Array, Array, Array, Array, Array]:
-    """Eliminate all random effects; see `kernels.leaf_level` for the parts returned (one group left)."""
-    leaf = blocks.levels[0]
-    logdet, dl, ddl, s, ds, dds = leaf_level(
-        blocks.w, blocks.saa, blocks.s, leaf.starts, covariance(leaf, relative), leaf.e, order
-    )
-    for level in blocks.levels[1:]:
-        more, dm, ddm, s, ds, dds = upper_level(
-            s, ds, dds, level.c, covariance(level, relative), level.e, order
-        )
-        logdet += more
-        if order:
-            lower = len(dl)
-            dm[:lower] += dl
-            ddm[:lower, :lower] += ddl
-            dl, ddl = dm, ddm
-        if len(level.starts) - 1 < len(s):
-            s, ds, dds = (np.add.reduceat(part, level.starts[:-1], axis=0) for part in (s, ds, dds))
-    return logdet, dl, ddl, s[0], ds[0], dds[0]
+def sweep(blocks: Statistics, relative: list[Array], order: int) -> Parts:
+    """Eliminate all random effects."""
+    return blocks.sweep(relative, order)
 
 
-def profiled(blocks: Blocks, relative: list[Array], reml: bool, order: int = 2) -> Criterion:
+def profiled(blocks: Statistics, relative: list[Array], reml: bool, order: int = 2) -> Criterion:
     """Evaluate the criterion at relative covariances (one q by q matrix a term, in design order).
 
     With ``order`` 1 the Hessian is not to be used, with 0 no derivative is. Returns a criterion of infinite value
@@ -85,7 +67,7 @@ def profiled(blocks: Blocks, relative: list[Array], reml: bool, order: int = 2) 
     """
     with np.errstate(all="ignore"):  # a trial step may overflow; it is then lost, below
         logdet, dl, ddl, t, dt, ddt = sweep(blocks, relative, order)
-    p, m = blocks.p, sum(len(level.e) for level in blocks.levels)
+    p, m = blocks.p, sum(len(d) * (len(d) + 1) // 2 for d in relative)
     nu = blocks.n - p if reml else blocks.n
     txx, txy = t[:p, :p], t[:p, -1]
     if not (np.isfinite(logdet) and np.isfinite(t).all()):
