@@ -10,6 +10,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "df": ("satterthwaite", "kenward-roger", "normal"),
     "cov_type": ("model", "CR0", "CR2"),
     "family": ("gaussian",),
+    "interval": ("confidence", "prediction"),
     "method": ("wald", "bootstrap"),
 }
 

@@ -56,6 +56,20 @@ class Equations:
     phi: Array
     starts: tuple[int, ...]
 
+    def estimates(self, fit: MixedFit) -> tuple[Array, list[Array]]:
+        """Coefficients (p,) and modes of each term (groups, q_t), in internal units."""
+        design = fit.design
+        root = np.ones(len(design.y)) if design.weights is None else np.sqrt(design.weights)
+        y = root * (design.centred - design.x @ fit.basis.beta_ols) / fit.basis.y_scale
+        own = self.solve(self.lower.T @ (self.z.T @ y))
+        gamma = self.phi @ (self.x.T @ y - self.through.T @ (self.lower.T @ (self.z.T @ y)))
+        effects = self.lower @ (own - self.through @ gamma)
+        ends = [*self.starts[1:], len(effects)]
+        return gamma, [
+            effects[a:b].reshape(-1, len(root_t))
+            for a, b, root_t in zip(self.starts, ends, self.roots, strict=True)
+        ]
+
 
 def equations(fit: MixedFit, relative: Sequence[Array] | None = None) -> Equations:
     """Set up and factor the equations, at other relative covariances (internal units) if given."""

@@ -3,10 +3,13 @@
 import pandas as pd
 
 from alliance_longitudinal.engine.after.predict import predict
+from alliance_longitudinal.engine.after.prediction_intervals import Request, predict_with_interval
 from alliance_longitudinal.engine.after.rows import known_part
 from alliance_longitudinal.engine.after.shares import intraclass, r_squared
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.protocol import Inference
+from alliance_longitudinal.engine.options import FitOptions, choose
 from alliance_longitudinal.engine.resampling.bootstrap import bootstrap, simulate
 
 
@@ -17,14 +20,50 @@ class AfterQuestions:
 
     fit: MixedFit
     spec: DesignSpec
+    options: FitOptions
+    inference: Inference
     fittedvalues: pd.Series
 
-    def predict(self, data: pd.DataFrame | None = None, groups: bool = True) -> pd.Series:
+    def predict(
+        self,
+        data: pd.DataFrame | None = None,
+        groups: bool = True,
+        *,
+        interval: str | None = None,
+        alpha: float = 0.05,
+        n_boot: int = 0,
+        seed: int | None = None,
+    ) -> pd.Series | pd.DataFrame:
         """Expected response; without ``data`` for the rows of the fit.
 
-        With ``groups`` the conditional modes of known groups are added; unseen groups get their expected
-        value, zero.
+        With ``groups`` the conditional modes of known groups are added; unseen groups get their expected value, zero.
+
+        Parameters
+        ----------
+        data : DataFrame, optional
+        groups : bool
+        interval : {None, "confidence", "prediction"}
+            Of the expected response of the row's own groups, or of one new observation in them. What is known of a group
+            is used; a group that was not in the data (an inner one inside a known outer one, too) adds the variance of
+            its effects. With ``groups=False`` a confidence interval is that of the fixed part alone, a prediction
+            interval that of an observation in new groups at every level.
+        alpha : float
+        n_boot : int
+            Replicates of a parametric bootstrap for the uncertainty of the variances (Laird and Louis 1987); 0 takes
+            them as known.
+        seed : int, optional
+
+        Returns
+        -------
+        Series, or DataFrame ``predicted, se, df, lower, upper`` with an interval
+            ``df`` is Satterthwaite's for the variance of the prediction's error; that of the fit's own method (Kenward
+            and Roger, cluster-robust) for the fixed part alone; infinite with ``df="normal"``, and with ``n_boot``, where
+            the limits are quantiles of a mixture.
         """
+        if interval is not None:
+            choose("interval", interval)
+            request = Request(groups, interval, alpha, self.options.df == "normal", n_boot, seed)
+            return predict_with_interval(self.fit, self.spec, self.inference, data, request)
         if data is None:
             values = (
                 self.fittedvalues

@@ -59,7 +59,9 @@ def known_part(design: Design) -> Array:
     return np.zeros(len(design.y)) if design.offset is None else design.offset
 
 
-def rows_of_data(fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool) -> Rows:
+def rows_of_data(
+    fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool, effects: bool | None = None
+) -> Rows:
     """Rows of new data, by the recipe of the fit.
 
     Parameters
@@ -67,30 +69,30 @@ def rows_of_data(fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: b
     frame : DataFrame
         Not changed. Needs the columns of the right-hand side.
     groups : bool
-        Whether the random effects are wanted too.
+        Whether the rows belong to groups; otherwise each is of a group that was not in the data.
+    effects : bool, optional
+        Whether the random effects are wanted; as ``groups`` says when left out.
 
     Raises
     ------
     FormulaError
         A column or category is unknown.
     """
-    complete = _complete(spec, frame, groups)
+    wanted = groups if effects is None else effects
+    complete = _complete(spec, frame, groups, wanted)
     rows = frame.loc[complete]
     if not len(rows):
-        nothing = tuple(
-            (np.zeros((0, len(t.names))), np.zeros(0, dtype=np.intp))
-            for t in (fit.design.terms if groups else ())
-        )
+        terms = fit.design.terms if wanted else ()
+        nothing = tuple((np.zeros((0, len(t.names))), np.zeros(0, dtype=np.intp)) for t in terms)
         return Rows(np.zeros((0, len(fit.beta))), np.zeros(0), nothing, complete, frame.index)
     x = matrix_of(spec.fixed, rows)[list(spec.names)].to_numpy(dtype=float)
     offset = rows[spec.offset].to_numpy(dtype=float) if spec.offset else np.zeros(len(rows))
-    effects = _effects(fit, spec, rows) if groups else ()
-    return Rows(x, offset, effects, complete, frame.index)
+    return Rows(x, offset, _effects(fit, spec, rows, groups) if wanted else (), complete, frame.index)
 
 
-def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool) -> NDArray[np.bool_]:
+def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool, wanted: bool) -> NDArray[np.bool_]:
     """Which rows have every value that is needed; a missing group is allowed, and is a new one."""
-    effects = {c for used in spec.used_random for c in used} if groups else set()
+    effects = {c for used in spec.used_random for c in used} if wanted else set()
     columns = {c for term in spec.random for c in term.columns}
     needed = list(
         dict.fromkeys([*spec.used_fixed, *sorted(effects - columns), *([spec.offset] if spec.offset else [])])
@@ -103,10 +105,13 @@ def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool) -> NDArray[np
     return frame[needed].notna().all(axis=1).to_numpy() if needed else np.ones(len(frame), dtype=bool)
 
 
-def _effects(fit: MixedFit, spec: DesignSpec, rows: pd.DataFrame) -> tuple[tuple[Array, Codes], ...]:
+def _effects(
+    fit: MixedFit, spec: DesignSpec, rows: pd.DataFrame, groups: bool
+) -> tuple[tuple[Array, Codes], ...]:
     factors = {f.name: f for f in fit.design.factors}
     out = []
     for term in spec.random:
-        codes = match(factors[term.group].levels, rows, term.columns)
+        new = np.full(len(rows), -1, dtype=np.intp)
+        codes = match(factors[term.group].levels, rows, term.columns) if groups else new
         out += [(z, codes) for _, z in split_effects(matrix_of(term.effects, rows), term.correlated)]
     return tuple(out)

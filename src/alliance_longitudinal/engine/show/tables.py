@@ -38,6 +38,19 @@ def varcorr_values(psi: tuple[Array, ...], scale: float) -> tuple[Array, Array]:
     return np.array([*vcov, scale]), np.array([*sdcor, np.sqrt(scale)])
 
 
+def psi_of(like: tuple[Array, ...], vcov: Array) -> list[Array]:
+    """The terms' covariance matrices from variances and covariances in the rows of `varcorr_keys`."""
+    out, at = [], 0
+    for q in map(len, like):
+        matrix = np.diag(vcov[at : at + q])
+        upper = np.triu_indices(q, 1)
+        at += q
+        matrix[upper] = vcov[at : at + len(upper[0])]
+        at += len(upper[0])
+        out.append(np.triu(matrix) + np.triu(matrix, 1).T)
+    return out
+
+
 def varcorr(fit: MixedFit) -> pd.DataFrame:
     """Variance components: ``group, term1, term2, vcov, sdcor``, as lme4's ``as.data.frame(VarCorr(.))``."""
     vcov, sdcor = varcorr_values(fit.psi, fit.scale)
