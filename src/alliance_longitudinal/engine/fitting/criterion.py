@@ -67,7 +67,7 @@ def profiled(blocks: Statistics, relative: list[Array], reml: bool, order: int =
     """
     with np.errstate(all="ignore"):  # a trial step may overflow; it is then lost, below
         logdet, dl, ddl, t, dt, ddt = sweep(blocks, relative, order)
-    p, m = blocks.p, sum(len(d) * (len(d) + 1) // 2 for d in relative)
+    p, m = blocks.p, len(dl)
     nu = blocks.n - p if reml else blocks.n
     txx, txy = t[:p, :p], t[:p, -1]
     if not (np.isfinite(logdet) and np.isfinite(t).all()):

@@ -11,8 +11,8 @@ from alliance_longitudinal.engine.fitting.newton import DECREMENT, Stationary, S
 from alliance_longitudinal.engine.fitting.theta import Face
 
 Array = NDArray[np.float64]
-#: Relative covariances and the highest derivative wanted, to the criterion.
-Evaluate = Callable[[list[Array], int], Criterion]
+#: Relative covariances, the highest derivative wanted and, where the face has some, its extra parameters, to the criterion.
+Evaluate = Callable[..., Criterion]
 
 #: Largest tolerated descent off a face, in deviance per unit of relative variance.
 DESCENT = -1e-6
@@ -65,6 +65,11 @@ class Optimum:
     path: tuple[Step, ...]
     evaluations: int
 
+    @property
+    def extra(self) -> Array:
+        """Free parameters that are not of the covariances, shape (face.extra,)."""
+        return self.theta[: self.face.extra]
+
 
 @dataclass(frozen=True, slots=True)
 class OptimRecord:
@@ -92,27 +97,37 @@ class OptimRecord:
         return max(self.values) - min(self.values) > 1e-6
 
 
-def search(evaluate: Evaluate, face: Face, several: bool) -> OptimRecord:
+def search(
+    evaluate: Evaluate, face: Face, several: bool, extra: tuple[Array, ...] = (np.zeros(0),)
+) -> OptimRecord:
     """Search from relative variance 1; from 0 too if ``several``; from 0.05 and 5 while nothing is certified.
 
     From zero the search builds the covariances up along the steepest descent, which finds boundary optima that a
-    search from inside passes by.
+    search from inside passes by. Each of the starts of the ``extra`` parameters is tried from relative variance 1.
     """
     found, starts = [], []
-    for start in (1.0, 0.0, 0.05, 5.0):
+    tries = [(1.0, at) for at in extra] + [(start, extra[0]) for start in (0.0, 0.05, 5.0)]
+    enough = len(extra) + (1 if several else 0)
+    for start, at in tries:
         starts.append(start)
-        found.append(descend(evaluate, face, [start * np.eye(q) for q in face.sizes]))
-        if any(f.certificate.holds for f in found) and len(found) >= (2 if several else 1):
+        found.append(descend(evaluate, face, [start * np.eye(q) for q in face.sizes], extra=at))
+        if any(f.certificate.holds for f in found) and len(found) >= enough:
             break
     certified = [f for f in found if f.certificate.holds] or found
     best = min(certified, key=lambda f: f.value)
     return OptimRecord(best, tuple(f.value for f in found), tuple(starts), sum(f.evaluations for f in found))
 
 
-def descend(evaluate: Evaluate, face: Face, start: list[Array], polish: bool = True) -> Optimum:
+def descend(
+    evaluate: Evaluate,
+    face: Face,
+    start: list[Array],
+    polish: bool = True,
+    extra: Array | tuple[()] = (),
+) -> Optimum:
     """Newton, then faces and escapes until the certificate holds or nothing more helps."""
     face = face.full()
-    theta = face.pack(start)
+    theta = face.pack(start, extra)
     path: list[Step] = []
     evaluations = 0
     kept_rank: set[int] = set()
@@ -122,7 +137,7 @@ def descend(evaluate: Evaluate, face: Face, start: list[Array], polish: bool = T
     def run(on: Face, at: Array) -> Stationary:
         def objective(theta: Array, order: int) -> tuple[float, Array, Array]:
             nonlocal seen
-            criterion = evaluate(on.covariances(theta), order)
+            criterion = _evaluate(evaluate, on, theta, order)
             seen = theta, criterion
             return _on_face(criterion, on, theta)
 
@@ -136,18 +151,25 @@ def descend(evaluate: Evaluate, face: Face, start: list[Array], polish: bool = T
         path += here.steps
         face, here = _reduce(face, here, run, kept_rank)
         relative = face.covariances(here.theta)
-        criterion = seen[1] if seen and seen[0] is here.theta else evaluate(relative, 1)
+        criterion = seen[1] if seen and seen[0] is here.theta else _evaluate(evaluate, face, here.theta, 1)
         certificate, way_out = certify(face, here, criterion, relative)
         if certificate.descent > DESCENT or way_out is None:
             break
         t, direction = way_out
         kept_rank.add(t)
-        start = _escape(evaluate, relative, t, direction, here.value)
+        start = _escape(evaluate, face, here, t, direction)
+        tau = here.theta[: face.extra]
         face = face.full()
-        theta = face.pack(start)
+        theta = face.pack(start, tau)
     return Optimum(
         tuple(relative), face, here.theta, here.value, criterion, certificate, tuple(path), evaluations
     )
+
+
+def _evaluate(evaluate: Evaluate, face: Face, theta: Array, order: int) -> Criterion:
+    """The criterion at the parameters of a face."""
+    relative = face.covariances(theta)
+    return evaluate(relative, order, theta[: face.extra]) if face.extra else evaluate(relative, order)
 
 
 def _on_face(criterion: Criterion, face: Face, theta: Array) -> tuple[float, Array, Array]:
@@ -170,8 +192,8 @@ def _reduce(
         ranks.append(min(face.ranks[t], int(np.sum(values > threshold * max(1.0, min(values[-1], largest))))))
     if tuple(ranks) == face.ranks:
         return face, here
-    smaller = Face(face.sizes, tuple(ranks), face.entry_order)
-    there = run(smaller, smaller.pack(relative))
+    smaller = Face(face.sizes, tuple(ranks), face.entry_order, face.extra)
+    there = run(smaller, smaller.pack(relative, here.theta[: face.extra]))
     if there.value <= here.value + _SAME * max(1.0, abs(here.value) * 1e-3):
         return smaller, there
     return face, here
@@ -201,14 +223,16 @@ def certify(
     return Certificate(here.decrement, here.curvature, descent, slack), way_out
 
 
-def _escape(evaluate: Evaluate, relative: list[Array], t: int, direction: Array, value: float) -> list[Array]:
+def _escape(evaluate: Evaluate, face: Face, here: Stationary, t: int, direction: Array) -> list[Array]:
     """Leave a false boundary optimum along the direction of descent."""
+    relative, tau = face.covariances(here.theta), here.theta[: face.extra]
     size = 1.0
     for _ in range(40):
         moved = [
             d + (size * np.outer(direction, direction) if i == t else 0.0) for i, d in enumerate(relative)
         ]
-        if evaluate(moved, 0).value < value:
+        criterion = evaluate(moved, 0, tau) if face.extra else evaluate(moved, 0)
+        if criterion.value < here.value:
             return moved
         size *= 0.3
     return moved

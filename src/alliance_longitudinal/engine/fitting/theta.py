@@ -1,7 +1,7 @@
 """Cholesky parameters of relative covariances, on the whole cone or on a face of lower rank.
 
 A covariance of rank r is ``D = L L'`` with ``L`` a q by r lower trapezoid. Its diagonal is not bounded below:
-a bound makes false optima at zero.
+a bound makes false optima at zero. Free parameters of another kind (a residual structure's) may come first.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,19 @@ class Face:
     sizes, ranks : tuple of int
     entry_order : tuple of int
         Terms in the order in which the criterion stacks their entries.
+    extra : int
+        Free parameters that precede the trapezoids' entries, in the parameters as in the criterion's entries.
     """
 
     sizes: tuple[int, ...]
     ranks: tuple[int, ...]
     entry_order: tuple[int, ...]
+    extra: int = 0
 
     @property
     def dimension(self) -> int:
         """Number of parameters."""
-        return sum(len(self.places(t)) for t in self.entry_order)
+        return self.extra + sum(len(self.places(t)) for t in self.entry_order)
 
     def places(self, t: int) -> list[tuple[int, int]]:
         """Free entries of a term's trapezoid."""
@@ -40,7 +43,7 @@ class Face:
     def factors(self, theta: Array) -> list[Array]:
         """The trapezoids, in design order."""
         out = [np.zeros((q, r)) for q, r in zip(self.sizes, self.ranks, strict=True)]
-        at = 0
+        at = self.extra
         for t in self.entry_order:
             for i, j in self.places(t):
                 out[t][i, j] = theta[at]
@@ -51,9 +54,9 @@ class Face:
         """Relative covariances ``L L'``, in design order."""
         return [factor @ factor.T for factor in self.factors(theta)]
 
-    def pack(self, relative: list[Array]) -> Array:
+    def pack(self, relative: list[Array], extra: Array | tuple[()] = ()) -> Array:
         """Parameters of given covariances, each cut to the face's rank by its largest eigenvalues."""
-        theta = []
+        theta = [float(value) for value in extra]
         for t in self.entry_order:
             values, vectors = np.linalg.eigh(relative[t])
             root = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
@@ -71,12 +74,14 @@ class Face:
 
     def jacobian(self, theta: Array) -> Array:
         """Derivative of the stacked covariance entries, shape (entries, parameters)."""
-        return _second_derivatives(self) @ theta
+        out: Array = _second_derivatives(self) @ theta
+        out[: self.extra, : self.extra] += np.eye(self.extra)
+        return out
 
     def gammas(self, gradient: Array) -> list[Array]:
         """Symmetric matrices ``Gamma`` with ``df = tr(Gamma dD)``, in design order."""
         out = [np.zeros((q, q)) for q in self.sizes]
-        at = 0
+        at = self.extra
         for t in self.entry_order:
             for i, j in zip(*np.tril_indices(self.sizes[t]), strict=True):
                 out[t][i, j] = out[t][j, i] = gradient[at] if i == j else gradient[at] / 2
@@ -85,7 +90,7 @@ class Face:
 
     def full(self) -> "Face":
         """The whole cone."""
-        return Face(self.sizes, self.sizes, self.entry_order)
+        return Face(self.sizes, self.sizes, self.entry_order, self.extra)
 
 
 @lru_cache(maxsize=256)
@@ -94,9 +99,9 @@ def _second_derivatives(face: Face) -> Array:
 
     Shape (entries, parameters, parameters); times the parameters it is the Jacobian.
     """
-    entries = sum(q * (q + 1) // 2 for q in face.sizes)
+    entries = face.extra + sum(q * (q + 1) // 2 for q in face.sizes)
     out = np.zeros((entries, face.dimension, face.dimension))
-    row = column = 0
+    row = column = face.extra
     for t in face.entry_order:
         places = face.places(t)
         low = {(i, j): i * (i + 1) // 2 + j for i in range(face.sizes[t]) for j in range(i + 1)}
