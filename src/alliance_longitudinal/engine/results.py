@@ -86,6 +86,14 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
         return int((~self.fit.design.kept).sum())
 
     @property
+    def dropped_rows(self) -> pd.DataFrame:
+        """What missing values cost, by column: ``missing`` rows without a value, ``alone`` rows that lack nothing else."""
+        counts = self.fit.design.missing
+        return pd.DataFrame.from_dict(counts, orient="index", columns=["missing", "alone"]).rename_axis(
+            "column"
+        )
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groupings."""
         return tuple(f.name for f in self.fit.design.factors)

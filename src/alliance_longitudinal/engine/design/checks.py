@@ -105,7 +105,8 @@ def before(design: Design) -> tuple[Finding, ...]:
             Finding(
                 "rows_dropped",
                 "info",
-                f"{lost} of {len(design.kept)} rows have a missing value in a column of the model and were left out.",
+                f"{lost} of {len(design.kept)} rows have a missing value in a column of the model and were left out"
+                + (f" ({missing_words(design)})." if design.missing else "."),
             )
         )
     if design.dropped:
@@ -127,6 +128,14 @@ def before(design: Design) -> tuple[Finding, ...]:
         if f.size < FEW_LEVELS
     ]
     return (*findings, *_partly_crossed(design))
+
+
+def missing_words(design: Design) -> str:
+    """How many rows each column lacks, in words."""
+    counts = sorted(design.missing.items(), key=lambda item: -item[1][0])
+    several = sum(lacks for _, (lacks, _) in counts) > int((~design.kept).sum())
+    text = ", ".join(f"{name} in {lacks} rows" for name, (lacks, _) in counts)
+    return f"missing: {text}{'; some rows lack several' if several else ''}"
 
 
 def _partly_crossed(design: Design) -> list[Finding]:

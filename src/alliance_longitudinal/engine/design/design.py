@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -65,6 +65,8 @@ class Design:
         Which rows of the data are complete.
     index : Index
         Row labels of the complete rows.
+    missing : dict of str to (int, int)
+        By column that lacks values: rows without one, and rows that lack nothing else.
     """
 
     y: Array
@@ -78,6 +80,7 @@ class Design:
     extra: dict[str, pd.Series]
     kept: NDArray[np.bool_]
     index: pd.Index
+    missing: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def centred(self) -> Array:
@@ -174,7 +177,19 @@ def learn(
         extra={name: rows[name] for name in extra},
         kept=kept,
         index=rows.index,
+        missing=_missing(frame[used]) if not kept.all() else {},
     )
+
+
+def _missing(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Rows without a value, and rows without any other missing value, of each column that lacks some."""
+    empty = frame.isna()
+    alone = empty.to_numpy().sum(axis=1) == 1
+    return {
+        str(column): (int(lacks.sum()), int((lacks & alone).sum()))
+        for column, lacks in empty.items()
+        if lacks.any()
+    }
 
 
 def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
