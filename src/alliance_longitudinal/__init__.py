@@ -20,6 +20,8 @@ _PUBLIC = {
     "Finding": "findings",
     "MixedModel": "engine",
     "MixedModelResults": "engine",
+    "PooledResults": "engine",
+    "pool": "engine",
     "load_study": "data",
     "Study": "data",
     "instruments": "measures",

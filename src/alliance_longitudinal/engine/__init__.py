@@ -1,6 +1,7 @@
 """Linear mixed models with nested and crossed random effects; knows nothing of the field it is used in."""
 
+from alliance_longitudinal.engine.inference.pool import PooledResults, pool
 from alliance_longitudinal.engine.model import MixedModel
 from alliance_longitudinal.engine.results import MixedModelResults
 
-__all__ = ["MixedModel", "MixedModelResults"]
+__all__ = ["MixedModel", "MixedModelResults", "PooledResults", "pool"]
