@@ -20,20 +20,28 @@ class Factor:
         Columns joined by ``:``, innermost first.
     columns : tuple of str
     codes : ndarray of int, shape (n,)
-        Level of each row.
+        Level of each row; with multiple membership shape (n, w), -1 where a row has fewer members.
     levels : Index
         Sorted labels; a MultiIndex when several columns form the groups.
+    weights : ndarray, shape (n, w), or None
+        Multiple membership: share of each member in a row, summing to 1.
     """
 
     name: str
     columns: tuple[str, ...]
     codes: Codes
     levels: pd.Index
+    weights: NDArray[np.float64] | None = None
 
     @property
     def size(self) -> int:
         """Number of levels that occur."""
         return len(self.levels)
+
+    @property
+    def members(self) -> Codes:
+        """Levels of each row, shape (n, w); w is 1 without multiple membership."""
+        return self.codes if self.codes.ndim == 2 else self.codes[:, None]
 
 
 def factor(frame: pd.DataFrame, columns: tuple[str, ...]) -> Factor:
