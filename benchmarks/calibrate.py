@@ -26,7 +26,8 @@ from alliance_longitudinal.analyses.early_parts.effects import (
 )
 from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
-from alliance_longitudinal.data.synthetic import ClinicTruth, simulated_study
+from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import TimeWindow
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

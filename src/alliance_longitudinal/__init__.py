@@ -25,9 +25,14 @@ _PUBLIC = {
     "load_study": "data",
     "Study": "data",
     "instruments": "measures",
+    "simulate_clinic": "simulation",
+    "SimulatedClinic": "simulation",
+    "ClinicTruth": "simulation",
     "AnalysisResult": "analyses",
     "early_alliance": "analyses",
     "variance_partition": "analyses",
+    "reliable_change": "analyses",
+    "classify_change": "analyses",
     "publish": "analyses",
 }
 

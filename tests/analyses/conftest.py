@@ -5,7 +5,8 @@ import pytest
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.data.study import Study
-from alliance_longitudinal.data.synthetic import ClinicTruth, simulated_study
+from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.simulation import ClinicTruth
 
 SMALL = ClinicTruth(therapists=24, clients=360)
 

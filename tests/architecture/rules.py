@@ -17,8 +17,9 @@ MAY_IMPORT = {
     "resources": {"errors", "findings"},
     "strict_yaml": {"errors", "findings", "resources"},
     "measures": {"errors", "findings", "resources", "strict_yaml"},
-    "data": {"errors", "findings", "resources", "strict_yaml", "measures"},
-    "timing": {"errors", "findings", "resources", "strict_yaml", "measures", "data"},
+    "simulation": {"errors"},
+    "data": {"errors", "findings", "resources", "strict_yaml", "measures", "simulation"},
+    "timing": {"errors", "findings", "resources", "strict_yaml", "measures", "simulation", "data"},
     "engine": {"errors", "findings"},
     "present": {"errors", "findings"},
 }
@@ -30,8 +31,8 @@ MAY_IMPORT["__main__"] = {"cli"}
 
 #: Third party -> the parts through whose door it comes in.
 DOORS = {
-    "numpy": {"measures", "data", "timing", "engine", "present", "analyses", "reporting"},
-    "pandas": {"measures", "data", "timing", "engine", "present", "analyses", "reporting"},
+    "numpy": {"simulation", "measures", "data", "timing", "engine", "present", "analyses", "reporting"},
+    "pandas": {"simulation", "measures", "data", "timing", "engine", "present", "analyses", "reporting"},
     "scipy": {"measures", "engine", "analyses"},
     "formulaic": {"engine"},
     "numba": {"engine"},

@@ -11,13 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.data.synthetic import (
-    SIMULATED_NOTE,
-    ClinicTruth,
-    session_table,
-    simulate_clinic_group,
-)
+from alliance_longitudinal.data.synthetic import SIMULATED_NOTE
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.simulation import ClinicTruth, simulate_clinic
 
 DEMO_SEED = 2026
 #: Name that stands for the bundled study.
@@ -138,13 +134,11 @@ def make_demo_files(folder: Path, seed: int = DEMO_SEED) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     truth = ClinicTruth()
     rng = np.random.default_rng([seed, 1])
-    sessions = session_table(simulate_clinic_group(seed, truth))
+    sessions = simulate_clinic(seed, truth).sessions
     _write(folder / "sessions.csv", _export(rng, sessions), "cp1252")
     _write(folder / "clients.csv", _clients(rng, sessions), "cp1252")
     lines = [f"{name}: {value}" for name, value in truth.to_dict().items()]
-    text = (
-        "# True parameters of the simulated clinic group; see data/synthetic.py for how they make the data.\n"
-    )
+    text = "# True parameters of the simulated clinic group; help(alliance_longitudinal.ClinicTruth) tells what they mean.\n"
     (folder / "truth.yaml").write_text(text + f"seed: {seed}\n" + "\n".join(lines) + "\n", encoding="utf-8")
     (folder / "study.yaml").write_text(_STUDY_FILE, encoding="utf-8")
     (folder / "README.txt").write_text(_README, encoding="utf-8")

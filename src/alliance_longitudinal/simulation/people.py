@@ -1,0 +1,92 @@
+"""Who is in the clinic: caseloads, groups, families, and what clients and therapists bring with them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.simulation.truth import ClinicTruth
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Clients and therapists; arrays by client unless said otherwise.
+
+    Attributes
+    ----------
+    therapist, group, family : ndarray of int
+        Codes; every client is in one group and one family (of one, where there are none).
+    anxiety, avoidance : ndarray
+        Attachment, standardised; they correlate at .2.
+    personality_disorder : ndarray of bool
+    empathy, experience, flexibility : ndarray, shape (therapists,)
+        Standardised.
+    alliance : ndarray
+        Alliance points that all of this adds to the client's.
+    slope : ndarray
+        Weekly change shared with the group and the family.
+    """
+
+    therapist: Index
+    group: Index
+    family: Index
+    anxiety: Array
+    avoidance: Array
+    personality_disorder: NDArray[np.bool_]
+    empathy: Array
+    experience: Array
+    flexibility: Array
+    alliance: Array
+    slope: Array
+
+
+def caseloads(rng: np.random.Generator, truth: ClinicTruth) -> Index:
+    """Therapist of each client; unequal caseloads, everybody at least five."""
+    share = rng.dirichlet(np.full(truth.therapists, 6.0))
+    extra = rng.choice(truth.therapists, truth.clients - 5 * truth.therapists, p=share)
+    return np.sort(np.concatenate([np.repeat(np.arange(truth.therapists), 5), extra]))
+
+
+def describe_people(rng: np.random.Generator, truth: ClinicTruth, therapist: Index) -> People:
+    """Draw what clients and therapists bring."""
+    n, j = len(therapist), truth.therapists
+    anxiety, other = rng.standard_normal((2, n))
+    avoidance = 0.2 * anxiety + np.sqrt(1 - 0.2**2) * other
+    disorder = rng.random(n) < truth.personality_disorder_share
+    empathy, experience, flexibility = rng.standard_normal((3, j))
+    group = _together(therapist, int(truth.group_size))
+    family = _together(therapist, int(truth.family_size))
+    alliance = (
+        truth.attachment_anxiety * anxiety
+        + truth.attachment_avoidance * avoidance
+        + truth.personality_disorder * disorder
+        + (truth.empathy * empathy + truth.experience * experience + truth.flexibility * flexibility)[
+            therapist
+        ]
+        + rng.normal(0, truth.group_alliance_sd, n)[group]
+        + rng.normal(0, truth.family_alliance_sd, n)[family]
+    )
+    slope = rng.normal(0, truth.group_slope_sd, n)[group] + rng.normal(0, truth.family_slope_sd, n)[family]
+    return People(
+        therapist,
+        group,
+        family,
+        anxiety,
+        avoidance,
+        disorder,
+        empathy,
+        experience,
+        flexibility,
+        alliance,
+        slope,
+    )
+
+
+def _together(therapist: Index, size: int) -> Index:
+    """Code of each client's group: ``size`` clients of the same therapist in a row (clients are sorted by therapist)."""
+    starts = np.searchsorted(therapist, therapist)  # first client of the own therapist
+    first = starts + (np.arange(len(therapist)) - starts) // size * size
+    return np.unique(first, return_inverse=True)[1].astype(np.intp)

@@ -1,0 +1,194 @@
+"""The true parameters of a simulated clinic, their units, and which of them may not be what."""
+
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from alliance_longitudinal.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicTruth:
+    """True parameters. Symptom points are PHQ-9 points, alliance points WAI-SR sum points, time in weeks.
+
+    Everything from ``attachment_anxiety`` on is switched off in the default clinic.
+
+    Attributes
+    ----------
+    therapists, clients : int
+        Every therapist has at least five clients.
+    intake_mean, intake_therapist_sd, intake_client_sd : float
+        Symptoms at intake.
+    early_rate, early_rate_sd : float
+        Change a week up to session 5, and its standard deviation between clients.
+    slope : float
+        Change a week after session 5 of a client with average predictors.
+    within, between : float
+        Effect on that change of one alliance point: of a client's early mean around the therapist's, and of the
+        therapist's around all. Their difference is the contextual effect.
+    intake_effect, change_effect : float
+        Effect on that change of a point of intake severity, and of change up to session 5.
+    therapist_level_sd, therapist_slope_sd, therapist_cor : float
+        Random effects of therapists after session 5 given the predictors: level, weekly change, their correlation.
+    client_level_sd, client_slope_sd, client_cor : float
+        The same of clients within therapists.
+    error_sd : float
+        Within-client residual of a symptom score, before rounding.
+    alliance_mean, alliance_therapist_sd, alliance_client_sd, alliance_session_sd : float
+        Alliance of therapists, of clients within therapists, of sessions within clients.
+    alliance_by_improvement, alliance_by_severity : float
+        Alliance points per point of improvement reported so far, and of intake severity above the mean.
+    dropout_intercept, dropout_by_severity : float
+        Logit of leaving before the next session, and its rise per symptom point reported last (12 = no rise).
+    attachment_anxiety, attachment_avoidance : float
+        Alliance points per standard deviation of the client's attachment anxiety or avoidance.
+    personality_disorder, personality_disorder_share : float
+        Alliance points with a personality disorder, and how many clients have one.
+    empathy, experience, flexibility : float
+        Alliance points per standard deviation of the therapist's empathy, experience, flexibility.
+    alliance_growth : float
+        Alliance points a session.
+    lagged_alliance : float
+        Symptom points per point of the last session's alliance above what is expected of the client (after session 5).
+    lagged_symptoms : float
+        Alliance points per point of today's symptoms above what is expected of the client (after session 5).
+    halo_alliance, halo_symptoms, halo_stable : float
+        A method factor (standard deviation 1) raises the client's alliance ratings by ``halo_alliance`` and lowers the
+        client's symptom reports by ``halo_symptoms``; the share ``halo_stable`` of its variance lies between clients.
+        Symptoms themselves follow the alliance without halo.
+    therapist_rating_bias, therapist_rating_style_sd, therapist_rating_accuracy, therapist_rating_error_sd : float
+        The therapist's rating: points above the client's, standard deviation of therapists' own response style, slope
+        on the felt alliance, error.
+    observer_accuracy, observer_error_sd, carer_accuracy, carer_error_sd : float
+        The same of an observer's and of a carer's rating.
+    clinician_error_sd : float
+        Error of a clinician's rating of symptoms, which has no halo.
+    rupture_chance, rupture_depth, rupture_length, rupture_repaired : float
+        Chance a session of a rupture, points lost, sessions until it is repaired (linearly), share that is repaired.
+    dropout_by_today, dropout_by_alliance, dropout_by_rupture : float
+        Rise of the logit of leaving per symptom point of the session that is then missed (*not* missing at random), per
+        alliance point below the mean, and while a rupture is open.
+    group_size, group_alliance_sd, group_slope_sd : float
+        Clients of one therapist treated together, and what they share.
+    family_size, family_alliance_sd, family_slope_sd : float
+        Clients of one therapist from one family or couple, and what they share.
+    """
+
+    therapists: int = 30
+    clients: int = 900
+    intake_mean: float = 17.5
+    early_rate: float = -0.35
+    slope: float = -0.18
+    within: float = -0.020
+    between: float = -0.030
+    intake_effect: float = -0.010
+    change_effect: float = 0.020
+    therapist_level_sd: float = 0.6
+    therapist_slope_sd: float = 0.08
+    therapist_cor: float = 0.3
+    client_level_sd: float = 1.2
+    client_slope_sd: float = 0.16
+    client_cor: float = -0.2
+    error_sd: float = 2.2
+    alliance_mean: float = 43.0
+    alliance_therapist_sd: float = 2.2
+    alliance_client_sd: float = 5.5
+    alliance_session_sd: float = 3.0
+    alliance_by_improvement: float = 0.5
+    alliance_by_severity: float = -0.25
+    dropout_intercept: float = -4.0
+    dropout_by_severity: float = 0.10
+    # from here on: neutral unless asked for
+    intake_therapist_sd: float = 0.8
+    intake_client_sd: float = 3.0
+    early_rate_sd: float = 0.3
+    attachment_anxiety: float = 0.0
+    attachment_avoidance: float = 0.0
+    personality_disorder: float = 0.0
+    personality_disorder_share: float = 0.2
+    empathy: float = 0.0
+    experience: float = 0.0
+    flexibility: float = 0.0
+    alliance_growth: float = 0.0
+    lagged_alliance: float = 0.0
+    lagged_symptoms: float = 0.0
+    halo_alliance: float = 0.0
+    halo_symptoms: float = 0.0
+    halo_stable: float = 0.5
+    therapist_rating_bias: float = -3.0
+    therapist_rating_style_sd: float = 2.0
+    therapist_rating_accuracy: float = 0.5
+    therapist_rating_error_sd: float = 4.0
+    observer_accuracy: float = 0.6
+    observer_error_sd: float = 4.0
+    carer_accuracy: float = 0.4
+    carer_error_sd: float = 5.0
+    clinician_error_sd: float = 2.0
+    rupture_chance: float = 0.0
+    rupture_depth: float = 8.0
+    rupture_length: int = 3
+    rupture_repaired: float = 0.7
+    dropout_by_today: float = 0.0
+    dropout_by_alliance: float = 0.0
+    dropout_by_rupture: float = 0.0
+    group_size: int = 1
+    group_alliance_sd: float = 0.0
+    group_slope_sd: float = 0.0
+    family_size: int = 1
+    family_alliance_sd: float = 0.0
+    family_slope_sd: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check(field.name, getattr(self, field.name))
+        if self.clients < 5 * self.therapists:
+            raise DataError(
+                f"{self.clients} clients are too few for {self.therapists} therapists: every therapist has at least five. "
+                f"Ask for {5 * self.therapists} clients or more."
+            )
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain data: what every clinic has, and what was switched on or changed."""
+        standard = _STANDARD
+        last = list(standard).index("dropout_by_severity")
+        always = set(list(standard)[: last + 1])
+        return {k: v for k, v in asdict(self).items() if k in always or v != standard[k]}
+
+
+_STANDARD: dict[str, Any] = {f.name: f.default for f in fields(ClinicTruth)}
+_COUNTS = {"therapists", "clients", "rupture_length", "group_size", "family_size"}
+_SHARES = {"personality_disorder_share", "halo_stable", "rupture_chance", "rupture_repaired"}
+
+
+def _check(name: str, value: Any) -> None:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or value != value
+        or abs(value) == float("inf")
+    ):
+        raise DataError(f"{name} of a simulated clinic must be a finite number, not {value!r}.")
+    if name in _COUNTS and (value != int(value) or value < 1):
+        raise DataError(f"{name} of a simulated clinic must be a whole number of at least 1, not {value!r}.")
+    if name in _SHARES and not 0 <= value <= 1:
+        raise DataError(f"{name} of a simulated clinic must lie between 0 and 1, not at {value!r}.")
+    if name.endswith("_sd") and value < 0:
+        raise DataError(f"{name} of a simulated clinic is a standard deviation and cannot be {value!r}.")
+    if name.endswith("_cor") and not -1 <= value <= 1:
+        raise DataError(f"{name} of a simulated clinic is a correlation and cannot be {value!r}.")
+
+
+def truth_of(parameters: dict[str, Any]) -> ClinicTruth:
+    """Truth from parameters by name.
+
+    Raises
+    ------
+    DataError
+        A name is unknown (with the nearest one) or a value impossible.
+    """
+    for name in parameters:
+        if name not in _STANDARD:
+            near = get_close_matches(name, _STANDARD, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else " See help(alliance_longitudinal.ClinicTruth)."
+            raise DataError(f"A simulated clinic has no parameter {name!r}.{hint}")
+    return ClinicTruth(**parameters)
