@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine.design.design import Design
-from alliance_longitudinal.engine.design.groups import Factor
+from alliance_longitudinal.engine.design.groups import Factor, pairs
 from alliance_longitudinal.engine.fitting.blocks import nested_in
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
@@ -80,17 +80,17 @@ def _refuse_recycled(inner: Factor, outer: Factor) -> None:
     labels = pd.to_numeric(pd.Series(inner.levels.astype(str)), errors="coerce").to_numpy()
     if np.isnan(labels).any() or (labels % 1 != 0).any() or labels.min() not in (0, 1):
         return
-    pairs = np.unique(np.stack([outer.codes, inner.codes]), axis=1)
-    repeats = len(inner.codes) / pairs.shape[1]
-    within = pd.Series(labels[pairs[1]]).groupby(pairs[0]).agg(["min", "max", "size"])
+    holders, units = pairs(outer.codes, inner.codes, inner.size)
+    repeats = len(inner.codes) / len(units)
+    within = pd.Series(labels[units]).groupby(holders).agg(["min", "max", "size"])
     restarts = (
         (within["min"] == labels.min()) & (within["max"] - within["min"] + 1 == within["size"])
     ).mean()
-    shared = np.bincount(pairs[1]).mean()
+    shared = np.bincount(units).mean()
     if repeats >= 2 and restarts >= 0.8 and shared >= 2:
         raise FitError(
             f"The ids in {inner.name!r} start again at {labels.min():g} within the levels of {outer.name!r}: "
-            f"{inner.size} ids stand for {pairs.shape[1]} pairs of {outer.name} and {inner.name}. If the same id "
+            f"{inner.size} ids stand for {len(units)} pairs of {outer.name} and {inner.name}. If the same id "
             f"means different units, write (1 | {outer.name}/{inner.name}). If it is the same unit everywhere, "
             "pass crossed=True to from_formula."
         )
@@ -144,8 +144,8 @@ def _partly_crossed(design: Design) -> list[Finding]:
     for inner, outer in permutations(design.factors, 2):
         if inner.size <= outer.size:
             continue
-        pairs = np.unique(np.stack([outer.codes, inner.codes]), axis=1)
-        several = int((np.bincount(pairs[1]) > 1).sum())
+        units = pairs(outer.codes, inner.codes, inner.size)[1]
+        several = int((np.bincount(units) > 1).sum())
         if 0 < several <= 0.5 * inner.size:
             findings.append(
                 Finding(

@@ -85,7 +85,20 @@ def parents(fine: Codes, coarse: Codes, n_fine: int) -> Codes | None:
     """Level of the coarse factor that holds each level of the fine one; None when they are not nested."""
     holder = np.zeros(n_fine, dtype=np.intp)
     holder[fine] = coarse
+    few = slice(None, 1000)  # most groupings that are not nested show it at once
+    if not np.array_equal(holder[fine[few]], coarse[few]):
+        return None
     return holder if np.array_equal(holder[fine], coarse) else None
+
+
+def pairs(outer: Codes, inner: Codes, n_inner: int) -> tuple[Codes, Codes]:
+    """Distinct pairs of levels that occur, sorted by the outer and then the inner level."""
+    holder = parents(inner, outer, n_inner)
+    if holder is not None:
+        order = np.argsort(holder, kind="stable")
+        return holder[order], order
+    joint = np.sort(pd.unique(outer.astype(np.int64) * n_inner + inner))
+    return (joint // n_inner).astype(np.intp), (joint % n_inner).astype(np.intp)
 
 
 def longest_chain(factors: list[Factor], effects: list[int]) -> list[int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.design.groups import Codes, longest_chain, parents
 from alliance_longitudinal.engine.fitting.basis import Basis
-from alliance_longitudinal.engine.fitting.kernels import leaf_level, upper_level
+from alliance_longitudinal.engine.fitting.kernels import MANY_LEAVES, leaf_level, upper_level
 from alliance_longitudinal.engine.fitting.linalg import block_diagonal
 from alliance_longitudinal.engine.fitting.statistics import Parts
 from alliance_longitudinal.errors import FitError
@@ -95,12 +95,13 @@ class Blocks:
     def sweep(self, relative: list[Array], order: int) -> Parts:
         """Eliminate all random effects; see `kernels.leaf_level` for the parts returned (one group left)."""
         leaf = self.levels[0]
+        fast = len(self.w) >= MANY_LEAVES
         logdet, dl, ddl, s, ds, dds = leaf_level(
-            self.w, self.saa, self.s, leaf.starts, covariance(leaf, relative), leaf.e, order
+            self.w, self.saa, self.s, leaf.starts, covariance(leaf, relative), leaf.e, order, fast
         )
         for level in self.levels[1:]:
             more, dm, ddm, s, ds, dds = upper_level(
-                s, ds, dds, level.c, covariance(level, relative), level.e, order
+                s, ds, dds, level.c, covariance(level, relative), level.e, order, fast and len(s) > 1
             )
             logdet += more
             if order:

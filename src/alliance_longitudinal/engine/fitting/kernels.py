@@ -1,6 +1,7 @@
 """The inner loops: elimination of grouping levels with exact first and second derivatives.
 
-Arrays in, arrays out; imports only NumPy. A random term acts on a cross-product matrix ``S`` through a
+Arrays in, arrays out. Many groups are left to the compiled loops of `compiled` and `compiled_upper`; the functions on
+NumPy here are their reference, and serve small problems, which are done before a compiler would be loaded. A random term acts on a cross-product matrix ``S`` through a
 matrix ``C`` (its design in the basis of ``S``) and its relative covariance ``D``::
 
     A = I + C'SC D      Y = A^-1 C'S      N = S - (C'S)' D Y      log-determinant += log det A
@@ -21,6 +22,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+
+#: Innermost groups, and groups of a level above them, from which the compiled loops are worth loading.
+MANY_LEAVES = 3000
+MANY_GROUPS = 3000
 
 
 @lru_cache(maxsize=64)
@@ -54,7 +59,14 @@ def inverse_and_logdet(a: Array) -> tuple[Array, Array]:
 
 
 def leaf_level(
-    w: Array, saa: Array, s: Array, starts: Index, d: Array, e: Array, order: int
+    w: Array,
+    saa: Array,
+    s: Array,
+    starts: Index,
+    d: Array,
+    e: Array,
+    order: int,
+    compiled: bool | None = None,
 ) -> tuple[float, Array, Array, Array, Array, Array]:
     """Eliminate the innermost groups and add them up within their parents.
 
@@ -73,6 +85,8 @@ def leaf_level(
         Symmetric directions, one for each free entry of ``d``.
     order : {0, 1, 2}
         Highest derivative wanted.
+    compiled : bool, optional
+        Whether to use the compiled loops; without it they are used for many groups.
 
     Returns
     -------
@@ -80,6 +94,10 @@ def leaf_level(
         ``l`` (float), ``dl`` (m,), ``ddl`` (m, m), ``n`` (P, k, k), ``dn`` (P, m, k, k) and ``ddn``
         (P, m(m+1)/2, k, k), pairs in row-major order of the lower triangle.
     """
+    if len(w) >= MANY_LEAVES if compiled is None else compiled:
+        from alliance_longitudinal.engine.fitting import compiled as loops
+
+        return loops.leaf_level(w, saa, s, starts, d, e, order)
     q = w.shape[1]
     m = len(e)
     pairs = m * (m + 1) // 2
@@ -134,7 +152,14 @@ def _segment_sandwich(y: Array, middles: Array, starts: Index) -> Array:
 
 
 def upper_level(
-    s: Array, ds: Array, dds: Array, c: Array, d: Array, e: Array, order: int
+    s: Array,
+    ds: Array,
+    dds: Array,
+    c: Array,
+    d: Array,
+    e: Array,
+    order: int,
+    compiled: bool | None = None,
 ) -> tuple[float, Array, Array, Array, Array, Array]:
     """Eliminate one level whose cross-products already depend on the entries of lower levels.
 
@@ -150,12 +175,18 @@ def upper_level(
     e : ndarray, shape (o, q, q)
         Directions of the o entries of this level.
     order : {0, 1, 2}
+    compiled : bool, optional
+        As in `leaf_level`.
 
     Returns
     -------
     tuple
         ``l, dl, ddl, n, dn, ddn`` as in `leaf_level`, for each group, entries of lower levels first.
     """
+    if len(s) >= MANY_GROUPS if compiled is None else compiled:
+        from alliance_longitudinal.engine.fitting import compiled_upper as loops
+
+        return loops.upper_level(s, ds, dds, c, d, e, order)
     inverse, logdet = inverse_and_logdet(np.eye(len(d)) + c.T @ (s @ c) @ d)
     y = inverse @ (c.T @ s)
     dy = d @ y
