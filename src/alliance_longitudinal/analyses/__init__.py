@@ -1,8 +1,17 @@
 """One research question a file; the only place where the clinic track and the model track meet."""
 
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.change_parts.classify import classify_change
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.analyses.publish import publish
+from alliance_longitudinal.analyses.reliable_change import reliable_change
 from alliance_longitudinal.analyses.variance_partition import variance_partition
 
-__all__ = ["AnalysisResult", "early_alliance", "publish", "variance_partition"]
+__all__ = [
+    "AnalysisResult",
+    "classify_change",
+    "early_alliance",
+    "publish",
+    "reliable_change",
+    "variance_partition",
+]

@@ -1,0 +1,80 @@
+"""Every method that the known facts allow, on the same clients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alliance_longitudinal.analyses.change_parts.classify import (
+    METHODS,
+    ChangeCategories,
+    by_index,
+    by_slopes,
+)
+from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
+from alliance_longitudinal.analyses.change_parts.scores import ClientScores
+from alliance_longitudinal.errors import AllianceError, DataError, FitError, StudyError
+
+
+@dataclass(frozen=True, slots=True)
+class AllMethods:
+    """What each method says, and why those that say nothing do not.
+
+    ``main`` is the method that the answer speaks of; ``direction`` is 1 if higher scores are better, else -1.
+    """
+
+    done: Mapping[str, ChangeCategories]
+    refused: Mapping[str, str]
+    main: str
+    direction: int
+
+    @property
+    def chosen(self) -> ChangeCategories:
+        """The main method's categories."""
+        return self.done[self.main]
+
+
+def all_methods(scores: ClientScores, known: KnownNorms, wanted: str | None, label: str) -> AllMethods:
+    """Classify by every method; ``wanted`` is the main one, by default JT, else published points.
+
+    Raises
+    ------
+    StudyError
+        If the wanted method cannot be used, or neither reliability nor points are known.
+    """
+    done: dict[str, ChangeCategories] = {}
+    refused: dict[str, str] = {}
+    for method in METHODS:
+        try:
+            if method == "HLM":
+                done[method] = by_slopes(scores.course, known.norms)
+            else:
+                done[method] = by_index(scores.ends, method, known.norms)
+        except (DataError, FitError) as error:
+            refused[method] = str(error)
+    main = wanted or next((m for m in ("JT", "points") if m in done), None)
+    if main is None:
+        raise StudyError(
+            f"Neither a reliability nor points of reliable change of {label} are known. Give one: reliability=0.85 (from "
+            "the manual, for people like yours), or points=6."
+        )
+    if main not in done:
+        raise StudyError(f"Parameter 'method': {main} cannot be used here. {refused[main]}")
+    return AllMethods(done, refused, main, known.norms.direction)
+
+
+def published(scores: ClientScores, known: KnownNorms, label: str) -> ChangeCategories:
+    """Categories for joint recovery: published points before computed ones, as the services do.
+
+    Raises
+    ------
+    StudyError
+        If the measure has neither points nor a reliability.
+    """
+    problem: AllianceError | None = None
+    for method in ("points", "JT"):
+        try:
+            return by_index(scores.ends, method, known.norms)
+        except DataError as error:
+            problem = error
+    raise StudyError(
+        f"Joint recovery needs points of reliable change or a reliability of {label}. Add them in an instrument file."
+    ) from problem

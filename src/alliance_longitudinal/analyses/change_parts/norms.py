@@ -1,0 +1,177 @@
+"""The instrument's facts about change, each with where it is from: given by the user, the registry, or this sample."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from alliance_longitudinal.analyses.change_parts.classify import Norms
+from alliance_longitudinal.analyses.change_parts.cutoffs import Cut, Functional
+from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.measures.instrument import TOTAL, Cutoff, Instrument, ReliableChange
+
+YOURS, SAMPLE = "given for this analysis", "this sample, before treatment"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the user gave; None = not given."""
+
+    reliability: float | None = None
+    reliability_post: float | None = None
+    sd: float | None = None
+    points: float | None = None
+    cutoff: Literal["a", "b", "c"] | float | None = None
+    m_functional: float | None = None
+    sd_functional: float | None = None
+    z: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One number and its provenance."""
+
+    what: str
+    value: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNorms:
+    """Norms that a method can use, and the facts behind them for the reader."""
+
+    norms: Norms
+    facts: tuple[Fact, ...]
+    from_memory: tuple[str, ...]
+
+
+def direction_of(measure: Measure) -> int:
+    """1 if higher scores are better, -1 if lower.
+
+    Raises
+    ------
+    StudyError
+        If the instrument does not say.
+    """
+    known = {"higher_better": 1, "higher_worse": -1}
+    if measure.instrument.direction not in known:
+        raise StudyError(
+            f"Whether a higher total of {measure.instrument.label} is better is not known, so change has no good side. "
+            "Add an instrument file that says it ('direction')."
+        )
+    return known[measure.instrument.direction]
+
+
+def known_norms(measure: Measure, given: Given) -> KnownNorms:
+    """What is known about change on ``measure``; what the user gave goes before the registry."""
+    instrument = measure.instrument
+    change, cut = _published_change(instrument), _published_cutoff(instrument)
+    direction = direction_of(measure)
+    facts: list[Fact] = []
+    memory: list[str] = []
+
+    def pick(what: str, own: float | None, published: float | None, source: str, fact: str) -> float | None:
+        value = own if own is not None else published
+        if value is not None:
+            facts.append(Fact(what, value, YOURS if own is not None else source))
+            if own is None and "memory" in instrument.evidence.get(fact, ()):
+                memory.append(what.lower())
+        return value
+
+    basis = _basis(change) if change else ""
+    change_fact = f"reliable change ({TOTAL})"
+    points = pick(
+        "Points of reliable change", given.points, change.points if change else None, basis, change_fact
+    )
+    reliability = pick("Reliability", given.reliability, *_published_reliability(instrument, change))
+    sd = pick("SD before treatment", given.sd, change.sd if change else None, basis, change_fact)
+    if sd is None:
+        facts.append(Fact("SD before treatment", None, SAMPLE))
+    z = pick("Critical value z", given.z, change.z if change else None, basis, change_fact)
+    post = pick("Reliability after treatment", given.reliability_post, None, "", "")
+    return KnownNorms(
+        norms=Norms(
+            direction=direction,
+            reliability=reliability,
+            reliability_post=post,
+            sd=sd,
+            functional=_functional(given, facts),
+            points=points,
+            points_inclusive=given.points is not None or change is None or change.operator != ">",
+            cut=_cut(given, cut, direction, instrument, facts, memory),
+            z=z,
+        ),
+        facts=tuple(facts),
+        from_memory=tuple(dict.fromkeys(memory)),
+    )
+
+
+def _published_change(instrument: Instrument) -> ReliableChange | None:
+    """Reliable change of the total if the registry knows exactly one; between several the user has to choose."""
+    return instrument.reliable_change
+
+
+def _published_cutoff(instrument: Instrument) -> Cutoff | None:
+    known = [c for c in instrument.cutoffs if c.scale == TOTAL and c.metric == "points"]
+    return known[0] if len(known) == 1 else None
+
+
+def _published_reliability(
+    instrument: Instrument, change: ReliableChange | None
+) -> tuple[float | None, str, str]:
+    if change is not None and change.reliability is not None:
+        return change.reliability, _basis(change), f"reliable change ({TOTAL})"
+    known = [r for r in instrument.reliabilities if r.scale == TOTAL and r.low == r.high]
+    if len(known) != 1:
+        return None, "", ""
+    return known[0].low, f"registry: {known[0].kind}, {known[0].sample}", f"reliability ({TOTAL})"
+
+
+def _basis(change: ReliableChange) -> str:
+    parts = [
+        change.basis,
+        f"SD {change.sd:g}" if change.sd else "",
+        f"{change.reliability_kind or 'reliability'} {change.reliability:g}" if change.reliability else "",
+        f"z {change.z:g}" if change.z else "",
+        f"population: {change.population}" if change.population else "population not stated",
+    ]
+    return "registry: " + "; ".join(p for p in parts if p)
+
+
+def _functional(given: Given, facts: list[Fact]) -> Functional | None:
+    if given.m_functional is None or given.sd_functional is None:
+        return None
+    facts.append(Fact("Mean of people without the disorder", given.m_functional, YOURS))
+    facts.append(Fact("SD of people without the disorder", given.sd_functional, YOURS))
+    return Functional(given.m_functional, given.sd_functional)
+
+
+def _cut(
+    given: Given,
+    published: Cutoff | None,
+    direction: int,
+    instrument: Instrument,
+    facts: list[Fact],
+    memory: list[str],
+) -> Cut | Literal["a", "b", "c"] | None:
+    if given.cutoff == "a" or given.cutoff == "b" or given.cutoff == "c":
+        return given.cutoff
+    if given.cutoff is not None:
+        facts.append(Fact("Cut-off", given.cutoff, YOURS))
+        return Cut(float(given.cutoff), "given", direction, ">=" if direction < 0 else "<")
+    if published is None:
+        return None
+    operator = _clinical_operator(published, direction)
+    unsure = "" if published.operator else "; whether the value itself counts is not known"
+    facts.append(Fact("Cut-off", published.value, f"registry: {published.name}{unsure}"))
+    if "memory" in instrument.evidence.get(f"cut-off ({TOTAL}, {published.name})", ()):
+        memory.append("cut-off")
+    return Cut(published.value, "published", direction, operator)
+
+
+def _clinical_operator(published: Cutoff, direction: int) -> str:
+    """Which scores are clinical: the registry's operator may name the clinical or the functional side."""
+    if published.operator is None:
+        return ">=" if direction < 0 else "<"
+    names_clinical = (published.operator in (">=", ">")) == (direction < 0)
+    opposite = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
+    return published.operator if names_clinical else opposite[published.operator]

@@ -1,0 +1,184 @@
+"""The tables of the reliable-change report."""
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.change_parts.categories import CATEGORIES, WHAT
+from alliance_longitudinal.analyses.change_parts.compute import AllMethods
+from alliance_longitudinal.analyses.change_parts.joint import OUTCOMES
+from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
+from alliance_longitudinal.present import Column, Table
+
+#: What each method does, in words for a clinician.
+METHOD_WORDS = {
+    "points": "published points of reliable change",
+    "JT": "Jacobson-Truax: change against the error of a difference",
+    "GLN": "Gulliksen-Lord-Novick: corrected for regression to the mean",
+    "HLL": "Hsu-Linn-Lord: corrected for regression, against the average change",
+    "EN": "Edwards-Nunnally: corrected for regression, error of one score",
+    "NK": "Nunnally-Kotsch: corrected for regression, two reliabilities",
+    "HA": "Hageman-Arrindell: true scores, partly against the average change",
+    "HLM": "mixed model: rate of change against the average rate",
+}
+_INTERVAL = [
+    Column("estimate", "Share", "percent"),
+    Column("ci_low", "95 % low", "percent"),
+    Column("ci_high", "95 % high", "percent"),
+]
+
+
+def change_tables(
+    methods: AllMethods,
+    known: KnownNorms,
+    estimates: list[Estimate],
+    by_therapist: tuple[pd.DataFrame, int],
+    smallest: int,
+) -> tuple[Table, ...]:
+    """In reading order; the first is the one a notebook shows beside the answer."""
+    tables = [
+        _main(methods, estimates),
+        _by_method(methods),
+        _joint(estimates),
+        _indices(methods),
+        _norms(known),
+        _therapists(*by_therapist, smallest),
+        _refused(methods),
+    ]
+    return tuple(t for t in tables if t is not None)
+
+
+def _main(methods: AllMethods, estimates: list[Estimate]) -> Table:
+    frame = estimate_frame(estimates)
+    rows = frame[frame["id"].str.startswith(f"{methods.main}_")].copy()
+    counts = methods.chosen.counts
+    names = rows["id"].str.removeprefix(f"{methods.main}_")
+    rows["category"] = rows["label"].str.removeprefix(f"{methods.main}: ")
+    rows["meaning"] = names.map(WHAT).fillna("")
+    if methods.chosen.cut is None:
+        rows["meaning"] = names.map({"improved": "reliably better", "deteriorated": "reliably worse"}).fillna(
+            rows["meaning"]
+        )
+    rows["count"] = names.map(counts).astype(object).where(names.isin(counts), None)
+    columns = [
+        Column("category", "Category"),
+        Column("meaning", "Meaning"),
+        Column("count", "Clients", "integer"),
+        *_INTERVAL,
+    ]
+    note = (
+        f"Method {methods.main}: {METHOD_WORDS[methods.main]}. {methods.chosen.n} clients. Intervals: Wilson's with the "
+        "effective number of clients, given that clients of one therapist are alike (CR2, Satterthwaite df)."
+    )
+    return Table.from_frame("change_categories", "Categories of change", "answer", rows, columns, note)
+
+
+def _by_method(methods: AllMethods) -> Table:
+    rows = []
+    for name, change in methods.done.items():
+        counts = change.counts
+        row: dict[str, object] = {"method": name, "words": METHOD_WORDS[name], "n": change.n}
+        rows.append(row | {c: counts.get(c) for c in CATEGORIES})
+    columns = [
+        Column("method", "Method"),
+        Column("words", "What it does"),
+        Column("n", "Clients", "integer"),
+        *(Column(c, c.title(), "integer") for c in CATEGORIES),
+    ]
+    note = (
+        "The same clients (HLM: those with three or more scores). HLL, HLM and in part HA compare a client with the average "
+        "change of this sample: there, deteriorated means less improvement than average, not necessarily worse than before."
+    )
+    return Table.from_frame(
+        "change_by_method",
+        "Clients in each category, by method",
+        "sensitivity",
+        pd.DataFrame(rows),
+        columns,
+        note,
+    )
+
+
+def _joint(estimates: list[Estimate]) -> Table | None:
+    rows = [e for e in estimates if e.id in OUTCOMES]
+    if not rows:
+        return None
+    columns = [Column("label", "Outcome"), *_INTERVAL, Column("n", "Of clients", "integer")]
+    note = (
+        "Counted as English routine services do: recovery means beyond caseness on neither measure after treatment, among "
+        "clients at caseness on either before; improvement and deterioration are shares of all clients."
+    )
+    return Table.from_frame(
+        "joint_recovery", "Both measures together", "results", estimate_frame(rows), columns, note
+    )
+
+
+def _indices(methods: AllMethods) -> Table:
+    rows = []
+    for name, change in methods.done.items():
+        index, cut, m = change.index, change.cut, change.moments
+        rows.append(
+            {
+                "method": name,
+                "expected": None if index is None else index.slope,
+                "se": None if index is None or name == "points" else index.se,
+                "points": None if index is None else index.points,
+                "cut": None if cut is None else cut.value,
+                "kind": "none" if cut is None else cut.kind,
+                "mean": m.mean,
+                "sd": m.sd,
+                "mean_post": m.mean_post,
+                "sd_post": m.sd_post,
+            }
+        )
+    columns = [
+        Column("method", "Method"),
+        Column("expected", "Expected change of the score after, per point before", "number"),
+        Column("se", "Standard error", "number"),
+        Column("points", "Reliable from (points)", "number"),
+        Column("cut", "Cut-off", "number"),
+        Column("kind", "Kind"),
+        Column("mean", "Mean before", "number"),
+        Column("sd", "SD before", "number"),
+        Column("mean_post", "Mean after", "number"),
+        Column("sd_post", "SD after", "number"),
+    ]
+    note = "Reliable from: distance from the score that the method expects after treatment."
+    return Table.from_frame(
+        "change_indices", "What each method computes with", "checks", pd.DataFrame(rows), columns, note
+    )
+
+
+def _norms(known: KnownNorms) -> Table | None:
+    if not known.facts:
+        return None
+    rows = pd.DataFrame([{"what": f.what, "value": f.value, "source": f.source} for f in known.facts])
+    columns = [Column("what", "Fact"), Column("value", "Value", "number"), Column("source", "From")]
+    return Table.from_frame(
+        "change_norms", "Facts about the instrument, and where they are from", "checks", rows, columns
+    )
+
+
+def _therapists(frame: pd.DataFrame, hidden: int, smallest: int) -> Table | None:
+    if frame.empty:
+        return None
+    columns = [
+        Column("n", "Clients", "integer"),
+        Column("share", "Reliably better", "percent"),
+        Column("share_low", "95 % low", "percent"),
+        Column("share_high", "95 % high", "percent"),
+    ]
+    note = (
+        f"One row a therapist, without names, only with at least {smallest} clients reliably better and as many not; {hidden} "
+        "therapists are not shown. Not a ranking: intervals overlap, and clients were not assigned at random."
+    )
+    return Table.from_frame(
+        "change_by_therapist", "Reliable improvement by therapist", "results", frame, columns, note
+    )
+
+
+def _refused(methods: AllMethods) -> Table | None:
+    if not methods.refused:
+        return None
+    rows = pd.DataFrame([{"method": m, "why": why} for m, why in methods.refused.items()])
+    columns = [Column("method", "Method"), Column("why", "Why not")]
+    return Table.from_frame("change_refused", "Methods that could not be used", "checks", rows, columns)
