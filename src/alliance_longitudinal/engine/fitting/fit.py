@@ -14,6 +14,11 @@ from alliance_longitudinal.engine.fitting.modes import Modes, conditional_modes
 from alliance_longitudinal.engine.fitting.optimize import OptimRecord, search
 from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.fitting.words import after, convergence
+from alliance_longitudinal.engine.residuals.model import build_model
+from alliance_longitudinal.engine.residuals.pattern import refuse_crossed
+from alliance_longitudinal.engine.residuals.search import FittedResidual, search_residual
+from alliance_longitudinal.engine.residuals.structure import Structure
+from alliance_longitudinal.engine.residuals.whiten import whitened_basis
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
@@ -51,6 +56,9 @@ class MixedFit:
     convergence : str
         What was checked, in words.
     findings : tuple of Finding
+    residual : FittedResidual or None
+        Structure of the residuals, if there is one. ``basis`` then holds the rows as they are, ``blocks`` the
+        cross-products of their innovations, and the first derivatives in ``criterion`` are those in its parameters.
     """
 
     design: Design
@@ -69,15 +77,22 @@ class MixedFit:
     singular: bool
     convergence: str
     findings: tuple[Finding, ...]
+    residual: FittedResidual | None = None
 
     @property
     def n_parameters(self) -> int:
-        """Fixed effects, variance parameters and the residual variance."""
-        return len(self.beta) + len(self.criterion.gradient) + 1
+        """Fixed effects, variance parameters, those of a residual structure, and the residual variance."""
+        entries = sum(len(psi) * (len(psi) + 1) // 2 for psi in self.psi)
+        structure = self.residual.n_parameters if self.residual else 0
+        return len(self.beta) + entries + structure + 1
 
 
 def fit_mixed(
-    design: Design, reml: bool, crossed: bool = False, require_certificate: bool = True
+    design: Design,
+    reml: bool,
+    crossed: bool = False,
+    require_certificate: bool = True,
+    structure: Structure | None = None,
 ) -> MixedFit:
     """Fit a design by maximum likelihood or REML.
 
@@ -87,24 +102,37 @@ def fit_mixed(
         The design is refused, or the optimum is not certified (unless ``require_certificate`` is False).
     """
     checks.refuse_impossible(design, crossed)
+    if structure is not None:
+        refuse_crossed(structure, design)
     basis = internal.build(design)
     blocks = statistics.build(design, basis)
     sizes = tuple(len(b) for b in basis.b)
     face = Face(sizes, sizes, tuple(entry_terms(blocks)))
     several = min(f.size for f in design.factors) < ONE_START
-    record = search(lambda relative, order: profiled(blocks, relative, reml, order), face, several)
-    fit = package(design, basis, blocks, reml, record)
+    residual = None
+    if structure is None:
+        record = search(lambda relative, order: profiled(blocks, relative, reml, order), face, several)
+    else:
+        model = build_model(structure, design, basis, blocks)
+        record, residual = search_residual(model, face, reml, several)
+        blocks = statistics.build(design, whitened_basis(basis, residual.model.pattern, residual.tau))
+    fit = package(design, basis, blocks, reml, record, residual)
     if require_certificate and not fit.converged:
         raise FitError(fit.convergence)
     return fit
 
 
 def package(
-    design: Design, basis: internal.Basis, blocks: statistics.Blocks, reml: bool, record: OptimRecord
+    design: Design,
+    basis: internal.Basis,
+    blocks: statistics.Blocks,
+    reml: bool,
+    record: OptimRecord,
+    residual: FittedResidual | None = None,
 ) -> MixedFit:
     """Bring an optimum back to the user's units."""
     relative = list(record.best.relative)
-    criterion = profiled(blocks, relative, reml)
+    criterion = residual.criterion(relative, reml) if residual else profiled(blocks, relative, reml)
     s = criterion.rss / criterion.nu
     back = np.linalg.inv(basis.r_x)
     effects = [np.linalg.inv(b) for b in basis.b]
@@ -132,6 +160,7 @@ def package(
         deviance=float(deviance),
         converged=record.best.certificate.holds,
         singular=record.best.face.ranks != record.best.face.sizes,
-        convergence=convergence(design, record, criterion),
-        findings=(*checks.before(design), *after(design, record)),
+        convergence=convergence(design, record, criterion, residual),
+        findings=(*checks.before(design), *after(design, record, residual)),
+        residual=residual,
     )

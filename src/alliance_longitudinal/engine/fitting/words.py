@@ -5,24 +5,32 @@ import numpy as np
 from alliance_longitudinal.engine.design.design import Design, TermDesign
 from alliance_longitudinal.engine.fitting.criterion import Criterion
 from alliance_longitudinal.engine.fitting.optimize import OptimRecord
+from alliance_longitudinal.engine.residuals.search import FittedResidual
+from alliance_longitudinal.engine.residuals.structure import in_words
 from alliance_longitudinal.findings import Finding
 
+#: Fewer rows than this carry a residual variance badly.
+FEW_ROWS = 10
+NO_CORRELATION = "the correlation of neighbouring residuals is zero"
 #: Curvature, in deviance per squared unit of relative SD, below which a parameter is not identified.
 FLAT = 1e-4
 
 
-def convergence(design: Design, record: OptimRecord, criterion: Criterion) -> str:
+def convergence(
+    design: Design, record: OptimRecord, criterion: Criterion, residual: FittedResidual | None = None
+) -> str:
     """What was checked, and what came out of it."""
     certificate = record.best.certificate
     numbers = f"Newton decrement {certificate.decrement:.1e} deviance units, smallest curvature {certificate.curvature:.3g}"
     if np.isfinite(certificate.descent):
         numbers += f", smallest slope off the boundary {certificate.descent:.3g}"
     if certificate.holds:
-        if record.best.face.ranks == record.best.face.sizes:
+        edges = boundary(design, record)
+        if residual and residual.independent:
+            edges.append(NO_CORRELATION)
+        if not edges:
             return f"Converged to a certified optimum inside the parameter space ({numbers})."
-        return (
-            f"Converged to a boundary optimum, verified: {'; '.join(boundary(design, record))} ({numbers})."
-        )
+        return f"Converged to a boundary optimum, verified: {'; '.join(edges)} ({numbers})."
     if not np.isfinite(record.best.value) or criterion.rss / criterion.nu < 1e-9:
         return (
             "The residual variance goes to zero: fixed and random effects together reproduce the response exactly. "
@@ -53,9 +61,9 @@ def _phrase(term: TermDesign, rank: int) -> str:
     )
 
 
-def after(design: Design, record: OptimRecord) -> tuple[Finding, ...]:
+def after(design: Design, record: OptimRecord, residual: FittedResidual | None = None) -> tuple[Finding, ...]:
     """Findings of the search."""
-    findings = []
+    findings = _of_residual(residual) if residual else []
     best = record.best
     if not best.certificate.holds:
         findings.append(
@@ -90,3 +98,29 @@ def after(design: Design, record: OptimRecord) -> tuple[Finding, ...]:
             )
         )
     return tuple(findings)
+
+
+def _of_residual(residual: FittedResidual) -> list[Finding]:
+    pattern = residual.model.pattern
+    findings = []
+    if residual.independent:
+        findings.append(
+            Finding(
+                "no_correlation",
+                "info",
+                f"Boundary estimate: {NO_CORRELATION}; with {in_words(pattern.structure)} it cannot be negative. The other "
+                "estimates are those of independent residuals.",
+            )
+        )
+    counts = np.bincount(pattern.stratum)
+    few = [f"{label} ({n})" for label, n in zip(pattern.strata, counts, strict=True) if n < FEW_ROWS]
+    if few:
+        findings.append(
+            Finding(
+                "few_rows_in_stratum",
+                "caution",
+                f"Strata of {pattern.structure.strata} with fewer than {FEW_ROWS} rows: {', '.join(few)}; their residual "
+                "variances are very uncertain.",
+            )
+        )
+    return findings
