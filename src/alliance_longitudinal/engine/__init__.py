@@ -2,6 +2,7 @@
 
 from alliance_longitudinal.engine.inference.pool import PooledResults, pool
 from alliance_longitudinal.engine.model import MixedModel
+from alliance_longitudinal.engine.residuals import AR1, CAR1, VarIdent
 from alliance_longitudinal.engine.results import MixedModelResults
 
-__all__ = ["MixedModel", "MixedModelResults", "PooledResults", "pool"]
+__all__ = ["AR1", "CAR1", "MixedModel", "MixedModelResults", "PooledResults", "VarIdent", "pool"]

@@ -9,8 +9,9 @@ from alliance_longitudinal.engine.fitting.fit import fit_mixed
 from alliance_longitudinal.engine.inference.clusters import clusters_of
 from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.options import FitOptions, choose
+from alliance_longitudinal.engine.residuals.pattern import check_columns
+from alliance_longitudinal.engine.residuals.structure import Structure, check_structure, columns_of
 from alliance_longitudinal.engine.results import MixedModelResults, results
-from alliance_longitudinal.errors import FitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class MixedModel:
     design: Design
     crossed: bool
     data: pd.DataFrame = field(repr=False, compare=False)
+    residual: Structure | None = None
 
     @classmethod
     def from_formula(
@@ -52,8 +54,9 @@ class MixedModel:
             Column of prior weights: the residual variance of a row is ``scale / weight``.
         offset : str, optional
             Column with the known part of each expected response.
-        residual : None
-            Independent residuals.
+        residual : AR1, CAR1 or VarIdent, optional
+            Correlated residuals within the innermost groups, or a residual variance in every stratum; None for
+            independent residuals of one variance.
         crossed : bool
             Says that factors whose ids look like a counter that starts again in each group are crossed, not
             nested; without it they are refused.
@@ -73,10 +76,11 @@ class MixedModel:
         {'Intercept': 5.5}
         """
         choose("family", family)
-        if residual is not None:
-            raise FitError(f"residual={residual!r} is not available; there is None (independent residuals).")
-        spec, design = learn(formula, data, weights, offset)
-        return cls(formula, spec, design, crossed, data.copy(deep=False))
+        structure = check_structure(residual)
+        if structure is not None and isinstance(data, pd.DataFrame):
+            check_columns(structure, data)
+        spec, design = learn(formula, data, weights, offset, columns_of(structure))
+        return cls(formula, spec, design, crossed, data.copy(deep=False), structure)
 
     def fit(
         self,
@@ -111,5 +115,5 @@ class MixedModel:
         """
         options = FitOptions(reml, df, cov_type, cov_groups, require_certificate)
         clusters = clusters_of(self.design, self.data, cov_groups) if cov_groups is not None else None
-        fit = fit_mixed(self.design, options.reml, self.crossed, options.require_certificate)
+        fit = fit_mixed(self.design, options.reml, self.crossed, options.require_certificate, self.residual)
         return results(fit, self.spec, options, inference_of(fit, options, clusters))

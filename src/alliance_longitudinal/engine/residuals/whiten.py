@@ -1,6 +1,7 @@
 """Rows made independent of equal variance and back: innovations of each group, ``W R W' = I``."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Innovations:
         order = np.argsort(place, kind="stable")
         edges = np.searchsorted(place[order], np.arange(1, int(place.max()) + 2))
         if self.rho.any():
-            for i, j in zip(edges[:-1], edges[1:], strict=True):
+            for i, j in pairwise(edges):
                 at = order[i:j]
                 out[at] += self.rho[at] * out[at - 1]
         return np.asarray(self.sd * out)
