@@ -11,7 +11,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "cov_type": ("model", "CR0", "CR2"),
     "family": ("gaussian",),
     "interval": ("confidence", "prediction"),
-    "method": ("wald", "bootstrap"),
+    "influence": ("auto", "one-step", "fixed", "refit"),
+    "method": ("wald", "profile", "bootstrap"),
 }
 
 

@@ -1,0 +1,248 @@
+"""Coordinates of the variance parameters in which one quantity of interest is a coordinate of its own.
+
+Profiling a standard deviation, a correlation or a variance share means minimising the deviance with that quantity held
+fixed. In the right coordinates this needs no constraint. Each term's relative covariance is ``D = G L L' G'``; with the
+effects of interest turned to the first rows of ``L`` (by ``G``) a standard deviation is ``sigma L[0, 0]``, a correlation
+is the angle of the second row, and a share fixes the size of some terms relative to the others.
+
+Coordinates ``u`` are the free ones ``x`` and, last, the one of interest ``h``. Some charts carry ``kappa = 1 / sigma``
+(internal units) as a coordinate; in the others the residual variance is profiled out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.fitting.theta import Face
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where coordinates lead.
+
+    Attributes
+    ----------
+    factor : ndarray, shape (f,)
+        Entries of the terms' triangular factors, in the order of `Face.places`.
+    jacobian : ndarray, shape (f, d)
+    bend : ndarray, shape (f, d, d)
+        Second derivatives.
+    kappa, kappa_gradient, kappa_bend : float, ndarray (d,), ndarray (d, d)
+        ``1 / sigma`` and its derivatives; not numbers where the residual variance is profiled out.
+    """
+
+    factor: Array
+    jacobian: Array
+    bend: Array
+    kappa: float = np.nan
+    kappa_gradient: Array | None = None
+    kappa_bend: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One quantity of interest as a coordinate.
+
+    Attributes
+    ----------
+    face : Face
+        The full cone.
+    turn : dict of int to ndarray, shape (q, q)
+        ``G`` of the terms that are turned; the others have the identity.
+    place : callable
+        Coordinates (d,) to `Placed`.
+    start : callable
+        Relative covariances (design order) and residual variance, internal units, to coordinates (d,).
+    value : callable
+        From the last coordinate to the quantity, in the user's units.
+    low, high : float
+        Ends of the last coordinate.
+    gauge : ndarray, shape (d - 1, d - 1), or None
+        Where the free coordinates have a direction that changes nothing, ``x' gauge x`` is held near 1 by
+        ``(x' gauge x - 1)^2 / 2``, which vanishes at every minimum.
+    """
+
+    face: Face
+    turn: dict[int, Array]
+    place: Callable[[Array], Placed]
+    start: Callable[[list[Array], float], Array]
+    value: Callable[[float], float]
+    low: float
+    high: float
+    gauge: Array | None = None
+
+    def relative(self, u: Array) -> list[Array]:
+        """Relative covariances, in design order."""
+        factors = self.face.factors(self.place(u).factor)
+        turned = [self.turn[t] @ f if t in self.turn else f for t, f in enumerate(factors)]
+        return [f @ f.T for f in turned]
+
+
+def offsets(face: Face) -> dict[int, int]:
+    """Where each term's factor begins among the stacked entries."""
+    out, at = {}, 0
+    for t in face.entry_order:
+        out[t] = at
+        at += face.sizes[t] * (face.sizes[t] + 1) // 2
+    return out
+
+
+def standard_deviation(face: Face, t: int, effects: Array, i: int, y_scale: float) -> Chart:
+    """Chart of the standard deviation of effect ``i`` of term ``t``.
+
+    Parameters
+    ----------
+    effects : ndarray, shape (q, q)
+        Internal to user's effects (of response scale one).
+    """
+    q, r = np.linalg.qr(np.concatenate([effects[[i]], np.delete(effects, i, axis=0)]).T)
+    at, m = offsets(face)[t], face.dimension
+    per_sd = 1 / (y_scale * abs(float(r[0, 0])))
+    kept = np.delete(np.arange(m), at)
+    turn = {t: np.asarray(q)}
+
+    def place(u: Array) -> Placed:
+        kappa, h = u[-2], u[-1]
+        factor = np.zeros(m)
+        factor[kept], factor[at] = u[:-2], per_sd * h * kappa
+        jacobian, bend = np.zeros((m, len(u))), np.zeros((m, len(u), len(u)))
+        jacobian[kept, np.arange(m - 1)] = 1.0
+        jacobian[at, -2:] = per_sd * h, per_sd * kappa
+        bend[at, -1, -2] = bend[at, -2, -1] = per_sd
+        unit = np.zeros(len(u))
+        unit[-2] = 1.0
+        return Placed(factor, jacobian, bend, float(kappa), unit, np.zeros((len(u), len(u))))
+
+    def start(relative: list[Array], scale: float) -> Array:
+        packed = face.pack(turned(relative, turn))
+        kappa = 1 / np.sqrt(scale)
+        return np.array([*packed[kept], kappa, packed[at] / (per_sd * kappa)])
+
+    return Chart(face, turn, place, start, float, 0.0, np.inf)
+
+
+def correlation(face: Face, t: int, effects: Array, i: int, j: int) -> Chart:
+    """Chart of the correlation of effects ``i`` and ``j`` of term ``t``; the coordinate is its arc sine."""
+    others = np.delete(effects, [i, j], axis=0)
+    q, r = np.linalg.qr(np.concatenate([effects[[i, j]], others]).T)
+    head = r[:2, :2].T / np.linalg.norm(r[:2, :2], axis=0)[:, None]
+    back = np.eye(len(effects))
+    back[:2, :2] = np.linalg.inv(head)
+    turn = {t: np.asarray(q) @ back}
+    at, m = offsets(face)[t] + 1, face.dimension
+    kept = np.delete(np.arange(m), [at, at + 1])
+
+    def place(u: Array) -> Placed:
+        size, h = u[-2], u[-1]
+        sin, cos = np.sin(h), np.cos(h)
+        factor = np.zeros(m)
+        factor[kept], factor[at], factor[at + 1] = u[:-2], size * sin, size * cos
+        jacobian, bend = np.zeros((m, len(u))), np.zeros((m, len(u), len(u)))
+        jacobian[kept, np.arange(m - 2)] = 1.0
+        jacobian[at, -2:], jacobian[at + 1, -2:] = (sin, size * cos), (cos, -size * sin)
+        bend[at, -1, -2] = bend[at, -2, -1] = cos
+        bend[at + 1, -1, -2] = bend[at + 1, -2, -1] = -sin
+        bend[at, -1, -1], bend[at + 1, -1, -1] = -size * sin, -size * cos
+        return Placed(factor, jacobian, bend)
+
+    def start(relative: list[Array], _: float) -> Array:
+        packed = face.pack(turned(relative, turn))
+        angle = np.arctan2(packed[at], packed[at + 1])
+        return np.array([*packed[kept], np.hypot(packed[at], packed[at + 1]), angle])
+
+    return Chart(face, turn, place, start, lambda h: float(np.sin(h)), -np.pi / 2, np.pi / 2)
+
+
+def residual_deviation(face: Face, y_scale: float) -> Chart:
+    """Chart of the residual standard deviation; the coordinate is its logarithm."""
+    m = face.dimension
+
+    def place(u: Array) -> Placed:
+        jacobian, bend = np.zeros((m, m + 1)), np.zeros((m, m + 1, m + 1))
+        jacobian[:, :m] = np.eye(m)
+        kappa = float(y_scale * np.exp(-u[-1]))
+        unit, square = np.zeros(m + 1), np.zeros((m + 1, m + 1))
+        unit[-1], square[-1, -1] = -kappa, kappa
+        return Placed(u[:-1], jacobian, bend, kappa, unit, square)
+
+    def start(relative: list[Array], scale: float) -> Array:
+        return np.array([*face.pack(relative), np.log(y_scale * np.sqrt(scale))])
+
+    return Chart(face, {}, place, start, lambda h: float(np.exp(h)), -np.inf, np.inf)
+
+
+def share(face: Face, chosen: list[int], weights: list[Array], residual: float) -> Chart:
+    """Chart of the share of some terms in the total variance; the coordinate is the arc sine of its root.
+
+    Parameters
+    ----------
+    chosen : list of int
+        Terms whose share it is.
+    weights : list of ndarray, shape (q_t, q_t)
+        ``M`` of each term: its variance is ``tr(M D)`` residual variances.
+    residual : float
+        What the residual adds to the total, in residual variances.
+    """
+    m, at = face.dimension, offsets(face)
+    inner, outer = np.zeros((m, m)), np.zeros((m, m))
+    mine = np.zeros(m, dtype=bool)
+    for t, weight in enumerate(weights):
+        places = face.places(t)
+        for a, (i, k) in enumerate(places):
+            for b, (j, v) in enumerate(places):
+                if k == v:
+                    (inner if t in chosen else outer)[at[t] + a, at[t] + b] = weight[i, j]
+        if t in chosen:
+            mine[at[t] : at[t] + len(places)] = True
+
+    def place(u: Array) -> Placed:
+        x, h = u[:-1], u[-1]
+        size, gradient, bend = _log_ratio(x, inner, outer, residual)
+        tan, sec2 = np.tan(h), 1 / np.cos(h) ** 2
+        c = tan * size
+        c1 = np.append(tan * size * gradient, sec2 * size)
+        c2 = np.zeros((m + 1, m + 1))
+        c2[:m, :m] = c * (np.outer(gradient, gradient) + bend)
+        c2[:m, -1] = c2[-1, :m] = sec2 * size * gradient
+        c2[-1, -1] = 2 * tan * sec2 * size
+        jacobian, second = np.zeros((m, m + 1)), np.zeros((m, m + 1, m + 1))
+        jacobian[:, :m] = np.diag(np.where(mine, c, 1.0))
+        jacobian[mine] += x[mine, None] * c1
+        for k in np.flatnonzero(mine):
+            second[k] = x[k] * c2
+            second[k, k] += c1
+            second[k, :, k] += c1
+        return Placed(np.where(mine, c * x, x), jacobian, second)
+
+    def start(relative: list[Array], _: float) -> Array:
+        x = face.pack(relative)
+        within = float(x @ inner @ x)
+        ratio = within / (within + residual + float(x @ outer @ x))
+        if within < 1e-12:  # only the direction counts
+            x = np.where(mine, face.pack([np.eye(q) for q in face.sizes]), x)
+        x = np.where(mine, x / np.sqrt(x @ inner @ x), x)
+        return np.array([*x, np.arcsin(np.sqrt(ratio))])
+
+    return Chart(face, {}, place, start, lambda h: float(np.sin(h) ** 2), 0.0, np.pi / 2, inner)
+
+
+def _log_ratio(x: Array, inner: Array, outer: Array, residual: float) -> tuple[float, Array, Array]:
+    """``sqrt(N / Q)`` for ``N = residual + x'outer x`` and ``Q = x'inner x``, and derivatives of its logarithm."""
+    ox, ix = outer @ x, inner @ x
+    n, q = residual + float(x @ ox), float(x @ ix)
+    gradient = ox / n - ix / q
+    bend = outer / n - inner / q - 2 * np.outer(ox, ox) / n**2 + 2 * np.outer(ix, ix) / q**2
+    return float(np.sqrt(n / q)), gradient, bend
+
+
+def turned(relative: list[Array], turn: dict[int, Array]) -> list[Array]:
+    """Relative covariances in the turned effects of a chart."""
+    out = list(relative)
+    for t, g in turn.items():
+        back = np.linalg.inv(g)
+        out[t] = back @ relative[t] @ back.T
+    return out

@@ -1,0 +1,347 @@
+"""The lowest deviance at a given value of one quantity, and the values at which it has risen to a given cut."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.fitting.newton import minimise
+from alliance_longitudinal.engine.fitting.statistics import Statistics
+from alliance_longitudinal.engine.inference.charts import Chart, Placed, offsets
+
+Array = NDArray[np.float64]
+
+#: A constrained deviance lower than the fit's by more than this means that the fit was not the best.
+LOWER = 1e-6
+#: Smallest diagonal entry of a factor at the start of a search: exactly at zero its derivative vanishes.
+_LIFT = 0.02
+#: Distance of the signed root from its target at which Newton's next step (error: its square) is taken unseen.
+AT_CUT = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of a profile.
+
+    Attributes
+    ----------
+    u : ndarray, shape (d,)
+        Coordinates, that of interest last.
+    value : float
+        Deviance, internal units.
+    slope : float
+        Derivative of the profiled deviance in the coordinate of interest.
+    curvature : float
+        Its second derivative.
+    drift : ndarray, shape (d - 1,)
+        Derivative of the other coordinates along the profile.
+    """
+
+    u: Array
+    value: float
+    slope: float
+    curvature: float
+    drift: Array
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of an interval: coordinate, and how far the deviance rose there if it is not at the cut."""
+
+    h: float
+    rise: float
+    reached: bool
+
+
+class LowerOptimum(Exception):
+    """The search along a profile came to a lower deviance than the fit's."""
+
+    def __init__(self, relative: list[Array], gain: float) -> None:
+        super().__init__(f"a deviance lower by {gain:.3g}")
+        self.relative = relative
+        self.gain = gain
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A deviance in the coordinates of a chart.
+
+    Attributes
+    ----------
+    statistics : Statistics
+    reml : bool
+    chart : Chart
+    best : Point
+        The fit.
+    several : bool
+        Whether to search from a second start at the ends.
+    back : ndarray or None
+        See `turned_back`.
+    """
+
+    statistics: Statistics
+    reml: bool
+    chart: Chart
+    best: Point
+    several: bool
+    back: Array | None
+
+    @classmethod
+    def of(
+        cls, statistics: Statistics, reml: bool, chart: Chart, relative: list[Array], several: bool
+    ) -> "Profile":
+        """Start at a fit."""
+        criterion = profiled(statistics, relative, reml, 0)
+        u = chart.start(relative, criterion.rss / criterion.nu)
+        back = turned_back(chart)
+        _, gradient, hessian = surface(statistics, reml, chart, u, 2, back)
+        return cls(statistics, reml, chart, _point(u, criterion.value, gradient, hessian), several, back)
+
+    def at(self, h: float, near: Point) -> Point:
+        """Lowest deviance with the last coordinate at ``h``, searched from the prediction of a nearby point."""
+        x = near.u[:-1] + near.drift * (h - near.u[-1])
+        found = self._settle(_lifted(x), h)
+        if found.value < self.best.value - LOWER:
+            raise LowerOptimum(self.chart.relative(found.u), self.best.value - found.value)
+        return found
+
+    def _settle(self, x: Array, h: float) -> Point:
+        seen: tuple[Array, float, Array] | None = None
+        bent = np.full((len(x) + 1, len(x) + 1), np.nan)
+
+        def objective(free: Array, order: int) -> tuple[float, Array, Array]:
+            nonlocal seen, bent
+            value, gradient, hessian = surface(
+                self.statistics, self.reml, self.chart, np.append(free, h), order, self.back
+            )
+            seen = free, value, gradient
+            if order == 2:
+                bent = hessian
+            return value, gradient[:-1], hessian[:-1, :-1]
+
+        for _ in range(4):
+            result = minimise(objective, x, polish=False)
+            if result.curvature > -1e-6 or not np.isfinite(result.value):
+                break
+            x = result.theta + 0.1 * np.linalg.eigh(bent[:-1, :-1])[1][:, 0]
+        if seen is None or seen[0] is not result.theta:
+            objective(result.theta, 1)
+        assert seen is not None
+        return _point(np.append(result.theta, h), seen[1], seen[2], bent)
+
+    def rise(self, point: Point) -> float:
+        """Deviance above the fit's."""
+        return max(point.value - self.best.value, 0.0)
+
+    def end(self, side: int, cut: float) -> End:
+        """Where the deviance has risen to the cut on one side (-1 or 1), or the end of the coordinate's range."""
+        chart, target = self.chart, float(np.sqrt(cut))
+        origin = float(self.best.u[-1])
+        bound = chart.high if side > 0 else chart.low
+        if abs(bound - origin) < 1e-9:
+            return End(bound, 0.0, False)
+        inner, outer = (origin, 0.0), None
+        near = self.best
+        h = origin + side * _first_step(self.best, target)
+        for count in range(60):
+            if side * (h - bound) >= 0:
+                h = bound
+            here = self.at(h, near)
+            zeta = float(np.sqrt(self.rise(here)))
+            if h == bound and zeta < target:
+                return End(h, zeta**2, False)
+            narrow = outer is not None and abs(outer[0] - inner[0]) < 1e-13 * abs(h - origin)
+            if abs(zeta - target) < AT_CUT or narrow:
+                end = End(h if narrow else _landing(here, zeta, target), cut, True)
+                return self._checked(here, end, side, cut) if self.several else end
+            if zeta < target:
+                inner = (h, zeta)
+            else:
+                outer = (h, zeta)
+            near = here
+            h = _next(here, zeta, target, origin, side, inner, outer)
+            if outer is None and count > 40:
+                return End(h, zeta**2, False)
+        return End(h, cut, True)
+
+    def _checked(self, here: Point, end: End, side: int, cut: float) -> End:
+        """The end, pushed out if another start finds a lower deviance there (another branch of the profile)."""
+        h = float(here.u[-1])
+        fresh = self.chart.start([np.eye(q) for q in self.chart.face.sizes], 0.5)
+        other = self._settle(fresh[:-1], h)
+        if not np.isfinite(other.value) or other.value > here.value - LOWER:
+            return end
+        if other.value < self.best.value - LOWER:
+            raise LowerOptimum(self.chart.relative(other.u), self.best.value - other.value)
+        return _from_branch(self, other, side, cut)
+
+
+def _from_branch(profile: Profile, point: Point, side: int, cut: float) -> End:
+    """Follow another branch outwards from a point inside the cut."""
+    bound = profile.chart.high if side > 0 else profile.chart.low
+    target, origin = float(np.sqrt(cut)), float(profile.best.u[-1])
+    inner, outer = (float(point.u[-1]), float(np.sqrt(profile.rise(point)))), None
+    here = point
+    for _ in range(60):
+        zeta = float(np.sqrt(profile.rise(here)))
+        if abs(zeta - target) < AT_CUT:
+            return End(_landing(here, zeta, target), cut, True)
+        if zeta < target:
+            inner = (float(here.u[-1]), zeta)
+        else:
+            outer = (float(here.u[-1]), zeta)
+        h = _next(here, zeta, target, origin, side, inner, outer)
+        if side * (h - bound) >= 0:
+            h = bound
+        here = profile.at(h, here)
+        if h == bound and profile.rise(here) < cut:
+            return End(h, profile.rise(here), False)
+    return End(float(here.u[-1]), cut, True)
+
+
+def _landing(here: Point, zeta: float, target: float) -> float:
+    """Newton's step from next to the cut."""
+    return float(here.u[-1] + (target - zeta) * 2 * zeta / here.slope)
+
+
+def _first_step(best: Point, target: float) -> float:
+    """Where a parabola would reach the cut."""
+    curvature = best.curvature
+    return target * float(np.sqrt(2 / curvature)) if curvature > 1e-12 else 0.5 * max(abs(best.u[-1]), 0.1)
+
+
+def _next(
+    here: Point,
+    zeta: float,
+    target: float,
+    origin: float,
+    side: int,
+    inner: tuple[float, float],
+    outer: tuple[float, float] | None,
+) -> float:
+    """Newton's step for the signed root, kept within what is known."""
+    h = float(here.u[-1])
+    slope = side * here.slope / (2 * zeta) if zeta > 0 else 0.0
+    step = (target - zeta) / slope if slope > 0 else np.inf
+    new = h + side * step
+    if outer is None:
+        return float(origin + side * min(side * (new - origin), 4 * abs(h - origin)))
+    a, b = sorted((inner[0], outer[0]))
+    margin = 1e-3 * (b - a)
+    if a + margin < new < b - margin:
+        return float(new)
+    if a < new < b and abs(step) < 1e-3 * abs(h - origin):
+        return float(new)
+    share = (target - inner[1]) / (outer[1] - inner[1])
+    return float(inner[0] + np.clip(share, 0.1, 0.9) * (outer[0] - inner[0]))
+
+
+def surface(
+    statistics: Statistics, reml: bool, chart: Chart, u: Array, order: int, back: Array | None
+) -> tuple[float, Array, Array]:
+    """Deviance, gradient and Hessian in the coordinates of a chart."""
+    lost = np.inf, u * np.nan, np.full((len(u), len(u)), np.nan)
+    placed = chart.place(u)
+    if placed.kappa <= 0 or not np.isfinite(placed.factor).all():
+        return lost
+    factors = chart.face.factors(placed.factor)
+    relative = []
+    for t, factor in enumerate(factors):
+        full = chart.turn[t] @ factor if t in chart.turn else factor
+        relative.append(full @ full.T)
+    criterion = profiled(statistics, relative, reml, order)
+    if not np.isfinite(criterion.value):
+        return lost
+    value, gradient, hessian = _chain(chart, placed, criterion, back)
+    if chart.gauge is not None:
+        pull = chart.gauge @ u[:-1]
+        excess = float(u[:-1] @ pull) - 1
+        value += excess**2 / 2
+        gradient[:-1] += 2 * excess * pull
+        hessian[:-1, :-1] += 4 * np.outer(pull, pull) + 2 * excess * chart.gauge
+    return value, gradient, hessian
+
+
+def _chain(
+    chart: Chart, placed: Placed, criterion: Criterion, back: Array | None
+) -> tuple[float, Array, Array]:
+    kappa = placed.kappa
+    profiled_out = np.isnan(kappa)
+    if profiled_out:
+        value, gradient, hessian = criterion.value, criterion.gradient, criterion.hessian
+    else:
+        nu, rss = criterion.nu, criterion.rss
+        logdet = criterion.value - nu * (1 + np.log(2 * np.pi * rss / nu))
+        value = logdet + nu * np.log(2 * np.pi) - 2 * nu * np.log(kappa) + kappa**2 * rss
+        gradient = criterion.dlogdet + kappa**2 * criterion.drss
+        hessian = criterion.ddlogdet + kappa**2 * criterion.ddrss
+    drss = criterion.drss
+    if back is not None:
+        gradient, hessian, drss = back.T @ gradient, back.T @ hessian @ back, back.T @ drss
+    in_factor, second = chart.face.chain(placed.factor, gradient, hessian)
+    j = placed.jacobian
+    out = j.T @ in_factor
+    curved = j.T @ second @ j + np.tensordot(in_factor, placed.bend, axes=1)
+    if not profiled_out and placed.kappa_gradient is not None and placed.kappa_bend is not None:
+        k1 = placed.kappa_gradient
+        slope = -2 * nu / kappa + 2 * kappa * rss
+        out = out + slope * k1
+        mixed = j.T @ (chart.face.jacobian(placed.factor).T @ (2 * kappa * drss))
+        curved = curved + np.outer(mixed, k1) + np.outer(k1, mixed)
+        curved += (2 * nu / kappa**2 + 2 * rss) * np.outer(k1, k1) + slope * placed.kappa_bend
+    return float(value), out, curved
+
+
+def turned_back(chart: Chart) -> Array | None:
+    """Linear map from the entries of ``L L'`` to those of ``G L L' G'``, stacked; None when nothing is turned."""
+    if not chart.turn:
+        return None
+    face, at = chart.face, offsets(chart.face)
+    out = np.eye(face.dimension)
+    for t, g in chart.turn.items():
+        q = face.sizes[t]
+        rows, cols = np.tril_indices(q)
+        for k, (i, j) in enumerate(zip(rows, cols, strict=True)):
+            entry = np.zeros((q, q))
+            entry[i, j] = entry[j, i] = 1.0
+            out[at[t] : at[t] + len(rows), at[t] + k] = (g @ entry @ g.T)[rows, cols]
+    return out
+
+
+def _lifted(x: Array) -> Array:
+    """Coordinates without vanishing ones, where there are some: at zero a factor's derivative vanishes too."""
+    if not (np.abs(x) < 1e-3).any():
+        return x
+    return np.where(np.abs(x) < _LIFT, np.where(x < 0, -_LIFT, _LIFT), x)
+
+
+def _point(u: Array, value: float, gradient: Array, hessian: Array) -> Point:
+    inside, cross = hessian[:-1, :-1], hessian[:-1, -1]
+    if not len(inside):
+        return Point(u, value, float(gradient[-1]), float(hessian[-1, -1]), np.zeros(0))
+    values, vectors = np.linalg.eigh(inside)
+    usable = values > 1e-8 * max(float(values[-1]), 1e-300)
+    drift = -vectors[:, usable] @ ((vectors[:, usable].T @ cross) / values[usable])
+    return Point(u, value, float(gradient[-1]), float(hessian[-1, -1] + cross @ drift), drift)
+
+
+def walk(profile: Profile, side: int, furthest: float, step: float) -> list[tuple[Point, float]]:
+    """Points from the fit outwards, about ``step`` apart in the signed root, as far as ``furthest`` or the range's end."""
+    chart, origin = profile.chart, float(profile.best.u[-1])
+    bound = chart.high if side > 0 else chart.low
+    out: list[tuple[Point, float]] = []
+    here, zeta = profile.best, 0.0
+    rate = float(np.sqrt(max(here.curvature, 1e-12) / 2))
+    while zeta < furthest and len(out) < 60 and abs(bound - here.u[-1]) > 1e-9:
+        ahead = step / rate if rate > 0 else np.inf
+        limit = 2 * max(
+            abs(here.u[-1] - origin), step / max(np.sqrt(max(profile.best.curvature, 1e-12) / 2), 1e-6)
+        )
+        h = float(here.u[-1]) + side * min(ahead, limit)
+        h = bound if side * (h - bound) >= 0 else h
+        here = profile.at(h, here)
+        zeta = float(np.sqrt(profile.rise(here)))
+        rate = side * here.slope / (2 * zeta) if zeta > 0 else rate
+        out.append((here, side * zeta))
+    return out

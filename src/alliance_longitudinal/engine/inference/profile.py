@@ -1,0 +1,321 @@
+"""Profile-likelihood intervals and paths of every parameter of a fit, by name.
+
+Intervals are the values at which the deviance, minimised over all other parameters, has risen by less than the quantile
+of the chi-squared distribution with one degree of freedom (Venzon and Moolgavkar 1988, Applied Statistics 37:87-94).
+Variance parameters of a REML fit are profiled in the restricted likelihood; coefficients always in the full likelihood,
+because restricted likelihoods with different coefficients held measure different data.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.fitting.fit import ONE_START, MixedFit, package
+from alliance_longitudinal.engine.fitting.optimize import OptimRecord, descend
+from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.inference import charts
+from alliance_longitudinal.engine.inference.constrained import End, LowerOptimum, Profile, walk
+from alliance_longitudinal.engine.inference.profile_fixed import FixedProfile, maximum_likelihood
+from alliance_longitudinal.errors import FitError
+
+Array = NDArray[np.float64]
+_STEP = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Limits of one parameter.
+
+    Attributes
+    ----------
+    lower, upper : float
+    criterion : str
+        Likelihood that was profiled.
+    note : str
+        Why a limit is not where the deviance reaches the cut; empty otherwise.
+    """
+
+    lower: float
+    upper: float
+    criterion: str
+    note: str
+
+
+def full_face(fit: MixedFit) -> Face:
+    """The whole cone of covariances of a fit."""
+    return fit.record.best.face.full()
+
+
+def chart_makers(fit: MixedFit) -> dict[str, Callable[[], charts.Chart]]:
+    """Charts of all variance parameters, by the names of bootstrap intervals, in the order of ``varcorr``."""
+    face, y = full_face(fit), fit.basis.y_scale
+    out: dict[str, Callable[[], charts.Chart]] = {}
+    for t, term in enumerate(fit.design.terms):
+        effects = np.asarray(np.linalg.inv(fit.basis.b[t]))
+        for i, name in enumerate(term.names):
+            out[f"sd({name})|{term.group}"] = partial(charts.standard_deviation, face, t, effects, i, y)
+        for i, j in combinations(range(len(term.names)), 2):
+            name = f"cor({term.names[i]},{term.names[j]})|{term.group}"
+            out[name] = partial(charts.correlation, face, t, effects, i, j)
+    out["sigma"] = partial(charts.residual_deviation, face, y)
+    return out
+
+
+def parameters(fit: MixedFit, which: str | Sequence[str] | None) -> list[str]:
+    """Names asked for, checked; all of them without any.
+
+    Raises
+    ------
+    FitError
+        A name that the fit does not have.
+    """
+    names = [*fit.design.names, *chart_makers(fit)]
+    if which is None:
+        return names
+    asked = [which] if isinstance(which, str) else list(which)
+    for name in asked:
+        if name not in names:
+            near = get_close_matches(str(name), names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise FitError(f"The fit has no parameter {name!r}; it has {', '.join(names)}.{hint}")
+    return asked
+
+
+def profile_intervals(fit: MixedFit, which: str | Sequence[str] | None, alpha: float) -> pd.DataFrame:
+    """Limits of the parameters: ``lower, upper, criterion, note`` by name."""
+    names = parameters(fit, which)
+    _refuse_residual_structure(fit)
+    return _from_the_best(fit, lambda best: _intervals(best, names, alpha))
+
+
+def share_intervals(
+    fit: MixedFit, weights: list[Array], residual: float, chosen: list[list[int]], alpha: float
+) -> list[Interval]:
+    """Limits of shares of the total variance.
+
+    Parameters
+    ----------
+    weights : list of ndarray, shape (q_t, q_t)
+        ``M`` of each term, its variance being ``tr(M Psi)``.
+    residual : float
+        Weight of the residual variance.
+    chosen : list of list of int
+        Terms of each share; the last share is what the listed terms leave.
+    """
+    face = full_face(fit)
+    inside = []
+    for weight, b in zip(weights, fit.basis.b, strict=True):
+        effects = np.linalg.inv(b)
+        inside.append(effects.T @ weight @ effects)
+    cut = _cut(alpha)
+    out = []
+    for terms in chosen:
+        end = _Variance(fit, charts.share(face, terms, inside, residual))
+        out.append(end.interval(cut, "share"))
+    return out
+
+
+def profile_paths(fit: MixedFit, which: str | Sequence[str] | None) -> pd.DataFrame:
+    """Profiles up to the 99 % limits: ``parameter, value, deviance, zeta``, the signed root of the rise of the deviance."""
+    names = parameters(fit, which)
+    _refuse_residual_structure(fit)
+    return _from_the_best(fit, lambda best: _paths(best, names))
+
+
+def _refuse_residual_structure(fit: MixedFit) -> None:
+    if fit.record.best.face.extra:
+        raise FitError(
+            "Profile likelihoods are not available for models with a residual structure. Use method='wald', or fit with "
+            "independent residuals."
+        )
+
+
+def _cut(alpha: float) -> float:
+    if not 0 < alpha < 1:
+        raise FitError(f"alpha must be between 0 and 1, not {alpha}; 0.05 gives 95 % intervals.")
+    return float(stats.chi2.ppf(1 - alpha, 1))
+
+
+def _from_the_best(fit: MixedFit, compute: Callable[[MixedFit], pd.DataFrame]) -> pd.DataFrame:
+    """Compute; where the way leads to a lower deviance than the fit's, start again from there and say so."""
+    gain = 0.0
+    for _ in range(5):
+        try:
+            table = compute(fit)
+        except LowerOptimum as lower:
+            gain += lower.gain
+            fit = refitted(fit, lower.relative)
+            continue
+        if gain and "note" in table:
+            text = f"the fit was {gain:.3g} deviance units above a better optimum found on the way; this is about the better one"
+            table["note"] = [f"{note}; {text}" if note else text for note in table["note"]]
+        return table
+    raise FitError(
+        "The profile led to a better optimum five times in a row: the likelihood has too many optima for profile intervals. "
+        "Leave out a random effect, or use method='bootstrap'."
+    )
+
+
+def refitted(fit: MixedFit, start: list[Array]) -> MixedFit:
+    """The fit again from other covariances."""
+
+    def evaluate(relative: list[Array], order: int) -> Criterion:
+        return profiled(fit.blocks, relative, fit.reml, order)
+
+    found = descend(evaluate, full_face(fit), start)
+    record = OptimRecord(
+        found, (*fit.record.values, found.value), (*fit.record.starts, np.nan), found.evaluations
+    )
+    return package(fit.design, fit.basis, fit.blocks, fit.reml, record)
+
+
+def _intervals(fit: MixedFit, names: list[str], alpha: float) -> pd.DataFrame:
+    cut = _cut(alpha)
+    makers = chart_makers(fit)
+    coefficients = _Coefficients.of(fit) if set(names) & set(fit.design.names) else None
+    found = {}
+    for name in names:
+        if name in makers:
+            kind = name.split("(")[0]
+            found[name] = (
+                Interval(
+                    np.nan,
+                    np.nan,
+                    _label(fit),
+                    "not defined: one of the standard deviations is estimated as zero",
+                )
+                if kind == "cor" and _no_correlation(fit, name)
+                else _Variance(fit, makers[name]()).interval(cut, kind)
+            )
+        elif coefficients is not None:
+            found[name] = coefficients.interval(name, cut)
+    rows = [[i.lower, i.upper, i.criterion, i.note] for i in found.values()]
+    return pd.DataFrame(rows, index=pd.Index(found), columns=["lower", "upper", "criterion", "note"])
+
+
+def _paths(fit: MixedFit, names: list[str]) -> pd.DataFrame:
+    makers = chart_makers(fit)
+    coefficients = _Coefficients.of(fit) if set(names) & set(fit.design.names) else None
+    furthest = float(np.sqrt(_cut(0.01)))
+    rows: list[tuple[str, float, float, float]] = []
+    for name in names:
+        if name in makers:
+            if name.startswith("cor(") and _no_correlation(fit, name):
+                continue
+            rows += _Variance(fit, makers[name]()).path(name, furthest)
+        elif coefficients is not None:
+            rows += coefficients.path(name, furthest)
+    return pd.DataFrame(rows, columns=["parameter", "value", "deviance", "zeta"])
+
+
+def _label(fit: MixedFit) -> str:
+    return "REML" if fit.reml else "ML"
+
+
+def _no_correlation(fit: MixedFit, name: str) -> bool:
+    for t, term in enumerate(fit.design.terms):
+        for i, a in enumerate(term.names):
+            for j, b in enumerate(term.names[i + 1 :], start=i + 1):
+                if name == f"cor({a},{b})|{term.group}":
+                    return bool(fit.psi[t][i, i] * fit.psi[t][j, j] <= 1e-16 * fit.scale**2)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Variance:
+    """Interval and path of one variance parameter."""
+
+    fit: MixedFit
+    chart: charts.Chart
+
+    @property
+    def profile(self) -> Profile:
+        several = min(f.size for f in self.fit.design.factors) < ONE_START
+        return Profile.of(
+            self.fit.blocks, self.fit.reml, self.chart, list(self.fit.record.best.relative), several
+        )
+
+    def interval(self, cut: float, kind: str) -> Interval:
+        profile = self.profile
+        ends = [profile.end(side, cut) for side in (-1, 1)]
+        notes = [self._note(end, side, cut, kind) for end, side in zip(ends, (-1, 1), strict=True)]
+        lower, upper = (
+            self.chart.value(e.h) if e.reached or np.isfinite(bound) else side * np.inf
+            for e, side, bound in zip(ends, (-1, 1), (self.chart.low, self.chart.high), strict=True)
+        )
+        flat = not any(e.reached for e in ends) and max(e.rise for e in ends) < 1e-3
+        note = "not identified: the likelihood is flat" if flat else "; ".join(filter(None, notes))
+        return Interval(float(lower), float(upper), _label(self.fit), note)
+
+    def _note(self, end: End, side: int, cut: float, kind: str) -> str:
+        if end.reached:
+            return ""
+        which = "lower" if side < 0 else "upper"
+        bound = self.chart.low if side < 0 else self.chart.high
+        rise = f"the deviance rises by {end.rise:.2f}, less than {cut:.2f}"
+        if not np.isfinite(bound):
+            return f"{which} limit not identified: {rise}, up to {self.chart.value(end.h):.3g}"
+        name = {"sd": "a standard deviation of 0", "cor": f"a correlation of {side}"}.get(
+            kind, f"a share of {0 if side < 0 else 1}"
+        )
+        if end.rise == 0:
+            return f"{which} limit: {name} is the estimate"
+        return f"{which} limit: {name} is not excluded, {rise}"
+
+    def path(self, name: str, furthest: float) -> list[tuple[str, float, float, float]]:
+        profile, fit = self.profile, self.fit
+        down = walk(profile, -1, furthest, _STEP)
+        up = walk(profile, 1, furthest, _STEP)
+        points = [*reversed(down), (profile.best, 0.0), *up]
+        return [(name, self.chart.value(float(p.u[-1])), fit.deviance + z**2, z) for p, z in points]
+
+
+@dataclass(frozen=True, slots=True)
+class _Coefficients:
+    """Intervals and paths of coefficients, all from one fit by maximum likelihood."""
+
+    fit: MixedFit
+    profiles: dict[str, FixedProfile]
+    deviance: float
+
+    @classmethod
+    def of(cls, fit: MixedFit) -> "_Coefficients":
+        best = maximum_likelihood(fit.blocks, fit.record.best, fit.reml)
+        back = np.linalg.inv(fit.basis.r_x)
+        profiles = {
+            name: FixedProfile.of(fit.blocks, best, back[i]) for i, name in enumerate(fit.design.names)
+        }
+        nu = fit.blocks.n
+        deviance = best.value + 2 * nu * np.log(fit.basis.y_scale) - fit.basis.log_weights
+        return cls(fit, profiles, float(deviance))
+
+    def interval(self, name: str, cut: float) -> Interval:
+        profile = self.profiles[name]
+        ends = [profile.end(side, cut) for side in (-1, 1)]
+        lower, upper = (
+            side * np.inf if end is None else self._outside(name, end)
+            for end, side in zip(ends, (-1, 1), strict=True)
+        )
+        note = "" if None not in ends else "not identified: the likelihood is flat"
+        return Interval(float(lower), float(upper), "ML", note)
+
+    def _outside(self, name: str, value: float) -> float:
+        at = list(self.fit.design.names).index(name)
+        return float(self.fit.basis.beta_ols[at] + self.fit.basis.y_scale * value)
+
+    def path(self, name: str, furthest: float) -> list[tuple[str, float, float, float]]:
+        profile = self.profiles[name]
+        points = [
+            *reversed(profile.walk(-1, furthest, _STEP)),
+            (profile.estimate, 0.0, 0.0),
+            *profile.walk(1, furthest, _STEP),
+        ]
+        return [(name, self._outside(name, v), self.deviance + rise, zeta) for v, rise, zeta in points]

@@ -1,0 +1,177 @@
+"""Profile likelihood of a fixed-effect coefficient, by maximum likelihood."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
+from alliance_longitudinal.engine.fitting.statistics import Parts, Statistics
+from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.inference.constrained import AT_CUT, LOWER, LowerOptimum
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Sufficient statistics with one combination of the coefficients held at a value.
+
+    The combination's column joins the known part of the response: with ``T = U'V^-1 U`` this is a change of the columns
+    of ``T``, whatever eliminated the random effects.
+
+    Attributes
+    ----------
+    whole : Statistics
+    columns : ndarray, shape (p, p)
+        New coefficients to old: the first column is the direction of the one that is held, the others leave it as it is.
+    value : float
+        Of the coefficient that is held, internal units.
+    """
+
+    whole: Statistics
+    columns: Array
+    value: float
+    entry_terms: tuple[int, ...] = field(init=False)
+    n: int = field(init=False)
+    p: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "entry_terms", self.whole.entry_terms)
+        object.__setattr__(self, "n", self.whole.n)
+        object.__setattr__(self, "p", self.whole.p - 1)
+
+    def sweep(self, relative: list[Array], order: int) -> Parts:
+        """See `Statistics`; fixed-effect columns and the response only."""
+        logdet, dl, ddl, t, dt, ddt = self.whole.sweep(relative, order)
+        p = self.whole.p
+        kept = [*range(p), t.shape[-1] - 1]
+        change = np.zeros((p + 1, p))
+        change[:p, :-1] = self.columns[:, 1:]
+        change[:p, -1] = -self.value * self.columns[:, 0]
+        change[p, -1] = 1.0
+
+        def turned(part: Array) -> Array:
+            return np.asarray(change.T @ part[..., kept, :][..., kept] @ change)
+
+        return logdet, dl, ddl, turned(t), turned(dt), turned(ddt)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedProfile:
+    """The maximum-likelihood deviance as a function of one coefficient.
+
+    Attributes
+    ----------
+    statistics : Statistics
+    columns : ndarray, shape (p, p)
+        See `Held`.
+    best : Optimum
+        Of the model fitted by maximum likelihood.
+    estimate, spread : float
+        Coefficient and its model-based standard error there, internal units.
+    """
+
+    statistics: Statistics
+    columns: Array
+    best: Optimum
+    estimate: float
+    spread: float
+
+    @classmethod
+    def of(cls, statistics: Statistics, best: Optimum, row: Array) -> "FixedProfile":
+        """Profile of ``row @ coefficients`` (internal units)."""
+        size = float(np.linalg.norm(row))
+        whole = np.linalg.qr(np.column_stack([row, np.eye(len(row))]))[0][:, : len(row)]
+        columns = np.column_stack([row / size**2, whole[:, 1:]])
+        criterion = best.criterion
+        scale = criterion.rss / criterion.nu
+        spread = float(np.sqrt(scale * row @ criterion.cov_x @ row))
+        return cls(statistics, columns, best, float(row @ criterion.beta), spread)
+
+    def at(self, value: float, start: tuple[Array, ...]) -> tuple[Optimum, float]:
+        """Optimum with the coefficient held, and the derivative of its deviance in the coefficient."""
+        held = Held(self.statistics, self.columns, value)
+
+        def evaluate(relative: list[Array], order: int) -> Criterion:
+            return profiled(held, relative, False, order)
+
+        face = Face(
+            tuple(len(d) for d in start), tuple(len(d) for d in start), tuple(self.statistics.entry_terms)
+        )
+        found = descend(evaluate, face, [d + 1e-4 * np.eye(len(d)) for d in start], polish=False)
+        if found.value < self.best.value - LOWER:
+            raise LowerOptimum(list(found.relative), self.best.value - found.value)
+        return found, self._slope(found, value)
+
+    def _slope(self, found: Optimum, value: float) -> float:
+        """Envelope theorem: the derivative of the residual sum of squares through the held column alone."""
+        t = self.statistics.sweep(list(found.relative), 0)[3]
+        p = self.statistics.p
+        residual = np.zeros(t.shape[-1])
+        residual[:p] = -(self.columns[:, 1:] @ found.criterion.beta + self.columns[:, 0] * value)
+        residual[-1] = 1.0
+        along = float(self.columns[:, 0] @ (t @ residual)[:p])
+        return -2 * along * found.criterion.nu / found.criterion.rss
+
+    def rise(self, found: Optimum) -> float:
+        """Deviance above the fit's."""
+        return max(found.value - self.best.value, 0.0)
+
+    def end(self, side: int, cut: float) -> float | None:
+        """Where the deviance has risen to the cut; None where it does not within 1e6 standard errors."""
+        target = float(np.sqrt(cut))
+        value, start = self.estimate + side * target * self.spread, self.best.relative
+        inner, outer = 0.0, np.inf
+        for _ in range(60):
+            found, slope = self.at(value, start)
+            zeta = float(np.sqrt(self.rise(found)))
+            away = side * (value - self.estimate)
+            if outer - inner < 1e-13 * away:
+                return value
+            if abs(zeta - target) < AT_CUT:
+                return value + (target - zeta) * 2 * zeta / slope
+            if zeta < target:
+                inner = away
+            else:
+                outer = away
+            rate = side * slope / (2 * zeta) if zeta > 0 else 0.0
+            new = away + (target - zeta) / rate if rate > 0 else 2 * away
+            new = min(new, 4 * away)
+            if not inner < new < outer:
+                new = 0.5 * (inner + outer)
+            if new > 1e6 * self.spread:
+                return None
+            value, start = self.estimate + side * new, found.relative
+        return value
+
+    def walk(self, side: int, furthest: float, step: float) -> list[tuple[float, float, float]]:
+        """Value, deviance above the fit's, and signed root, outwards from the estimate."""
+        out: list[tuple[float, float, float]] = []
+        value, start, zeta = self.estimate, self.best.relative, 0.0
+        rate = 1 / self.spread
+        while zeta < furthest and len(out) < 60:
+            value += side * min(step / rate if rate > 0 else np.inf, 2 * step * self.spread)
+            found, slope = self.at(value, start)
+            zeta, start = float(np.sqrt(self.rise(found))), found.relative
+            rate = side * slope / (2 * zeta) if zeta > 0 else rate
+            out.append((value, zeta**2, side * zeta))
+        return out
+
+
+def maximum_likelihood(statistics: Statistics, best: Optimum, reml: bool) -> Optimum:
+    """The optimum by maximum likelihood, from that of the fit."""
+    if not reml:
+        return _complete(statistics, best)
+    face = best.face.full()
+
+    def evaluate(relative: list[Array], order: int) -> Criterion:
+        return profiled(statistics, relative, False, order)
+
+    found = descend(evaluate, face, [d + 0.02 * np.eye(len(d)) for d in best.relative])
+    return _complete(statistics, found)
+
+
+def _complete(statistics: Statistics, best: Optimum) -> Optimum:
+    return replace(best, criterion=profiled(statistics, list(best.relative), False, 1))
