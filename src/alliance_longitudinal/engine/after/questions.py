@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from alliance_longitudinal.engine.after.influence import Influence, influence
 from alliance_longitudinal.engine.after.predict import predict
 from alliance_longitudinal.engine.after.prediction_intervals import Request, predict_with_interval
 from alliance_longitudinal.engine.after.rows import known_part
@@ -76,6 +77,14 @@ class AfterQuestions:
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
         """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""
         return simulate(self.fit, n, seed)
+
+    def influence(self, group: str, method: str = "auto") -> Influence:
+        """What changes when each group of a grouping is left out: Cook's distance, DFBETAS, COVRATIO, variances.
+
+        ``method``: ``"auto"`` (one Newton step of the variances, a refit where that is long), ``"one-step"``, ``"fixed"``
+        (variances held) or ``"refit"``; see `engine.after.influence.influence`.
+        """
+        return influence(self.fit, group, choose("influence", method))
 
     def icc(self, n_boot: int = 0, seed: int | None = None, alpha: float = 0.05) -> pd.DataFrame:
         """Share of the variance at each level; with ``n_boot``, percentile intervals."""
