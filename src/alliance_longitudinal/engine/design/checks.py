@@ -33,18 +33,29 @@ def refuse_impossible(design: Design, crossed: bool) -> None:
         raise FitError(
             f"{n} complete rows cannot carry {p} fixed effects and a residual. Leave out fixed terms."
         )
-    for group in design.factors:
-        if group.size == 1:
-            raise FitError(
-                f"The grouping {group.name!r} has one level only ({group.levels[0]!r}); its variance cannot be "
-                "estimated. Leave the term out."
-            )
     for term in design.terms:
         count = design.factors[term.factor].size * len(term.names)
         if count >= n:
             raise FitError(
                 f"The random term ({' + '.join(term.names)} | {term.group}) has {count} random effects for {n} rows; "
                 "they cannot be told from the residual. Use fewer effects or a coarser grouping."
+            )
+    refuse_groupings(design, crossed)
+
+
+def refuse_groupings(design: Design, crossed: bool) -> None:
+    """Stop where the groupings are not what the user means; ``crossed`` as in `refuse_impossible`.
+
+    Raises
+    ------
+    FitError
+        One group only, the same effect or the same grouping twice, ids that restart.
+    """
+    for group in design.factors:
+        if group.size == 1:
+            raise FitError(
+                f"The grouping {group.name!r} has one level only ({group.levels[0]!r}); its variance cannot be "
+                "estimated. Leave the term out."
             )
     _refuse_twice(design)
     if not crossed:
