@@ -18,7 +18,7 @@ Index = NDArray[np.intp]
 
 #: Sums are kept when they are at most this many times the rows.
 KEPT_PER_ROW = 4
-#: Digits, in median gaps, to which two gaps are the same.
+#: Digits, in median gaps, to which two gaps are the same: more is lost when large times are subtracted.
 _SAME_GAP = 10
 
 
@@ -183,9 +183,10 @@ def _classes(pattern: Pattern) -> Classes:
     gap = np.full(len(pattern.first), -1, dtype=np.intp)
     lags = np.zeros(0)
     if pattern.correlated:
-        lags, gap[~pattern.first] = np.unique(
-            np.round(pattern.lag[~pattern.first], _SAME_GAP), return_inverse=True
-        )
+        gaps = pattern.lag[~pattern.first]
+        same = np.unique(np.round(gaps, _SAME_GAP), return_inverse=True)[1]
+        gap[~pattern.first] = same
+        lags = np.bincount(same, gaps) / np.bincount(same)
         exponents += [2 * one_hot[h] for h in levels for _ in lags]
         curve += [(1, g) for _ in levels for g in range(len(lags))]
         exponents += [one_hot[h] + one_hot[i] for h in levels for i in levels for _ in lags]
