@@ -53,7 +53,9 @@ def category_bars(data: pd.DataFrame, *, x_label: str) -> "Drawn":
     ax.set(xlim=(0, 1), xlabel=_text(x_label))
     ax.xaxis.set_major_formatter(lambda v, _: f"{100 * v:.0f} %")
     ax.grid(visible=False, axis="y")
-    ax.legend(frameon=False, fontsize=9, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    ax.legend(
+        frameon=False, fontsize=9, ncols=5, columnspacing=1.2, loc="lower right", bbox_to_anchor=(1.0, 1.0)
+    )
     return figure
 
 

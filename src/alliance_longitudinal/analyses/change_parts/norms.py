@@ -9,7 +9,7 @@ from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures.instrument import TOTAL, Cutoff, Instrument, ReliableChange
 
-YOURS, SAMPLE = "given for this analysis", "this sample, before treatment"
+YOURS, SAMPLE = "given for this analysis", "this sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def known_norms(measure: Measure, given: Given) -> KnownNorms:
     )
     reliability = pick("Reliability", given.reliability, *_published_reliability(instrument, change))
     sd = pick("SD before treatment", given.sd, change.sd if change else None, basis, change_fact)
-    if sd is None:
+    if sd is None and reliability is not None:
         facts.append(Fact("SD before treatment", None, SAMPLE))
     z = pick("Critical value z", given.z, change.z if change else None, basis, change_fact)
     post = pick("Reliability after treatment", given.reliability_post, None, "", "")

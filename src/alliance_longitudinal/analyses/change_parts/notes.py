@@ -96,5 +96,9 @@ def _methods(methods: AllMethods) -> list[Finding]:
         out.append(Finding("methods_disagree", "info", message, "methods"))
     slopes = methods.done["HLM"].slopes if "HLM" in methods.done else None
     if slopes is not None:
-        out += [Finding(f.code, "info", f.message, "HLM", f.reference) for f in slopes.findings]
+        as_it_is = methods.main == "HLM"
+        out += [
+            Finding(f.code, f.severity if as_it_is else "info", f.message, "HLM", f.reference)
+            for f in slopes.findings
+        ]
     return out

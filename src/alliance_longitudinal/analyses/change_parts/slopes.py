@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine import MixedModel
@@ -62,7 +63,11 @@ def client_slopes(scores: pd.DataFrame) -> Slopes:
     result = MixedModel.from_formula("score ~ time + (time | client)", rows).fit(reml=True, df="normal")
     deviation = result.random_effects["client"]["time"]
     spread = result.random_effects_sd["client"]["time"]
-    if not result.converged or float(spread.min()) <= 1e-12 * max(float(deviation.abs().max()), 1e-300):
+    table = result.varcorr
+    slope_sd = float(table.loc[table["term1"].eq("time") & table["term2"].isna(), "sdcor"].iloc[0])
+    span = float(rows["time"].max() - rows["time"].min())
+    # Differences in slope that move a score by a millionth of the noise over the whole time are none.
+    if not result.converged or slope_sd * span <= 1e-6 * float(np.sqrt(result.scale)):
         raise FitError(
             "Method HLM cannot be used: the model finds no differences between clients in their rate of change."
         )

@@ -47,10 +47,11 @@ def answer(methods: AllMethods, estimates: list[Estimate], label: str) -> tuple[
     main, cut = methods.main, methods.chosen.cut
     better = by_id[f"{main}_better" if cut is not None else f"{main}_improved"]
     worse = by_id[f"{main}_worse" if cut is not None else f"{main}_deteriorated"]
-    first = f"By method {main} ({METHOD_WORDS[main]}), {_share(better)} of {better.n} clients changed reliably for the better in {label}"
+    by = METHOD_WORDS[main] if main == "points" else f"method {main} ({METHOD_WORDS[main]})"
+    first = f"By {by}, {_share(better)} of {better.n} clients changed reliably for the better in {label}"
     if cut is not None:
         recovered = by_id[f"{main}_recovered"]
-        first += f"; {_share(recovered)} recovered, that is, also crossed the cut-off of {number(cut.value)}"
+        first += f"; {_share(recovered)} recovered, that is, also crossed the cut-off of {cut.value:.4g}"
     out = [f"{first}.", f"{_share(worse)} changed reliably for the worse.".capitalize()]
     if "joint_recovery" in by_id:
         joint = by_id["joint_recovery"]
@@ -70,9 +71,9 @@ def methods_parts(
     """The methods paragraph and its references."""
     cut = methods.chosen.cut
     facts = "; ".join(
-        f"{f.what.lower()} {number(f.value)} ({f.source})"
+        f"{_low(f.what)} {f.value:.4g} ({f.source})"
         if f.value is not None
-        else f"{f.what.lower()} of {f.source}"
+        else f"{_low(f.what)} of {f.source}"
         for f in known.facts
     )
     text = (
@@ -83,7 +84,7 @@ def methods_parts(
         text += "Without a cut-off, clients were called improved, unchanged or deteriorated. "
     else:
         text += (
-            f"Clients who crossed the cut-off ({_cut_words(cut.kind)}, {number(cut.value)} points) with a reliable change were called "
+            f"Clients who crossed the cut-off ({_cut_words(cut.kind)}, {cut.value:.4g} points) with a reliable change were called "
             "recovered or harmed; the others improved, unchanged or deteriorated. "
         )
     text += (
@@ -97,6 +98,11 @@ def methods_parts(
     if joint is not None:
         references += [_JOINT, *joint.instrument.citations]
     return Methods((text + versions_sentence(),), tuple(sorted(set(references))))
+
+
+def _low(text: str) -> str:
+    """A small first letter, but not in an abbreviation."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _cut_words(kind: str) -> str:

@@ -1,0 +1,258 @@
+"""The analysis of a study: who is counted, what is said, and what is not shown."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
+from alliance_longitudinal.analyses.reliable_change import reliable_change
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.measures.registry import load_instruments
+from analyses.studies import shuffled, value, with_sessions
+
+REGISTRY = load_instruments()
+
+
+@pytest.fixture(scope="module")
+def change(clinic: Study) -> AnalysisResult:
+    return reliable_change(
+        clinic, reliability=0.84, reliability_post=0.8, cutoff="c", m_functional=4, sd_functional=4
+    )
+
+
+def two_measures(rows: list[tuple[float, float, float, float]]) -> Study:
+    """Clients with PHQ-9 before and after, GAD-7 before and after; each client has one of two therapists."""
+    parts = []
+    for k, (p0, p1, g0, g1) in enumerate(rows):
+        for session, phq, gad in ((0, p0, g0), (5, p1, g1)):
+            parts.append((f"c{k:03d}", f"t{k % 2}", session, float(session), phq, gad))
+    sessions = pd.DataFrame(parts, columns=["client", "therapist", "session", "week", "phq", "gad"])
+    return Study(
+        title="Two measures",
+        measures={
+            "phq": Measure("phq", "symptoms", "client", REGISTRY["phq_9"]),
+            "gad": Measure("gad", "symptoms", "client", REGISTRY["gad_7"]),
+        },
+        early_window=(1, 5),
+        covariates=(),
+        flow=SampleFlow().record(sessions, sessions, "rows", ""),
+        findings=(),
+        sources=(),
+        simulated=None,
+        _sessions=sessions,
+        _clients=sessions[["client", "therapist"]].drop_duplicates(ignore_index=True),
+    )
+
+
+def test_every_method_is_there(change: AnalysisResult) -> None:
+    table = change.table("change_by_method").to_frame().set_index("method")
+    assert list(table.index) == ["points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM"]
+    counts = table[["recovered", "improved", "unchanged", "deteriorated", "harmed"]].sum(axis=1)
+    np.testing.assert_array_equal(counts, table["n"])
+    assert change.parameters["method"] == "JT"
+
+
+def test_shares_are_counts(change: AnalysisResult) -> None:
+    counts = change.table("change_by_method").to_frame().set_index("method").loc["JT"]
+    shares = [
+        value(change, f"JT_{c}") for c in ("recovered", "improved", "unchanged", "deteriorated", "harmed")
+    ]
+    np.testing.assert_allclose(
+        shares,
+        counts[["recovered", "improved", "unchanged", "deteriorated", "harmed"]].to_numpy(float)
+        / counts["n"],
+    )
+    assert value(change, "JT_better") == pytest.approx(shares[0] + shares[1])
+    assert (
+        value(change, "JT_better", "ci_low")
+        < value(change, "JT_better")
+        < value(change, "JT_better", "ci_high")
+    )
+
+
+def test_order_and_names_do_not_matter(clinic: Study, change: AnalysisResult) -> None:
+    other = shuffled(clinic)
+    sessions = other.sessions.sort_values(["client", "session"], ignore_index=True)
+    again = reliable_change(
+        with_sessions(other, sessions),
+        reliability=0.84,
+        reliability_post=0.8,
+        cutoff="c",
+        m_functional=4,
+        sd_functional=4,
+    )
+    mine, theirs = (r.estimates.set_index("id")["estimate"] for r in (change, again))
+    # HLM's index crosses its critical value by the last digits of an optimum at most for one client.
+    pd.testing.assert_series_equal(mine, theirs, atol=1.1 / 300)
+
+
+def test_the_study_is_left_unchanged(clinic: Study) -> None:
+    before = clinic.sessions
+    reliable_change(clinic)
+    pd.testing.assert_frame_equal(before, clinic.sessions)
+
+
+def test_published_points_without_a_reliability(clinic: Study) -> None:
+    result = reliable_change(clinic)
+    assert result.parameters["method"] == "points"
+    assert result.answer[0].startswith("By published points of reliable change, ")
+    assert set(result.table("change_refused").to_frame()["method"]) == {"JT", "GLN", "HLL", "EN", "NK", "HA"}
+    codes = {f.code for f in result.notes}
+    assert {"change_norms_unchecked", "relative_methods"} <= codes
+    norms = result.table("change_norms").to_frame().set_index("what")
+    assert norms.loc["Points of reliable change", "source"].startswith(
+        "registry: NHS Talking Therapies manual"
+    )
+    sessions = (
+        clinic.sessions.dropna(subset=["phq9"]).groupby("client")["phq9"].agg(["first", "last", "size"])
+    )
+    two = sessions[sessions["size"] >= 2]
+    better = (two["first"] - two["last"] >= 6).mean()
+    assert value(result, "points_better") == pytest.approx(better)
+
+
+def test_no_client_is_a_row_or_a_point(change: AnalysisResult, clinic: Study) -> None:
+    cells = change.to_dict()["figures"][0]
+    assert cells["name"] == "change_map"
+    keys = [c["key"] for c in cells["columns"]]
+    counts = [row[keys.index("n")] for row in cells["rows"] if row[keys.index("kind")] == "clients"]
+    assert counts
+    assert min(counts) >= clinic.small_cells
+    names = set(clinic.clients["client"]) | set(clinic.clients["therapist"])
+    said = {str(cell) for t in change.tables for row in t.rows for cell in row}
+    assert not names & said
+
+
+def test_therapists_are_shown_without_names_and_small_cells(clinic: Study) -> None:
+    few = replace(clinic, small_cells=2)
+    table = reliable_change(few).table("change_by_therapist").to_frame()
+    assert list(table.columns) == ["n", "share", "share_low", "share_high"]
+    assert (table["n"] * table["share"]).min() >= 2 - 1e-9
+    assert (table["n"] * (1 - table["share"])).min() >= 2 - 1e-9
+    many = replace(clinic, small_cells=1000)
+    assert "change_by_therapist" not in [t.name for t in reliable_change(many).tables]
+
+
+def test_joint_recovery_follows_the_rules() -> None:
+    """PHQ-9: caseness from 10, six points; GAD-7: caseness from 8, four points."""
+    rows = [
+        (15, 5, 12, 4),  # case, recovered, reliably improved
+        (15, 9, 12, 8),  # still a case by GAD-7, reliably improved
+        (11, 9, 7, 7),  # recovered without reliable change
+        (15, 5, 6, 10),  # better in one, worse in the other: neither; still a case
+        (9, 15, 7, 7),  # no case before; reliably worse
+        (9, 9, 7, 7),  # no case
+    ]
+    result = reliable_change(two_measures(rows * 4), outcome="phq", joint="gad")
+    found = {k: value(result, f"joint_{k}") for k in ("caseness", "recovery", "reliable_improvement")}
+    assert found == pytest.approx({"caseness": 4 / 6, "recovery": 2 / 4, "reliable_improvement": 2 / 6})
+    assert value(result, "joint_reliable_recovery") == pytest.approx(1 / 4)
+    assert value(result, "joint_reliable_deterioration") == pytest.approx(1 / 6)
+    assert value(result, "joint_recovery", "n") == 16
+    assert "Over both measures, 50 %" in result.answer[-1]
+    assert "Gyani" in result.methods
+
+
+def test_sessions_before_and_after(clinic: Study) -> None:
+    result = reliable_change(clinic, first=0, last=5)
+    sessions = clinic.sessions.dropna(subset=["phq9"]).set_index("client")
+    pre = sessions.loc[sessions["session"].eq(0), "phq9"]
+    post = sessions.loc[sessions["session"].eq(5), "phq9"]
+    both = pd.concat([pre, post], axis=1, keys=["pre", "post"]).dropna()
+    assert value(result, "points_better", "n") == len(both)
+    assert value(result, "points_better") == pytest.approx(((both["pre"] - both["post"]) >= 6).mean())
+
+
+def test_a_higher_better_instrument() -> None:
+    measure = Measure("ors", "symptoms", "client", REGISTRY["ors"])
+    known = known_norms(measure, Given(cutoff=25.0))
+    assert known.norms.direction == 1
+    cut = known.norms.cut
+    assert cut.clinical(np.array([24.0, 25.0])).tolist() == [True, False]  # type: ignore[union-attr]
+    assert known.norms.points == 5
+
+
+def test_an_operator_that_names_the_healthy_side() -> None:
+    """HRSD-17: remission is a score of 7 or less, so 8 is clinical."""
+    cut = known_norms(Measure("h", "symptoms", "clinician", REGISTRY["hrsd_17"]), Given()).norms.cut
+    assert cut.clinical(np.array([7.0, 7.5, 8.0])).tolist() == [False, True, True]  # type: ignore[union-attr]
+
+
+def test_between_several_cutoffs_the_user_chooses() -> None:
+    known = known_norms(Measure("pcl", "symptoms", "client", REGISTRY["pcl_5"]), Given(reliability=0.9))
+    assert known.norms.cut is None
+    assert known.norms.points is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ({"method": "NK"}, "Parameter 'method': NK cannot be used here. Method NK needs"),
+        ({"method": "RCI"}, "Parameter 'method'"),
+        ({"first": 5, "last": 5}, "session 5 does not lie after session 5"),
+        ({"joint": "phq9"}, "'phq9' is the outcome itself"),
+        ({"joint": "gad"}, "no symptoms measure 'gad'"),
+        ({"reliability": 1.0}, "Parameter 'reliability'"),
+    ],
+)
+def test_refused_parameters(clinic: Study, asked: dict[str, object], text: str) -> None:
+    with pytest.raises(StudyError, match=text):
+        reliable_change(clinic, **asked)  # type: ignore[arg-type]
+
+
+def swapped(study: Study, **changes: object) -> Study:
+    """The study with other facts about its symptom measure."""
+    measure = study.measures["phq9"]
+    other = replace(measure, instrument=replace(measure.instrument, **changes))
+    return replace(study, measures=dict(study.measures) | {"phq9": other})
+
+
+def test_an_instrument_of_which_too_little_is_known(clinic: Study) -> None:
+    with pytest.raises(
+        StudyError, match="Neither a reliability nor points of reliable change of PHQ-9 are known"
+    ):
+        reliable_change(swapped(clinic, reliable_changes=()))
+    with pytest.raises(StudyError, match="Whether a higher total of PHQ-9 is better is not known"):
+        reliable_change(swapped(clinic, direction="unknown"))
+    without = reliable_change(swapped(clinic, cutoffs=()))
+    assert {f.code for f in without.notes} >= {"no_cutoff"}
+    assert not without.estimates["id"].str.contains("recovered").any()
+    study = two_measures([(15, 5, 12, 4)] * 12 + [(11, 9, 9, 7)] * 12)
+    gad = study.measures["gad"]
+    for facts, text in (
+        ({"cutoffs": ()}, "Joint recovery needs a cut-off and points of reliable change for both"),
+        (
+            {"reliable_changes": ()},
+            "Joint recovery needs points of reliable change or a reliability of GAD-7",
+        ),
+    ):
+        bare = replace(gad, instrument=replace(gad.instrument, **facts))  # type: ignore[arg-type]
+        with pytest.raises(StudyError, match=text):
+            reliable_change(replace(study, measures=dict(study.measures) | {"gad": bare}), joint="gad")
+
+
+def test_few_clients_are_refused_or_said(clinic: Study) -> None:
+    sessions = clinic.sessions
+    names = sessions["client"].unique()
+    with pytest.raises(DataError, match="Only 5 clients can be analysed, and reliable change in PHQ-9 needs"):
+        reliable_change(with_sessions(clinic, sessions[sessions["client"].isin(names[:5])]))
+    result = reliable_change(with_sessions(clinic, sessions[sessions["client"].isin(names[:20])]))
+    assert {f.code for f in result.notes} >= {"few_clients", "few_clusters"}
+
+
+def test_truth_of_a_simulation() -> None:
+    """True scores do not change: by method JT with the true SD and reliability, 2.5 % each way are called reliable."""
+    rng = np.random.default_rng(6)
+    n, sd, r = 4000, 6.0, 0.8
+    true = 18 + rng.normal(0, sd * np.sqrt(r), n)
+    scores = true[:, None] + rng.normal(0, sd * np.sqrt(1 - r), (n, 2))
+    rows = [(a, b, 5.0, 5.0) for a, b in scores]
+    result = reliable_change(two_measures(rows), outcome="phq", reliability=r, sd=sd, cutoff=10.0)
+    # Monte Carlo error of a share of 2.5 % in 4000 is 0.25 %.
+    assert value(result, "JT_better") == pytest.approx(0.025, abs=3 * 0.0025)
+    assert value(result, "JT_worse") == pytest.approx(0.025, abs=3 * 0.0025)
