@@ -47,11 +47,12 @@ def boundary(design: Design, record: OptimRecord) -> list[str]:
     """One phrase for each covariance that lies on the boundary."""
     face = record.best.face
     return [
-        _phrase(term, face.ranks[t]) for t, term in enumerate(design.terms) if face.ranks[t] < face.sizes[t]
+        boundary_phrase(term, face.ranks[t]) for t, term in enumerate(design.terms) if face.ranks[t] < face.sizes[t]
     ]
 
 
-def _phrase(term: TermDesign, rank: int) -> str:
+def boundary_phrase(term: TermDesign, rank: int) -> str:
+    """What lies on the boundary, where a covariance has this rank."""
     if rank == 0:
         if len(term.names) == 1:
             return f"the variance of {term.names[0]} over {term.group} is zero"
