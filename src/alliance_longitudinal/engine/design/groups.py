@@ -121,5 +121,60 @@ def longest_chain(factors: list[Factor], effects: list[int]) -> list[int]:
     return best
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Nested groupings in order of elimination: groups of one parent lie together, parents of one grandparent too.
+
+    Attributes
+    ----------
+    order : tuple of int
+        Positions of the groupings, innermost first.
+    labels : tuple of ndarray
+        Code of each group of each grouping, in order of elimination.
+    starts : tuple of ndarray
+        Where the groups of each group of the next grouping begin; of the last grouping 0 and its size.
+    places : ndarray of int, shape (J,)
+        Place of each innermost group, by its code.
+    """
+
+    order: tuple[int, ...]
+    labels: tuple[Codes, ...]
+    starts: tuple[Codes, ...]
+    places: Codes
+
+
+def chain_of(factors: list[Factor]) -> Chain | None:
+    """The chain of groupings that are all nested; None when they are not."""
+    if not factors or any(f.weights is not None for f in factors):
+        return None
+    order = sorted(range(len(factors)), key=lambda i: -factors[i].size)
+    holders = []
+    for fine, coarse in pairwise(order):
+        holder = parents(factors[fine].codes, factors[coarse].codes, factors[fine].size)
+        if holder is None:
+            return None
+        holders.append(holder)
+    return link([factors[i].size for i in order], holders, tuple(order))
+
+
+def link(sizes: list[int], holders: list[Codes], order: tuple[int, ...]) -> Chain:
+    """A chain from the number of groups of each grouping and what holds each group, innermost first."""
+    above = [np.arange(sizes[0])]
+    for holder in holders:
+        above.append(holder[above[-1]])
+    leaves = np.lexsort(above)
+    labels, edges = [], []
+    for codes in above:
+        codes = codes[leaves]
+        first = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+        labels.append(codes[first])
+        edges.append(np.append(first, sizes[0]))
+    edges.append(np.array([0, sizes[0]]))
+    starts = tuple(np.searchsorted(low, high) for low, high in pairwise(edges))
+    places = np.empty(sizes[0], dtype=np.intp)
+    places[leaves] = np.arange(sizes[0])
+    return Chain(order, tuple(labels), starts, places)
+
+
 def _weight(chain: list[int], factors: list[Factor], effects: list[int]) -> int:
     return sum(factors[i].size * effects[i] for i in chain)

@@ -2,15 +2,18 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design.design import Design
-from alliance_longitudinal.engine.design.groups import Codes, longest_chain, parents
+from alliance_longitudinal.engine.design.design import Design, TermDesign
+from alliance_longitudinal.engine.design.groups import Chain, Codes, chain_of, longest_chain, parents
 from alliance_longitudinal.engine.fitting.basis import Basis
 from alliance_longitudinal.engine.fitting.kernels import MANY_LEAVES, leaf_level, upper_level
 from alliance_longitudinal.engine.fitting.linalg import block_diagonal
+from alliance_longitudinal.engine.fitting.products import Products
 from alliance_longitudinal.engine.fitting.statistics import Parts
 from alliance_longitudinal.errors import FitError
 
@@ -53,6 +56,64 @@ class Level:
     e: Array
 
 
+class Table(Protocol):
+    """Rows in elimination order."""
+
+    @property
+    def u(self) -> Array:
+        """Basis, columns of crossed factors, response last; shape (n, k)."""
+
+    @property
+    def order(self) -> Index:
+        """Row of the design at each row of ``u``, shape (n,)."""
+
+    @property
+    def row_starts(self) -> Index:
+        """Where each innermost group begins, shape (J + 1,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortedTable:
+    """Rows that are at hand; see `Table`."""
+
+    u: Array
+    order: Index
+    row_starts: Index
+
+
+@dataclass(frozen=True)
+class DeferredTable:
+    """Rows that are sorted when asked for; see `Table`.
+
+    Attributes
+    ----------
+    basis : Basis
+    groups : ndarray of int, shape (n,)
+        Innermost group of each row, in order of elimination.
+    size : int
+        Number of innermost groups.
+    """
+
+    basis: Basis
+    groups: Index
+    size: int
+
+    @cached_property
+    def u(self) -> Array:
+        """See `Table`."""
+        return np.asfortranarray(np.column_stack([self.basis.q, self.basis.y])[self.order])
+
+    @cached_property
+    def order(self) -> Index:
+        """See `Table`."""
+        return np.argsort(self.groups, kind="stable")
+
+    @cached_property
+    def row_starts(self) -> Index:
+        """See `Table`."""
+        return np.append(0, np.bincount(self.groups, minlength=self.size).cumsum())
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """What every evaluation of the criterion needs; its size does not depend on the number of rows.
@@ -61,12 +122,8 @@ class Blocks:
     ----------
     n, p : int
         Rows, fixed effects.
-    u : ndarray, shape (n, k)
-        Rows in elimination order: basis, columns of crossed factors, response last.
-    order : ndarray of int, shape (n,)
-        Row of the design at each row of ``u``.
-    row_starts : ndarray of int, shape (J + 1,)
-        Where each innermost group begins.
+    table : Table
+        The rows, which no evaluation uses.
     levels : tuple of Level
         Innermost first; the dense block of crossed factors, if any, last.
     w : ndarray, shape (J, q, k)
@@ -75,17 +132,33 @@ class Blocks:
         ``C'SC`` of each innermost group.
     s : ndarray, shape (P, k, k)
         Cross-products within each parent of innermost groups.
+    products : Products or None
+        Cross-products of the innermost groups that the others were made of.
     """
 
     n: int
     p: int
-    u: Array
-    order: Index
-    row_starts: Index
+    table: Table
     levels: tuple[Level, ...]
     w: Array
     saa: Array
     s: Array
+    products: Products | None = None
+
+    @property
+    def u(self) -> Array:
+        """Rows in elimination order: basis, columns of crossed factors, response last; shape (n, k)."""
+        return self.table.u
+
+    @property
+    def order(self) -> Index:
+        """Row of the design at each row of ``u``, shape (n,)."""
+        return self.table.order
+
+    @property
+    def row_starts(self) -> Index:
+        """Where each innermost group begins, shape (J + 1,)."""
+        return self.table.row_starts
 
     @property
     def entry_terms(self) -> tuple[int, ...]:
@@ -122,6 +195,13 @@ def build(design: Design, basis: Basis) -> Blocks:
     FitError
         Crossed factors too large for the dense block.
     """
+    if basis.products is not None:
+        made = chain_of(list(design.factors))
+        assert made is not None  # products are taken of nested groups only
+        groups = made.places[design.factors[made.order[0]].codes]
+        return from_products(
+            design.terms, basis, basis.products, made, DeferredTable(basis, groups, len(made.places))
+        )
     chain = longest_chain(list(design.factors), _effects(design))
     crossed = [t for t, term in enumerate(design.terms) if term.factor not in chain]
     order = np.lexsort([design.factors[f].codes for f in chain])
@@ -135,12 +215,34 @@ def build(design: Design, basis: Basis) -> Blocks:
             w[:, a, b] = np.add.reduceat(v[:, a] * u[:, b], row_starts[:-1])
     edges = row_starts[levels[0].starts]
     s = np.stack([u[i:j].T @ u[i:j] for i, j in itertools.pairwise(edges)])
-    return Blocks(len(u), design.x.shape[1], u, order, row_starts, levels, w, w @ levels[0].c, s)
+    table = SortedTable(u, order, row_starts)
+    return Blocks(len(u), design.x.shape[1], table, levels, w, w @ levels[0].c, s)
+
+
+def from_products(
+    terms: tuple[TermDesign, ...], basis: Basis, products: Products, chain: Chain, table: Table
+) -> Blocks:
+    """Blocks of nested groups from their cross-products."""
+    width = products.width
+    levels = []
+    for factor, labels, starts in zip(chain.order, chain.labels, chain.starts, strict=True):
+        own = tuple(t for t, term in enumerate(terms) if term.factor == factor)
+        c = np.zeros((width, sum(basis.c[t].shape[1] for t in own)))
+        c[:-1] = np.concatenate([basis.c[t] for t in own], axis=1)
+        once = (1,) * len(own)
+        e = _directions([basis.c[t].shape[1] for t in own], once)
+        levels.append(Level(own, c, len(labels), starts, labels, once, e))
+    leaf = levels[0].c
+    w = products.mapped(leaf, np.eye(width))
+    saa = products.mapped(leaf, leaf)
+    within = np.add.reduceat(products.packed, levels[0].starts[:-1], axis=0)
+    s = products.mapped(np.eye(width), np.eye(width), within)
+    return Blocks(products.n, products.p, table, tuple(levels), w, saa, s, products)
 
 
 def describe(blocks: Blocks, design: Design) -> str:
     """How the random effects are eliminated, for teaching and debugging."""
-    lines = [f"{blocks.n} rows, {blocks.u.shape[1]} distinct columns"]
+    lines = [f"{blocks.n} rows, {blocks.w.shape[-1]} distinct columns"]
     for level in blocks.levels:
         names = " and ".join(dict.fromkeys(design.terms[t].group for t in level.terms))
         if len(level.labels):

@@ -148,7 +148,7 @@ def root_of(matrix: Array) -> Array:
 
 def draws_of(fit: MixedFit) -> Draws:
     """The cheaper of the two ways for this design."""
-    groups, columns = len(fit.blocks.w), fit.blocks.u.shape[1] - 1
+    groups, columns = len(fit.blocks.w), fit.blocks.w.shape[-1] - 1
     return product_draws(fit) if groups * columns <= fit.blocks.n else row_draws(fit)
 
 
@@ -181,6 +181,8 @@ def product_draws(fit: MixedFit) -> ProductDraws:
 
 
 def _products(blocks: Blocks) -> Array:
+    if blocks.products is not None:
+        return blocks.products.mapped(*2 * [np.eye(blocks.w.shape[-1])[:, :-1]])
     u, k = blocks.u, blocks.u.shape[1] - 1
     out = np.empty((len(blocks.w), k, k))
     for a in range(k):

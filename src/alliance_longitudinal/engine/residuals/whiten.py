@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from alliance_longitudinal.engine.fitting.basis import Basis
+from alliance_longitudinal.engine.fitting.basis import Basis, GivenRows, GivenRows
 from alliance_longitudinal.engine.residuals.correlation import correlation
 from alliance_longitudinal.engine.residuals.pattern import Pattern
 
@@ -64,7 +64,7 @@ def whitened_basis(basis: Basis, pattern: Pattern, tau: Array) -> Basis:
     rows = made.whiten(np.column_stack([basis.q, basis.y])[pattern.rows])
     out = np.empty_like(rows)
     out[pattern.rows] = rows
-    return replace(basis, q=out[:, :-1], y=out[:, -1])
+    return replace(basis, rows=GivenRows(out[:, :-1], out[:, -1]), products=None)
 
 
 def innovations(pattern: Pattern, tau: Array) -> Innovations:
