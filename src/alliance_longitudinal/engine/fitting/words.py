@@ -47,7 +47,9 @@ def boundary(design: Design, record: OptimRecord) -> list[str]:
     """One phrase for each covariance that lies on the boundary."""
     face = record.best.face
     return [
-        boundary_phrase(term, face.ranks[t]) for t, term in enumerate(design.terms) if face.ranks[t] < face.sizes[t]
+        boundary_phrase(term, face.ranks[t])
+        for t, term in enumerate(design.terms)
+        if face.ranks[t] < face.sizes[t]
     ]
 
 
