@@ -6,17 +6,17 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.after.rows import Rows, rows_of_data, rows_of_fit
 from alliance_longitudinal.engine.design.design import DesignSpec
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.fitted import Fitted
 
 Array = NDArray[np.float64]
 
 
-def fitted(fit: MixedFit) -> Array:
+def fitted(fit: Fitted) -> Array:
     """Coefficients and conditional modes put together, shape (n,)."""
     return expected(fit, rows_of_fit(fit))
 
 
-def predict(fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool) -> pd.Series:
+def predict(fit: Fitted, spec: DesignSpec, frame: pd.DataFrame, groups: bool) -> pd.Series:
     """Expected response for each row of new data; missing where a used value is missing.
 
     Parameters
@@ -35,7 +35,7 @@ def predict(fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool) 
     return rows.labelled(expected(fit, rows), "predicted")
 
 
-def expected(fit: MixedFit, rows: Rows) -> Array:
+def expected(fit: Fitted, rows: Rows) -> Array:
     """Expected response of rows: fixed part, offset, and the modes of their known groups; shape (n,)."""
     out: Array = rows.x @ fit.beta + rows.offset
     for (z, codes), modes in zip(rows.effects, fit.modes, strict=False):

@@ -1,10 +1,15 @@
 """Questions about units and variance that a fitted model answers: predictions, simulations, shares."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import pandas as pd
 
 from alliance_longitudinal.engine.after.influence import Influence, influence
 from alliance_longitudinal.engine.after.predict import predict
 from alliance_longitudinal.engine.after.prediction_intervals import Request, predict_with_interval
+from alliance_longitudinal.engine.after.refit import refit
 from alliance_longitudinal.engine.after.rows import known_part
 from alliance_longitudinal.engine.after.shares import intraclass, r_squared
 from alliance_longitudinal.engine.design.design import DesignSpec
@@ -12,6 +17,9 @@ from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.options import FitOptions, choose
 from alliance_longitudinal.engine.resampling.bootstrap import bootstrap, simulate
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.engine.results import MixedModelResults
 
 
 class AfterQuestions:
@@ -77,6 +85,13 @@ class AfterQuestions:
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
         """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""
         return simulate(self.fit, n, seed)
+
+    def refit(self, response: Any) -> MixedModelResults:
+        """The same model and options fitted to another response: a Series by row label, or values in row order."""
+        from alliance_longitudinal.engine.results import results
+
+        fit, inference = refit(self.fit, self.options, self.inference, response)
+        return results(fit, self.spec, self.options, inference)
 
     def influence(self, group: str, method: str = "auto") -> Influence:
         """What changes when each group of a grouping is left out: Cook's distance, DFBETAS, COVRATIO, variances.

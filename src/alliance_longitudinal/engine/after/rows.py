@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, matrix_of, split_effects
 from alliance_longitudinal.engine.design.groups import match
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.fitted import Fitted
 from alliance_longitudinal.errors import FormulaError
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ class Rows:
         return pd.Series(out, index=self.index, name=name)
 
 
-def rows_of_fit(fit: MixedFit) -> Rows:
+def rows_of_fit(fit: Fitted) -> Rows:
     """The rows that the fit is made of."""
     design = fit.design
     effects = tuple((t.z, design.factors[t.factor].codes) for t in design.terms)
@@ -60,7 +60,7 @@ def known_part(design: Design) -> Array:
 
 
 def rows_of_data(
-    fit: MixedFit, spec: DesignSpec, frame: pd.DataFrame, groups: bool, effects: bool | None = None
+    fit: Fitted, spec: DesignSpec, frame: pd.DataFrame, groups: bool, effects: bool | None = None
 ) -> Rows:
     """Rows of new data, by the recipe of the fit.
 
@@ -106,7 +106,7 @@ def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool, wanted: bool)
 
 
 def _effects(
-    fit: MixedFit, spec: DesignSpec, rows: pd.DataFrame, groups: bool
+    fit: Fitted, spec: DesignSpec, rows: pd.DataFrame, groups: bool
 ) -> tuple[tuple[Array, Codes], ...]:
     factors = {f.name: f for f in fit.design.factors}
     out = []
