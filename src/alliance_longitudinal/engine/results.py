@@ -15,6 +15,7 @@ from alliance_longitudinal.engine.fitting.optimize import OptimRecord
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.inference.questions import InferenceQuestions
 from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.residuals.estimates import residual_parameters
 from alliance_longitudinal.engine.show.summary import as_html, as_plain_data, as_text, glance_row
 from alliance_longitudinal.engine.show.tables import random_effects, varcorr
 from alliance_longitudinal.findings import Finding
@@ -40,7 +41,7 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
     groups : tuple of str
         Names of the groupings in formula order, the finer of ``a/b`` first as ``b:a``.
     scale : float
-        Residual variance (of a row of weight one).
+        Residual variance (of a row of weight one, of the reference stratum).
     random_effects, random_effects_sd : dict
         Group to DataFrame (levels by terms): conditional modes, and their standard deviations given the
         estimated parameters.
@@ -142,6 +143,15 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
     def convergence(self) -> str:
         """What was checked, in words."""
         return self.fit.convergence
+
+    @property
+    def residual_parameters(self) -> pd.DataFrame:
+        """Parameters of the residual structure: ``name, estimate, se, lower, upper`` (95 % Wald limits).
+
+        ``phi`` is the correlation of residuals one position or one unit of time apart; ``sd(b)/sd(a)`` a stratum's
+        residual standard deviation relative to the reference's, whose variance is ``scale``. No row without a structure.
+        """
+        return residual_parameters(self.fit)
 
     @property
     def optimization(self) -> OptimRecord:

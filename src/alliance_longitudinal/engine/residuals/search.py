@@ -33,11 +33,14 @@ class FittedResidual:
         Free parameters: ``psi`` of the correlation, then logarithms of ratios of standard deviations.
     independent : bool
         Whether the correlation of a `CAR1` is zero, at its boundary.
+    full : ResidualModel
+        With the correlation in any case.
     """
 
     model: ResidualModel
     tau: Array
     independent: bool
+    full: ResidualModel
 
     @property
     def n_parameters(self) -> int:
@@ -65,19 +68,19 @@ def search_residual(
     inside = search(
         evaluator(model, reml), replace(face, extra=model.pattern.size), several, tuple(_starts(model))
     )
-    fitted = FittedResidual(model, inside.best.extra, False)
+    fitted = FittedResidual(model, inside.best.extra, False, model)
     if not model.pattern.correlated or isinstance(model.pattern.structure, AR1):
         return inside, fitted
-    model = model.independent()
+    free = model.independent()
     edge = search(
-        evaluator(model, reml), replace(face, extra=model.pattern.size), several, tuple(_starts(model))
+        evaluator(free, reml), replace(face, extra=free.pattern.size), several, tuple(_starts(free))
     )
     if inside.best.certificate.holds and inside.best.value < edge.best.value - _SAME:
         return inside, fitted
-    best = _certified_edge(edge.best, fitted.model, reml)
+    best = _certified_edge(edge.best, model, reml)
     values = (*inside.values, *edge.values)
     record = OptimRecord(best, values, (*inside.starts, *edge.starts), inside.evaluations + edge.evaluations)
-    return record, FittedResidual(model, best.extra, True)
+    return record, FittedResidual(free, best.extra, True, model)
 
 
 def _starts(model: ResidualModel) -> list[Array]:

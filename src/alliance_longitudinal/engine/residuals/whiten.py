@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from alliance_longitudinal.engine.fitting.basis import Basis, GivenRows, GivenRows
+from alliance_longitudinal.engine.fitting.basis import Basis, GivenRows
 from alliance_longitudinal.engine.residuals.correlation import correlation
 from alliance_longitudinal.engine.residuals.pattern import Pattern
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.engine.residuals.estimates import in_summary
+
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.results import MixedModelResults
 
@@ -23,6 +25,7 @@ def as_text(res: MixedModelResults) -> str:
         "",
         "Random effects",
         _varcorr_table(res).to_string(index=False),
+        *_residual_lines(res),
         "",
         f"Fixed effects ({res.inference.words})",
         _coefficients(res).to_string(),
@@ -41,6 +44,7 @@ def as_html(res: MixedModelResults) -> str:
         f"<code>{html.escape(res.formula)}</code><br>{html.escape(_size(res))}<br>"
         f"{'REML criterion' if res.reml else 'Deviance'} {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}</p>"
         f"{_coefficients(res).to_html(border=0)}{_varcorr_table(res).to_html(border=0, index=False)}"
+        f"{_residual_html(res)}"
         f"<p>{html.escape(res.inference.words)} {html.escape(res.convergence)}</p>{f'<ul>{notes}</ul>' if notes else ''}</div>"
     )
 
@@ -73,6 +77,7 @@ def as_plain_data(res: MixedModelResults) -> dict[str, Any]:
         "coefficients": res.tidy().to_dict(orient="records"),
         "cov_params": res.cov_params().to_numpy().tolist(),
         "varcorr": res.varcorr.to_dict(orient="records"),
+        "residual_parameters": res.residual_parameters.to_dict(orient="records"),
         "convergence": res.convergence,
         "certificate": {
             "decrement": certificate.decrement,
@@ -123,6 +128,28 @@ def _varcorr_table(res: MixedModelResults) -> pd.DataFrame:
             "Correlation": [f"{v:.3f}" if p else "" for p, v in zip(pair, table["sdcor"], strict=True)],
         }
     )
+
+
+def _residual_lines(res: MixedModelResults) -> list[str]:
+    """The residual structure; nothing for independent residuals of one variance."""
+    if res.fit.residual is None:
+        return []
+    return ["", f"Residuals: {in_summary(res.fit)}", _residual_table(res).to_string(index=False)]
+
+
+def _residual_html(res: MixedModelResults) -> str:
+    if res.fit.residual is None:
+        return ""
+    table = _residual_table(res).to_html(border=0, index=False)
+    return f"<p>Residuals: {html.escape(in_summary(res.fit))}</p>{table}"
+
+
+def _residual_table(res: MixedModelResults) -> pd.DataFrame:
+    table = res.residual_parameters
+    table.columns = pd.Index(["Parameter", "Estimate", "SE", "2.5 %", "97.5 %"])
+    for name in table.columns[1:]:
+        table[name] = ["" if np.isnan(value) else f"{value:.5g}" for value in table[name]]
+    return table
 
 
 def _coefficients(res: MixedModelResults) -> pd.DataFrame:
