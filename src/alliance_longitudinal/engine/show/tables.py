@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.fitted import Fitted
 
 Array = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ def varcorr(fit: MixedFit) -> pd.DataFrame:
     return varcorr_keys(fit.design).assign(vcov=vcov, sdcor=sdcor)
 
 
-def random_effects(fit: MixedFit) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+def random_effects(fit: Fitted) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
     """Conditional modes and their conditional standard deviations: group to frame of levels by effects."""
     values: dict[str, list[pd.DataFrame]] = {}
     spreads: dict[str, list[pd.DataFrame]] = {}
