@@ -26,7 +26,7 @@ def test_one_pass_equals_the_rows(weights, offset, origin, shuffled):
     frame["week"] += origin
     frame["y"] += 1e4
     frame = frame.sample(frac=1, random_state=1) if shuffled else frame
-    made, ((one, fast), (two, slow)) = both(frame, weights=weights, offset=offset)
+    _, ((one, fast), (two, slow)) = both(frame, weights=weights, offset=offset)
     assert fast.products is not None
     # The columns of a calendar year lose four digits in any decomposition of the rows.
     tolerance = 1e-10 if origin == 0 else 1e-6

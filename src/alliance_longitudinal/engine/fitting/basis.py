@@ -146,7 +146,7 @@ def in_one_pass(design: Design, chain: Chain) -> Basis | None:
     found = pass_over(design, columns, chain.places[design.factors[chain.order[0]].codes], groups)
     if found is None:
         return None
-    packed, units, exact = found
+    products, exact = found
     p = len(design.names)
     r: Array = np.asarray(np.linalg.inv(exact.transform), dtype=float)
     c, b = zip(
@@ -164,7 +164,7 @@ def in_one_pass(design: Design, chain: Chain) -> Basis | None:
         c,
         b,
         0.0 if design.weights is None else float(np.log(design.weights).sum()),
-        Products(packed, len(design.y), p, units, exact.change),
+        products,
     )
 
 

@@ -90,13 +90,12 @@ class DeferredTable:
     basis : Basis
     groups : ndarray of int, shape (n,)
         Innermost group of each row, in order of elimination.
-    size : int
-        Number of innermost groups.
+    row_starts : ndarray of int, shape (J + 1,)
     """
 
     basis: Basis
     groups: Index
-    size: int
+    row_starts: Index
 
     @cached_property
     def u(self) -> Array:
@@ -107,11 +106,6 @@ class DeferredTable:
     def order(self) -> Index:
         """See `Table`."""
         return np.argsort(self.groups, kind="stable")
-
-    @cached_property
-    def row_starts(self) -> Index:
-        """See `Table`."""
-        return np.append(0, np.bincount(self.groups, minlength=self.size).cumsum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +194,11 @@ def build(design: Design, basis: Basis) -> Blocks:
         assert made is not None  # products are taken of nested groups only
         groups = made.places[design.factors[made.order[0]].codes]
         return from_products(
-            design.terms, basis, basis.products, made, DeferredTable(basis, groups, len(made.places))
+            design.terms,
+            basis,
+            basis.products,
+            made,
+            DeferredTable(basis, groups, _edges(basis.products.counts)),
         )
     chain = longest_chain(list(design.factors), _effects(design))
     crossed = [t for t, term in enumerate(design.terms) if term.factor not in chain]
@@ -333,6 +331,10 @@ def _levels(
         e = _directions([basis.c[t].shape[1] for t in crossed], copies)
         levels.append(Level(tuple(crossed), c, 1, np.array([0, 1]), np.empty(0, dtype=np.intp), copies, e))
     return tuple(levels), row_starts[0]
+
+
+def _edges(counts: Index) -> Index:
+    return np.append(0, counts.cumsum())
 
 
 def _runs(codes: Codes) -> Index:

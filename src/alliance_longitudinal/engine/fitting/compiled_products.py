@@ -21,6 +21,7 @@ def add_rows(
     low: int,
     high: int,
     out: Array,
+    counts: Index,
 ) -> None:
     """Add the cross-products of rows to their groups, for groups from ``low`` to below ``high``.
 
@@ -39,6 +40,8 @@ def add_rows(
     beta : ndarray, shape (p,)
     out : ndarray, shape (J, (k + 1)(k + 2) / 2)
         Lower triangles, row by row; added to.
+    counts : ndarray of int, shape (J,)
+        Rows of each group; added to.
     """
     k, p = raw.shape[1], beta.shape[0]
     u = np.empty(k + 1)
@@ -46,6 +49,7 @@ def add_rows(
         g = group[i]
         if g < low or g >= high:
             continue
+        counts[g] += 1
         rest = y[i]
         for j in range(p):
             rest -= raw[i, j] * beta[j]

@@ -11,7 +11,8 @@ from alliance_longitudinal.engine.fitting import basis as internal
 from alliance_longitudinal.engine.fitting import blocks as statistics
 from alliance_longitudinal.engine.fitting.criterion import Criterion, entry_terms, profiled
 from alliance_longitudinal.engine.fitting.modes import Modes, conditional_modes
-from alliance_longitudinal.engine.fitting.optimize import OptimRecord, search
+from alliance_longitudinal.engine.fitting.optimize import OptimRecord
+from alliance_longitudinal.engine.fitting.presearch import Remembered, find
 from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.fitting.words import after, convergence
 from alliance_longitudinal.engine.residuals.model import build_model
@@ -109,14 +110,16 @@ def fit_mixed(
     sizes = tuple(len(b) for b in basis.b)
     face = Face(sizes, sizes, tuple(entry_terms(blocks)))
     several = min(f.size for f in design.factors) < ONE_START
-    residual = None
+    residual, criterion = None, None
     if structure is None:
-        record = search(lambda relative, order: profiled(blocks, relative, reml, order), face, several)
+        evaluate = Remembered(blocks, reml)
+        record = find(evaluate, face, several)
+        criterion = evaluate(list(record.best.relative), 2)
     else:
         model = build_model(structure, design, basis, blocks)
         record, residual = search_residual(model, face, reml, several)
         blocks = statistics.build(design, whitened_basis(basis, residual.model.pattern, residual.tau))
-    fit = package(design, basis, blocks, reml, record, residual)
+    fit = package(design, basis, blocks, reml, record, residual, criterion)
     if require_certificate and not fit.converged:
         raise FitError(fit.convergence)
     return fit
@@ -129,10 +132,12 @@ def package(
     reml: bool,
     record: OptimRecord,
     residual: FittedResidual | None = None,
+    criterion: Criterion | None = None,
 ) -> MixedFit:
-    """Bring an optimum back to the user's units."""
+    """Bring an optimum back to the user's units; ``criterion`` is the evaluation there, if it is at hand."""
     relative = list(record.best.relative)
-    criterion = residual.criterion(relative, reml) if residual else profiled(blocks, relative, reml)
+    if criterion is None:
+        criterion = residual.criterion(relative, reml) if residual else profiled(blocks, relative, reml)
     s = criterion.rss / criterion.nu
     back = np.linalg.inv(basis.r_x)
     effects = [np.linalg.inv(b) for b in basis.b]

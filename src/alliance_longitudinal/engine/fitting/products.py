@@ -51,18 +51,25 @@ class Products:
     ----------
     packed : ndarray, shape (J, (k + 1)(k + 2) / 2)
         Lower triangles of the cross-products of basis and response, provisional units.
-    n, p : int
-        Rows, fixed effects.
+    counts : ndarray of int, shape (J,)
+        Rows of each group.
+    p : int
+        Fixed effects.
     units : Units
     change : ndarray, shape (k + 1, k + 1)
         Provisional to internal units: ``u @ change``.
     """
 
     packed: Array
-    n: int
+    counts: Index
     p: int
     units: Units
     change: Array
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return int(self.counts.sum())
 
     @property
     def width(self) -> int:
@@ -187,8 +194,8 @@ def distinct(design: Design) -> tuple[list[Array], list[list[int]]]:
 
 def pass_over(
     design: Design, columns: list[Array], codes: Index, groups: int
-) -> tuple[Array, Units, Exact] | None:
-    """Packed sums of every group, their units, and the exact ones; None where a careful decomposition is needed.
+) -> tuple[Products, Exact] | None:
+    """Sums of every group, and the exact units; None where a careful decomposition is needed.
 
     Parameters
     ----------
@@ -205,21 +212,24 @@ def pass_over(
     for _ in range(3):
         if units is None:
             return None
-        packed = _sums(design, columns, codes, groups, units)
+        packed, counts = _sums(design, columns, codes, groups, units)
         total = full(packed.sum(axis=0), len(columns) + 1)
         exact = settle(total, n, p, units)
         if exact is not None:
-            return packed, units, exact
+            return Products(packed, counts, p, units, exact.change), exact
         units = better(units, total, n, p)
     return None
 
 
-def _sums(design: Design, columns: list[Array], codes: Index, groups: int, units: Units) -> Array:
+def _sums(
+    design: Design, columns: list[Array], codes: Index, groups: int, units: Units
+) -> tuple[Array, Index]:
     from alliance_longitudinal.engine.fitting.compiled import share
     from alliance_longitudinal.engine.fitting.compiled_products import add_rows
 
     n, k = len(codes), len(columns)
     out = np.zeros((groups, (k + 1) * (k + 2) // 2))
+    counts = np.zeros(groups, dtype=np.intp)
     in_order = bool((codes[1:] >= codes[:-1]).all())
 
     def work(low: int, high: int) -> None:
@@ -242,7 +252,8 @@ def _sums(design: Design, columns: list[Array], codes: Index, groups: int, units
                 low,
                 high,
                 out,
+                counts,
             )
 
     share(work, groups, max(1, groups * 50_000 // max(1, n)))
-    return out
+    return out, counts

@@ -1,0 +1,74 @@
+"""A large fit starts at the optimum of a sample of its top groups; the answer is that of the full search."""
+
+import numpy as np
+import pytest
+
+from alliance_longitudinal.engine.design import design, groups
+from alliance_longitudinal.engine.fitting import basis, blocks, presearch
+from alliance_longitudinal.engine.fitting.criterion import profiled
+from alliance_longitudinal.engine.fitting.optimize import search
+from engine.designs import GROWTH, face_of, three_levels
+
+
+def large(formula=GROWTH, outer=200, truth=(1.0, 1.0)):
+    _, made = design.learn(formula, three_levels(8, outer=outer, inner=6, truth=truth))
+    made_basis = basis.in_one_pass(made, groups.chain_of(list(made.factors)))
+    return made_basis, blocks.build(made, made_basis)
+
+
+@pytest.mark.parametrize(
+    "formula", [GROWTH, "y ~ week + (1 + week | unique)", "y ~ week + (week || outer/inner)"]
+)
+@pytest.mark.parametrize("truth", [(1.0, 1.0), (0.0, 1.0)])
+def test_the_optimum_is_that_of_the_full_search(formula, truth):
+    made_basis, made = large(formula, truth=truth)
+    face = face_of(made_basis, made)
+    evaluate = presearch.Remembered(made, True)
+    ours = presearch.find(evaluate, face, False)
+    full = search(lambda relative, order: profiled(made, relative, True, order), face, True)
+    assert np.isnan(ours.starts[0])
+    assert ours.best.certificate.holds
+    assert ours.best.value == pytest.approx(full.best.value, abs=1e-8)
+    assert ours.best.face.ranks == full.best.face.ranks
+    for a, b in zip(ours.best.relative, full.best.relative, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    if truth[0]:
+        assert ours.evaluations < full.evaluations
+
+
+def test_a_sample_is_whole_top_groups():
+    _, made = large()
+    some = presearch.sample(made)
+    assert some.levels[-1].size == 50
+    assert some.levels[0].size == len(some.w) == len(some.products.packed) == some.levels[0].starts[-1]
+    outer = some.levels[1].labels
+    assert len(np.unique(outer)) == 50
+    for place, label in enumerate(outer):
+        (there,) = np.flatnonzero(made.levels[1].labels == label)
+        a, b = some.levels[0].starts[place : place + 2]
+        c, d = made.levels[0].starts[there : there + 2]
+        np.testing.assert_array_equal(some.w[a:b], made.w[c:d])
+        np.testing.assert_allclose(some.s[place], made.s[there], atol=1e-9)
+
+
+def test_few_top_groups_and_small_fits_have_no_sample():
+    made_basis, made = large(outer=100)
+    assert presearch.sample(made) is None
+    assert presearch.sample_start(made, face_of(made_basis, made), True) is None
+
+
+def test_a_sample_without_a_column_is_no_start():
+    frame = three_levels(8, outer=200, inner=6)
+    frame["rare"] = np.where(frame["outer"] == 1, frame["week"] - 1.0, 0.0)
+    _, made = design.learn("y ~ week + rare + (1 | outer/inner)", frame)
+    made_basis = basis.in_one_pass(made, groups.chain_of(list(made.factors)))
+    made_blocks = blocks.build(made, made_basis)
+    assert presearch.sample_start(made_blocks, face_of(made_basis, made_blocks), True) is None
+
+
+def test_the_last_evaluations_are_remembered():
+    made_basis, made = large()
+    evaluate = presearch.Remembered(made, True)
+    relative = [np.eye(len(b)) for b in made_basis.b]
+    assert evaluate(relative, 2) is evaluate([d.copy() for d in relative], 1)
+    assert evaluate([2 * d for d in relative], 1).value != evaluate(relative, 2).value
