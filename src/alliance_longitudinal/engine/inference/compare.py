@@ -54,7 +54,7 @@ def likelihood_ratio(one: MixedFit, other: MixedFit) -> LikelihoodRatio:
     more_random = len(large.criterion.gradient) > len(small.criterion.gradient)
     if not more_random:
         return LikelihoodRatio(statistic, df, p, np.nan, "")
-    one_effect = len(_effects(large.design)) - len(_effects(small.design)) == 1
+    one_effect = len(effects_of(large.design)) - len(effects_of(small.design)) == 1
     if not one_effect or len(large.beta) != len(small.beta):
         return LikelihoodRatio(statistic, df, p, np.nan, "A variance cannot be negative, so p is too large.")
     lower = stats.chi2.sf(statistic, df - 1) if df > 1 else float(statistic <= 0)
@@ -83,7 +83,7 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
     if small.n_parameters == large.n_parameters:
         raise FitError("The models have the same number of parameters; there is nothing to test.")
     both = np.concatenate([b.x, a.x], axis=1)
-    if len(independent_columns(both)) > b.x.shape[1] or not _entries(a) <= _entries(b):
+    if len(independent_columns(both)) > b.x.shape[1] or not entries_of(a) <= entries_of(b):
         raise FitError(
             "The models are not nested: each has a term that the other lacks. Compare them by AIC instead."
         )
@@ -95,11 +95,12 @@ def _same_weights(a: Design, b: Design) -> bool:
     return np.array_equal(a.weights, b.weights)
 
 
-def _effects(design: Design) -> set[tuple[frozenset[str], str]]:
+def effects_of(design: Design) -> set[tuple[frozenset[str], str]]:
+    """Random effects: grouping columns and name."""
     return {(frozenset(design.factors[t.factor].columns), name) for t in design.terms for name in t.names}
 
 
-def _entries(design: Design) -> set[tuple[frozenset[str], frozenset[str]]]:
+def entries_of(design: Design) -> set[tuple[frozenset[str], frozenset[str]]]:
     """Free covariance entries: grouping columns and the pair of effects."""
     return {
         (frozenset(design.factors[t.factor].columns), frozenset((a, b)))

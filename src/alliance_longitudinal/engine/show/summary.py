@@ -20,11 +20,11 @@ def as_text(res: MixedModelResults) -> str:
     parts = [
         f"Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}",
         f"Formula: {res.formula}",
-        _size(res),
+        size_line(res.nobs, res.n_dropped, res.n_groups),
         f"{'REML criterion' if res.reml else 'Deviance'}: {res.deviance:.4f}   AIC: {res.aic:.2f}   BIC: {res.bic:.2f}",
         "",
         "Random effects",
-        _varcorr_table(res).to_string(index=False),
+        varcorr_table(res.varcorr).to_string(index=False),
         *_residual_lines(res),
         "",
         f"Fixed effects ({res.inference.words})",
@@ -41,9 +41,9 @@ def as_html(res: MixedModelResults) -> str:
     notes = "".join(f"<li><b>{f.severity}</b>: {html.escape(f.message)}</li>" for f in res.findings)
     return (
         f"<div><p><b>Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}</b><br>"
-        f"<code>{html.escape(res.formula)}</code><br>{html.escape(_size(res))}<br>"
+        f"<code>{html.escape(res.formula)}</code><br>{html.escape(size_line(res.nobs, res.n_dropped, res.n_groups))}<br>"
         f"{'REML criterion' if res.reml else 'Deviance'} {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}</p>"
-        f"{_coefficients(res).to_html(border=0)}{_varcorr_table(res).to_html(border=0, index=False)}"
+        f"{_coefficients(res).to_html(border=0)}{varcorr_table(res.varcorr).to_html(border=0, index=False)}"
         f"{_residual_html(res)}"
         f"<p>{html.escape(res.inference.words)} {html.escape(res.convergence)}</p>{f'<ul>{notes}</ul>' if notes else ''}</div>"
     )
@@ -88,15 +88,16 @@ def as_plain_data(res: MixedModelResults) -> dict[str, Any]:
         "evaluations": res.optimization.evaluations,
         "findings": [finding.to_dict() for finding in res.findings],
     }
-    plain: dict[str, Any] = _plain(data)
-    return plain
+    out: dict[str, Any] = plain(data)
+    return out
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Numbers, text, lists and dictionaries only; missing and infinite numbers are None."""
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -104,15 +105,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _size(res: MixedModelResults) -> str:
-    groups = ", ".join(f"{name} {size}" for name, size in res.n_groups.items())
-    dropped = f" ({res.n_dropped} left out for missing values)" if res.n_dropped else ""
-    return f"Rows: {res.nobs}{dropped}   Groups: {groups}"
+def size_line(nobs: int, n_dropped: int, n_groups: dict[str, int]) -> str:
+    """Rows and groups in one line."""
+    groups = ", ".join(f"{name} {size}" for name, size in n_groups.items())
+    dropped = f" ({n_dropped} left out for missing values)" if n_dropped else ""
+    return f"Rows: {nobs}{dropped}   Groups: {groups}"
 
 
-def _varcorr_table(res: MixedModelResults) -> pd.DataFrame:
+def varcorr_table(table: pd.DataFrame) -> pd.DataFrame:
     """Variances with standard deviations; covariances with correlations."""
-    table = res.varcorr
     pair = table["term2"].notna()
     effect = (
         table["term1"]
