@@ -1,6 +1,7 @@
 """What a fitted model tells: the object that users hold."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from alliance_longitudinal.engine.show.tables import random_effects, varcorr
 from alliance_longitudinal.findings import Finding
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class MixedModelResults(InferenceQuestions, AfterQuestions):
     """Results of a linear mixed model.
 
@@ -53,6 +54,8 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
         What was checked, in words.
     findings : tuple of Finding
         What a reader of the result has to know.
+    data : DataFrame or None
+        The data of the fit, when they are at hand; marginal means need them.
     """
 
     formula: str
@@ -66,10 +69,32 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
     tvalues: pd.Series
     pvalues: pd.Series
     varcorr: pd.DataFrame
-    random_effects: dict[str, pd.DataFrame]
-    random_effects_sd: dict[str, pd.DataFrame]
-    fittedvalues: pd.Series
-    resid: pd.Series
+    data: pd.DataFrame | None = None
+
+    @cached_property
+    def _random_effects(self) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+        return random_effects(self.fit)
+
+    @property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes by group."""
+        return self._random_effects[0]
+
+    @property
+    def random_effects_sd(self) -> dict[str, pd.DataFrame]:
+        """Standard deviations of the conditional modes, given the estimated parameters."""
+        return self._random_effects[1]
+
+    @cached_property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted values of the rows used, conditional modes included."""
+        return pd.Series(fitted(self.fit), index=self.fit.design.index, name="fitted")
+
+    @cached_property
+    def resid(self) -> pd.Series:
+        """Response less fitted values."""
+        values = self.fit.design.y - self.fittedvalues.to_numpy()
+        return pd.Series(values, index=self.fit.design.index, name="resid")
 
     @property
     def reml(self) -> bool:
@@ -203,14 +228,18 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
         return as_html(self)
 
 
-def results(fit: MixedFit, spec: DesignSpec, options: FitOptions, inference: Inference) -> MixedModelResults:
+def results(
+    fit: MixedFit,
+    spec: DesignSpec,
+    options: FitOptions,
+    inference: Inference,
+    data: pd.DataFrame | None = None,
+) -> MixedModelResults:
     """Label the numbers of a fit."""
     names = pd.Index(fit.design.names, name="term")
     bse = np.sqrt(np.diag(inference.cov))
     df = inference.df(np.eye(len(names)))
     t = fit.beta / bse
-    values = fitted(fit)
-    effects, spreads = random_effects(fit)
 
     def series(numbers: Any, name: str) -> pd.Series:
         return pd.Series(numbers, index=names, name=name)
@@ -227,8 +256,5 @@ def results(fit: MixedFit, spec: DesignSpec, options: FitOptions, inference: Inf
         tvalues=series(t, "t"),
         pvalues=series(2 * stats.t.sf(np.abs(t), df), "p"),
         varcorr=varcorr(fit),
-        random_effects=effects,
-        random_effects_sd=spreads,
-        fittedvalues=pd.Series(values, index=fit.design.index, name="fitted"),
-        resid=pd.Series(fit.design.y - values, index=fit.design.index, name="resid"),
+        data=data,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -31,7 +32,13 @@ class AfterQuestions:
     spec: DesignSpec
     options: FitOptions
     inference: Inference
-    fittedvalues: pd.Series
+    data: pd.DataFrame | None
+
+    if TYPE_CHECKING:
+
+        @cached_property
+        def fittedvalues(self) -> pd.Series:
+            """Fitted values of the rows used."""
 
     def predict(
         self,
@@ -91,7 +98,7 @@ class AfterQuestions:
         from alliance_longitudinal.engine.results import results
 
         fit, inference = refit(self.fit, self.options, self.inference, response)
-        return results(fit, self.spec, self.options, inference)
+        return results(fit, self.spec, self.options, inference, self.data)
 
     def influence(self, group: str, method: str = "auto") -> Influence:
         """What changes when each group of a grouping is left out: Cook's distance, DFBETAS, COVRATIO, variances.

@@ -1,6 +1,7 @@
 """A fit as named steps: refuse, basis, blocks, search, package."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ Array = NDArray[np.float64]
 ONE_START = 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MixedFit:
     """A fitted model as numbers, in the user's units unless said otherwise.
 
@@ -49,8 +50,6 @@ class MixedFit:
         Residual variance.
     psi : tuple of ndarray, shape (q_t, q_t)
         Covariance of each term's effects.
-    modes : tuple of Modes
-        Predicted effects of each term.
     deviance : float
         -2 log-likelihood (restricted under REML), with lme4's constants.
     converged, singular : bool
@@ -72,13 +71,24 @@ class MixedFit:
     cov: Array
     scale: float
     psi: tuple[Array, ...]
-    modes: tuple[Modes, ...]
     deviance: float
     converged: bool
     singular: bool
     convergence: str
     findings: tuple[Finding, ...]
     residual: FittedResidual | None = None
+
+    @cached_property
+    def modes(self) -> tuple[Modes, ...]:
+        """Predicted effects of each term, found when first asked for."""
+        relative, s = list(self.record.best.relative), self.criterion.rss / self.criterion.nu
+        found = conditional_modes(self.blocks, relative, self.criterion.beta, s)
+        size = self.basis.y_scale
+        back = [np.linalg.inv(b) for b in self.basis.b]
+        return tuple(
+            Modes(size * m.values @ e.T, size**2 * e @ m.variances @ e.T)
+            for m, e in zip(found, back, strict=True)
+        )
 
     @property
     def n_parameters(self) -> int:
@@ -142,10 +152,6 @@ def package(
     back = np.linalg.inv(basis.r_x)
     effects = [np.linalg.inv(b) for b in basis.b]
     y2 = basis.y_scale**2
-    modes = tuple(
-        Modes(basis.y_scale * m.values @ e.T, y2 * e @ m.variances @ e.T)
-        for m, e in zip(conditional_modes(blocks, relative, criterion.beta, s), effects, strict=True)
-    )
     psi = tuple(y2 * s * e @ d @ e.T for e, d in zip(effects, relative, strict=True))
     deviance = criterion.value + 2 * criterion.nu * np.log(basis.y_scale) - basis.log_weights
     if reml:
@@ -161,7 +167,6 @@ def package(
         cov=y2 * s * back @ criterion.cov_x @ back.T,
         scale=float(y2 * s),
         psi=psi,
-        modes=modes,
         deviance=float(deviance),
         converged=record.best.certificate.holds,
         singular=record.best.face.ranks != record.best.face.sizes,
