@@ -13,6 +13,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "interval": ("confidence", "prediction"),
     "influence": ("auto", "one-step", "fixed", "refit"),
     "method": ("wald", "profile", "bootstrap"),
+    "kind": ("parametric", "cluster", "case", "two-stage"),
+    "bootstrap interval": ("percentile", "basic", "bca"),
 }
 
 

@@ -126,33 +126,43 @@ def standard_deviation(face: Face, t: int, effects: Array, i: int, y_scale: floa
 
 
 def correlation(face: Face, t: int, effects: Array, i: int, j: int) -> Chart:
-    """Chart of the correlation of effects ``i`` and ``j`` of term ``t``; the coordinate is its arc sine."""
+    """Chart of the correlation of effects ``i`` and ``j`` of term ``t``; the coordinate is its arc sine.
+
+    The sizes of the two effects are squares of coordinates: were they free to change sign, so would the correlation.
+    """
     others = np.delete(effects, [i, j], axis=0)
     q, r = np.linalg.qr(np.concatenate([effects[[i, j]], others]).T)
     head = r[:2, :2].T / np.linalg.norm(r[:2, :2], axis=0)[:, None]
     back = np.eye(len(effects))
     back[:2, :2] = np.linalg.inv(head)
     turn = {t: np.asarray(q) @ back}
-    at, m = offsets(face)[t] + 1, face.dimension
-    kept = np.delete(np.arange(m), [at, at + 1])
+    at, m = offsets(face)[t], face.dimension
+    kept = np.delete(np.arange(m), [at, at + 1, at + 2])
 
     def place(u: Array) -> Placed:
-        size, h = u[-2], u[-1]
+        first, second, h = u[-3:]
         sin, cos = np.sin(h), np.cos(h)
+        size = second**2
         factor = np.zeros(m)
-        factor[kept], factor[at], factor[at + 1] = u[:-2], size * sin, size * cos
+        factor[kept] = u[:-3]
+        factor[at : at + 3] = first**2, size * sin, size * cos
         jacobian, bend = np.zeros((m, len(u))), np.zeros((m, len(u), len(u)))
-        jacobian[kept, np.arange(m - 2)] = 1.0
-        jacobian[at, -2:], jacobian[at + 1, -2:] = (sin, size * cos), (cos, -size * sin)
-        bend[at, -1, -2] = bend[at, -2, -1] = cos
-        bend[at + 1, -1, -2] = bend[at + 1, -2, -1] = -sin
-        bend[at, -1, -1], bend[at + 1, -1, -1] = -size * sin, -size * cos
+        jacobian[kept, np.arange(m - 3)] = 1.0
+        jacobian[at, -3] = 2 * first
+        jacobian[at + 1, -2:], jacobian[at + 2, -2:] = (
+            (2 * second * sin, size * cos),
+            (2 * second * cos, -size * sin),
+        )
+        bend[at, -3, -3] = 2.0
+        bend[at + 1, -2:, -2:] = [[2 * sin, 2 * second * cos], [2 * second * cos, -size * sin]]
+        bend[at + 2, -2:, -2:] = [[2 * cos, -2 * second * sin], [-2 * second * sin, -size * cos]]
         return Placed(factor, jacobian, bend)
 
     def start(relative: list[Array], _: float) -> Array:
         packed = face.pack(turned(relative, turn))
-        angle = np.arctan2(packed[at], packed[at + 1])
-        return np.array([*packed[kept], np.hypot(packed[at], packed[at + 1]), angle])
+        angle = np.arctan2(packed[at + 1], packed[at + 2])
+        size = np.sqrt(np.hypot(packed[at + 1], packed[at + 2]))
+        return np.array([*packed[kept], np.sqrt(abs(packed[at])), size, angle])
 
     return Chart(face, turn, place, start, lambda h: float(np.sin(h)), -np.pi / 2, np.pi / 2)
 

@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 
 #: A constrained deviance lower than the fit's by more than this means that the fit was not the best.
 LOWER = 1e-6
+#: A coordinate this near the end of its range is at it.
+AT_END = 1e-6
 #: Smallest diagonal entry of a factor at the start of a search: exactly at zero its derivative vanishes.
 _LIFT = 0.02
 #: Distance of the signed root from its target at which Newton's next step (error: its square) is taken unseen.
@@ -139,7 +141,7 @@ class Profile:
         chart, target = self.chart, float(np.sqrt(cut))
         origin = float(self.best.u[-1])
         bound = chart.high if side > 0 else chart.low
-        if abs(bound - origin) < 1e-9:
+        if abs(bound - origin) < AT_END:
             return End(bound, 0.0, False)
         inner, outer = (origin, 0.0), None
         near = self.best
@@ -333,7 +335,7 @@ def walk(profile: Profile, side: int, furthest: float, step: float) -> list[tupl
     out: list[tuple[Point, float]] = []
     here, zeta = profile.best, 0.0
     rate = float(np.sqrt(max(here.curvature, 1e-12) / 2))
-    while zeta < furthest and len(out) < 60 and abs(bound - here.u[-1]) > 1e-9:
+    while zeta < furthest and len(out) < 60 and abs(bound - here.u[-1]) > AT_END:
         ahead = step / rate if rate > 0 else np.inf
         limit = 2 * max(
             abs(here.u[-1] - origin), step / max(np.sqrt(max(profile.best.curvature, 1e-12) / 2), 1e-6)

@@ -1,15 +1,22 @@
 """Questions of inference that a fitted model answers: intervals, contrasts, joint tests, comparisons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
+from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, likelihood_ratio
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
+from alliance_longitudinal.engine.inference.means import (
+    MarginalMeans,
+    Question,
+    marginal_means,
+    marginal_slopes,
+)
 from alliance_longitudinal.engine.inference.profile import profile_intervals, profile_paths
 from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
 from alliance_longitudinal.engine.options import choose
@@ -23,6 +30,8 @@ class InferenceQuestions:
 
     fit: MixedFit
     inference: Inference
+    spec: DesignSpec
+    data: pd.DataFrame | None
     params: pd.Series
     bse: pd.Series
     df: pd.Series
@@ -35,6 +44,8 @@ class InferenceQuestions:
         which: str | Sequence[str] | None = None,
         n_boot: int = 1000,
         seed: int | None = None,
+        kind: str = "parametric",
+        interval: str = "percentile",
     ) -> pd.DataFrame:
         """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
 
@@ -47,12 +58,14 @@ class InferenceQuestions:
         ``note`` says why a limit is not where the deviance reaches the cut: zero or a perfect correlation is not
         excluded, or the parameter is not identified.
 
-        ``method="bootstrap"`` gives percentile intervals of a parametric bootstrap.
+        ``method="bootstrap"`` takes the ``kind`` of `bootstrap` and an ``interval``: ``"percentile"``, ``"basic"`` or
+        ``"bca"`` (nested groupings). Replicates on a boundary are kept; ``note`` counts them and those that failed.
         """
         if choose("method", method) == "profile":
             return profile_intervals(self.fit, which, alpha)
         if method == "bootstrap":
-            return bootstrap_intervals(self.fit, self.bootstrap(n_boot, seed), alpha)
+            choose("bootstrap interval", interval)
+            return bootstrap_intervals(self.fit, self.bootstrap(n_boot, seed, kind), alpha, interval)
         half = stats.t.ppf(1 - alpha / 2, self.df) * self.bse
         return pd.DataFrame({"lower": self.params - half, "upper": self.params + half})
 
@@ -79,9 +92,58 @@ class InferenceQuestions:
         rows, _ = read_contrasts(contrasts, self.fit.design.names, None)
         return self.inference.joint(rows)
 
-    def bootstrap(self, n_boot: int = 1000, seed: int | None = None) -> Bootstrap:
-        """Parametric bootstrap: refits to simulated responses, started from this optimum."""
-        return bootstrap(self.fit, n_boot, seed)
+    def means(
+        self,
+        specs: str | Sequence[str],
+        at: Mapping[str, Any] | None = None,
+        by: str | Sequence[str] | None = None,
+        weights: str = "equal",
+        *,
+        alpha: float = 0.05,
+    ) -> MarginalMeans:
+        """Estimated marginal means, with ``pairs()`` for their differences.
+
+        The fixed part is averaged over a grid of all levels of its categorical variables, numeric ones at their mean over
+        the rows used.
+
+        Parameters
+        ----------
+        specs : str or sequence of str
+            Variables whose means are wanted.
+        at : mapping, optional
+            Other values of some variables, as in ``{"week": [0, 10]}``.
+        by : str or sequence of str, optional
+            Variables within whose levels pairs are compared.
+        weights : {"equal", "proportional"}
+            Of the categories that are averaged over: equal, or as frequent as in the rows.
+        """
+        asked = Question.of(specs, by, at, weights, alpha)
+        return marginal_means(self.fit, self.spec, self.inference, self.data, asked)
+
+    def slopes(
+        self,
+        variable: str,
+        specs: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        by: str | Sequence[str] | None = None,
+        weights: str = "equal",
+        *,
+        alpha: float = 0.05,
+    ) -> MarginalMeans:
+        """Slopes of a numeric variable over the same grid, one for each combination of ``specs``; see `means`."""
+        asked = Question.of(specs, by, at, weights, alpha)
+        return marginal_slopes(self.fit, self.spec, self.inference, self.data, variable, asked)
+
+    def bootstrap(self, n_boot: int = 1000, seed: int | None = None, kind: str = "parametric") -> Bootstrap:
+        """Refits to simulated responses or resampled groups, started from this optimum.
+
+        Parameters
+        ----------
+        kind : {"parametric", "cluster", "case", "two-stage"}
+            Responses drawn from the fitted model; the groups of the top level drawn with replacement, whole; the
+            innermost groups drawn within their parents; both.
+        """
+        return bootstrap(self.fit, n_boot, seed, choose("kind", kind))
 
     def profile(self, which: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Profile likelihoods for plots, up to the 99 % limits.

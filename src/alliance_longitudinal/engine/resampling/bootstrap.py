@@ -1,21 +1,22 @@
-"""Simulation from a fit, and the parametric bootstrap: only the response changes, so each refit starts at the optimum."""
+"""Simulation from a fit, and bootstraps: parametric, or of whole groups; each refit starts at the optimum."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.blocks import Blocks
-from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
 from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.optimize import descend
+from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, root_of
-from alliance_longitudinal.engine.show.tables import varcorr_keys, varcorr_values
+from alliance_longitudinal.engine.resampling.refits import Refitter, start_of
+from alliance_longitudinal.engine.resampling.regroup import Groups
+from alliance_longitudinal.engine.show.tables import varcorr_keys
 from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.findings import Finding
 
 Array = NDArray[np.float64]
-_LEAVE_BOUNDARY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,31 @@ class Bootstrap:
         missing value. Replicates on the boundary are kept.
     n_failed : int
         Replicates without a certified optimum.
+    n_boundary : int
+        Replicates with some covariance on its boundary; they are kept.
+    kind : str
+        What was drawn.
     """
 
     params: pd.DataFrame
     varcorr: pd.DataFrame
     n_failed: int
+    n_boundary: int = 0
+    kind: str = "parametric"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of intervals from it has to know."""
+        if not self.n_failed:
+            return ()
+        return (
+            Finding(
+                "bootstrap_failures",
+                "caution",
+                f"{self.n_failed} of {len(self.params)} refits of the {self.kind} bootstrap have no certified optimum and are "
+                "left out; intervals are then too narrow if those were the extreme ones.",
+            ),
+        )
 
 
 def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
@@ -55,50 +76,59 @@ def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
     return pd.DataFrame(np.stack([mean + noise.draw(rng) for _ in range(n)], axis=1), index=design.index)
 
 
-def bootstrap(fit: MixedFit, n_boot: int, seed: int | None) -> Bootstrap:
-    """Parametric bootstrap of coefficients and variance components.
+def bootstrap(fit: MixedFit, n_boot: int, seed: int | None, kind: str = "parametric") -> Bootstrap:
+    """Bootstrap of coefficients and variance components.
+
+    ``parametric`` draws random effects and residuals from the fitted model. The others draw groups with replacement
+    (Davison and Hinkley 1997, section 3.8; van der Leeden, Meijer and Busing 2008): ``cluster`` those of the top level
+    whole, which holds without the model's assumptions within them; ``case`` the innermost ones within their parents;
+    ``two-stage`` both, which adds the lower level's variation twice and so overstates it where groups are small.
 
     Raises
     ------
     FitError
-        Fewer than two replicates asked for.
+        Fewer than two replicates asked for; groups drawn where groupings are not nested; a residual structure.
     """
     if n_boot < 2:
         raise FitError(f"A bootstrap needs at least 2 replicates, not {n_boot}; 1000 or more for intervals.")
+    if fit.record.best.face.extra:
+        raise FitError(
+            "The bootstrap is not available for models with a residual structure. Use Wald intervals, or fit with "
+            "independent residuals."
+        )
     rng = np.random.default_rng(seed)
-    draws = draws_of(fit)
-    start = [
-        d + (_LEAVE_BOUNDARY * np.eye(len(d)) if rank < len(d) else 0.0)
-        for d, rank in zip(fit.record.best.relative, fit.record.best.face.ranks, strict=True)
-    ]
     keys = varcorr_keys(fit.design).fillna("")
-    params = np.full((n_boot, len(fit.beta)), np.nan)
-    components = np.full((n_boot, len(keys)), np.nan)
-    failed = 0
-    for i in range(n_boot):
-        estimate = _refit(fit, draws.draw(rng), start)
-        if estimate is None:
-            failed += 1
-        else:
-            params[i], components[i] = estimate
+    samples, origin = _samples(fit, kind, n_boot, rng)
+    params, components, failed, boundary = Refitter(fit, start_of(fit), origin).all(samples)
     return Bootstrap(
         pd.DataFrame(params, columns=list(fit.design.names)),
         pd.DataFrame(components, columns=pd.MultiIndex.from_frame(keys)),
         failed,
+        boundary,
+        kind,
     )
 
 
-def _refit(fit: MixedFit, blocks: Blocks, start: list[Array]) -> tuple[Array, Array] | None:
-    def evaluate(relative: list[Array], order: int) -> Criterion:
-        return profiled(blocks, relative, fit.reml, order)
+def _samples(
+    fit: MixedFit, kind: str, n_boot: int, rng: np.random.Generator
+) -> tuple[Iterator[Statistics], Array]:
+    """Cross-products of the samples, and the coefficients that they are centred at."""
+    if kind == "parametric":
+        draws = draws_of(fit)
+        return (draws.draw(rng) for _ in range(n_boot)), fit.beta
+    groups = Groups.of(fit.blocks)
+    return (groups.draw(rng, kind) for _ in range(n_boot)), fit.basis.beta_ols
 
-    optimum = descend(evaluate, fit.record.best.face, start, polish=False)
-    if not optimum.certificate.holds:
-        return None
-    criterion = optimum.criterion
-    basis = fit.basis
-    scale = basis.y_scale**2 * criterion.rss / criterion.nu
-    effects = [np.linalg.inv(b) for b in basis.b]
-    psi = tuple(scale * e @ d @ e.T for e, d in zip(effects, optimum.relative, strict=True))
-    beta = fit.beta + basis.y_scale * np.linalg.solve(basis.r_x, criterion.beta)
-    return beta, varcorr_values(psi, scale)[0]
+
+def jackknife(fit: MixedFit) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Coefficients and variance components without each group of the top level in turn (as in `Bootstrap`)."""
+    groups = Groups.of(fit.blocks)
+    every = np.arange(groups.top)
+    samples = (groups.take(np.delete(every, g)) for g in every)
+    refitter = Refitter(fit, start_of(fit), fit.basis.beta_ols)
+    params, components, _, _ = refitter.all(samples)
+    keys = varcorr_keys(fit.design).fillna("")
+    return (
+        pd.DataFrame(params, columns=list(fit.design.names)),
+        pd.DataFrame(components, columns=pd.MultiIndex.from_frame(keys)),
+    )

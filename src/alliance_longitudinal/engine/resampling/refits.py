@@ -1,0 +1,95 @@
+"""Refits of a model to resampled or simulated cross-products."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
+from alliance_longitudinal.engine.fitting.statistics import Statistics
+from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.show.tables import varcorr_values
+
+Array = NDArray[np.float64]
+
+#: Added to relative covariances on their boundary, so that a refit can leave it.
+LEAVE_BOUNDARY = 0.02
+
+
+def start_of(fit: MixedFit) -> list[Array]:
+    """Where refits start: the optimum, moved off its boundary."""
+    best = fit.record.best
+    return [
+        d + (LEAVE_BOUNDARY * np.eye(len(d)) if rank < len(d) else 0.0)
+        for d, rank in zip(best.relative, best.face.ranks, strict=True)
+    ]
+
+
+def careful(
+    evaluate: Callable[[list[Array], int], Criterion], face: Face, start: list[Array]
+) -> Optimum | None:
+    """Search from one start, and from others where it ends without a certificate; None if none gets one."""
+    tries = [start] + [[size * np.eye(q) for q in face.sizes] for size in (1.0, 0.0, 0.05, 5.0)]
+    for relative in tries:
+        found = descend(evaluate, face, relative, polish=False)
+        if found.certificate.holds:
+            return found
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """Estimates of one refit, user's units."""
+
+    beta: Array
+    vcov: Array
+    boundary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refitter:
+    """Refits of one model.
+
+    Attributes
+    ----------
+    fit : MixedFit
+    start : list of ndarray
+        Relative covariances from which each search starts.
+    origin : ndarray, shape (p,)
+        Coefficients that internal zero stands for: those of the fit where noise is drawn around it, those of least
+        squares where the response itself is resampled.
+    """
+
+    fit: MixedFit
+    start: list[Array]
+    origin: Array
+
+    def __call__(self, statistics: Statistics) -> Refit | None:
+        """Estimates; None without a certified optimum."""
+
+        def evaluate(relative: list[Array], order: int) -> Criterion:
+            return profiled(statistics, relative, self.fit.reml, order)
+
+        optimum = careful(evaluate, self.fit.record.best.face.full(), self.start)
+        if optimum is None:
+            return None
+        criterion, basis = optimum.criterion, self.fit.basis
+        scale = basis.y_scale**2 * criterion.rss / criterion.nu
+        effects = [np.linalg.inv(b) for b in basis.b]
+        psi = tuple(scale * e @ d @ e.T for e, d in zip(effects, optimum.relative, strict=True))
+        beta = self.origin + basis.y_scale * np.linalg.solve(basis.r_x, criterion.beta)
+        boundary = optimum.face.ranks != optimum.face.sizes
+        return Refit(beta, varcorr_values(psi, scale)[0], boundary)
+
+    def all(self, samples: Iterator[Statistics]) -> tuple[Array, Array, int, int]:
+        """Coefficients (B, p), variance components (B, c), failures and boundary estimates; failures are missing."""
+        p, components = len(self.fit.beta), len(varcorr_values(self.fit.psi, self.fit.scale)[0])
+        refits = [self(sample) for sample in samples]
+        beta = np.array([np.full(p, np.nan) if r is None else r.beta for r in refits])
+        vcov = np.array([np.full(components, np.nan) if r is None else r.vcov for r in refits])
+        failed = sum(r is None for r in refits)
+        boundary = sum(r is not None and r.boundary for r in refits)
+        return beta.reshape(-1, p), vcov.reshape(-1, components), failed, boundary
