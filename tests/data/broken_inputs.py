@@ -146,7 +146,10 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
         ("no column 'phq_9'", "Did you mean 'phq9'?"),
     ),
     "missing_file": (_no_table, ("there is no file 'sessions.csv'", "Did you mean 'session.csv'?")),
-    "folder_as_table": (_folder_as_table, ("tables.csv: it cannot be opened", "check the path")),
+    "folder_without_tables": (
+        _folder_as_table,
+        ("tables.csv: no file there can be read as a table", ".xlsx"),
+    ),
     "wrong_encoding": (
         lambda folder: write(folder, table=(HEADER + "\nMüller,T1,1,2024-03-01,9\n").encode("cp1252")),
         ("not in the encoding 'utf-8'", "row 2", "encoding: cp1252"),
@@ -193,8 +196,8 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
         ("called text but is an Excel or zip file",),
     ),
     "unknown_type": (
-        lambda folder: write(folder, study=STUDY.replace(".csv", ".sav"), name="sessions.sav"),
-        ("files that end in '.sav' cannot be read", "export the table as .csv or .xlsx"),
+        lambda folder: write(folder, study=STUDY.replace(".csv", ".ods"), name="sessions.ods"),
+        ("files that end in '.ods' cannot be read", "export the table as .csv or .xlsx"),
     ),
 }
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from alliance_longitudinal.data.dialect import Dialect
+from alliance_longitudinal.data.texts import Texts
 
 
 def text(*values):
-    return np.array(values, dtype=object)
+    return Texts.of(values)
 
 
 @pytest.mark.parametrize(

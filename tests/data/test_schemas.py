@@ -5,7 +5,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from alliance_longitudinal.data.json_schemas import main, schema_texts
-from alliance_longitudinal.data.study_file import ClientColumns, SessionColumns
+from alliance_longitudinal.data.table_blocks import ClientColumns, SessionColumns
 from alliance_longitudinal.resources import shipped
 
 

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.data.columns import Column
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.keys import number_remedy
 from alliance_longitudinal.data.layout import SessionCells
-from alliance_longitudinal.data.problems import Column, Problems
+from alliance_longitudinal.data.problems import Problems
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.data.study_file import MeasureBlock
+from alliance_longitudinal.data.texts import Texts
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.measures.instrument import Instrument, MissingRule
 from alliance_longitudinal.measures.score import outside_range, range_in_words, reverse, score
@@ -24,39 +26,56 @@ ENOUGH_FORMS = 30  # complete forms from which the direction of the items can be
 
 @dataclass(frozen=True, slots=True)
 class PlannedMeasure:
-    """A measure and the block of the study file that it comes from."""
+    """A measure and the block of the study file that it comes from.
+
+    Attributes
+    ----------
+    measure : Measure
+        Its instrument is the one that people see: for a subscale, the subscale alone.
+    block : MeasureBlock
+    form : Instrument
+        The whole questionnaire, by which it is scored.
+    items : tuple of int
+        Item number of each header; empty for a total.
+    headers : tuple of str
+    """
 
     measure: Measure
     block: MeasureBlock
+    form: Instrument
+    items: tuple[int, ...]
     headers: tuple[str, ...]
 
     @property
     def rule(self) -> MissingRule:
         """The missing-item rule that holds: the study's own, else the instrument's."""
         own = self.block.missing
-        return MissingRule(own.rule, own.max_missing) if own else self.measure.instrument.missing
+        if own is None:
+            return self.form.missing
+        scale = self.block.scale
+        return MissingRule(own.rule, own.max_missing, {} if scale is None else {scale: own.max_missing})
 
 
 def read_answers(
     cells: SessionCells, planned: Mapping[str, PlannedMeasure], dialect: Dialect, problems: Problems
 ) -> dict[str, Floats]:
-    """Answers of each measure, shape (n, items) or (n, 1) for a total; what is wrong goes to ``problems``."""
-    return {
-        name: np.column_stack(
-            [
-                _numbers(column, item, plan, dialect, problems)
-                for item, column in enumerate(cells.measures[name], start=1)
-            ]
-        )
-        for name, plan in planned.items()
-    }
+    """Answers of each measure, shape (n, columns); what is wrong goes to ``problems``."""
+    answers = {}
+    for name, plan in planned.items():
+        columns = cells.measures[name]
+        values = np.empty((len(cells), len(columns)), order="F")
+        for place, column in enumerate(columns):
+            item = plan.items[place] if plan.items else None
+            values[:, place] = _numbers(column, item, plan, dialect, problems)
+        answers[name] = values
+    return answers
 
 
 def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
     """Score columns of one measure, n rows, and what a reader has to know about them."""
-    measure, instrument = plan.measure, plan.measure.instrument
-    findings = _status_findings(measure, from_items=plan.block.items is not None)
-    if plan.block.items is None:
+    measure = plan.measure
+    findings = (*_status_findings(measure, from_items=bool(plan.items)), *_form_findings(plan))
+    if not plan.items:
         message = (
             f"The totals of {measure.label} are taken as given; their items and keys could not be checked."
         )
@@ -64,44 +83,93 @@ def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, 
             *findings,
             Finding("total_as_given", "info", message, measure.name),
         )
-    scores = score(answers, instrument, entry=plan.block.entry, missing=plan.rule)
-    columns = {measure.name: scores.total}
-    columns |= {f"{measure.name}_{scale}": values for scale, values in scores.subscales.items()}
-    findings += _unscored_findings(
-        plan, int(scores.unscored.sum()), int(np.sum(~np.isnan(answers).all(axis=1)))
-    )
-    if scores.completed.any():
+    columns, unscored, completed = _scored(answers, plan)
+    if unscored.any():
+        filled = int(np.sum(~np.isnan(answers).all(axis=1)))
+        findings += _unscored_findings(plan, int(unscored.sum()), filled)
+    if completed.any():
         message = (
-            f"{int(scores.completed.sum())} forms of {measure.label} had unanswered items that the missing-item rule "
+            f"{int(completed.sum())} forms of {measure.label} had unanswered items that the missing-item rule "
             f"filled ({_rule_in_words(plan.rule)})."
         )
         findings += (Finding("completed_forms", "info", message, measure.name),)
-    return pd.DataFrame(columns), (*findings, *_key_findings(answers, plan))
+    return columns, (*findings, *_key_findings(answers, plan))
 
 
-def _numbers(column: Column, item: int, plan: PlannedMeasure, dialect: Dialect, problems: Problems) -> Floats:
-    """One column of a measure: item number ``item``, or its total."""
-    instrument = plan.measure.instrument
-    values, bad = dialect.numbers(column.text)
-    problems.add_cells(
-        "not_a_number", column, bad, f"a value of {instrument.label} is not a number.", number_remedy(dialect)
+def _scored(
+    answers: Floats, plan: PlannedMeasure
+) -> tuple[pd.DataFrame, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Score columns, which forms could not be scored, and which had unanswered items filled in."""
+    name, scale = plan.measure.name, plan.block.scale
+    if scale is None:
+        scores = score(answers, plan.form, entry=plan.block.entry, missing=plan.rule)
+        columns = {name: scores.total}
+        columns |= {f"{name}_{part}": values for part, values in scores.subscales.items()}
+        return pd.DataFrame(columns), scores.unscored, scores.completed
+    whole = _whole_form(answers, plan)
+    values = score(whole, plan.form, entry=plan.block.entry, missing=plan.rule).subscales[scale]
+    own = whole[:, [item - 1 for item in plan.form.subscales[scale]]]
+    is_open = np.isnan(own)
+    scored = ~np.isnan(values)
+    return pd.DataFrame({name: values}), ~is_open.all(axis=1) & ~scored, scored & is_open.any(axis=1)
+
+
+def _whole_form(answers: Floats, plan: PlannedMeasure) -> Floats:
+    """The answers in the place of their items in the whole questionnaire; items without a column are open."""
+    if len(plan.items) == plan.form.n_items:
+        return answers
+    whole = np.full((len(answers), int(plan.form.n_items or 0)), np.nan, order="F")
+    whole[:, [item - 1 for item in plan.items]] = answers
+    return whole
+
+
+def _form_findings(plan: PlannedMeasure) -> tuple[Finding, ...]:
+    form = plan.block.form
+    if form is None or form == plan.block.rater:
+        return ()
+    message = (
+        f"{plan.measure.label} is the form of the {form} as the {plan.block.rater.replace('_', ' ')} filled it in; "
+        f"its key, cut-offs and norms are those of the {form}."
     )
-    if plan.block.items is not None:
-        outside = outside_range(values, instrument, item, entry=plan.block.entry)
+    return (Finding("form_of_another_rater", "caution", message, plan.measure.name),)
+
+
+def _numbers(
+    column: Column, item: int | None, plan: PlannedMeasure, dialect: Dialect, problems: Problems
+) -> Floats:
+    """One column of a measure: item number ``item``, or (None) its total."""
+    instrument = plan.form if item is not None else plan.measure.instrument
+    of_word, bad_word = dialect.numbers(_each_word(column.text))
+    if item is not None:
+        outside_word = outside_range(of_word, instrument, item, entry=plan.block.entry)
         what = f"items: {range_in_words(instrument)}"
     else:
         low, high = instrument.total_range or (-np.inf, np.inf)
-        outside = (values < low) | (values > high)
+        outside_word = (of_word < low) | (of_word > high)
         what = f"the total: {low:g} to {high:g}"
-    problems.add_cells(
-        "out_of_range",
-        column,
-        outside,
-        f"a value is outside the range of {instrument.label} ({what}).",
-        "correct it, or list missing codes under 'dialect: missing'; a version with another response format or "
-        "total needs an instrument file of its own.",
-    )
-    return np.where(outside, np.nan, values)
+    if bad_word.any() or outside_word.any():
+        codes = column.text.codes
+        problems.add_cells(
+            "not_a_number",
+            column,
+            bad_word[codes],
+            f"a value of {instrument.label} is not a number.",
+            number_remedy(dialect),
+        )
+        problems.add_cells(
+            "out_of_range",
+            column,
+            outside_word[codes],
+            f"a value is outside the range of {instrument.label} ({what}).",
+            "correct it, or list missing codes under 'dialect: missing'; a version with another response format or "
+            "total needs an instrument file of its own.",
+        )
+    return np.where(outside_word, np.nan, of_word)[column.text.codes]
+
+
+def _each_word(text: Texts) -> Texts:
+    """The distinct words of ``text``, once each."""
+    return Texts(np.arange(len(text.words), dtype=np.int32), text.words)
 
 
 def _status_findings(measure: Measure, *, from_items: bool) -> tuple[Finding, ...]:
@@ -166,7 +234,9 @@ def _rule_in_words(rule: MissingRule) -> str:
 
 def _key_findings(answers: Floats, plan: PlannedMeasure) -> tuple[Finding, ...]:
     """Whether the reversed items run with the others as they should under the declared entry."""
-    doubtful = doubtful_reversals(answers, plan.measure.instrument, plan.block.entry == "raw")
+    if len(plan.items) != plan.form.n_items:
+        return ()
+    doubtful = doubtful_reversals(answers, plan.form, plan.block.entry == "raw")
     if not doubtful:
         return ()
     other = "prescored" if plan.block.entry == "raw" else "raw"
@@ -183,8 +253,10 @@ def doubtful_reversals(answers: Floats, instrument: Instrument, raw: bool) -> li
     Empty unless there are enough complete forms and most of the reversed items disagree: a single weak item
     is the instrument's business, a whole key that runs the wrong way is the export's.
     """
+    if not instrument.reverse:
+        return []
     complete = answers[~np.isnan(answers).any(axis=1)]
-    if not instrument.reverse or len(complete) < ENOUGH_FORMS:
+    if len(complete) < ENOUGH_FORMS:
         return []
     scored = reverse(complete, instrument) if raw else complete
     columns = np.array(instrument.reverse) - 1

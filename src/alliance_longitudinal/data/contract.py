@@ -1,34 +1,80 @@
 """The table contract between rows: who may appear twice, with whom, and in which order."""
 
-import pandas as pd
+from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.data.columns import Places
 from alliance_longitudinal.data.problems import KEPT, Problems, some
 from alliance_longitudinal.data.study_file import StudyFile
 
 
-def check_contract(keys: pd.DataFrame, file: str, spec: StudyFile, problems: Problems) -> None:
+def check_contract(keys: pd.DataFrame, places: Places, spec: StudyFile, problems: Problems) -> None:
     """Report clients with several therapists, repeated sessions, and sessions out of order.
 
     Parameters
     ----------
     keys : DataFrame
-        As of :func:`alliance_longitudinal.data.keys.read_keys`, sessions numbered. Rows without an id or a
-        session are reported elsewhere and left out here.
-    file : str
-        Name of the sessions table.
+        As of :func:`alliance_longitudinal.data.keys.read_keys`, sessions numbered; its index counts the rows of
+        ``places``. Rows without an id or a session are reported elsewhere and left out here.
+    places : Places
     """
+    if _nothing_to_report(keys, spec):
+        return
     known = keys[(keys["client"] != "") & (keys["therapist"] != "") & keys["session"].notna()]
-    recycled = _recycled_ids(known, file, problems)
+    known = known.astype(dict.fromkeys(("client", "therapist"), str))
+    recycled = _recycled_ids(known, places, problems)
     rest = known[~known["client"].isin(recycled)]
     if spec.tables.sessions.layout == "long" and spec.tables.sessions.columns.session is None:
-        _same_day(rest, file, problems)
-    _duplicates(rest, file, problems)
+        _same_day(rest, places, problems)
+    _duplicates(rest, places, problems)
     if spec.transfers == "refuse":
-        _transfers(rest, file, problems)
-    _order(rest, file, problems)
+        _transfers(rest, places, problems)
+    _order(rest, places, problems)
 
 
-def _recycled_ids(keys: pd.DataFrame, file: str, problems: Problems) -> set[str]:
+def session_order(keys: pd.DataFrame) -> NDArray[np.intp]:
+    """Order of the rows by client and session, shape (n,)."""
+    client = keys["client"].cat.codes.to_numpy().astype(np.int64)
+    session = keys["session"].to_numpy()
+    first = np.nanmin(session, initial=0)
+    width = np.nanmax(session, initial=0) - first + 2
+    if len(keys) and width * (client.max() + 1) < 2**62:
+        place = client * int(width) + np.nan_to_num(session - first, nan=width - 1).astype(np.int64)
+        if (np.diff(place) >= 0).all():
+            return np.arange(len(keys))
+        return np.argsort(place, kind="stable")
+    return np.lexsort((session, client))
+
+
+def _nothing_to_report(keys: pd.DataFrame, spec: StudyFile) -> bool:
+    """Whether one look along the sorted rows finds nothing that the rules below could object to."""
+    by_column = spec.tables.sessions.layout == "wide" or spec.tables.sessions.columns.session is not None
+    if not by_column or keys["session"].isna().any():
+        return False
+    order = session_order(keys)
+    sorted_already = len(order) == 0 or bool((np.diff(order) == 1).all())
+
+    def along(values: Any) -> Any:
+        return values if sorted_already else values[order]
+
+    client = along(keys["client"].cat.codes.to_numpy())
+    therapist = along(keys["therapist"].cat.codes.to_numpy())
+    session = along(keys["session"].to_numpy())
+    same = client[1:] == client[:-1]
+    if (same & (session[1:] == session[:-1])).any() or (same & (therapist[1:] != therapist[:-1])).any():
+        return False
+    if "" in keys["client"].cat.categories or "" in keys["therapist"].cat.categories:
+        return False
+    time = along(keys["day"].to_numpy() if keys["day"].notna().any() else keys["week"].to_numpy())
+    if pd.isna(time).any() and not pd.isna(time).all():
+        return False
+    return not bool((same & (time[1:] < time[:-1])).any())
+
+
+def _recycled_ids(keys: pd.DataFrame, places: Places, problems: Problems) -> set[str]:
     """Clients whose session numbers start again under another therapist: most likely two people."""
     one_each = keys.drop_duplicates(["client", "session", "therapist"])
     again = one_each[one_each.duplicated(["client", "session"])].drop_duplicates("client")
@@ -45,50 +91,53 @@ def _recycled_ids(keys: pd.DataFrame, file: str, problems: Problems) -> set[str]
         "a client id has the same session numbers under different therapists: the id seems to stand for "
         "different people.",
         "if ids start again at each therapist, write 'client_ids: within-therapist'; if it is one person who "
-        "changed therapist, number the sessions on and write 'transfers: first' (or last, longest).",
-        file=file,
+        "changed therapist, number the sessions on and write 'transfers: first' (or last, longest); if the person "
+        "came back for another treatment, see 'episodes'.",
+        places=places,
+        at=again.index.to_numpy(),
         column="client",
-        rows=again["row"].to_numpy(),
         value=value,
     )
     return set(clients)
 
 
-def _duplicates(keys: pd.DataFrame, file: str, problems: Problems) -> None:
+def _duplicates(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
     twice = keys[keys.duplicated(["client", "session"])]
-    first = keys.drop_duplicates(["client", "session"])[["client", "session", "row"]]
-    shown = twice.iloc[:KEPT].merge(first, on=["client", "session"], suffixes=("", "_first"))
+    first = keys.drop_duplicates(["client", "session"])[["client", "session"]].reset_index(names="first")
+    shown = twice.iloc[:KEPT].merge(first, on=["client", "session"], how="left")
 
     def value(place: int) -> str:
         at = shown.iloc[place]
-        return f"client {at['client']}, session {at['session']:.0f}, already in row {at['row_first']}"
+        before = places.say(int(at["first"]), int(twice.index[place]))
+        return f"client {at['client']}, session {at['session']:.0f}, already in {before}"
 
     problems.add_rows(
         "duplicate_session",
         "a client has the same session in more than one row.",
-        "keep one row per client and session; number a second session of the same day on.",
-        file=file,
+        "keep one row per client and session; number a second session of the same day on. If several people rated "
+        "the session, name the column that says who under 'columns: rater'.",
+        places=places,
+        at=twice.index.to_numpy(),
         column="session",
-        rows=twice["row"].to_numpy(),
         value=value,
     )
 
 
-def _same_day(keys: pd.DataFrame, file: str, problems: Problems) -> None:
+def _same_day(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
     """Where the date numbers the sessions, two rows of one day cannot be told from a row exported twice."""
     twice = keys[keys.duplicated(["client", "day"])]
     problems.add_rows(
         "duplicate_session",
         "a client has two rows of the same date, and only the date numbers the sessions.",
         "keep one row per session; or name a 'session' column if there were two sessions that day.",
-        file=file,
+        places=places,
+        at=twice.index.to_numpy(),
         column="date",
-        rows=twice["row"].to_numpy(),
         value=lambda place: f"client {twice['client'].iloc[place]}, {_shown(twice['day'].iloc[place])}",
     )
 
 
-def _transfers(keys: pd.DataFrame, file: str, problems: Problems) -> None:
+def _transfers(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
     pairs = keys.drop_duplicates(["client", "therapist"])
     second = pairs[pairs.duplicated("client")].drop_duplicates("client")
     names = pairs[pairs["client"].isin(second["client"].iloc[:KEPT])].groupby("client", sort=False)[
@@ -101,36 +150,37 @@ def _transfers(keys: pd.DataFrame, file: str, problems: Problems) -> None:
         "say under whom such clients are analysed: 'transfers: first', 'last' or 'longest' in the study file; "
         "if client ids start again at each therapist, write 'client_ids: within-therapist'; or correct the "
         "therapist.",
-        file=file,
+        places=places,
+        at=second.index.to_numpy(),
         column="therapist",
-        rows=second["row"].to_numpy(),
         value=lambda place: f"client {clients[place]}: {some(list(names.get_group(clients[place])))}",
     )
 
 
-def _order(keys: pd.DataFrame, file: str, problems: Problems) -> None:
+def _order(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
     """Sessions must not run backwards in time, by date or, without dates, by week."""
     ordered = keys.sort_values(["client", "session"], kind="stable")
     column, what = ("day", "date") if keys["day"].notna().any() else ("week", "week")
-    timed = ordered[ordered[column].notna()]
-    earlier = timed.shift()
+    timed = ordered.loc[ordered[column].notna(), ["client", "session", column]]
+    earlier = timed.shift().assign(place=timed.index.to_series().shift())
     back = (timed["client"] == earlier["client"]) & (timed[column] < earlier[column])
     late, before = timed[back], earlier[back]
 
     def value(place: int) -> str:
         at, previous = late.iloc[place], before.iloc[place]
+        where = places.say(int(previous["place"]), int(late.index[place]))
         return (
             f"client {at['client']}, session {at['session']:.0f}: {_shown(at[column])} after "
-            f"{_shown(previous[column])} in row {previous['row']:.0f}"
+            f"{_shown(previous[column])} in {where}"
         )
 
     problems.add_rows(
         "out_of_order",
         f"a session has an earlier {what} than the session before it.",
         f"correct the {what} or the session number; or name only the date, and sessions are numbered by it.",
-        file=file,
+        places=places,
+        at=late.index.to_numpy(),
         column=what,
-        rows=late["row"].to_numpy(),
         value=value,
     )
 

@@ -1,21 +1,32 @@
 """Baseline covariates: one value per client, a number or a word."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from alliance_longitudinal.data.columns import Column
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.keys import number_remedy
-from alliance_longitudinal.data.problems import Column, Problems
+from alliance_longitudinal.data.problems import Problems
 
 
 def read_covariate(
-    column: Column, dialect: Dialect, problems: Problems
+    column: Column, labels: Mapping[str, str], dialect: Dialect, problems: Problems
 ) -> "pd.Series[float] | pd.Series[str]":
     """Values of one baseline column, aligned with it: numbers if most values are numbers, else words.
 
-    A column in which most but not all values are numbers is reported: a remark among ages is a mistake.
+    A column in which most but not all values are numbers is reported: a remark among ages is a mistake. Where the
+    file has a label for each value that occurs, as SPSS files do for codes, the labels are the values.
     """
     missing = dialect.is_missing(column.text)
+    codes = set(column.text.take(~missing).present())
+    if codes and codes <= set(labels):
+        column = Column(
+            column.places, column.header, column.text.replaced(lambda word: labels.get(word, word))
+        )
+        return _words(column, missing)
     values, bad = dialect.numbers(column.text)
     if (~missing).any() and bad.sum() < 0.5 * (~missing).sum():
         problems.add_cells(
@@ -26,21 +37,26 @@ def read_covariate(
             number_remedy(dialect),
         )
         return pd.Series(values)
-    words = column.text.copy()
+    return _words(column, missing)
+
+
+def _words(column: Column, missing: NDArray[np.bool_]) -> "pd.Series[str]":
+    words = column.text.spread()
     words[missing] = None
     return pd.Series(words, dtype=object)
 
 
 def one_per_client(
-    client: "pd.Series[str]", column: Column, dialect: Dialect, problems: Problems
+    client: "pd.Series[str]", column: Column, labels: Mapping[str, str], dialect: Dialect, problems: Problems
 ) -> "pd.Series[float] | pd.Series[str]":
     """The value of each client, indexed by client, from a column of the sessions table.
 
     Where the column is empty in some of a client's rows, the others decide; two different values are reported.
     """
-    values = read_covariate(column, dialect, problems)
-    given = pd.DataFrame({"client": client.to_numpy(), "value": values.to_numpy()}).dropna(subset="value")
-    differs = given["value"] != given.groupby("client")["value"].transform("first")
+    values = read_covariate(column, labels, dialect, problems)
+    given = pd.DataFrame({"client": client.array, "value": values.array}).dropna(subset="value")
+    first = given.groupby("client", observed=True)["value"].transform("first")
+    differs = given["value"] != first
     bad = np.zeros(len(client), dtype=bool)
     bad[given.index[differs]] = True
     problems.add_cells(
@@ -50,4 +66,5 @@ def one_per_client(
         "a baseline column has more than one value for the same client.",
         "a baseline value is known before treatment and does not change; correct it or take it out of 'baseline'.",
     )
-    return given.drop_duplicates("client").set_index("client")["value"]
+    once = given.drop_duplicates("client")
+    return once.set_index(once["client"].astype(object))["value"]

@@ -5,15 +5,14 @@ Each distinct text is parsed once, so that a million rows cost little more than 
 
 import datetime
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-T = TypeVar("T")
+from alliance_longitudinal.data.texts import Texts
+
 DateOrder = Literal["day-first", "month-first", "iso"]
 DATE_ORDERS: tuple[DateOrder, ...] = ("day-first", "month-first", "iso")
 
@@ -46,33 +45,34 @@ class Dialect:
     dates: DateOrder = "iso"
     missing: tuple[str, ...] = ("", "NA")
 
-    def is_missing(self, text: NDArray[np.object_]) -> NDArray[np.bool_]:
-        """Which values are empty or a missing code; shape as ``text``, (n,)."""
+    def is_missing(self, text: Texts) -> NDArray[np.bool_]:
+        """Which values are empty or a missing code; shape (n,)."""
         numeric = _numeric_codes(self)
+        pattern = _number_pattern(self)
 
         def missing(value: str) -> bool:
-            return not value or value in self.missing or _number(value, self) in numeric
+            return not value or value in self.missing or _number(value, pattern, self) in numeric
 
-        codes, results = _by_distinct(text, missing)
-        return np.array(results, dtype=bool)[codes]
+        return text.where(missing)
 
-    def numbers(self, text: NDArray[np.object_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def numbers(self, text: Texts) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Numbers, missing where the text is missing or bad, and which values are bad; both (n,)."""
         numeric = _numeric_codes(self)
+        pattern = _number_pattern(self)
 
         def parse(value: str) -> tuple[float, bool]:
             if not value or value in self.missing:
                 return np.nan, False
-            number = _number(value, self)
+            number = _number(value, pattern, self)
             if number is None:
                 return np.nan, True
             return (np.nan, False) if number in numeric else (number, False)
 
-        codes, pairs = _by_distinct(text, parse)
-        values = np.array([p[0] for p in pairs], dtype=float)
-        return values[codes], np.array([p[1] for p in pairs], dtype=bool)[codes]
+        pairs = [parse(word) for word in text.words]
+        values = text.from_words([p[0] for p in pairs], float)
+        return np.asarray(values, dtype=float), _flags(text, [p[1] for p in pairs])
 
-    def days(self, text: NDArray[np.object_]) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+    def days(self, text: Texts) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
         """Calendar days (datetime64[D]), NaT where missing or bad, and which values are bad; both (n,)."""
 
         def parse(value: str) -> tuple[datetime.date | None, bool]:
@@ -81,36 +81,41 @@ class Dialect:
             day = _day(value, self.dates)
             return day, day is None
 
-        codes, pairs = _by_distinct(text, parse)
-        values = np.array([p[0] for p in pairs], dtype="datetime64[D]")
-        return values[codes], np.array([p[1] for p in pairs], dtype=bool)[codes]
+        pairs = [parse(word) for word in text.words]
+        values = text.from_words([p[0] for p in pairs], "datetime64[D]")
+        return np.asarray(values, dtype="datetime64[D]"), _flags(text, [p[1] for p in pairs])
 
-    def orders_that_read(self, text: NDArray[np.object_]) -> list[DateOrder]:
+    def orders_that_read(self, text: Texts) -> list[DateOrder]:
         """Date orders under which every value that is not missing is a date."""
-        values = [v for v in pd.unique(pd.Series(text, dtype=object)) if v and v not in self.missing]
+        values = [v for v in text.present() if v and v not in self.missing]
         return [order for order in DATE_ORDERS if values and all(_day(v, order) for v in values)]
 
 
-def _by_distinct(text: NDArray[np.object_], function: Callable[[str], T]) -> tuple[NDArray[np.intp], list[T]]:
-    """``function`` of each distinct value, and for each of ``text``, shape (n,), which of them it has."""
-    codes, distinct = pd.factorize(text)
-    return codes, [function(value) for value in distinct]
+def _flags(text: Texts, bad: list[bool]) -> NDArray[np.bool_]:
+    """Which texts have a bad word, shape (n,); most often none, and then at no cost."""
+    if not any(bad):
+        return np.zeros(len(text), dtype=bool)
+    return np.asarray(text.from_words(bad, bool), dtype=bool)
 
 
 def _numeric_codes(dialect: Dialect) -> frozenset[float]:
     """Missing codes that are numbers, so that ``-99`` also covers ``-99.0``."""
-    numbers = (_number(code, dialect) for code in dialect.missing)
+    pattern = _number_pattern(dialect)
+    numbers = (_number(code, pattern, dialect) for code in dialect.missing)
     return frozenset(n for n in numbers if n is not None)
 
 
-def _number(text: str, dialect: Dialect) -> float | None:
+def _number_pattern(dialect: Dialect) -> re.Pattern[str]:
     decimal = re.escape(dialect.decimal)
     whole = "[0-9]+"
     if dialect.thousands:
         whole = rf"(?:[0-9]{{1,3}}(?:{re.escape(dialect.thousands)}[0-9]{{3}})+|[0-9]+)"
-    pattern = rf"[+-]?(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+){_EXPONENT}"
+    return re.compile(rf"[+-]?(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+){_EXPONENT}")
+
+
+def _number(text: str, pattern: re.Pattern[str], dialect: Dialect) -> float | None:
     text = text.replace("\N{MINUS SIGN}", "-")
-    if not re.fullmatch(pattern, text):
+    if not pattern.fullmatch(text):
         return None
     if dialect.thousands:
         text = text.replace(dialect.thousands, "")

@@ -7,13 +7,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.data.columns import Column
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.layout import SessionCells
-from alliance_longitudinal.data.problems import Column, Problems
+from alliance_longitudinal.data.problems import Problems
 from alliance_longitudinal.data.study_file import StudyFile
 from alliance_longitudinal.data.tables import RawTable
+from alliance_longitudinal.data.texts import Texts, paired
 
 NO_DAY = np.datetime64("NaT", "D")
+#: Years in which a session can have been held; another is a slip of the pen or an empty date of some program.
+FIRST_DAY, LAST_DAY = np.datetime64("1950-01-01", "D"), np.datetime64("2099-12-31", "D")
+#: What Excel writes into a cell whose formula failed; no identifier.
+EXCEL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!")
+
+
+#: Key columns that are text and may be missing, beside the client.
+TEXT_ROLES = ("therapist", "clinic", "group", "family", "rater", "episode", "ending")
+#: Of them, those that may stand in the clients table in place of the sessions table.
+CLIENT_ROLES = ("therapist", "clinic", "family", "ending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +39,25 @@ class ClientRows:
 def read_keys(
     cells: SessionCells, clients: ClientRows | None, spec: StudyFile, dialect: Dialect, problems: Problems
 ) -> pd.DataFrame:
-    """One row per client session, aligned with ``cells``.
+    """One row per row of ``cells``, aligned with it by position.
 
-    Columns ``client, therapist, clinic`` (text, empty = missing), ``session`` and ``week`` (float), ``day``
-    (datetime64, NaT = missing), and ``row`` (row in the file). Everything unreadable is in ``problems``.
+    Columns ``client, therapist, clinic, group, family, rater, episode, ending`` (categorical text in alphabetical
+    order, empty = missing; those that the study names), ``session`` and ``week`` (float), ``day`` (datetime64,
+    NaT = missing). Everything unreadable is in ``problems``.
     """
     keys = cells.keys
-    frame = pd.DataFrame({"row": keys["client"].rows, "client": keys["client"].text})
+    client = keys["client"].text
     _need(keys["client"], "missing_client", "the client id is missing.", problems)
-    for role in ("therapist", "clinic"):
-        if role in keys:
-            frame[role] = keys[role].text
     if "therapist" in keys:
         _need(keys["therapist"], "missing_therapist", "the therapist id is missing.", problems)
+    if "rater" in keys:
+        _need(keys["rater"], "missing_rater", "who filled in the row is missing.", problems)
     if spec.client_ids == "within-therapist":
-        frame["client"] = within_therapist(frame["therapist"], frame["client"])
+        client = paired(keys["therapist"].text, client, "/")
+    frame = pd.DataFrame({"client": client.categorical()})
+    for role in TEXT_ROLES:
+        if role in keys:
+            frame[role] = keys[role].text.categorical()
     if clients is not None:
         _from_clients(frame, keys["client"], clients, problems)
     frame["session"] = _sessions(keys, dialect, problems)
@@ -56,20 +72,18 @@ def read_clients(table: RawTable, spec: StudyFile, problems: Problems) -> Client
     assert block is not None
     column = table.column(block.columns.client)
     _need(column, "missing_client", "the client id is missing.", problems)
-    frame = pd.DataFrame({"client": column.text})
-    for role, header in (("therapist", block.columns.therapist), ("clinic", block.columns.clinic)):
-        if header is not None:
-            frame[role] = table.column(header).text
+    client = column.text
     if block.columns.therapist is not None:
-        _need(
-            table.column(block.columns.therapist),
-            "missing_therapist",
-            "the therapist id is missing.",
-            problems,
-        )
-    if spec.client_ids == "within-therapist":
-        frame["client"] = within_therapist(frame["therapist"], frame["client"])
-    twice = frame["client"].duplicated(keep=False).to_numpy() & (column.text != "")
+        therapist = table.column(block.columns.therapist)
+        _need(therapist, "missing_therapist", "the therapist id is missing.", problems)
+        if spec.client_ids == "within-therapist":
+            client = paired(therapist.text, client, "/")
+    frame = pd.DataFrame({"client": client.spread()})
+    for role in CLIENT_ROLES:
+        header = getattr(block.columns, role)
+        if header is not None:
+            frame[role] = table.column(header).text.spread()
+    twice = frame["client"].duplicated(keep=False).to_numpy() & ~column.text.empty
     problems.add_cells(
         "duplicate_client",
         column,
@@ -80,28 +94,34 @@ def read_clients(table: RawTable, spec: StudyFile, problems: Problems) -> Client
     return ClientRows(table, frame.set_index("client"))
 
 
-def within_therapist(therapist: "pd.Series[str]", client: "pd.Series[str]") -> NDArray[np.object_]:
-    """Ids that are unique in the study, for client ids that start again at each therapist."""
-    return np.asarray(therapist.astype(object) + "/" + client.astype(object), dtype=object)
-
-
 def _need(column: Column, rule: str, message: str, problems: Problems) -> None:
     problems.add_cells(
         rule,
         column,
-        column.text == "",
+        column.text.empty,
         message,
         "fill it in, or take the row out; identifiers are only missing when the cell is empty.",
     )
+    if set(column.text.words) & set(EXCEL_ERRORS):
+        problems.add_cells(
+            "excel_error",
+            column,
+            column.text.where(lambda word: word in EXCEL_ERRORS),
+            "a cell holds one of Excel's error values in place of an identifier.",
+            "correct the formula or the cell and save the file again.",
+        )
 
 
 def _from_clients(frame: pd.DataFrame, client: Column, clients: ClientRows, problems: Problems) -> None:
     """Add the therapist and clinic that stand in the clients table; ``frame`` is the caller's own."""
     known = clients.frame.loc[~clients.frame.index.duplicated()]
-    absent = ~frame["client"].isin(known.index).to_numpy() & (client.text != "")
-    for role in ("therapist", "clinic"):
+    ids = frame["client"].cat.categories
+    absent = ~frame["client"].isin(known.index).to_numpy() & ~client.text.empty
+    codes = frame["client"].cat.codes.to_numpy()
+    for role in CLIENT_ROLES:
         if role in known and role not in frame:
-            frame[role] = frame["client"].map(known[role]).fillna("")
+            of_id = Texts.of(known[role].reindex(ids).fillna("").astype(object))
+            frame[role] = Texts(of_id.codes[codes], of_id.words).categorical()
             if role == "therapist":
                 problems.add_cells(
                     "unknown_client",
@@ -114,7 +134,7 @@ def _from_clients(frame: pd.DataFrame, client: Column, clients: ClientRows, prob
 
 def _sessions(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) -> NDArray[np.float64]:
     if "session" not in keys:
-        return np.full(len(keys["client"].rows), np.nan)
+        return np.full(len(keys["client"].places), np.nan)
     column = keys["session"]
     values, bad = dialect.numbers(column.text)
     bad = bad | (~np.isnan(values) & ((values < 0) | (values != np.floor(values))))
@@ -137,7 +157,7 @@ def _sessions(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) 
 
 def _days(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) -> NDArray[np.datetime64]:
     if "date" not in keys:
-        return np.full(len(keys["client"].rows), NO_DAY)
+        return np.full(len(keys["client"].places), NO_DAY)
     column = keys["date"]
     days, bad = dialect.days(column.text)
     problems.add_cells(
@@ -147,6 +167,17 @@ def _days(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) -> N
         f"a date cannot be read in the declared order ({dialect.dates}).",
         _date_remedy(column, bad, dialect),
     )
+    odd = (days < FIRST_DAY) | (days > LAST_DAY)
+    problems.add_cells(
+        "implausible_date",
+        column,
+        odd,
+        "a date lies before 1950 or after 2099.",
+        "correct it; dates such as 1900-01-01 or 9999-12-31 often stand for 'unknown': list them under 'dialect: "
+        "missing'.",
+    )
+    days = np.where(odd, NO_DAY, days)
+    bad = bad | odd
     if "session" not in keys:
         problems.add_cells(
             "missing_date",
@@ -164,7 +195,7 @@ def _date_remedy(column: Column, bad: NDArray[np.bool_], dialect: Dialect) -> st
     fitting = dialect.orders_that_read(column.text)
     if fitting:
         return f"every date in this column can be read as {fitting[0]}: write 'dialect: {{dates: {fitting[0]}}}'."
-    if any(text.isdigit() and 20000 < int(text) < 60000 for text in column.text[bad][:100]):
+    if any(text.isdigit() and 20000 < int(text) < 60000 for text in column.text.take(bad).present()[:100]):
         return (
             "numbers such as 45000 are Excel's internal dates; format the column as a date and export again."
         )
@@ -173,7 +204,7 @@ def _date_remedy(column: Column, bad: NDArray[np.bool_], dialect: Dialect) -> st
 
 def _weeks(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) -> NDArray[np.float64]:
     if "week" not in keys:
-        return np.full(len(keys["client"].rows), np.nan)
+        return np.full(len(keys["client"].places), np.nan)
     column = keys["week"]
     values, bad = dialect.numbers(column.text)
     problems.add_cells("week", column, bad, "a week is not a number.", number_remedy(dialect))

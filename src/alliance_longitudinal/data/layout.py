@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.data.columns import Column, Keep, Places
 from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Column, Problems
-from alliance_longitudinal.data.study_file import SessionsTable
+from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.table_blocks import SessionsTable
 from alliance_longitudinal.data.tables import RawTable, check_headers
+from alliance_longitudinal.data.texts import Texts, joined
 
 REPEATED_ROLES = ("date", "week")  # of the key columns, those that a wide table repeats per session
 
@@ -22,7 +24,7 @@ class SessionCells:
     Attributes
     ----------
     keys : mapping of str to Column
-        By role: client, therapist, clinic, session, date, week; those that the study names.
+        By role: client, therapist, clinic, session, date, week, group ...; those that the study names.
     measures : mapping of str to tuple of Column
         One column an item, or a single one for a total.
     baseline : mapping of str to Column
@@ -34,10 +36,15 @@ class SessionCells:
     baseline: Mapping[str, Column]
 
     def __len__(self) -> int:
-        return len(self.keys["client"].rows)
+        return len(self.keys["client"].places)
 
-    def take(self, keep: NDArray[np.bool_]) -> "SessionCells":
-        """The rows where ``keep`` is true."""
+    @property
+    def places(self) -> Places:
+        """Where each row stands."""
+        return self.keys["client"].places
+
+    def take(self, keep: Keep) -> "SessionCells":
+        """The rows ``keep``."""
         return SessionCells(
             keys={role: c.take(keep) for role, c in self.keys.items()},
             measures={name: tuple(c.take(keep) for c in items) for name, items in self.measures.items()},
@@ -75,20 +82,23 @@ def drop_second_header(table: RawTable, wanted: Wanted, dialect: Dialect, proble
 
     def bad(rows: slice) -> list[bool]:
         columns = [
-            dialect.numbers(table.column(h).text[rows])[1] for h in sorted(numbers) if h in table.headers
+            dialect.numbers(table.column(h).text.take(rows))[1] for h in sorted(numbers) if h in table.headers
         ]
-        columns += [dialect.days(table.column(h).text[rows])[1] for h in sorted(dates) if h in table.headers]
+        columns += [
+            dialect.days(table.column(h).text.take(rows))[1] for h in sorted(dates) if h in table.headers
+        ]
         return [bool(column.any()) for column in columns]
 
     first = bad(slice(0, 1))
     if len(table) < 2 or len(first) < 2 or not all(first) or all(bad(slice(1, None))):
         return table
+    above = table.places.row(0)
     problems.add(
         "two_header_rows",
         "the row below the column names holds no data; it looks like a second header row.",
-        f"delete it, or write 'header_row: {table.rows[0]}' if it holds the right names.",
-        file=table.file,
-        row=int(table.rows[0]),
+        f"delete it, or write 'header_row: {above}' if it holds the right names.",
+        file=table.places.file(0),
+        row=above,
     )
     return table.take(np.arange(len(table)) > 0)
 
@@ -148,25 +158,28 @@ class _Spread:
     found: Mapping[str, Mapping[int, str]]
 
     @property
-    def rows(self) -> NDArray[np.int64]:
-        return np.repeat(self.table.rows, len(self.sessions))
+    def places(self) -> Places:
+        return self.table.places.repeated(len(self.sessions))
 
     def constant(self, header: str) -> Column:
-        return Column(
-            self.table.file, header, self.rows, np.repeat(self.table.column(header).text, len(self.sessions))
-        )
+        return Column(self.places, header, self.table.column(header).text.repeated(len(self.sessions)))
 
     def repeated(self, header: str) -> Column:
         names = [self.found[header].get(session, "") for session in self.sessions]
-        text = (
-            np.stack([self.table.column(name).text for name in names], axis=1) if names else np.empty((0, 0))
-        )
-        headers = np.tile(np.array(names, dtype=object), len(self.table))
-        return Column(self.table.file, header, self.rows, text.reshape(-1).astype(object), headers)
+        n = len(self.table)
+        if not names:
+            return Column(self.places, header, Texts.of([]))
+        by_session = joined([self.table.column(name).text for name in names])
+        text = Texts(by_session.codes.reshape(len(names), n).T.reshape(-1), by_session.words)
+        return Column(self.places, header, text, self._tiled(names))
 
     def numbers(self) -> Column:
-        text = np.tile(np.array([str(s) for s in self.sessions], dtype=object), len(self.table))
-        return Column(self.table.file, self.pattern, self.rows, text)
+        return Column(self.places, self.pattern, self._tiled([str(s) for s in self.sessions]))
+
+    def _tiled(self, words: Sequence[str]) -> Texts:
+        """``words``, one a session, for each row of the table."""
+        one = Texts.of(words)
+        return Texts(np.tile(one.codes, len(self.table)), one.words)
 
 
 def _repeats(headers: Sequence[str], pattern: str, column: str) -> dict[int, str]:

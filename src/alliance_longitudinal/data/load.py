@@ -1,6 +1,5 @@
 """``load_study``: from a study file to a checked, scored, frozen study."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.answers import read_answers, score_measure
+from alliance_longitudinal.data.answers import read_answers
+from alliance_longitudinal.data.build import Parsed, build_study
 from alliance_longitudinal.data.contract import check_contract
 from alliance_longitudinal.data.covariates import one_per_client, read_covariate
 from alliance_longitudinal.data.demo import study_file_path
+from alliance_longitudinal.data.endings import check_endings
+from alliance_longitudinal.data.episodes import WORDS, episode_findings, find_episodes
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.keys import ClientRows, read_clients, read_keys
 from alliance_longitudinal.data.layout import (
@@ -24,11 +26,14 @@ from alliance_longitudinal.data.layout import (
 )
 from alliance_longitudinal.data.plan import StudyPlan, read_plan
 from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.remarks import client_findings, key_findings, simulated_findings
-from alliance_longitudinal.data.study import Source, Study
-from alliance_longitudinal.data.study_file import ClientsTable, SessionsTable, table_path
+from alliance_longitudinal.data.raters import check_raters, one_date_a_session
+from alliance_longitudinal.data.remarks import missing_code_finding
+from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.data.tables import RawTable, check_headers, read_table
-from alliance_longitudinal.data.timeline import analysed_under, number_by_date, weeks_since_first
+from alliance_longitudinal.data.timeline import number_by_date
+from alliance_longitudinal.findings import Finding
+
+Baseline = Mapping[str, "pd.Series[float] | pd.Series[str]"]
 
 
 def load_study(path: str | Path) -> Study:
@@ -51,36 +56,30 @@ def load_study(path: str | Path) -> Study:
     """
     plan = read_plan(study_file_path(path))
     problems = Problems(plan.file.study)
-    tables = _read_tables(plan, problems)
-    frames = _read_frames(plan, tables, problems)
+    sessions, clients = _read_tables(plan, problems)
+    parsed = _parse(plan, sessions, clients, problems)
     problems.raise_if_any()
-    return _build(plan, tables, frames)
+    return build_study(plan, parsed)
 
 
 @dataclass(frozen=True, slots=True)
-class _Tables:
-    sessions: RawTable
-    clients: RawTable | None
+class _Rows:
+    """The rows that are analysed: their cells and keys, aligned, and how they were chosen."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Frames:
-    """What the tables hold, parsed; all of ``keys``, ``answers`` have one row per client session."""
-
+    cells: SessionCells
     keys: pd.DataFrame
-    answers: Mapping[str, NDArray[np.float64]]
-    baseline: Mapping[str, "pd.Series[float] | pd.Series[str]"]
-    clients: ClientRows | None
     flow: SampleFlow
+    findings: tuple[Finding, ...]
 
 
-def _read_tables(plan: StudyPlan, problems: Problems) -> _Tables:
+def _read_tables(plan: StudyPlan, problems: Problems) -> tuple[RawTable, RawTable | None]:
     """Both tables; raises at once if one cannot be read at all, with the problems of both."""
     spec = plan.file.tables
-    sessions = _read_one(plan, spec.sessions, problems)
+    folder = plan.path.parent
+    sessions = read_table(folder, spec.sessions, plan.dialect, problems)
     clients = None
     if spec.clients is not None:
-        clients = _read_one(plan, spec.clients, problems)
+        clients = read_table(folder, spec.clients, plan.dialect, problems)
         if clients is not None:
             columns = spec.clients.columns.model_dump(exclude_none=True)
             in_sessions = set() if sessions is None else set(sessions.headers)
@@ -91,55 +90,90 @@ def _read_tables(plan: StudyPlan, problems: Problems) -> _Tables:
     if sessions is None or (spec.clients is not None and clients is None):
         problems.raise_if_any()
     assert sessions is not None  # else there was a problem
-    return _Tables(sessions, clients)
+    return sessions, clients
 
 
-def _read_one(plan: StudyPlan, table: SessionsTable | ClientsTable, problems: Problems) -> RawTable | None:
-    path = table_path(plan.path, table)
-    return read_table(path, table.sheet, table.header_row, plan.dialect, problems)
-
-
-def _read_frames(plan: StudyPlan, tables: _Tables, problems: Problems) -> _Frames:
+def _parse(plan: StudyPlan, sessions: RawTable, table: RawTable | None, problems: Problems) -> Parsed:
     spec, dialect = plan.file, plan.dialect
-    clients = None if tables.clients is None else read_clients(tables.clients, spec, problems)
-    cells, filled, empty_rows = _session_cells(plan, tables, problems)
-    keys = read_keys(cells, clients, spec, dialect, problems)
-    keys, flow = _reading_flow(keys, filled, empty_rows, tables.sessions.file)
-    cells = cells.take(filled)
-    if "session" not in cells.keys:
-        keys["session"] = number_by_date(keys)
-    check_contract(keys, tables.sessions.file, spec, problems)
-    answers = read_answers(cells, plan.measures, dialect, problems)
+    clients = None if table is None else read_clients(table, spec, problems)
+    rows = _analysed_rows(plan, sessions, clients, problems)
+    check_contract(_for_contract(rows.keys), rows.cells.places, spec, problems)
+    answers = read_answers(rows.cells, plan.measures, dialect, problems)
+    if "rater" in rows.keys:
+        check_raters(rows.keys, rows.cells.places, answers, plan.measures, problems)
     baseline = {
-        name: one_per_client(keys["client"], column, dialect, problems)
-        for name, column in cells.baseline.items()
+        name: one_per_client(
+            rows.keys["client"], column, sessions.labels.get(column.header, {}), dialect, problems
+        )
+        for name, column in rows.cells.baseline.items()
     }
-    if tables.clients is not None and clients is not None:
-        for name in [n for n in spec.baseline if n not in baseline]:
-            values = read_covariate(tables.clients.column(spec.baseline[name]), dialect, problems)
-            values.index = clients.frame.index
-            baseline[name] = values[~values.index.duplicated()]
-    return _Frames(keys, answers, baseline, clients, flow)
+    if clients is not None:
+        baseline |= _from_clients(plan, clients, [n for n in spec.baseline if n not in baseline], problems)
+    endings = _endings(plan, rows, clients, problems)
+    tables = (sessions,) if table is None else (sessions, table)
+    used = {h for plan_ in plan.measures.values() for h in plan_.headers} | set(spec.baseline.values())
+    return Parsed(
+        keys=rows.keys,
+        answers=answers,
+        baseline=baseline,
+        endings=endings,
+        clients=clients,
+        flow=rows.flow,
+        findings=(*rows.findings, *missing_code_finding(tables, used)),
+        sources=tuple(source for one in tables for source in one.sources),
+    )
+
+
+def _analysed_rows(plan: StudyPlan, table: RawTable, clients: ClientRows | None, problems: Problems) -> _Rows:
+    """The rows of the sessions table that hold a session of an analysed episode, numbered."""
+    cells, filled, empty_rows = _session_cells(plan, table, clients, problems)
+    keys = read_keys(cells, clients, plan.file, plan.dialect, problems)
+    people = _people(keys)
+    flow = _reading_flow(people, filled, {**table.left_out, "empty rows": empty_rows}, table.file)
+    if not filled.all():
+        cells, keys = cells.take(filled), _only(keys, filled)
+    findings: tuple[Finding, ...] = ()
+    episodes = find_episodes(keys, cells.places, plan.file, problems)
+    if episodes is not None and plan.file.episodes is not None:
+        findings = episode_findings(keys["client"], episodes.number, plan.file.episodes)
+        words = WORDS[plan.file.episodes.analyse]
+        if words:
+            _, flow = flow.filter(
+                _people(keys), pd.Series(episodes.keep), words, "another episode of care of the same client"
+            )
+        keys = keys.assign(
+            person=keys["client"].array,
+            client=episodes.client,
+            session=episodes.session,
+            episode=episodes.number,
+        )
+        cells, keys = cells.take(episodes.keep), _only(keys, episodes.keep)
+    if "session" not in cells.keys:
+        keys["session"] = number_by_date(keys, several_rows="rater" in keys)
+    if "rater" in keys:
+        keys = one_date_a_session(keys)
+    return _Rows(cells, keys, flow, findings)
 
 
 def _session_cells(
-    plan: StudyPlan, tables: _Tables, problems: Problems
+    plan: StudyPlan, table: RawTable, clients: ClientRows | None, problems: Problems
 ) -> tuple[SessionCells, NDArray[np.bool_], int]:
     """Cells of the sessions table, which of them are client sessions, and the number of empty rows."""
     spec = plan.file.tables.sessions
+    in_clients = () if clients is None else clients.table.headers
     wanted = Wanted(
         keys=spec.columns.model_dump(exclude_none=True),
         measures={name: measure.headers for name, measure in plan.measures.items()},
         baseline={
             name: header
             for name, header in plan.file.baseline.items()
-            if tables.clients is None
-            or (header not in tables.clients.headers and header in tables.sessions.headers)
+            if clients is None or (header not in in_clients and header in table.headers)
         },
     )
-    not_empty = (tables.sessions.values != "").any(axis=1)
-    table = tables.sessions.take(not_empty)
+    not_empty = table.filled
     empty_rows = int((~not_empty).sum())
+    if empty_rows:
+        table = table.take(not_empty)
     if spec.layout == "wide":
         return *wide_cells(table, spec, wanted, plan.dialect, problems), empty_rows
     table = drop_second_header(table, wanted, plan.dialect, problems)
@@ -147,77 +181,75 @@ def _session_cells(
     return cells, np.ones(len(cells), dtype=bool), empty_rows
 
 
+def _only(keys: pd.DataFrame, keep: NDArray[np.bool_]) -> pd.DataFrame:
+    """The rows ``keep``, without categories that no longer occur."""
+    kept = keys.loc[keep].reset_index(drop=True)
+    texts = kept.select_dtypes("category").columns
+    return kept.assign(**{name: kept[name].cat.remove_unused_categories() for name in texts})
+
+
+def _for_contract(keys: pd.DataFrame) -> pd.DataFrame:
+    """Rows that have to keep the contract: of several raters who agree on who and when, the first."""
+    if "rater" not in keys:
+        return keys
+    return keys.drop_duplicates(["client", "session", "therapist", "day", "week"])
+
+
+def _people(keys: pd.DataFrame) -> pd.DataFrame:
+    """Client and therapist of each row, missing where there is none."""
+    names = [name for name in ("client", "therapist") if name in keys]
+    known = {name: keys[name] for name in names}
+    for name, ids in known.items():
+        if "" in ids.cat.categories:
+            known[name] = ids.cat.remove_categories([""])
+    return pd.DataFrame(known)
+
+
 def _reading_flow(
-    keys: pd.DataFrame, filled: NDArray[np.bool_], empty_rows: int, file: str
-) -> tuple[pd.DataFrame, SampleFlow]:
-    """The client sessions among ``keys``, and the flow from the file to them."""
-    people = keys[["client", *(["therapist"] if "therapist" in keys else [])]].replace("", None)
-    read = pd.concat([people, people.iloc[:0].reindex(range(empty_rows))], ignore_index=True)
-    flow = SampleFlow().record(read, read, f"rows read from {file}", "")
-    if empty_rows:
-        flow = flow.record(read, people, "rows that hold anything", "empty rows")
+    people: pd.DataFrame, filled: NDArray[np.bool_], left_out: Mapping[str, int], file: str
+) -> SampleFlow:
+    """The flow from the table to the client sessions; ``people`` has the rows that hold anything."""
+    lost = {reason: n for reason, n in left_out.items() if n}
+    frames = [people]
+    for n in reversed(list(lost.values())):
+        frames.insert(0, pd.concat([frames[0], people.iloc[:0].reindex(range(n))], ignore_index=True))
+    flow = SampleFlow().record(frames[0], frames[0], f"rows read from {file}", "")
+    for (reason, _), before, after in zip(lost.items(), frames, frames[1:], strict=False):
+        step = "rows that hold anything" if reason == "empty rows" else f"without {reason}"
+        flow = flow.record(before, after, step, reason)
     if not filled.all():
         _, flow = flow.filter(
             people, pd.Series(filled), "client sessions", "nothing filled in for that session"
         )
-    return keys.loc[filled].reset_index(drop=True), flow
+    return flow
 
 
-def _build(plan: StudyPlan, tables: _Tables, frames: _Frames) -> Study:
-    keys = frames.keys.copy()
-    if keys.groupby("client")["therapist"].nunique().gt(1).any():
-        keys["seen_by"] = keys["therapist"]
-        keys["therapist"] = analysed_under(keys, plan.file.transfers)
-    keys["week"] = weeks_since_first(keys)
-    findings = [*simulated_findings(plan), *key_findings(keys, plan)]
-    if frames.clients is not None:
-        findings += client_findings(keys, frames.clients.frame.index)
-    parts = [_key_columns(keys, plan)]
-    for name, measure in plan.measures.items():
-        columns, remarks = score_measure(frames.answers[name], measure)
-        parts.append(columns)
-        findings += remarks
-    sessions = pd.concat(parts, axis=1).sort_values(["client", "session"], kind="stable", ignore_index=True)
-    first, last = plan.file.early_window
-    return Study(
-        title=plan.file.study,
-        measures={name: planned.measure for name, planned in plan.measures.items()},
-        early_window=(first, last),
-        covariates=tuple(plan.file.baseline),
-        flow=frames.flow,
-        findings=tuple(findings),
-        sources=_sources(plan, tables),
-        simulated=plan.simulated,
-        small_cells=plan.file.small_cells,
-        _sessions=sessions,
-        _clients=_client_frame(sessions, frames, plan),
-    )
+def _from_clients(plan: StudyPlan, clients: ClientRows, names: list[str], problems: Problems) -> Baseline:
+    """Baseline columns of the clients table, indexed by client."""
+    table, found = clients.table, {}
+    for name in names:
+        header = plan.file.baseline[name]
+        labels = table.labels.get(header, {})
+        values = read_covariate(table.column(header), labels, plan.dialect, problems)
+        values.index = clients.frame.index
+        found[name] = values[~values.index.duplicated()]
+    return found
 
 
-def _key_columns(keys: pd.DataFrame, plan: StudyPlan) -> pd.DataFrame:
-    """The key columns of ``study.sessions`` in their final types and order."""
-    out = keys[["client", "therapist"]].copy()
-    for role in ("seen_by", "clinic"):
-        if role in keys:
-            out[role] = keys[role]
-    out = out.astype(str)
-    out["session"] = keys["session"].astype("int64")
-    out["week"] = keys["week"].astype(float)
-    if plan.file.tables.sessions.columns.date is not None:
-        out["date"] = keys["day"]
-    return out
-
-
-def _client_frame(sessions: pd.DataFrame, frames: _Frames, plan: StudyPlan) -> pd.DataFrame:
-    roles = [role for role in ("client", "therapist", "clinic") if role in sessions]
-    clients = sessions.drop_duplicates("client")[roles].reset_index(drop=True)
-    for name in plan.file.baseline:
-        clients[name] = clients["client"].map(frames.baseline[name])
-    return clients
-
-
-def _sources(plan: StudyPlan, tables: _Tables) -> tuple[Source, ...]:
-    """Every file that the study was read from: the study file first (its rows do not count), then the tables."""
-    digest = hashlib.sha256(plan.path.read_bytes()).hexdigest()
-    sources = [Source(plan.path.name, digest, 0), tables.sessions.source]
-    return (*sources, *([tables.clients.source] if tables.clients else []))
+def _endings(
+    plan: StudyPlan, rows: _Rows, clients: ClientRows | None, problems: Problems
+) -> "pd.Series[str] | None":
+    """The words about how each client's treatment ended, indexed by client; None without such a column."""
+    rule, block = plan.file.ending, plan.file.tables.clients
+    if rule is None or rule.dropout_below is not None:
+        return None
+    if "ending" in rows.cells.keys:
+        column = rows.cells.keys["ending"]
+        check_endings(column, rule, plan.dialect, problems)
+        return one_per_client(rows.keys["client"], column, {}, plan.dialect, problems)
+    assert clients is not None
+    assert block is not None
+    column = clients.table.column(str(block.columns.ending))
+    check_endings(column, rule, plan.dialect, problems)
+    words = pd.Series(column.text.spread(), index=clients.frame.index)
+    return words[~words.index.duplicated()]

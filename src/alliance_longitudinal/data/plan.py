@@ -7,6 +7,7 @@ from typing import Any
 
 from alliance_longitudinal.data.answers import PlannedMeasure
 from alliance_longitudinal.data.dialect import Dialect
+from alliance_longitudinal.data.scale_view import scale_view, scales_of
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.data.study_file import MeasureBlock, StudyFile
 from alliance_longitudinal.errors import StudyError
@@ -67,27 +68,50 @@ def _plan_measure(
     if block.construct_ not in (None, instrument.construct):
         sentence = f"{instrument.label} measures {instrument.construct}, not {block.construct_}."
         mistakes.append(((*here, "construct"), sentence))
-    if block.rater not in instrument.raters:
-        sentence = (
-            f"{instrument.label} is filled in by the {' or '.join(instrument.raters)}; the form of the "
-            f"{block.rater} is another instrument and needs an instrument file of its own."
-        )
-        mistakes.append(((*here, "rater"), sentence))
-    if instrument.total_rule == "none" or instrument.direction == "unknown":
-        mistakes.append(((*here, "instrument"), _no_measure(instrument)))
-    headers, complaint = _headers(block, instrument)
+    complaint = _rater_mistake(block, instrument)
+    if complaint:
+        mistakes.append(((*here, "rater"), complaint))
+    seen = instrument
+    if block.scale is not None:
+        if block.scale not in scales_of(instrument):
+            hint = nearest(block.scale, scales_of(instrument)) or "It has none."
+            mistakes.append(((*here, "scale"), f"{instrument.label} has no scale {block.scale!r}. {hint}"))
+            return None
+        seen = scale_view(instrument, block.scale)
+    if seen.total_rule == "none" or seen.direction == "unknown":
+        mistakes.append(((*here, "instrument"), _no_measure(seen)))
+    items, headers, complaint = _headers(block, instrument)
     if complaint:
         mistakes.append(((*here, "items"), complaint))
-    measure = Measure(name, instrument.construct, block.rater, instrument, block.timing)
-    return PlannedMeasure(measure, block, headers)
+    measure = Measure(name, instrument.construct, block.rater, seen, block.timing)
+    return PlannedMeasure(measure, block, instrument, items, headers)
+
+
+def _rater_mistake(block: MeasureBlock, instrument: Instrument) -> str:
+    """What is wrong with who filled in a measure, as a sentence; empty if nothing is."""
+    forms = " or ".join(instrument.raters)
+    if block.form is not None:
+        if block.form not in instrument.raters:
+            return f"{instrument.label} has no form for the {block.form}; it has one for the {forms}."
+        if block.rater in instrument.raters and block.rater != block.form:
+            return f"{instrument.label} has a form for the {block.rater}; take out 'form'."
+        return ""
+    if block.rater in instrument.raters:
+        return ""
+    who = block.rater.replace("_", " ")
+    return (
+        f"{instrument.label} is filled in by the {forms}; the form of the {who} is another instrument and needs an "
+        f"instrument file of its own. If the {who} filled in one of these forms, say which: 'form: "
+        f"{instrument.raters[0]}'."
+    )
 
 
 def _no_measure(instrument: Instrument) -> str:
     """Why an instrument gives no single score that a model could take."""
     if instrument.total_rule == "none":
         return (
-            f"{instrument.label} has no total, only the scales {', '.join(instrument.subscales)}. Add an instrument "
-            "file for the scale that you mean, with its items alone."
+            f"{instrument.label} has no total, only the scales {', '.join(instrument.subscales)}. Name one of them, "
+            f"such as 'scale: {next(iter(instrument.subscales), 'NAME')}'."
         )
     return (
         f"whether a higher score of {instrument.label} is better or worse is not known. Add an instrument file "
@@ -95,28 +119,37 @@ def _no_measure(instrument: Instrument) -> str:
     )
 
 
-def _headers(block: MeasureBlock, instrument: Instrument) -> tuple[tuple[str, ...], str]:
-    """Headers of a measure's columns in item order, and what is wrong with them."""
+def _headers(block: MeasureBlock, instrument: Instrument) -> tuple[tuple[int, ...], tuple[str, ...], str]:
+    """Item numbers of a measure's columns, their headers, and what is wrong with them."""
     if block.total is not None:
-        return (block.total,), ""
+        return (), (block.total,), ""
     headers = tuple(block.items or ())
     reason = why_not_from_items(instrument)
+    if block.scale is not None and block.scale not in instrument.subscales:
+        reason = (
+            f"{instrument.label}: which items make the scale {block.scale!r} is not known. Give its totals."
+        )
     if reason or instrument.n_items is None:
-        return headers, reason
+        return (), headers, reason
+    every = tuple(range(1, instrument.n_items + 1))
+    wanted = every if block.scale is None else instrument.subscales[block.scale]
     if len(headers) == 1 and "{item" in headers[0]:
         try:
-            headers = tuple(headers[0].format(item=number) for number in range(1, instrument.n_items + 1))
+            headers = tuple(headers[0].format(item=number) for number in wanted)
         except (KeyError, IndexError, ValueError):
-            return headers, f"{headers[0]!r} is not a pattern; write it as 'wai_{{item}}'."
-    if len(headers) != instrument.n_items:
+            return (), headers, f"{headers[0]!r} is not a pattern; write it as 'wai_{{item}}'."
+    numbers = every if len(headers) == len(every) else wanted
+    if len(headers) != len(numbers):
+        also = "" if block.scale is None else f" ({len(wanted)} in the scale {block.scale})"
         return (
+            numbers,
             headers,
-            f"{instrument.label} has {instrument.n_items} items, but {len(headers)} columns are named.",
+            f"{instrument.label} has {instrument.n_items} items{also}, but {len(headers)} columns are named.",
         )
     twice = sorted({h for h in headers if headers.count(h) > 1})
     if twice:
-        return headers, f"the column {twice[0]!r} is named for two items."
-    return headers, ""
+        return numbers, headers, f"the column {twice[0]!r} is named for two items."
+    return numbers, headers, ""
 
 
 def _dialect_mistakes(file: StudyFile) -> list[tuple[Location, str]]:

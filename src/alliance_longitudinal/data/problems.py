@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.data.columns import Column, Places
 from alliance_longitudinal.errors import DataError
 
 SHOWN = 5  # rows of one kind that the text shows
@@ -24,33 +25,6 @@ class Problem:
     rule: str
     message: str
     remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table as text, with the place of every value.
-
-    Attributes
-    ----------
-    file : str
-    header : str
-        The column's name; for a column that is repeated per session, one of ``headers`` holds for each value.
-    rows : int array, shape (n,)
-    text : object array of str, shape (n,)
-        Stripped; empty = nothing there.
-    headers : object array of str, shape (n,), or None
-    """
-
-    file: str
-    header: str
-    rows: NDArray[np.int64]
-    text: NDArray[np.object_]
-    headers: NDArray[np.object_] | None = None
-
-    def take(self, keep: NDArray[np.bool_]) -> "Column":
-        """The values where ``keep`` is true."""
-        headers = None if self.headers is None else self.headers[keep]
-        return Column(self.file, self.header, self.rows[keep], self.text[keep], headers)
 
 
 @dataclass(slots=True)
@@ -86,15 +60,20 @@ class Problems:
 
     def add_cells(self, rule: str, cells: Column, bad: NDArray[np.bool_], message: str, remedy: str) -> None:
         """Add a problem for each value of ``cells`` where ``bad``, shape (n,), is true."""
-        places = np.flatnonzero(bad)
+        at = np.flatnonzero(bad)
+        if not len(at):
+            return
         if cells.headers is None:  # a client's row in a wide table stands for several sessions; name it once
-            places = places[np.unique(cells.rows[places], return_index=True)[1]]
-        for place in places[:KEPT]:
-            header = cells.header if cells.headers is None else str(cells.headers[place])
-            row, value = int(cells.rows[place]), str(cells.text[place])
-            self._add(Problem(cells.file, row, header, value, rule, message, remedy), quoted=True)
-        if len(places) > KEPT:
-            self._kinds[(cells.file, rule, message, remedy)].count += len(places) - KEPT
+            at = at[np.unique(_row_keys(cells.places.take(at)), return_index=True)[1]]
+
+        def problem(place: int) -> Problem:
+            header = cells.header if cells.headers is None else cells.headers[place]
+            where = cells.places
+            return Problem(
+                where.file(place), where.row(place), header, cells.text[place], rule, message, remedy
+            )
+
+        self._add_many(at, problem, cells.places, quoted=True)
 
     def add_rows(
         self,
@@ -102,16 +81,19 @@ class Problems:
         message: str,
         remedy: str,
         *,
-        file: str,
+        places: Places,
+        at: NDArray[np.intp],
         column: str,
-        rows: NDArray[np.int64],
         value: Callable[[int], str],
     ) -> None:
-        """Add a problem for each of ``rows``; ``value(i)`` describes the i-th and is asked for those kept."""
-        for place, row in enumerate(rows[:KEPT]):
-            self._add(Problem(file, int(row), column, value(place), rule, message, remedy), quoted=False)
-        if len(rows) > KEPT:
-            self._kinds[(file, rule, message, remedy)].count += len(rows) - KEPT
+        """Add a problem for each of the rows ``at``; ``value(i)`` describes the i-th and is asked for those kept."""
+        order = {int(place): i for i, place in enumerate(at)} if len(at) else {}
+
+        def problem(place: int) -> Problem:
+            text = value(order[int(place)]) if order[int(place)] < KEPT else ""
+            return Problem(places.file(place), places.row(place), column, text, rule, message, remedy)
+
+        self._add_many(at, problem, places, quoted=False)
 
     def raise_if_any(self) -> None:
         """Raise one :class:`DataError` with everything collected, if there is anything."""
@@ -119,12 +101,26 @@ class Problems:
             kept = [asdict(p) for kind in self._kinds.values() for p in kind.problems]
             raise DataError(self._text(), kept)
 
-    def _add(self, problem: Problem, *, quoted: bool) -> None:
+    def _add_many(
+        self, at: NDArray[np.intp], problem: Callable[[int], Problem], places: Places, *, quoted: bool
+    ) -> None:
+        """Add a problem for each row of ``at``; beyond those kept, only count them, file by file."""
+        for place in at[:KEPT]:
+            self._add(problem(int(place)), quoted=quoted)
+        rest = at[KEPT:]
+        files = np.zeros(len(rest), dtype=np.int32) if places.file_of is None else places.file_of[rest]
+        for file in np.unique(files):
+            here = rest[files == file]
+            kind = self._add(problem(int(here[0])), quoted=quoted)
+            kind.count += len(here) - 1
+
+    def _add(self, problem: Problem, *, quoted: bool) -> _Kind:
         key = (problem.file, problem.rule, problem.message, problem.remedy)
         kind = self._kinds.setdefault(key, _Kind(0, [], quoted))
         kind.count += 1
         if len(kind.problems) < KEPT:
             kind.problems.append(problem)
+        return kind
 
     def _text(self) -> str:
         total = sum(kind.count for kind in self._kinds.values())
@@ -144,6 +140,13 @@ class Problems:
             lines.append(f"    ... and {kind.count - len(shown)} more")
         lines.append(f"  What to do: {first.remedy}")
         return "\n".join(lines)
+
+
+def _row_keys(places: Places) -> NDArray[np.int64]:
+    """One number for each row of each file."""
+    if places.file_of is None:
+        return places.rows
+    return places.file_of.astype(np.int64) * (int(places.rows.max()) + 1) + places.rows
 
 
 def printable(text: str, limit: int = 120) -> str:

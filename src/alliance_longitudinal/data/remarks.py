@@ -1,11 +1,16 @@
 """What is not wrong in the tables, but what the reader of a result has to know."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.data.plan import StudyPlan
+from alliance_longitudinal.data.tables import RawTable
 from alliance_longitudinal.findings import Finding
+
+LONG_GAP = 26  # weeks between two sessions after which a treatment may be another one
 
 
 def key_findings(keys: pd.DataFrame, plan: StudyPlan) -> tuple[Finding, ...]:
@@ -22,7 +27,7 @@ def simulated_findings(plan: StudyPlan) -> tuple[Finding, ...]:
 
 def client_findings(keys: pd.DataFrame, listed: "pd.Index[str]") -> tuple[Finding, ...]:
     """Findings about clients that stand in only one of the two tables."""
-    seen = pd.Index(keys["client"].unique())
+    seen = keys["client"].cat.categories
     findings = []
     without_sessions = len(listed.difference(seen))
     if without_sessions:
@@ -40,7 +45,7 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     for role in ("client", "therapist", "clinic"):
         if role not in keys:
             continue
-        ids = pd.Series(keys[role].unique())
+        ids = pd.Series(keys[role].cat.categories.astype(object))
         codes = sorted(set(ids) & {code for code in plan.dialect.missing if code})
         if codes:
             message = (
@@ -74,7 +79,7 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
 def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     if "seen_by" not in keys:
         return []
-    moved = keys.loc[keys["seen_by"] != keys["therapist"], "client"]
+    moved = keys.loc[keys["seen_by"].astype(object) != keys["therapist"].astype(object), "client"]
     words = {"first": "first therapist", "last": "last therapist", "longest": "therapist with most sessions"}
     message = (
         f"{moved.nunique()} clients changed therapist; each is analysed under the "
@@ -96,3 +101,34 @@ def _time_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         message = f"{int(unknown.sum())} sessions have no date or week; they cannot be placed in time."
         return [Finding("sessions_without_time", "caution", message, "week")]
     return []
+
+
+def missing_code_finding(tables: Sequence[RawTable], used: Collection[str]) -> tuple[Finding, ...]:
+    """How often each code stood in the used columns that a file itself (SPSS, Stata) declares as missing."""
+    findings = []
+    for table in tables:
+        counts: dict[str, int] = {}
+        for header, codes in table.missing.items():
+            if header in used:
+                for code, n in codes.items():
+                    counts[code] = counts.get(code, 0) + n
+        if counts:
+            said = ", ".join(f"{code} ({n} times)" for code, n in sorted(counts.items()))
+            message = (
+                f"{table.file} declares these codes as missing, and they count as not filled in: {said}."
+            )
+            findings.append(Finding("declared_missing_codes", "info", message))
+    return tuple(findings)
+
+
+def gap_finding(weeks_since_last: NDArray[np.float64], client: NDArray[np.int64]) -> tuple[Finding, ...]:
+    """How many clients paused so long that they may have come back for another treatment."""
+    long = weeks_since_last > LONG_GAP
+    if not long.any():
+        return ()
+    clients = len(np.unique(client[long]))
+    message = (
+        f"{clients} clients paused for more than {LONG_GAP} weeks between two sessions ({int(long.sum())} pauses). If "
+        f"they came back for another treatment, write 'episodes: {{after_days: {7 * LONG_GAP}}}'."
+    )
+    return (Finding("long_gaps", "info", message, "week"),)

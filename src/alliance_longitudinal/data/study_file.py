@@ -1,109 +1,25 @@
 """The format of a study file: where the tables are, what the columns mean, how the text is to be read."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from alliance_longitudinal.data.dialect import DateOrder
+from alliance_longitudinal.data.parts import Header, Name, Part, list_to_mapping, one_to_list
+from alliance_longitudinal.data.table_blocks import Tables
 from alliance_longitudinal.measures.instrument import Construct, Rater
 
-RESERVED = ("client", "therapist", "clinic", "session", "week", "date", "seen_by")
+RESERVED = (
+    *("client", "therapist", "clinic", "session", "week", "date", "seen_by"),
+    *("group", "family", "episode", "ending"),
+)
 
-Header = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Transfers = Literal["refuse", "first", "last", "longest"]
+#: Raters for whom no questionnaire has a form of its own; a measure says whose form they filled in.
+OtherRater = Literal["partner", "parent", "sibling", "family_member", "group_member", "supervisor"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _one_to_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _list_to_mapping(value: Any) -> Any:
-    return {str(item): item for item in value} if isinstance(value, list) else value
-
-
-class SessionColumns(_Part):
-    """Headers of the sessions table. ``session`` or ``date`` is needed."""
-
-    client: Header
-    therapist: Header | None = None
-    clinic: Header | None = None
-    session: Annotated[Header | None, Field(description="Session number; 0 = intake.")] = None
-    date: Header | None = None
-    week: Annotated[
-        Header | None, Field(description="Weeks, on any origin; computed from dates if absent.")
-    ] = None
-
-
-class ClientColumns(_Part):
-    """Headers of the clients table."""
-
-    client: Header
-    therapist: Header | None = None
-    clinic: Header | None = None
-
-
-class Wide(_Part):
-    """How the headers of repeated columns are built in a table with one row per client."""
-
-    pattern: Annotated[str, Field(description="With {column} and {session}, such as {column}_s{session}.")]
-
-    @model_validator(mode="after")
-    def _has_both(self) -> Self:
-        if "{column}" not in self.pattern or self.pattern.count("{session}") != 1:
-            raise ValueError(
-                f"{self.pattern!r} must contain {{column}} and {{session}}, as in '{{column}}_s{{session}}'."
-            )
-        return self
-
-
-class _Table(_Part):
-    file: Annotated[str, Field(min_length=1, description="Relative to the study file.")]
-    sheet: Annotated[str | None, Field(description="Excel only; the first sheet if absent.")] = None
-    header_row: Annotated[int, Field(ge=1, description="Row that holds the column names.")] = 1
-
-
-class SessionsTable(_Table):
-    """The table of sessions, long (one row per client and session) or wide (one row per client)."""
-
-    layout: Literal["long", "wide"] = "long"
-    wide: Wide | None = None
-    columns: SessionColumns
-
-    @model_validator(mode="after")
-    def _layout_fits(self) -> Self:
-        if (self.layout == "wide") != (self.wide is not None):
-            raise ValueError("'layout: wide' and a block 'wide: {pattern: ...}' belong together.")
-        if self.layout == "long" and self.columns.session is None and self.columns.date is None:
-            raise ValueError(
-                "'columns' must name 'session' or 'date'; without either the order is not known."
-            )
-        if self.layout == "wide" and self.columns.session is not None:
-            raise ValueError(
-                "in a wide table the session number comes from the pattern; take out 'columns.session'."
-            )
-        return self
-
-
-class ClientsTable(_Table):
-    """The table of clients, one row each, with what is known at baseline."""
-
-    columns: ClientColumns
-
-
-class Tables(_Part):
-    """The files."""
-
-    sessions: SessionsTable
-    clients: ClientsTable | None = None
-
-
-class DialectBlock(_Part):
+class DialectBlock(Part):
     """How the text of the tables is to be read."""
 
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
@@ -111,7 +27,7 @@ class DialectBlock(_Part):
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
     dates: DateOrder = "iso"
-    missing: list[str] = ["", "NA"]
+    missing: Annotated[list[str], Field(default_factory=lambda: ["", "NA"])]
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
@@ -120,22 +36,29 @@ class DialectBlock(_Part):
         return self
 
 
-class MissingBlock(_Part):
+class MissingBlock(Part):
     """The study's own missing-item rule in place of the instrument's."""
 
     rule: Literal["mean_of_answered", "subscale_mean_rounded", "complete_only"]
     max_missing: Annotated[int, Field(ge=0)] = 0
 
 
-class MeasureBlock(_Part):
+class MeasureBlock(Part):
     """One instrument as one rater fills it in, from items or as a total."""
 
     instrument: str
-    rater: Rater = "client"
+    rater: Annotated[Rater | OtherRater, Field(description="Who filled it in.")] = "client"
+    form: Annotated[
+        Rater | None,
+        Field(description="Whose form was used, if the instrument has none of this rater's own."),
+    ] = None
+    scale: Annotated[
+        Header | None, Field(description="One subscale in place of the total, such as bond.")
+    ] = None
     construct_: Annotated[Construct | None, Field(alias="construct")] = None
     items: Annotated[
         list[Header] | None,
-        BeforeValidator(_one_to_list),
+        BeforeValidator(one_to_list),
         Field(description="One header an item, in item order; or one pattern such as wai_{item}."),
     ] = None
     total: Header | None = None
@@ -144,6 +67,14 @@ class MeasureBlock(_Part):
         Literal["start", "end"], Field(description="Filled in before or after the session.")
     ] = "start"
     missing: MissingBlock | None = None
+    rows: Annotated[
+        list[Header] | None,
+        BeforeValidator(one_to_list),
+        Field(description="With 'columns.rater': whose rows hold this measure; all rows if absent."),
+    ] = None
+    average: Annotated[
+        bool, Field(description="With 'columns.rater': the mean over the raters of a session.")
+    ] = False
 
     @model_validator(mode="after")
     def _items_or_total(self) -> Self:
@@ -154,28 +85,75 @@ class MeasureBlock(_Part):
         return self
 
 
-class Simulated(_Part):
+class Episodes(Part):
+    """When a client who comes back begins a new episode of care, and which episodes are analysed."""
+
+    after_days: Annotated[
+        int | None, Field(ge=1, description="A pause of more days than this begins a new episode.")
+    ] = None
+    at_intake: Annotated[bool, Field(description="Another row of session 0 begins a new episode.")] = False
+    analyse: Annotated[
+        Literal["first", "last", "each"],
+        Field(description="each: every episode counts as a client of its own."),
+    ] = "first"
+
+
+class Ending(Part):
+    """What counts as a planned end and what as dropout: words of a column, or a number of sessions."""
+
+    planned: Annotated[list[str], BeforeValidator(one_to_list), Field(default_factory=list)]
+    dropout: Annotated[list[str], BeforeValidator(one_to_list), Field(default_factory=list)]
+    other: Annotated[
+        list[str],
+        BeforeValidator(one_to_list),
+        Field(default_factory=list, description="Neither of both, such as moved away or still in treatment."),
+    ]
+    dropout_below: Annotated[
+        int | None,
+        Field(
+            ge=2, description="Without a column: fewer sessions than this are dropout, the others planned."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _words_or_number(self) -> Self:
+        words = [*self.planned, *self.dropout, *self.other]
+        if bool(words) == (self.dropout_below is not None):
+            raise ValueError("give either words under 'planned', 'dropout' and 'other', or 'dropout_below'.")
+        twice = sorted({w for w in words if words.count(w) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} stands there twice.")
+        return self
+
+
+class Simulated(Part):
     """Says that the data are simulated, and where their true parameters are."""
 
     note: str
     truth: Annotated[str | None, Field(description="YAML file beside the study file.")] = None
 
 
-class StudyFile(_Part):
+class StudyFile(Part):
     """A study: tables, columns, measures and the decisions that go with them."""
 
     study: Annotated[str, StringConstraints(min_length=1)]
     simulated: Simulated | None = None
     tables: Tables
-    dialect: DialectBlock = DialectBlock()
+    dialect: Annotated[DialectBlock, Field(default_factory=lambda: DialectBlock.model_validate({}))]
     instruments: Annotated[str | None, Field(description="Folder with instrument files of your own.")] = None
     measures: Annotated[dict[Name, MeasureBlock], Field(min_length=1)]
     baseline: Annotated[
         dict[Name, Header],
-        BeforeValidator(_list_to_mapping),
-        Field(description="Columns known at baseline: a list of headers, or name: header."),
-    ] = {}
-    early_window: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)] = [1, 5]
+        BeforeValidator(list_to_mapping),
+        Field(
+            default_factory=dict, description="Columns known at baseline: a list of headers, or name: header."
+        ),
+    ]
+    early_window: Annotated[
+        list[Annotated[int, Field(ge=0)]], Field(default_factory=lambda: [1, 5], min_length=2, max_length=2)
+    ]
+    episodes: Episodes | None = None
+    ending: Ending | None = None
     transfers: Annotated[
         Transfers, Field(description="Therapist under whom a client with several is analysed.")
     ] = "refuse"
@@ -189,7 +167,7 @@ class StudyFile(_Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*_therapist_problems(self), *_name_problems(self)]
+        problems = [*_therapist_problems(self), *_name_problems(self), *_timeline_problems(self)]
         first, last = self.early_window
         if first > last:
             problems.append(f"'early_window' runs backwards: [{first}, {last}].")
@@ -206,11 +184,6 @@ def study_json_schema() -> dict[str, Any]:
     _also(properties["baseline"], {"type": "array", "items": {"type": "string"}})
     _also(measures["items"], {"type": "string"})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Study file"}
-
-
-def table_path(study_path: Path, table: SessionsTable | ClientsTable) -> Path:
-    """Where a table is: relative to the study file unless absolute."""
-    return study_path.parent / table.file
 
 
 def _also(target: dict[str, Any], other: dict[str, Any]) -> None:
@@ -234,11 +207,40 @@ def _therapist_problems(file: StudyFile) -> list[str]:
     return []
 
 
+def _timeline_problems(file: StudyFile) -> list[str]:
+    columns, episodes, ending = file.tables.sessions.columns, file.episodes, file.ending
+    problems = []
+    if episodes is not None:
+        ways = [episodes.after_days is not None, episodes.at_intake, columns.episode is not None]
+        if sum(ways) == 0:
+            problems.append("'episodes' needs 'after_days', 'at_intake: true', or a column 'episode'.")
+        if episodes.at_intake and columns.session is None:
+            problems.append("'episodes: at_intake' needs a 'session' column, in which 0 is intake.")
+        if episodes.after_days is not None and columns.date is None:
+            problems.append("'episodes: after_days' needs a 'date' column.")
+        if file.tables.sessions.layout == "wide":
+            problems.append("'episodes' needs a long table, one row per client and session.")
+    elif columns.episode is not None:
+        problems.append("a column 'episode' needs a block 'episodes: {analyse: first}' (or last, each).")
+    clients = file.tables.clients
+    in_clients = clients is not None and clients.columns.ending is not None
+    named = (columns.ending is not None) + in_clients
+    if named == 2:
+        problems.append("both tables name an 'ending' column; name it in one of them.")
+    by_words = ending is not None and ending.dropout_below is None
+    if bool(named) != by_words:
+        problems.append("an 'ending' column and the words of the block 'ending' belong together.")
+    return problems
+
+
 def _name_problems(file: StudyFile) -> list[str]:
     problems = []
     for name in (*file.measures, *file.baseline):
         if name in RESERVED:
             problems.append(f"the name {name!r} is taken by the package; choose another.")
+    by_row = [n for n, m in file.measures.items() if m.rows is not None or m.average]
+    if by_row and file.tables.sessions.columns.rater is None:
+        problems.append(f"{', '.join(by_row)}: 'rows' and 'average' need a column 'rater'.")
     both = sorted(set(file.measures) & set(file.baseline))
     if both:
         problems.append(f"{', '.join(both)}: a name may stand for a measure or a baseline column, not both.")

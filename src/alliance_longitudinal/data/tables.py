@@ -1,17 +1,22 @@
-"""Reads a table from disk as text, every value as it is written and with its row number."""
+"""Reads a table from disk or database as text, every value as it is written and with its place."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.csv_text import read_csv_cells
+from alliance_longitudinal.data.columns import Column, Keep, Places
 from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Column, Problems, some
+from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.readers.files import find_files, is_several, no_files, read_file
+from alliance_longitudinal.data.readers.redcap import arrange, read_dictionary
+from alliance_longitudinal.data.readers.sheet import Counts, Labels, Sheet, filled_rows
+from alliance_longitudinal.data.several import one_table, repeated_in_another_file
 from alliance_longitudinal.data.study import Source
+from alliance_longitudinal.data.table_blocks import ClientsTable, SessionsTable
+from alliance_longitudinal.data.texts import Texts, joined
 from alliance_longitudinal.strict_yaml import nearest
 
 
@@ -21,64 +26,173 @@ class RawTable:
 
     Attributes
     ----------
-    source : Source
+    file : str
+        What the study file calls it.
+    sources : tuple of Source
+        The files, or the database, that it was read from.
     headers : tuple of str
-    values : object array of str, shape (n, columns)
-        Stripped; empty = nothing there.
-    rows : int array, shape (n,)
-        Row numbers as in the file, header = 1.
+    columns : tuple of Texts
+        One a header, n texts each.
+    places : Places
+        Of the n rows.
+    missing : mapping of str to mapping of str to int
+        Header -> code that a file itself declares as missing -> how often it stood there.
+    labels : mapping of str to mapping of str to str
+        Header -> value -> what the file says that it means.
+    left_out : mapping of str to int
+        Why rows were left out while reading -> how many.
     """
 
-    source: Source
+    file: str
+    sources: tuple[Source, ...]
     headers: tuple[str, ...]
-    values: NDArray[np.object_]
-    rows: NDArray[np.int64]
-
-    @property
-    def file(self) -> str:
-        """Name of the file."""
-        return self.source.name
+    columns: tuple[Texts, ...]
+    places: Places
+    missing: Counts = field(default_factory=dict)
+    labels: Labels = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.places)
 
     def column(self, header: str) -> Column:
         """The column called ``header``; an empty one if the table has none (which is reported elsewhere)."""
-        if header in self.headers:
-            text = self.values[:, self.headers.index(header)]
-        else:
-            text = np.full(len(self), "", dtype=object)
-        return Column(self.file, header, self.rows, text)
+        known = header in self.headers
+        text = self.columns[self.headers.index(header)] if known else Texts.constant("", len(self))
+        return Column(self.places, header, text)
 
-    def take(self, keep: NDArray[np.bool_]) -> "RawTable":
-        """The rows where ``keep`` is true."""
-        return RawTable(self.source, self.headers, self.values[keep], self.rows[keep])
+    def take(self, keep: Keep) -> "RawTable":
+        """The rows ``keep``."""
+        columns = tuple(column.take(keep) for column in self.columns)
+        return replace(self, columns=columns, places=self.places.take(keep))
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Which rows hold anything, shape (n,)."""
+        return filled_rows(self.columns)
 
 
 def read_table(
-    path: Path, sheet: str | None, header_row: int, dialect: Dialect, problems: Problems
+    folder: Path, block: SessionsTable | ClientsTable, dialect: Dialect, problems: Problems
 ) -> RawTable | None:
-    """Read ``path``; None if it cannot be read, and then ``problems`` says why."""
-    content = _content(path, problems)
-    if content is None:
-        return None
-    if path.suffix.lower() in {".xlsx", ".xlsm"}:
-        from alliance_longitudinal.data.excel import read_excel_cells
-
-        cells = read_excel_cells(path.name, content, sheet, dialect, problems)
-    elif path.suffix.lower() in {".csv", ".tsv", ".txt"}:
-        cells = read_csv_cells(path, content, dialect, problems)
+    """Read what ``block`` names, relative to ``folder``; None if that fails, and then ``problems`` says why."""
+    if block.database is not None:
+        table = _from_server(block, dialect, problems)
     else:
-        problems.add(
-            "file_type",
-            f"files that end in {path.suffix or 'nothing'!r} cannot be read.",
-            "export the table as .csv or .xlsx.",
-            file=path.name,
-        )
+        table = _from_files(folder, str(block.file), block, dialect, problems)
+    if table is None or block.redcap is None:
+        return table
+    return _from_redcap(folder, table, block, problems)
+
+
+def _from_server(
+    block: SessionsTable | ClientsTable, dialect: Dialect, problems: Problems
+) -> RawTable | None:
+    from alliance_longitudinal.data.readers.database import read_postgresql
+
+    assert block.database is not None
+    sheet = read_postgresql(block.database, block, dialect, problems)
+    if sheet is None:
         return None
-    if cells is None:
+    name = f"database {block.database.database}"
+    return _table(name, [(name, sheet, sheet.sha256)])
+
+
+def _from_files(
+    folder: Path, named: str, block: SessionsTable | ClientsTable, dialect: Dialect, problems: Problems
+) -> RawTable | None:
+    paths = find_files(folder, named)
+    if not paths:
+        no_files(folder, named, problems)
         return None
-    return _with_header(path.name, content, cells, header_row, problems)
+    several = is_several(folder, named)
+    read = []
+    for path in paths:
+        found = read_file(path, block, dialect, problems)
+        if found is not None:
+            sheet, digest = found
+            read.append((path.name, sheet, sheet.sha256 or digest))
+    if len(read) < len(paths):
+        return None
+    if not several:
+        return _table(read[0][0], read)
+    united = one_table(named, read, problems)
+    return None if united is None else _without_repeats(_table(named, united), block, problems)
+
+
+def _table(name: str, parts: Sequence[tuple[str, Sheet, str]]) -> RawTable:
+    """One table from parts that have the same headers in the same order: name, rows and hash of each."""
+    sheets = [sheet for _, sheet, _ in parts]
+    rows = [np.arange(s.first_row, s.first_row + len(s), dtype=np.int64) for s in sheets]
+    file_of = np.repeat(np.arange(len(sheets), dtype=np.int32), [len(s) for s in sheets])
+    missing: dict[str, dict[str, int]] = {}
+    for sheet in sheets:
+        for header, counts in sheet.missing.items():
+            known = missing.setdefault(header, {})
+            for code, n in counts.items():
+                known[code] = known.get(code, 0) + n
+    return RawTable(
+        file=name,
+        sources=tuple(Source(file, digest, int(sheet.filled.sum())) for file, sheet, digest in parts),
+        headers=sheets[0].headers,
+        columns=tuple(joined([s.columns[i] for s in sheets]) for i in range(len(sheets[0].headers))),
+        places=Places(
+            tuple(file for file, _, _ in parts), np.concatenate(rows), file_of if len(parts) > 1 else None
+        ),
+        missing=missing,
+        labels={header: known for sheet in sheets for header, known in sheet.labels.items()},
+    )
+
+
+def _without_repeats(
+    table: RawTable, block: SessionsTable | ClientsTable, problems: Problems
+) -> RawTable | None:
+    """The table without rows that stand in an earlier file too; under ``overlap: refuse`` they are a problem."""
+    again = repeated_in_another_file(table.columns, table.places)
+    if not again.any():
+        return table
+    if block.overlap == "drop":
+        words = "rows that stand in an earlier file too"
+        return replace(table.take(~again), left_out={words: int(again.sum())})
+    problems.add_rows(
+        "overlapping_files",
+        "a row stands in more than one file, word for word.",
+        "take the overlap out of one file; or write 'overlap: drop' below the table to count each row once.",
+        places=table.places,
+        at=np.flatnonzero(again),
+        column="",
+        value=lambda _: "",
+    )
+    return None
+
+
+def _from_redcap(
+    folder: Path, table: RawTable, block: SessionsTable | ClientsTable, problems: Problems
+) -> RawTable | None:
+    assert block.redcap is not None
+    fields = {}
+    if block.redcap.dictionary is not None:
+        found = read_dictionary(folder / block.redcap.dictionary, problems)
+        if found is None:
+            return None
+        fields = found
+    sheet = Sheet(table.headers, table.columns, 1, table.missing, table.labels)
+    arranged = arrange(table.file, sheet, block.redcap, block.columns.client, fields, problems)
+    if arranged is None:
+        return None
+    sheet, keep = arranged
+    columns = sheet.columns if len(sheet) == keep.sum() else tuple(c.take(keep) for c in sheet.columns)
+    left_out = dict(table.left_out)
+    if not keep.all():
+        left_out["rows of other REDCap forms and events"] = int((~keep).sum())
+    return replace(
+        table,
+        headers=sheet.headers,
+        columns=columns,
+        places=table.places.take(keep),
+        labels=sheet.labels,
+        left_out=left_out,
+    )
 
 
 def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) -> None:
@@ -117,49 +231,9 @@ def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) ->
         )
 
 
-def _content(path: Path, problems: Problems) -> bytes | None:
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        names = [p.name for p in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
-        hint = nearest(path.name, names) if names else f"There is no folder {path.parent}."
-        message = f"there is no file {path.name!r}. {hint}"
-        problems.add("missing_file", message, "correct 'file' in the study file.", file=path.name)
-        return None
-    except OSError as error:
-        problems.add(
-            "unreadable_file",
-            f"it cannot be opened: {error.strerror}.",
-            "check the path and rights.",
-            file=path.name,
-        )
-        return None
-    if not content.strip():
-        problems.add("empty_file", "the file is empty.", "export the table again.", file=path.name)
-        return None
-    return content
-
-
-def _with_header(
-    name: str, content: bytes, cells: NDArray[np.object_], header_row: int, problems: Problems
-) -> RawTable | None:
-    filled = (cells != "").any(axis=1)
-    if len(cells) <= header_row or not filled[header_row:].any():
-        message = f"there are no rows below the column names in row {header_row}."
-        problems.add("no_rows", message, "export the table again; it has no data.", file=name)
-        return None
-    values = cells[header_row:]
-    return RawTable(
-        source=Source(name, hashlib.sha256(content).hexdigest(), int(filled[header_row:].sum())),
-        headers=tuple(str(h) for h in cells[header_row - 1]),
-        values=values,
-        rows=np.arange(header_row + 1, header_row + 1 + len(values), dtype=np.int64),
-    )
-
-
 def _header_further_down(table: RawTable, wanted: Sequence[str]) -> int | None:
     """Row among the next ten that holds all wanted names, if there is one."""
-    for row, values in zip(table.rows[:10], table.values[:10], strict=True):
-        if set(wanted) <= set(values):
-            return int(row)
+    for place in range(min(10, len(table))):
+        if set(wanted) <= {column[place] for column in table.columns}:
+            return table.places.row(place)
     return None

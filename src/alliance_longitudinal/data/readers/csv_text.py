@@ -1,10 +1,11 @@
 """Reads a text table (CSV and the like) exactly as the declared dialect says, or says why that fails."""
 
+import codecs
 import csv
 import io
 import re
-import unicodedata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,19 +13,21 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.readers.arrow import texts_of_arrow
+from alliance_longitudinal.data.texts import Texts
 
 _SEPARATORS = {",": "comma ','", ";": "semicolon ';'", "\t": "tab '\\t'", "|": "bar '|'"}
 
 
-def read_csv_cells(
+def read_csv_columns(
     path: Path, content: bytes, dialect: Dialect, problems: Problems
-) -> NDArray[np.object_] | None:
-    """Cells of the file as stripped text, header included; None, and a problem, if it cannot be read."""
-    text = _decoded(path.name, content, dialect, problems)
-    if text is None:
+) -> tuple[Texts, ...] | None:
+    """Columns of the file as text, header included; None, and a problem, if it cannot be read."""
+    plain = _plain_utf8(path.name, content, dialect, problems)
+    if plain is None:
         return None
     separator = dialect.separator or ("," if path.suffix.lower() == ".csv" else "\t")
-    first_line = text.lstrip("\r\n").split("\n", 1)[0]
+    first_line = plain[:100_000].lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8", "replace")
     if separator not in first_line:
         seen = max(_SEPARATORS, key=first_line.count)
         if first_line.count(seen):
@@ -37,15 +40,16 @@ def read_csv_cells(
                 row=1,
             )
             return None
-    return _parsed(path.name, text, separator, problems)
+    columns = _parsed_fast(plain, separator, first_line)
+    return columns if columns is not None else _parsed(path.name, plain.decode(), separator, problems)
 
 
 def _yaml_mark(mark: str) -> str:
     return '"\\t"' if mark == "\t" else f'"{mark}"'
 
 
-def _decoded(name: str, content: bytes, dialect: Dialect, problems: Problems) -> str | None:
-    """The text of the file, or None and a problem if it is not in the declared encoding."""
+def _plain_utf8(name: str, content: bytes, dialect: Dialect, problems: Problems) -> bytes | None:
+    """The text of the file as UTF-8; None, and a problem, if it is not in the declared encoding."""
     encoding = (
         "utf-8-sig" if dialect.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else dialect.encoding
     )
@@ -55,7 +59,7 @@ def _decoded(name: str, content: bytes, dialect: Dialect, problems: Problems) ->
         problems.add("wrong_type", message, "give it the ending .xlsx, or export as CSV.", file=name)
         return None
     try:
-        text = content.decode(encoding)
+        plain = content if content.isascii() and _ascii_stays(encoding) else _recoded(content, encoding)
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
         guess = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
@@ -76,12 +80,28 @@ def _decoded(name: str, content: bytes, dialect: Dialect, problems: Problems) ->
             file=name,
         )
         return None
-    if "\0" in text:
-        row = text.count("\n", 0, text.index("\0")) + 1
+    if b"\0" in plain:
+        row = plain.count(b"\n", 0, plain.index(b"\0")) + 1
         message = "the file holds a NUL character; it is damaged or not a text file."
         problems.add("nul_character", message, "export the table again.", file=name, row=row)
         return None
-    return text
+    return plain
+
+
+def _ascii_stays(encoding: str) -> bool:
+    """Whether plain ASCII bytes mean the same in ``encoding``."""
+    ascii_bytes = bytes(range(32, 127))
+    try:
+        return ascii_bytes.decode(encoding) == ascii_bytes.decode("ascii")
+    except UnicodeDecodeError:
+        return False
+
+
+def _recoded(content: bytes, encoding: str) -> bytes:
+    if encoding == "utf-8-sig":
+        content.decode(encoding)
+        return content.removeprefix(codecs.BOM_UTF8)
+    return content.decode(encoding).removeprefix("\ufeff").encode("utf-8")
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
@@ -92,13 +112,41 @@ def _decodes(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _parsed(name: str, text: str, separator: str, problems: Problems) -> NDArray[np.object_] | None:
+def _parsed_fast(plain: bytes, separator: str, first_line: str) -> tuple[Texts, ...] | None:
+    """Columns of a regular file: as many fields in each row, no quotation mark; None for any other.
+
+    What this leaves out is read by :func:`_parsed`, which gives the same texts and explains what is wrong.
+    """
+    if b'"' in plain or not separator.isascii() or "\r" in first_line.rstrip("\r"):
+        return None
+    from pyarrow import ArrowInvalid, BufferReader, dictionary, int32, string
+    from pyarrow import csv as arrow_csv
+
+    names = [str(place) for place in range(first_line.count(separator) + 1)]
+    kind = dictionary(int32(), string())
+    try:
+        table = arrow_csv.read_csv(
+            BufferReader(plain),
+            read_options=arrow_csv.ReadOptions(column_names=names, block_size=1 << 22),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=separator, quote_char=False, ignore_empty_lines=False
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, kind), null_values=[], strings_can_be_null=False
+            ),
+        )
+    except ArrowInvalid:
+        return None
+    return tuple(texts_of_arrow(column) for column in table.columns)
+
+
+def _parsed(name: str, text: str, separator: str, problems: Problems) -> tuple[Texts, ...] | None:
     try:
         frame = pd.read_csv(
             io.StringIO(text),
             sep=separator,
             header=None,
-            dtype=str,
+            dtype=object,
             keep_default_na=False,
             na_filter=False,
             skip_blank_lines=False,
@@ -106,7 +154,17 @@ def _parsed(name: str, text: str, separator: str, problems: Problems) -> NDArray
     except pd.errors.ParserError as error:
         _report_ragged(name, text, separator, str(error), problems)
         return None
-    return _stripped(frame.to_numpy(dtype=object, na_value=""))
+    except (pd.errors.EmptyDataError, UnicodeError) as error:
+        message = f"the file cannot be read as a table ({type(error).__name__})."
+        problems.add("unreadable_file", message, "export the table again.", file=name)
+        return None
+    return tuple(Texts.of(_as_text(frame[place])) for place in frame.columns)
+
+
+def _as_text(values: "pd.Series[Any]") -> NDArray[np.object_]:
+    """The fields of a column; a row that ends before it has none."""
+    fields = values.to_numpy(dtype=object)
+    return np.where(pd.isna(fields), "", fields)
 
 
 def _report_ragged(name: str, text: str, separator: str, error: str, problems: Problems) -> None:
@@ -132,13 +190,3 @@ def _report_ragged(name: str, text: str, separator: str, error: str, problems: P
                 row=row,
                 value=f"{len(fields)} fields",
             )
-
-
-def _stripped(values: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Each text without surrounding blanks and in one Unicode form, so that equal names are equal."""
-    out = np.empty(values.shape, dtype=object)
-    for place in range(values.shape[1]):
-        codes, distinct = pd.factorize(values[:, place])
-        clean = [unicodedata.normalize("NFC", str(v)).strip() for v in distinct]
-        out[:, place] = np.array([*clean, ""], dtype=object)[codes]
-    return out

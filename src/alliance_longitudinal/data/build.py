@@ -1,0 +1,174 @@
+"""From parsed tables that keep the contract to the study: scores, sessions, clients, findings."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.data.answers import score_measure
+from alliance_longitudinal.data.endings import ending_finding, ending_of_clients
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.keys import ClientRows
+from alliance_longitudinal.data.plan import StudyPlan
+from alliance_longitudinal.data.raters import Rows, over_raters, own_rows, rows_of_sessions
+from alliance_longitudinal.data.remarks import client_findings, gap_finding, key_findings, simulated_findings
+from alliance_longitudinal.data.study import Source, Study
+from alliance_longitudinal.data.timeline import (
+    analysed_under,
+    changes_therapist,
+    weeks_since_first,
+    weeks_since_last,
+)
+from alliance_longitudinal.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What the tables hold; all of ``keys``, ``answers`` have one row per row of the sessions table.
+
+    Attributes
+    ----------
+    keys : DataFrame
+        As of :func:`alliance_longitudinal.data.keys.read_keys`, sessions numbered.
+    answers : mapping of str to float array, shape (n, columns)
+    baseline : mapping of str to Series, indexed by client
+    endings : Series of str, indexed by client, or None
+    clients : ClientRows or None
+    flow : SampleFlow
+    findings : tuple of Finding
+    sources : tuple of Source
+    """
+
+    keys: pd.DataFrame
+    answers: Mapping[str, NDArray[np.float64]]
+    baseline: Mapping[str, "pd.Series[float] | pd.Series[str]"]
+    endings: "pd.Series[str] | None"
+    clients: ClientRows | None
+    flow: SampleFlow
+    findings: tuple[Finding, ...]
+    sources: tuple[Source, ...]
+
+
+def build_study(plan: StudyPlan, parsed: Parsed) -> Study:
+    """The study of ``parsed``, which breaks no rule of the contract."""
+    keys, flow = parsed.keys, parsed.flow
+    if changes_therapist(keys):
+        keys = keys.assign(seen_by=keys["therapist"], therapist=analysed_under(keys, plan.file.transfers))
+    keys = keys.assign(week=weeks_since_first(keys))
+    rows = rows_of_sessions(keys)
+    if rows.session is not None:
+        flow = flow.record(keys, keys.iloc[rows.first], "sessions", "several raters' rows of one session")
+    findings = [*simulated_findings(plan), *key_findings(keys, plan), *parsed.findings]
+    if parsed.clients is not None:
+        findings += client_findings(keys, parsed.clients.frame.index)
+    parts = [_key_columns(keys.iloc[rows.first], plan)]
+    for name in plan.measures:
+        columns, remarks = _scores(keys, plan, parsed, name, rows)
+        parts.append(columns)
+        findings += remarks
+    sessions = pd.concat(parts, axis=1)
+    person = keys["client"].cat.codes.to_numpy()[rows.first].astype(np.int64)
+    starts = np.r_[True, person[1:] != person[:-1]][: len(person)]
+    clients = _client_frame(sessions, starts, keys, parsed, plan)
+    if plan.file.ending is not None:
+        findings.append(ending_finding(clients["ending"], plan.file.ending))
+    if plan.file.episodes is None and ("date" in sessions or parsed.keys["week"].notna().any()):
+        findings += gap_finding(weeks_since_last(person, sessions["week"].to_numpy()), person)
+    first, last = plan.file.early_window
+    digest = hashlib.sha256(plan.path.read_bytes()).hexdigest()
+    return Study(
+        title=plan.file.study,
+        measures={name: planned.measure for name, planned in plan.measures.items()},
+        early_window=(first, last),
+        covariates=tuple(plan.file.baseline),
+        flow=flow,
+        findings=tuple(findings),
+        sources=(Source(plan.path.name, digest, 0), *parsed.sources),
+        simulated=plan.simulated,
+        small_cells=plan.file.small_cells,
+        _sessions=sessions,
+        _clients=clients,
+    )
+
+
+def _scores(
+    keys: pd.DataFrame, plan: StudyPlan, parsed: Parsed, name: str, rows: Rows
+) -> tuple[pd.DataFrame, tuple[Finding, ...]]:
+    """Score columns of one measure, one row per session, and what a reader has to know about them."""
+    planned = plan.measures[name]
+    columns, findings = score_measure(parsed.answers[name], planned)
+    columns = over_raters(columns, name, own_rows(keys, planned), rows)
+    if rows.session is None:
+        return columns, findings
+    counts = columns.pop(f"{name}_raters")
+    if not planned.block.average:
+        return columns, findings
+    rated = counts[counts > 0]
+    message = (
+        f"{planned.measure.label} is the mean over {rated.min() if len(rated) else 0} to "
+        f"{rated.max() if len(rated) else 0} raters of a session (median {rated.median():g}); where their number "
+        "differs, so does the precision of the mean."
+    )
+    columns[f"{name}_raters"] = counts
+    return columns, (*findings, Finding("mean_over_raters", "info", message, name))
+
+
+def _key_columns(keys: pd.DataFrame, plan: StudyPlan) -> pd.DataFrame:
+    """The key columns of ``study.sessions`` in their final types and order."""
+    out = {}
+    for role in ("client", "therapist", "seen_by", "clinic", "group", "family"):
+        if role in keys:
+            out[role] = _as_text(keys[role], optional=role in ("group", "family"))
+    if plan.file.episodes is not None:
+        out["episode"] = keys["episode"].astype("int64")
+    out["session"] = keys["session"].astype("int64")
+    out["week"] = keys["week"].astype(float)
+    if plan.file.tables.sessions.columns.date is not None:
+        out["date"] = keys["day"]
+    return pd.DataFrame(out).reset_index(drop=True)
+
+
+def _as_text(ids: "pd.Series[str]", *, optional: bool) -> "pd.Series[str]":
+    """A categorical as text; where the text may be missing, an empty one is."""
+    if optional and "" in ids.cat.categories:
+        ids = ids.cat.remove_categories([""])
+    names = pd.Series(ids.cat.categories.astype(object)).astype(str)
+    codes = ids.cat.codes.to_numpy()
+    if not optional:
+        return pd.Series(names.array.take(codes), index=ids.index)
+    return pd.Series(names.array.take(codes, allow_fill=True), index=ids.index)
+
+
+def _client_frame(
+    sessions: pd.DataFrame, starts: NDArray[np.bool_], keys: pd.DataFrame, parsed: Parsed, plan: StudyPlan
+) -> pd.DataFrame:
+    """One row per client; ``starts`` marks the first session of each."""
+    roles = [role for role in ("client", "therapist", "clinic", "family") if role in sessions]
+    clients = sessions.loc[starts, roles].reset_index(drop=True)
+    person = clients["client"]
+    if "person" in keys:
+        once = keys.drop_duplicates("client")
+        person = person.map(
+            dict(zip(once["client"].astype(object), once["person"].astype(object), strict=True))
+        )
+    for name in plan.file.baseline:
+        values = parsed.baseline[name]
+        from_sessions = plan.file.tables.clients is None or _header(plan, name) not in _listed(parsed)
+        clients[name] = (clients["client"] if from_sessions else person).map(values)
+    if plan.file.ending is not None:
+        words = parsed.endings
+        endings = ending_of_clients(words, sessions, plan.file.ending)
+        own = plan.file.tables.sessions.columns.ending is not None or words is None
+        clients["ending"] = (clients["client"] if own else person).map(endings)
+    return clients
+
+
+def _header(plan: StudyPlan, name: str) -> str:
+    return plan.file.baseline[name]
+
+
+def _listed(parsed: Parsed) -> tuple[str, ...]:
+    return () if parsed.clients is None else parsed.clients.table.headers

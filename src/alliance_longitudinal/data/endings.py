@@ -1,0 +1,61 @@
+"""How treatments ended: as planned, by dropout, or otherwise, by the words of a column or a number of sessions."""
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.data.columns import Column
+from alliance_longitudinal.data.dialect import Dialect
+from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.study_file import Ending
+from alliance_longitudinal.findings import Finding
+
+
+def check_endings(column: Column, rule: Ending, dialect: Dialect, problems: Problems) -> None:
+    """Report the words of the ending column that the study file does not place."""
+    known = {*rule.planned, *rule.dropout, *rule.other}
+    missing = dialect.is_missing(column.text)
+    problems.add_cells(
+        "unknown_ending",
+        column,
+        ~missing & column.text.where(lambda word: word not in known),
+        "how a treatment ended is written in a word that the study file does not place.",
+        "add it under 'ending' as planned, dropout or other; or as a missing code under 'dialect: missing'.",
+    )
+
+
+def ending_of_clients(
+    words: "pd.Series[str] | None", sessions: pd.DataFrame, rule: Ending
+) -> "pd.Series[str]":
+    """Planned, dropout, other or missing, indexed by client.
+
+    Parameters
+    ----------
+    words : Series of str indexed by client, or None
+        The column's words; None under ``dropout_below``.
+    sessions : DataFrame
+        One row per client and session with ``client`` and ``session``; intake does not count.
+    """
+    if words is None:
+        assert rule.dropout_below is not None
+        held = sessions["session"].ge(1).groupby(sessions["client"].astype(object)).sum()
+        named = np.where(held < rule.dropout_below, "dropout", "planned")
+        return pd.Series(named, index=held.index, dtype=object)
+    kinds = {word: kind for kind in ("planned", "dropout", "other") for word in getattr(rule, kind)}
+    return words.map(kinds)
+
+
+def ending_finding(endings: "pd.Series[str]", rule: Ending) -> Finding:
+    """How many clients ended how, and by which rule."""
+    counts = endings.value_counts()
+    n = {kind: int(counts.get(kind, 0)) for kind in ("planned", "dropout", "other")}
+    how = (
+        "by the study file's words"
+        if rule.dropout_below is None
+        else f"fewer than {rule.dropout_below} sessions count as dropout, a rule that cannot tell a short planned "
+        "treatment from one broken off"
+    )
+    message = (
+        f"Treatment ended as planned for {n['planned']} clients, by dropout for {n['dropout']}, otherwise for "
+        f"{n['other']}; of {int(endings.isna().sum())} it is not known ({how})."
+    )
+    return Finding("endings", "info" if rule.dropout_below is None else "caution", message, "ending")

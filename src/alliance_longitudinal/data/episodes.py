@@ -1,0 +1,142 @@
+"""Episodes of care: a client who comes back begins a new one, and the study file says which are analysed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.data.columns import Places
+from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.study_file import Episodes, StudyFile
+from alliance_longitudinal.findings import Finding
+
+WORDS = {
+    "first": "first episode of care of each client",
+    "last": "last episode of care of each client",
+    "each": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEpisodes:
+    """Episodes of n rows.
+
+    Attributes
+    ----------
+    number : int array, shape (n,)
+        1, 2, ... within each client, in order of time.
+    keep : bool array, shape (n,)
+        Rows of the episodes that are analysed.
+    client : Categorical of n texts
+        The client, or under ``analyse: each`` the client and the episode.
+    session : float array, shape (n,)
+        Session numbers, from the start again in an episode where the export counts on.
+    """
+
+    number: NDArray[np.int64]
+    keep: NDArray[np.bool_]
+    client: pd.Categorical
+    session: NDArray[np.float64]
+
+
+def find_episodes(
+    keys: pd.DataFrame, places: Places, spec: StudyFile, problems: Problems
+) -> FoundEpisodes | None:
+    """The episodes of the rows of ``keys``; None if the study file has no such block."""
+    rule = spec.episodes
+    if rule is None:
+        return None
+    number = _numbers(keys, places, rule, problems)
+    clients = keys["client"].cat.codes.to_numpy()
+    last = pd.Series(number).groupby(clients).transform("max").to_numpy()
+    keep = {"first": number == 1, "last": number == last, "each": np.ones(len(keys), dtype=bool)}[
+        rule.analyse
+    ]
+    client = keys["client"].array
+    if rule.analyse == "each":
+        names = keys["client"].astype(str).where(number == 1, keys["client"].astype(str) + _suffix(number))
+        client = pd.Categorical(names.astype(object))
+    return FoundEpisodes(number, keep, client, _sessions_in_episode(keys, number))
+
+
+def episode_findings(
+    person: "pd.Series[str]", number: NDArray[np.int64], rule: Episodes
+) -> tuple[Finding, ...]:
+    """How many clients came back, and what became of their episodes; one row per row read."""
+    per_client = pd.Series(number).groupby(person.cat.codes.to_numpy()).max()
+    back = int((per_client > 1).sum())
+    if not back:
+        return (Finding("episodes", "info", "No client has more than one episode of care.", "episode"),)
+    ways = [f"after a pause of more than {rule.after_days} days"] if rule.after_days is not None else []
+    ways += ["at another intake"] if rule.at_intake else []
+    how = f" (a new one begins {' or '.join(ways)})" if ways else ""
+    what = {
+        "first": "only the first is analysed.",
+        "last": "only the last is analysed.",
+        "each": "each counts as a client of its own, as if episodes of one person were independent.",
+    }[rule.analyse]
+    message = f"{back} clients have more than one episode of care, {int(per_client.sum())} episodes in all{how}; {what}"
+    return (Finding("episodes", "caution", message, "episode"),)
+
+
+def _numbers(keys: pd.DataFrame, places: Places, rule: Episodes, problems: Problems) -> NDArray[np.int64]:
+    """Number of the episode of each row, shape (n,)."""
+    days = keys["day"].to_numpy().astype("datetime64[D]")
+    clients = keys["client"].cat.codes.to_numpy()
+    undated = np.isnat(days)
+    dated = not undated.all()
+    if dated or rule.after_days is not None:
+        problems.add_rows(
+            "missing_date",
+            "a row has no date, so its episode of care is not known.",
+            "fill it in, or take the row out.",
+            places=places,
+            at=np.flatnonzero(undated),
+            column="date",
+            value=lambda _: "",
+        )
+    in_time = days.astype("int64") if dated else np.zeros(len(keys), dtype=np.int64)
+    order = np.lexsort((np.arange(len(keys)), in_time, clients))
+    client, day = clients[order], in_time[order]
+    same = np.r_[False, client[1:] == client[:-1]][: len(keys)]
+    begins = ~same
+    if rule.after_days is not None:
+        begins |= same & (np.r_[0, np.diff(day)][: len(keys)] > rule.after_days)
+    if rule.at_intake:
+        begins |= _other_intake(keys["session"].to_numpy()[order], same)
+    if "episode" in keys:
+        label = keys["episode"].cat.codes.to_numpy()[order]
+        begins |= same & np.r_[False, label[1:] != label[:-1]][: len(keys)]
+    count = np.cumsum(begins)
+    start = np.maximum.accumulate(np.where(~same, count - 1, 0))
+    number = np.empty(len(keys), dtype=np.int64)
+    number[order] = count - start
+    return number
+
+
+def _other_intake(session: NDArray[np.float64], same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows of session 0 that are not the first row of their client; of several in a row only the first counts."""
+    intake = session == 0
+    return np.asarray(same & intake & ~np.r_[False, intake[:-1]][: len(session)])
+
+
+def _sessions_in_episode(keys: pd.DataFrame, number: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Session numbers; where an episode counts on from the one before, it starts where the first one started."""
+    frame = pd.DataFrame(
+        {
+            "client": keys["client"].cat.codes.to_numpy(),
+            "number": number,
+            "session": keys["session"].to_numpy(),
+        }
+    )
+    spans = frame.groupby(["client", "number"])["session"].agg(["min", "max"])
+    before = spans["max"].groupby(level="client").shift()
+    first = spans["min"].groupby(level="client").transform("first")
+    shift = (spans["min"] - first).where(spans["min"] > before, 0.0).fillna(0.0)
+    rows = pd.MultiIndex.from_frame(frame[["client", "number"]])
+    return np.asarray(frame["session"].to_numpy() - shift.reindex(rows).to_numpy(), dtype=float)
+
+
+def _suffix(number: NDArray[np.int64]) -> "pd.Series[str]":
+    return pd.Series([f" (episode {n})" for n in number], dtype=object)

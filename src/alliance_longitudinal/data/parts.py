@@ -1,0 +1,24 @@
+"""What the blocks of a study file are made of."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Header = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Part(BaseModel):
+    """A block of a study file: strict, frozen, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def one_to_list(value: Any) -> Any:
+    """A single text as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def list_to_mapping(value: Any) -> Any:
+    """A list of texts as a mapping of each to itself."""
+    return {str(item): item for item in value} if isinstance(value, list) else value

@@ -1,0 +1,272 @@
+"""SQLite and DuckDB files and PostgreSQL servers: one table or one SELECT, read only.
+
+What may go wrong is said without a word of the driver's own message, which can repeat the address and the query.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal.data.dialect import Dialect
+from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.readers.arrow import sheet_of_arrow
+from alliance_longitudinal.data.readers.rows_hash import rows_hash
+from alliance_longitudinal.data.readers.sheet import Sheet, without_rows
+from alliance_longitudinal.data.readers.values import value_text
+from alliance_longitudinal.data.table_blocks import Database, Table
+from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.strict_yaml import nearest
+
+CONNECT_SECONDS = 10
+_ONE_SELECT = "write one SELECT; nothing in the database is changed by this package."
+
+
+class _Refusal(Exception):
+    """Why a database could not be read, as the parts of a problem."""
+
+    def __init__(self, rule: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.rule, self.message, self.remedy = rule, message, remedy
+
+
+def read_sqlite(path: Path, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
+    """A table or query of a SQLite file, opened read-only."""
+    from sqlalchemy import create_engine, event
+
+    engine = create_engine(f"sqlite:///file:{_quoted_path(path)}?mode=ro&uri=true")
+
+    @event.listens_for(engine, "connect")
+    def _only_read(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    return _read(path.name, engine, block, dialect, problems)
+
+
+def read_postgresql(database: Database, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
+    """A table or query of a PostgreSQL database, in a transaction that cannot write."""
+    from sqlalchemy import URL, create_engine
+
+    name = f"database {database.database}"
+    try:
+        password = _password(database)
+    except _Refusal as refusal:
+        problems.add(refusal.rule, refusal.message, refusal.remedy, file=name)
+        return None
+    address = URL.create(
+        "postgresql+psycopg", username=database.user, password=password, database=database.database
+    )
+    arguments = {
+        "host": database.host,
+        "port": database.port,
+        "sslmode": database.sslmode,
+        "connect_timeout": CONNECT_SECONDS,
+        "options": "-c default_transaction_read_only=on",
+    }
+    return _read(name, create_engine(address, connect_args=arguments), block, dialect, problems)
+
+
+def read_duckdb(path: Path, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
+    """A table or query of a DuckDB file, opened read-only and without a way to other files."""
+    import duckdb
+
+    try:
+        with duckdb.connect(
+            str(path), read_only=True, config={"enable_external_access": "false"}
+        ) as connection:
+            listed = connection.execute(
+                "select table_schema, table_name from information_schema.tables order by 1, 2"
+            ).fetchall()
+            query = _select([(str(s), str(t)) for s, t in listed], "main", block, _double_quoted)
+            table = _guarded(lambda: connection.sql(query).to_arrow_table())
+    except _Refusal as refusal:
+        problems.add(refusal.rule, refusal.message, refusal.remedy, file=path.name)
+        return None
+    except duckdb.Error:
+        problems.add("not_a_database", _NOT_A_DATABASE, _CLOSE_IT, file=path.name)
+        return None
+    return _finished(path.name, sheet_of_arrow(table, dialect), problems)
+
+
+_NOT_A_DATABASE = "the file is not a database of the kind that its ending says, or another program holds it."
+_CLOSE_IT = "close the other program, or correct 'file' in the study file."
+
+
+def _read(name: str, engine: Any, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
+    from sqlalchemy import inspect, text
+
+    try:
+        with _connected(engine) as connection:
+            seen = inspect(connection)
+            default = str(seen.default_schema_name or "main")
+            listed = [
+                (str(schema), str(table))
+                for schema in seen.get_schema_names()
+                if schema != "information_schema"
+                for table in [*seen.get_table_names(schema), *seen.get_view_names(schema)]
+            ]
+            query = _select(listed, default, block, engine.dialect.identifier_preparer.quote_identifier)
+            result = _guarded(lambda: connection.execute(text(query.replace(":", "\\:"))))
+            headers, rows = list(result.keys()), _guarded(result.fetchall)
+    except _Refusal as refusal:
+        problems.add(refusal.rule, refusal.message, refusal.remedy, file=name)
+        return None
+    finally:
+        engine.dispose()
+    return _finished(name, _sheet_of_rows(headers, rows, dialect), problems)
+
+
+@contextmanager
+def _connected(engine: Any) -> Iterator[Any]:
+    """A connection inside a transaction that is rolled back."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    on_file = engine.dialect.name == "sqlite"
+    options = {} if on_file else {"postgresql_readonly": True}
+    try:
+        connection = engine.connect().execution_options(**options)
+        connection.exec_driver_sql("select count(*) from sqlite_master" if on_file else "select 1")
+    except SQLAlchemyError as error:
+        if on_file:
+            raise _Refusal("not_a_database", _NOT_A_DATABASE, _CLOSE_IT) from None
+        raise _Refusal("no_connection", _why_no_connection(error), _CHECK_CONNECTION) from None
+    try:
+        yield connection
+        connection.rollback()
+    except SQLAlchemyError:
+        message = "the connection was lost, or what the database holds cannot be listed."
+        raise _Refusal("no_connection", message, "try again.") from None
+    finally:
+        connection.close()
+
+
+_CHECK_CONNECTION = (
+    "check host, port, database, user and the password's place under 'database' in the study file, and that the "
+    "server can be reached from here."
+)
+
+
+def _why_no_connection(error: Exception) -> str:
+    """What the server's answer means; its own words stay unsaid."""
+    words = str(error)
+    causes = {
+        "password authentication failed": "the server refused the user or the password",
+        "no password supplied": "the server asks for a password, and none is given",
+        "does not exist": "the server has no such database or user",
+        "Connection refused": "no server answers at that host and port",
+        "No such file": "no server answers at that host and port",
+        "timeout": f"the server did not answer within {CONNECT_SECONDS} seconds",
+        "could not translate host": "the host's name is not known",
+        "failed to resolve host": "the host's name is not known",
+        "no pg_hba.conf entry": "the server does not allow connections from here",
+        "SSL": "no encrypted connection could be made",
+    }
+    cause = next((c for mark, c in causes.items() if mark.lower() in words.lower()), "the server refused")
+    return f"no connection: {cause}."
+
+
+def _password(database: Database) -> str | None:
+    place = database.password
+    if place is None:
+        return None
+    if place.env is not None:
+        found = os.environ.get(place.env)
+        what = "the environment variable that 'password: {env: ...}' names is not set."
+        remedy = "set it before you start, and not in a file that is shared."
+    else:
+        found = _from_keyring(str(place.keyring), database.user)
+        what = "the key store has no password for the service and user that the study file names."
+        remedy = "store it with 'keyring set SERVICE USER'."
+    if not found:
+        raise _Refusal("no_password", what, remedy)
+    return found
+
+
+def _from_keyring(service: str, user: str) -> str | None:
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        return keyring.get_password(service, user)
+    except (KeyringError, RuntimeError):
+        message = "the system's key store cannot be opened."
+        raise _Refusal("no_password", message, "unlock it, or use 'password: {env: NAME}'.") from None
+
+
+def _select(listed: Sequence[tuple[str, str]], default: str, block: Table, quote: Any) -> str:
+    """The one SELECT to run: the study's own, or all of one table that is there under exactly that name."""
+    if block.query is not None:
+        return _checked_query(block.query)
+    if block.table is None:
+        raise _Refusal(
+            "no_table_named",
+            f"a database needs 'table' or 'query' in the study file. It has: {_tables(listed, default)}.",
+            "name one of them.",
+        )
+    for schema, table in listed:
+        if block.table in (f"{schema}.{table}", *([table] if schema == default else [])):
+            return f"select * from {quote(schema)}.{quote(table)}"
+    known = [_short(schema, table, default) for schema, table in listed]
+    hint = nearest(block.table, known) or "It has no tables."
+    message = f"there is no table or view {block.table!r}. {hint}"
+    raise _Refusal("missing_table", message, "correct 'table' in the study file.")
+
+
+def _checked_query(query: str) -> str:
+    query = query.strip().removesuffix(";").rstrip()
+    first = query.split(maxsplit=1)[0].lower() if query else ""
+    if first not in ("select", "with", "values", "table") or ";" in query:
+        raise _Refusal("not_a_select", "the query is not a single SELECT.", _ONE_SELECT)
+    return query
+
+
+def _guarded(run: Any) -> Any:
+    """The result of ``run``; a refusal in place of whatever the database says against it."""
+    import duckdb
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return run()
+    except (SQLAlchemyError, duckdb.Error) as error:
+        words = str(error).lower()
+        if any(
+            mark in words for mark in ("read-only", "readonly", "read only", "external access", "permission")
+        ):
+            message = "the query writes, leaves the database, or reads what this user may not read."
+            raise _Refusal("not_a_select", message, _ONE_SELECT) from None
+        message = "the database cannot run the query; a name or the grammar is wrong."
+        raise _Refusal("wrong_query", message, "try it in the database's own program first.") from None
+
+
+def _sheet_of_rows(headers: Sequence[str], rows: Sequence[Any], dialect: Dialect) -> Sheet:
+    columns = (
+        tuple(Texts.of([value_text(v, dialect) for v in column]) for column in zip(*rows, strict=True))
+        if rows
+        else tuple(Texts.of([]) for _ in headers)
+    )
+    return Sheet(tuple(headers), columns, 1)
+
+
+def _finished(name: str, sheet: Sheet, problems: Problems) -> Sheet | None:
+    if without_rows(name, sheet, problems):
+        return None
+    return Sheet(sheet.headers, sheet.columns, 1, sha256=rows_hash(sheet.headers, sheet.columns))
+
+
+def _tables(listed: Sequence[tuple[str, str]], default: str) -> str:
+    return some([_short(schema, table, default) for schema, table in listed], 10) or "no tables"
+
+
+def _short(schema: str, table: str, default: str) -> str:
+    return table if schema == default else f"{schema}.{table}"
+
+
+def _double_quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted_path(path: Path) -> str:
+    from urllib.parse import quote
+
+    return quote(str(path.resolve()))

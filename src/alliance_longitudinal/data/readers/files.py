@@ -1,0 +1,127 @@
+"""One file, all files of a folder, or all that fit a pattern: each read by its own reader."""
+
+import hashlib
+from pathlib import Path
+
+from alliance_longitudinal.data.dialect import Dialect
+from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.readers.sheet import Sheet, from_grid
+from alliance_longitudinal.data.table_blocks import Table
+from alliance_longitudinal.strict_yaml import nearest
+
+TEXT = (".csv", ".tsv", ".txt")
+EXCEL = (".xlsx", ".xlsm")
+STATISTICS = (".sav", ".zsav", ".dta")
+COLUMNAR = (".parquet", ".pq", ".feather", ".arrow")
+SQLITE = (".sqlite", ".sqlite3", ".db")
+DUCKDB = (".duckdb",)
+ENDINGS = (*TEXT, *EXCEL, *STATISTICS, *COLUMNAR, *SQLITE, *DUCKDB)
+
+
+def find_files(folder: Path, named: str) -> list[Path]:
+    """The files that ``named`` means, in order of their names; the name itself if it is one file or nothing.
+
+    Hidden files and Excel's lock files (``~$``) do not count.
+    """
+    path = folder / named
+    if path.is_dir():
+        found = [p for p in path.iterdir() if p.suffix.lower() in ENDINGS]
+    elif any(mark in named for mark in "*?[") and not path.exists():
+        base = Path(path.anchor) if path.is_absolute() else folder
+        pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else named
+        try:
+            found = [p for p in base.glob(pattern) if p.is_file()]
+        except (ValueError, NotImplementedError):
+            found = []
+    else:
+        return [path]
+    seen = [p for p in found if p.is_file() and not p.name.startswith((".", "~$"))]
+    return sorted(seen, key=lambda p: p.as_posix())
+
+
+def is_several(folder: Path, named: str) -> bool:
+    """Whether ``named`` means a folder or a pattern and not one file."""
+    path = folder / named
+    return path.is_dir() or (any(mark in named for mark in "*?[") and not path.exists())
+
+
+def read_file(path: Path, block: Table, dialect: Dialect, problems: Problems) -> tuple[Sheet, str] | None:
+    """The table in one file and the SHA-256 of the file; None, and a problem, if it cannot be read."""
+    content = _content(path, problems)
+    if content is None:
+        return None
+    digest = hashlib.sha256(content).hexdigest()
+    sheet = _read_by_ending(path, content, block, dialect, problems)
+    return None if sheet is None else (sheet, digest)
+
+
+def _read_by_ending(
+    path: Path, content: bytes, block: Table, dialect: Dialect, problems: Problems
+) -> Sheet | None:
+    ending, header_row = path.suffix.lower(), block.header_row
+    if ending in EXCEL:
+        from alliance_longitudinal.data.readers.excel import read_excel_columns
+
+        columns = read_excel_columns(path.name, content, block.sheet, header_row, dialect, problems)
+        return None if columns is None else from_grid(path.name, columns, header_row, problems)
+    if ending in TEXT:
+        from alliance_longitudinal.data.readers.csv_text import read_csv_columns
+
+        columns = read_csv_columns(path, content, dialect, problems)
+        return None if columns is None else from_grid(path.name, columns, header_row, problems)
+    if ending in STATISTICS:
+        from alliance_longitudinal.data.readers.statistics import read_statistics
+
+        return read_statistics(path, dialect, problems)
+    if ending in COLUMNAR:
+        from alliance_longitudinal.data.readers.arrow import read_columnar
+
+        return read_columnar(path.name, content, dialect, problems)
+    if ending in SQLITE or ending in DUCKDB:
+        from alliance_longitudinal.data.readers import database
+
+        reader = database.read_sqlite if ending in SQLITE else database.read_duckdb
+        return reader(path, block, dialect, problems)
+    problems.add(
+        "file_type",
+        f"files that end in {path.suffix or 'nothing'!r} cannot be read.",
+        f"export the table as .csv or .xlsx; {', '.join(ENDINGS[5:])} can be read too.",
+        file=path.name,
+    )
+    return None
+
+
+def _content(path: Path, problems: Problems) -> bytes | None:
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        names = [p.name for p in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
+        hint = nearest(path.name, names) if names else f"There is no folder {path.parent}."
+        message = f"there is no file {path.name!r}. {hint}"
+        problems.add("missing_file", message, "correct 'file' in the study file.", file=path.name)
+        return None
+    except OSError as error:
+        problems.add(
+            "unreadable_file",
+            f"it cannot be opened: {error.strerror}.",
+            "check the path and rights.",
+            file=path.name,
+        )
+        return None
+    if not content or content.isspace():
+        problems.add("empty_file", "the file is empty.", "export the table again.", file=path.name)
+        return None
+    return content
+
+
+def no_files(folder: Path, named: str, problems: Problems) -> None:
+    """Report that a folder or a pattern holds no table."""
+    path = folder / named
+    inside = sorted(p.name for p in path.iterdir())[:8] if path.is_dir() else []
+    hint = f" It has {some(inside)}." if inside else ""
+    problems.add(
+        "missing_file",
+        f"no file there can be read as a table.{hint}",
+        f"correct 'file' in the study file; what can be read ends in {', '.join(ENDINGS)}.",
+        file=named,
+    )
