@@ -116,4 +116,4 @@ class MixedModel:
         options = FitOptions(reml, df, cov_type, cov_groups, require_certificate)
         clusters = clusters_of(self.design, self.data, cov_groups) if cov_groups is not None else None
         fit = fit_mixed(self.design, options.reml, self.crossed, options.require_certificate, self.residual)
-        return results(fit, self.spec, options, inference_of(fit, options, clusters))
+        return results(fit, self.spec, options, inference_of(fit, options, clusters), self.data)
