@@ -98,6 +98,9 @@ class Profile:
         u = chart.start(relative, criterion.rss / criterion.nu)
         back = turned_back(chart)
         _, gradient, hessian = surface(statistics, reml, chart, u, 2, back)
+        gain = _gain(gradient, hessian)
+        if gain > LOWER:  # not an optimum at all
+            raise LowerOptimum(relative, gain)
         return cls(statistics, reml, chart, _point(u, criterion.value, gradient, hessian), several, back)
 
     def at(self, h: float, near: Point) -> Point:
@@ -316,6 +319,14 @@ def _lifted(x: Array) -> Array:
     if not (np.abs(x) < 1e-3).any():
         return x
     return np.where(np.abs(x) < _LIFT, np.where(x < 0, -_LIFT, _LIFT), x)
+
+
+def _gain(gradient: Array, hessian: Array) -> float:
+    """What one Newton step promises, where the curvature is positive."""
+    values, vectors = np.linalg.eigh(hessian)
+    usable = values > 1e-8 * max(float(values[-1]), 1e-300)
+    along = vectors[:, usable].T @ gradient
+    return float(np.sum(along**2 / values[usable]) / 2)
 
 
 def _point(u: Array, value: float, gradient: Array, hessian: Array) -> Point:
