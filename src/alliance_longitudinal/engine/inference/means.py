@@ -210,11 +210,7 @@ def _averaged(
     kept = [*asked.by, *asked.specs]
     over = [name for name in grid.points.columns if name not in kept]
     weights = grid.weights(over, asked.weights)
-    groups = (
-        grid.points.groupby(kept, observed=True, sort=False).ngroup().to_numpy()
-        if kept
-        else np.zeros(len(rows), int)
-    )
+    groups = _blocks(grid.points[kept])
     share = np.zeros((groups.max() + 1, len(rows)))
     share[groups, np.arange(len(rows))] = weights
     share /= share.sum(axis=1, keepdims=True)
@@ -229,6 +225,15 @@ def _averaged(
     return MarginalMeans(
         frame, share @ rows, share @ unseen, asked.specs, asked.by, fit.beta, inference, findings
     )
+
+
+def _blocks(points: pd.DataFrame) -> NDArray[np.intp]:
+    """Number of each point's combination of values, the first column's values varying slowest."""
+    out = np.zeros(len(points), dtype=np.intp)
+    for name in points.columns:
+        codes, levels = pd.factorize(points[name])
+        out = out * len(levels) + codes
+    return np.asarray(np.unique(out, return_inverse=True)[1], dtype=np.intp)
 
 
 def _table(inference: Inference, beta: Array, rows: Array, unseen: Array, alpha: float) -> pd.DataFrame:
