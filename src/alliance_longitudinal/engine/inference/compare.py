@@ -8,6 +8,7 @@ from scipy import stats
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.linalg import independent_columns
+from alliance_longitudinal.engine.residuals.nesting import adds_boundary, special_case
 from alliance_longitudinal.errors import FitError
 
 
@@ -51,11 +52,16 @@ def likelihood_ratio(one: MixedFit, other: MixedFit) -> LikelihoodRatio:
     statistic = max(small.deviance - large.deviance, 0.0)
     df = large.n_parameters - small.n_parameters
     p = float(stats.chi2.sf(statistic, df))
-    more_random = len(large.criterion.gradient) > len(small.criterion.gradient)
+    more_random = len(entries_of(large.design)) > len(entries_of(small.design))
+    if not more_random and adds_boundary(small, large):
+        half = 0.5 * (p + float(statistic <= 0))
+        note = "The correlation cannot be negative, so p is too large; p_boundary allows for it."
+        return LikelihoodRatio(statistic, df, p, half, note)
     if not more_random:
         return LikelihoodRatio(statistic, df, p, np.nan, "")
     one_effect = len(effects_of(large.design)) - len(effects_of(small.design)) == 1
-    if not one_effect or len(large.beta) != len(small.beta):
+    only = df == len(entries_of(large.design)) - len(entries_of(small.design))
+    if not one_effect or not only:
         return LikelihoodRatio(statistic, df, p, np.nan, "A variance cannot be negative, so p is too large.")
     lower = stats.chi2.sf(statistic, df - 1) if df > 1 else float(statistic <= 0)
     note = "A variance cannot be negative, so p is too large; p_boundary allows for it when there are many groups."
@@ -86,6 +92,11 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
     if len(independent_columns(both)) > b.x.shape[1] or not entries_of(a) <= entries_of(b):
         raise FitError(
             "The models are not nested: each has a term that the other lacks. Compare them by AIC instead."
+        )
+    if not special_case(small, large):
+        raise FitError(
+            "The models are not nested: the residual structure of the smaller one is no special case of the larger one's "
+            "(independence is one of every structure). Compare them by AIC instead."
         )
 
 
