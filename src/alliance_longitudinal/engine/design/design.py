@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
 from alliance_longitudinal.engine.design.groups import Factor, factor
+from alliance_longitudinal.engine.design.plain import recipe_of, required_of
 from alliance_longitudinal.engine.design.terms import RandomTerm, expand
 from alliance_longitudinal.engine.fitting.linalg import independent_columns
 from alliance_longitudinal.errors import FitError, FormulaError
@@ -147,27 +148,26 @@ def learn(
     named = [c for c in (weights, offset, *extra) if c]
     used = list(dict.fromkeys([*used_y, *used_x, *(c for z in used_z for c in z), *named]))
     _check_columns(used, frame, formula)
-    kept = frame[used].notna().all(axis=1).to_numpy()
+    kept = _complete(frame, used)
     if not kept.any():
         empty = [c for c in used if frame[c].isna().all()]
         why = f" Column {empty[0]!r} has no value at all." if empty else ""
         raise FitError(f"No row has a value in every column that the formula uses ({', '.join(used)}).{why}")
-    rows = frame.loc[kept, used]
-    y = _response(parsed.response, rows)
-    x, fixed_spec = _matrix(parsed.fixed, rows)
+    rows = frame if kept.all() else frame.loc[kept, used]
+    y = _response(parsed.response, rows, used_y)
+    x_names, x, fixed_spec = _matrix(parsed.fixed, rows, used_x)
     if x.shape[1] == 0:
         raise FormulaError(
             f"The fixed part of {formula!r} has no column. Give it at least an intercept: y ~ 1 + ..."
         )
-    values = x.to_numpy(dtype=float)
-    columns = independent_columns(values)
-    names = tuple(str(x.columns[j]) for j in columns)
-    dropped = tuple(str(name) for j, name in enumerate(x.columns) if j not in columns)
+    columns = independent_columns(x)
+    names = tuple(x_names[j] for j in columns)
+    dropped = tuple(name for j, name in enumerate(x_names) if j not in columns)
     factors, designs, specs = _random(terms, used_z, rows)
     spec = DesignSpec(formula, parsed.response, fixed_spec, names, specs, used_x, used_z, offset, weights)
     return spec, Design(
         y=y,
-        x=values[:, columns],
+        x=x if not dropped else x[:, columns],
         names=names,
         dropped=dropped,
         terms=designs,
@@ -179,6 +179,19 @@ def learn(
         index=rows.index,
         missing=_missing(frame[used]) if not kept.all() else {},
     )
+
+
+def _complete(frame: pd.DataFrame, used: list[str]) -> NDArray[np.bool_]:
+    """Rows with a value in every used column."""
+    kept = np.ones(len(frame), dtype=bool)
+    for name in used:
+        column = frame[name]
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
+            continue
+        empty = column.isna().to_numpy()
+        if empty.any():
+            kept &= ~empty
+    return kept
 
 
 def _missing(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
@@ -210,8 +223,10 @@ def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
 
 def split_effects(table: pd.DataFrame, correlated: bool) -> list[tuple[tuple[str, ...], Array]]:
     """Names and values of each block of effects: one block, or one for each column under ``||``."""
-    values = table.to_numpy(dtype=float)
-    names = tuple(str(c) for c in table.columns)
+    return _blocks(tuple(str(c) for c in table.columns), _numbers(table), correlated)
+
+
+def _blocks(names: tuple[str, ...], values: Array, correlated: bool) -> list[tuple[tuple[str, ...], Array]]:
     if correlated:
         return [(names, values)]
     return [((name,), values[:, [j]]) for j, name in enumerate(names)]
@@ -221,10 +236,8 @@ def _used(
     parsed: ParsedFormula, terms: tuple[RandomTerm, ...], frame: pd.DataFrame
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, ...], ...]]:
     def effects(text: str) -> tuple[str, ...]:
-        from formulaic import Formula
-
         try:
-            required = set(map(str, Formula(text).required_variables))
+            required: set[str] = set(required_of(text))
         except Exception as error:
             raise FormulaError(
                 f"The part {text!r} of the formula cannot be read: {_first_line(error)}"
@@ -260,32 +273,48 @@ def _check_columns(used: list[str], frame: pd.DataFrame, formula: str) -> None:
             )
 
 
-def _matrix(text: str, rows: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
+def _matrix(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> tuple[tuple[str, ...], Array, Any]:
+    """Names, columns (n, k) and specification of one part of the formula."""
     from formulaic import Formula
 
-    try:
-        table = Formula(text).get_model_matrix(rows, na_action="ignore")
-    except Exception as error:
-        raise FormulaError(
-            f"The part {text!r} of the formula cannot be computed: {_first_line(error)}"
-        ) from error
-    for name in table.columns:
-        _check_finite(np.asarray(table[name], dtype=float), str(name), rows.index)
-    return pd.DataFrame(table), table.model_spec
+    recipe = recipe_of(text, rows)
+    if recipe is not None:
+        names, values, spec = recipe.names, recipe.columns(rows), recipe.spec
+    else:
+        try:
+            table = Formula(text).get_model_matrix(rows[list(dict.fromkeys(used))], na_action="ignore")
+        except Exception as error:
+            raise FormulaError(
+                f"The part {text!r} of the formula cannot be computed: {_first_line(error)}"
+            ) from error
+        names, values, spec = tuple(map(str, table.columns)), _numbers(table), table.model_spec
+    for j, name in enumerate(names):
+        _check_finite(values[:, j], name, rows.index)
+    return names, values, spec
 
 
-def _response(text: str, rows: pd.DataFrame) -> Array:
+def _numbers(table: pd.DataFrame) -> Array:
+    """Values of a model matrix, column by column in memory."""
+    return np.asfortranarray(pd.DataFrame(table).to_numpy(dtype=float))
+
+
+def _response(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> Array:
     if text in rows.columns and not pd.api.types.is_numeric_dtype(rows[text]):
         raise FormulaError(
             f"The response {text!r} is not numeric; its first value is {rows[text].iloc[0]!r}."
         )
-    table, _ = _matrix(f"0 + {text}", rows)
-    if table.shape[1] != 1:
-        raise FormulaError(f"The response {text!r} gives {table.shape[1]} columns; it must give one.")
-    return np.asarray(table.iloc[:, 0], dtype=float)
+    _, values, _ = _matrix(f"0 + {text}", rows, used)
+    if values.shape[1] != 1:
+        raise FormulaError(f"The response {text!r} gives {values.shape[1]} columns; it must give one.")
+    return values[:, 0]
 
 
 def _check_finite(values: Array, name: str, index: pd.Index) -> None:
+    with np.errstate(all="ignore"):
+        if np.isfinite(
+            values.sum()
+        ):  # the sum of finite numbers may overflow, that of others is never finite
+            return
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise FitError(
@@ -322,12 +351,15 @@ def _random(
     factors: dict[frozenset[str], Factor] = {}
     designs: list[TermDesign] = []
     specs: list[RandomSpec] = []
+    matrices: dict[str, tuple[tuple[str, ...], Array, Any]] = {}
     for term, names in zip(terms, used, strict=True):
         key = frozenset(term.columns)
         if key not in factors:
             factors[key] = factor(rows, term.columns)
-        table, spec = _matrix(term.effects, rows)
-        if table.shape[1] == 0:
+        if term.effects not in matrices:
+            matrices[term.effects] = _matrix(term.effects, rows, names)
+        columns, values, spec = matrices[term.effects]
+        if not columns:
             raise FormulaError(
                 f"The random term over {term.group!r} has no effect; write (1 | {term.group})."
             )
@@ -335,7 +367,7 @@ def _random(
             _refuse_categories(term, [n for n in names if n not in term.columns], rows)
         group = factors[key].name
         specs.append(RandomSpec(spec, group, factors[key].columns, term.correlated))
-        for block_names, z in split_effects(table, term.correlated):
+        for block_names, z in _blocks(columns, values, term.correlated):
             designs.append(TermDesign(group, list(factors).index(key), block_names, z))
     return tuple(factors.values()), tuple(designs), tuple(specs)
 

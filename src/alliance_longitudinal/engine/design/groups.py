@@ -1,13 +1,19 @@
 """Grouping factors: codes, levels, which one is nested in which."""
 
+import weakref
 from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 Codes = NDArray[np.intp]
+
+#: From this many rows on, which grouping holds which is remembered while their codes are in use.
+MANY_ROWS = 50_000
+_HELD: dict[tuple[int, int], tuple[weakref.ref[Codes], weakref.ref[Codes], Codes | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +52,41 @@ class Factor:
 
 def factor(frame: pd.DataFrame, columns: tuple[str, ...]) -> Factor:
     """Code the combinations of ``columns`` that occur in ``frame``; needs complete rows."""
-    coded = [_code_column(frame[column]) for column in columns]
+    coded = [code_column(frame[column]) for column in columns]
     if len(columns) == 1:
         codes, levels = coded[0]
         return Factor(columns[0], columns, codes, levels)
-    joint = np.zeros(len(frame), dtype=np.int64)
-    for codes, levels in coded:
-        joint = joint * len(levels) + codes
-        _, joint = np.unique(joint, return_inverse=True)
-    first = np.unique(joint, return_index=True)[1]
-    labels = [levels.take(codes[first]) for codes, levels in coded]
-    return Factor(
-        ":".join(columns), columns, joint.astype(np.intp), pd.MultiIndex.from_arrays(labels, names=columns)
+    joint, size = coded[0][0], len(coded[0][1])
+    for codes, levels in coded[1:]:
+        joint, size = _join(joint, size, codes, len(levels))
+    first = np.empty(size, dtype=np.intp)
+    first[joint[::-1]] = np.arange(len(joint) - 1, -1, -1)
+    labels = pd.MultiIndex(
+        levels=[levels for _, levels in coded],
+        codes=[codes[first] for codes, _ in coded],
+        names=columns,
+        verify_integrity=False,
     )
+    return Factor(":".join(columns), columns, joint, labels)
 
 
-def _code_column(column: pd.Series) -> tuple[Codes, pd.Index]:
+def _join(fine: Codes, n_fine: int, other: Codes, n_other: int) -> tuple[Codes, int]:
+    """Codes of the pairs that occur, sorted, and how many there are."""
+    if parents(fine, other, n_fine) is not None:
+        return fine, n_fine
+    codes, levels = _code_numbers(fine.astype(np.int64) * n_other + other)
+    return codes, len(levels)
+
+
+def code_column(column: pd.Series) -> tuple[Codes, pd.Index]:
+    """Codes and sorted labels of a column without missing values."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        codes, numbers = _code_numbers(column.to_numpy())
+        return codes, pd.Index(numbers, name=column.name)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, present = _code_numbers(column.cat.codes.to_numpy())
+        labels = pd.Categorical.from_codes(present, dtype=column.dtype)
+        return codes, pd.CategoricalIndex(labels, name=column.name)
     try:
         codes, levels = pd.factorize(column, sort=True)
     except TypeError:  # labels of mixed types have no order; take that of their text
@@ -71,6 +96,25 @@ def _code_column(column: pd.Series) -> tuple[Codes, pd.Index]:
         rank[order] = np.arange(len(order))
         codes, levels = rank[codes], levels.take(order)
     return np.asarray(codes, dtype=np.intp), pd.Index(levels, name=column.name)
+
+
+def _code_numbers(numbers: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
+    """Codes and sorted distinct values of whole numbers; without hashing where they lie close together."""
+    low, high = int(numbers.min()), int(numbers.max())
+    span = high - low + 1
+    if span > 4 * len(numbers) + 1000:
+        codes, values = pd.factorize(numbers, sort=True)
+        return np.asarray(codes, dtype=np.intp), np.asarray(values)
+    wide = numbers if numbers.dtype.itemsize == 8 else numbers.astype(np.int64)
+    base = wide.dtype.type(low)
+    place = (wide - base).astype(
+        np.intp, copy=False
+    )  # below `span`, so that 64 bits hold it wherever it starts
+    seen = np.zeros(span, dtype=bool)
+    seen[place] = True
+    values = np.flatnonzero(seen)
+    codes = place if len(values) == span else np.asarray((np.cumsum(seen) - 1)[place], dtype=np.intp)
+    return codes, (values.astype(wide.dtype) + base).astype(numbers.dtype)
 
 
 def match(levels: pd.Index, frame: pd.DataFrame, columns: tuple[str, ...]) -> Codes:
@@ -83,12 +127,19 @@ def match(levels: pd.Index, frame: pd.DataFrame, columns: tuple[str, ...]) -> Co
 
 def parents(fine: Codes, coarse: Codes, n_fine: int) -> Codes | None:
     """Level of the coarse factor that holds each level of the fine one; None when they are not nested."""
+    known = _HELD.get((id(fine), id(coarse)))
+    if known is not None and known[0]() is fine and known[1]() is coarse:
+        return known[2]
     holder = np.zeros(n_fine, dtype=np.intp)
     holder[fine] = coarse
     few = slice(None, 1000)  # most groupings that are not nested show it at once
-    if not np.array_equal(holder[fine[few]], coarse[few]):
-        return None
-    return holder if np.array_equal(holder[fine], coarse) else None
+    nested = np.array_equal(holder[fine[few]], coarse[few]) and np.array_equal(holder[fine], coarse)
+    found = holder if nested else None
+    if len(fine) >= MANY_ROWS:
+        while len(_HELD) >= 32:
+            _HELD.pop(next(iter(_HELD)), None)
+        _HELD[id(fine), id(coarse)] = weakref.ref(fine), weakref.ref(coarse), found
+    return found
 
 
 def pairs(outer: Codes, inner: Codes, n_inner: int) -> tuple[Codes, Codes]:
