@@ -20,6 +20,8 @@ _PUBLIC = {
     "Finding": "findings",
     "MixedModel": "engine",
     "MixedModelResults": "engine",
+    "GeneralisedModel": "engine.generalised.model",
+    "GeneralisedResults": "engine.generalised.results",
     "PooledResults": "engine",
     "AR1": "engine",
     "CAR1": "engine",

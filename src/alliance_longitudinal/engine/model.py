@@ -1,6 +1,7 @@
 """The model as the user states it: a formula, data, and a method that fits."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, overload
 
 import pandas as pd
 
@@ -8,10 +9,13 @@ from alliance_longitudinal.engine.design.design import Design, DesignSpec, learn
 from alliance_longitudinal.engine.fitting.fit import fit_mixed
 from alliance_longitudinal.engine.inference.clusters import clusters_of
 from alliance_longitudinal.engine.inference.methods import inference_of
-from alliance_longitudinal.engine.options import FitOptions, choose
+from alliance_longitudinal.engine.options import FitOptions
 from alliance_longitudinal.engine.residuals.pattern import check_columns
 from alliance_longitudinal.engine.residuals.structure import Structure, check_structure, columns_of
 from alliance_longitudinal.engine.results import MixedModelResults, results
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.engine.generalised.model import GeneralisedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,36 @@ class MixedModel:
     data: pd.DataFrame = field(repr=False, compare=False)
     residual: Structure | None = None
 
+    @overload
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: pd.DataFrame,
+        *,
+        family: Literal["gaussian"] = "gaussian",
+        link: None = None,
+        weights: str | None = None,
+        offset: str | None = None,
+        residual: object = None,
+        crossed: bool = False,
+    ) -> "MixedModel": ...
+
+    @overload
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: pd.DataFrame,
+        *,
+        family: str,
+        link: str | None = None,
+        weights: str | None = None,
+        offset: str | None = None,
+        residual: object = None,
+        crossed: bool = False,
+    ) -> "GeneralisedModel": ...
+
     @classmethod
     def from_formula(
         cls,
@@ -35,11 +69,12 @@ class MixedModel:
         data: pd.DataFrame,
         *,
         family: str = "gaussian",
+        link: str | None = None,
         weights: str | None = None,
         offset: str | None = None,
         residual: object = None,
         crossed: bool = False,
-    ) -> "MixedModel":
+    ) -> "MixedModel | GeneralisedModel":
         """Read a formula against data.
 
         Parameters
@@ -49,11 +84,15 @@ class MixedModel:
             ``(1 | g:h)``. The groups of ``g/h`` are named ``h:g`` and ``g``.
         data : DataFrame
             One row an observation; not changed. Rows with a missing value in a used column are left out.
-        family : {"gaussian"}
+        family : {"gaussian", "binomial", "poisson", "negative-binomial", "ordinal"}
+            Any but the first gives a `GeneralisedModel`.
+        link : str, optional
+            Binomial: ``"logit"`` or ``"cloglog"``. The other families have one link.
         weights : str, optional
-            Column of prior weights: the residual variance of a row is ``scale / weight``.
+            Column of prior weights: the residual variance of a row is ``scale / weight``. For binomial shares the
+            number of trials.
         offset : str, optional
-            Column with the known part of each expected response.
+            Column with the known part of each expected response; of the linear predictor in a generalised model.
         residual : AR1, CAR1 or VarIdent, optional
             Correlated residuals within the innermost groups, or a residual variance in every stratum; None for
             independent residuals of one variance.
@@ -75,7 +114,19 @@ class MixedModel:
         >>> MixedModel.from_formula("y ~ 1 + (1 | g)", data).fit().params.round(2).to_dict()
         {'Intercept': 5.5}
         """
-        choose("family", family)
+        if family != "gaussian" or link is not None:
+            from alliance_longitudinal.engine.generalised.model import GeneralisedModel
+
+            return GeneralisedModel.from_formula(
+                formula,
+                data,
+                family=family,
+                link=link,
+                weights=weights,
+                offset=offset,
+                residual=residual,
+                crossed=crossed,
+            )
         structure = check_structure(residual)
         if structure is not None and isinstance(data, pd.DataFrame):
             check_columns(structure, data)

@@ -16,6 +16,8 @@ from alliance_longitudinal.engine.generalised.problem import Problem
 from alliance_longitudinal.engine.generalised.quadrature import one_factor, two_factors
 
 Array = NDArray[np.float64]
+#: Beyond it the negative binomial is the Poisson distribution to within rounding; see `fit.without_overdispersion`.
+LARGEST_LOG_DISPERSION = 10.0
 #: Steps of the differences, in internal units.
 _NEAR, _FAR = 1e-5, 1e-3
 
@@ -35,7 +37,7 @@ class Criterion:
     @property
     def n_fixed(self) -> int:
         """Coefficients and auxiliary parameters."""
-        return self.problem.x.shape[1] + self.problem.family.n_aux
+        return int(self.problem.x.shape[1]) + self.problem.family.n_aux
 
     def split(self, params: Array) -> tuple[Array, Array, Array]:
         """Coefficients, auxiliary parameters, covariance parameters."""
@@ -50,6 +52,8 @@ class Criterion:
         at = loadings(problem, factors)
         fixed = problem.offset + problem.x @ beta
         self.evaluations += 1
+        if problem.family.name == "negative-binomial" and aux[0] > LARGEST_LOG_DISPERSION:
+            return Evaluation(np.inf, None, None), np.full(len(params), np.nan)
         used = sum(at.widths)
         if self.n_agq == 1 or used == 0:
             found = laplace(problem, at, fixed, aux, self._last)
@@ -57,7 +61,7 @@ class Criterion:
             found = one_factor(problem, at, fixed, aux, self.n_agq)
         else:
             found = two_factors(problem, at, fixed, aux, self.n_agq, self._last)
-        if found.derivatives is None or not np.isfinite(found.value):
+        if found.derivatives is None or found.modes is None or not np.isfinite(found.value):
             return found._replace(value=np.inf), np.full(len(params), np.nan)
         self._last = found.modes.u
         by = found.derivatives
@@ -77,11 +81,15 @@ class Criterion:
         m = len(params)
         if order < 2 or not np.isfinite(found.value):
             return found.value, gradient, np.full((m, m), np.nan)
-        if m == self.problem.x.shape[1]:  # nothing but coefficients: known exactly
+        if (
+            m == self.problem.x.shape[1] and found.modes is not None
+        ):  # nothing but coefficients: known exactly
             weighted = self.problem.x * found.modes.density.w[:, None]
             return found.value, gradient, 2 * self.problem.x.T @ weighted
         moved = [self.evaluate(face, params + _NEAR * unit)[1] for unit in np.eye(m)]
         matrix = (np.array(moved) - gradient) / _NEAR
+        if not np.isfinite(matrix).all():  # beside a point without likelihood
+            return np.inf, gradient, matrix
         return found.value, gradient, (matrix + matrix.T) / 2
 
     def hessian(self, face: Face, params: Array) -> Array:
@@ -89,7 +97,8 @@ class Criterion:
         rows = []
         for unit in np.eye(len(params)):
             near, far = (
-                self.evaluate(face, params + k * _FAR * unit)[1] - self.evaluate(face, params - k * _FAR * unit)[1]
+                self.evaluate(face, params + k * _FAR * unit)[1]
+                - self.evaluate(face, params - k * _FAR * unit)[1]
                 for k in (1, 2)
             )
             rows.append((8 * near - far) / (12 * _FAR))
@@ -98,4 +107,6 @@ class Criterion:
 
     def modes(self, face: Face, params: Array) -> Modes:
         """Modes at parameters."""
-        return self.evaluate(face, params)[0].modes
+        found = self.evaluate(face, params)[0].modes
+        assert found is not None  # only parameters beyond the negative binomial's limit have none
+        return found

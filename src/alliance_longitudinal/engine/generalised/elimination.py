@@ -79,7 +79,9 @@ class Elimination:
             level = self.levels[i]
             if i < depth - 1:
                 path = path[self.layout.up[i].codes]
-            found[i] = found[i] - np.einsum("jra,ja->jr", level.above_solved, path) - level.aside_solved @ at_border
+            found[i] = (
+                found[i] - np.einsum("jra,ja->jr", level.above_solved, path) - level.aside_solved @ at_border
+            )
             path = np.concatenate([found[i], path], axis=1)
         return found + self.split(at_border)
 
@@ -167,7 +169,7 @@ def eliminate(layout: Layout, widths: tuple[int, ...], zeta: Array, w: Array) ->
     for i in range(depth):
         r = widths[i]
         block = np.eye(r) + gram[:, :r, :r]
-        inverse = np.linalg.inv(block)
+        inverse: Array = np.asarray(np.linalg.inv(block), dtype=float)
         log_det += float(np.linalg.slogdet(block)[1].sum())
         above, own_aside = gram[:, :r, r:], aside[:, :r]
         above_solved, aside_solved = inverse @ above, inverse @ own_aside

@@ -55,22 +55,20 @@ class Family(Protocol):
     def n_aux(self) -> int:
         """Number of auxiliary parameters."""
 
-    def density(self, eta: Array, y: Array, size: Array, aux: Array) -> Density:
+    def density(self, eta: Array, y: Array, size: Array, aux: Array, /) -> Density:
         """Log-density, up to what does not depend on parameters, and three derivatives."""
 
-    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array) -> tuple[AuxiliaryTerms, ...]:
+    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array, /) -> tuple[AuxiliaryTerms, ...]:
         """Derivatives of log-density, score and weight in each auxiliary parameter."""
 
-    def mean(self, eta: Array, aux: Array) -> Array:
+    def mean(self, eta: Array, aux: Array, /) -> Array:
         """Expected response, shape (n,); for an ordered response probabilities, shape (n, categories)."""
 
-    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array) -> Array:
+    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array, /) -> Array:
         """A response for each row."""
 
     def start(self, y: Array, size: Array) -> tuple[Array, float]:
         """Starting values: auxiliary parameters, and the constant linear predictor of a model without predictors."""
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +80,21 @@ class Logit:
     adds_up: bool = True
     n_aux: int = 0
 
-    def density(self, eta: Array, y: Array, size: Array, aux: Array) -> Density:
+    def density(self, eta: Array, y: Array, size: Array, _aux: Array, /) -> Density:
         """``y eta - size log(1 + exp(eta))``."""
         p = special.expit(eta)
         w = size * p * (1 - p)
         return Density(y * eta - size * np.logaddexp(0, eta), y - size * p, w, w * (1 - 2 * p))
 
-    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array) -> tuple[AuxiliaryTerms, ...]:
+    def auxiliary(self, _eta: Array, _y: Array, _size: Array, _aux: Array, /) -> tuple[AuxiliaryTerms, ...]:
         """None."""
         return ()
 
-    def mean(self, eta: Array, aux: Array) -> Array:
+    def mean(self, eta: Array, _aux: Array, /) -> Array:
         """Probability."""
         return np.asarray(special.expit(eta))
 
-    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array) -> Array:
+    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array, /) -> Array:
         """Successes among ``size`` trials."""
         return rng.binomial(size.astype(np.int64), self.mean(eta, aux)).astype(float)
 
@@ -114,7 +112,7 @@ class Cloglog:
     adds_up: bool = True
     n_aux: int = 0
 
-    def density(self, eta: Array, y: Array, size: Array, aux: Array) -> Density:
+    def density(self, eta: Array, y: Array, size: Array, _aux: Array, /) -> Density:
         """``y log(1 - exp(-e)) - (size - y) e`` with ``e = exp(eta)``."""
         e = np.exp(np.minimum(eta, 600.0))
         small = e < 1e-2
@@ -129,15 +127,15 @@ class Cloglog:
         value = np.where(y > 0, y * log_p, 0.0) - failures * e
         return Density(value, y * r - failures * e, failures * e - y * rp, failures * e - y * rpp)
 
-    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array) -> tuple[AuxiliaryTerms, ...]:
+    def auxiliary(self, _eta: Array, _y: Array, _size: Array, _aux: Array, /) -> tuple[AuxiliaryTerms, ...]:
         """None."""
         return ()
 
-    def mean(self, eta: Array, aux: Array) -> Array:
+    def mean(self, eta: Array, _aux: Array, /) -> Array:
         """Probability."""
         return np.asarray(-np.expm1(-np.exp(np.minimum(eta, 600.0))))
 
-    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array) -> Array:
+    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array, /) -> Array:
         """Successes among ``size`` trials."""
         return rng.binomial(size.astype(np.int64), self.mean(eta, aux)).astype(float)
 
@@ -156,20 +154,20 @@ class Poisson:
     adds_up: bool = True
     n_aux: int = 0
 
-    def density(self, eta: Array, y: Array, size: Array, aux: Array) -> Density:
+    def density(self, eta: Array, y: Array, size: Array, _aux: Array, /) -> Density:
         """``y eta - size exp(eta)``."""
         mu = size * np.exp(np.minimum(eta, 600.0))
         return Density(y * eta - mu, y - mu, mu, mu)
 
-    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array) -> tuple[AuxiliaryTerms, ...]:
+    def auxiliary(self, _eta: Array, _y: Array, _size: Array, _aux: Array, /) -> tuple[AuxiliaryTerms, ...]:
         """None."""
         return ()
 
-    def mean(self, eta: Array, aux: Array) -> Array:
+    def mean(self, eta: Array, _aux: Array, /) -> Array:
         """Expected count."""
         return np.exp(np.minimum(eta, 600.0))
 
-    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array) -> Array:
+    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array, /) -> Array:
         """Sum of ``size`` counts."""
         return rng.poisson(size * self.mean(eta, aux)).astype(float)
 
@@ -187,17 +185,19 @@ class NegativeBinomial:
     adds_up: bool = False
     n_aux: int = 1
 
-    def density(self, eta: Array, y: Array, size: Array, aux: Array) -> Density:
+    def density(self, eta: Array, y: Array, size: Array, aux: Array, /) -> Density:
         """Log-density without ``log y!``."""
         theta = np.exp(aux[0])
         eta = np.minimum(eta, 600.0)
         total = np.logaddexp(eta, aux[0])  # log(mu + theta)
         p = special.expit(eta - aux[0])
-        value = special.gammaln(y + theta) - special.gammaln(theta) + theta * (aux[0] - total) + y * (eta - total)
+        value = (
+            special.gammaln(y + theta) - special.gammaln(theta) + theta * (aux[0] - total) + y * (eta - total)
+        )
         w = (y + theta) * p * (1 - p)
         return Density(size * value, size * (y - (y + theta) * p), size * w, size * w * (1 - 2 * p))
 
-    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array) -> tuple[AuxiliaryTerms, ...]:
+    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array, /) -> tuple[AuxiliaryTerms, ...]:
         """Derivatives in ``log theta``."""
         theta = np.exp(aux[0])
         p = special.expit(eta - aux[0])
@@ -208,14 +208,17 @@ class NegativeBinomial:
         w = theta * variance - (y + theta) * variance * (1 - 2 * p)
         return (AuxiliaryTerms(size * value, size * s, size * w),)
 
-    def mean(self, eta: Array, aux: Array) -> Array:
+    def mean(self, eta: Array, _aux: Array, /) -> Array:
         """Expected count."""
         return np.exp(np.minimum(eta, 600.0))
 
-    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array) -> Array:
+    def draw(self, rng: np.random.Generator, eta: Array, _size: Array, aux: Array, /) -> Array:
         """A count; rows here stand for themselves only."""
-        theta = np.exp(aux[0])
-        return rng.poisson(rng.gamma(theta, self.mean(eta, aux) / theta)).astype(float)
+        mean = self.mean(eta, aux)
+        if np.isinf(aux[0]):
+            return rng.poisson(mean).astype(float)
+        theta = float(np.exp(aux[0]))
+        return np.asarray(rng.poisson(rng.gamma(theta, mean / theta)), dtype=float)
 
     def start(self, y: Array, size: Array) -> tuple[Array, float]:
         """Dispersion one, logarithm of the mean."""
@@ -235,7 +238,7 @@ class Ordinal:
     link: str = "logit"
     adds_up: bool = False
 
-    def density(self, eta: Array, y: Array, size: Array, aux: Array) -> Density:
+    def density(self, eta: Array, y: Array, size: Array, aux: Array, /) -> Density:
         """Minus infinity where the thresholds are not in order."""
         low, high, gap = self._around(eta, y, aux)
         p_low, p_high = special.expit(low), special.expit(high)
@@ -246,7 +249,7 @@ class Ordinal:
         wp = -v_low * (1 - 2 * p_low) - v_high * (1 - 2 * p_high)
         return Density(size * value, size * (p_low - (1 - p_high)), size * (v_low + v_high), size * wp)
 
-    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array) -> tuple[AuxiliaryTerms, ...]:
+    def auxiliary(self, eta: Array, y: Array, size: Array, aux: Array, /) -> tuple[AuxiliaryTerms, ...]:
         """Derivatives in each threshold: as upper one of its category, as lower one of the next."""
         low, high, gap = self._around(eta, y, aux)
         p_low, p_high = special.expit(low), special.expit(high)
@@ -271,13 +274,13 @@ class Ordinal:
         below, above = cuts[k], cuts[k + 1]
         return below - eta, above - eta, above - below
 
-    def mean(self, eta: Array, aux: Array) -> Array:
+    def mean(self, eta: Array, aux: Array, /) -> Array:
         """Probability of each category, shape (n, K)."""
         upto = special.expit(aux[None, :] - eta[:, None])
         edges = np.concatenate([np.zeros((len(eta), 1)), upto, np.ones((len(eta), 1))], axis=1)
         return np.asarray(np.diff(edges, axis=1))
 
-    def draw(self, rng: np.random.Generator, eta: Array, size: Array, aux: Array) -> Array:
+    def draw(self, rng: np.random.Generator, eta: Array, _size: Array, aux: Array, /) -> Array:
         """A category's position."""
         latent = eta + rng.logistic(size=len(eta))
         return np.searchsorted(aux, latent).astype(float)

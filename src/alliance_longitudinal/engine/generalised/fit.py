@@ -1,6 +1,7 @@
 """A generalised fit as named steps: refuse, internal units, search, package."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,11 @@ def face_of(units: internal.Units) -> Face:
 
 
 def fit_generalised(
-    design: Design, response: Response, n_agq: int = 1, crossed: bool = False, require_certificate: bool = True
+    design: Design,
+    response: Response,
+    n_agq: int = 1,
+    crossed: bool = False,
+    require_certificate: bool = True,
 ) -> GeneralisedFit:
     """Fit by maximum likelihood: Laplace's approximation, or quadrature with ``n_agq`` nodes.
 
@@ -130,31 +135,37 @@ def fit_generalised(
         raise FitError(
             "The likelihood cannot be computed even without random effects. Look for extreme values in predictors or offset."
         )
-    record = search(criterion, face, bare.theta)
-    if response.family.name == "negative-binomial" and record.best.params[problem.x.shape[1]] > _NO_LONGER:
-        poisson, at_limit = without_overdispersion(criterion, face, record)
-        if at_limit is not None:
-            return package(design, response, poisson, units, at_limit, lost, require_certificate)
+    criterion, record = _searched(criterion, face, bare.theta)
     return package(design, response, criterion, units, record, lost, require_certificate)
 
 
-def without_overdispersion(
-    criterion: Criterion, face: Face, record: SearchRecord
-) -> tuple[Criterion, SearchRecord | None]:
-    """The Poisson model, if the likelihood falls from there: dispersion zero is then the estimate, at its boundary.
+def _searched(criterion: Criterion, face: Face, fixed: Array) -> tuple[Criterion, SearchRecord]:
+    """The search; a negative binomial whose dispersion runs off is searched as what it tends to."""
+    p = criterion.problem.x.shape[1]
+    if criterion.problem.family.name != "negative-binomial":
+        return criterion, search(criterion, face, fixed)
+    record = search(criterion, face, fixed) if fixed[p] < _NO_LONGER else None
+    if record is not None and record.best.params[p] < _NO_LONGER:
+        return criterion, record
+    poisson, at_limit = without_overdispersion(criterion, face, fixed[:p])
+    if at_limit.best.certificate.holds or record is None:
+        return poisson, at_limit
+    return criterion, record
 
-    The one-sided derivative in ``1 / theta`` is taken just inside.
+
+def without_overdispersion(criterion: Criterion, face: Face, beta: Array) -> tuple[Criterion, SearchRecord]:
+    """The Poisson model as the negative binomial's limit, certified if the likelihood falls from there.
+
+    Dispersion ``1 / theta = 0`` is then the estimate, at its boundary. The one-sided derivative is taken just inside.
     """
     problem = criterion.problem
     limit = replace(problem, family=Poisson(), y=problem.y * problem.size)
     poisson = Criterion(limit, criterion.n_agq)
-    p = problem.x.shape[1]
-    found = search(poisson, face, record.best.params[:p])
+    found = search(poisson, face, beta)
+    p = len(beta)
     inside = np.insert(found.best.params, p, _INSIDE)
-    rise = -criterion.evaluate(found.best.face, inside)[1][p] * np.exp(_INSIDE)
-    if rise < 0:
-        return poisson, None
-    certificate = replace(found.best.certificate, descent=min(found.best.certificate.descent, float(rise)))
+    rise = -float(criterion.evaluate(found.best.face, inside)[1][p] * np.exp(_INSIDE))
+    certificate = replace(found.best.certificate, descent=min(found.best.certificate.descent, rise))
     return poisson, replace(found, best=replace(found.best, certificate=certificate))
 
 
@@ -171,7 +182,7 @@ def package(
     best, problem = record.best, criterion.problem
     beta, aux, _ = criterion.split(best.params)
     limit = response.family.n_aux > problem.family.n_aux  # Poisson, as the limit of the negative binomial
-    said = words.convergence(design, response, record, np.array([np.inf]) if limit else None)
+    said = words.convergence(design, record, np.array([np.inf]) if limit else None)
     converged = best.certificate.holds and not lost
     if not converged and require_certificate:
         raise FitError(said)
@@ -204,11 +215,17 @@ def package(
         converged=converged,
         singular=best.face.ranks != best.face.sizes,
         convergence=said if not lost else words.separated(lost),
-        findings=(*checks.before(design), *words.before(design, response), *words.after(design, response, record, lost, aux)),
+        findings=(
+            *checks.before(design),
+            *words.before(design, response),
+            *words.after(design, response, record, lost, aux),
+        ),
     )
 
 
-def reported(problem: internal.Problem, units: internal.Units, beta: Array, aux: Array) -> tuple[Array, Array]:
+def reported(
+    problem: internal.Problem, units: internal.Units, beta: Array, aux: Array
+) -> tuple[Array, Array]:
     """Reported parameters, and the matrix that takes internal coefficients and auxiliary parameters to them."""
     back = np.linalg.inv(units.r_x)
     p, a = len(beta), len(aux)
@@ -223,7 +240,7 @@ def reported(problem: internal.Problem, units: internal.Units, beta: Array, aux:
 def threshold_names(response: Response) -> tuple[str, ...]:
     """``lower|upper`` for each threshold, as `ordinal` names them."""
     labels = response.categories
-    return tuple(f"{a}|{b}" for a, b in zip(labels, labels[1:], strict=False))
+    return tuple(f"{a}|{b}" for a, b in pairwise(labels))
 
 
 def _covariance(criterion: Criterion, best: Optimum, require_certificate: bool) -> Array:

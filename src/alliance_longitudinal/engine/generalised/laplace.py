@@ -9,7 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.generalised.modes import Loadings, Modes, Sensitivity, find_modes, through_modes
+from alliance_longitudinal.engine.generalised.modes import (
+    Loadings,
+    Modes,
+    Sensitivity,
+    find_modes,
+    through_modes,
+)
 from alliance_longitudinal.engine.generalised.problem import Problem
 
 Array = NDArray[np.float64]
@@ -20,20 +26,23 @@ class Evaluation(NamedTuple):
 
     value: float
     derivatives: Sensitivity | None
-    modes: Modes
+    modes: Modes | None
 
 
 def laplace(
-    problem: Problem, at: Loadings, fixed: Array, aux: Array, start: list[Array] | None, derivatives: bool = True
+    problem: Problem,
+    at: Loadings,
+    fixed: Array,
+    aux: Array,
+    start: list[Array] | None,
+    derivatives: bool = True,
 ) -> Evaluation:
     """Evaluate at given loadings and fixed part; infinite where the modes are not found."""
     modes = find_modes(problem, at, fixed, aux, start)
     if not modes.found:
         return Evaluation(np.inf, None, modes)
     d = modes.density
-    value = float(
-        -2 * d.l.sum() + sum((v**2).sum() for v in modes.u) + modes.elimination.log_det
-    )
+    value = float(-2 * d.l.sum() + sum((v**2).sum() for v in modes.u) + modes.elimination.log_det)
     if not derivatives:
         return Evaluation(value, None, modes)
     inverse = modes.elimination.times_rows(at.zeta)

@@ -6,6 +6,7 @@ each other) form the border, which is dense.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def layout(factors: tuple[Factor, ...], codes: list[Codes], effects: list[int]) 
     chain = longest_chain(list(factors), effects)
     border = [i for i in range(len(factors)) if i not in chain]
     up = []
-    for fine, coarse in zip(chain, chain[1:], strict=False):
+    for fine, coarse in pairwise(chain):
         holder = parents(factors[fine].codes, factors[coarse].codes, factors[fine].size)
         assert holder is not None  # longest_chain has looked
         up.append(Grouping(holder, factors[coarse].size))

@@ -94,7 +94,9 @@ def build(
     mean = design.x.mean(axis=0) if family.name == "ordinal" else np.zeros(design.x.shape[1])
     q, r = thin_qr(design.x - mean)
     b = tuple(_triangle(term, n) for term in design.terms)
-    z = tuple(np.linalg.solve(bt.T, t.z.T).T for t, bt in zip(design.terms, b, strict=True))
+    z = tuple(
+        np.asarray(np.linalg.solve(bt.T, t.z.T).T, dtype=float) for t, bt in zip(design.terms, b, strict=True)
+    )
     offset = np.zeros(n) if design.offset is None else design.offset
     units = Units(r / np.sqrt(n), mean, b)
     codes = [f.codes for f in design.factors]
@@ -134,5 +136,5 @@ def _distinct(
     table = np.ascontiguousarray(np.concatenate(columns, axis=1) + 0.0)  # + 0.0: minus zero is zero
     keys = table.view(np.dtype((np.void, table.dtype.itemsize * table.shape[1]))).ravel()
     _, first, same = np.unique(keys, return_index=True, return_inverse=True)
-    y = np.bincount(same, weights=response) if family.adds_up else response[first]
-    return first, y, np.bincount(same, weights=size)
+    y = np.asarray(np.bincount(same, weights=response), dtype=float) if family.adds_up else response[first]
+    return first, y, np.asarray(np.bincount(same, weights=size), dtype=float)

@@ -81,7 +81,9 @@ class Rows:
         terms = np.empty((nodes, *mode.shape))
         for i in range(nodes):
             v = mode + np.sqrt(2) * sigma * x[i]
-            density = self.problem.family.density(eta + self.zeta * self.spread(v), self.y, self.size, self.aux)
+            density = self.problem.family.density(
+                eta + self.zeta * self.spread(v), self.y, self.size, self.aux
+            )
             terms[i] = log_weight[i] - v**2 / 2 + self.grouping.sums(density.l)
         total = special.logsumexp(terms, axis=0)
         value = total + np.log(sigma) - 0.5 * np.log(np.pi)
@@ -178,7 +180,9 @@ def two_factors(
     outer, x, log_weight = problem.layout.chain[1], *rule(nodes)
     rows = Rows(problem, problem.layout.chain[0], at.zeta[:, :1], aux)
     within = modes.elimination.paths()[0][0]  # (J inner, 2, 2), the outer effect second
-    column = within[problem.layout.chain[0].codes][:, :, 1]  # of each row: M^-1 between its effects and the outer one
+    column = within[problem.layout.chain[0].codes][
+        :, :, 1
+    ]  # of each row: M^-1 between its effects and the outer one
     variance = modes.elimination.paths()[1][0][:, 0, 0]
     sigma = np.sqrt(variance)
     u = modes.u[1] + np.sqrt(2) * sigma[:, None] * x

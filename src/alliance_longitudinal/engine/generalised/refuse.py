@@ -49,7 +49,12 @@ def refuse_nodes(design: Design, n_agq: int) -> None:
         The number of nodes is even, not whole, or out of range; or the random effects are not scalars of one factor
         or of two nested ones.
     """
-    if isinstance(n_agq, bool) or not isinstance(n_agq, int) or not 1 <= n_agq <= MOST_NODES or n_agq % 2 == 0:
+    if (
+        isinstance(n_agq, bool)
+        or not isinstance(n_agq, int)
+        or not 1 <= n_agq <= MOST_NODES
+        or n_agq % 2 == 0
+    ):
         raise FitError(
             f"n_agq={n_agq!r} is not available; the number of nodes is odd, from 1 (Laplace's method) to {MOST_NODES}. "
             "With an odd number one node lies at the mode."

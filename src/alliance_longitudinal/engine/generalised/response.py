@@ -76,7 +76,9 @@ def read(
     name = parse(formula).response
     if family != "ordinal":
         spec, design = learn(formula, data, weights, offset)
-        response = _binomial(design, name, link, weights) if family == "binomial" else _counts(design, name, family)
+        response = (
+            _binomial(design, name, link, weights) if family == "binomial" else _counts(design, name, family)
+        )
         return spec, design, response
     coded, categories = _coded(data, name)
     spec, design = learn(formula, coded, weights, offset)
@@ -91,14 +93,22 @@ def choose_link(family: str, link: str | None) -> str:
     FitError
         Unknown family or link.
     """
+    if family == "gaussian":
+        raise FitError(
+            f"link={link!r} is not available for family='gaussian', which has the identity link. Leave it out."
+        )
     if family not in LINKS:
         near = get_close_matches(str(family), LINKS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise FitError(f"family={family!r} is not available; there is 'gaussian', {_list(tuple(LINKS))}.{hint}")
+        raise FitError(
+            f"family={family!r} is not available; there is 'gaussian', {_list(tuple(LINKS))}.{hint}"
+        )
     if link is None:
         return LINKS[family][0]
     if link not in LINKS[family]:
-        raise FitError(f"link={link!r} is not available for family={family!r}; there is {_list(LINKS[family])}.")
+        raise FitError(
+            f"link={link!r} is not available for family={family!r}; there is {_list(LINKS[family])}."
+        )
     return link
 
 
@@ -135,7 +145,9 @@ def _binomial(design: Design, name: str, link: str, weights: str | None) -> Resp
             f"The response {name!r} is {int(successes.sum() > 0)} in every row, so nothing can be learned about what "
             "makes it differ. Check its coding."
         )
-    choose = special.gammaln(size + 1) - special.gammaln(successes + 1) - special.gammaln(size - successes + 1)
+    choose = (
+        special.gammaln(size + 1) - special.gammaln(successes + 1) - special.gammaln(size - successes + 1)
+    )
     return Response(family, successes, size, (), float(-2 * choose.sum()))
 
 
@@ -157,7 +169,9 @@ def _counts(design: Design, name: str, family: str) -> Response:
         "For a rate, model the count with offset='...' of its log exposure.",
     )
     if not y.any():
-        raise FitError(f"The counts {name!r} are 0 in every row; there is nothing to model. Check the column.")
+        raise FitError(
+            f"The counts {name!r} are 0 in every row; there is nothing to model. Check the column."
+        )
     of = Poisson() if family == "poisson" else NegativeBinomial()
     return Response(of, y, np.ones(len(y)), (), float(2 * special.gammaln(y + 1).sum()))
 
@@ -171,7 +185,11 @@ def _refuse(design: Design, bad: NDArray[np.bool_], what: str, remedy: str, verb
 
 def _coded(data: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[object, ...]]:
     """The data with an ordered response as positions of its categories; those without a row are left out."""
-    if not isinstance(data, pd.DataFrame) or name not in data.columns or data.columns.tolist().count(name) > 1:
+    if (
+        not isinstance(data, pd.DataFrame)
+        or name not in data.columns
+        or data.columns.tolist().count(name) > 1
+    ):
         return data, ()  # the reading of the formula says what is wrong
     column = data[name]
     if isinstance(column.dtype, pd.CategoricalDtype):

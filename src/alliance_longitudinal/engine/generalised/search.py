@@ -69,7 +69,9 @@ def without_effects(criterion: Criterion, face: Face) -> tuple[Stationary, Face]
     return _minimise(criterion, bare, np.concatenate([beta, aux])), bare
 
 
-def search(criterion: Criterion, face: Face, fixed: Array, starts: tuple[float, ...] = STARTS) -> SearchRecord:
+def search(
+    criterion: Criterion, face: Face, fixed: Array, starts: tuple[float, ...] = STARTS
+) -> SearchRecord:
     """Descend from several variances until an optimum is certified.
 
     Parameters
@@ -178,7 +180,8 @@ def one_sided(criterion: Criterion, found: list[Array], fixed: Array, face: Face
             alone = Face((whole.sizes[t],), (whole.sizes[t],), (0,))
             size = alone.dimension
             jacobian = alone.jacobian(theta[at : at + size])
-            gammas[t] = alone.gammas(np.linalg.solve(jacobian.T, gradient[at : at + size]))[0]
+            entries = np.asarray(np.linalg.solve(jacobian.T, gradient[at : at + size]), dtype=float)
+            gammas[t] = alone.gammas(entries)[0]
             at += size
         out.append([gammas[t] for t in range(len(found))])
     return [2 * near - far for near, far in zip(*out, strict=True)]

@@ -7,7 +7,6 @@ Konis 2007 for the linear programme).
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from alliance_longitudinal.engine.generalised.families import Family
 
@@ -30,6 +29,8 @@ def separating(family: Family, x: Array, y: Array, size: Array, names: tuple[str
     x : ndarray, shape (n, p)
         In the user's terms, so that a single term can be named.
     """
+    from scipy import optimize  # heavy, and seldom needed
+
     scale = np.maximum(np.abs(x).max(axis=0), 1e-300)
     forms = _allowed(family, x / scale, y, size)
     forms = np.unique(forms, axis=0)

@@ -20,12 +20,14 @@ def boundary(design: Design, record: SearchRecord, aux: Array | None = None) -> 
     """One phrase for each parameter that lies on the boundary."""
     face = record.best.face
     said = [
-        boundary_phrase(term, face.ranks[t]) for t, term in enumerate(design.terms) if face.ranks[t] < face.sizes[t]
+        boundary_phrase(term, face.ranks[t])
+        for t, term in enumerate(design.terms)
+        if face.ranks[t] < face.sizes[t]
     ]
     return [*said, NO_OVERDISPERSION] if aux is not None and np.isinf(aux).any() else said
 
 
-def convergence(design: Design, response: Response, record: SearchRecord, aux: Array | None = None) -> str:
+def convergence(design: Design, record: SearchRecord, aux: Array | None = None) -> str:
     """What was checked, and what came out of it."""
     certificate = record.best.certificate
     numbers = f"Newton decrement {certificate.decrement:.1e} deviance units, smallest curvature {certificate.curvature:.3g}"
@@ -66,7 +68,9 @@ def before(design: Design, response: Response) -> tuple[Finding, ...]:
         if rarest >= EVENTS_PER_COEFFICIENT:
             return ()
         label = response.categories[int(np.bincount(y.astype(np.intp)).argmin())]
-        message = f"The category {label!r} has {rarest} responses only; the threshold beside it is known badly."
+        message = (
+            f"The category {label!r} has {rarest} responses only; the threshold beside it is known badly."
+        )
         return (Finding("few_events", "caution", message),)
     events = int(y.sum())
     if response.family.name == "binomial":
@@ -78,7 +82,14 @@ def before(design: Design, response: Response) -> tuple[Finding, ...]:
         f"{events} {kind} for {p} coefficients; fewer than {EVENTS_PER_COEFFICIENT} for each make estimates and their "
         "standard errors unreliable. Use fewer terms."
     )
-    return (Finding("few_events", "underpowered", message, reference="Peduzzi et al. (1996), doi 10.1016/S0895-4356(96)00236-3"),)
+    return (
+        Finding(
+            "few_events",
+            "underpowered",
+            message,
+            reference="Peduzzi et al. (1996), doi 10.1016/S0895-4356(96)00236-3",
+        ),
+    )
 
 
 def after(

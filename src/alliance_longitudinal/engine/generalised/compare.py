@@ -1,0 +1,64 @@
+"""Likelihood-ratio tests of generalised fits that refuse what cannot be compared."""
+
+import numpy as np
+from scipy import stats
+
+from alliance_longitudinal.engine.fitting.linalg import independent_columns
+from alliance_longitudinal.engine.generalised.fit import GeneralisedFit
+from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, effects_of, entries_of
+from alliance_longitudinal.errors import FitError
+
+
+def likelihood_ratio(one: GeneralisedFit, other: GeneralisedFit) -> LikelihoodRatio:
+    """Compare two fits, one nested in the other, given in either order.
+
+    Where one random effect is tested, ``p_boundary`` is from the equal mixture of chi-squared with one degree of freedom
+    less and as many (Stram and Lee 1994, Biometrics 50:1171-1177).
+
+    Raises
+    ------
+    FitError
+        Different rows, families or numbers of nodes; not nested.
+    """
+    small, large = sorted((one, other), key=lambda f: f.n_parameters)
+    _refuse(small, large)
+    statistic = max(small.deviance - large.deviance, 0.0)
+    df = large.n_parameters - small.n_parameters
+    p = float(stats.chi2.sf(statistic, df))
+    if large.n_components == small.n_components:
+        return LikelihoodRatio(statistic, df, p, np.nan, "")
+    more = len(effects_of(large.design)) - len(effects_of(small.design))
+    if more != 1 or len(large.beta) != len(small.beta):
+        return LikelihoodRatio(statistic, df, p, np.nan, "A variance cannot be negative, so p is too large.")
+    lower = stats.chi2.sf(statistic, df - 1) if df > 1 else float(statistic <= 0)
+    note = "A variance cannot be negative, so p is too large; p_boundary allows for it when there are many groups."
+    return LikelihoodRatio(statistic, df, p, float(0.5 * (p + lower)), note)
+
+
+def _refuse(small: GeneralisedFit, large: GeneralisedFit) -> None:
+    a, b = small.response, large.response
+    if (a.family.name, a.family.link) != (b.family.name, b.family.link):
+        raise FitError(
+            f"The models have different families or links ({a.family.name}, {a.family.link}; {b.family.name}, {b.family.link}); "
+            "their likelihoods are not nested. Compare them by AIC."
+        )
+    if small.n_agq != large.n_agq:
+        raise FitError(
+            f"The likelihoods are approximated with {small.n_agq} and {large.n_agq} nodes, so their difference means nothing. "
+            "Fit both with the same n_agq."
+        )
+    if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not np.array_equal(a.size, b.size):
+        raise FitError(
+            f"The models are not fitted to the same rows ({len(a.y)} and {len(b.y)}), response and trials. Drop rows with "
+            "missing values in any used column first."
+        )
+    if small.n_parameters == large.n_parameters:
+        raise FitError("The models have the same number of parameters; there is nothing to test.")
+    constant = np.ones((len(a.y), 1))
+    own = np.concatenate([constant, large.design.x], axis=1)
+    both = np.concatenate([own, small.design.x], axis=1)
+    outside = len(independent_columns(both)) > len(independent_columns(own))
+    if outside or not entries_of(small.design) <= entries_of(large.design):
+        raise FitError(
+            "The models are not nested: each has a term that the other lacks. Compare them by AIC instead."
+        )

@@ -1,0 +1,29 @@
+"""Percentile intervals from a bootstrap of a generalised fit."""
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.engine.generalised.fit import GeneralisedFit
+from alliance_longitudinal.engine.generalised.tables import component_keys
+from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
+
+
+def bootstrap_intervals(fit: GeneralisedFit, boot: Bootstrap, alpha: float) -> pd.DataFrame:
+    """Percentile limits of coefficients, thresholds, standard deviations and correlations."""
+    tables = pd.concat([boot.params, standard_deviations(fit, boot)], axis=1)
+    limits = tables.quantile([alpha / 2, 1 - alpha / 2]).T
+    limits.columns = pd.Index(["lower", "upper"])
+    return limits
+
+
+def standard_deviations(fit: GeneralisedFit, boot: Bootstrap) -> pd.DataFrame:
+    """Bootstrap replicates as standard deviations and correlations; a correlation with a zero variance is missing."""
+    out = {}
+    for group, first, second in component_keys(fit.design).fillna("").itertuples(index=False):
+        value = boot.varcorr[(group, first, second)]
+        if not second:
+            out[f"sd({first})|{group}"] = np.sqrt(value.clip(lower=0.0))
+        else:
+            product = np.sqrt(boot.varcorr[(group, first, "")] * boot.varcorr[(group, second, "")])
+            out[f"cor({first},{second})|{group}"] = (value / product.where(product > 0)).clip(-1, 1)
+    return pd.DataFrame(out)
