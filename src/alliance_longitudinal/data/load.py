@@ -75,11 +75,11 @@ class _Rows:
 def _read_tables(plan: StudyPlan, problems: Problems) -> tuple[RawTable, RawTable | None]:
     """Both tables; raises at once if one cannot be read at all, with the problems of both."""
     spec = plan.file.tables
-    folder = plan.path.parent
-    sessions = read_table(folder, spec.sessions, plan.dialect, problems)
+    folder, baseline_headers = plan.path.parent, frozenset(plan.file.baseline.values())
+    sessions = read_table(folder, spec.sessions, baseline_headers, plan.dialect, problems)
     clients = None
     if spec.clients is not None:
-        clients = read_table(folder, spec.clients, plan.dialect, problems)
+        clients = read_table(folder, spec.clients, baseline_headers, plan.dialect, problems)
         if clients is not None:
             columns = spec.clients.columns.model_dump(exclude_none=True)
             in_sessions = set() if sessions is None else set(sessions.headers)

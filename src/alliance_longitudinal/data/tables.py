@@ -1,6 +1,6 @@
 """Reads a table from disk or database as text, every value as it is written and with its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from alliance_longitudinal.data.columns import Column, Keep, Places
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.problems import Problems, some
 from alliance_longitudinal.data.readers.files import find_files, is_several, no_files, read_file
-from alliance_longitudinal.data.readers.redcap import arrange, read_dictionary
+from alliance_longitudinal.data.readers.redcap import RecordRoles, arrange, read_dictionary
 from alliance_longitudinal.data.readers.sheet import Counts, Labels, Sheet, filled_rows
 from alliance_longitudinal.data.several import one_table, repeated_in_another_file
 from alliance_longitudinal.data.study import Source
@@ -73,7 +73,11 @@ class RawTable:
 
 
 def read_table(
-    folder: Path, block: SessionsTable | ClientsTable, dialect: Dialect, problems: Problems
+    folder: Path,
+    block: SessionsTable | ClientsTable,
+    baseline: Collection[str],
+    dialect: Dialect,
+    problems: Problems,
 ) -> RawTable | None:
     """Read what ``block`` names, relative to ``folder``; None if that fails, and then ``problems`` says why."""
     if block.database is not None:
@@ -82,7 +86,7 @@ def read_table(
         table = _from_files(folder, str(block.file), block, dialect, problems)
     if table is None or block.redcap is None:
         return table
-    return _from_redcap(folder, table, block, problems)
+    return _from_redcap(folder, table, block, baseline, problems)
 
 
 def _from_server(
@@ -167,7 +171,11 @@ def _without_repeats(
 
 
 def _from_redcap(
-    folder: Path, table: RawTable, block: SessionsTable | ClientsTable, problems: Problems
+    folder: Path,
+    table: RawTable,
+    block: SessionsTable | ClientsTable,
+    baseline: Collection[str],
+    problems: Problems,
 ) -> RawTable | None:
     assert block.redcap is not None
     fields = {}
@@ -177,7 +185,7 @@ def _from_redcap(
             return None
         fields = found
     sheet = Sheet(table.headers, table.columns, 1, table.missing, table.labels)
-    arranged = arrange(table.file, sheet, block.redcap, block.columns.client, fields, problems)
+    arranged = arrange(table.file, sheet, block.redcap, _roles(block, baseline), fields, problems)
     if arranged is None:
         return None
     sheet, keep = arranged
@@ -193,6 +201,12 @@ def _from_redcap(
         labels=sheet.labels,
         left_out=left_out,
     )
+
+
+def _roles(block: SessionsTable | ClientsTable, baseline: Collection[str]) -> RecordRoles:
+    columns = block.columns
+    per_client = (columns.therapist, columns.clinic, columns.family, columns.ending)
+    return RecordRoles(columns.client, frozenset(baseline) | {h for h in per_client if h is not None})
 
 
 def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) -> None:

@@ -38,6 +38,14 @@ class Field:
     choices: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class RecordRoles:
+    """Headers of the record's id, and of what holds for a record as a whole."""
+
+    client: str
+    constant: frozenset[str]
+
+
 def read_dictionary(path: Path, problems: Problems) -> dict[str, Field] | None:
     """The fields of a data dictionary by name; None, and a problem, if it cannot be read."""
     try:
@@ -62,15 +70,19 @@ _LISTED = ("radio", "dropdown", "checkbox")
 
 
 def arrange(
-    name: str, sheet: Sheet, block: Redcap, client: str, fields: Mapping[str, Field], problems: Problems
+    name: str,
+    sheet: Sheet,
+    block: Redcap,
+    roles: RecordRoles,
+    fields: Mapping[str, Field],
+    problems: Problems,
 ) -> tuple[Sheet, NDArray[np.bool_]] | None:
     """The rows of ``sheet`` that are sessions, and which rows of it those are; None, and a problem, if that fails.
 
-    What stands in the other rows of a record (its baseline form, say) is filled in where the session's own row is
-    empty and the record has one value only.
+    What holds for the whole record (therapist, baseline) and stands in one of its rows, such as that of the intake
+    form, is filled in where the session's own row is empty; only where all rows of the record agree on it.
     """
-    sheet = _named(sheet, fields)
-    sheet = _coded(sheet, fields)
+    sheet = _coded(_named(sheet, fields), fields)
     keep = np.ones(len(sheet), dtype=bool)
     if block.instrument is not None:
         keep &= _of_form(name, sheet, block.instrument, problems)
@@ -80,12 +92,15 @@ def arrange(
             return None
         sheet, of_event = chosen
         keep &= of_event
-    if client not in sheet.headers or not keep.any():
-        if client in sheet.headers and not problems:
-            message = "no row belongs to the form and events that the study file names."
-            problems.add("redcap_rows", message, "correct 'redcap' in the study file.", file=name)
-        return (sheet, keep) if not problems else None
-    return _filled_from_record(sheet, client, keep), keep
+    if problems:
+        return None
+    if not keep.any():
+        message = "no row belongs to the form and events that the study file names."
+        problems.add("redcap_rows", message, "correct 'redcap' in the study file.", file=name)
+        return None
+    if roles.client not in sheet.headers:  # reported with the other missing columns
+        return sheet, np.ones(len(sheet), dtype=bool)
+    return _filled_from_record(sheet, roles, keep), keep
 
 
 def _named(sheet: Sheet, fields: Mapping[str, Field]) -> Sheet:
@@ -181,27 +196,29 @@ def _numbered_by_event(
     return replace(sheet, columns=columns), ~numbers.empty
 
 
-def _filled_from_record(sheet: Sheet, client: str, keep: NDArray[np.bool_]) -> Sheet:
-    """The rows ``keep``, with what the record's other rows say where their own cell is empty."""
-    records = sheet.columns[sheet.headers.index(client)].codes
+def _filled_from_record(sheet: Sheet, roles: RecordRoles, keep: NDArray[np.bool_]) -> Sheet:
+    """The rows ``keep``, with what holds for their whole record where their own cell is empty."""
+    records = sheet.columns[sheet.headers.index(roles.client)].codes
     columns = []
     for header, column in zip(sheet.headers, sheet.columns, strict=True):
         own = column.take(keep)
-        if header in (EVENT, FORM, INSTANCE, client) or not own.empty.any():
-            columns.append(own)
-            continue
-        others = ~keep & ~column.empty
-        values: dict[int, int] = {}
-        for record, code in zip(records[others], column.codes[others], strict=True):
-            values[int(record)] = int(code) if values.get(int(record), int(code)) == int(code) else -1
-        if not values:
-            columns.append(own)
-            continue
         blank = own.empty
-        said = np.array([values.get(int(record), -1) for record in records[keep]], dtype=np.int32)
-        codes = np.where(blank & (said >= 0), said, own.codes).astype(np.int32)
-        columns.append(Texts(codes, own.words))
+        if header not in roles.constant or not blank.any():
+            columns.append(own)
+            continue
+        said = _agreed(records, column)[records[keep]]
+        columns.append(Texts(np.where(blank & (said >= 0), said, own.codes).astype(np.int32), own.words))
     return replace(sheet, columns=tuple(columns))
+
+
+def _agreed(records: NDArray[np.int32], column: Texts) -> NDArray[np.int64]:
+    """For each record the code of the one value that its rows have; -1 without one or with several."""
+    filled = ~column.empty
+    n = int(records.max()) + 1
+    low, high = np.full(n, np.iinfo(np.int32).max, dtype=np.int64), np.full(n, -1, dtype=np.int64)
+    np.minimum.at(low, records[filled], column.codes[filled])
+    np.maximum.at(high, records[filled], column.codes[filled])
+    return np.where(low == high, high, -1)
 
 
 def _choices(text: str) -> dict[str, str]:
