@@ -9,6 +9,16 @@ Array = NDArray[np.float64]
 DEPENDENT = 1e-9
 
 
+def spread(size: int, count: int) -> NDArray[np.intp]:
+    """At most ``count`` of ``size`` places, spread evenly without keeping step with any pattern in them.
+
+    Multiples of the golden section modulo one (Weyl's sequence).
+    """
+    if count >= size:
+        return np.arange(size)
+    return np.unique((np.arange(count) * 0.6180339887498949 % 1 * size).astype(np.intp))
+
+
 def thin_qr(columns: Array) -> tuple[Array, Array]:
     """QR decomposition with a non-negative diagonal, so that it does not depend on the library's signs."""
     q, r = np.linalg.qr(columns)
@@ -26,7 +36,7 @@ def independent_columns(columns: Array, tolerance: float = DEPENDENT) -> list[in
     kept = list(range(columns.shape[1]))
     lengths = np.sqrt(np.einsum("ij,ij->j", columns, columns))
     kept = [j for j in kept if lengths[j] > 0]
-    some = columns[:: max(1, len(columns) // 2000)]
+    some = columns[spread(len(columns), 2000)]
     if (
         len(kept) == columns.shape[1] <= len(some) < len(columns)
         # What a column has that is new over some rows, it has over all.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.blocks import Blocks, Level
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.fitting.linalg import spread
 from alliance_longitudinal.engine.fitting.optimize import OptimRecord, descend, search
 from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.fitting.theta import Face
@@ -82,7 +83,7 @@ def sample(blocks: Blocks) -> Blocks | None:
     products, top = blocks.products, blocks.levels[-1]
     if products is None or top.size < 3 * FEWEST:
         return None
-    kept = np.unique(np.linspace(0, top.size - 1, max(FEWEST, top.size // SHARE)).astype(np.intp))
+    kept = spread(top.size, max(FEWEST, top.size // SHARE))
     levels = [replace(top, size=len(kept), starts=np.array([0, len(kept)]), labels=top.labels[kept])]
     for level in reversed(blocks.levels[:-1]):
         kept, starts = _children(level, kept)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design
-from alliance_longitudinal.engine.fitting.linalg import thin_qr
+from alliance_longitudinal.engine.fitting.linalg import spread, thin_qr
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -204,7 +204,7 @@ def pass_over(
     groups : int
     """
     n, p = design.x.shape
-    some = np.unique(np.linspace(0, n - 1, SAMPLE).astype(np.intp))
+    some = spread(n, SAMPLE)
     root = None if design.weights is None else np.sqrt(design.weights[some])
     sample = np.stack([column[some] for column in columns], axis=1)
     y = design.y[some] if design.offset is None else design.y[some] - design.offset[some]
