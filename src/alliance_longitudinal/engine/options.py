@@ -14,6 +14,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "influence": ("auto", "one-step", "fixed", "refit"),
     "method": ("wald", "profile", "bootstrap"),
     "kind": ("parametric", "cluster", "case", "two-stage"),
+    "variance test": ("exact", "mixture", "bootstrap"),
     "bootstrap interval": ("percentile", "basic", "bca"),
 }
 

@@ -8,6 +8,7 @@ from scipy import stats
 
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
 from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, likelihood_ratio
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
@@ -155,6 +156,31 @@ class InferenceQuestions:
             estimate is normally distributed); a coefficient's deviance is that of maximum likelihood.
         """
         return profile_paths(self.fit, which)
+
+    def variance_tests(
+        self, method: str = "exact", *, n_sim: int | None = None, seed: int | None = None
+    ) -> pd.DataFrame:
+        """Tests that random effects have no variance: restricted likelihood ratios with their right distributions.
+
+        One row for each random effect that is left out (an intercept only where it stands alone) with its correlations,
+        and one for each whole term of several effects. The statistic is that of REML, whatever the fit's method.
+
+        Parameters
+        ----------
+        method : {"exact", "mixture", "bootstrap"}
+            ``"exact"`` simulates the finite-sample distribution for effects that stand alone in their term (Crainiceanu
+            and Ruppert 2004), else takes the mixture; ``"mixture"`` is the equal mixture of two chi-squared distributions
+            (Stram and Lee 1994), for many groups; ``"bootstrap"`` refits data drawn without the effects.
+        n_sim : int, optional
+            Draws of the exact distribution (10,000), or refits of the bootstrap (1,000).
+
+        Returns
+        -------
+        DataFrame
+            ``group, effects, deviance_without, statistic, df, p, distribution``.
+        """
+        usual = 1000 if choose("variance test", method) == "bootstrap" else 10_000
+        return variance_tests(self.fit, method, usual if n_sim is None else n_sim, seed)
 
     def lrt(self, other: "InferenceQuestions") -> LikelihoodRatio:
         """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""

@@ -1,0 +1,178 @@
+"""Tests that variances of random effects are zero, by distributions that know that a variance cannot be negative.
+
+The statistic is the restricted likelihood ratio of the fit with and without the effects, whatever the fit's method. Its
+usual chi-squared distribution is wrong because the null value lies on the boundary of the parameters; p values from it are
+too large. A Wald z for a variance is wrong altogether and not offered.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.reduced import Reduction
+from alliance_longitudinal.engine.inference.restricted_lrt import MOST_GROUPS, eigenvalues, simulate_null
+from alliance_longitudinal.engine.resampling.draws import draws_of
+from alliance_longitudinal.engine.resampling.refits import careful, start_of
+from alliance_longitudinal.errors import FitError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Effects that a test leaves out, and what is left."""
+
+    reduction: Reduction
+    group: str
+    effects: str
+    df: int
+    value: float
+    relative: list[Array]
+
+
+def mixture_p(statistic: float, df: int) -> float:
+    """P value of one effect among ``df`` correlated ones: half chi-squared with ``df - 1``, half with ``df``.
+
+    Stram and Lee (1994), Biometrics 50:1171-1177, case 3; Self and Liang (1987). With one effect alone this is half a
+    point mass at zero and half chi-squared with 1. Holds for many groups.
+    """
+    lower = float(stats.chi2.sf(statistic, df - 1)) if df > 1 else float(statistic <= 0)
+    return 0.5 * (lower + float(stats.chi2.sf(statistic, df)))
+
+
+def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> pd.DataFrame:
+    """One row for each random effect (with its correlations) and for each term of several effects.
+
+    Parameters
+    ----------
+    method : {"exact", "mixture", "bootstrap"}
+    n_sim : int
+        Draws of the null distribution, or refits of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        ``group, effects, deviance_without, statistic, df, p, distribution``.
+
+    Raises
+    ------
+    FitError
+        A residual structure; too few draws; a model without the effects that has no certified optimum.
+    """
+    if fit.record.best.face.extra:
+        raise FitError(
+            "Tests of variances are not available for models with a residual structure. Compare fits with lrt()."
+        )
+    if n_sim < 100:
+        raise FitError(
+            f"The null distribution needs at least 100 draws, not {n_sim}; 10000 for p values near 0.01."
+        )
+    rng = np.random.default_rng(seed)
+    fit = _restricted(fit)
+    rows = []
+    for removal in _removals(fit):
+        statistic = max(removal.value - fit.record.best.value, 0.0)
+        p, words = _p(fit, removal, statistic, method, n_sim, rng)
+        shift = fit.deviance - fit.record.best.value
+        rows.append((removal.group, removal.effects, removal.value + shift, statistic, removal.df, p, words))
+    columns = ["group", "effects", "deviance_without", "statistic", "df", "p", "distribution"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _restricted(fit: MixedFit) -> MixedFit:
+    """The fit by REML."""
+    if fit.reml:
+        return fit
+
+    def evaluate(relative: list[Array], order: int) -> Criterion:
+        return profiled(fit.blocks, relative, True, order)
+
+    best = careful(evaluate, fit.record.best.face.full(), start_of(fit))
+    if best is None:
+        raise FitError(
+            "The model has no certified optimum by REML, which tests of variances need. Leave out a random effect."
+        )
+    criterion = profiled(fit.blocks, list(best.relative), True)
+    deviance = criterion.value + 2 * criterion.nu * np.log(fit.basis.y_scale) - fit.basis.log_weights
+    deviance += 2 * np.log(np.diag(fit.basis.r_x)).sum()
+    return replace(
+        fit, reml=True, record=replace(fit.record, best=best), criterion=criterion, deviance=float(deviance)
+    )
+
+
+def _removals(fit: MixedFit) -> list[Removal]:
+    out = []
+    for t, term in enumerate(fit.design.terms):
+        q = len(term.names)
+        alone = [i for i, name in enumerate(term.names) if q == 1 or name != "Intercept"]
+        chosen = [(i,) for i in alone] + ([tuple(range(q))] if q > 1 else [])
+        for effects in chosen:
+            reduction = Reduction.of(fit, t, effects)
+            start = reduction.start(list(fit.record.best.relative))
+            found = reduction.optimum(fit.blocks, start, True)
+            names = ", ".join(term.names[i] for i in effects)
+            if found is None:
+                raise FitError(
+                    f"The model without {names} over {term.group} has no certified optimum, so it cannot be tested. Leave "
+                    "out another random effect."
+                )
+            left = q - len(effects)
+            df = q * (q + 1) // 2 - left * (left + 1) // 2
+            out.append(Removal(reduction, term.group, names, df, *found))
+    return out
+
+
+def _p(
+    fit: MixedFit, removal: Removal, statistic: float, method: str, n_sim: int, rng: np.random.Generator
+) -> tuple[float, str]:
+    term, effects = removal.reduction.term, removal.reduction.effects
+    q = len(fit.design.terms[term].names)
+    if method == "bootstrap":
+        return _bootstrap(fit, removal, statistic, n_sim, rng)
+    groups = fit.design.factors[fit.design.terms[term].factor].size
+    if method == "exact" and q == 1 and groups <= MOST_GROUPS:
+        mu = eigenvalues(fit, term, removal.relative)
+        draws = simulate_null(mu, fit.blocks.n, fit.blocks.p, n_sim, rng)
+        words = "exact restricted likelihood ratio"
+        if len(fit.design.terms) > 1:
+            words += ", the other relative variances taken as known"
+        return float((1 + (draws >= statistic - 1e-9).sum()) / (1 + n_sim)), f"{words}, {n_sim} draws"
+    if len(effects) == 1:
+        parts = f"chi2({removal.df - 1}) and chi2({removal.df})" if removal.df > 1 else "0 and chi2(1)"
+        return mixture_p(statistic, removal.df), f"equal mixture of {parts}, for many groups"
+    return float(stats.chi2.sf(statistic, removal.df)), (
+        f"chi2({removal.df}), an upper bound of p: no mixture is known for {len(effects)} effects at once; "
+        "method='bootstrap' has one"
+    )
+
+
+def _bootstrap(
+    fit: MixedFit, removal: Removal, statistic: float, n_sim: int, rng: np.random.Generator
+) -> tuple[float, str]:
+    """Parametric bootstrap under the null hypothesis, from cross-products."""
+    criterion = profiled(fit.blocks, removal.relative, True)
+    best = replace(fit.record.best, relative=tuple(removal.relative))
+    null = replace(fit, criterion=criterion, record=replace(fit.record, best=best))
+    source = draws_of(null)
+    reduction, face = removal.reduction, fit.record.best.face.full()
+    start = [d + 0.02 * np.eye(len(d)) for d in removal.relative]
+    start_null = reduction.start(removal.relative)
+    exceed, done = 0, 0
+    for _ in range(n_sim):
+        sample = source.draw(rng)
+
+        def evaluate(relative: list[Array], order: int, sample=sample) -> Criterion:  # type: ignore[no-untyped-def]
+            return profiled(sample, relative, True, order)
+
+        whole, without = careful(evaluate, face, start), reduction.optimum(sample, start_null, True)
+        if whole is None or without is None:
+            continue
+        done += 1
+        exceed += without[0] - whole.value >= statistic - 1e-8
+    words = f"parametric bootstrap without the effects, {done} refits"
+    return (1 + exceed) / (1 + done), words + (f" ({n_sim - done} more failed)" if done < n_sim else "")

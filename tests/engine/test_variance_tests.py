@@ -1,0 +1,181 @@
+"""Tests of variances: RLRsim's figures, brute force on matrices, and the right size under the null hypothesis."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import alliance_longitudinal as al
+from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.inference import boundary_tests, reduced, restricted_lrt
+from alliance_longitudinal.errors import FitError
+from engine.designs import three_levels
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+RLRSIM = json.loads((REFERENCE / "profile.json").read_text(encoding="utf-8"))["tests"]
+
+
+def small(name):
+    return pd.read_csv(REFERENCE / "small" / f"{name.lower()}.csv")
+
+
+def fit(formula, frame, **options):
+    return al.MixedModel.from_formula(formula, frame, crossed=True).fit(**options)
+
+
+@pytest.mark.parametrize("test", RLRSIM, ids=lambda t: t["data"])
+def test_statistics_and_p_values_of_rlrsim(test):
+    table = fit(test["full"], small(test["data"])).variance_tests("exact", n_sim=20_000, seed=1)
+    row = table.iloc[int(np.argmin(np.abs(table["statistic"] - test["statistic"])))]
+    assert row["statistic"] == pytest.approx(test["statistic"], abs=2e-5)  # RLRsim takes lme4's optimum
+    if test["null"] is None:
+        # Both are simulated: 20,000 and 100,000 draws.
+        assert row["p"] == pytest.approx(test["p"], abs=5 * np.sqrt(test["p"] / 20_000))
+        assert row["distribution"] == "exact restricted likelihood ratio, 20000 draws"
+    else:
+        # Another approximation: RLRsim takes the other effects as known, we their relative variance.
+        assert row["p"] == pytest.approx(test["p"], abs=0.02)
+        assert "the other relative variances taken as known" in row["distribution"]
+
+
+def test_statistics_are_those_of_models_without_the_effects():
+    frame = small("three_level")
+    whole = fit("y ~ week + arm + (week | outer) + (week | unit)", frame, reml=False)
+    table = whole.variance_tests("mixture")
+    assert list(table["effects"]) == ["week", "Intercept, week", "week", "Intercept, week"]
+    assert list(table["group"]) == ["outer", "outer", "unit", "unit"]
+    assert list(table["df"]) == [2, 3, 2, 3]
+    without = [
+        "y ~ week + arm + (1 | outer) + (week | unit)",
+        "y ~ week + arm + (week | unit)",
+        "y ~ week + arm + (week | outer) + (1 | unit)",
+        "y ~ week + arm + (week | outer)",
+    ]
+    expected = [fit(f, frame).deviance for f in without]
+    np.testing.assert_allclose(table["deviance_without"], expected, atol=1e-6)
+    restricted = fit("y ~ week + arm + (week | outer) + (week | unit)", frame).deviance
+    np.testing.assert_allclose(table["statistic"], table["deviance_without"] - restricted, atol=1e-6)
+    p = [0.5 * (stats.chi2.sf(s, 1) + stats.chi2.sf(s, 2)) for s in table["statistic"][[0, 2]]]
+    np.testing.assert_allclose(table["p"][[0, 2]], p)
+    assert table["distribution"][0] == "equal mixture of chi2(1) and chi2(2), for many groups"
+    np.testing.assert_allclose(table["p"][[1, 3]], stats.chi2.sf(table["statistic"][[1, 3]], 3))
+    assert "an upper bound of p: no mixture is known for 2 effects at once" in table["distribution"][1]
+
+
+def test_the_plain_chi_squared_test_differs_where_the_literature_says():
+    frame = small("orthodont")
+    columns = {c.lower(): c for c in frame.columns}
+    formula = f"{columns['distance']} ~ {columns['age']} * {columns['sex']} + ({columns['age']} | {columns['subject']})"
+    row = fit(formula, frame).variance_tests("mixture").iloc[0]
+    # lmerTest's ranova: 1.1756 on 2 degrees of freedom, p = .556; the mixture has .417.
+    assert row["statistic"] == pytest.approx(1.1756, abs=5e-5)
+    assert stats.chi2.sf(row["statistic"], row["df"]) == pytest.approx(0.556, abs=5e-4)
+    assert row["p"] == pytest.approx(0.417, abs=5e-4)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | person) + (1 | item)", "y ~ x + (1 | person)"])
+def test_eigenvalues_are_those_of_the_matrices(formula):
+    frame = small("crossed")
+    whole = fit(formula, frame).fit
+    reduction = reduced.Reduction.of(whole, 0, (0,))
+    _, relative = reduction.optimum(whole.blocks, reduction.start(list(whole.record.best.relative)), True)
+    design = whole.design
+    v = np.eye(len(frame))
+    if len(relative) > 1:
+        effect = np.linalg.inv(whole.basis.b[1])[0, 0]
+        codes = design.factors[1].codes
+        v += effect**2 * relative[1][0, 0] * (codes[:, None] == codes[None, :])
+    z = dense.design_matrix(design.terms[0].z, design.factors[0].codes, design.factors[0].size)
+    z = z * whole.basis.b[0][0, 0]
+    inverse = np.linalg.inv(v)
+    p0 = inverse - inverse @ design.x @ np.linalg.solve(design.x.T @ inverse @ design.x, design.x.T @ inverse)
+    scale = np.linalg.norm(whole.basis.q[:, 0]) ** 2 / len(frame)  # internal columns have mean square one
+    expected = np.linalg.eigvalsh(z.T @ p0 @ z)
+    found = restricted_lrt.eigenvalues(whole, 0, relative)
+    np.testing.assert_allclose(found / found.max(), expected / expected.max(), atol=1e-9)
+    assert scale == pytest.approx(1)
+
+
+def test_simulated_null_is_that_of_refits_to_simulated_data():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(6), 4), "x": rng.normal(size=24)})
+    whole = fit("y ~ x + (1 | g)", frame.assign(y=rng.normal(size=24)))
+    mu = restricted_lrt.eigenvalues(whole.fit, 0, [np.zeros((1, 1))])
+    draws = restricted_lrt.simulate_null(mu, 24, 2, 20_000, rng)
+    refits = []
+    for _ in range(150):
+        res = fit("y ~ x + (1 | g)", frame.assign(y=rng.normal(size=24)))
+        refits.append(res.variance_tests("mixture")["statistic"][0])
+    # Kolmogorov-Smirnov at 1 in 1000; the point mass at zero is compared apart.
+    assert stats.ks_2samp(np.maximum(refits, 1e-6), np.maximum(draws, 1e-6)).pvalue > 1e-3
+    assert np.mean(np.array(refits) < 1e-6) == pytest.approx(
+        np.mean(draws < 1e-6), abs=4 * 0.5 / np.sqrt(150)
+    )
+
+
+def test_size_under_the_null_hypothesis():
+    """With another level below; the bootstrap's size is in benchmarks/calibrate_variance_tests.py."""
+    frame = three_levels(2, outer=8, inner=5, rows=5)[["outer", "unique", "week"]]
+    count = 100
+    rng = np.random.default_rng(7)
+    p = []
+    for seed in range(count):
+        units = frame["unique"].map({u: rng.normal() for u in frame["unique"].unique()})
+        res = fit(
+            "y ~ week + (1 | outer) + (1 | unique)", frame.assign(y=units + rng.normal(size=len(frame)))
+        )
+        p.append(res.variance_tests("exact", n_sim=500, seed=seed).iloc[0]["p"])
+    assert np.mean(np.array(p) <= 0.1) == pytest.approx(0.1, abs=3.5 * np.sqrt(0.09 / count))
+
+
+def test_bootstrap_finds_the_p_value_of_the_exact_test():
+    res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff"))
+    row = res.variance_tests("bootstrap", n_sim=200, seed=1).iloc[0]
+    assert row["distribution"] == "parametric bootstrap without the effects, 200 refits"
+    assert row["p"] == pytest.approx(0.0046, abs=4 * np.sqrt(0.0046 / 200))
+
+
+def test_failed_refits_are_counted(monkeypatch):
+    res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff"))
+    careful = boundary_tests.careful
+    count = iter(range(1000))
+    monkeypatch.setattr(boundary_tests, "careful", lambda *a: None if next(count) < 10 else careful(*a))
+    row = res.variance_tests("bootstrap", n_sim=100, seed=1).iloc[0]
+    assert row["distribution"] == "parametric bootstrap without the effects, 90 refits (10 more failed)"
+
+
+def test_a_boundary_estimate_has_p_one():
+    res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff2"))
+    for method in ("exact", "mixture"):
+        row = res.variance_tests(method, seed=1).iloc[0]
+        assert row["statistic"] == pytest.approx(0, abs=1e-9)
+        assert row["p"] == 1
+
+
+def test_what_cannot_be_tested_is_refused(monkeypatch):
+    frame = small("three_level")
+    res = fit("y ~ week + (1 | unit)", frame)
+    with pytest.raises(
+        FitError, match="variance test='wald' is not available; there is 'exact', 'mixture' and"
+    ):
+        res.variance_tests("wald")
+    with pytest.raises(
+        FitError, match="The null distribution needs at least 100 draws, not 10; 10000 for p values"
+    ):
+        res.variance_tests(n_sim=10)
+    series = al.MixedModel.from_formula("y ~ week + (1 | unit)", frame, residual=al.AR1("week")).fit()
+    with pytest.raises(
+        FitError, match="Tests of variances are not available for models with a residual structure"
+    ):
+        series.variance_tests()
+    monkeypatch.setattr(reduced, "careful", lambda *_: None)
+    with pytest.raises(FitError, match="The model without Intercept over outer has no certified optimum"):
+        fit("y ~ week + (1 | outer) + (1 | unit)", frame).variance_tests()
+    monkeypatch.setattr(boundary_tests, "careful", lambda *_: None)
+    with pytest.raises(
+        FitError, match="The model has no certified optimum by REML, which tests of variances need"
+    ):
+        fit("y ~ week + (1 | unit)", frame, reml=False).variance_tests()
