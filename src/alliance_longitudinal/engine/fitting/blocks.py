@@ -162,7 +162,7 @@ class Blocks:
     def sweep(self, relative: list[Array], order: int) -> Parts:
         """Eliminate all random effects; see `kernels.leaf_level` for the parts returned (one group left)."""
         leaf = self.levels[0]
-        fast = len(self.w) >= MANY_LEAVES
+        fast = self.products is not None or len(self.w) >= MANY_LEAVES
         logdet, dl, ddl, s, ds, dds = leaf_level(
             self.w, self.saa, self.s, leaf.starts, covariance(leaf, relative), leaf.e, order, fast
         )

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.compiled import jit
+from alliance_longitudinal.engine.fitting.compiled import LANES, jit
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -25,12 +25,12 @@ def add_rows(
 ) -> None:
     """Add the cross-products of rows to their groups, for groups from ``low`` to below ``high``.
 
-    A row is brought to provisional units first: ``u = raw @ transform``, ``(y - raw[:p] @ beta) / y_scale`` last, all
+    A row is brought to provisional units first: ``u = row @ transform``, ``(y - row[:p] @ beta) / y_scale`` last, all
     times the root of its weight.
 
     Parameters
     ----------
-    raw : ndarray, shape (m, k)
+    raw : ndarray, shape (k, m)
     y : ndarray, shape (m,)
     root : ndarray, shape (m,) or (0,)
         Roots of prior weights; empty for weights of one.
@@ -43,28 +43,37 @@ def add_rows(
     counts : ndarray of int, shape (J,)
         Rows of each group; added to.
     """
-    k, p = raw.shape[1], beta.shape[0]
-    u = np.empty(k + 1)
-    for i in range(raw.shape[0]):
-        g = group[i]
-        if g < low or g >= high:
-            continue
-        counts[g] += 1
-        rest = y[i]
-        for j in range(p):
-            rest -= raw[i, j] * beta[j]
+    k, p, rows = raw.shape[0], beta.shape[0], raw.shape[1]
+    size = (k + 1) * (k + 2) // 2
+    u, products = np.empty((k + 1, LANES)), np.empty((size, LANES))
+    for start in range(0, rows, LANES):
+        lanes = min(LANES, rows - start)
         for j in range(k):
-            part = 0.0
-            for h in range(j + 1):
-                part += raw[i, h] * transform[h, j]
-            u[j] = part
-        u[k] = rest / y_scale
+            for x in range(lanes):
+                u[j, x] = raw[0, start + x] * transform[0, j]
+            for h in range(1, j + 1):
+                for x in range(lanes):
+                    u[j, x] += raw[h, start + x] * transform[h, j]
+        for x in range(lanes):
+            u[k, x] = y[start + x]
+        for j in range(p):
+            for x in range(lanes):
+                u[k, x] -= raw[j, start + x] * beta[j]
+        for x in range(lanes):
+            u[k, x] /= y_scale
         if root.shape[0] > 0:
             for j in range(k + 1):
-                u[j] *= root[i]
+                for x in range(lanes):
+                    u[j, x] *= root[start + x]
         at = 0
         for j in range(k + 1):
-            f = u[j]
             for h in range(j + 1):
-                out[g, at] += f * u[h]
+                for x in range(lanes):
+                    products[at, x] = u[j, x] * u[h, x]
                 at += 1
+        for x in range(lanes):
+            g = group[start + x]
+            if low <= g < high:
+                counts[g] += 1
+                for j in range(size):
+                    out[g, j] += products[j, x]

@@ -236,9 +236,9 @@ def _sums(
         begin, end = np.searchsorted(codes, [low, high]) if in_order else (0, n)
         for at in range(int(begin), int(end), CHUNK):
             rows = slice(at, min(at + CHUNK, int(end)))
-            raw = np.empty((rows.stop - at, k))
+            raw = np.empty((k, rows.stop - at))
             for j, column in enumerate(columns):
-                raw[:, j] = column[rows]
+                raw[j] = column[rows]
             y = design.y[rows] if design.offset is None else design.y[rows] - design.offset[rows]
             root = np.empty(0) if design.weights is None else np.sqrt(design.weights[rows])
             add_rows(
