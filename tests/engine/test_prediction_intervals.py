@@ -195,3 +195,44 @@ def test_intervals_hold_what_they_promise():
         count += 10
     # 400 draws a kind that share data sets: 0.95 with a Monte Carlo error of about 0.015
     assert (np.abs(hits / count - 0.95) < 0.045).all(), hits / count
+
+
+def test_structured_residuals(frame):
+    """Correlated residuals of unequal variance: errors against n by n matrices, degrees of freedom at the fixed part."""
+    from alliance_longitudinal.engine.residuals.whiten import relative_covariance
+
+    data = frame.assign(kind=np.where(frame["item"] > 1, "b", "a"), w=1.0)
+    formula = "y ~ week + arm + (1 | outer) + (1 | inner:outer)"
+    res = al.MixedModel.from_formula(formula, data, residual=al.CAR1("week", strata="kind")).fit()
+    fit, design = res.fit, res.fit.design
+    residual = fit.residual
+    inner = next(f for f in design.factors if f.name == "inner:outer")
+    r = relative_covariance(residual.model.pattern, residual.tau, inner.codes, np.arange(res.nobs))
+    v = res.scale * r
+    new = new_rows(data)
+    rows = rows_of_data(fit, res.spec, new, True)
+    k, own = np.zeros((len(new), res.nobs)), np.zeros(len(new))
+    for (z, codes), term, psi in zip(rows.effects, design.terms, fit.psi, strict=True):
+        old = design.factors[term.factor].codes
+        v += (old[:, None] == old) * (term.z @ psi @ term.z.T)
+        k += (codes[:, None] == old) * (z @ psi @ term.z.T)
+        own += np.einsum("nq,nq->n", z @ psi, z)
+    away = rows.x - k @ np.linalg.solve(v, design.x)
+    phi = np.linalg.inv(design.x.T @ np.linalg.solve(v, design.x))
+    expected = (
+        own - np.einsum("ni,ni->n", k, np.linalg.solve(v, k.T).T) + np.einsum("np,pq,nq->n", away, phi, away)
+    )
+    np.testing.assert_allclose(res.predict(new, interval="confidence")["se"] ** 2, expected, rtol=1e-8)
+    noise = np.where(new["kind"] == "b", np.diag(r)[(data["kind"] == "b").to_numpy()][0], 1.0)
+    table = res.predict(new, interval="prediction")
+    np.testing.assert_allclose(table["se"] ** 2, expected + res.scale * noise, rtol=1e-8)
+    none = replace(rows, effects=tuple((0 * z, np.full(len(z), -1)) for z, _ in rows.effects))
+    df = degrees_of_freedom(fit, error_variance(fit, none))
+    np.testing.assert_allclose(df, res.inference.df(rows.x), rtol=1e-5)
+    assert res.predict(interval="prediction")["se"].notna().all()
+    with pytest.raises(al.FormulaError, match="The residual variance differs by 'kind': an interval"):
+        res.predict(new.drop(columns="kind"), interval="prediction")
+    with pytest.raises(al.FormulaError, match="'kind' has a value that was not in the data of the fit: 'c'"):
+        res.predict(new.assign(kind="c"), interval="prediction")
+    with pytest.raises(al.FitError, match=r"the residuals are independent\. Use method='refit'"):
+        res.influence("outer")

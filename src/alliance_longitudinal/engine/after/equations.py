@@ -19,9 +19,58 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.residuals.whiten import innovations
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a fit in internal units, rows made independent of equal variance.
+
+    Attributes
+    ----------
+    rows : sparse matrix, shape (n, n)
+        What makes the rows so: roots of weights, innovations of a residual structure.
+    raw_x, raw_z : ndarray (n, p), sparse matrix (n, r)
+        As in the data; effects spread over the groups, term by term, group by group.
+    x, z : the same, multiplied by ``rows``
+    starts : tuple of int
+        Where each term's effects begin.
+    """
+
+    rows: Any
+    raw_x: Array
+    raw_z: Any
+    x: Array
+    z: Any
+    starts: tuple[int, ...]
+
+
+def columns(fit: MixedFit, tau: Array | None = None) -> Columns:
+    """The columns of a fit, at other parameters of its residual structure if given; free of the effects' covariances."""
+    design = fit.design
+    parts, starts, at = [], [], 0
+    for t, term in enumerate(design.terms):
+        factor = design.factors[term.factor]
+        parts.append(spread(internal_effects(fit, t, term.z), factor.codes, factor.size))
+        starts.append(at)
+        at += factor.size * len(term.names)
+    rows = independent_rows(fit, tau)
+    raw_x, raw_z = internal_fixed(fit, design.x), sparse.hstack(parts, format="csc")
+    return Columns(rows, raw_x, raw_z, rows @ raw_x, sparse.csc_array(rows @ raw_z), tuple(starts))
+
+
+def independent_rows(fit: MixedFit, tau: Array | None = None) -> Any:
+    """Sparse matrix that makes residuals independent with variance `scale`, shape (n, n)."""
+    design = fit.design
+    weights = np.ones(len(design.y)) if design.weights is None else design.weights
+    roots = sparse.diags_array(np.sqrt(weights), format="csc")
+    if fit.residual is None:
+        return roots
+    at = fit.residual.tau if tau is None else tau
+    return innovations(fit.residual.model.pattern, at).matrix() @ roots
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,69 +79,62 @@ class Equations:
 
     Attributes
     ----------
+    columns : Columns
     roots : tuple of ndarray, shape (q_t, q_t)
         Root of each term's relative covariance.
-    x : ndarray, shape (n, p)
-    z : sparse matrix, shape (n, r)
-        Effects spread over the groups, term by term, group by group.
     lower : sparse matrix, shape (r, r)
         Block-diagonal root of the relative covariance.
-    solve : callable or None
+    solve : callable
         Solves with ``I + L'Z'ZL``.
     through : ndarray, shape (r, p)
         ``(I + L'Z'ZL)^-1 L'Z'X``.
     phi : ndarray, shape (p, p)
         Relative covariance of the coefficients.
-    starts : tuple of int
-        Where each term's effects begin.
     """
 
+    columns: Columns
     roots: tuple[Array, ...]
-    x: Array
-    z: Any
     lower: Any
     solve: Any
     through: Array
     phi: Array
-    starts: tuple[int, ...]
 
-    def estimates(self, fit: MixedFit) -> tuple[Array, list[Array]]:
-        """Coefficients (p,) and modes of each term (groups, q_t), in internal units."""
-        design = fit.design
-        root = np.ones(len(design.y)) if design.weights is None else np.sqrt(design.weights)
-        y = root * (design.centred - design.x @ fit.basis.beta_ols) / fit.basis.y_scale
-        own = self.solve(self.lower.T @ (self.z.T @ y))
-        gamma = self.phi @ (self.x.T @ y - self.through.T @ (self.lower.T @ (self.z.T @ y)))
-        effects = self.lower @ (own - self.through @ gamma)
-        ends = [*self.starts[1:], len(effects)]
-        return gamma, [
-            effects[a:b].reshape(-1, len(root_t))
-            for a, b, root_t in zip(self.starts, ends, self.roots, strict=True)
-        ]
+    def estimates(self, fit: MixedFit, y: Array | None = None) -> tuple[Array, Array]:
+        """Coefficients (p, ...) and spread effects (r, ...) in internal units, of the fit's response or others (n, N)."""
+        design, c = fit.design, self.columns
+        response = design.centred if y is None else y
+        fixed = design.x @ fit.basis.beta_ols
+        centred = (response.T - fixed).T / fit.basis.y_scale
+        rows = c.rows @ centred
+        zy = self.lower.T @ (c.z.T @ rows)
+        gamma = self.phi @ (c.x.T @ rows - self.through.T @ zy)
+        return gamma, self.lower @ (self.solve(zy) - self.through @ gamma)
+
+    def of_term(self, t: int, effects: Array) -> Array:
+        """The effects of one term, by group: shape (groups, q_t)."""
+        ends = [*self.columns.starts[1:], len(effects)]
+        return effects[self.columns.starts[t] : ends[t]].reshape(-1, len(self.roots[t]))
 
 
-def equations(fit: MixedFit, relative: Sequence[Array] | None = None) -> Equations:
+def equations(
+    fit: MixedFit, relative: Sequence[Array] | None = None, given: Columns | None = None
+) -> Equations:
     """Set up and factor the equations, at other relative covariances (internal units) if given."""
-    design = fit.design
-    root = np.ones(len(design.y)) if design.weights is None else np.sqrt(design.weights)
+    c = columns(fit) if given is None else given
     d = list(fit.record.best.relative if relative is None else relative)
     roots = tuple(_root(matrix) for matrix in d)
-    x = root[:, None] * internal_fixed(fit, design.x)
-    columns, blocks, starts, at = [], [], [], 0
-    for t, term in enumerate(design.terms):
-        factor = design.factors[term.factor]
-        columns.append(spread(root[:, None] * internal_effects(fit, t, term.z), factor.codes, factor.size))
-        blocks.append(sparse.kron(sparse.eye_array(factor.size), roots[t], format="csc"))
-        starts.append(at)
-        at += factor.size * len(term.names)
-    z, lower = sparse.hstack(columns, format="csc"), sparse.block_diag(blocks, format="csc")
-    zl = sparse.csc_array(z @ lower)
-    system = sparse.csc_array(sparse.eye_array(at) + zl.T @ zl)
+    sizes = [fit.design.factors[term.factor].size for term in fit.design.terms]
+    blocks = [
+        sparse.kron(sparse.eye_array(n), root, format="csc") for n, root in zip(sizes, roots, strict=True)
+    ]
+    lower = sparse.block_diag(blocks, format="csc")
+    zl = sparse.csc_array(c.z @ lower)
+    system = sparse.csc_array(sparse.eye_array(zl.shape[1]) + zl.T @ zl)
     factored = splu(system, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    zlx = zl.T @ x
+    zlx = zl.T @ c.x
     through = factored.solve(zlx)
-    phi = np.linalg.inv(x.T @ x - zlx.T @ through)
-    return Equations(roots, x, z, lower, factored.solve, through, 0.5 * (phi + phi.T), tuple(starts))
+    phi = np.linalg.inv(c.x.T @ c.x - zlx.T @ through)
+    return Equations(c, roots, lower, factored.solve, through, 0.5 * (phi + phi.T))
 
 
 def internal_fixed(fit: MixedFit, x: Array) -> Array:

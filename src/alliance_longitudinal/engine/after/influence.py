@@ -89,10 +89,10 @@ def influence(fit: MixedFit, group: str, method: str) -> Influence:
         found = _refits(fit, factor, np.arange(factor.size))
     else:
         tree = tree_of(fit)
-        if tree is None:
+        if tree is None or fit.residual is not None:
             raise FitError(
-                f"Groups of {group!r} can be left out without a refit only where all groupings are nested in each other. Use "
-                "method='refit'."
+                f"Groups of {group!r} can be left out without a refit only where all groupings are nested in each other and "
+                "the residuals are independent. Use method='refit'."
             )
         found = _at_once(fit, tree, names.index(group), method)
     return _measures(fit, factor, method, found)
@@ -260,6 +260,7 @@ def _estimates(fit: MixedFit, left: Part, nu: Array, theta: Array, order: list[i
 def _refits(fit: MixedFit, factor: Factor, levels: NDArray[np.intp]) -> _Without:
     """Full refits without some groups; nan for the others, and where the model cannot be fitted."""
     p, count = len(fit.beta), len(varcorr_keys(fit.design))
+    structure = fit.residual.model.pattern.structure if fit.residual else None
     shapes = ((p,), (p, p), (count,))
     beta, cov, vcov = (np.full((factor.size, *shape), np.nan) for shape in shapes)
     for level in levels:
@@ -267,7 +268,7 @@ def _refits(fit: MixedFit, factor: Factor, levels: NDArray[np.intp]) -> _Without
         if len(independent_columns(design.x)) < p:
             continue
         try:
-            refit = fit_mixed(design, fit.reml, True)
+            refit = fit_mixed(design, fit.reml, True, structure=structure)
         except FitError:
             continue
         beta[level], cov[level] = refit.beta, refit.cov

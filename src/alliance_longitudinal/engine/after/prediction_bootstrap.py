@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from alliance_longitudinal.engine.after.equations import equations, internal_effects, internal_fixed
+from alliance_longitudinal.engine.after.equations import columns, equations, internal_effects, internal_fixed
 from alliance_longitudinal.engine.after.prediction_errors import mean_errors
 from alliance_longitudinal.engine.after.rows import Rows
 from alliance_longitudinal.engine.fitting.fit import MixedFit
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 def mixture(fit: MixedFit, rows: Rows, boot: Bootstrap, observation: Array | None) -> tuple[Array, Array]:
     """Predictions and their error variances at each replicate's variances; both of shape (replicates, n)."""
-    centres, spreads = [], []
+    centres, spreads, given = [], [], columns(fit)
     for values in boot.varcorr.to_numpy():
         if np.isnan(values).any():
             continue
@@ -29,13 +29,13 @@ def mixture(fit: MixedFit, rows: Rows, boot: Bootstrap, observation: Array | Non
         relative = [
             b @ psi @ b.T / scale for b, psi in zip(fit.basis.b, psi_of(fit.psi, values), strict=True)
         ]
-        system = equations(fit, relative)
+        system = equations(fit, relative, given)
         gamma, effects = system.estimates(fit)
         centre = internal_fixed(fit, rows.x) @ gamma
         for t, (z, codes) in enumerate(rows.effects):
             known = codes >= 0
             centre[known] += np.einsum(
-                "nq,nq->n", internal_effects(fit, t, z[known]), effects[t][codes[known]]
+                "nq,nq->n", internal_effects(fit, t, z[known]), system.of_term(t, effects)[codes[known]]
             )
         variance = mean_errors(fit, system, relative, rows)
         spreads.append(scale * (variance if observation is None else variance + observation))

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from alliance_longitudinal.engine.after.equations import (
     Equations,
+    columns,
     equations,
     internal_effects,
     internal_fixed,
@@ -26,6 +27,7 @@ Array = NDArray[np.float64]
 
 #: Most numbers in one dense piece of solutions.
 _PIECE = 4_000_000
+_STEP = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class ErrorVariance:
     Attributes
     ----------
     value : ndarray, shape (n,)
-    slopes : ndarray, shape (n, entries)
-        Derivatives in the relative covariances' entries (internal units), in the order of the criterion.
+    slopes : ndarray, shape (n, t + entries)
+        Derivatives in the parameters of a residual structure and the relative covariances' entries (internal units), in
+        the order of the criterion.
     """
 
     value: Array
@@ -55,19 +58,35 @@ class _Piece:
 def error_variance(fit: MixedFit, rows: Rows) -> ErrorVariance:
     """Variance of the errors of predicted means, with its derivatives."""
     system = equations(fit)
-    relative = list(fit.record.best.relative)
+    relative, c = list(fit.record.best.relative), system.columns
     values, slopes = [], []
     for piece in _pieces(fit, rows, system):
         d = (piece.known @ system.lower).toarray().T
         own = system.solve(d)
         a = (piece.x - d.T @ system.through) @ system.phi
         u = own - system.through @ a.T
-        h = piece.known.toarray() - (system.z.T @ (system.x @ a.T + system.z @ (system.lower @ u))).T
+        h = piece.known.toarray() - (c.z.T @ (c.x @ a.T + c.z @ (system.lower @ u))).T
         values.append(_value(system, relative, piece, d, own))
         slopes.append(_slopes(fit, system, piece, h))
     if not values:
         return ErrorVariance(np.zeros(0), np.zeros((0, len(fit.criterion.gradient))))
-    return ErrorVariance(np.concatenate(values), np.concatenate(slopes))
+    slopes = [np.concatenate(slopes)]
+    if fit.residual is not None:
+        slopes.insert(0, _structure_slopes(fit, relative, rows, fit.residual.tau))
+    return ErrorVariance(np.concatenate(values), np.concatenate(slopes, axis=1))
+
+
+def _structure_slopes(fit: MixedFit, relative: list[Array], rows: Rows, tau: Array) -> Array:
+    """Derivatives in the parameters of the residual structure, by central differences; shape (n, t)."""
+    out = np.zeros((len(rows.x), len(tau)))
+    for i in range(len(tau)):
+        ends = []
+        for sign in (1, -1):
+            moved = tau.copy()
+            moved[i] += sign * _STEP
+            ends.append(mean_errors(fit, equations(fit, relative, columns(fit, moved)), relative, rows))
+        out[:, i] = (ends[0] - ends[1]) / (2 * _STEP)
+    return out
 
 
 def mean_errors(fit: MixedFit, system: Equations, relative: list[Array], rows: Rows) -> Array:
@@ -80,7 +99,7 @@ def mean_errors(fit: MixedFit, system: Equations, relative: list[Array], rows: R
 
 
 def _pieces(fit: MixedFit, rows: Rows, system: Equations) -> list[_Piece]:
-    step = max(1, _PIECE // max(1, system.z.shape[1]))
+    step = max(1, _PIECE // max(1, system.columns.z.shape[1]))
     out = []
     for at in range(0, len(rows.x), step):
         some = slice(at, at + step)
@@ -111,7 +130,7 @@ def _slopes(fit: MixedFit, system: Equations, piece: _Piece, h: Array) -> Array:
         z, codes = piece.effects[t]
         q = z.shape[1]
         width = q * fit.design.factors[fit.design.terms[t].factor].size
-        groups = h[:, system.starts[t] : system.starts[t] + width].reshape(len(h), -1, q)
+        groups = h[:, system.columns.starts[t] : system.columns.starts[t] + width].reshape(len(h), -1, q)
         new = _of_new(z, codes)
         moment = groups.transpose(0, 2, 1) @ groups + new[:, :, None] * new[:, None, :]
         i, j = np.tril_indices(q)

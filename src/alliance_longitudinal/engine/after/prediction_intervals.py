@@ -7,15 +7,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from alliance_longitudinal.engine.after.noise import noise_of
 from alliance_longitudinal.engine.after.predict import expected
 from alliance_longitudinal.engine.after.prediction_bootstrap import mixture, mixture_interval
-from alliance_longitudinal.engine.after.prediction_errors import degrees_of_freedom, error_variance
+from alliance_longitudinal.engine.after.prediction_errors import (
+    ErrorVariance,
+    degrees_of_freedom,
+    error_variance,
+)
 from alliance_longitudinal.engine.after.rows import Rows, rows_of_data, rows_of_fit
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
-from alliance_longitudinal.errors import FitError, FormulaError
+from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
 
@@ -64,7 +69,7 @@ def predict_with_interval(
     """
     effects = request.groups or request.interval == "prediction"
     rows = rows_of_fit(fit) if data is None else rows_of_data(fit, spec, data, request.groups, effects)
-    observation = _inverse_weights(fit, spec, data, rows) if request.interval == "prediction" else None
+    own = noise_of(fit, spec, data, rows) if request.interval == "prediction" else None
     if not effects:
         return _of_coefficients(fit, inference, rows, request.alpha)
     if not request.groups:
@@ -72,11 +77,15 @@ def predict_with_interval(
     predicted = expected(fit, rows)
     if request.n_boot:
         boot = bootstrap(fit, request.n_boot, request.seed)
-        se, lower, upper = mixture_interval(*mixture(fit, rows, boot, observation), request.alpha)
+        se, lower, upper = mixture_interval(
+            *mixture(fit, rows, boot, None if own is None else own.variance), request.alpha
+        )
         return _frame(rows, predicted, se, np.full(len(se), np.inf), lower, upper)
     variance = error_variance(fit, rows)
-    if observation is not None:
-        variance = replace(variance, value=variance.value + observation)
+    if own is not None:
+        slopes = variance.slopes.copy()
+        slopes[:, : own.slopes.shape[1]] += own.slopes
+        variance = ErrorVariance(variance.value + own.variance, slopes)
     se = np.sqrt(fit.scale * variance.value)
     df = np.full(len(se), np.inf) if request.normal else degrees_of_freedom(fit, variance)
     half = stats.t.ppf(1 - request.alpha / 2, df) * se
@@ -90,27 +99,6 @@ def _of_coefficients(fit: MixedFit, inference: Inference, rows: Rows, alpha: flo
     df = inference.df(rows.x) if len(rows.x) else np.zeros(0)
     half = stats.t.ppf(1 - alpha / 2, df) * se
     return _frame(rows, predicted, se, df, predicted - half, predicted + half)
-
-
-def _inverse_weights(fit: MixedFit, spec: DesignSpec, data: pd.DataFrame | None, rows: Rows) -> Array:
-    """Residual variance of each new observation relative to that of weight one."""
-    if fit.design.weights is None:
-        return np.ones(len(rows.x))
-    if data is None:
-        return 1 / fit.design.weights
-    if spec.weights not in data.columns:
-        raise FormulaError(
-            f"The fit has weights: an interval for a new observation needs its weight in a column {spec.weights!r}. "
-            "Add it, or ask for interval='confidence'."
-        )
-    weights = data.loc[rows.complete, spec.weights].to_numpy(dtype=float)
-    bad = np.flatnonzero(~(weights > 0))
-    if len(bad):
-        raise FormulaError(
-            f"The weights in {spec.weights!r} must be above zero; row {data.index[rows.complete][bad[0]]} has "
-            f"{weights[bad[0]]:g}."
-        )
-    return np.asarray(1 / weights)
 
 
 def _frame(rows: Rows, predicted: Array, se: Array, df: Array, lower: Array, upper: Array) -> pd.DataFrame:

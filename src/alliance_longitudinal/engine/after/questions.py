@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,15 @@ from alliance_longitudinal.engine.after.predict import predict
 from alliance_longitudinal.engine.after.prediction_intervals import Request, predict_with_interval
 from alliance_longitudinal.engine.after.refit import refit
 from alliance_longitudinal.engine.after.rows import known_part
-from alliance_longitudinal.engine.after.shares import intraclass, r_squared
+from alliance_longitudinal.engine.after.shares import (
+    intraclass,
+    mean_weights,
+    r_squared,
+    r_squared_intervals,
+    weights_at,
+    with_percentiles,
+    with_profile,
+)
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.protocol import Inference
@@ -108,10 +117,53 @@ class AfterQuestions:
         """
         return influence(self.fit, group, choose("influence", method))
 
-    def icc(self, n_boot: int = 0, seed: int | None = None, alpha: float = 0.05) -> pd.DataFrame:
-        """Share of the variance at each level; with ``n_boot``, percentile intervals."""
-        return intraclass(self.fit, bootstrap(self.fit, n_boot, seed) if n_boot else None, alpha)
+    def icc(
+        self,
+        n_boot: int = 0,
+        seed: int | None = None,
+        alpha: float = 0.05,
+        *,
+        method: str | None = None,
+        at: Mapping[str, object] | None = None,
+        kind: str = "parametric",
+    ) -> pd.DataFrame:
+        """Share of the variance around the fixed part at each level, and in the residual.
 
-    def r2(self) -> pd.Series:
-        """Marginal and conditional R2 of Nakagawa and Schielzeth (2013), for random slopes Johnson (2014)."""
-        return r_squared(self.fit)
+        Parameters
+        ----------
+        n_boot : int
+            Replicates of a bootstrap for percentile intervals.
+        method : {None, "profile", "bootstrap"}
+            ``"profile"`` gives profile-likelihood intervals, ``"bootstrap"`` 1000 replicates where ``n_boot`` is 0.
+        at : mapping of str to value, optional
+            Values of the covariates with random slopes at which the shares are wanted, such as ``{"week": 6}``; without
+            it a random term's variance is its mean over the rows (Johnson 2014).
+        kind : {"parametric", "cluster", "case", "two-stage"}
+            Of the bootstrap.
+
+        Returns
+        -------
+        DataFrame
+            ``group, variance, icc`` and, with intervals, ``lower, upper`` (profile: also ``criterion, note``).
+        """
+        if method is not None:
+            choose("icc", method)
+        weights = mean_weights(self.fit) if at is None else weights_at(self.fit, self.spec, at)
+        table = intraclass(self.fit, weights)
+        if method == "profile":
+            return with_profile(table, self.fit, weights, alpha)
+        if not n_boot and method is None:
+            return table
+        boot = bootstrap(self.fit, n_boot or 1000, seed, choose("kind", kind))
+        return with_percentiles(table, weights, boot, alpha)
+
+    def r2(
+        self, n_boot: int = 0, seed: int | None = None, alpha: float = 0.05, *, kind: str = "parametric"
+    ) -> pd.Series | pd.DataFrame:
+        """Marginal and conditional R2 of Nakagawa and Schielzeth (2013), for random slopes Johnson (2014).
+
+        With ``n_boot`` a DataFrame ``r2, lower, upper`` with percentile limits of a bootstrap of that ``kind``.
+        """
+        if not n_boot:
+            return r_squared(self.fit)
+        return r_squared_intervals(self.fit, bootstrap(self.fit, n_boot, seed, choose("kind", kind)), alpha)
