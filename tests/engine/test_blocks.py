@@ -2,9 +2,7 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
-import alliance_longitudinal as al
 from alliance_longitudinal.engine.design.groups import factor, match
 from alliance_longitudinal.engine.fitting.blocks import describe
 from engine.designs import blocks_of, three_levels
@@ -25,17 +23,6 @@ def test_unique_ids_give_the_same_chain_as_a_slash():
     _, _, plus = blocks_of("y ~ week + (1 | outer) + (1 | unique)", frame)
     assert [level.size for level in slash.levels] == [level.size for level in plus.levels]
     np.testing.assert_allclose(slash.s, plus.s, atol=1e-9)
-
-
-def test_a_crossed_factor_that_is_too_large_is_refused_with_its_size():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {"y": rng.normal(size=4000), "a": rng.integers(0, 1500, 4000), "b": rng.integers(0, 900, 4000)}
-    )
-    with pytest.raises(
-        al.FitError, match=r"The crossed grouping b has 9\d\d|The crossed grouping b has 8\d\d"
-    ):
-        al.MixedModel.from_formula("y ~ 1 + (1 | a) + (1 | b)", frame).fit()
 
 
 def test_levels_are_sorted_and_new_groups_are_recognised():

@@ -6,6 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.crossing.choose import statistics_of
+from alliance_longitudinal.engine.crossing.crossing import Crossing
 from alliance_longitudinal.engine.design import checks
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.fitting import basis as internal
@@ -63,7 +65,7 @@ class MixedFit:
 
     design: Design
     basis: internal.Basis
-    blocks: statistics.Blocks
+    blocks: statistics.Blocks | Crossing
     reml: bool
     record: OptimRecord
     criterion: Criterion
@@ -82,7 +84,10 @@ class MixedFit:
     def modes(self) -> tuple[Modes, ...]:
         """Predicted effects of each term, found when first asked for."""
         relative, s = list(self.record.best.relative), self.criterion.rss / self.criterion.nu
-        found = conditional_modes(self.blocks, relative, self.criterion.beta, s)
+        if isinstance(self.blocks, Crossing):
+            found = self.blocks.modes(relative, self.criterion.beta, s)
+        else:
+            found = conditional_modes(self.blocks, relative, self.criterion.beta, s)
         size = self.basis.y_scale
         back = [np.linalg.inv(b) for b in self.basis.b]
         return tuple(
@@ -116,7 +121,7 @@ def fit_mixed(
     if structure is not None:
         refuse_crossed(structure, design)
     basis = internal.build(design)
-    blocks = statistics.build(design, basis)
+    blocks = statistics_of(design, basis)
     sizes = tuple(len(b) for b in basis.b)
     face = Face(sizes, sizes, tuple(entry_terms(blocks)))
     several = min(f.size for f in design.factors) < ONE_START
@@ -126,9 +131,9 @@ def fit_mixed(
         record = find(evaluate, face, several)
         criterion = evaluate(list(record.best.relative), 2)
     else:
-        model = build_model(structure, design, basis, blocks)
+        model = build_model(structure, design, basis, statistics.build(design, basis))
         record, residual = search_residual(model, face, reml, several)
-        blocks = statistics.build(design, whitened_basis(basis, residual.model.pattern, residual.tau))
+        blocks = statistics_of(design, whitened_basis(basis, residual.model.pattern, residual.tau))
     fit = package(design, basis, blocks, reml, record, residual, criterion)
     if require_certificate and not fit.converged:
         raise FitError(fit.convergence)
@@ -138,7 +143,7 @@ def fit_mixed(
 def package(
     design: Design,
     basis: internal.Basis,
-    blocks: statistics.Blocks,
+    blocks: statistics.Blocks | Crossing,
     reml: bool,
     record: OptimRecord,
     residual: FittedResidual | None = None,

@@ -16,8 +16,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.crossing.crossing import Crossing
 from alliance_longitudinal.engine.fitting.blocks import Blocks, Level, covariance
 from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.linalg import block_diagonal
+from alliance_longitudinal.engine.fitting.statistics import Statistics
+from alliance_longitudinal.engine.resampling.crossed import CrossedDraws
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -26,8 +30,8 @@ Index = NDArray[np.intp]
 class Draws(Protocol):
     """A source of cross-products with a new response."""
 
-    def draw(self, rng: np.random.Generator) -> Blocks:
-        """The blocks of the fit with the cross-products of a newly drawn response."""
+    def draw(self, rng: np.random.Generator) -> Statistics:
+        """The statistics of the fit with the cross-products of a newly drawn response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class RowDraws:
-    """Row by row: for crossed factors, whose columns outnumber the rows of an innermost group.
+    """Row by row: for columns that outnumber the rows of an innermost group.
 
     Attributes
     ----------
@@ -147,14 +151,28 @@ def root_of(matrix: Array) -> Array:
 
 
 def draws_of(fit: MixedFit) -> Draws:
-    """The cheaper of the two ways for this design."""
+    """The cheapest way for this design."""
+    if isinstance(fit.blocks, Crossing):
+        return _crossed_draws(fit, fit.blocks)
     groups, columns = len(fit.blocks.w), fit.blocks.w.shape[-1] - 1
     return product_draws(fit) if groups * columns <= fit.blocks.n else row_draws(fit)
 
 
+def _crossed_draws(fit: MixedFit, blocks: Crossing) -> CrossedDraws:
+    s = fit.criterion.rss / fit.criterion.nu
+    relative = fit.record.best.relative
+    roots = (np.sqrt(s) * root_of(block_diagonal([relative[t] for t in over])) for over in blocks.terms)
+    return CrossedDraws(blocks, tuple(roots), float(np.sqrt(s)))
+
+
+def _nested(fit: MixedFit) -> Blocks:
+    assert isinstance(fit.blocks, Blocks)
+    return fit.blocks
+
+
 def row_draws(fit: MixedFit) -> RowDraws:
     """Rows in internal units."""
-    blocks, design = fit.blocks, fit.design
+    blocks, design = _nested(fit), fit.design
     s = fit.criterion.rss / fit.criterion.nu
     noise = Noise(
         tuple((fit.basis.q @ c)[blocks.order] for c in fit.basis.c),
@@ -168,7 +186,7 @@ def row_draws(fit: MixedFit) -> RowDraws:
 
 def product_draws(fit: MixedFit) -> ProductDraws:
     """Cross-products of every innermost group, their roots, and the effects of every level."""
-    blocks = fit.blocks
+    blocks = _nested(fit)
     scale = fit.criterion.rss / fit.criterion.nu
     products = _products(blocks)
     k = products.shape[1]
@@ -192,10 +210,11 @@ def _products(blocks: Blocks) -> Array:
 
 
 def _effects(fit: MixedFit, scale: float) -> tuple[tuple[int, Index, Array], ...]:
+    blocks = _nested(fit)
     relative = list(fit.record.best.relative)
-    group = np.arange(len(fit.blocks.w))
+    group = np.arange(len(blocks.w))
     out = []
-    for level in fit.blocks.levels:
+    for level in blocks.levels:
         size = level.starts[-1]
         root = np.sqrt(scale) * root_of(covariance(level, relative)).T @ level.c[:-1].T
         out.append((int(size), group, root))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.blocks import Blocks
+from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -36,7 +37,7 @@ class Groups:
     rows: Index
 
     @classmethod
-    def of(cls, blocks: Blocks) -> "Groups":
+    def of(cls, blocks: Statistics) -> "Groups":
         """Groups of a fit.
 
         Raises

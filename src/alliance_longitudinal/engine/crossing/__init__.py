@@ -1,0 +1,1 @@
+"""Crossed factors and multiple membership: sparse elimination, the densely connected rest as one block."""
