@@ -268,5 +268,7 @@ def test_models_with_a_residual_structure_are_refused():
         FitError, match="Profile likelihoods are not available for models with a residual structure"
     ):
         res.conf_int(method="profile")
-    with pytest.raises(FitError, match="The bootstrap is not available for models with a residual structure"):
-        res.bootstrap(10)
+    with pytest.raises(
+        FitError, match=r"A cluster bootstrap is not available for a fit with residual=AR1\('week'\)"
+    ):
+        res.bootstrap(10, kind="cluster")

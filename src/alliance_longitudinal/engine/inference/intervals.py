@@ -7,6 +7,8 @@ from scipy import stats
 
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap, jackknife
+from alliance_longitudinal.engine.residuals.estimates import residual_parameters
+from alliance_longitudinal.engine.residuals.nesting import refuse_structure
 from alliance_longitudinal.engine.show.tables import varcorr_keys, varcorr_values
 from alliance_longitudinal.errors import FitError
 
@@ -32,7 +34,9 @@ def bootstrap_intervals(
             f"Only {len(boot.params) - boot.n_failed} of {len(boot.params)} refits have a certified optimum; there is "
             "nothing to make intervals of. The model is too large for the resampled groups: leave out a random effect."
         )
-    tables = pd.concat([boot.params, standard_deviations(fit, boot.varcorr)], axis=1)
+    tables = pd.concat([boot.params, standard_deviations(fit, boot.varcorr), boot.residual], axis=1)
+    if interval == "bca":
+        refuse_structure(fit, "BCa intervals are", "Use interval='percentile'.")
     estimates = _estimates(fit, tables.columns)
     levels = np.array([alpha / 2, 1 - alpha / 2])
     if interval == "bca":
@@ -64,7 +68,8 @@ def standard_deviations(fit: MixedFit, components: pd.DataFrame) -> pd.DataFrame
 
 
 def _estimates(fit: MixedFit, names: pd.Index) -> pd.Series:
-    return pd.Series([*fit.beta, *varcorr_values(fit.psi, fit.scale)[1]], index=names)
+    structure = residual_parameters(fit)["estimate"]
+    return pd.Series([*fit.beta, *varcorr_values(fit.psi, fit.scale)[1], *structure], index=names)
 
 
 def _cut_to_range(limits: Array, names: list[str]) -> Array:

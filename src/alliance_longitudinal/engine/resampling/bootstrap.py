@@ -1,7 +1,7 @@
 """Simulation from a fit, and bootstraps: parametric, or of whole groups; each refit starts at the optimum."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, root_of
 from alliance_longitudinal.engine.resampling.refits import Refitter, start_of
 from alliance_longitudinal.engine.resampling.regroup import Groups
+from alliance_longitudinal.engine.resampling.structured import structured_draws, structured_refits
+from alliance_longitudinal.engine.residuals.estimates import names_of
+from alliance_longitudinal.engine.residuals.nesting import refuse_structure
 from alliance_longitudinal.engine.show.tables import varcorr_keys
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
@@ -35,6 +38,8 @@ class Bootstrap:
         Replicates with some covariance on its boundary; they are kept.
     kind : str
         What was drawn.
+    residual : DataFrame, n_boot by parameters of the residual structure
+        As in ``residual_parameters``; without columns for independent residuals of one variance.
     """
 
     params: pd.DataFrame
@@ -42,6 +47,7 @@ class Bootstrap:
     n_failed: int
     n_boundary: int = 0
     kind: str = "parametric"
+    residual: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -65,6 +71,10 @@ def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     design = fit.design
     weights = 1.0 if design.weights is None else design.weights
+    mean = design.x @ fit.beta + (0.0 if design.offset is None else design.offset)
+    if fit.residual:
+        series = structured_draws(fit, internal=False)
+        return pd.DataFrame(np.stack([mean + series.draw(rng) for _ in range(n)], axis=1), index=design.index)
     noise = Noise(
         tuple(t.z for t in design.terms),
         tuple(design.factors[t.factor].codes for t in design.terms),
@@ -72,7 +82,6 @@ def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
         tuple(root_of(psi) for psi in fit.psi),
         np.sqrt(fit.scale / weights) * np.ones(len(design.y)),
     )
-    mean = design.x @ fit.beta + (0.0 if design.offset is None else design.offset)
     return pd.DataFrame(np.stack([mean + noise.draw(rng) for _ in range(n)], axis=1), index=design.index)
 
 
@@ -87,17 +96,26 @@ def bootstrap(fit: MixedFit, n_boot: int, seed: int | None, kind: str = "paramet
     Raises
     ------
     FitError
-        Fewer than two replicates asked for; groups drawn where groupings are not nested; a residual structure.
+        Fewer than two replicates asked for; groups drawn where groupings are not nested, or with a residual structure.
     """
     if n_boot < 2:
         raise FitError(f"A bootstrap needs at least 2 replicates, not {n_boot}; 1000 or more for intervals.")
-    if fit.record.best.face.extra:
-        raise FitError(
-            "The bootstrap is not available for models with a residual structure. Use Wald intervals, or fit with "
-            "independent residuals."
+    if kind != "parametric":
+        refuse_structure(
+            fit, f"A {kind} bootstrap is", "Use the parametric one, which draws the structure too."
         )
     rng = np.random.default_rng(seed)
     keys = varcorr_keys(fit.design).fillna("")
+    if fit.residual:
+        made = structured_refits(fit, n_boot, rng)
+        return Bootstrap(
+            pd.DataFrame(made.params, columns=list(fit.design.names)),
+            pd.DataFrame(made.components, columns=pd.MultiIndex.from_frame(keys)),
+            made.failed,
+            made.boundary,
+            kind,
+            pd.DataFrame(made.residual, columns=names_of(fit.residual)),
+        )
     samples, origin = _samples(fit, kind, n_boot, rng)
     params, components, failed, boundary = Refitter(fit, start_of(fit), origin).all(samples)
     return Bootstrap(

@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
 from alliance_longitudinal.engine.resampling.draws import Noise, root_of
+from alliance_longitudinal.engine.resampling.refits import start_of
 from alliance_longitudinal.engine.residuals.estimates import natural
+from alliance_longitudinal.engine.residuals.model import ResidualModel
 from alliance_longitudinal.engine.residuals.search import evaluator
 from alliance_longitudinal.engine.residuals.structure import AR1
 from alliance_longitudinal.engine.residuals.whiten import Innovations, innovations
+from alliance_longitudinal.engine.show.tables import varcorr_values
 
 Array = NDArray[np.float64]
 
@@ -45,6 +48,28 @@ class StructuredDraws:
         return out
 
 
+@dataclass(frozen=True, slots=True)
+class Refits:
+    """Estimates of the replicates, user's units; missing without a certified optimum.
+
+    Attributes
+    ----------
+    params : ndarray, shape (B, p)
+    components : ndarray, shape (B, c)
+        In the rows of the table of variance components.
+    residual : ndarray, shape (B, m)
+        As in ``residual_parameters``.
+    failed, boundary : int
+        Replicates without a certified optimum, and with some covariance on its boundary.
+    """
+
+    params: Array
+    components: Array
+    residual: Array
+    failed: int
+    boundary: int
+
+
 def structured_draws(fit: MixedFit, internal: bool) -> StructuredDraws:
     """Draws in the user's units, or in internal ones (rows times the root of their weight)."""
     assert fit.residual is not None
@@ -67,19 +92,54 @@ def structured_draws(fit: MixedFit, internal: bool) -> StructuredDraws:
     return StructuredDraws(effects, made, sd)
 
 
-def refit(fit: MixedFit, y: Array, start: list[Array]) -> tuple[Optimum, Array]:
+def structured_refits(fit: MixedFit, n_boot: int, rng: np.random.Generator) -> Refits:
+    """Refits to responses drawn from the fit, the structure's parameters estimated anew in each."""
+    assert fit.residual is not None
+    draws = structured_draws(fit, internal=True)
+    start, effects = start_of(fit), [np.linalg.inv(b) for b in fit.basis.b]
+    values = varcorr_values(fit.psi, fit.scale)[0]
+    params = np.full((n_boot, len(fit.beta)), np.nan)
+    components = np.full((n_boot, len(values)), np.nan)
+    residual = np.full((n_boot, fit.residual.n_parameters), np.nan)
+    boundary = 0
+    for i in range(n_boot):
+        found = _refit(fit, draws.draw(rng), start)
+        if found is None:
+            continue
+        optimum, residual[i] = found
+        criterion = optimum.criterion
+        scale = fit.basis.y_scale**2 * criterion.rss / criterion.nu
+        psi = tuple(scale * e @ d @ e.T for e, d in zip(effects, optimum.relative, strict=True))
+        params[i] = fit.beta + fit.basis.y_scale * np.linalg.solve(fit.basis.r_x, criterion.beta)
+        components[i] = varcorr_values(psi, scale)[0]
+        boundary += optimum.face.ranks != optimum.face.sizes
+    return Refits(params, components, residual, int(np.isnan(params[:, 0]).sum()), boundary)
+
+
+def _refit(fit: MixedFit, y: Array, start: list[Array]) -> tuple[Optimum, Array] | None:
     """Optimum for another response (internal units, order of the design), and its structure's parameters."""
     assert fit.residual is not None
-    residual, face = fit.residual, fit.record.best.face
+    residual = fit.residual
     full = residual.full.with_response(y[residual.full.pattern.rows])
-    tau = residual.tau
-    if residual.independent:
-        tau = np.append(-np.log(-np.log(_START)), tau)
-    inside = descend(evaluator(full, fit.reml), replace(face, extra=full.pattern.size), start, False, tau)
-    if not full.pattern.correlated or isinstance(full.pattern.structure, AR1):
-        return inside, natural(full.pattern, inside.extra)
-    model = full.independent()
-    edge = descend(evaluator(model, fit.reml), replace(face, extra=model.pattern.size), start, False, tau[1:])
-    if inside.certificate.holds and inside.value < edge.value - _SAME:
-        return inside, natural(full.pattern, inside.extra)
-    return edge, np.append(0.0, natural(model.pattern, edge.extra))
+    tau = np.append(-np.log(-np.log(_START)), residual.tau) if residual.independent else residual.tau
+    edge = None
+    if full.pattern.correlated and not isinstance(full.pattern.structure, AR1):
+        free = full.independent()
+        edge = _search(fit, free, start, tau[1:])
+    inside = _search(fit, full, start, tau, once=edge is not None)
+    if edge and not (inside and inside.value < edge.value - _SAME):
+        return edge, np.append(0.0, natural(free.pattern, edge.extra))
+    return (inside, natural(full.pattern, inside.extra)) if inside else None
+
+
+def _search(
+    fit: MixedFit, model: ResidualModel, start: list[Array], tau: Array, once: bool = False
+) -> Optimum | None:
+    """From the fit's parameters, and (unless ``once``) from others where that gets no certificate; None if none does."""
+    face = replace(fit.record.best.face.full(), extra=model.pattern.size)
+    others = [] if once else [[size * np.eye(q) for q in face.sizes] for size in (1.0, 0.0, 0.05, 5.0)]
+    for relative in [start, *others]:
+        found = descend(evaluator(model, fit.reml), face, relative, False, tau)
+        if found.certificate.holds:
+            return found
+    return None
