@@ -11,10 +11,13 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "cov_type": ("model", "CR0", "CR2"),
     "family": ("gaussian",),
     "interval": ("confidence", "prediction"),
+    "kind of residual": ("conditional", "marginal", "pearson", "whitened"),
+    "kind of envelope": ("conditional", "marginal", "pearson", "whitened", "quantile", "modes"),
     "influence": ("auto", "one-step", "fixed", "refit"),
     "method": ("wald", "profile", "bootstrap"),
     "kind": ("parametric", "cluster", "case", "two-stage"),
     "variance test": ("exact", "mixture", "bootstrap"),
+    "icc": ("profile", "bootstrap"),
     "bootstrap interval": ("percentile", "basic", "bca"),
 }
 

@@ -92,45 +92,19 @@ def parameters(fit: MixedFit, which: str | Sequence[str] | None) -> list[str]:
 def profile_intervals(fit: MixedFit, which: str | Sequence[str] | None, alpha: float) -> pd.DataFrame:
     """Limits of the parameters: ``lower, upper, criterion, note`` by name."""
     names = parameters(fit, which)
-    _refuse_residual_structure(fit)
-    return _from_the_best(fit, lambda best: _intervals(best, names, alpha))
-
-
-def share_intervals(
-    fit: MixedFit, weights: list[Array], residual: float, chosen: list[list[int]], alpha: float
-) -> list[Interval]:
-    """Limits of shares of the total variance.
-
-    Parameters
-    ----------
-    weights : list of ndarray, shape (q_t, q_t)
-        ``M`` of each term, its variance being ``tr(M Psi)``.
-    residual : float
-        Weight of the residual variance.
-    chosen : list of list of int
-        Terms of each share; the last share is what the listed terms leave.
-    """
-    face = full_face(fit)
-    inside = []
-    for weight, b in zip(weights, fit.basis.b, strict=True):
-        effects = np.linalg.inv(b)
-        inside.append(effects.T @ weight @ effects)
-    cut = _cut(alpha)
-    out = []
-    for terms in chosen:
-        end = _Variance(fit, charts.share(face, terms, inside, residual))
-        out.append(end.interval(cut, "share"))
-    return out
+    refuse_residual_structure(fit)
+    return from_the_best(fit, lambda best: _intervals(best, names, alpha))
 
 
 def profile_paths(fit: MixedFit, which: str | Sequence[str] | None) -> pd.DataFrame:
     """Profiles up to the 99 % limits: ``parameter, value, deviance, zeta``, the signed root of the rise of the deviance."""
     names = parameters(fit, which)
-    _refuse_residual_structure(fit)
-    return _from_the_best(fit, lambda best: _paths(best, names))
+    refuse_residual_structure(fit)
+    return from_the_best(fit, lambda best: _paths(best, names))
 
 
-def _refuse_residual_structure(fit: MixedFit) -> None:
+def refuse_residual_structure(fit: MixedFit) -> None:
+    """Say that profiles need independent residuals."""
     if fit.record.best.face.extra:
         raise FitError(
             "Profile likelihoods are not available for models with a residual structure. Use method='wald', or fit with "
@@ -138,13 +112,14 @@ def _refuse_residual_structure(fit: MixedFit) -> None:
         )
 
 
-def _cut(alpha: float) -> float:
+def chi2_cut(alpha: float) -> float:
+    """Rise of the deviance at the limits."""
     if not 0 < alpha < 1:
         raise FitError(f"alpha must be between 0 and 1, not {alpha}; 0.05 gives 95 % intervals.")
     return float(stats.chi2.ppf(1 - alpha, 1))
 
 
-def _from_the_best(fit: MixedFit, compute: Callable[[MixedFit], pd.DataFrame]) -> pd.DataFrame:
+def from_the_best(fit: MixedFit, compute: Callable[[MixedFit], pd.DataFrame]) -> pd.DataFrame:
     """Compute; where the way leads to a lower deviance than the fit's, start again from there and say so."""
     gain = 0.0
     for _ in range(5):
@@ -178,7 +153,7 @@ def refitted(fit: MixedFit, start: list[Array]) -> MixedFit:
 
 
 def _intervals(fit: MixedFit, names: list[str], alpha: float) -> pd.DataFrame:
-    cut = _cut(alpha)
+    cut = chi2_cut(alpha)
     makers = chart_makers(fit)
     coefficients = _Coefficients.of(fit) if set(names) & set(fit.design.names) else None
     found = {}
@@ -193,7 +168,7 @@ def _intervals(fit: MixedFit, names: list[str], alpha: float) -> pd.DataFrame:
                     "not defined: one of the standard deviations is estimated as zero",
                 )
                 if kind == "cor" and _no_correlation(fit, name)
-                else _Variance(fit, makers[name]()).interval(cut, kind)
+                else VarianceProfile(fit, makers[name]()).interval(cut, kind)
             )
         elif coefficients is not None:
             found[name] = coefficients.interval(name, cut)
@@ -204,13 +179,13 @@ def _intervals(fit: MixedFit, names: list[str], alpha: float) -> pd.DataFrame:
 def _paths(fit: MixedFit, names: list[str]) -> pd.DataFrame:
     makers = chart_makers(fit)
     coefficients = _Coefficients.of(fit) if set(names) & set(fit.design.names) else None
-    furthest = float(np.sqrt(_cut(0.01)))
+    furthest = float(np.sqrt(chi2_cut(0.01)))
     rows: list[tuple[str, float, float, float]] = []
     for name in names:
         if name in makers:
             if name.startswith("cor(") and _no_correlation(fit, name):
                 continue
-            rows += _Variance(fit, makers[name]()).path(name, furthest)
+            rows += VarianceProfile(fit, makers[name]()).path(name, furthest)
         elif coefficients is not None:
             rows += coefficients.path(name, furthest)
     return pd.DataFrame(rows, columns=["parameter", "value", "deviance", "zeta"])
@@ -230,7 +205,7 @@ def _no_correlation(fit: MixedFit, name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Variance:
+class VarianceProfile:
     """Interval and path of one variance parameter."""
 
     fit: MixedFit
@@ -238,12 +213,14 @@ class _Variance:
 
     @property
     def profile(self) -> Profile:
+        """The deviance in the chart's coordinates, from the fit."""
         several = min(f.size for f in self.fit.design.factors) < ONE_START
         return Profile.of(
             self.fit.blocks, self.fit.reml, self.chart, list(self.fit.record.best.relative), several
         )
 
     def interval(self, cut: float, kind: str) -> Interval:
+        """Limits at a cut; ``kind`` (sd, cor, sigma, share) for the words."""
         profile = self.profile
         ends = [profile.end(side, cut) for side in (-1, 1)]
         notes = [self._note(end, side, cut, kind) for end, side in zip(ends, (-1, 1), strict=True)]
@@ -271,6 +248,7 @@ class _Variance:
         return f"{which} limit: {name} is not excluded, {rise}"
 
     def path(self, name: str, furthest: float) -> list[tuple[str, float, float, float]]:
+        """Rows of `profile_paths`."""
         profile, fit = self.profile, self.fit
         down = walk(profile, -1, furthest, _STEP)
         up = walk(profile, 1, furthest, _STEP)

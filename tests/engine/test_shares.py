@@ -1,0 +1,161 @@
+"""Intraclass correlations and R2: R's performance package, brute-force profiles, conventions and refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+import alliance_longitudinal as al
+from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.errors import FitError
+from engine.designs import three_levels
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+PERFORMANCE = json.loads((REFERENCE / "shares.json").read_text(encoding="utf-8"))["models"]
+CUT = stats.chi2.ppf(0.95, 1)
+
+
+def small(name):
+    return pd.read_csv(REFERENCE / "small" / f"{name}.csv")
+
+
+@pytest.fixture(scope="module")
+def sleep():
+    return al.MixedModel.from_formula("Reaction ~ Days + (Days | Subject)", small("sleepstudy")).fit()
+
+
+@pytest.mark.parametrize("model", PERFORMANCE, ids=lambda m: m["formula"])
+def test_shares_are_those_of_performance(model):
+    res = al.MixedModel.from_formula(model["formula"], small(model["data"]), crossed=True).fit()
+    # lme4's optimum is good to seven digits.
+    np.testing.assert_allclose(res.r2(), [model["marginal"], model["conditional"]], atol=1e-6)
+    icc = res.icc().set_index("group")["icc"]
+    assert icc.drop("Residual").sum() == pytest.approx(model["adjusted"], abs=1e-6)
+    for group, value in (model["groups"] or {}).items():
+        assert icc[group] == pytest.approx(value, abs=1e-6)
+
+
+def test_conventions(sleep):
+    x = sleep.fit.design.x
+    fixed = np.var(x @ sleep.params.to_numpy(), ddof=1)
+    z = x
+    random = np.mean(np.einsum("ni,ij,nj->n", z, sleep.fit.psi[0], z))
+    total = fixed + random + sleep.scale
+    np.testing.assert_allclose(sleep.r2(), [fixed / total, (fixed + random) / total])
+    frame = three_levels(4, outer=12, inner=6, rows=7)
+    res = al.MixedModel.from_formula("y ~ week + (1 | unique)", frame, weights="w").fit()
+    assert res.icc()["variance"].iloc[-1] == pytest.approx(res.scale * np.mean(1 / frame["w"]))
+
+
+def test_a_share_at_given_values(sleep):
+    table = sleep.icc(at={"Days": 6})
+    z = np.array([1, 6])
+    variance = z @ sleep.fit.psi[0] @ z
+    np.testing.assert_allclose(table["icc"], np.array([variance, sleep.scale]) / (variance + sleep.scale))
+    diagonal = al.MixedModel.from_formula("Reaction ~ Days + (Days || Subject)", small("sleepstudy")).fit()
+    variance = diagonal.fit.psi[0][0, 0] + 36 * diagonal.fit.psi[1][0, 0]
+    assert diagonal.icc(at={"Days": 6})["variance"][0] == pytest.approx(variance)
+    at_zero = sleep.icc(at={"Days": 0}, method="profile")
+    assert at_zero["icc"][0] == pytest.approx(sleep.fit.psi[0][0, 0] / (sleep.fit.psi[0][0, 0] + sleep.scale))
+    assert (at_zero["lower"] < at_zero["icc"]).all()
+    assert (at_zero["upper"] > at_zero["icc"]).all()
+
+
+def held(fit, group, value):
+    """Least restricted deviance of random intercepts with one share held, on dense matrices."""
+    terms = [(t.z, fit.design.factors[t.factor].codes) for t in fit.design.terms]
+    order = [group] + [t for t in range(len(terms)) if t != group]
+
+    def deviance(theta):
+        others = np.exp(theta)  # of the other terms and, last, the residual
+        mine = value / (1 - value) * others.sum()
+        psi = dict(zip(order, [mine, *others[:-1]], strict=True))
+        full = [(z, codes, np.array([[psi[t]]])) for t, (z, codes) in enumerate(terms)]
+        v = dense.marginal_covariance(full, others[-1], None, len(fit.design.y))
+        return dense.deviance(fit.design.y, fit.design.x, v, True)
+
+    start = np.log([fit.psi[t][0, 0] + 1e-3 for t in order[1:]] + [fit.scale])
+    return optimize.minimize(
+        deviance, start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 4000}
+    ).fun
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_profile_limits_lie_at_the_cut_by_brute_force(group):
+    res = al.MixedModel.from_formula(
+        "y ~ x + (1 | person) + (1 | item)", small("crossed"), crossed=True
+    ).fit()
+    row = res.icc(method="profile").iloc[group]
+    assert row["criterion"] == "REML"
+    assert row["note"] == ""
+    for limit in (row["lower"], row["upper"]):
+        assert held(res.fit, group, limit) - res.deviance == pytest.approx(CUT, abs=1e-5)
+
+
+def test_the_residual_s_limits_complete_those_of_one_grouping():
+    res = al.MixedModel.from_formula("Yield ~ 1 + (1 | Batch)", small("dyestuff2")).fit()
+    table = res.icc(method="profile")
+    assert table["lower"][0] == 0
+    assert table["upper"][1] == 1
+    assert table["lower"][1] == pytest.approx(1 - table["upper"][0])
+    assert table["note"][0] == "lower limit: a share of 0 is the estimate"
+    assert table["note"][1] == "upper limit: a share of 1 is the estimate"
+
+
+def test_balanced_one_way_limits_are_near_those_of_the_f_distribution():
+    res = al.MixedModel.from_formula("Yield ~ 1 + (1 | Batch)", small("dyestuff")).fit()
+    groups, size = 6, 5
+    ratio = size * res.fit.psi[0][0, 0] / res.scale + 1
+    exact = [ratio / stats.f.ppf(p, groups - 1, groups * (size - 1)) for p in (0.975, 0.025)]
+    exact = [(f - 1) / (f + size - 1) for f in exact]
+    found = res.icc(method="profile")
+    # The exact interval of Searle (1971); a likelihood interval from six groups comes within a few hundredths.
+    np.testing.assert_allclose([found["lower"][0], found["upper"][0]], exact, atol=0.06)
+
+
+def test_bootstrap_limits(sleep):
+    boot = sleep.bootstrap(60, seed=3)
+    table = sleep.icc(n_boot=60, seed=3)
+    days = np.array([[1.0, d] for d in range(10)])
+    psi = boot.varcorr.to_numpy()
+    variance = psi[:, :3] @ np.array([1, np.mean(days[:, 1] ** 2), 2 * np.mean(days[:, 1])])
+    shares = variance / (variance + psi[:, 3])
+    np.testing.assert_allclose(
+        table.loc[0, ["lower", "upper"]].astype(float), np.quantile(shares, [0.025, 0.975])
+    )
+    pd.testing.assert_frame_equal(table, sleep.icc(n_boot=60, seed=3, method="bootstrap"))
+    r2 = sleep.r2(n_boot=60, seed=3)
+    assert list(r2.columns) == ["r2", "lower", "upper"]
+    np.testing.assert_allclose(r2["r2"], sleep.r2())
+    fixed = boot.params["Days"] ** 2 * sleep.fit.design.x[:, 1].var(ddof=1)
+    marginal = fixed / (fixed + variance + psi[:, 3])
+    np.testing.assert_allclose(r2.loc["marginal", ["lower", "upper"]], np.quantile(marginal, [0.025, 0.975]))
+
+
+def test_profile_intervals_of_shares_cover():
+    inside = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        codes = np.repeat(np.arange(12), 6)
+        y = rng.normal(size=12)[codes] * np.sqrt(0.5) + rng.normal(size=72)
+        res = al.MixedModel.from_formula("y ~ 1 + (1 | g)", pd.DataFrame({"y": y, "g": codes})).fit()
+        row = res.icc(method="profile").iloc[0]
+        inside += row["lower"] <= 1 / 3 <= row["upper"]
+    assert inside >= 33  # binomial(40, .95): below 34 in 1 of 500
+
+
+def test_what_is_asked_wrongly_is_refused(sleep):
+    with pytest.raises(FitError, match="icc='wald' is not available; there is 'profile' and 'bootstrap'"):
+        sleep.icc(method="wald")
+    with pytest.raises(FitError, match="at: also give a value of 'Days', which has a random slope"):
+        sleep.icc(at={})
+    with pytest.raises(
+        FitError, match="at: the variances do not depend on 'age', which has no random slope; there is"
+    ):
+        sleep.icc(at={"Days": 1, "age": 3})
+    plain = al.MixedModel.from_formula("Reaction ~ Days + (1 | Subject)", small("sleepstudy")).fit()
+    with pytest.raises(FitError, match=r"which has no random slope; no covariate has. Leave it out"):
+        plain.icc(at={"Days": 1})
