@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alliance_longitudinal.engine.after.caterpillar import Caterpillar, caterpillar
+from alliance_longitudinal.engine.after.envelope import Envelope, asked_of, envelope
 from alliance_longitudinal.engine.after.influence import Influence, influence
 from alliance_longitudinal.engine.after.predict import predict
 from alliance_longitudinal.engine.after.prediction_intervals import Request, predict_with_interval
 from alliance_longitudinal.engine.after.refit import refit
+from alliance_longitudinal.engine.after.residuals import residuals
 from alliance_longitudinal.engine.after.rows import known_part
 from alliance_longitudinal.engine.after.shares import (
     intraclass,
@@ -116,6 +119,54 @@ class AfterQuestions:
         (variances held) or ``"refit"``; see `engine.after.influence.influence`.
         """
         return influence(self.fit, group, choose("influence", method))
+
+    def residuals(self, kind: str = "conditional") -> pd.Series:
+        """Residuals by row of the fit.
+
+        ``kind``: ``"conditional"`` (response less its expectation in its own groups), ``"marginal"`` (less the fixed part
+        only), ``"pearson"`` (conditional, divided by the residual standard deviation) or ``"whitened"`` (marginal, made
+        uncorrelated with variance one).
+        """
+        values = residuals(self.fit, choose("kind of residual", kind))
+        return pd.Series(values, index=self.fit.design.index, name=kind)
+
+    def envelope(
+        self,
+        kind: str = "whitened",
+        n: int = 99,
+        seed: int | None = None,
+        *,
+        group: str | None = None,
+        effect: str | None = None,
+        refit: bool = False,
+        alpha: float = 0.05,
+    ) -> Envelope:
+        """Simulation envelope of residuals or modes for a quantile plot, with a Monte Carlo test of their shape.
+
+        Parameters
+        ----------
+        kind : str
+            As in `residuals`; ``"quantile"`` (randomised rank of each response among simulated ones, groups drawn anew);
+            or ``"modes"`` of the random effect named by ``group`` and ``effect``.
+        n : int
+            Simulated responses.
+        refit : bool
+            Whether the variances are estimated anew from each (slower, and fairer with few groups) or held.
+        """
+        asked = asked_of(self.fit, choose("kind of envelope", kind), group, effect)
+        return envelope(self.fit, asked, n, seed, refit, alpha)
+
+    def caterpillar(
+        self,
+        group: str,
+        *,
+        fixed_uncertainty: bool = False,
+        alpha: float = 0.05,
+        n_draws: int = 1000,
+        seed: int | None = 0,
+    ) -> Caterpillar:
+        """Modes of a grouping in order, with intervals, comparison intervals and ranks; see `Caterpillar`."""
+        return caterpillar(self.fit, group, fixed_uncertainty, alpha, n_draws, seed)
 
     def icc(
         self,
