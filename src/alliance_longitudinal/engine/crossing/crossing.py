@@ -72,8 +72,11 @@ class Crossing:
         """Terms in the order in which their covariance entries are stacked."""
         return tuple(t for terms in self.terms for t in terms)
 
-    def sweep(self, relative: list[Array], order: int) -> Parts:
-        """Eliminate all random effects at relative covariances, with derivatives up to ``order``."""
+    def sweep(self, relative: list[Array], order: int, log_curves: bool = True) -> Parts:
+        """Eliminate all random effects at relative covariances, with derivatives up to ``order``.
+
+        Without ``log_curves`` the second derivatives of ``log|V|`` are left zero.
+        """
         system = self.eliminate(relative)
         c, m = self.uu.shape[0], len(self.directions.factor)
         g, b = system.solve(self.zu)
@@ -88,7 +91,8 @@ class Crossing:
         if order == 1:
             return system.logdet, slopes, np.zeros((m, m)), t, dt, np.zeros((0, c, c))
         ddt = fixed_curves(system, self.k, g, list(self.rows), self.directions)
-        return system.logdet, slopes, system.log_curves(cov, self.directions), t, dt, ddt
+        ddl = system.log_curves(cov, self.directions) if log_curves else np.zeros((m, m))
+        return system.logdet, slopes, ddl, t, dt, ddt
 
     def eliminate(self, relative: list[Array]) -> Elimination:
         """The factored system at relative covariances."""

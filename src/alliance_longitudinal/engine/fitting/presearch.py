@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.crossing.crossing import Crossing
+from alliance_longitudinal.engine.crossing.quick import quick_start
 from alliance_longitudinal.engine.fitting.blocks import Blocks, Level
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
 from alliance_longitudinal.engine.fitting.linalg import spread
@@ -47,7 +49,10 @@ class Remembered:
 
 def find(evaluate: Remembered, face: Face, several: bool) -> OptimRecord:
     """Search the optimum, from that of a sample where the fit is large; see `optimize.search`."""
-    start = sample_start(evaluate.statistics, face, evaluate.reml)
+    if isinstance(evaluate.statistics, Crossing):
+        start = quick_start(evaluate.statistics, face, evaluate.reml)
+    else:
+        start = sample_start(evaluate.statistics, face, evaluate.reml)
     if start is not None:
         best = descend(evaluate, face, start)
         if best.certificate.holds:
