@@ -124,12 +124,12 @@ class AnalysisResult:
         """The sample flow as a table."""
         columns = [
             Column("step", "Step"),
-            Column("rows_out", "Rows", "integer"),
-            Column("clients_out", "Clients", "integer"),
+            Column("rows_out", "Rows", "count"),
+            Column("clients_out", "Clients", "count"),
             Column("therapists_out", "Therapists", "integer"),
             Column("reason", "Why rows left"),
-            Column("rows_lost", "Rows lost", "integer"),
-            Column("clients_lost", "Clients lost", "integer"),
+            Column("rows_lost", "Rows lost", "count"),
+            Column("clients_lost", "Clients lost", "count"),
         ]
         frame = pd.DataFrame(self.flow.to_records())
         return Table.from_frame("sample_flow", "Who is in the analysis", "results", frame, columns)

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from alliance_longitudinal.analyses.analysis import Analysis
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate, estimate_frame
+from alliance_longitudinal.analyses.disclosure import protected
 from alliance_longitudinal.analyses.early_parts import charts, words
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_parts.effects import (
@@ -93,6 +94,7 @@ def early_alliance(
     adjust_early_change: bool = True,
     n_boot: int = 200,
     seed: int = 20_260_101,
+    audience: str = "internal",
 ) -> AnalysisResult:
     """Relate early alliance to later symptom change, separating therapists and clients.
 
@@ -100,7 +102,7 @@ def early_alliance(
     ----------
     study : Study
         From ``al.load_study``.
-    window, min_rated, alliance, outcome, clinic, adjust_intake, adjust_early_change, n_boot, seed
+    window, min_rated, alliance, outcome, clinic, adjust_intake, adjust_early_change, n_boot, seed, audience
         See ``EarlyAllianceParams``. ``window`` also takes a single session or text such as ``"1,5"``.
 
     Returns
@@ -120,6 +122,7 @@ def early_alliance(
     return run(study, EarlyAllianceParams.from_mapping(asked))
 
 
+@protected
 def run(study: Study, params: EarlyAllianceParams) -> AnalysisResult:
     """The analysis in named steps."""
     sessions, flow = choose_clinic(study, params.clinic)

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,9 +13,16 @@ class Params(BaseModel):
     """Base of every analysis's parameters. Frozen; unknown names are refused.
 
     Values may be typed (from Python or YAML) or text (from the command line).
+
+    Attributes
+    ----------
+    audience : {"internal", "shareable"}
+        Who may see the result: whoever may see the data, or outsiders, for whom small counts are hidden.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    audience: Literal["internal", "shareable"] = "internal"
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> Self:

@@ -20,6 +20,7 @@ from alliance_longitudinal.analyses.change_parts.shares import (
     therapist_shares,
 )
 from alliance_longitudinal.analyses.change_parts.tables import change_tables
+from alliance_longitudinal.analyses.disclosure import protected
 from alliance_longitudinal.analyses.parameters import Params
 from alliance_longitudinal.analyses.parts.selection import choose_clinic, choose_measure, require_clients
 from alliance_longitudinal.data.study import Measure, Study
@@ -91,6 +92,7 @@ def reliable_change(
     sd_functional: float | None = None,
     joint: str | None = None,
     clinic: str | None = None,
+    audience: str = "internal",
 ) -> AnalysisResult:
     """Classify each client's change as recovered, improved, unchanged, deteriorated or harmed.
 
@@ -98,7 +100,7 @@ def reliable_change(
     ----------
     study : Study
         From ``al.load_study``.
-    outcome, method, first, last, reliability, reliability_post, sd, points, z, cutoff, m_functional, sd_functional, joint, clinic
+    outcome, method, first, last, reliability, reliability_post, sd, points, z, cutoff, m_functional, sd_functional, joint, clinic, audience
         See ``ReliableChangeParams``.
 
     Returns
@@ -116,6 +118,7 @@ def reliable_change(
     return run(study, ReliableChangeParams.from_mapping(asked))
 
 
+@protected
 def run(study: Study, params: ReliableChangeParams) -> AnalysisResult:
     """The analysis in named steps."""
     sessions, flow = choose_clinic(study, params.clinic)

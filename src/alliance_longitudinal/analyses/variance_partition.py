@@ -5,6 +5,7 @@ from pydantic import Field
 
 from alliance_longitudinal.analyses.analysis import Analysis
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate, Methods, estimate_frame
+from alliance_longitudinal.analyses.disclosure import protected
 from alliance_longitudinal.analyses.parameters import Params
 from alliance_longitudinal.analyses.parts.charts import shares_figure
 from alliance_longitudinal.analyses.parts.checks import (
@@ -62,6 +63,7 @@ def variance_partition(
     clinic: str | None = None,
     n_boot: int = 200,
     seed: int = 20_260_101,
+    audience: str = "internal",
 ) -> AnalysisResult:
     """Divide the variance of alliance and of symptoms between therapists, clients and sessions.
 
@@ -69,7 +71,7 @@ def variance_partition(
     ----------
     study : Study
         From ``al.load_study``.
-    alliance, outcome, clinic, n_boot, seed
+    alliance, outcome, clinic, n_boot, seed, audience
         See ``VariancePartitionParams``.
 
     Returns
@@ -89,6 +91,7 @@ def variance_partition(
     return run(study, VariancePartitionParams.from_mapping(asked))
 
 
+@protected
 def run(study: Study, params: VariancePartitionParams) -> AnalysisResult:
     """The analysis in named steps."""
     sessions, flow = choose_clinic(study, params.clinic)

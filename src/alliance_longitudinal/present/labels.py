@@ -13,7 +13,7 @@ def number(value: object, kind: str = "number") -> str:
     ----------
     value : object
         A number, text, or None / NaN for "not available".
-    kind : {"number", "estimate", "p", "integer", "percent", "df", "text"}
+    kind : {"number", "estimate", "p", "integer", "count", "percent", "df", "text"}
         ``estimate`` and ``number`` keep about three significant digits; ``percent`` takes a share of 1.
 
     Examples
@@ -30,7 +30,7 @@ def number(value: object, kind: str = "number") -> str:
         return "< .001" if x < 0.001 else f"{x:.3f}".lstrip("0")
     if math.isinf(x):
         return f"{MINUS if x < 0 else ''}\u221e"
-    if kind == "integer":
+    if kind in ("integer", "count"):
         text = f"{round(x):,}".replace(",", "\u202f")
     elif kind == "percent":
         text = f"{100 * x:.0f} %" if abs(x) >= 0.10 or x == 0 else f"{100 * x:.1f} %"

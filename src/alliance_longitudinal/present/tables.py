@@ -7,17 +7,29 @@ import pandas as pd
 
 from alliance_longitudinal.present.labels import row as row_text
 
-Kind = Literal["text", "number", "estimate", "p", "integer", "percent", "df"]
+Kind = Literal["text", "number", "estimate", "p", "integer", "count", "percent", "df"]
 Section = Literal["answer", "results", "sensitivity", "checks", "models"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its key in the data, its heading, and how its cells are formatted."""
+    """A column: its key in the data, its heading, and how its cells are formatted.
+
+    Attributes
+    ----------
+    kind : str
+        ``count`` is a number of people or rows; what may not be shown to outsiders is found by it.
+    total : str
+        Key of the column of the same row that this count is a part of.
+    of : str
+        Key of the count that this number was computed from.
+    """
 
     key: str
     label: str
     kind: Kind = "text"
+    total: str = ""
+    of: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """Plain data."""
@@ -46,6 +58,12 @@ class Table:
         File name of its CSV, without ending.
     section : str
         Where a report shows it.
+    parts : tuple of str
+        Keys of counts whose rows add up to a total that is known.
+    parts_by : str
+        Key of the column within whose values they do; empty: all rows together.
+    row_ids : tuple of str
+        Id of the estimate that each row shows, where rows show estimates.
     """
 
     name: str
@@ -54,6 +72,9 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
     note: str = ""
+    parts: tuple[str, ...] = ()
+    parts_by: str = ""
+    row_ids: tuple[str, ...] = ()
 
     @classmethod
     def from_frame(
@@ -64,13 +85,16 @@ class Table:
         frame: pd.DataFrame,
         columns: list[Column],
         note: str = "",
+        parts: tuple[str, ...] = (),
+        parts_by: str = "",
+        row_ids: tuple[str, ...] = (),
     ) -> "Table":
         """Take the listed columns of ``frame``."""
         rows = tuple(
             tuple(plain(v) for v in row)
             for row in frame[[c.key for c in columns]].itertuples(index=False, name=None)
         )
-        return cls(name, title, section, tuple(columns), rows, note)
+        return cls(name, title, section, tuple(columns), rows, note, parts, parts_by, row_ids)
 
     def to_frame(self) -> pd.DataFrame:
         """The table's values at full precision."""

@@ -40,9 +40,11 @@ def bars_figure(methods: AllMethods) -> FigureSpec:
         columns=(
             Column("bar", "Method"),
             Column("part", "Category"),
-            Column("share", "Share", "percent"),
-            Column("n", "Clients", "integer"),
+            Column("share", "Share", "percent", of="n"),
+            Column("n", "Clients", "count"),
         ),
+        parts=("n",),
+        parts_by="bar",
         draw=partial(change_figures.category_bars, x_label="Share of clients"),
     )
 
@@ -78,7 +80,7 @@ def map_figure(methods: AllMethods, label: str, smallest: int) -> FigureSpec | N
             Column("kind", "What"),
             Column("pre", "Before", "number"),
             Column("post", "After", "number"),
-            Column("n", "Clients", "integer"),
+            Column("n", "Clients", "count"),
             Column("low", "Band low", "number"),
             Column("high", "Band high", "number"),
         ),

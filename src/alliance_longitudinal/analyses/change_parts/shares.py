@@ -88,5 +88,5 @@ def _share(name: str, label: str, hits: "pd.Series[bool]", therapist: pd.Series)
         ci_high=p.high,
         n=p.n,
         level="client",
-        unit="share",
+        unit="share of clients",
     )

@@ -62,14 +62,22 @@ def _main(methods: AllMethods, estimates: list[Estimate]) -> Table:
     columns = [
         Column("category", "Category"),
         Column("meaning", "Meaning"),
-        Column("count", "Clients", "integer"),
+        Column("count", "Clients", "count"),
         *_INTERVAL,
     ]
     note = (
         f"Method {methods.main}: {METHOD_WORDS[methods.main]}. {methods.chosen.n} clients. Intervals: Wilson's with the "
         "effective number of clients, given that clients of one therapist are alike (CR2, Satterthwaite df)."
     )
-    return Table.from_frame("change_categories", "Categories of change", "answer", rows, columns, note)
+    return Table.from_frame(
+        "change_categories",
+        "Categories of change",
+        "answer",
+        rows,
+        columns,
+        note,
+        row_ids=tuple(rows["id"]),
+    )
 
 
 def _by_method(methods: AllMethods) -> Table:
@@ -81,8 +89,8 @@ def _by_method(methods: AllMethods) -> Table:
     columns = [
         Column("method", "Method"),
         Column("words", "What it does"),
-        Column("n", "Clients", "integer"),
-        *(Column(c, c.title(), "integer") for c in CATEGORIES),
+        Column("n", "Clients", "count"),
+        *(Column(c, c.title(), "count", total="n") for c in CATEGORIES),
     ]
     note = (
         "The same clients (HLM: those with three or more scores). HLL, HLM and in part HA compare a client with the average "
@@ -102,13 +110,20 @@ def _joint(estimates: list[Estimate]) -> Table | None:
     rows = [e for e in estimates if e.id in OUTCOMES]
     if not rows:
         return None
-    columns = [Column("label", "Outcome"), *_INTERVAL, Column("n", "Of clients", "integer")]
+    columns = [Column("label", "Outcome"), *_INTERVAL, Column("n", "Of clients", "count")]
     note = (
         "Counted as English routine services do: recovery means beyond caseness on neither measure after treatment, among "
         "clients at caseness on either before; improvement and deterioration are shares of all clients."
     )
+    frame = estimate_frame(rows)
     return Table.from_frame(
-        "joint_recovery", "Both measures together", "results", estimate_frame(rows), columns, note
+        "joint_recovery",
+        "Both measures together",
+        "results",
+        frame,
+        columns,
+        note,
+        row_ids=tuple(frame["id"]),
     )
 
 
@@ -162,7 +177,7 @@ def _therapists(frame: pd.DataFrame, hidden: int, smallest: int) -> Table | None
     if frame.empty:
         return None
     columns = [
-        Column("n", "Clients", "integer"),
+        Column("n", "Clients", "count"),
         Column("share", "Reliably better", "percent"),
         Column("share_low", "95 % low", "percent"),
         Column("share_high", "95 % high", "percent"),

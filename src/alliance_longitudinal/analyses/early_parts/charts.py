@@ -56,7 +56,7 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
             Column("value", f"{y}", "number"),
             Column("low", "95 % low", "number"),
             Column("high", "95 % high", "number"),
-            Column("n", "Clients", "integer"),
+            Column("n", "Clients", "count"),
         ),
         draw=partial(
             figures.trajectories,

@@ -20,7 +20,7 @@ _TEST = [
     Column("se", "SE", "number"),
     Column("df", "df", "df"),
     Column("p", "p", "p"),
-    Column("n", "n", "integer"),
+    Column("n", "n", "count"),
 ]
 
 
@@ -121,7 +121,7 @@ def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table:
     wanted = [
         Column("window", "Window"),
         Column("adjusted", "Adjusted for"),
-        Column("clients", "Clients", "integer"),
+        Column("clients", "Clients", "count"),
         Column(f"{kind}_within", "Within", "number"),
         Column(f"{kind}_within_low", "low", "number"),
         Column(f"{kind}_within_high", "high", "number"),

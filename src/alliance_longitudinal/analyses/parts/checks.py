@@ -105,7 +105,7 @@ def models_table(models: Sequence[Fitted]) -> Table:
     columns = [
         Column("title", "Model"),
         Column("formula", "Formula"),
-        Column("nobs", "Rows", "integer"),
+        Column("nobs", "Rows", "count"),
         Column("deviance", "\u22122 log-likelihood (REML)", "number"),
         Column("optimum", "Optimum"),
         Column("skipped", "Fuller models not used"),
