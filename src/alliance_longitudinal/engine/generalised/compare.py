@@ -1,19 +1,23 @@
 """Likelihood-ratio tests of generalised fits that refuse what cannot be compared."""
 
 import numpy as np
-from scipy import stats
 
 from alliance_longitudinal.engine.fitting.linalg import independent_columns
 from alliance_longitudinal.engine.generalised.fit import GeneralisedFit
-from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, effects_of, entries_of
+from alliance_longitudinal.engine.inference.compare import (
+    LikelihoodRatio,
+    effects_of,
+    entries_of,
+    verdict,
+)
 from alliance_longitudinal.errors import FitError
 
 
 def likelihood_ratio(one: GeneralisedFit, other: GeneralisedFit) -> LikelihoodRatio:
     """Compare two fits, one nested in the other, given in either order.
 
-    Where one random effect is tested, ``p_boundary`` is from the equal mixture of chi-squared with one degree of freedom
-    less and as many (Stram and Lee 1994, Biometrics 50:1171-1177).
+    Where one random effect is tested, ``p`` is from the equal mixture of chi-squared with one degree of freedom less and
+    as many (Stram and Lee 1994, Biometrics 50:1171-1177).
 
     Raises
     ------
@@ -24,15 +28,8 @@ def likelihood_ratio(one: GeneralisedFit, other: GeneralisedFit) -> LikelihoodRa
     _refuse(small, large)
     statistic = max(small.deviance - large.deviance, 0.0)
     df = large.n_parameters - small.n_parameters
-    p = float(stats.chi2.sf(statistic, df))
-    if large.n_components == small.n_components:
-        return LikelihoodRatio(statistic, df, p, np.nan, "")
     more = len(effects_of(large.design)) - len(effects_of(small.design))
-    if more != 1 or len(large.beta) != len(small.beta):
-        return LikelihoodRatio(statistic, df, p, np.nan, "A variance cannot be negative, so p is too large.")
-    lower = stats.chi2.sf(statistic, df - 1) if df > 1 else float(statistic <= 0)
-    note = "A variance cannot be negative, so p is too large; p_boundary allows for it when there are many groups."
-    return LikelihoodRatio(statistic, df, p, float(0.5 * (p + lower)), note)
+    return verdict(statistic, df, more == 1 and len(large.beta) == len(small.beta), bool(more))
 
 
 def _refuse(small: GeneralisedFit, large: GeneralisedFit) -> None:

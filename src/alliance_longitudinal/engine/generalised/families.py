@@ -254,7 +254,7 @@ class Ordinal:
         low, high, gap = self._around(eta, y, aux)
         p_low, p_high = special.expit(low), special.expit(high)
         v_low, v_high = p_low * (1 - p_low), p_high * (1 - p_high)
-        steep = 1 / np.expm1(gap)
+        steep = np.exp(-gap) / -np.expm1(-gap)
         out = []
         for k in range(self.n_aux):
             upper, lower = size * (y == k), size * (y == k + 1)

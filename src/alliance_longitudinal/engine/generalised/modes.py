@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 #: Newton decrement before the last step; convergence is quadratic, so after it the error is of the order of its square.
 _LAST = 1e-13
 _MAX_STEPS = 100
+#: A criterion beyond this counts as none: its derivatives overflow.
+_TOO_LARGE = 1e60
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def find_modes(problem: Problem, at: Loadings, fixed: Array, aux: Array, start: 
         rows = np.concatenate([v[g.codes] for v, g in zip(u, groupings, strict=True)], axis=1)
         eta = fixed + np.einsum("nr,nr->n", at.zeta, rows)
         density = problem.family.density(eta, problem.y, problem.size, aux)
-        return rows, eta, density, float(sum((v**2).sum() for v in u) - 2 * density.l.sum())
+        value = float(sum((v**2).sum() for v in u) - 2 * density.l.sum())
+        return rows, eta, density, value if abs(value) < _TOO_LARGE else np.inf
 
     u = start
     rows, eta, density, value = look(u)
