@@ -137,11 +137,11 @@ def _derivatives(
     dlogdet = dl.copy()
     if reml:
         ct = cov_x @ dt_x
-        dlogdet += np.einsum("maa->m", ct)
+        dlogdet += ct.trace(axis1=1, axis2=2)
         if len(ddt):
             second = np.zeros((m, m))
-            second[rows, cols] = second[cols, rows] = np.einsum("ab,mba->m", cov_x, ddt[:, :p, :p])
-            ddlogdet += second - np.einsum("iab,jba->ij", ct, ct)
+            second[rows, cols] = second[cols, rows] = ddt[:, :p, :p].reshape(-1, p * p) @ cov_x.ravel()
+            ddlogdet += second - ct.reshape(m, -1) @ ct.transpose(0, 2, 1).reshape(m, -1).T
     gradient = dlogdet + nu * drss / rss
     hessian = ddlogdet + nu * (ddrss / rss - np.outer(drss, drss) / rss**2)
     return Criterion(value, gradient, hessian, rss, nu, beta, cov_x, dt_x, drss, ddrss, dlogdet, ddlogdet)

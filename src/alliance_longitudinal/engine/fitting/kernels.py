@@ -113,17 +113,18 @@ def leaf_level(
         middles[:, :, 1 : 1 + m] = e.transpose(1, 0, 2)
         dl = e.reshape(m, -1) @ naa.sum(axis=0)
     if order >= 2:
-        middles[:, :, 1 + m :] = (naa @ _pair_map(e)).reshape(-1, q, pairs, q)
-        fourth = (naa.T @ naa).reshape(q, q, q, q)
-        ddl = -np.einsum("iab,bcda,jcd->ij", e, fourth, e)
+        middles[:, :, 1 + m :] = (naa @ _pair_map(e.tobytes(), q)).reshape(-1, q, pairs, q)
+        fourth = (naa.T @ naa).reshape(q, q, q, q).transpose(3, 0, 1, 2).reshape(q * q, q * q)
+        ddl = -e.reshape(m, -1) @ fourth @ e.reshape(m, -1).T
     sums = _segment_sandwich(y, middles, starts)
     return float(logdet.sum()), dl, ddl, s - sums[:, 0], -sums[:, 1 : 1 + m], sums[:, 1 + m :]
 
 
-def _pair_map(e: Array) -> Array:
+@lru_cache(maxsize=64)
+def _pair_map(directions: bytes, q: int) -> Array:
     """Linear map from the entries of ``N`` to those of ``E_i N E_j + E_j N E_i``, laid out (q, pair, q)."""
+    e = np.frombuffer(directions).reshape(-1, q, q)
     rows, cols = lower_triangle(len(e))
-    q = e.shape[-1]
     one_way = np.einsum("tac,tdb->cdatb", e[rows], e[cols])
     other = np.einsum("tac,tdb->cdatb", e[cols], e[rows])
     both: Array = (one_way + other).reshape(q * q, -1)

@@ -126,13 +126,14 @@ def _step(gradient: Array, hessian: Array, radius: float) -> Array:
     """Minimise the bent quadratic within the radius."""
     values, vectors, _ = _bent(hessian)
     along = vectors.T @ gradient
-    if np.linalg.norm(along / values) <= radius:
-        return -vectors @ (along / values)
-    low, high = 0.0, float(np.linalg.norm(along)) / radius
-    for _ in range(60):
-        shift = 0.5 * (low + high)
-        if np.linalg.norm(along / (values + shift)) > radius:
-            low = shift
-        else:
-            high = shift
-    return -vectors @ (along / (values + high))
+    plain = along / values
+    if float(plain @ plain) <= radius**2:
+        return -vectors @ plain
+    shift = 0.0
+    for _ in range(60):  # More and Sorensen (1983): rises to the root from below
+        step = along / (values + shift)
+        length = float(np.sqrt(step @ step))
+        if length <= radius * (1 + 1e-12):
+            break
+        shift += (length - radius) / radius * length**2 / float(step @ (step / (values + shift)))
+    return -vectors @ (along / (values + shift))

@@ -105,16 +105,24 @@ def search(
     From zero the search builds the covariances up along the steepest descent, which finds boundary optima that a
     search from inside passes by. Each of the starts of the ``extra`` parameters is tried from relative variance 1.
     """
-    found, starts = [], []
+    found: list[Optimum] = []
+    starts: list[float] = []
     tries = [(1.0, at) for at in extra] + [(start, extra[0]) for start in (0.0, 0.05, 5.0)]
     enough = len(extra) + (1 if several else 0)
     for start, at in tries:
         starts.append(start)
-        found.append(descend(evaluate, face, [start * np.eye(q) for q in face.sizes], extra=at))
+        known = [f.value for f in found if f.certificate.holds]
+        here = descend(evaluate, face, [start * np.eye(q) for q in face.sizes], not known, extra=at)
+        if known and here.value < min(known) - _SAME:  # another optimum: all its digits
+            here = descend(evaluate, face, list(here.relative), extra=here.extra)
+        found.append(here)
         if any(f.certificate.holds for f in found) and len(found) >= enough:
             break
     certified = [f for f in found if f.certificate.holds] or found
-    best = min(certified, key=lambda f: f.value)
+    lowest = min(f.value for f in certified)
+    best = next(
+        f for f in certified if f.value <= lowest + _SAME
+    )  # of equals the first, which has all digits
     return OptimRecord(best, tuple(f.value for f in found), tuple(starts), sum(f.evaluations for f in found))
 
 

@@ -34,16 +34,17 @@ class Remembered:
 
     statistics: Statistics
     reml: bool
-    last: list[tuple[list[Array], Criterion]] = field(default_factory=list)
+    last: list[tuple[bytes, Criterion]] = field(default_factory=list)
 
     def __call__(self, relative: list[Array], order: int) -> Criterion:
         """Evaluate at relative covariances."""
+        at = b"".join(d.tobytes() for d in relative)
         for known, criterion in self.last:
-            if all(np.array_equal(a, b) for a, b in zip(known, relative, strict=True)):
+            if known == at:
                 return criterion
         criterion = profiled(self.statistics, relative, self.reml, order)
         if order == 2:
-            self.last = [([d.copy() for d in relative], criterion), *self.last[:1]]
+            self.last = [(at, criterion), *self.last[:1]]
         return criterion
 
 
