@@ -81,7 +81,9 @@ def test_likelihood_ratio_of_fixed_terms(frame):
     assert test.df == 2
     assert test.statistic == pytest.approx(small.deviance - large.deviance)
     assert test.p == pytest.approx(stats.chi2.sf(test.statistic, 2))
-    assert np.isnan(test.p_boundary)
+    assert test.p_chi2 == test.p
+    assert test.distribution == "chi2(2)"
+    assert test.note == ""
 
 
 def test_likelihood_ratio_of_a_variance_allows_for_its_boundary(frame):
@@ -89,11 +91,27 @@ def test_likelihood_ratio_of_a_variance_allows_for_its_boundary(frame):
     slope = fit("y ~ week + (1 + week | unique)", frame, reml=True)
     test = slope.lrt(small)
     assert test.df == 2
-    assert test.p_boundary == pytest.approx(0.5 * (stats.chi2.sf(test.statistic, 1) + test.p))
-    assert "p is too large" in test.note
+    assert test.p_chi2 == pytest.approx(stats.chi2.sf(test.statistic, 2))
+    assert test.p == pytest.approx(0.5 * (stats.chi2.sf(test.statistic, 1) + test.p_chi2))
+    assert test.distribution == "equal mixture of chi2(1) and chi2(2)"
+    assert "p_chi2 is too large" in test.note
     outer = fit("y ~ week + (1 | unique) + (1 | outer)", frame, reml=True).lrt(small)
     assert outer.df == 1
-    assert outer.p_boundary == pytest.approx(0.5 * outer.p)
+    assert outer.p == pytest.approx(0.5 * outer.p_chi2)
+    assert outer.distribution == "equal mixture of 0 and chi2(1)"
+    row = fit("y ~ week + (1 + week | unique)", frame, reml=True).variance_tests("mixture").iloc[0]
+    assert (row["statistic"], row["p"]) == pytest.approx((test.statistic, test.p), abs=1e-6)
+
+
+def test_likelihood_ratio_of_a_covariance_alone_is_chi_squared(frame):
+    free = fit("y ~ week + (1 + week | unique)", frame, reml=True)
+    test = free.lrt(fit("y ~ week + (1 + week || unique)", frame, reml=True))
+    assert (test.df, test.distribution, test.note) == (1, "chi2(1)", "")
+    assert test.p == test.p_chi2
+    both = fit("y ~ week + (1 + week | outer/inner)", frame, reml=True)
+    two = both.lrt(fit("y ~ week + (1 | outer/inner)", frame, reml=True))
+    assert (two.df, two.distribution) == (4, "chi2(4)")
+    assert two.note.startswith("A variance cannot be negative, so p is too large: no mixture is known")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +161,7 @@ def test_shares_with_slopes_are_mean_variances(growth):
     expected = [np.einsum("ni,ij,nj->n", z, psi, z).mean() for psi in growth.fit.psi]
     np.testing.assert_allclose(growth.icc()["variance"], [*expected, growth.scale])
     r2 = growth.r2()
-    fixed = np.var(growth.predict(groups=False))
+    fixed = np.var(growth.predict(groups=False), ddof=1)
     assert r2["marginal"] == pytest.approx(fixed / (fixed + sum(expected) + growth.scale))
     assert r2["conditional"] == pytest.approx(1 - growth.scale / (fixed + sum(expected) + growth.scale))
 

@@ -8,8 +8,18 @@ from scipy import stats
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.linalg import independent_columns
+from alliance_longitudinal.engine.inference.boundary_tests import mixture_p
 from alliance_longitudinal.engine.residuals.nesting import adds_boundary, special_case
 from alliance_longitudinal.errors import FitError
+
+_MIXTURE = (
+    "The null value lies on the boundary of what is possible, so that p_chi2 is too large; the mixture holds for many "
+    "groups. For few, variance_tests() of a linear mixed model simulates the distribution."
+)
+_TOO_LARGE = (
+    "A variance cannot be negative, so p is too large: no mixture is known for this difference. Take the effects out one at "
+    "a time."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +33,13 @@ class LikelihoodRatio:
     df : int
         Difference in the number of parameters.
     p : float
-        From the chi-squared distribution with ``df`` degrees of freedom.
-    p_boundary : float
-        Where one random effect is tested (with its correlations): from the equal mixture of chi-squared with
-        ``df - 1`` and ``df`` (Stram and Lee 1994, Biometrics 50:1171-1177), because a variance cannot be negative;
-        else missing.
+        From `distribution`.
+    distribution : str
+        ``chi2(df)``; or, where one random effect (with its covariances) or a correlation that cannot be negative is
+        tested, the equal mixture of chi-squared with ``df - 1`` and ``df`` (Stram and Lee 1994, Biometrics
+        50:1171-1177), because the null value lies on the boundary. For many groups.
+    p_chi2 : float
+        From the chi-squared distribution with ``df`` degrees of freedom, as other programs have it.
     note : str
         How to read it.
     """
@@ -35,7 +47,8 @@ class LikelihoodRatio:
     statistic: float
     df: int
     p: float
-    p_boundary: float
+    distribution: str
+    p_chi2: float
     note: str
 
 
@@ -51,21 +64,27 @@ def likelihood_ratio(one: MixedFit, other: MixedFit) -> LikelihoodRatio:
     _refuse(small, large)
     statistic = max(small.deviance - large.deviance, 0.0)
     df = large.n_parameters - small.n_parameters
-    p = float(stats.chi2.sf(statistic, df))
-    more_random = len(entries_of(large.design)) > len(entries_of(small.design))
-    if not more_random and adds_boundary(small, large):
-        half = 0.5 * (p + float(statistic <= 0))
-        note = "The correlation cannot be negative, so p is too large; p_boundary allows for it."
-        return LikelihoodRatio(statistic, df, p, half, note)
-    if not more_random:
-        return LikelihoodRatio(statistic, df, p, np.nan, "")
-    one_effect = len(effects_of(large.design)) - len(effects_of(small.design)) == 1
+    effects = len(effects_of(large.design)) - len(effects_of(small.design))
     only = df == len(entries_of(large.design)) - len(entries_of(small.design))
-    if not one_effect or not only:
-        return LikelihoodRatio(statistic, df, p, np.nan, "A variance cannot be negative, so p is too large.")
-    lower = stats.chi2.sf(statistic, df - 1) if df > 1 else float(statistic <= 0)
-    note = "A variance cannot be negative, so p is too large; p_boundary allows for it when there are many groups."
-    return LikelihoodRatio(statistic, df, p, float(0.5 * (p + lower)), note)
+    one_bound = (effects == 1 and only) or (effects == 0 and adds_boundary(small, large))
+    return verdict(statistic, df, one_bound, bool(effects))
+
+
+def verdict(statistic: float, df: int, one_bound: bool, variances: bool) -> LikelihoodRatio:
+    """The test by the distribution that holds.
+
+    Parameters
+    ----------
+    one_bound : bool
+        Whether one parameter lies on its boundary under the null hypothesis, with nothing but its covariances beside it.
+    variances : bool
+        Whether variances are tested at all.
+    """
+    plain = float(stats.chi2.sf(statistic, df))
+    if one_bound:
+        words = f"equal mixture of {f'chi2({df - 1})' if df > 1 else '0'} and chi2({df})"
+        return LikelihoodRatio(statistic, df, mixture_p(statistic, df), words, plain, _MIXTURE)
+    return LikelihoodRatio(statistic, df, plain, f"chi2({df})", plain, _TOO_LARGE if variances else "")
 
 
 def _refuse(small: MixedFit, large: MixedFit) -> None:
