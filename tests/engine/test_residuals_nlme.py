@@ -98,3 +98,17 @@ def test_published_figures():
     sexes = fitted(next(i for n, i in by_name.items() if "sex" in n and n.endswith("REML")))[1]
     assert sexes.deviance == pytest.approx(411.52248, abs=5e-6)
     assert 1 / sexes.residual_parameters["estimate"][0] == pytest.approx(0.408847, abs=1e-6)
+
+
+@pytest.mark.parametrize("at", [i for i, m in enumerate(MODELS) if m.get("robust")])
+@pytest.mark.parametrize("kind", ["CR0", "CR2"])
+def test_cluster_robust_errors_equal_those_of_clubsandwich(at, kind):
+    model, res = fitted(at)
+    frame = pd.read_csv(REFERENCE / "small" / f"{model['data']}.csv")
+    made = al.MixedModel.from_formula(model["formula"], frame, residual=structure(model))
+    robust = made.fit(cov_type=kind, cov_groups="outer")
+    # clubSandwich works at nlme's optimum, which has four digits.
+    np.testing.assert_allclose(robust.bse, model["robust"][kind]["se"], rtol=2e-4)
+    if kind == "CR2":
+        np.testing.assert_allclose(robust.df, model["robust"][kind]["df"], rtol=2e-4)
+    assert not np.allclose(robust.bse, res.bse, rtol=1e-2)

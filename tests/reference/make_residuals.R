@@ -2,7 +2,7 @@
 #
 #   Rscript tests/reference/make_residuals.R
 #
-# Needs R with nlme and jsonlite. BodyWeight, Ovary and Orthodont are data sets of nlme (GPL; the figures of Hand and
+# Needs R with nlme, clubSandwich and jsonlite. BodyWeight, Ovary and Orthodont are data sets of nlme (GPL; the figures of Hand and
 # Crowder 1996, Pierson and Ginther 1987, Potthoff and Roy 1964); `series` is made here, three levels, unbalanced, with
 # gaps, single rows and irregular times. The rows are written to small/*.csv.
 #
@@ -11,6 +11,7 @@
 
 suppressPackageStartupMessages({
   library(nlme)
+  library(clubSandwich)
   library(jsonlite)
 })
 
@@ -131,6 +132,13 @@ own_scale <- function(fit) {
   out
 }
 
+robust <- function(fit, clusters) {
+  lapply(c(CR0 = "CR0", CR2 = "CR2"), function(type) {
+    table <- coef_test(fit, vcov = vcovCR(fit, cluster = clusters, type = type), test = "Satterthwaite")
+    list(se = table$SE, df = table$df_Satt)
+  })
+}
+
 results <- list()
 for (model in models) {
   for (reml in c(TRUE, FALSE)) {
@@ -140,7 +148,7 @@ for (model in models) {
       list(data = model$data, formula = model$formula, residual = model$residual, reml = reml,
            deviance = -2 * as.numeric(logLik(fit)), terms = names(fixef(fit)), beta = unname(fixef(fit)),
            se = unname(sqrt(diag(vcov(fit)))), covariances = unname(lapply(rev(variances), unname))),
-      own_scale(fit))
+      own_scale(fit), list(robust = if (model$data == "series" && reml) robust(fit, data$series$outer)))
     cat(model$data, model$formula, unlist(model$residual), reml, -2 * as.numeric(logLik(fit)), "\n")
   }
 }

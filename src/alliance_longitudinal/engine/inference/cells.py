@@ -38,7 +38,9 @@ class Cells:
 
 
 def condense(fit: MixedFit) -> Cells:
-    """Condense the rows of a fit."""
+    """Condense the rows of a fit; with a residual structure they stay as they are."""
+    if fit.residual is not None:
+        return Cells(fit.basis.q, fit.basis.y, np.arange(len(fit.basis.y), dtype=np.intp))
     codes = _joint([f.codes for f in fit.design.factors])
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))

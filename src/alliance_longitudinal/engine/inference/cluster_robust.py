@@ -14,6 +14,7 @@ from alliance_longitudinal.engine.fitting.blocks import Array
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.cells import Cells, condense
 from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
+from alliance_longitudinal.engine.residuals.whiten import relative_covariance
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
@@ -178,6 +179,10 @@ def _refuse_one_cluster(fit: MixedFit, clusters: Factor, own: Array, fixed: Arra
 def _covariance(fit: MixedFit, cells: Cells, at: NDArray[np.intp]) -> Array:
     """Relative covariance of the coordinates of one cluster."""
     v = np.eye(len(at))
+    if fit.residual is not None:
+        model = fit.residual.model
+        inner = fit.design.factors[fit.design.terms[model.levels[0].terms[0]].factor].codes
+        v = relative_covariance(model.pattern, fit.residual.tau, inner, cells.row[at])
     for t, term in enumerate(fit.design.terms):
         z = cells.columns[at] @ fit.basis.c[t]
         codes = fit.design.factors[term.factor].codes[cells.row[at]]
