@@ -27,8 +27,9 @@ def textbook(res, rows, observation):
     v = dense.marginal_covariance(terms, res.scale, design.weights, res.nobs)
     k = np.zeros((len(rows.x), res.nobs))
     own = np.zeros(len(rows.x))
-    for (z, codes), (old, old_codes, psi) in zip(rows.effects, terms, strict=True):
-        k += (codes[:, None] == old_codes) * (z @ psi @ old.T)
+    for each, (old, old_codes, psi) in zip(rows.effects, terms, strict=True):
+        z = each.z
+        k += (each.codes == old_codes) * (z @ psi @ old.T)
         own += np.einsum("nq,nq->n", z @ psi, z)
     r = rows.x - k @ np.linalg.solve(v, design.x)
     _, precision = dense.gls(design.centred, design.x, v)
@@ -67,7 +68,7 @@ def test_errors_are_the_textbook_ones(frame, name):
         table = res.predict(data, interval=interval)
         np.testing.assert_allclose(table["se"] ** 2, textbook(res, rows, observation), rtol=1e-8)
         np.testing.assert_allclose(table["predicted"], res.predict(data), rtol=1e-12)
-        alone = replace(rows, effects=tuple((z, np.full(len(z), -1)) for z, _ in rows.effects))
+        alone = replace(rows, effects=tuple(each.unknown() for each in rows.effects))
         if interval == "prediction":
             table = res.predict(data, groups=False, interval=interval)
             np.testing.assert_allclose(table["se"] ** 2, textbook(res, alone, observation), rtol=1e-8)
@@ -93,7 +94,7 @@ def test_degrees_of_freedom(growth, frame):
             expected = (values[0] - values[1]) / (2 * step)
             np.testing.assert_allclose(variance.slopes[:, column], expected, rtol=1e-5, atol=1e-9)
             column += 1
-    none = replace(rows, effects=tuple((0 * z, np.full(len(z), -1)) for z, _ in rows.effects))
+    none = replace(rows, effects=tuple(replace(each.unknown(), z=0 * each.z) for each in rows.effects))
     df = degrees_of_freedom(fit, error_variance(fit, none))
     np.testing.assert_allclose(df, growth.inference.df(rows.x), rtol=1e-8)
 
@@ -212,8 +213,8 @@ def test_structured_residuals(frame):
     new = new_rows(data)
     rows = rows_of_data(fit, res.spec, new, True)
     k, own = np.zeros((len(new), res.nobs)), np.zeros(len(new))
-    for (z, codes), term, psi in zip(rows.effects, design.terms, fit.psi, strict=True):
-        old = design.factors[term.factor].codes
+    for each, term, psi in zip(rows.effects, design.terms, fit.psi, strict=True):
+        old, z, codes = design.factors[term.factor].codes, each.z, each.codes[:, 0]
         v += (old[:, None] == old) * (term.z @ psi @ term.z.T)
         k += (codes[:, None] == old) * (z @ psi @ term.z.T)
         own += np.einsum("nq,nq->n", z @ psi, z)
@@ -226,7 +227,7 @@ def test_structured_residuals(frame):
     noise = np.where(new["kind"] == "b", np.diag(r)[(data["kind"] == "b").to_numpy()][0], 1.0)
     table = res.predict(new, interval="prediction")
     np.testing.assert_allclose(table["se"] ** 2, expected + res.scale * noise, rtol=1e-8)
-    none = replace(rows, effects=tuple((0 * z, np.full(len(z), -1)) for z, _ in rows.effects))
+    none = replace(rows, effects=tuple(replace(each.unknown(), z=0 * each.z) for each in rows.effects))
     df = degrees_of_freedom(fit, error_variance(fit, none))
     np.testing.assert_allclose(df, res.inference.df(rows.x), rtol=1e-5)
     assert res.predict(interval="prediction")["se"].notna().all()

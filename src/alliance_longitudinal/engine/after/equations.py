@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from alliance_longitudinal.engine.after.rows import Effects
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.residuals.whiten import innovations
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def columns(fit: MixedFit, tau: Array | None = None) -> Columns:
     parts, starts, at = [], [], 0
     for t, term in enumerate(design.terms):
         factor = design.factors[term.factor]
-        parts.append(spread(internal_effects(fit, t, term.z), factor.codes, factor.size))
+        parts.append(spread(Effects.of(internal_effects(fit, t, term.z), factor), factor.size))
         starts.append(at)
         at += factor.size * len(term.names)
     rows = independent_rows(fit, tau)
@@ -147,13 +147,13 @@ def internal_effects(fit: MixedFit, t: int, z: Array) -> Array:
     return np.asarray(np.linalg.solve(fit.basis.b[t].T, z.T).T)
 
 
-def spread(z: Array, codes: Codes, size: int) -> Any:
-    """Effects (n, q) put at the columns of each row's group, shape (n, size q); rows of code -1 are empty."""
-    n, q = z.shape
-    known = np.flatnonzero(codes >= 0)
-    rows = np.repeat(known, q)
-    columns = (codes[known, None] * q + np.arange(q)).ravel()
-    return sparse.csc_array((z[known].ravel(), (rows, columns)), shape=(n, size * q))
+def spread(effects: Effects, size: int) -> Any:
+    """Effects (n, q) put at the columns of each row's groups, shape (n, size q); groups of code -1 are left out."""
+    n, q = effects.z.shape
+    row, member = np.nonzero(effects.codes >= 0)
+    values = effects.z[row] * effects.shares[row, member][:, None]
+    columns = effects.codes[row, member][:, None] * q + np.arange(q)
+    return sparse.csc_array((values.ravel(), (np.repeat(row, q), columns.ravel())), shape=(n, size * q))
 
 
 def _root(matrix: Array) -> Array:

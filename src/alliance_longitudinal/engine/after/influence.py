@@ -105,7 +105,7 @@ def _measures(fit: MixedFit, factor: Factor, method: str, found: _Without) -> In
     ratio = np.exp(_logdet(found.cov) - np.linalg.slogdet(fit.cov)[1])
     se = np.sqrt(np.einsum("jpp->jp", found.cov))
     table = {
-        "rows": np.bincount(factor.codes, minlength=factor.size),
+        "rows": np.bincount(factor.members[factor.members >= 0], minlength=factor.size),
         "cook": cook,
         "covratio": ratio,
         "refitted": found.refitted,
@@ -264,7 +264,7 @@ def _refits(fit: MixedFit, factor: Factor, levels: NDArray[np.intp]) -> _Without
     shapes = ((p,), (p, p), (count,))
     beta, cov, vcov = (np.full((factor.size, *shape), np.nan) for shape in shapes)
     for level in levels:
-        design = without_rows(fit.design, factor.codes == level)
+        design = without_rows(fit.design, (factor.members == level).any(axis=1))
         if len(independent_columns(design.x)) < p:
             continue
         try:
@@ -283,8 +283,12 @@ def without_rows(design: Design, gone: NDArray[np.bool_]) -> Design:
     kept[np.flatnonzero(kept)[gone]] = False
     factors = []
     for f in design.factors:
-        used, codes = np.unique(f.codes[keep], return_inverse=True)
-        factors.append(replace(f, codes=codes.astype(np.intp), levels=f.levels.take(used)))
+        codes = f.codes[keep]
+        used = np.unique(codes[codes >= 0])
+        place = np.full(f.size + 1, -1, dtype=np.intp)  # the last one is for code -1
+        place[used] = np.arange(len(used))
+        weights = None if f.weights is None else f.weights[keep]
+        factors.append(replace(f, codes=place[codes], levels=f.levels.take(used), weights=weights))
     return replace(
         design,
         y=design.y[keep],

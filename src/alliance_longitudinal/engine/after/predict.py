@@ -38,7 +38,9 @@ def predict(fit: Fitted, spec: DesignSpec, frame: pd.DataFrame, groups: bool) ->
 def expected(fit: Fitted, rows: Rows) -> Array:
     """Expected response of rows: fixed part, offset, and the modes of their known groups; shape (n,)."""
     out: Array = rows.x @ fit.beta + rows.offset
-    for (z, codes), modes in zip(rows.effects, fit.modes, strict=False):
-        known = codes >= 0
-        out[known] += np.einsum("nq,nq->n", z[known], modes.values[codes[known]])
+    for effects, modes in zip(rows.effects, fit.modes, strict=False):
+        for codes, share in zip(effects.codes.T, effects.shares.T, strict=True):
+            known = codes >= 0
+            values = np.einsum("nq,nq->n", effects.z[known], modes.values[codes[known]])
+            out[known] += share[known] * values
     return out

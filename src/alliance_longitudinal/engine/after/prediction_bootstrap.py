@@ -5,11 +5,19 @@ for the uncertainty of the variances. At each of their values the prediction and
 the data at hand; the interval holds the middle of the mixture of these normal distributions.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from alliance_longitudinal.engine.after.equations import columns, equations, internal_effects, internal_fixed
+from alliance_longitudinal.engine.after.equations import (
+    columns,
+    equations,
+    internal_effects,
+    internal_fixed,
+    spread,
+)
 from alliance_longitudinal.engine.after.prediction_errors import mean_errors
 from alliance_longitudinal.engine.after.rows import Rows
 from alliance_longitudinal.engine.fitting.fit import MixedFit
@@ -32,11 +40,10 @@ def mixture(fit: MixedFit, rows: Rows, boot: Bootstrap, observation: Array | Non
         system = equations(fit, relative, given)
         gamma, effects = system.estimates(fit)
         centre = internal_fixed(fit, rows.x) @ gamma
-        for t, (z, codes) in enumerate(rows.effects):
-            known = codes >= 0
-            centre[known] += np.einsum(
-                "nq,nq->n", internal_effects(fit, t, z[known]), system.of_term(t, effects)[codes[known]]
-            )
+        for t, each in enumerate(rows.effects):
+            own = replace(each, z=internal_effects(fit, t, each.z))
+            modes = system.of_term(t, effects)
+            centre += spread(own, len(modes)) @ modes.ravel()
         variance = mean_errors(fit, system, relative, rows)
         spreads.append(scale * (variance if observation is None else variance + observation))
         centres.append(fit.basis.y_scale * centre + rows.x @ fit.basis.beta_ols + rows.offset)

@@ -5,7 +5,7 @@ The error of a predicted mean has the uncertainty of the coefficients, of the kn
 observation has the residual variance on top.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from alliance_longitudinal.engine.after.equations import (
     internal_fixed,
     spread,
 )
-from alliance_longitudinal.engine.after.rows import Rows
+from alliance_longitudinal.engine.after.rows import Effects, Rows
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.satterthwaite import variance_information
 
@@ -48,10 +48,10 @@ class ErrorVariance:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some rows in internal units: fixed part (n, p), effects and codes of each term, effects spread over the groups."""
+    """Some rows in internal units: fixed part (n, p), effects of each term, effects spread over the groups."""
 
     x: Array
-    effects: list[tuple[Array, NDArray[np.intp]]]
+    effects: list[Effects]
     known: sparse.csc_array
 
 
@@ -103,9 +103,10 @@ def _pieces(fit: MixedFit, rows: Rows, system: Equations) -> list[_Piece]:
     out = []
     for at in range(0, len(rows.x), step):
         some = slice(at, at + step)
-        effects = [(internal_effects(fit, t, z[some]), c[some]) for t, (z, c) in enumerate(rows.effects)]
+        own = [each.take(some) for each in rows.effects]
+        effects = [replace(each, z=internal_effects(fit, t, each.z)) for t, each in enumerate(own)]
         sizes = [fit.design.factors[term.factor].size for term in fit.design.terms]
-        known = [spread(z, codes, size) for (z, codes), size in zip(effects, sizes, strict=True)]
+        known = [spread(each, size) for each, size in zip(effects, sizes, strict=True)]
         out.append(_Piece(internal_fixed(fit, rows.x[some]), effects, sparse.hstack(known, format="csc")))
     return out
 
@@ -114,9 +115,8 @@ def _value(system: Equations, relative: list[Array], piece: _Piece, d: Array, ow
     """``d'A^-1 d + r'Phi r`` for what is known, and ``z'D z`` for new groups."""
     r = piece.x - d.T @ system.through
     value = np.einsum("rn,rn->n", d, own) + np.einsum("np,np->n", r @ system.phi, r)
-    for (z, codes), matrix in zip(piece.effects, relative, strict=True):
-        new = _of_new(z, codes)
-        value += np.einsum("nq,nq->n", new @ matrix, new)
+    for effects, matrix in zip(piece.effects, relative, strict=True):
+        value += np.einsum("nq,nq->n", effects.new @ matrix, effects.new)
     return np.asarray(value)
 
 
@@ -127,19 +127,14 @@ def _slopes(fit: MixedFit, system: Equations, piece: _Piece, h: Array) -> Array:
     """
     out = []
     for t in fit.record.best.face.entry_order:
-        z, codes = piece.effects[t]
-        q = z.shape[1]
+        q = piece.effects[t].z.shape[1]
         width = q * fit.design.factors[fit.design.terms[t].factor].size
         groups = h[:, system.columns.starts[t] : system.columns.starts[t] + width].reshape(len(h), -1, q)
-        new = _of_new(z, codes)
+        new = piece.effects[t].new
         moment = groups.transpose(0, 2, 1) @ groups + new[:, :, None] * new[:, None, :]
         i, j = np.tril_indices(q)
         out.append(moment[:, i, j] * np.where(i == j, 1.0, 2.0))
     return np.concatenate(out, axis=1)
-
-
-def _of_new(z: Array, codes: NDArray[np.intp]) -> Array:
-    return np.where(codes[:, None] < 0, z, 0.0)
 
 
 def degrees_of_freedom(fit: MixedFit, variance: ErrorVariance) -> Array:

@@ -73,7 +73,7 @@ def predict_with_interval(
     if not effects:
         return _of_coefficients(fit, inference, rows, request.alpha)
     if not request.groups:
-        rows = replace(rows, effects=tuple((z, np.full(len(z), -1)) for z, _ in rows.effects))
+        rows = replace(rows, effects=tuple(each.unknown() for each in rows.effects))
     predicted = expected(fit, rows)
     if request.n_boot:
         boot = bootstrap(fit, request.n_boot, request.seed)

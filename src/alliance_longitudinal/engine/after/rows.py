@@ -1,18 +1,57 @@
 """Rows that a fit is asked about: their fixed part, their effects, and which groups of the fit they belong to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, matrix_of, split_effects
-from alliance_longitudinal.engine.design.groups import match
+from alliance_longitudinal.engine.design.groups import Factor, match
 from alliance_longitudinal.engine.fitting.fitted import Fitted
 from alliance_longitudinal.errors import FormulaError
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Effects of one term in some rows, and the groups that they come from.
+
+    Attributes
+    ----------
+    z : ndarray, shape (n, q)
+    codes : ndarray of int, shape (n, w)
+        Levels of the term's factor, -1 for a group that was not in the data; w is 1 without multiple membership.
+    shares : ndarray, shape (n, w)
+        Part of each group in the row; zero where a row has fewer members.
+    """
+
+    z: Array
+    codes: Codes
+    shares: Array
+
+    @classmethod
+    def of(cls, z: Array, factor: Factor) -> "Effects":
+        """Those of the rows of a fit."""
+        return cls(
+            z, factor.members, np.ones(factor.members.shape) if factor.weights is None else factor.weights
+        )
+
+    def unknown(self) -> "Effects":
+        """The same in groups that were not in the data."""
+        return replace(self, codes=np.full_like(self.codes, -1))
+
+    def take(self, some: slice) -> "Effects":
+        """Those of some rows."""
+        return Effects(self.z[some], self.codes[some], self.shares[some])
+
+    @property
+    def new(self) -> Array:
+        """Effects of the groups that were not in the data, each independent of the others, (n, q)."""
+        share = np.sqrt(np.sum(np.where(self.codes < 0, self.shares, 0.0) ** 2, axis=1))
+        return np.asarray(self.z * share[:, None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +63,8 @@ class Rows:
     x : ndarray, shape (n, p)
     offset : ndarray, shape (n,)
         Known part of the expected response; zero without one.
-    effects : tuple of (ndarray (n, q), ndarray of int (n,))
-        Of each term of the fit: its effects, and the level of its factor, -1 for a group that was not in the data.
+    effects : tuple of Effects
+        Of each term of the fit.
     complete : ndarray of bool, shape (N,)
         Which rows of the data these are.
     index : Index
@@ -34,7 +73,7 @@ class Rows:
 
     x: Array
     offset: Array
-    effects: tuple[tuple[Array, Codes], ...]
+    effects: tuple[Effects, ...]
     complete: NDArray[np.bool_]
     index: pd.Index
 
@@ -48,7 +87,7 @@ class Rows:
 def rows_of_fit(fit: Fitted) -> Rows:
     """The rows that the fit is made of."""
     design = fit.design
-    effects = tuple((t.z, design.factors[t.factor].codes) for t in design.terms)
+    effects = tuple(Effects.of(t.z, design.factors[t.factor]) for t in design.terms)
     return Rows(
         design.x, known_part(design), effects, np.ones(len(design.y), dtype=bool), pd.Index(design.index)
     )
@@ -83,7 +122,8 @@ def rows_of_data(
     rows = frame.loc[complete]
     if not len(rows):
         terms = fit.design.terms if wanted else ()
-        nothing = tuple((np.zeros((0, len(t.names))), np.zeros(0, dtype=np.intp)) for t in terms)
+        none = np.zeros((0, 1))
+        nothing = tuple(Effects(np.zeros((0, len(t.names))), none.astype(np.intp), none) for t in terms)
         return Rows(np.zeros((0, len(fit.beta))), np.zeros(0), nothing, complete, frame.index)
     x = matrix_of(spec.fixed, rows)[list(spec.names)].to_numpy(dtype=float)
     offset = rows[spec.offset].to_numpy(dtype=float) if spec.offset else np.zeros(len(rows))
@@ -105,13 +145,12 @@ def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool, wanted: bool)
     return frame[needed].notna().all(axis=1).to_numpy() if needed else np.ones(len(frame), dtype=bool)
 
 
-def _effects(
-    fit: Fitted, spec: DesignSpec, rows: pd.DataFrame, groups: bool
-) -> tuple[tuple[Array, Codes], ...]:
+def _effects(fit: Fitted, spec: DesignSpec, rows: pd.DataFrame, groups: bool) -> tuple[Effects, ...]:
     factors = {f.name: f for f in fit.design.factors}
     out = []
     for term in spec.random:
         new = np.full(len(rows), -1, dtype=np.intp)
         codes = match(factors[term.group].levels, rows, term.columns) if groups else new
-        out += [(z, codes) for _, z in split_effects(matrix_of(term.effects, rows), term.correlated)]
+        blocks = split_effects(matrix_of(term.effects, rows), term.correlated)
+        out += [Effects(z, codes[:, None], np.ones((len(rows), 1))) for _, z in blocks]
     return tuple(out)
