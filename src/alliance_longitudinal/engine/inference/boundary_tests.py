@@ -18,6 +18,7 @@ from alliance_longitudinal.engine.inference.reduced import Reduction
 from alliance_longitudinal.engine.inference.restricted_lrt import MOST_GROUPS, eigenvalues, simulate_null
 from alliance_longitudinal.engine.resampling.draws import draws_of
 from alliance_longitudinal.engine.resampling.refits import careful, start_of
+from alliance_longitudinal.engine.residuals.nesting import refuse_structure
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -64,10 +65,7 @@ def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> 
     FitError
         A residual structure; too few draws; a model without the effects that has no certified optimum.
     """
-    if fit.record.best.face.extra:
-        raise FitError(
-            "Tests of variances are not available for models with a residual structure. Compare fits with lrt()."
-        )
+    refuse_structure(fit, "Tests of variances are", "Compare fits with lrt().")
     if n_sim < 100:
         raise FitError(
             f"The null distribution needs at least 100 draws, not {n_sim}; 10000 for p values near 0.01."

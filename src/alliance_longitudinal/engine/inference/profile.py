@@ -24,6 +24,7 @@ from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.inference import charts
 from alliance_longitudinal.engine.inference.constrained import End, LowerOptimum, Profile, walk
 from alliance_longitudinal.engine.inference.profile_fixed import FixedProfile, maximum_likelihood
+from alliance_longitudinal.engine.residuals.nesting import refuse_structure
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -105,11 +106,7 @@ def profile_paths(fit: MixedFit, which: str | Sequence[str] | None) -> pd.DataFr
 
 def refuse_residual_structure(fit: MixedFit) -> None:
     """Say that profiles need independent residuals."""
-    if fit.record.best.face.extra:
-        raise FitError(
-            "Profile likelihoods are not available for models with a residual structure. Use method='wald', or fit with "
-            "independent residuals."
-        )
+    refuse_structure(fit, "Profile likelihoods are", "Use method='bootstrap'.")
 
 
 def chi2_cut(alpha: float) -> float:

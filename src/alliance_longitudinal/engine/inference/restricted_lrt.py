@@ -63,10 +63,15 @@ def _spread(fit: MixedFit, t: int) -> sparse.csr_matrix:
     """Effects of the rows (internal units, weighted), spread over the groups: shape (n, G q), group by group."""
     z = fit.basis.q @ fit.basis.c[t]
     n, q = z.shape
-    codes = fit.design.factors[fit.design.terms[t].factor].codes
-    rows = np.repeat(np.arange(n), q)
-    columns = (codes[:, None] * q + np.arange(q)).ravel()
-    return sparse.csr_matrix((z.ravel(), (rows, columns)), shape=(n, _size(fit, t) * q))
+    factor = fit.design.factors[fit.design.terms[t].factor]
+    members = factor.members
+    shares = np.ones(members.shape) if factor.weights is None else factor.weights
+    row, which = np.nonzero(members >= 0)
+    values = z[row] * shares[row, which][:, None]
+    columns = members[row, which][:, None] * q + np.arange(q)
+    return sparse.csr_matrix(
+        (values.ravel(), (np.repeat(row, q), columns.ravel())), shape=(n, factor.size * q)
+    )
 
 
 def _size(fit: MixedFit, t: int) -> int:
