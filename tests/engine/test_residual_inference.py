@@ -117,3 +117,86 @@ def test_degrees_of_freedom_and_standard_errors_equal_differences_of_the_dense_l
     spread = np.sqrt(np.diag(oracle.parameter_covariance())[: len(residual.tau)])
     limits = np.stack([unbounded(res, side) for side in ("lower", "upper")])
     np.testing.assert_allclose((limits[1] - limits[0]) / (2 * 1.959964), spread, rtol=2e-4)
+
+
+def natural_covariance(res, oracle, eta):
+    """V in (covariance entries, correlation, residual variances), from the rows; the correlation of the median gap."""
+    design, pattern = res.fit.design, res.fit.residual.model.pattern
+    v, at = np.zeros((len(design.y), len(design.y))), 0
+    for term, psi in zip(design.terms, res.fit.psi, strict=True):
+        q = len(psi)
+        matrix = np.zeros((q, q))
+        for i, j in zip(*np.tril_indices(q), strict=True):
+            matrix[i, j] = matrix[j, i] = eta[at]
+            at += 1
+        codes = design.factors[term.factor].codes
+        v += (codes[:, None] == codes) * (term.z @ matrix @ term.z.T)
+    phi, at = (eta[at] ** (1 / pattern.unit), at + 1) if pattern.correlated else (0.0, at)
+    ratios = dict(zip(pattern.strata, np.sqrt(eta[at:]), strict=True))
+    structure = oracle.structure
+    residual = dense_residual(oracle.frame, oracle.group, structure, phi, ratios)
+    return v + (residual if structure.strata is not None else eta[at] * residual)
+
+
+def natural_parameters(res):
+    residual = res.fit.residual
+    pattern = residual.model.pattern
+    phi, ratios = natural(residual.model, residual.tau)
+    psi = [m[np.tril_indices(len(m))] for m in res.fit.psi]
+    correlation = [phi**pattern.unit] if pattern.correlated else []
+    return np.concatenate([*psi, correlation, res.scale * np.array(list(ratios.values())) ** 2])
+
+
+def dense_kenward_roger(x, eta, covariance):
+    """The paper's formulas on n by n matrices, their derivatives by differences: adjusted covariance and 2 / A of terms."""
+    m = len(eta)
+    steps = 1e-4 * np.maximum(np.abs(eta), 0.1)
+    moves = np.diag(steps)
+    v = covariance(eta)
+    first = [(covariance(eta + d) - covariance(eta - d)) / (2 * h) for d, h in zip(moves, steps, strict=True)]
+    w = np.linalg.inv(v)
+    phi = np.linalg.inv(x.T @ w @ x)
+    p = [-x.T @ w @ d @ w @ x for d in first]
+    information, middle = np.empty((m, m)), np.empty((m, m, *phi.shape))
+    for i in range(m):
+        for j in range(m):
+            q = x.T @ w @ first[i] @ w @ first[j] @ w @ x
+            corners = [
+                a * b * covariance(eta + a * moves[i] + b * moves[j]) for a in (1, -1) for b in (1, -1)
+            ]
+            r = x.T @ w @ (sum(corners) / (4 * steps[i] * steps[j])) @ w @ x
+            trace = np.trace(w @ first[i] @ w @ first[j])
+            information[i, j] = trace - 2 * np.trace(phi @ q) + np.trace(phi @ p[i] @ phi @ p[j])
+            middle[i, j] = q - p[i] @ phi @ p[j] - r / 4
+    cov = 2 * np.linalg.inv(information)
+    adjusted = phi + 2 * phi @ np.einsum("ij,ijab->ab", cov, middle) @ phi
+    relative = np.array([np.diag(phi @ d @ phi) / np.diag(phi) for d in p])
+    return adjusted, 2 / np.einsum("ip,ij,jp->p", relative, cov, relative)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "Orthodont"])
+def test_kenward_roger_equals_the_formulas_written_out(case):
+    res, frame, structure, group = fit_case(case, df="kenward-roger")
+    oracle = Oracle(res, frame, structure, group)
+    eta = natural_parameters(res)
+    np.testing.assert_allclose(
+        natural_covariance(res, oracle, eta), oracle.covariance(oracle.at), rtol=1e-8, atol=1e-10
+    )
+    cov, df = dense_kenward_roger(res.fit.design.x, eta, lambda e: natural_covariance(res, oracle, e))
+    # Second differences with a relative step of 1e-4 keep seven digits of a term that is itself small.
+    np.testing.assert_allclose(res.cov_params(), cov, rtol=1e-5, atol=1e-8 * np.abs(cov).max())
+    np.testing.assert_allclose(res.df, df, rtol=1e-5)
+    assert (res.bse > np.sqrt(np.diag(oracle.coefficients(oracle.at)))).any()
+
+
+def test_without_correlation_kenward_roger_is_that_of_independent_residuals():
+    frame = series(2, outer=8)
+    formula = "y ~ order * arm + (1 | outer/inner)"
+    edge = al.MixedModel.from_formula(formula, frame, residual=al.CAR1("time")).fit(df="kenward-roger")
+    plain = al.MixedModel.from_formula(formula, frame).fit(df="kenward-roger")
+    assert edge.residual_parameters["estimate"].tolist() == [0.0]
+    assert edge.aic == pytest.approx(plain.aic + 2, abs=1e-7)
+    np.testing.assert_allclose(edge.bse, plain.bse, rtol=1e-7)
+    np.testing.assert_allclose(edge.df, plain.df, rtol=1e-6)
+    contrast = [{"order": 1.0}, {"order:arm": 1.0}]
+    assert edge.f_test(contrast).df_den == pytest.approx(plain.f_test(contrast).df_den, rel=1e-6)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.criterion import entry_terms, sweep
 from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.kenward_roger_structured import moments
 from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
 from alliance_longitudinal.errors import FitError
 
@@ -85,6 +86,8 @@ class KenwardRoger:
 
 def kenward_roger(fit: MixedFit) -> KenwardRoger:
     """Adjusted covariance of a REML fit."""
+    if fit.residual is not None:
+        return _with_structure(fit)
     basis, c = fit.basis, fit.criterion
     slopes, curves, log_curves = _derivatives(fit)
     phi = c.cov_x
@@ -99,6 +102,21 @@ def kenward_roger(fit: MixedFit) -> KenwardRoger:
     back = np.linalg.inv(basis.r_x)
     cov = fit.scale * back @ adjusted @ back.T
     return KenwardRoger(fit, 0.5 * (cov + cov.T), phi, slopes, w)
+
+
+def _with_structure(fit: MixedFit) -> KenwardRoger:
+    """The same where the covariance of the response is not linear in the parameters of its residuals."""
+    phi, made = fit.criterion.cov_x, moments(fit)
+    phi_slopes = phi @ made.slopes
+    crossed = np.einsum("iab,jba->ij", phi_slopes, phi_slopes)
+    information = made.traces - 2 * np.einsum("ab,ijba->ij", phi, made.products) + crossed
+    w = 2 * _inverse(0.5 * (information + information.T))
+    middle = np.einsum("ij,ijab->ab", w, made.products - made.curves / 4)
+    middle -= np.einsum("ij,iab,jbc->ac", w, made.slopes, phi_slopes, optimize=True)
+    adjusted = phi + 2 * phi @ middle @ phi
+    back = np.linalg.inv(fit.basis.r_x)
+    cov = fit.scale * back @ adjusted @ back.T
+    return KenwardRoger(fit, 0.5 * (cov + cov.T), phi, made.slopes, w)
 
 
 def _derivatives(fit: MixedFit) -> tuple[Array, Array, Array]:
