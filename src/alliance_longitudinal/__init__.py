@@ -23,6 +23,7 @@ _PUBLIC = {
     "GeneralisedModel": "engine.generalised.model",
     "GeneralisedResults": "engine.generalised.results",
     "PooledResults": "engine",
+    "MultipleMembership": "engine",
     "AR1": "engine",
     "CAR1": "engine",
     "VarIdent": "engine",

@@ -1,11 +1,14 @@
 """The model as the user states it: a formula, data, and a method that fits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, overload
 
 import pandas as pd
 
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, learn
+from alliance_longitudinal.engine.design.membership import MultipleMembership
+from alliance_longitudinal.engine.design.with_members import learn_with_members
 from alliance_longitudinal.engine.fitting.fit import fit_mixed
 from alliance_longitudinal.engine.inference.clusters import clusters_of
 from alliance_longitudinal.engine.inference.methods import inference_of
@@ -13,6 +16,7 @@ from alliance_longitudinal.engine.options import FitOptions
 from alliance_longitudinal.engine.residuals.pattern import check_columns
 from alliance_longitudinal.engine.residuals.structure import Structure, check_structure, columns_of
 from alliance_longitudinal.engine.results import MixedModelResults, results
+from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.generalised.model import GeneralisedModel
@@ -45,6 +49,7 @@ class MixedModel:
         offset: str | None = None,
         residual: object = None,
         crossed: bool = False,
+        membership: Mapping[str, MultipleMembership] | None = None,
     ) -> "MixedModel": ...
 
     @overload
@@ -60,6 +65,7 @@ class MixedModel:
         offset: str | None = None,
         residual: object = None,
         crossed: bool = False,
+        membership: Mapping[str, MultipleMembership] | None = None,
     ) -> "GeneralisedModel": ...
 
     @classmethod
@@ -74,6 +80,7 @@ class MixedModel:
         offset: str | None = None,
         residual: object = None,
         crossed: bool = False,
+        membership: Mapping[str, MultipleMembership] | None = None,
     ) -> "MixedModel | GeneralisedModel":
         """Read a formula against data.
 
@@ -99,6 +106,8 @@ class MixedModel:
         crossed : bool
             Says that factors whose ids look like a counter that starts again in each group are crossed, not
             nested; without it they are refused.
+        membership : mapping of str to MultipleMembership, optional
+            Groupings of the formula of which a row may have several levels, such as units seen by several others.
 
         Raises
         ------
@@ -117,6 +126,10 @@ class MixedModel:
         if family != "gaussian" or link is not None:
             from alliance_longitudinal.engine.generalised.model import GeneralisedModel
 
+            if membership:
+                raise FitError(
+                    f"Multiple membership is available for family='gaussian' only, not for family={family!r}."
+                )
             return GeneralisedModel.from_formula(
                 formula,
                 data,
@@ -130,7 +143,12 @@ class MixedModel:
         structure = check_structure(residual)
         if structure is not None and isinstance(data, pd.DataFrame):
             check_columns(structure, data)
-        spec, design = learn(formula, data, weights, offset, columns_of(structure))
+        if membership:
+            spec, design = learn_with_members(
+                formula, data, membership, weights, offset, columns_of(structure)
+            )
+        else:
+            spec, design = learn(formula, data, weights, offset, columns_of(structure))
         return cls(formula, spec, design, crossed, data.copy(deep=False), structure)
 
     def fit(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, matrix_of, split_effects
 from alliance_longitudinal.engine.design.groups import Factor, match
+from alliance_longitudinal.engine.design.membership import MultipleMembership, match_members, read_members
 from alliance_longitudinal.engine.fitting.fitted import Fitted
 from alliance_longitudinal.errors import FormulaError
 
@@ -137,7 +138,8 @@ def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool, wanted: bool)
     needed = list(
         dict.fromkeys([*spec.used_fixed, *sorted(effects - columns), *([spec.offset] if spec.offset else [])])
     )
-    absent = [c for c in [*needed, *(sorted(columns) if groups else [])] if c not in frame.columns]
+    of_groups = sorted(columns - {name for name, _ in spec.membership}) if groups else []
+    absent = [c for c in [*needed, *of_groups] if c not in frame.columns]
     if absent:
         raise FormulaError(
             f"The new data have no column {', '.join(map(repr, absent))}, which the model needs."
@@ -146,11 +148,22 @@ def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool, wanted: bool)
 
 
 def _effects(fit: Fitted, spec: DesignSpec, rows: pd.DataFrame, groups: bool) -> tuple[Effects, ...]:
-    factors = {f.name: f for f in fit.design.factors}
+    factors, memberships = {f.name: f for f in fit.design.factors}, dict(spec.membership)
     out = []
     for term in spec.random:
-        new = np.full(len(rows), -1, dtype=np.intp)
-        codes = match(factors[term.group].levels, rows, term.columns) if groups else new
+        codes, shares = np.full((len(rows), 1), -1, dtype=np.intp), np.ones((len(rows), 1))
+        if groups and term.group in memberships:
+            codes, shares = _members(memberships[term.group], factors[term.group], rows)
+        elif groups:
+            codes = match(factors[term.group].levels, rows, term.columns)[:, None]
         blocks = split_effects(matrix_of(term.effects, rows), term.correlated)
-        out += [Effects(z, codes[:, None], np.ones((len(rows), 1))) for _, z in blocks]
+        out += [Effects(z, codes, shares) for _, z in blocks]
     return tuple(out)
+
+
+def _members(membership: MultipleMembership, factor: Factor, rows: pd.DataFrame) -> tuple[Codes, Array]:
+    """Codes and shares of each row's members; a row without any belongs to one new group."""
+    found = read_members(factor.name, membership, rows)
+    codes, shares = match_members(factor.levels, found, np.arange(len(rows)))
+    shares[shares.sum(axis=1) == 0, 0] = 1.0
+    return codes, shares

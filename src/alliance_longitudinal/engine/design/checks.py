@@ -72,7 +72,8 @@ def _refuse_twice(design: Design) -> None:
                     f"The effect {name!r} varies over {term.group!r} in two random terms. Keep one of them."
                 )
             seen.add((term.group, name))
-    for a, b in permutations(range(len(design.factors)), 2):
+    plain = [i for i, f in enumerate(design.factors) if f.weights is None]
+    for a, b in permutations(plain, 2):
         if a < b and nested_in(design, a, b) and nested_in(design, b, a):
             raise FitError(
                 f"The groupings {design.factors[a].name!r} and {design.factors[b].name!r} divide the rows in the same way; "
@@ -86,6 +87,8 @@ def _refuse_recycled(inner: Factor, outer: Factor) -> None:
     They do when they are whole numbers that run from 0 or 1 without a gap in at least four of five levels, and pairs
     have several rows. A crossed design with all pairs, replicated, looks the same: hence ``crossed=True``.
     """
+    if inner.weights is not None or outer.weights is not None:
+        return
     if len(inner.columns) > 1 or len(outer.columns) > 1 or inner.size <= 2:
         return
     labels = pd.to_numeric(pd.Series(inner.levels.astype(str)), errors="coerce").to_numpy()
@@ -153,7 +156,7 @@ def _partly_crossed(design: Design) -> list[Finding]:
     """Units that mostly, but not always, lie in one level of a coarser factor."""
     findings = []
     for inner, outer in permutations(design.factors, 2):
-        if inner.size <= outer.size:
+        if inner.size <= outer.size or inner.weights is not None or outer.weights is not None:
             continue
         units = pairs(outer.codes, inner.codes, inner.size)[1]
         several = int((np.bincount(units) > 1).sum())

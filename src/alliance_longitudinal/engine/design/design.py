@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
 from alliance_longitudinal.engine.design.groups import Factor, factor
+from alliance_longitudinal.engine.design.membership import MultipleMembership
 from alliance_longitudinal.engine.design.plain import recipe_of, required_of
 from alliance_longitudinal.engine.design.terms import RandomTerm, expand
 from alliance_longitudinal.engine.fitting.linalg import independent_columns
@@ -112,6 +113,7 @@ class DesignSpec:
     used_random: tuple[tuple[str, ...], ...]
     offset: str | None = None
     weights: str | None = None
+    membership: tuple[tuple[str, MultipleMembership], ...] = ()
 
 
 def learn(

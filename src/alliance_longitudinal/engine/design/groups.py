@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 Codes = NDArray[np.intp]
 
@@ -48,6 +49,24 @@ class Factor:
     def members(self) -> Codes:
         """Levels of each row, shape (n, w); w is 1 without multiple membership."""
         return self.codes if self.codes.ndim == 2 else self.codes[:, None]
+
+    def overlap(self, rows: Codes) -> NDArray[np.float64]:
+        """How much pairs of rows share groups, shape (r, r): 1 or 0, sums of products of shares for members."""
+        if self.weights is None:
+            return np.asarray(self.codes[rows, None] == self.codes[rows], dtype=float)
+        share = self.share[rows]
+        return np.asarray((share @ share.T).toarray())
+
+    @property
+    def share(self) -> sparse.csr_array:
+        """Part of each level in each row, shape (n, size)."""
+        row, member = np.nonzero(self.members >= 0)
+        values = np.ones(len(row)) if self.weights is None else self.weights[row, member]
+        made = sparse.csr_array(
+            (values, (row, self.members[row, member])), shape=(len(self.members), self.size)
+        )
+        made.sum_duplicates()
+        return made
 
 
 def factor(frame: pd.DataFrame, columns: tuple[str, ...]) -> Factor:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design.groups import Codes
+from alliance_longitudinal.engine.design.groups import Codes, Factor
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 
 Array = NDArray[np.float64]
@@ -41,7 +41,7 @@ def condense(fit: MixedFit) -> Cells:
     """Condense the rows of a fit; with a residual structure they stay as they are."""
     if fit.residual is not None:
         return Cells(fit.basis.q, fit.basis.y, np.arange(len(fit.basis.y), dtype=np.intp))
-    codes = _joint([f.codes for f in fit.design.factors])
+    codes = _joint([column for f in fit.design.factors for column in _columns(f)])
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     q, y = fit.basis.q[order], fit.basis.y[order]
@@ -58,6 +58,14 @@ def condense(fit: MixedFit) -> Cells:
     columns = root[:, :, None] * vectors.transpose(0, 2, 1)
     condensed = np.einsum("jab,ja->jb", vectors, with_y) / root
     return Cells(columns[used], condensed[used], np.repeat(order[starts], used.sum(axis=1)))
+
+
+def _columns(factor: Factor) -> list[Codes]:
+    """Codes that are equal in rows with the same groups, and the same shares of them."""
+    if factor.weights is None:
+        return [factor.codes]
+    shares = [np.unique(column, return_inverse=True)[1] for column in factor.weights.T]
+    return [*(column + 1 for column in factor.members.T), *shares]
 
 
 def _joint(codes: list[Codes]) -> Codes:

@@ -185,8 +185,7 @@ def _covariance(fit: MixedFit, cells: Cells, at: NDArray[np.intp]) -> Array:
         v = relative_covariance(model.pattern, fit.residual.tau, inner, cells.row[at])
     for t, term in enumerate(fit.design.terms):
         z = cells.columns[at] @ fit.basis.c[t]
-        codes = fit.design.factors[term.factor].codes[cells.row[at]]
-        v += (codes[:, None] == codes) * (z @ fit.record.best.relative[t] @ z.T)
+        v += fit.design.factors[term.factor].overlap(cells.row[at]) * (z @ fit.record.best.relative[t] @ z.T)
     return v
 
 

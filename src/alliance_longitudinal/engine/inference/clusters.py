@@ -39,9 +39,11 @@ def clusters_of(design: Design, data: pd.DataFrame, column: str) -> Factor:
             f"All rows lie in one cluster of {column!r} ({clusters.levels[0]!r}); robust errors need several clusters."
         )
     for group in design.factors:
-        if parents(group.codes, clusters.codes, group.size) is None:
+        row, member = np.nonzero(group.members >= 0)
+        if parents(group.members[row, member], clusters.codes[row], group.size) is None:
             raise FitError(
                 f"Clusters must hold whole groups, but levels of {group.name!r} occur in several clusters of {column!r}. "
-                "Choose a grouping at or above the top level of the random effects; for crossed groupings there is none."
+                "Choose a grouping at or above the top level of the random effects; for crossed groupings and several memberships there is "
+                "mostly none."
             )
     return clusters

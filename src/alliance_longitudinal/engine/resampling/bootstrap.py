@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.design.groups import Factor
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, root_of
@@ -64,6 +66,10 @@ class Bootstrap:
         )
 
 
+def _grouping(factor: Factor) -> Any:
+    return factor.codes if factor.weights is None else factor.share
+
+
 def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
     """Draw ``n`` responses from the fitted model, random effects included; columns 0 to n - 1."""
     if n < 1:
@@ -77,7 +83,7 @@ def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
         return pd.DataFrame(np.stack([mean + series.draw(rng) for _ in range(n)], axis=1), index=design.index)
     noise = Noise(
         tuple(t.z for t in design.terms),
-        tuple(design.factors[t.factor].codes for t in design.terms),
+        tuple(_grouping(design.factors[t.factor]) for t in design.terms),
         tuple(design.factors[t.factor].size for t in design.terms),
         tuple(root_of(psi) for psi in fit.psi),
         np.sqrt(fit.scale / weights) * np.ones(len(design.y)),

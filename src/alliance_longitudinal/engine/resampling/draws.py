@@ -11,10 +11,11 @@ with r standard normal ``z``: exact in distribution, at a cost that does not dep
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from alliance_longitudinal.engine.crossing.crossing import Crossing
 from alliance_longitudinal.engine.fitting.blocks import Blocks, Level, covariance
@@ -41,13 +42,14 @@ class Noise:
     Attributes
     ----------
     z, codes, sizes, roots
-        Of each term: effects (n, q), group of each row, number of groups, root of the effects' covariance.
+        Of each term: effects (n, q), group of each row (or a sparse array of shares), number of groups, root of the
+        effects' covariance.
     residual : ndarray, shape (n,)
         Standard deviation of each row's residual.
     """
 
     z: tuple[Array, ...]
-    codes: tuple[Index, ...]
+    codes: tuple[Any, ...]
     sizes: tuple[int, ...]
     roots: tuple[Array, ...]
     residual: Array
@@ -57,7 +59,8 @@ class Noise:
         out = self.residual * rng.standard_normal(len(self.residual))
         for z, codes, size, root in zip(self.z, self.codes, self.sizes, self.roots, strict=True):
             effects = rng.standard_normal((size, root.shape[1])) @ root.T
-            out += np.einsum("nq,nq->n", z, effects[codes])
+            of_rows = codes @ effects if sparse.issparse(codes) else effects[codes]
+            out += np.einsum("nq,nq->n", z, of_rows)
         return out
 
 
