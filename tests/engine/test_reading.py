@@ -93,7 +93,7 @@ def test_matrices_are_those_of_formulaic(text):
         {"week": rng.integers(0, 9, 30), "a": rng.normal(size=30), "n": rng.integers(0, 9, 30).astype("int8")}
     ).assign(g=list("xyz") * 10, **{"my x": rng.normal(size=30)})
     expected = Formula(text).get_model_matrix(frame)
-    names, values, spec = design._matrix(text, frame, tuple(frame.columns))
+    names, values, spec = design.model_matrix(text, frame, tuple(frame.columns))
     assert list(names) == list(expected.columns)
     np.testing.assert_array_equal(values, np.asarray(expected, dtype=float))
     pd.testing.assert_frame_equal(pd.DataFrame(spec.get_model_matrix(frame)), pd.DataFrame(expected))

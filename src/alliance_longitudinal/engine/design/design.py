@@ -146,18 +146,18 @@ def learn(
     terms = expand(parsed)
     if not isinstance(frame, pd.DataFrame):
         raise FitError(f"The data must be a pandas DataFrame, not {type(frame).__name__}.")
-    used_y, used_x, used_z = _used(parsed, terms, frame)
+    used_y, used_x, used_z = columns_used(parsed, terms, frame)
     named = [c for c in (weights, offset, *extra) if c]
     used = list(dict.fromkeys([*used_y, *used_x, *(c for z in used_z for c in z), *named]))
-    _check_columns(used, frame, formula)
-    kept = _complete(frame, used)
+    check_columns_exist(used, frame, formula)
+    kept = complete_rows(frame, used)
     if not kept.any():
         empty = [c for c in used if frame[c].isna().all()]
         why = f" Column {empty[0]!r} has no value at all." if empty else ""
         raise FitError(f"No row has a value in every column that the formula uses ({', '.join(used)}).{why}")
     rows = frame if kept.all() else frame.loc[kept, used]
-    y = _response(parsed.response, rows, used_y)
-    x_names, x, fixed_spec = _matrix(parsed.fixed, rows, used_x)
+    y = response_of(parsed.response, rows, used_y)
+    x_names, x, fixed_spec = model_matrix(parsed.fixed, rows, used_x)
     if x.shape[1] == 0:
         raise FormulaError(
             f"The fixed part of {formula!r} has no column. Give it at least an intercept: y ~ 1 + ..."
@@ -174,16 +174,16 @@ def learn(
         dropped=dropped,
         terms=designs,
         factors=factors,
-        weights=_weights(rows[weights]) if weights else None,
-        offset=_offset(rows[offset]) if offset else None,
+        weights=weights_of(rows[weights]) if weights else None,
+        offset=offset_of(rows[offset]) if offset else None,
         extra={name: rows[name] for name in extra},
         kept=kept,
         index=rows.index,
-        missing=_missing(frame[used]) if not kept.all() else {},
+        missing=missing_of(frame[used]) if not kept.all() else {},
     )
 
 
-def _complete(frame: pd.DataFrame, used: list[str]) -> NDArray[np.bool_]:
+def complete_rows(frame: pd.DataFrame, used: list[str]) -> NDArray[np.bool_]:
     """Rows with a value in every used column."""
     kept = np.ones(len(frame), dtype=bool)
     for name in used:
@@ -196,7 +196,7 @@ def _complete(frame: pd.DataFrame, used: list[str]) -> NDArray[np.bool_]:
     return kept
 
 
-def _missing(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
+def missing_of(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
     """Rows without a value, and rows without any other missing value, of each column that lacks some."""
     empty = frame.isna()
     alone = empty.to_numpy().sum(axis=1) == 1
@@ -234,7 +234,7 @@ def _blocks(names: tuple[str, ...], values: Array, correlated: bool) -> list[tup
     return [((name,), values[:, [j]]) for j, name in enumerate(names)]
 
 
-def _used(
+def columns_used(
     parsed: ParsedFormula, terms: tuple[RandomTerm, ...], frame: pd.DataFrame
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, ...], ...]]:
     def effects(text: str) -> tuple[str, ...]:
@@ -260,7 +260,7 @@ def _used(
     )
 
 
-def _check_columns(used: list[str], frame: pd.DataFrame, formula: str) -> None:
+def check_columns_exist(used: list[str], frame: pd.DataFrame, formula: str) -> None:
     known = [str(c) for c in frame.columns]
     for name in used:
         if name not in frame.columns:
@@ -275,7 +275,7 @@ def _check_columns(used: list[str], frame: pd.DataFrame, formula: str) -> None:
             )
 
 
-def _matrix(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> tuple[tuple[str, ...], Array, Any]:
+def model_matrix(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> tuple[tuple[str, ...], Array, Any]:
     """Names, columns (n, k) and specification of one part of the formula."""
     from formulaic import Formula
 
@@ -300,12 +300,12 @@ def _numbers(table: pd.DataFrame) -> Array:
     return np.asfortranarray(pd.DataFrame(table).to_numpy(dtype=float))
 
 
-def _response(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> Array:
+def response_of(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> Array:
     if text in rows.columns and not pd.api.types.is_numeric_dtype(rows[text]):
         raise FormulaError(
             f"The response {text!r} is not numeric; its first value is {rows[text].iloc[0]!r}."
         )
-    _, values, _ = _matrix(f"0 + {text}", rows, used)
+    _, values, _ = model_matrix(f"0 + {text}", rows, used)
     if values.shape[1] != 1:
         raise FormulaError(f"The response {text!r} gives {values.shape[1]} columns; it must give one.")
     return values[:, 0]
@@ -325,7 +325,7 @@ def _check_finite(values: Array, name: str, index: pd.Index) -> None:
         )
 
 
-def _weights(column: pd.Series) -> Array:
+def weights_of(column: pd.Series) -> Array:
     values: Array = np.asarray(column, dtype=float)
     _check_finite(values, str(column.name), column.index)
     bad = np.flatnonzero(values <= 0)
@@ -337,7 +337,7 @@ def _weights(column: pd.Series) -> Array:
     return values
 
 
-def _offset(column: pd.Series) -> Array:
+def offset_of(column: pd.Series) -> Array:
     if not pd.api.types.is_numeric_dtype(column):
         raise FormulaError(
             f"The offset {column.name!r} is not numeric; its first value is {column.iloc[0]!r}."
@@ -359,7 +359,7 @@ def _random(
         if key not in factors:
             factors[key] = factor(rows, term.columns)
         if term.effects not in matrices:
-            matrices[term.effects] = _matrix(term.effects, rows, names)
+            matrices[term.effects] = model_matrix(term.effects, rows, names)
         columns, values, spec = matrices[term.effects]
         if not columns:
             raise FormulaError(
