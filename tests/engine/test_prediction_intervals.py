@@ -237,3 +237,44 @@ def test_structured_residuals(frame):
         res.predict(new.assign(kind="c"), interval="prediction")
     with pytest.raises(al.FitError, match=r"the residuals are independent\. Use method='refit'"):
         res.influence("outer")
+
+
+def test_rows_of_several_groups(frame, monkeypatch):
+    """Multiple membership: errors, whitened residuals and refits without a group, against n by n matrices."""
+    from alliance_longitudinal.engine.after.influence import influence
+    from alliance_longitudinal.engine.after.residuals import residuals
+    from alliance_longitudinal.engine.design import checks
+    from alliance_longitudinal.engine.design.design import learn
+    from alliance_longitudinal.engine.fitting.fit import fit_mixed
+
+    monkeypatch.setattr(checks, "refuse_impossible", lambda *_: None)  # reads single groups only
+    monkeypatch.setattr(checks, "before", lambda *_: ())
+    rng = np.random.default_rng(0)
+    _, design = learn("y ~ week + (1 + week | outer) + (1 | item)", frame)
+    outer, n = design.factors[0], len(frame)
+    other = np.where(rng.random(n) < 0.5, -1, rng.integers(0, outer.size, n))
+    other = np.where(other == outer.codes, -1, other)
+    share = np.where(other < 0, 1.0, rng.uniform(0.3, 0.9, n))
+    both = np.column_stack([outer.codes, other])
+    shared = replace(outer, codes=both, weights=np.column_stack([share, 1 - share]))
+    fit = fit_mixed(replace(design, factors=(shared, design.factors[1])), True, True)
+    known, x = np.zeros((n, n)), fit.design.x
+    for term, psi in zip(fit.design.terms, fit.psi, strict=True):
+        factor = fit.design.factors[term.factor]
+        shares = np.ones(factor.members.shape) if factor.weights is None else factor.weights
+        z = np.zeros((n, factor.size, len(psi)))
+        for codes, part in zip(factor.members.T, shares.T, strict=True):
+            at = np.flatnonzero(codes >= 0)
+            z[at, codes[at]] += part[at, None] * term.z[at]
+        known += np.einsum("ngq,qr,mgr->nm", z, psi, z)
+    v = known + fit.scale * np.eye(n)
+    r = x - known @ np.linalg.solve(v, x)
+    phi = np.linalg.inv(x.T @ np.linalg.solve(v, x))
+    expected = np.diag(known - known @ np.linalg.solve(v, known)) + np.einsum("np,pq,nq->n", r, phi, r)
+    np.testing.assert_allclose(fit.scale * error_variance(fit, rows_of_fit(fit)).value, expected, rtol=1e-8)
+    values, vectors = np.linalg.eigh(v)
+    white = vectors @ ((vectors.T @ (fit.design.y - x @ fit.beta)) / np.sqrt(values))
+    np.testing.assert_allclose(residuals(fit, "whitened"), white, atol=1e-8)
+    found = influence(fit, "outer", "refit")
+    assert found.table["cook"].notna().all()
+    assert found.table["rows"].tolist() == [(both == level).any(axis=1).sum() for level in range(outer.size)]
