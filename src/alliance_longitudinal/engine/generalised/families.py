@@ -82,9 +82,12 @@ class Logit:
 
     def density(self, eta: Array, y: Array, size: Array, _aux: Array, /) -> Density:
         """``y eta - size log(1 + exp(eta))``."""
-        p = special.expit(eta)
-        w = size * p * (1 - p)
-        return Density(y * eta - size * np.logaddexp(0, eta), y - size * p, w, w * (1 - 2 * p))
+        small = np.exp(-np.abs(eta))  # one exponential serves probability and logarithm
+        rest = 1 / (1 + small)
+        p = np.where(eta >= 0, rest, small * rest)
+        w = size * (small * rest * rest)
+        value = y * eta - size * (np.maximum(eta, 0) + np.log1p(small))
+        return Density(value, y - size * p, w, w * (1 - 2 * p))
 
     def auxiliary(self, _eta: Array, _y: Array, _size: Array, _aux: Array, /) -> tuple[AuxiliaryTerms, ...]:
         """None."""

@@ -90,13 +90,15 @@ def search(
     return SearchRecord(best, tuple(f.value for f in found), criterion.evaluations - before)
 
 
-def descend(criterion: Criterion, face: Face, fixed: Array, start: list[Array]) -> Optimum:
-    """Newton, then faces and escapes until the certificate holds or nothing more helps."""
+def descend(
+    criterion: Criterion, face: Face, fixed: Array, start: list[Array], polish: bool = True
+) -> Optimum:
+    """Newton, then faces and escapes until the certificate holds or nothing more helps; ``polish`` as in `minimise`."""
     face = face.full()
     params = np.concatenate([fixed, face.pack(start)])
     path: list[Step] = []
     for _ in range(6):
-        here = _minimise(criterion, face, params)
+        here = _minimise(criterion, face, params, polish)
         path += here.steps
         if not np.isfinite(here.value):
             certificate = Certificate(np.inf, -np.inf, -np.inf, np.inf)
@@ -109,8 +111,8 @@ def descend(criterion: Criterion, face: Face, fixed: Array, start: list[Array]) 
     return Optimum(here.theta, face, here.value, certificate, tuple(path))
 
 
-def _minimise(criterion: Criterion, face: Face, params: Array) -> Stationary:
-    return minimise(lambda at, order: criterion.objective(face, at, order), params)
+def _minimise(criterion: Criterion, face: Face, params: Array, polish: bool = True) -> Stationary:
+    return minimise(lambda at, order: criterion.objective(face, at, order), params, polish)
 
 
 def covariances(criterion: Criterion, face: Face, params: Array) -> list[Array]:
