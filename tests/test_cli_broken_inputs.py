@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alliance_longitudinal import cli
-from data.broken_inputs import BROKEN
+from data.broken_inputs import BROKEN, DATA
 
 Contents = dict[str, tuple[int, bytes]]
 
@@ -19,8 +19,8 @@ def contents(folder: Path) -> Contents:
     return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
 
 
-def test_there_are_at_least_ten() -> None:
-    assert len(BROKEN) >= 10
+def test_there_are_at_least_sixty_broken_tables() -> None:
+    assert len(DATA) >= 60
 
 
 @pytest.mark.parametrize("name", BROKEN)

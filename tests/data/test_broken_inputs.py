@@ -6,7 +6,8 @@ import pytest
 
 from alliance_longitudinal.data import load_study
 from alliance_longitudinal.errors import DataError, StudyError
-from data.broken_inputs import BROKEN, DATA, ERRORS, STUDY, changed, write
+from data.broken_inputs import BROKEN, DATA, ERRORS, changed
+from data.builders import STUDY, write
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 
 from alliance_longitudinal.data import load_study
 from alliance_longitudinal.errors import DataError
-from data.broken_inputs import HEADER, ROWS, STUDY, write
+from data.builders import HEADER, ROWS, STUDY, write
 
 FRAME = pd.DataFrame(
     {

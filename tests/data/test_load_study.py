@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from alliance_longitudinal.data import describe_study, load_study
 from alliance_longitudinal.errors import DataError, StudyError
-from data.broken_inputs import HEADER, ROWS, STUDY, write
+from data.builders import HEADER, ROWS, STUDY, write
 
 NAN = np.nan
 

@@ -9,7 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from alliance_longitudinal.data import load_study
 from alliance_longitudinal.errors import DataError, StudyError
-from data.broken_inputs import ROWS, STUDY, write
+from data.builders import ROWS, STUDY, write
 from data.conftest import PASSWORD, USER
 
 NAME = "ALLIANCE_TEST_PASSWORD"

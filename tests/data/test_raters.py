@@ -8,7 +8,7 @@ from alliance_longitudinal.data import load_study
 from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.measures import find_instrument
 from alliance_longitudinal.measures.score import score
-from data.broken_inputs import write
+from data.builders import write
 
 STUDY = """\
 study: Raters

@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from alliance_longitudinal.data import load_study
 from alliance_longitudinal.errors import DataError, StudyError
-from data.broken_inputs import STUDY, write
+from data.builders import STUDY, write
 
 #: Client a comes twice (numbers go on), b twice (numbers start again), c once with a long pause.
 RETURNS = """\

@@ -66,7 +66,8 @@ def read_answers(
         values = np.empty((len(cells), len(columns)), order="F")
         for place, column in enumerate(columns):
             item = plan.items[place] if plan.items else None
-            values[:, place] = _numbers(column, item, plan, dialect, problems)
+            of_word = _numbers(column, item, plan, dialect, problems)
+            np.take(of_word, column.text.codes, out=values[:, place], mode="clip")  # without a copy
         answers[name] = values
     return answers
 
@@ -137,7 +138,7 @@ def _form_findings(plan: PlannedMeasure) -> tuple[Finding, ...]:
 def _numbers(
     column: Column, item: int | None, plan: PlannedMeasure, dialect: Dialect, problems: Problems
 ) -> Floats:
-    """One column of a measure: item number ``item``, or (None) its total."""
+    """The number that each word of a column stands for: item number ``item``, or (None) a total."""
     instrument = plan.form if item is not None else plan.measure.instrument
     of_word, bad_word = dialect.numbers(_each_word(column.text))
     if item is not None:
@@ -147,7 +148,8 @@ def _numbers(
         low, high = instrument.total_range or (-np.inf, np.inf)
         outside_word = (of_word < low) | (of_word > high)
         what = f"the total: {low:g} to {high:g}"
-    if bad_word.any() or outside_word.any():
+    wrong = bad_word | outside_word
+    if wrong.any() and (wrong & column.text.occurring()).any():
         codes = column.text.codes
         problems.add_cells(
             "not_a_number",
@@ -164,7 +166,7 @@ def _numbers(
             "correct it, or list missing codes under 'dialect: missing'; a version with another response format or "
             "total needs an instrument file of its own.",
         )
-    return np.where(outside_word, np.nan, of_word)[column.text.codes]
+    return np.where(outside_word, np.nan, of_word)
 
 
 def _each_word(text: Texts) -> Texts:

@@ -3,24 +3,23 @@
 import codecs
 import csv
 import io
-import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.problems import Problems
 from alliance_longitudinal.data.readers.arrow import texts_of_arrow
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.texts import Texts, joined
 
+CHUNK = 50_000  # rows in memory at a time
 _SEPARATORS = {",": "comma ','", ";": "semicolon ';'", "\t": "tab '\\t'", "|": "bar '|'"}
 
 
 def read_csv_columns(
-    path: Path, content: bytes, dialect: Dialect, problems: Problems
+    path: Path, content: bytes, header_row: int, dialect: Dialect, problems: Problems
 ) -> tuple[Texts, ...] | None:
     """Columns of the file as text, header included; None, and a problem, if it cannot be read."""
     plain = _plain_utf8(path.name, content, dialect, problems)
@@ -41,7 +40,11 @@ def read_csv_columns(
             )
             return None
     columns = _parsed_fast(plain, separator, first_line)
-    return columns if columns is not None else _parsed(path.name, plain.decode(), separator, problems)
+    return (
+        columns
+        if columns is not None
+        else _parsed(path.name, plain.decode(), separator, header_row, problems)
+    )
 
 
 def _yaml_mark(mark: str) -> str:
@@ -113,23 +116,27 @@ def _decodes(content: bytes, encoding: str) -> bool:
 
 
 def _parsed_fast(plain: bytes, separator: str, first_line: str) -> tuple[Texts, ...] | None:
-    """Columns of a regular file: as many fields in each row, no quotation mark; None for any other.
+    """Columns of a regular file: as many fields in each row, quotation marks only around whole fields; else None.
 
     What this leaves out is read by :func:`_parsed`, which gives the same texts and explains what is wrong.
     """
-    if b'"' in plain or not separator.isascii() or "\r" in first_line.rstrip("\r"):
+    if not separator.isascii() or "\r" in first_line.rstrip("\r") or not _plainly_quoted(plain, separator):
         return None
     from pyarrow import ArrowInvalid, BufferReader, dictionary, int32, string
     from pyarrow import csv as arrow_csv
 
-    names = [str(place) for place in range(first_line.count(separator) + 1)]
+    width = len(next(csv.reader([first_line.rstrip("\r")], delimiter=separator), ["one"]))
+    names = [str(place) for place in range(width)]
     kind = dictionary(int32(), string())
     try:
         table = arrow_csv.read_csv(
             BufferReader(plain),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=1 << 22),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=separator, quote_char=False, ignore_empty_lines=False
+                delimiter=separator,
+                quote_char='"' if b'"' in plain else False,
+                newlines_in_values=b'"' in plain,
+                ignore_empty_lines=False,
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, kind), null_values=[], strings_can_be_null=False
@@ -140,53 +147,76 @@ def _parsed_fast(plain: bytes, separator: str, first_line: str) -> tuple[Texts, 
     return tuple(texts_of_arrow(column) for column in table.columns)
 
 
-def _parsed(name: str, text: str, separator: str, problems: Problems) -> tuple[Texts, ...] | None:
+def _plainly_quoted(plain: bytes, separator: str) -> bool:
+    """Whether each field with a quotation mark begins with one, ends with one, and has no other."""
+    if b'"' not in plain:
+        return True
+    letters = np.frombuffer(b"\n" + plain + b"\n", dtype=np.uint8)
+    marks = np.flatnonzero(letters == ord('"'))
+    if len(marks) % 2:
+        return False
+    around = np.zeros(256, dtype=bool)
+    around[[ord(separator), ord("\n"), ord("\r")]] = True
+    return bool(around[letters[marks[::2] - 1]].all() and around[letters[marks[1::2] + 1]].all())
+
+
+def _parsed(
+    name: str, text: str, separator: str, header_row: int, problems: Problems
+) -> tuple[Texts, ...] | None:
+    """Columns of any text table, by the standard library's reader; None, and a problem, if it is no table.
+
+    The row of the names says how many columns there are; a shorter row ends in empty cells.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    chunks: list[list[Texts]] = []
+    read, width, regular = [0], 0, True
+    rows = _counted(reader, read)
     try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            header=None,
-            dtype=object,
-            keep_default_na=False,
-            na_filter=False,
-            skip_blank_lines=False,
-        )
-    except pd.errors.ParserError as error:
-        _report_ragged(name, text, separator, str(error), problems)
+        while chunk := list(islice(rows, CHUNK if chunks else header_row)):
+            if not chunks:
+                width = len(chunk[-1])
+                chunk = [row[:width] for row in chunk]
+            regular &= _no_row_too_long(name, chunk, read[0] - len(chunk), width, problems)
+            full = [[*row[:width], *[""] * (width - len(row))] for row in chunk]
+            chunks.append([Texts.of(column) for column in zip(*full, strict=True)])
+    except csv.Error as error:
+        _report_quotes(name, read[0] + 1, str(error), problems)
         return None
-    except (pd.errors.EmptyDataError, UnicodeError) as error:
-        message = f"the file cannot be read as a table ({type(error).__name__})."
-        problems.add("unreadable_file", message, "export the table again.", file=name)
+    if not regular:
         return None
-    return tuple(Texts.of(_as_text(frame[place])) for place in frame.columns)
+    return tuple(joined([columns[place] for columns in chunks]) for place in range(width))
 
 
-def _as_text(values: "pd.Series[Any]") -> NDArray[np.object_]:
-    """The fields of a column; a row that ends before it has none."""
-    fields = values.to_numpy(dtype=object)
-    return np.where(pd.isna(fields), "", fields)
+def _counted(reader: Iterable[list[str]], read: list[int]) -> Iterator[list[str]]:
+    """The rows of ``reader``; ``read`` holds how many there were so far, also when the next one fails."""
+    for row in reader:
+        read[0] += 1
+        yield row
 
 
-def _report_ragged(name: str, text: str, separator: str, error: str, problems: Problems) -> None:
-    if "EOF inside string" in error:
-        found = re.search(r"row (\d+)", error)
+def _no_row_too_long(name: str, rows: list[list[str]], before: int, width: int, problems: Problems) -> bool:
+    """Whether no row is longer than that of the names; else a problem says which, counting from ``before``."""
+    long = [(before + place, len(row)) for place, row in enumerate(rows, start=1) if len(row) > width]
+    for row, length in long:
         problems.add(
-            "open_quote",
-            'a quotation mark (") is opened and never closed.',
-            "close it, or double it inside a text.",
+            "too_many_fields",
+            f"rows have more fields than the header, which has {width}.",
+            "put texts that contain the separator into quotation marks; check the decimal mark.",
             file=name,
-            row=int(found.group(1)) + 1 if found else None,
+            row=row,
+            value=f"{length} fields",
         )
-        return
-    width = 0
-    for row, fields in enumerate(csv.reader(io.StringIO(text), delimiter=separator), start=1):
-        width = width or len(fields)
-        if len(fields) > width:
-            problems.add(
-                "too_many_fields",
-                f"rows have more fields than the header, which has {width}.",
-                "put texts that contain the separator into quotation marks; check the decimal mark.",
-                file=name,
-                row=row,
-                value=f"{len(fields)} fields",
-            )
+    return not long
+
+
+def _report_quotes(name: str, row: int, error: str, problems: Problems) -> None:
+    """Say what stopped the standard library's reader in row ``row``."""
+    if "unexpected end" in error:
+        message = 'a quotation mark (") is opened and never closed.'
+        problems.add("open_quote", message, "close it, or double it inside a text.", file=name, row=row)
+    elif "expected after" in error:
+        message = 'text follows a closing quotation mark (").'
+        problems.add("text_after_quote", message, "double quotation marks inside a text.", file=name, row=row)
+    else:
+        message = "a field is too long for a table; a quotation mark may be missing."
+        problems.add("open_quote", message, "close the quotation mark before it.", file=name, row=row)

@@ -67,7 +67,7 @@ def _read_by_ending(
     if ending in TEXT:
         from alliance_longitudinal.data.readers.csv_text import read_csv_columns
 
-        columns = read_csv_columns(path, content, dialect, problems)
+        columns = read_csv_columns(path, content, header_row, dialect, problems)
         return None if columns is None else from_grid(path.name, columns, header_row, problems)
     if ending in STATISTICS:
         from alliance_longitudinal.data.readers.statistics import read_statistics
