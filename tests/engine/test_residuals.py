@@ -1,203 +1,341 @@
-"""Residuals of every kind, simulation envelopes, caterpillar data."""
+"""Residual structures as a user meets them: invariance, refusals, results, simulation, recovery."""
+
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.after.caterpillar import comparison_factor, expected_rank
-from alliance_longitudinal.engine.after.residuals import standing
-from alliance_longitudinal.engine.fitting import dense
-from engine.designs import GROWTH, three_levels
+from alliance_longitudinal.engine.design.groups import Factor
+from alliance_longitudinal.engine.residuals.pattern import read_pattern
+from engine.residual_recovery import recovery
+from engine.series import series
+
+PART = "y ~ order + arm + (1 | outer/inner)"
 
 
 @pytest.fixture(scope="module")
-def weighted(frame):
-    return al.MixedModel.from_formula(
-        "y ~ week + (1 + week | outer) + (1 | item)", frame, weights="w", offset="rating", crossed=True
-    ).fit()
+def frame():
+    return series(2, outer=8)
 
 
-def marginal(res):
-    design = res.fit.design
-    terms = [(t.z, design.factors[t.factor].codes, d) for t, d in zip(design.terms, res.fit.psi, strict=True)]
-    return dense.marginal_covariance(terms, res.scale, design.weights, res.nobs)
+def fit(formula, frame, structure, **options):
+    return al.MixedModel.from_formula(formula, frame, residual=structure).fit(**options)
 
 
-@pytest.mark.parametrize("which", ["growth", "weighted"])
-def test_kinds(which, request):
-    """Against their definitions, the whitened ones with n by n matrices; nested, and crossed with weights and offset."""
-    res = request.getfixturevalue(which)
-    design = res.fit.design
-    fixed = design.centred - design.x @ res.params.to_numpy()
-    weights = 1.0 if design.weights is None else design.weights
-    np.testing.assert_allclose(res.residuals(), res.resid, atol=1e-9)
-    np.testing.assert_allclose(res.residuals("marginal"), fixed, atol=1e-9)
-    np.testing.assert_allclose(res.residuals("pearson"), res.resid * np.sqrt(weights / res.scale), atol=1e-9)
-    root = np.sqrt(weights) * np.ones(res.nobs)
-    values, vectors = np.linalg.eigh(root[:, None] * marginal(res) * root)
-    expected = vectors @ ((vectors.T @ (root * fixed)) / np.sqrt(values))
-    white = res.residuals("whitened")
-    np.testing.assert_allclose(white, expected, atol=1e-8)
-    assert white.index.equals(res.resid.index)
-    assert white @ white == pytest.approx(res.nobs - len(res.params))  # X'V^-1 r = 0 and r'V^-1 r = n - p
+# ---------------------------------------------------------------- invariance
 
 
-def test_residuals_of_other_responses(weighted):
-    """At the fit's variances, coefficients and modes are those of each response."""
-    ready = standing(weighted.fit)
-    y = weighted.simulate(2, seed=1).to_numpy() - weighted.fit.design.offset[:, None]
-    v, x = marginal(weighted), weighted.fit.design.x
-    for column, got in zip(y.T, ready.residuals("marginal", y).T, strict=True):
-        np.testing.assert_allclose(got, column - x @ dense.gls(column, x, v)[0], atol=1e-8)
-    term = weighted.fit.design.terms[0]
-    factor = weighted.fit.design.factors[term.factor]
-    expected = dense.conditional_modes(
-        y[:, 1], x, v, (term.z, factor.codes, weighted.fit.psi[0]), factor.size
+@pytest.mark.parametrize(("factor", "shift"), [(7.0, 0.0), (1 / 365.25, 3.0), (1440.0, -1e5), (1.0, 2000.0)])
+def test_the_unit_and_origin_of_time_do_not_matter(frame, factor, shift):
+    here = fit(PART, frame, al.CAR1("order"))
+    moved = fit(PART, frame.assign(order=frame.order * factor + shift), al.CAR1("order"))
+    # Differences of times near 1e5 lose five digits.
+    assert moved.deviance == pytest.approx(here.deviance + 2 * np.log(factor), abs=1e-6)
+    columns = ["estimate", "lower", "upper"]
+    back = moved.residual_parameters[columns] ** factor
+    np.testing.assert_allclose(back, here.residual_parameters[columns], rtol=1e-5)
+    # The intercept is that of another moment, but no unit matters to the others.
+    np.testing.assert_allclose(moved.df[["order", "arm"]], here.df[["order", "arm"]], rtol=1e-5)
+
+
+def test_the_unit_of_the_response_and_the_order_and_labels_of_rows_do_not_matter(frame):
+    structure = al.AR1("order", strata="how")
+    here = fit(PART, frame, structure)
+    other = frame.sample(frac=1, random_state=5).assign(
+        y=lambda d: 100 + 10 * d.y, inner=lambda d: "z" + d.inner
     )
-    np.testing.assert_allclose(ready.modes(0, 1, y)[:, 1], expected[:, 1], atol=1e-8)
-
-
-@pytest.mark.parametrize("kind", ["conditional", "marginal", "pearson", "whitened", "quantile"])
-def test_envelope(growth, kind):
-    found = growth.envelope(kind, n=39, seed=4)
-    assert len(found.frame) == growth.nobs
-    assert (found.frame["lower"] <= found.frame["median"]).all()
-    assert found.frame["observed"].is_monotonic_increasing
-    assert 1 / 40 <= found.p <= 1
-    assert found.outside < 0.6
-    pd.testing.assert_frame_equal(found.frame, growth.envelope(kind, n=39, seed=4).frame)
-    if kind != "quantile":
-        np.testing.assert_allclose(found.frame["observed"], np.sort(growth.residuals(kind)), atol=1e-9)
-        np.testing.assert_allclose(stats.norm.cdf(found.frame["theoretical"]).mean(), 0.5)
-
-
-def test_envelope_of_modes_and_refits(growth):
-    found = growth.envelope("modes", n=19, seed=1, group="outer", effect="week", refit=True)
+    moved = fit(PART, other, structure)
     np.testing.assert_allclose(
-        found.frame["observed"], np.sort(growth.random_effects["outer"]["week"]), atol=1e-9
+        moved.residual_parameters["estimate"], here.residual_parameters["estimate"], rtol=1e-7
     )
-    assert found.refitted
-    assert found.n + found.n_failed == 19
-    held = growth.envelope("modes", n=19, seed=1, group="outer", effect="week")
-    assert held.n == 19
-    assert not held.refitted
-    assert not np.allclose(held.frame["median"], found.frame["median"])
+    np.testing.assert_allclose(moved.bse, 10 * here.bse, rtol=1e-7)
+    np.testing.assert_allclose(
+        moved.fittedvalues.sort_index(), 100 + 10 * here.fittedvalues.sort_index(), rtol=1e-8
+    )
 
 
-def test_an_envelope_sees_a_wrong_shape_and_accepts_a_right_one():
-    """Residuals from an exponential distribution; under the model p is uniform."""
-    rng = np.random.default_rng(2)
-    frame = three_levels(5, outer=20, inner=5, rows=6)
-    mean = frame["week"] * 0.5 + rng.normal(size=20)[frame["outer"]]
-    model = "y ~ week + (1 | outer)"
-    skewed = al.MixedModel.from_formula(model, frame.assign(y=mean + rng.exponential(size=len(frame)))).fit()
-    assert skewed.envelope("conditional", n=99, seed=1).p == 0.01
-    assert skewed.envelope("whitened", n=99, seed=1).outside > 0.2
-    assert skewed.envelope("quantile", n=99, seed=1).frame["observed"].between(0, 1).all()
-    p = []
-    for y in skewed.simulate(40, seed=3).to_numpy().T:
-        p.append(skewed.refit(y).envelope("whitened", n=19, seed=int(rng.integers(1000))).p)
-    assert np.mean(p) == pytest.approx(0.525, abs=4 * 0.29 / np.sqrt(40))
-    assert min(p) < 0.4
+def test_ar1_and_car1_over_positions_agree_and_ar1_may_be_negative(frame):
+    ar1, car1 = fit(PART, frame, al.AR1("order")), fit(PART, frame, al.CAR1("order"))
+    assert ar1.deviance == pytest.approx(car1.deviance, abs=1e-8)
+    columns = ["estimate", "se"]
+    np.testing.assert_allclose(ar1.residual_parameters[columns], car1.residual_parameters[columns], rtol=1e-6)
+    negative = series(5, outer=8, phi=-0.5, slopes=([1, 0], [1, 0]))
+    below, edge = fit(PART, negative, al.AR1("order")), fit(PART, negative, al.CAR1("order"))
+    assert below.residual_parameters["upper"][0] < 0
+    assert edge.residual_parameters["estimate"][0] == 0
+    assert edge.deviance == pytest.approx(fit(PART, negative, None).deviance, abs=1e-8)
+    assert "verified: the correlation of neighbouring residuals is zero" in edge.convergence
+    assert [f.code for f in edge.findings] == ["no_correlation"]
+    assert np.isnan(edge.residual_parameters["se"][0])
+    assert "with CAR1('order') it cannot be negative" in edge.summary()
 
 
-def test_caterpillar(growth):
-    found = growth.caterpillar("outer")
-    rows = found.frame[found.frame["effect"] == "week"].set_index("level")
-    modes, sd = growth.random_effects["outer"]["week"], growth.random_effects_sd["outer"]["week"]
-    np.testing.assert_allclose(rows["mode"], modes[rows.index])
-    np.testing.assert_allclose(rows["sd"], sd[rows.index])
-    np.testing.assert_allclose(rows["upper"], rows["mode"] + stats.norm.ppf(0.975) * rows["sd"])
-    np.testing.assert_allclose(rows["compare_upper"], rows["mode"] + found.factor["week"] * rows["sd"])
-    assert rows["mode"].is_monotonic_increasing
-    assert rows["rank"].sum() == pytest.approx(12 * 13 / 2)
-    assert ((rows["rank_lower"] <= rows["rank"]) & (rows["rank"] <= rows["rank_upper"])).all()
-    assert found.frame["effect"].unique().tolist() == ["Intercept", "week"]
-    assert found.findings == ()
-    pd.testing.assert_frame_equal(found.frame, growth.caterpillar("outer").frame)
+def test_a_categorical_names_the_reference_stratum(frame):
+    ordered = frame.assign(how=pd.Categorical(frame.how, categories=["c", "b", "a", "never"]))
+    there = fit(PART, frame, al.VarIdent("how")).residual_parameters.set_index("name")["estimate"]
+    here = fit(PART, ordered, al.VarIdent("how")).residual_parameters.set_index("name")["estimate"]
+    assert list(here.index) == ["sd(b)/sd(c)", "sd(a)/sd(c)"]
+    assert here["sd(a)/sd(c)"] == pytest.approx(1 / there["sd(c)/sd(a)"], rel=1e-6)
 
 
-def test_the_spread_of_modes_with_the_coefficients_uncertainty(growth):
-    """Against n by n matrices: Var(mode - effect) = Psi - C'P C, P = V^-1 less what the coefficients take."""
-    design, fit = growth.fit.design, growth.fit
-    v = marginal(growth)
-    vx = np.linalg.solve(v, design.x)
-    p = np.linalg.inv(v) - vx @ np.linalg.solve(design.x.T @ vx, vx.T)
-    for term, psi in zip(design.terms, fit.psi, strict=True):
-        factor = design.factors[term.factor]
-        c = dense.design_matrix(term.z, factor.codes, factor.size) @ np.kron(np.eye(factor.size), psi)
-        variance = np.kron(np.eye(factor.size), psi) - c.T @ p @ c
-        expected = np.sqrt(np.diag(variance)).reshape(factor.size, -1)
-        frame = growth.caterpillar(term.group, fixed_uncertainty=True).frame
-        for j, effect in enumerate(term.names):
-            rows = frame[frame["effect"] == effect].set_index("level")["sd"]
-            np.testing.assert_allclose(rows[factor.levels], expected[:, j], rtol=1e-8)
+# ---------------------------------------------------------------- results
 
 
-def test_the_factor_of_comparison_intervals():
-    """Goldstein and Healy's 1.39 for equal spreads; in general the share of non-overlap is alpha on average."""
-    assert comparison_factor(np.ones(9), 0.05) == pytest.approx(1.386, abs=5e-4)
-    assert comparison_factor(np.array([0.0, 1.0]), 0.05) == pytest.approx(1.386, abs=5e-4)
-    rng = np.random.default_rng(1)
-    sd = rng.uniform(0.2, 2, 30)
-    c = comparison_factor(sd, 0.05)
-    draws = sd * rng.standard_normal((4000, 30))
-    i, j = np.triu_indices(30, 1)
-    apart = np.abs(draws[:, i] - draws[:, j]) > c * (sd[i] + sd[j])
-    assert apart.mean() == pytest.approx(0.05, abs=0.003)
-    many = rng.uniform(0.2, 2, 3000)
-    assert comparison_factor(many, 0.05) == pytest.approx(comparison_factor(many[::3], 0.05), abs=0.01)
+def test_results_show_and_count_the_structure(frame):
+    plain, res = fit(PART, frame, None), fit(PART, frame, al.AR1("order", strata="how"))
+    assert list(res.residual_parameters["name"]) == ["phi", "sd(b)/sd(a)", "sd(c)/sd(a)"]
+    assert list(plain.residual_parameters.columns) == list(res.residual_parameters.columns)
+    assert len(plain.residual_parameters) == 0
+    assert res.aic - res.deviance == plain.aic - plain.deviance + 6
+    assert (
+        "Residuals: AR1 over order, a variance in every how (that of a is the residual's above)"
+        in res.summary()
+    )
+    assert "sd(b)/sd(a)" in res._repr_html_()
+    assert [p["name"] for p in res.to_dict()["residual_parameters"]] == ["phi", "sd(b)/sd(a)", "sd(c)/sd(a)"]
+    assert res.varcorr["vcov"].iloc[-1] == res.scale
 
 
-def test_expected_ranks_by_hand():
-    np.testing.assert_allclose(expected_rank(np.array([3.0, 1.0, 2.0]), np.zeros(3)), [3, 1, 2])
-    np.testing.assert_allclose(expected_rank(np.zeros(3), np.zeros(3)), [2, 2, 2])
-    p = stats.norm.cdf(1 / np.sqrt(2))
-    np.testing.assert_allclose(expected_rank(np.array([1.0, 0.0]), np.ones(2)), [1 + p, 2 - p])
+def test_fitted_values_and_modes_are_those_of_the_whole_covariance(frame):
+    """``Psi Z'V^-1 (y - X beta)`` with V written out, the residual's part in it."""
+    from alliance_longitudinal.engine.fitting import dense
+    from engine.series import dense_residual, natural
 
-
-def test_few_groups_and_no_variance_are_said(frame):
-    rng = np.random.default_rng(0)
-    flat = frame.assign(y=rng.normal(size=len(frame)))
-    res = al.MixedModel.from_formula("y ~ 1 + (1 | item)", flat).fit()
-    texts = [f.message for f in res.caterpillar("item").findings]
-    assert any(t.startswith("4 levels of item are few: their modes are drawn to the mean") for t in texts)
-    if res.singular:
-        assert any("all modes are equal and their order means nothing" in t for t in texts)
-    flat = al.MixedModel.from_formula("y ~ 1 + (1 | outer)", frame.assign(y=np.tile([1.0, -1.0], 103))).fit()
-    assert flat.singular
-    (finding,) = flat.caterpillar("outer").findings
-    assert finding.message.startswith("The estimated variance of Intercept over outer is zero")
-
-
-def test_refusals(growth, monkeypatch):
-    from alliance_longitudinal.engine.after import residuals
-
-    cases = [
-        (lambda: growth.residuals("raw"), "kind of residual='raw' is not available"),
-        (lambda: growth.envelope("raw"), "kind of envelope='raw' is not available"),
-        (lambda: growth.envelope(n=5), "An envelope needs at least 19 simulations, not 5"),
-        (
-            lambda: growth.envelope("modes", group="outer"),
-            "Name one random effect for kind='modes': group='inner:outer', eff",
-        ),
-        (lambda: growth.envelope("marginal", group="outer"), "belong to kind='modes', not to 'marginal'"),
-        (lambda: growth.caterpillar("unit"), "There is no grouping 'unit'. There are: inner:outer, outer"),
+    res = fit("y ~ order + arm + (1 + order | inner) + (1 | outer)", frame, al.AR1("order", strata="how"))
+    design = res.fit.design
+    phi, ratios = natural(res.fit.residual.model, res.fit.residual.tau)
+    v = res.scale * dense_residual(frame, "inner", al.AR1("order", strata="how"), phi, ratios)
+    triples = [
+        (t.z, design.factors[t.factor].codes, m) for t, m in zip(design.terms, res.fit.psi, strict=True)
     ]
-    for call, message in cases:
-        with pytest.raises(al.FitError, match=message):
-            call()
-    monkeypatch.setattr(residuals, "LARGEST", 3)
+    for z, codes, psi in triples:
+        v += (codes[:, None] == codes) * (z @ psi @ z.T)
+    expected = design.x @ res.params.to_numpy()
+    for term, triple in zip(design.terms, triples, strict=True):
+        size = design.factors[term.factor].size
+        modes = dense.conditional_modes(design.y, design.x, v, triple, size)
+        np.testing.assert_allclose(res.random_effects[term.group], modes, atol=1e-7)
+        expected += np.einsum("nq,nq->n", term.z, modes[triple[1]])
+    np.testing.assert_allclose(res.fittedvalues, expected, atol=1e-7)
+    np.testing.assert_allclose(res.resid, design.y - expected, atol=1e-7)
+
+
+def test_simulated_responses_have_the_fitted_covariance(frame):
+    some = frame[frame.inner.isin(sorted(frame.inner.unique())[:12])]
+    res = fit("y ~ order + (1 | inner)", some, al.AR1("order", strata="how"))
+    draws = res.simulate(4000, seed=1)
+    assert draws.index.equals(some.index)
+    from engine.series import dense_residual, natural
+
+    phi, ratios = natural(res.fit.residual.model, res.fit.residual.tau)
+    v = res.scale * dense_residual(some, "inner", al.AR1("order", strata="how"), phi, ratios)
+    codes = res.fit.design.factors[0].codes
+    v += (codes[:, None] == codes) * res.fit.psi[0][0, 0]
+    found = np.cov(draws.to_numpy())
+    error = np.sqrt((np.outer(np.diag(v), np.diag(v)) + v**2) / 4000)  # of a covariance of normal variables
+    assert np.abs((found - v) / error).max() < 5
+    assert np.sqrt((((found - v) / error) ** 2).mean()) == pytest.approx(1, abs=0.15)
+
+
+def test_a_bootstrap_estimates_the_structure_anew(frame):
+    res = fit(PART, frame, al.AR1("order", strata="how"))
+    boot = res.bootstrap(25, seed=3)
+    assert boot.n_failed == 0
+    table = res.residual_parameters
+    assert list(boot.residual.columns) == list(table["name"])
+    # 25 replicates know a mean to 0.2 and a standard deviation to 14 % of itself; Wald's is first-order.
+    spread = boot.residual.std().to_numpy()
+    assert np.all(np.abs(boot.residual.mean() - table["estimate"].to_numpy()) < 0.7 * spread)
+    np.testing.assert_allclose(spread, table["se"], rtol=0.4)
+    limits = res.conf_int(method="bootstrap", n_boot=10, seed=1)
+    assert limits.loc["phi", "lower"] < limits.loc["phi", "upper"]
+    again = res.bootstrap(2, seed=4)
+    pd.testing.assert_frame_equal(again.residual, res.bootstrap(2, seed=4).residual)
+
+
+def test_a_refit_equals_a_fit_to_the_same_response(frame):
+    from alliance_longitudinal.engine.resampling import structured
+    from alliance_longitudinal.engine.resampling.refits import start_of
+
+    frame = frame[frame.outer < "o4"]
+    for structure in (al.AR1("order"), al.CAR1("time")):
+        res = fit(PART, frame, structure)
+        rng = np.random.default_rng(2)
+        y = structured.structured_draws(res.fit, internal=True).draw(rng)
+        optimum, natural = structured._refit(res.fit, y, start_of(res.fit))
+        again = fit(PART, frame.assign(y=res.fit.basis.y_scale * y), structure)
+        assert natural[0] == pytest.approx(again.residual_parameters["estimate"][0], abs=1e-6)
+        scale = optimum.criterion.rss / optimum.criterion.nu * res.fit.basis.y_scale**2
+        assert scale == pytest.approx(again.scale, rel=1e-6)
+
+
+# ---------------------------------------------------------------- comparisons
+
+
+def test_likelihood_ratio_tests_know_which_structures_are_nested(frame):
+    fits = {
+        name: fit(PART, frame, structure)
+        for name, structure in {
+            "none": None,
+            "ar1": al.AR1("order"),
+            "car1": al.CAR1("order"),
+            "strata": al.VarIdent("how"),
+            "both": al.AR1("order", strata="how"),
+        }.items()
+    }
+    test = fits["none"].lrt(fits["ar1"])
+    assert (test.df, test.distribution) == (1, "chi2(1)")
+    assert test.statistic == pytest.approx(fits["none"].deviance - fits["ar1"].deviance)
+    assert fits["both"].lrt(fits["strata"]).df == 1
+    assert fits["both"].lrt(fits["none"]).df == 3
+    boundary = fits["none"].lrt(fits["car1"])
+    assert boundary.distribution == "equal mixture of 0 and chi2(1)"
+    assert boundary.p == pytest.approx(boundary.p_chi2 / 2)
+    slopes = fit("y ~ order + arm + (1 + order | inner:outer) + (1 | outer)", frame, al.AR1("order"))
+    assert fits["ar1"].lrt(slopes).distribution == "equal mixture of chi2(1) and chi2(2)"
+    assert fits["none"].lrt(slopes).distribution == "chi2(3)"
+    for small, large in [("ar1", "strata"), ("car1", "both")]:
+        with pytest.raises(al.FitError, match="the residual structure of the smaller one is no special case"):
+            fits[small].lrt(fits[large])
+    coarser = fit("y ~ order + arm + (1 | inner:outer)", frame, al.AR1("order"))
+    assert coarser.lrt(fits["ar1"]).df == 1
+
+
+# ---------------------------------------------------------------- refusals
+
+REFUSALS = {
+    "AR1": (None, "AR1", r"residual='AR1' is not available; there is None .*al\.AR1\('order'\)"),
+    "list": (None, [al.AR1("order"), al.VarIdent("how")], r"one structure, not a list\. .*strata='column'"),
+    "unknown": (
+        None,
+        al.CAR1("tme"),
+        r"Column 'tme' of residual=CAR1\('tme'\) is not in the data\. Did you mean 'time'",
+    ),
+    "nothing near": (
+        None,
+        al.VarIdent("xyzzy"),
+        r"Column 'xyzzy' of residual=VarIdent\('xyzzy'\) .*There are: outer",
+    ),
+    "fraction": (
+        lambda d: d.assign(order=d.order + 0.5 * (d.index == 4)),
+        al.AR1("order"),
+        r"positions in 'order' .*must be whole numbers; row 4 has .*\.5\. For times use al\.CAR1\('order'\)",
+    ),
+    "twice": (
+        lambda d: pd.concat([d, d.iloc[[3]]], ignore_index=True),
+        al.AR1("order"),
+        r"The value \d+ of 'order' occurs twice in one group of 'inner:outer' \(rows 3 and \d+\); 1 rows repeat",
+    ),
+    "same time": (
+        lambda d: pd.concat([d, d.iloc[[3]]], ignore_index=True),
+        al.CAR1("time"),
+        r"of 'time' occurs twice in one group .*needs each time once in an innermost group\. Number the rows anew",
+    ),
+    "dates": (
+        lambda d: d.assign(time=pd.Timestamp("2020-01-01") + pd.to_timedelta(d.time, unit="D")),
+        al.CAR1("time"),
+        r"column 'time' of residual=CAR1\('time'\) must hold numbers; .*Turn dates into days",
+    ),
+    "infinite": (
+        lambda d: d.assign(time=d.time.where(d.index != 6, np.inf)),
+        al.CAR1("time"),
+        r"'time' of residual=CAR1\('time'\) has 1 values that are not finite; the first is in row 6",
+    ),
+    "one stratum": (
+        lambda d: d.assign(how="a"),
+        al.VarIdent("how"),
+        r"All rows lie in one stratum of 'how' \('a'\); there is no second variance",
+    ),
+    "small stratum": (
+        lambda d: d.assign(how=d.how.where(d.index > 1, "rare")),
+        al.VarIdent("how"),
+        r"The stratum 'rare' of 'how' has 2 rows, too few for a variance of its own \(3 at least\)",
+    ),
+    "many strata": (
+        lambda d: d.assign(how=np.arange(len(d)) % 40),
+        al.AR1("order", strata="how"),
+        r"The column 'how' has 40 strata; residual=AR1\('order', strata='how'\) takes at most 30",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_bad_input_gets_a_sentence(frame, case):
+    change, structure, text = REFUSALS[case]
+    part = "(1 | inner)" if case == "single rows" else "(1 | outer/inner)"
+    with pytest.raises((al.FitError, al.FormulaError), match=text):
+        fit(f"y ~ order + {part}", change(frame) if change else frame, structure)
+
+
+def test_names_of_columns_are_checked_at_once():
     with pytest.raises(
-        al.FitError, match="random effects hang together; residuals are whitened for at most 3"
+        al.FitError, match=r"AR1 takes the name of a column as order, not 3\. Write .*al\.AR1\('order'\)"
     ):
-        growth.residuals("whitened")
+        al.AR1(3)
+    with pytest.raises(al.FitError, match="VarIdent takes the name of a column as strata, not None"):
+        al.VarIdent(None)
+    with pytest.raises(al.FitError, match="CAR1 takes the name of a column as strata, not 2"):
+        al.CAR1("time", strata=2)
 
 
-def test_whitening_does_not_depend_on_the_order_of_rows(frame):
-    shuffled = frame.sample(frac=1, random_state=3)
-    one = al.MixedModel.from_formula(GROWTH, frame).fit().residuals("whitened")
-    other = al.MixedModel.from_formula(GROWTH, shuffled).fit().residuals("whitened")
-    np.testing.assert_allclose(one, other[one.index], atol=1e-6)
+def test_a_correlation_goes_with_nested_groups_and_without_weights(frame):
+    crossed = frame.assign(item=np.arange(len(frame)) % 5, w=1.0 + frame.arm)
+    for structure in (al.AR1("order"), al.VarIdent("how")):
+        with pytest.raises(
+            al.FitError, match="'inner' and 'item' are crossed, so that there is no innermost group"
+        ):
+            fit("y ~ order + (1 | inner) + (1 | item)", crossed, structure)
+    with pytest.raises(al.FitError, match=r"residual=AR1\('order'\) does not go with prior weights"):
+        al.MixedModel.from_formula(PART, crossed, weights="w", residual=al.AR1("order")).fit()
+    assert al.MixedModel.from_formula(PART, crossed, weights="w", residual=al.VarIdent("how")).fit().converged
+
+
+def test_a_correlation_needs_a_group_with_two_rows(frame):
+    made = al.MixedModel.from_formula("y ~ order + (1 | inner)", frame, residual=al.AR1("order"))
+    factor = made.design.factors[0]
+    alone = Factor("inner", ("inner",), np.arange(len(frame)), pd.RangeIndex(len(frame)))
+    single = replace(made.design, factors=(alone,))
+    level = SimpleNamespace(terms=(0,), labels=np.arange(len(frame)))
+    assert factor.size < len(frame)
+    with pytest.raises(
+        al.FitError, match=r"Every group of 'inner' has one row only, .* no two residuals to correlate"
+    ):
+        read_pattern(al.AR1("order"), single, (level,))
+
+
+def test_rows_without_a_position_are_left_out_and_counted(frame):
+    holes = frame.assign(place=frame.order.where(frame.index % 9 != 0))
+    res = fit("y ~ arm + (1 | inner)", holes, al.AR1("place"))
+    assert res.n_dropped == int(holes.place.isna().sum())
+    assert "rows_dropped" in [f.code for f in res.findings]
+    assert holes.place.isna().sum() == res.n_dropped
+
+
+def test_few_rows_in_a_stratum_are_said(frame):
+    rare = frame.assign(how=frame.how.where(frame.index > 5, "rare"))
+    res = fit("y ~ order + (1 | inner)", rare, al.VarIdent("how"))
+    message = next(f.message for f in res.findings if f.code == "few_rows_in_stratum")
+    assert message.startswith("Strata of how with fewer than 10 rows: rare (6)")
+
+
+def test_two_rows_a_group_cannot_tell_the_correlation_from_an_intercept():
+    rng = np.random.default_rng(1)
+    both = pd.DataFrame({"g": np.repeat(np.arange(40), 2), "t": np.tile([0, 1], 40)})
+    both["y"] = np.repeat(rng.normal(size=40), 2) + rng.normal(size=80)
+    res = fit("y ~ t + (1 | g)", both, al.AR1("t"), require_certificate=False)
+    assert "not_identified" in [f.code for f in res.findings]
+
+
+# ---------------------------------------------------------------- recovery
+
+
+def test_truth_is_recovered():
+    """24 data sets of 60 groups; `engine.residual_recovery` runs more of them."""
+    table = recovery(range(24), groups=60)
+    assert (table["failed"] == 0).all()
+    # Bias within three of its own standard errors, for a mean over 24.
+    assert (np.abs(table["bias"]) < 3 * table["spread"] / np.sqrt(24)).all()
+    assert (table["coverage"] >= 19 / 24).all()

@@ -78,8 +78,9 @@ def search_residual(
     if inside.best.certificate.holds and inside.best.value < edge.best.value - _SAME:
         return inside, fitted
     best = _certified_edge(edge.best, model, reml)
-    values = (*inside.values, *edge.values)
-    record = OptimRecord(best, values, (*inside.starts, *edge.starts), inside.evaluations + edge.evaluations)
+    also = [(inside.best.value, 1.0)] if inside.best.certificate.holds else []
+    values, starts = zip(*zip(edge.values, edge.starts, strict=True), *also, strict=True)
+    record = OptimRecord(best, values, starts, inside.evaluations + edge.evaluations)
     return record, FittedResidual(free, best.extra, True, model)
 
 
