@@ -39,6 +39,8 @@ _PUBLIC = {
     "variance_partition": "analyses",
     "reliable_change": "analyses",
     "classify_change": "analyses",
+    "measurement": "analyses",
+    "rater_agreement": "analyses",
     "publish": "analyses",
 }
 

@@ -3,6 +3,8 @@
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.change_parts.classify import classify_change
 from alliance_longitudinal.analyses.early_alliance import early_alliance
+from alliance_longitudinal.analyses.measurement import measurement
+from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
 from alliance_longitudinal.analyses.publish import publish
 from alliance_longitudinal.analyses.reliable_change import reliable_change
 from alliance_longitudinal.analyses.variance_partition import variance_partition
@@ -11,7 +13,9 @@ __all__ = [
     "AnalysisResult",
     "classify_change",
     "early_alliance",
+    "measurement",
     "publish",
+    "rater_agreement",
     "reliable_change",
     "variance_partition",
 ]

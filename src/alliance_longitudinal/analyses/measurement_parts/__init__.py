@@ -1,0 +1,1 @@
+"""Reliability and structure of a questionnaire: alpha, omega, change reliability, raters, factor models."""

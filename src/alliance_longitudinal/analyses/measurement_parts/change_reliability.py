@@ -1,0 +1,75 @@
+"""How reliably a questionnaire tells clients apart, and how reliably it tells a client's own changes (Cranford et al. 2006).
+
+With items i, sessions t and clients as facets of a generalisability study, m items and k sessions:
+
+====  =========================================================================================================
+RkF   clients' means over k fixed sessions     (C + CI/m) / (C + CI/m + E/(km))
+R1R   one session taken at random              (C + CI/m) / (C + CI/m + S + CS + E/m)
+RkR   clients' means over k random sessions    (C + CI/m) / (C + CI/m + S/k + CS/k + E/(km))
+Rc    change within clients                    CS / (CS + E/m)
+RkRn  as RkR, sessions nested in clients       C / (C + CS/k + E/(km))
+Rcn   as Rc, sessions nested in clients        CS / (CS + E/m)
+====  =========================================================================================================
+
+C clients, S sessions, CS clients by sessions, CI clients by items, E residual (Shrout & Lane 2012). The nested
+coefficients need no common session numbers.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from alliance_longitudinal.engine import MixedModel
+
+NESTED = "value ~ 1 + (1 | client) + (1 | client:session)"
+CROSSED = "value ~ 1 + (1 | client) + (1 | session) + (1 | item) + (1 | client:session) + (1 | client:item) + (1 | session:item)"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReliability:
+    """Coefficients by name, variance components by name, m and k that they are for, and clients behind them."""
+
+    coefficients: dict[str, float]
+    components: dict[str, float]
+    items: int
+    sessions: int
+    clients: int
+
+
+def nested_reliability(long: pd.DataFrame, sessions: int) -> ChangeReliability:
+    """RkRn and Rcn.
+
+    Parameters
+    ----------
+    long : DataFrame
+        ``client, session, item, value``, one row an answer, without missing values.
+    sessions : int
+        k: number of sessions that a client's mean is taken over.
+    """
+    v, m, k = _components(NESTED, long, crossed=False), int(long["item"].nunique()), sessions
+    c, cs, e = v["client"], v["client:session"], v["Residual"]
+    found = {"RkRn": _share(c, cs / k + e / (k * m)), "Rcn": _share(cs, e / m)}
+    return ChangeReliability(found, v, m, k, int(long["client"].nunique()))
+
+
+def crossed_reliability(long: pd.DataFrame, sessions: int) -> ChangeReliability:
+    """RkF, R1R, RkR and Rc; session numbers mean the same for all clients. Input as for ``nested_reliability``."""
+    v, m, k = _components(CROSSED, long, crossed=True), int(long["item"].nunique()), sessions
+    s, cs, e = v["session"], v["client:session"], v["Residual"]
+    c = v["client"] + v["client:item"] / m
+    found = {
+        "RkF": _share(c, e / (k * m)),
+        "R1R": _share(c, s + cs + e / m),
+        "RkR": _share(c, s / k + cs / k + e / (k * m)),
+        "Rc": _share(cs, e / m),
+    }
+    return ChangeReliability(found, v, m, k, int(long["client"].nunique()))
+
+
+def _components(formula: str, long: pd.DataFrame, *, crossed: bool) -> dict[str, float]:
+    fit = MixedModel.from_formula(formula, long, crossed=crossed).fit(reml=True, df="normal")
+    return dict(zip(fit.varcorr["group"], fit.varcorr["vcov"].astype(float), strict=True))
+
+
+def _share(signal: float, noise: float) -> float:
+    return signal / (signal + noise) if signal + noise > 0 else float("nan")

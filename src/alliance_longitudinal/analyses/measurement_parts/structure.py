@@ -1,0 +1,99 @@
+"""Factor models of one occasion, and their invariance over occasions or raters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy import stats
+
+from alliance_longitudinal.analyses.measurement_parts.factor_fit import FactorFit, fit_factors, saturated
+from alliance_longitudinal.analyses.measurement_parts.factor_models import (
+    LEVELS,
+    Groups,
+    bifactor,
+    correlated_factors,
+    repeated,
+)
+from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
+
+#: Fewest clients an item for a factor model; fewer give estimates that the next sample turns over.
+CLIENTS_PER_ITEM = 5
+#: A fall of CFI by more than this speaks against the added equality (Cheung & Rensvold 2002).
+DELTA_CFI = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A fitted model and what it is: its name, what it was fitted to, and the fit."""
+
+    name: str
+    where: str
+    fit: FactorFit
+
+
+def one_occasion(wide: pd.DataFrame, groups: Groups, items: Sequence[str], where: str) -> list[Model]:
+    """One factor, correlated factors and bifactor; one row a client, one column an item."""
+    data = patterns(wide[list(items)].to_numpy(dtype=float))
+    base = saturated(data)
+    out = [
+        Model(
+            "one factor", where, fit_factors(data, correlated_factors({"alliance": items}, items, data), base)
+        )
+    ]
+    covered = {item for own in groups.values() for item in own}
+    if len(groups) >= 2 and covered == set(items):
+        spec = correlated_factors(groups, items, data)
+        out.append(Model(f"{len(groups)} correlated factors", where, fit_factors(data, spec, base)))
+        if min(len(own) for own in groups.values()) >= 3:
+            out.append(Model("bifactor", where, fit_factors(data, bifactor(groups, items, data), base)))
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One level of invariance, compared with the level before it (missing at the first)."""
+
+    level: str
+    where: str
+    fit: FactorFit
+    chi2_difference: float
+    df_difference: int
+    p_difference: float
+    cfi_difference: float
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether CFI falls by no more than .01; None at the first level, or where a model did not converge."""
+        if self.df_difference == 0 or not self.fit.converged:
+            return None
+        return self.cfi_difference >= -DELTA_CFI
+
+
+def invariance(wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], where: str) -> list[Step]:
+    """Configural, metric and scalar models; columns are all items of the first occasion, then of the second, ..."""
+    data = patterns(wide.to_numpy(dtype=float))
+    base = saturated(data)
+    out: list[Step] = []
+    for level in LEVELS:
+        fit = fit_factors(data, repeated(groups, occasions, level, data), base)
+        if not out:
+            out.append(Step(level, where, fit, float("nan"), 0, float("nan"), float("nan")))
+            continue
+        before = out[-1].fit
+        chi2, df = fit.chi2 - before.chi2, fit.df - before.df
+        p = float(stats.chi2.sf(max(chi2, 0.0), df))
+        out.append(Step(level, where, fit, chi2, df, p, fit.cfi - before.cfi))
+    return out
+
+
+def loadings(model: Model) -> pd.DataFrame:
+    """Standardised loadings: ``item, factor, loading``."""
+    a = model.fit.spec.arrays(model.fit.free)
+    _, cov = model.fit.spec.moments(model.fit.free)
+    rows = []
+    for i, item in enumerate(model.fit.spec.items):
+        for j, factor in enumerate(model.fit.spec.factors):
+            if a["loading"][i, j] != 0 and a["factor_cov"][j, j] > 0 and cov[i, i] > 0:
+                value = a["loading"][i, j] * (a["factor_cov"][j, j] / cov[i, i]) ** 0.5
+                rows.append((item, factor, float(value)))
+    return pd.DataFrame(rows, columns=["item", "factor", "loading"])

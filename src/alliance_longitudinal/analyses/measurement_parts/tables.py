@@ -1,0 +1,229 @@
+"""The tables and figures of the measurement report."""
+
+from functools import partial
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.measurement_parts.compute import Found
+from alliance_longitudinal.analyses.measurement_parts.factor_fit import FactorFit
+from alliance_longitudinal.analyses.measurement_parts.structure import DELTA_CFI, Model, loadings
+from alliance_longitudinal.present import Column, FigureSpec, Table, measurement_figures
+from alliance_longitudinal.present.labels import number
+
+_FIT = [
+    Column("chi2", "Chi-square", "number"),
+    Column("df", "df", "integer"),
+    Column("p", "p", "p"),
+    Column("cfi", "CFI", "number"),
+    Column("tli", "TLI", "number"),
+    Column("rmsea", "RMSEA", "number"),
+    Column("rmsea_low", "90 % low", "number"),
+    Column("rmsea_high", "90 % high", "number"),
+    Column("srmr", "SRMR", "number"),
+]
+_NUMBERS = [
+    Column("estimate", "Estimate", "number"),
+    Column("ci_low", "95 % low", "number"),
+    Column("ci_high", "95 % high", "number"),
+]
+
+
+def measurement_tables(found: Found, estimates: list[Estimate]) -> tuple[Table, ...]:
+    """In reading order."""
+    frame = estimate_frame(estimates)
+    tables = [
+        _reliability(frame),
+        _correlations(frame),
+        _models(found),
+        _invariance(found),
+        _loadings(found),
+        _components(found),
+    ]
+    return tuple(t for t in tables if t is not None)
+
+
+def _reliability(frame: pd.DataFrame) -> Table | None:
+    rows = frame[frame["unit"].eq("reliability")]
+    if rows.empty:
+        return None
+    note = (
+        "Alpha: Feldt's interval; omega: one-factor model, delta method. RkF, R1R, RkR, RkRn: how reliably clients are told apart; "
+        "Rc, Rcn: how reliably change within a client is seen, which is what models of sessions need."
+    )
+    columns = [Column("label", "Coefficient"), *_NUMBERS, Column("n", "n", "integer")]
+    return Table.from_frame("reliability", "Reliability", "answer", rows, columns, note)
+
+
+def _correlations(frame: pd.DataFrame) -> Table | None:
+    rows = frame[frame["unit"].eq("correlation")]
+    if rows.empty:
+        return None
+    note = (
+        "From variance components: correlations free of the other levels. Between sessions they hold measurement error, and are "
+        "lower by it; a correlation is missing where a level has no variance."
+    )
+    columns = [
+        Column("label", "Scales"),
+        Column("level", "Level"),
+        Column("estimate", "r", "number"),
+        Column("n", "Rows", "integer"),
+    ]
+    return Table.from_frame(
+        "level_correlations", "How the subscales go together, by level", "results", rows, columns, note
+    )
+
+
+def _fit_row(fit: FactorFit) -> dict[str, object]:
+    names = ("chi2", "df", "p", "cfi", "tli", "rmsea", "rmsea_low", "rmsea_high", "srmr", "aic", "bic")
+    usable = fit.converged
+    values: dict[str, object] = {
+        name: getattr(fit, name) if usable or name == "df" else None for name in names
+    }
+    remark = "not converged" if not usable else ("impossible values" if fit.improper else "")
+    return values | {"clients": fit.n, "remark": remark}
+
+
+def _models(found: Found) -> Table | None:
+    if not found.models:
+        return None
+    rows = pd.DataFrame([{"model": m.name, "where": m.where} | _fit_row(m.fit) for m in found.models])
+    columns = [
+        Column("model", "Model"),
+        Column("where", "Form"),
+        Column("clients", "Clients", "integer"),
+        *_FIT,
+        Column("bic", "BIC", "number"),
+        Column("remark", "Remark"),
+    ]
+    note = "Maximum likelihood with all available answers (FIML). The lower BIC, the better a model pays for its parameters."
+    return Table.from_frame("factor_models", "Factor models of one form", "results", rows, columns, note)
+
+
+def _invariance(found: Found) -> Table | None:
+    if not found.steps:
+        return None
+    words = {True: "holds", False: "does not hold", None: "\u2013"}
+    rows = pd.DataFrame(
+        [
+            {
+                "what": s.where,
+                "level": s.level,
+                "delta_cfi": s.cfi_difference if s.fit.converged else None,
+                "delta_chi2": s.chi2_difference,
+                "delta_df": s.df_difference if s.df_difference else None,
+                "delta_p": s.p_difference,
+                "verdict": words[s.holds],
+            }
+            | _fit_row(s.fit)
+            for s in found.steps
+        ]
+    )
+    columns = [
+        Column("what", "Compared"),
+        Column("level", "Equal are"),
+        Column("clients", "Clients", "integer"),
+        *[c for c in _FIT if c.key in ("chi2", "df", "cfi", "rmsea", "srmr")],
+        Column("delta_cfi", "Change of CFI", "number"),
+        Column("delta_chi2", "Change of chi-square", "number"),
+        Column("delta_df", "Change of df", "integer"),
+        Column("delta_p", "p", "p"),
+        Column("verdict", f"Holds (CFI falls by {DELTA_CFI:g} at most)"),
+        Column("remark", "Remark"),
+    ]
+    rows["level"] = rows["level"].map(
+        {
+            "configural": "pattern (configural)",
+            "metric": "loadings (metric)",
+            "scalar": "loadings and intercepts (scalar)",
+        }
+    )
+    note = "Residuals of the same item are correlated. Means may be compared where loadings and intercepts are equal."
+    return Table.from_frame(
+        "invariance", "Does the questionnaire measure the same?", "results", rows, columns, note
+    )
+
+
+def _loadings(found: Found) -> Table | None:
+    good = [m for m in found.models if m.fit.converged]
+    if not good:
+        return None
+    rows = pd.concat([loadings(m).assign(model=f"{m.name}, {m.where}") for m in good], ignore_index=True)
+    columns = [
+        Column("model", "Model"),
+        Column("item", "Item"),
+        Column("factor", "Factor"),
+        Column("loading", "Standardised loading", "number"),
+    ]
+    return Table.from_frame("loadings", "Standardised loadings", "models", rows, columns)
+
+
+def _components(found: Found) -> Table | None:
+    rows = [
+        {
+            "model": "sessions nested in clients"
+            if "Rcn" in c.coefficients
+            else "sessions crossed with clients",
+            "part": part,
+            "variance": v,
+        }
+        for c in found.change
+        for part, v in c.components.items()
+    ]
+    if not rows:
+        return None
+    columns = [Column("model", "Model"), Column("part", "Between"), Column("variance", "Variance", "number")]
+    return Table.from_frame(
+        "variance_components", "Variance of the answers", "models", pd.DataFrame(rows), columns
+    )
+
+
+def reliability_figure(estimates: list[Estimate], label: str) -> FigureSpec | None:
+    """All reliability coefficients."""
+    rows = [e for e in estimates if e.unit == "reliability"]
+    if not rows:
+        return None
+    data = estimate_frame(rows)[["label", "estimate", "ci_low", "ci_high"]]
+    return FigureSpec(
+        name="reliability",
+        title=f"Reliability of {label}",
+        caption="Points: estimates; lines: 95 % intervals, where there are some.",
+        alt="Reliability coefficients: " + "; ".join(f"{e.label} {number(e.estimate)}" for e in rows) + ".",
+        how_to_read="The nearer to 1, the less of the differences is error. Change within clients is usually told less reliably.",
+        section="answer",
+        data=data,
+        columns=(
+            Column("label", "Coefficient"),
+            Column("estimate", "Estimate", "number"),
+            Column("ci_low", "95 % low", "number"),
+            Column("ci_high", "95 % high", "number"),
+        ),
+        draw=partial(measurement_figures.coefficients, x_label="Reliability"),
+    )
+
+
+def loadings_figure(models: list[Model]) -> FigureSpec | None:
+    """Loadings of the models of the first form that were fitted."""
+    good = [m for m in models if m.fit.converged and not m.fit.improper]
+    if not good:
+        return None
+    shown = [m for m in good if m.where == good[0].where]
+    data = pd.concat([loadings(m).assign(panel=m.name) for m in shown], ignore_index=True)
+    return FigureSpec(
+        name="loadings",
+        title=f"Standardised loadings, {shown[0].where}",
+        caption="How strongly each answer goes with its factor, in each model without impossible values.",
+        alt="Standardised loadings. "
+        + "; ".join(f"{r.item} on {r.factor} ({r.panel}): {number(r.loading)}" for r in data.itertuples())
+        + ".",
+        how_to_read="The further right, the more an answer tells about the factor.",
+        section="results",
+        data=data,
+        columns=(
+            Column("panel", "Model"),
+            Column("item", "Item"),
+            Column("factor", "Factor"),
+            Column("loading", "Loading", "number"),
+        ),
+        draw=partial(measurement_figures.loadings, x_label="Standardised loading"),
+    )
