@@ -13,6 +13,7 @@ import alliance_longitudinal as al
 from alliance_longitudinal.engine.fitting import dense
 from alliance_longitudinal.engine.fitting.fit import package
 from alliance_longitudinal.engine.inference import charts, constrained, profile
+from alliance_longitudinal.engine.inference import surface as surfaces
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
 
@@ -223,14 +224,14 @@ def test_derivatives_in_the_coordinates(slopes, kind):
         "sigma": lambda: charts.residual_deviation(face, fit.basis.y_scale),
         "share": lambda: charts.share(face, [0], [effects.T @ np.diag([1.0, 3.0]) @ effects], 0.8),
     }[kind]()
-    back = constrained.turned_back(chart)
+    back = surfaces.turned_back(chart)
     relative = list(fit.record.best.relative)
     u = chart.start(relative, fit.criterion.rss / fit.criterion.nu)
     np.testing.assert_allclose(chart.relative(u)[0], relative[0], atol=1e-9)
     u = u * (1 + 0.1 * np.random.default_rng(1).normal(size=len(u)))
 
     def surface(at, order):
-        return constrained.surface(fit.blocks, True, chart, at, order, back)
+        return surfaces.surface(fit.blocks, True, chart, at, order, back)
 
     _, gradient, hessian = surface(u, 2)
     steps = 1e-5 * np.eye(len(u))
@@ -267,3 +268,61 @@ def test_models_with_a_residual_structure_are_refused():
     for ask in (lambda: res.conf_int(method="profile"), res.profile, lambda: res.icc(method="profile")):
         with pytest.raises(FitError, match="Profile likelihoods are not available for a fit with residual="):
             ask()
+
+
+@pytest.mark.parametrize(
+    ("name", "rise", "lower", "upper", "note"),
+    [
+        ("sd(week)|unit", 1e-5, 0, np.inf, "not identified: the likelihood is flat"),
+        (
+            "sigma",
+            0.5,
+            0,
+            np.inf,
+            "upper limit not identified: the deviance rises by 0.50, less than 3.84, up to",
+        ),
+        ("cor(Intercept,week)|unit", 1e-5, -1, 1, "not identified: the likelihood is flat"),
+    ],
+)
+def test_flat_profiles_are_said_to_be_not_identified(slopes, monkeypatch, name, rise, lower, upper, note):
+    def end(profile, side, cut):
+        bound = profile.chart.high if side > 0 else profile.chart.low
+        return constrained.End(bound if np.isfinite(bound) else side * 3.0, rise, False)
+
+    monkeypatch.setattr(constrained.Profile, "end", end)
+    row = slopes.conf_int(method="profile", which=name).iloc[0]
+    assert note in row["note"]
+    assert row["lower"] == lower
+    assert row["upper"] == upper
+
+
+def test_trial_of_slopes_where_lme4_gives_a_bad_profile(shared_data):
+    """Beat the Blues (Proudfoot et al. 2003): lme4 warns of a non-monotonic profile of the correlation."""
+    wide = pd.read_csv(shared_data / "beat_the_blues_bdi.csv").rename(columns={"bdi.pre": "pre"})
+    frame = wide.melt(
+        ["id", "drug", "length", "treatment", "pre"], value_name="bdi", var_name="time"
+    ).dropna()
+    frame["time"] = frame["time"].str[4].astype(int)
+    model = al.MixedModel.from_formula("bdi ~ pre + time + treatment + drug + length + (time | id)", frame)
+    res = model.fit(reml=False)
+    assert res.deviance == pytest.approx(1871.037799, abs=1e-6)
+    limits = res.conf_int(method="profile")
+    lme4 = {
+        "Intercept": (-1.1653543, 7.6463084),
+        "pre": (0.4856156, 0.7981200),
+        "time": (-1.0159264, -0.3891714),
+        "sd(Intercept)|id": (5.3925036, 9.0226417),
+        "sigma": (4.3529626, 5.5366846),
+    }
+    for name, (lower, upper) in lme4.items():
+        assert limits.loc[name, "upper"] == pytest.approx(upper, abs=1e-3)
+        # lme4 interpolates; its lower limit of the first deviation lies 0.0013 too high.
+        assert limits.loc[name, "lower"] == pytest.approx(lower, abs=2e-3)
+    rise = model.fit(reml=False).lrt(
+        al.MixedModel.from_formula(model.formula.replace("(time | id)", "(1 | id)"), frame).fit(reml=False)
+    )
+    assert limits.loc["sd(time)|id", "lower"] == 0
+    assert f"rises by {rise.statistic:.2f}, less than 3.84" in limits.loc["sd(time)|id", "note"]
+    row = limits.loc["cor(Intercept,time)|id"]
+    assert (row["lower"], row["upper"]) == (-1, 1)
+    assert row["note"].count("is not excluded") == 2

@@ -222,8 +222,8 @@ class VarianceProfile:
         ends = [profile.end(side, cut) for side in (-1, 1)]
         notes = [self._note(end, side, cut, kind) for end, side in zip(ends, (-1, 1), strict=True)]
         lower, upper = (
-            self.chart.value(e.h) if e.reached or np.isfinite(bound) else side * np.inf
-            for e, side, bound in zip(ends, (-1, 1), (self.chart.low, self.chart.high), strict=True)
+            self.chart.value(e.h if e.reached or np.isfinite(bound) else bound)
+            for e, bound in zip(ends, (self.chart.low, self.chart.high), strict=True)
         )
         flat = not any(e.reached for e in ends) and max(e.rise for e in ends) < 1e-3
         note = "not identified: the likelihood is flat" if flat else "; ".join(filter(None, notes))
