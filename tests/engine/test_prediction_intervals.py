@@ -13,7 +13,7 @@ from alliance_longitudinal.engine.after.prediction_errors import (
     error_variance,
     mean_errors,
 )
-from alliance_longitudinal.engine.after.rows import rows_of_data, rows_of_fit
+from alliance_longitudinal.engine.after.rows import Effects, rows_of_data, rows_of_fit
 from alliance_longitudinal.engine.fitting import dense
 from engine.designs import three_levels
 
@@ -239,31 +239,26 @@ def test_structured_residuals(frame):
         res.influence("outer")
 
 
-def test_rows_of_several_groups(frame, monkeypatch):
+def test_rows_of_several_groups(frame):
     """Multiple membership: errors, whitened residuals and refits without a group, against n by n matrices."""
-    from alliance_longitudinal.engine.after.influence import influence
-    from alliance_longitudinal.engine.after.residuals import residuals
-    from alliance_longitudinal.engine.design import checks
-    from alliance_longitudinal.engine.design.design import learn
-    from alliance_longitudinal.engine.fitting.fit import fit_mixed
-
-    monkeypatch.setattr(checks, "refuse_impossible", lambda *_: None)  # reads single groups only
-    monkeypatch.setattr(checks, "before", lambda *_: ())
     rng = np.random.default_rng(0)
-    _, design = learn("y ~ week + (1 + week | outer) + (1 | item)", frame)
-    outer, n = design.factors[0], len(frame)
-    other = np.where(rng.random(n) < 0.5, -1, rng.integers(0, outer.size, n))
-    other = np.where(other == outer.codes, -1, other)
-    share = np.where(other < 0, 1.0, rng.uniform(0.3, 0.9, n))
-    both = np.column_stack([outer.codes, other])
-    shared = replace(outer, codes=both, weights=np.column_stack([share, 1 - share]))
-    fit = fit_mixed(replace(design, factors=(shared, design.factors[1])), True, True)
-    known, x = np.zeros((n, n)), fit.design.x
+    outer, n = frame["outer"].to_numpy(), len(frame)
+    other = np.where(rng.random(n) < 0.5, np.nan, rng.integers(0, 12, n))
+    other[other == outer] = np.nan
+    share = np.where(np.isnan(other), 1.0, rng.uniform(0.3, 0.9, n))
+    data = frame.assign(group=outer, other=other, s=share, rest=np.where(np.isnan(other), np.nan, 1 - share))
+    both = al.MultipleMembership(["group", "other"], ["s", "rest"])
+    model = al.MixedModel.from_formula(
+        "y ~ week + (1 + week | team) + (1 | item)", data, membership={"team": both}
+    )
+    res = model.fit()
+    fit, x = res.fit, res.fit.design.x
+    known = np.zeros((n, n))
     for term, psi in zip(fit.design.terms, fit.psi, strict=True):
         factor = fit.design.factors[term.factor]
-        shares = np.ones(factor.members.shape) if factor.weights is None else factor.weights
+        effects = Effects.of(term.z, factor)
         z = np.zeros((n, factor.size, len(psi)))
-        for codes, part in zip(factor.members.T, shares.T, strict=True):
+        for codes, part in zip(effects.codes.T, effects.shares.T, strict=True):
             at = np.flatnonzero(codes >= 0)
             z[at, codes[at]] += part[at, None] * term.z[at]
         known += np.einsum("ngq,qr,mgr->nm", z, psi, z)
@@ -271,10 +266,22 @@ def test_rows_of_several_groups(frame, monkeypatch):
     r = x - known @ np.linalg.solve(v, x)
     phi = np.linalg.inv(x.T @ np.linalg.solve(v, x))
     expected = np.diag(known - known @ np.linalg.solve(v, known)) + np.einsum("np,pq,nq->n", r, phi, r)
-    np.testing.assert_allclose(fit.scale * error_variance(fit, rows_of_fit(fit)).value, expected, rtol=1e-8)
+    table = res.predict(data, interval="confidence")
+    np.testing.assert_allclose(table["se"] ** 2, expected, rtol=1e-8)
+    pd.testing.assert_series_equal(table["predicted"], res.fittedvalues, check_names=False)
     values, vectors = np.linalg.eigh(v)
     white = vectors @ ((vectors.T @ (fit.design.y - x @ fit.beta)) / np.sqrt(values))
-    np.testing.assert_allclose(residuals(fit, "whitened"), white, atol=1e-8)
-    found = influence(fit, "outer", "refit")
+    np.testing.assert_allclose(res.residuals("whitened"), white, atol=1e-8)
+    found = res.influence("team", "refit")
     assert found.table["cook"].notna().all()
-    assert found.table["rows"].tolist() == [(both == level).any(axis=1).sum() for level in range(outer.size)]
+    members = fit.design.factors[0].members
+    assert found.table["rows"].tolist() == [
+        (members == level).any(axis=1).sum() for level in range(res.n_groups["team"])
+    ]
+    new = data.iloc[[0, 0]].assign(group=[0, 77], other=[88.0, 88.0], s=0.6, rest=0.4, item=9, week=2.0)
+    half, none = res.predict(new, interval="confidence")["se"] ** 2
+    z, psi = np.array([1, 2.0]), fit.psi[0]
+    item = fit.psi[1][0, 0]
+    alone = res.predict(new.assign(week=2.0), groups=False, interval="confidence")["se"] ** 2
+    np.testing.assert_allclose(none, alone.iloc[1] + (0.36 + 0.16) * z @ psi @ z + item, rtol=1e-8)
+    assert half < none
