@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from ruamel.yaml import YAML
 
 from alliance_longitudinal.data import load_study
 from alliance_longitudinal.data.demo import write_demo
+from alliance_longitudinal.data.plan import read_plan as read_study_plan
 from alliance_longitudinal.reporting.batch_plan import read_plan
 
 
@@ -36,6 +38,23 @@ def test_the_wide_workbook(examples: list[str], tmp_path: Path) -> None:
 
 def test_the_batch_file(examples: list[str], tmp_path: Path) -> None:
     write_demo(tmp_path / "my_clinic")
-    (tmp_path / "batch.yaml").write_text(examples[1], encoding="utf-8")
+    (tmp_path / "batch.yaml").write_text(examples[-1], encoding="utf-8")
     plan = read_plan(tmp_path / "batch.yaml")
     assert (len(plan.combinations), plan.excluded) == (5, 1)
+
+
+def test_the_other_examples_are_parts_of_a_sound_study_file(examples: list[str], tmp_path: Path) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    whole = {
+        "study": "Example",
+        "tables": {
+            "sessions": {"file": "s.csv", "columns": {"client": "c", "therapist": "t", "session": "n"}}
+        },
+        "measures": {"anxiety": {"instrument": "gad_7", "total": "GAD7"}},
+    }
+    parts = [yaml.load(text) for text in examples[1:-1]]
+    assert len(parts) == 6
+    for part in parts:
+        with (tmp_path / "study.yaml").open("w", encoding="utf-8") as file:
+            yaml.dump(whole | part, file)
+        assert read_study_plan(tmp_path / "study.yaml").measures

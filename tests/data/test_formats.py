@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from openpyxl import Workbook
 from pandas.testing import assert_frame_equal
 
-from alliance_longitudinal.data import load_study
+from alliance_longitudinal.data import load_study, table_hashes
 from alliance_longitudinal.errors import DataError
 from data.builders import HEADER, ROWS, STUDY, write
 
@@ -249,3 +249,15 @@ def test_formula_with_its_result_is_its_result(tmp_path):
         for name, content in parts.items():
             archive.writestr(name, content)
     assert load_study(path).sessions["phq9"].iloc[0] == 12
+
+
+def test_every_file_of_a_folder_is_hashed(tmp_path):
+    (tmp_path / "m").mkdir()
+    for number in (1, 2):
+        (tmp_path / "m" / f"{number}.csv").write_text("\n".join([HEADER, *ROWS[3 * number - 3 : 3 * number]]))
+    path = study_in(tmp_path, "m")
+    before = table_hashes(path)
+    assert list(before) == ["m/1.csv", "m/2.csv"]
+    assert list(before.values()) == [s.sha256 for s in load_study(path).sources[1:]]
+    (tmp_path / "m" / "3.csv").write_text("x")
+    assert {name: digest for name, digest in table_hashes(path).items() if name != "m/3.csv"} == before

@@ -7,7 +7,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from pandas.testing import assert_frame_equal
 
-from alliance_longitudinal.data import load_study
+from alliance_longitudinal.data import load_study, table_hashes
 from alliance_longitudinal.errors import DataError, StudyError
 from data.builders import ROWS, STUDY, write
 from data.conftest import PASSWORD, USER
@@ -69,6 +69,9 @@ def test_table_view_and_query(asked, clinic, tmp_path, monkeypatch):
     source = study.sources[1]
     assert (source.name, source.rows, len(source.sha256)) == ("database postgres", 6, 64)
     assert PASSWORD not in repr(study)
+    [(name, digest)] = table_hashes(tmp_path / "study.yaml").items()
+    assert name.startswith("database postgres: ")
+    assert digest == source.sha256
 
 
 def test_password_from_the_key_store(clinic, tmp_path, monkeypatch):

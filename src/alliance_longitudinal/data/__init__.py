@@ -2,7 +2,17 @@
 
 from alliance_longitudinal.data.describe import describe_study
 from alliance_longitudinal.data.flow import FlowStep, SampleFlow
+from alliance_longitudinal.data.inputs import table_hashes
 from alliance_longitudinal.data.load import load_study
 from alliance_longitudinal.data.study import Measure, Source, Study
 
-__all__ = ["FlowStep", "Measure", "SampleFlow", "Source", "Study", "describe_study", "load_study"]
+__all__ = [
+    "FlowStep",
+    "Measure",
+    "SampleFlow",
+    "Source",
+    "Study",
+    "describe_study",
+    "load_study",
+    "table_hashes",
+]

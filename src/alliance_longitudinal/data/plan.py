@@ -44,15 +44,20 @@ def read_plan(path: Path) -> StudyPlan:
     measures = {name: _plan_measure(name, block, registry, mistakes) for name, block in file.measures.items()}
     mistakes += _dialect_mistakes(file)
     raise_mistakes(document, "study file", mistakes)
-    block = file.dialect
     return StudyPlan(
         path=path,
         file=file,
-        dialect=Dialect(
-            block.separator, block.decimal, block.thousands, block.encoding, block.dates, tuple(block.missing)
-        ),
+        dialect=declared_dialect(file),
         measures={name: plan for name, plan in measures.items() if plan is not None},
         simulated=_simulated(path, file),
+    )
+
+
+def declared_dialect(file: StudyFile) -> Dialect:
+    """How the tables are written, as the study file says."""
+    block = file.dialect
+    return Dialect(
+        block.separator, block.decimal, block.thousands, block.encoding, block.dates, tuple(block.missing)
     )
 
 
