@@ -20,6 +20,7 @@ from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.generalised.model import GeneralisedModel
+    from alliance_longitudinal.engine.streaming.model import StreamedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,83 @@ class MixedModel:
         else:
             spec, design = learn(formula, data, weights, offset, columns_of(structure))
         return cls(formula, spec, design, crossed, data.copy(deep=False), structure)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        formula: str,
+        data: object,
+        *,
+        batch_rows: int = 262_144,
+        weights: str | None = None,
+        offset: str | None = None,
+    ) -> "StreamedModel":
+        """Read a Parquet data set in batches; only sums over groups are kept, so that it may be larger than memory.
+
+        Parameters
+        ----------
+        formula : str
+            As in `from_formula`; the groupings must be nested. Transformations that depend on all rows, such as
+            ``center(x)``, are refused.
+        data : path or pyarrow.dataset.Dataset
+            A Parquet file, a folder of them, or a data set.
+        batch_rows : int
+            Rows read at a time. Groups may be spread over any batches.
+        weights, offset : str, optional
+            As in `from_formula`.
+
+        Returns
+        -------
+        StreamedModel
+            Its ``fit`` gives the results of a fit in memory, but for what needs rows.
+
+        Raises
+        ------
+        FormulaError, FitError
+            As `from_formula`; the data cannot be read.
+        """
+        from alliance_longitudinal.engine.streaming.model import read
+        from alliance_longitudinal.engine.streaming.parquet import parquet_source
+
+        return read(formula, parquet_source(data, batch_rows), weights, offset)
+
+    @classmethod
+    def from_dask(
+        cls,
+        formula: str,
+        data: object,
+        *,
+        client: object = None,
+        weights: str | None = None,
+        offset: str | None = None,
+    ) -> "StreamedModel":
+        """Let a Dask cluster turn partitions into sums over groups, and fit from those.
+
+        Parameters
+        ----------
+        formula : str
+            As in `from_parquet`.
+        data : dask.dataframe.DataFrame, or list of Delayed
+            Partitions, each a pandas frame.
+        client : distributed.Client, optional
+            Where to compute; without one the partitions are read one after the other in this process.
+        weights, offset : str, optional
+            As in `from_formula`.
+
+        Returns
+        -------
+        StreamedModel
+            Its ``fit`` gives the results of a fit in memory, but for what needs rows.
+
+        Raises
+        ------
+        FormulaError, FitError
+            As `from_formula`; Dask is not installed.
+        """
+        from alliance_longitudinal.engine.streaming.dask import dask_source
+        from alliance_longitudinal.engine.streaming.model import read
+
+        return read(formula, dask_source(data, client), weights, offset)
 
     def fit(
         self,

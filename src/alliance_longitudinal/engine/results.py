@@ -104,12 +104,12 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
     @property
     def nobs(self) -> int:
         """Rows used."""
-        return len(self.fit.design.y)
+        return self.fit.design.n
 
     @property
     def n_dropped(self) -> int:
         """Rows left out because a used value is missing."""
-        return int((~self.fit.design.kept).sum())
+        return self.fit.design.lost
 
     @property
     def dropped_rows(self) -> pd.DataFrame:

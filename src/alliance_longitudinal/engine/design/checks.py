@@ -28,7 +28,7 @@ def refuse_impossible(design: Design, crossed: bool) -> None:
     FitError
         One group only, more effects than rows, the same effect or the same grouping twice, ids that restart.
     """
-    n, p = design.x.shape
+    n, p = design.n, len(design.names)
     if n <= p:
         raise FitError(
             f"{n} complete rows cannot carry {p} fixed effects and a residual. Leave out fixed terms."
@@ -113,13 +113,13 @@ def _refuse_recycled(inner: Factor, outer: Factor) -> None:
 def before(design: Design) -> tuple[Finding, ...]:
     """Findings that need no fit."""
     findings = []
-    lost = int((~design.kept).sum())
+    lost = design.lost
     if lost:
         findings.append(
             Finding(
                 "rows_dropped",
                 "info",
-                f"{lost} of {len(design.kept)} rows have a missing value in a column of the model and were left out"
+                f"{lost} of {design.n + lost} rows have a missing value in a column of the model and were left out"
                 + (f" ({missing_words(design)})." if design.missing else "."),
             )
         )
@@ -147,7 +147,7 @@ def before(design: Design) -> tuple[Finding, ...]:
 def missing_words(design: Design) -> str:
     """How many rows each column lacks, in words."""
     counts = sorted(design.missing.items(), key=lambda item: -item[1][0])
-    several = sum(lacks for _, (lacks, _) in counts) > int((~design.kept).sum())
+    several = sum(lacks for _, (lacks, _) in counts) > design.lost
     text = ", ".join(f"{name} in {lacks} rows" for name, (lacks, _) in counts)
     return f"missing: {text}{'; some rows lack several' if several else ''}"
 

@@ -85,6 +85,16 @@ class Design:
     missing: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
+    def n(self) -> int:
+        """Rows used."""
+        return len(self.y)
+
+    @property
+    def lost(self) -> int:
+        """Rows left out because a used value is missing."""
+        return int((~self.kept).sum())
+
+    @property
     def centred(self) -> Array:
         """Response without its offset, shape (n,)."""
         return self.y if self.offset is None else self.y - self.offset
@@ -237,6 +247,8 @@ def _blocks(names: tuple[str, ...], values: Array, correlated: bool) -> list[tup
 def columns_used(
     parsed: ParsedFormula, terms: tuple[RandomTerm, ...], frame: pd.DataFrame
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Columns that the response, the fixed part and each random term use."""
+
     def effects(text: str) -> tuple[str, ...]:
         try:
             required: set[str] = set(required_of(text))
@@ -261,6 +273,7 @@ def columns_used(
 
 
 def check_columns_exist(used: list[str], frame: pd.DataFrame, formula: str) -> None:
+    """Refuse a formula that names a column the data do not have, or have twice."""
     known = [str(c) for c in frame.columns]
     for name in used:
         if name not in frame.columns:
@@ -301,6 +314,7 @@ def _numbers(table: pd.DataFrame) -> Array:
 
 
 def response_of(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> Array:
+    """Values of the response, shape (n,)."""
     if text in rows.columns and not pd.api.types.is_numeric_dtype(rows[text]):
         raise FormulaError(
             f"The response {text!r} is not numeric; its first value is {rows[text].iloc[0]!r}."
@@ -326,6 +340,7 @@ def _check_finite(values: Array, name: str, index: pd.Index) -> None:
 
 
 def weights_of(column: pd.Series) -> Array:
+    """Prior weights, checked."""
     values: Array = np.asarray(column, dtype=float)
     _check_finite(values, str(column.name), column.index)
     bad = np.flatnonzero(values <= 0)
@@ -338,6 +353,7 @@ def weights_of(column: pd.Series) -> Array:
 
 
 def offset_of(column: pd.Series) -> Array:
+    """Known part of the expected response, checked."""
     if not pd.api.types.is_numeric_dtype(column):
         raise FormulaError(
             f"The offset {column.name!r} is not numeric; its first value is {column.iloc[0]!r}."

@@ -151,7 +151,7 @@ def in_one_pass(design: Design, chain: Chain) -> Basis | None:
     r: Array = np.asarray(np.linalg.inv(exact.transform), dtype=float)
     c, b = zip(
         *(
-            _orthonormal(term.names, term.group, r[:, at])
+            orthonormal(term.names, term.group, r[:, at])
             for term, at in zip(design.terms, places, strict=True)
         ),
         strict=True,
@@ -218,10 +218,10 @@ def _centre_response(design: Design, q: Array, root: Array) -> tuple[Array, Arra
 
 
 def _term(names: tuple[str, ...], group: str, z: Array, q: Array) -> tuple[Array, Array]:
-    return _orthonormal(names, group, q.T @ z / len(z))
+    return orthonormal(names, group, q.T @ z / len(z))
 
 
-def _orthonormal(names: tuple[str, ...], group: str, coefficients: Array) -> tuple[Array, Array]:
+def orthonormal(names: tuple[str, ...], group: str, coefficients: Array) -> tuple[Array, Array]:
     """A term's effects in the basis (k, q): orthonormal columns, and the way back."""
     kept = independent_columns(coefficients, DEPENDENT)
     if len(kept) < len(names):

@@ -122,20 +122,44 @@ def fit_mixed(
         refuse_crossed(structure, design)
     basis = internal.build(design)
     blocks = statistics_of(design, basis)
+    if structure is None:
+        return fit_statistics(design, basis, blocks, reml, require_certificate)
+    face, several = _face(design, basis, blocks)
+    model = build_model(structure, design, basis, statistics.build(design, basis))
+    record, residual = search_residual(model, face, reml, several)
+    blocks = statistics_of(design, whitened_basis(basis, residual.model.pattern, residual.tau))
+    return _certified(package(design, basis, blocks, reml, record, residual), require_certificate)
+
+
+def fit_statistics(
+    design: Design,
+    basis: internal.Basis,
+    blocks: statistics.Blocks | Crossing,
+    reml: bool,
+    require_certificate: bool = True,
+) -> MixedFit:
+    """Fit a design whose sufficient statistics are at hand; independent residuals.
+
+    Raises
+    ------
+    FitError
+        The optimum is not certified (unless ``require_certificate`` is False).
+    """
+    evaluate = Remembered(blocks, reml)
+    record = find(evaluate, *_face(design, basis, blocks))
+    criterion = evaluate(list(record.best.relative), 2)
+    return _certified(package(design, basis, blocks, reml, record, None, criterion), require_certificate)
+
+
+def _face(design: Design, basis: internal.Basis, blocks: statistics.Blocks | Crossing) -> tuple[Face, bool]:
+    """The whole cone, and whether to search from several starts."""
     sizes = tuple(len(b) for b in basis.b)
     face = Face(sizes, sizes, tuple(entry_terms(blocks)))
-    several = min(f.size for f in design.factors) < ONE_START
-    residual, criterion = None, None
-    if structure is None:
-        evaluate = Remembered(blocks, reml)
-        record = find(evaluate, face, several)
-        criterion = evaluate(list(record.best.relative), 2)
-    else:
-        model = build_model(structure, design, basis, statistics.build(design, basis))
-        record, residual = search_residual(model, face, reml, several)
-        blocks = statistics_of(design, whitened_basis(basis, residual.model.pattern, residual.tau))
-    fit = package(design, basis, blocks, reml, record, residual, criterion)
-    if require_certificate and not fit.converged:
+    return face, min(f.size for f in design.factors) < ONE_START
+
+
+def _certified(fit: MixedFit, require: bool) -> MixedFit:
+    if require and not fit.converged:
         raise FitError(fit.convergence)
     return fit
 

@@ -1,0 +1,183 @@
+"""From batches to the sufficient statistics of a nested design: one pass in provisional units, more only if needed."""
+
+from dataclasses import dataclass
+from functools import partial, reduce
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.design.groups import factor
+from alliance_longitudinal.engine.fitting.linalg import independent_columns
+from alliance_longitudinal.engine.fitting.products import Exact, Units, better, full, sample_units, settle
+from alliance_longitudinal.engine.streaming.recipe import Recipe
+from alliance_longitudinal.engine.streaming.source import Source
+from alliance_longitudinal.engine.streaming.sums import Gathered, Sums
+from alliance_longitudinal.errors import FitError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one batch adds: sums of its groups, and what was left out."""
+
+    sums: Sums
+    lost: int
+    missing: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What all batches give.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    units : Units
+    exact : Exact
+    sums : Sums
+        Packed cross-products of each innermost group, provisional units.
+    lost : int
+    missing : dict
+    log_weights : float
+    """
+
+    recipe: Recipe
+    units: Units
+    exact: Exact
+    sums: Sums
+    lost: int
+    missing: dict[str, tuple[int, int]]
+    log_weights: float
+
+
+def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
+    """Sums of one batch."""
+    from alliance_longitudinal.engine.fitting.compiled_products import add_rows
+
+    rows = recipe.read(batch)
+    k = len(rows.columns)
+    if not len(rows.y):
+        none = Sums(rows.groups, np.zeros((0, (k + 1) * (k + 2) // 2)), np.zeros(0, dtype=np.intp))
+        return Part(none, rows.lost, rows.missing)
+    groups = factor(rows.groups, recipe.grouping)
+    values, counts = np.zeros((groups.size, (k + 1) * (k + 2) // 2)), np.zeros(groups.size, dtype=np.intp)
+    add_rows(
+        rows.columns,
+        np.ascontiguousarray(rows.y),
+        rows.root,
+        groups.codes,
+        units.transform,
+        units.beta,
+        units.y_scale,
+        0,
+        groups.size,
+        values,
+        counts,
+    )
+    first = np.empty(groups.size, dtype=np.intp)
+    first[groups.codes[::-1]] = np.arange(len(groups.codes) - 1, -1, -1)
+    labels = rows.groups.take(first).reset_index(drop=True)
+    return Part(Sums(labels, values, counts), rows.lost, rows.missing)
+
+
+def log_weights_of(recipe: Recipe, batch: pd.DataFrame) -> float:
+    """Sum of the logarithms of the weights of one batch."""
+    return float(2 * np.log(recipe.read(batch).root).sum())
+
+
+def triangle_of(recipe: Recipe, batch: pd.DataFrame) -> Array:
+    """R of the QR decomposition of one batch's columns and response, which stands for its rows."""
+    rows = recipe.read(batch)
+    table = np.column_stack([rows.columns.T, rows.y])
+    return np.asarray(np.linalg.qr(table * rows.root[:, None] if len(rows.root) else table, mode="r"))
+
+
+def gather(recipe: Recipe, source: Source) -> Total:
+    """All sums, in units in which they lose no digits.
+
+    Raises
+    ------
+    FitError
+        The response does not vary around the fixed part.
+    """
+    recipe, units = _first_units(recipe, source)
+    for _ in range(4):
+        sums, lost, missing = _pass(recipe, units, source)
+        total = full(sums.values.sum(axis=0), len(units.transform) + 1)
+        n, p = int(sums.counts.sum()), len(recipe.spec.names)
+        exact = settle(total, n, p, units)
+        if exact is not None:
+            weighted = recipe.spec.weights is not None
+            logs = source.map(partial(log_weights_of, recipe), recipe.used) if weighted else ()
+            return Total(recipe, units, exact, sums, lost, missing, float(sum(logs)))
+        improved = better(units, total, n, p)
+        if improved is None:
+            break
+        units = improved
+    raise FitError("The fixed part reproduces the response exactly; no variation is left for a mixed model.")
+
+
+def _first_units(recipe: Recipe, source: Source) -> tuple[Recipe, Units]:
+    """Units from the rows that the formula was learned from; from all rows where those leave columns in doubt."""
+    if not recipe.example.dropped and not recipe.categories:
+        sample = recipe.read(_example_rows(recipe, source))
+        root = sample.root if len(sample.root) else np.ones(len(sample.y))
+        units = sample_units((sample.columns * root).T, sample.y * root, len(recipe.spec.names))
+        if units is not None:
+            return recipe, units
+    return _units_of_all(recipe, source)
+
+
+def _example_rows(recipe: Recipe, source: Source) -> pd.DataFrame:
+    return next(iter(source.map(_as_it_is, recipe.used)))
+
+
+def _as_it_is(batch: pd.DataFrame) -> pd.DataFrame:
+    return batch.iloc[:: max(1, len(batch) // 8192)]
+
+
+def _units_of_all(recipe: Recipe, source: Source) -> tuple[Recipe, Units]:
+    """A pass for the triangle of all rows: which columns are combinations of others, and exact units at once."""
+    every = recipe.keeping(recipe.fixed_names)
+    names, _ = every.places()
+    triangles = source.map(partial(triangle_of, every), recipe.used)
+    r = reduce(lambda a, b: np.asarray(np.linalg.qr(np.vstack([a, b]), mode="r")), triangles)
+    fixed = independent_columns(r[:, : len(every.spec.names)])
+    kept = recipe.keeping(tuple(names[j] for j in fixed))
+    places, _ = kept.places()
+    columns = r[:, [*(names.index(name) for name in places), -1]]
+    r = np.asarray(np.linalg.qr(columns, mode="r"))
+    signs = np.where(np.diag(r) < 0, -1.0, 1.0)
+    r = signs[:, None] * r
+    k, p = len(places), len(kept.spec.names)
+    n = max(1, sum(source.map(partial(_rows_of, recipe), recipe.used)))
+    rest = np.abs(r[p:, -1])
+    if len(r) <= k or len(independent_columns(columns[:, :k])) < k:
+        raise FitError(
+            "The random effects are linearly dependent, or there are fewer rows than columns. Leave effects out."
+        )
+    size = np.sqrt(n)
+    transform = np.linalg.inv(r[:k, :k]) * size
+    beta = np.linalg.solve(r[:p, :p], r[:p, -1])
+    return kept, Units(
+        np.asarray(transform), np.asarray(beta), max(float(np.sqrt(rest @ rest)), 1e-300) / size
+    )
+
+
+def _rows_of(recipe: Recipe, batch: pd.DataFrame) -> int:
+    return len(recipe.read(batch).y)
+
+
+def _pass(recipe: Recipe, units: Units, source: Source) -> tuple[Sums, int, dict[str, tuple[int, int]]]:
+    gathered, lost = Gathered(), 0
+    missing: dict[str, tuple[int, int]] = {}
+    for part in source.map(partial(part_of, recipe, units), recipe.used):
+        if len(part.sums):
+            gathered.add(part.sums)
+        lost += part.lost
+        for name, (lacks, alone) in part.missing.items():
+            before = missing.get(name, (0, 0))
+            missing[name] = before[0] + lacks, before[1] + alone
+    return gathered.settle(), lost, missing

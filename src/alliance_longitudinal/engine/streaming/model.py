@@ -1,0 +1,170 @@
+"""A model whose rows were never at hand together: its sums, and the fit."""
+
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.engine.design.design import Design, DesignSpec, TermDesign
+from alliance_longitudinal.engine.design.groups import Factor, chain_of, factor
+from alliance_longitudinal.engine.fitting.basis import Basis, orthonormal
+from alliance_longitudinal.engine.fitting.blocks import Blocks, from_products
+from alliance_longitudinal.engine.fitting.fit import fit_statistics
+from alliance_longitudinal.engine.fitting.products import Products
+from alliance_longitudinal.engine.inference.methods import inference_of
+from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.results import MixedModelResults, results
+from alliance_longitudinal.engine.streaming.accumulate import Total, gather
+from alliance_longitudinal.engine.streaming.recipe import learn_recipe
+from alliance_longitudinal.engine.streaming.source import Source
+from alliance_longitudinal.errors import FitError
+
+ROWS = (
+    "This fit was made from batches and keeps no rows. Ask for what belongs to rows batch by batch, with "
+    "predict(batch), or fit the rows in memory with from_formula."
+)
+
+
+def refuse_rows() -> NoReturn:
+    """Say that there are no rows.
+
+    Raises
+    ------
+    FitError
+        Always.
+    """
+    raise FitError(ROWS)
+
+
+@dataclass(frozen=True)
+class NoRows:
+    """Stands where a fit in memory has its rows: everything that needs them says that there are none."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        refuse_rows()
+
+
+@dataclass(frozen=True)
+class StreamedDesign:
+    """What is left of a `Design` without its rows; see there. ``codes`` of the factors are those of innermost groups."""
+
+    names: tuple[str, ...]
+    dropped: tuple[str, ...]
+    terms: tuple[TermDesign, ...]
+    factors: tuple[Factor, ...]
+    n: int
+    lost: int
+    missing: dict[str, tuple[int, int]]
+    offset: None = None
+    extra: dict[str, pd.Series] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        refuse_rows()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedModel:
+    """A linear mixed model of batches: formula and sums, not yet fitted.
+
+    Attributes
+    ----------
+    formula : str
+    spec : DesignSpec
+    n, n_dropped : int
+        Rows used, and rows left out because a used value is missing.
+    """
+
+    formula: str
+    spec: DesignSpec
+    design: StreamedDesign = field(repr=False)
+    basis: Basis = field(repr=False)
+    blocks: Blocks = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        """Rows used."""
+        return self.design.n
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows left out because a used value is missing."""
+        return self.design.lost
+
+    def fit(
+        self, reml: bool = True, df: str = "satterthwaite", *, require_certificate: bool = True
+    ) -> MixedModelResults:
+        """Fit by REML (or maximum likelihood) to a certified optimum; options as in `MixedModel.fit`.
+
+        Fitted values, residuals, simulations and cluster-robust errors need rows, which are not kept.
+
+        Raises
+        ------
+        FitError
+            No certified optimum, or an option that is not available.
+        """
+        options = FitOptions(reml, df, require_certificate=require_certificate)
+        design = cast(Design, self.design)
+        fit = fit_statistics(design, self.basis, self.blocks, reml, require_certificate)
+        return results(fit, self.spec, options, inference_of(fit, options, None))
+
+
+def read(formula: str, source: Source, weights: str | None, offset: str | None) -> StreamedModel:
+    """Go through the batches of a source and keep what a fit needs.
+
+    Raises
+    ------
+    FormulaError, FitError
+        As `MixedModel.from_formula`; and groupings that are not nested in each other, which need rows.
+    """
+    total = gather(learn_recipe(formula, source, weights, offset), source)
+    return assemble(formula, total)
+
+
+def assemble(formula: str, total: Total) -> StreamedModel:
+    """Basis and blocks from the sums of all batches."""
+    recipe, sums, exact = total.recipe, total.sums, total.exact
+    terms, factors = recipe.example.terms, recipe.example.factors
+    groups = tuple(factor(sums.labels, f.columns) for f in factors)
+    chain = chain_of(list(groups))
+    if chain is None:
+        words = " and ".join(f.name for f in groups)
+        raise FitError(
+            f"The groupings {words} are not nested in each other; crossed groupings need all rows at once. If the ids of "
+            "one start again within the other, write (1 | outer/inner); else fit in memory with from_formula."
+        )
+    bare = tuple(TermDesign(t.group, t.factor, t.names, np.empty((0, len(t.names)))) for t in terms)
+    lost, names = total.lost, recipe.spec.names
+    design = StreamedDesign(
+        names, recipe.example.dropped, bare, groups, int(sums.counts.sum()), lost, total.missing
+    )
+    basis = _basis(total)
+    order = np.empty(len(sums), dtype=np.intp)
+    order[chain.places[groups[chain.order[0]].codes]] = np.arange(len(sums))
+    products = Products(sums.values[order], sums.counts[order], len(names), total.units, exact.change)
+    blocks = from_products(bare, basis, products, chain, cast(Any, NoRows()))
+    return StreamedModel(formula, recipe.spec, design, basis, blocks)
+
+
+def _basis(total: Total) -> Basis:
+    recipe, exact = total.recipe, total.exact
+    _, places = recipe.places()
+    r = np.asarray(np.linalg.inv(exact.transform), dtype=float)
+    p = len(recipe.spec.names)
+    pairs = [
+        orthonormal(term.names, term.group, r[:, at])
+        for term, at in zip(recipe.example.terms, places, strict=True)
+    ]
+    return Basis(
+        cast(Any, NoRows()),
+        r[:p, :p],
+        exact.beta,
+        exact.y_scale,
+        tuple(c for c, _ in pairs),
+        tuple(b for _, b in pairs),
+        total.log_weights,
+    )
