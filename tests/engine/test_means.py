@@ -115,6 +115,15 @@ def test_empty_cells_are_missing():
     assert pairs["p"].isna().tolist() == [False, False, False, True, False, True]
 
 
+def test_weights_of_categories_never_seen_together():
+    data = after_reference.rows("arms")
+    data = data[~((data["arm"] == "long") & (data["sex"] == "m"))].assign(half=data["x"] > 3)
+    res = al.MixedModel.from_formula("y ~ arm + sex + half + (1 | group)", data).fit()
+    asked = {"arm": ["long"], "sex": ["m"]}
+    assert res.means("half", at=asked, weights="proportional").frame["estimate"].isna().all()
+    assert res.means("half", at=asked).frame["estimate"].notna().all()
+
+
 def test_an_average_over_an_interaction_is_said():
     data = after_reference.rows("arms")
     res = al.MixedModel.from_formula("y ~ arm * sex + x + (1 | group)", data).fit()

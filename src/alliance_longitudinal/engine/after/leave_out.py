@@ -18,6 +18,9 @@ from alliance_longitudinal.engine.fitting.linalg import block_diagonal
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
+#: Groups left out at once, for the sake of memory.
+_PIECE = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -148,15 +151,31 @@ def without_each(tree: Tree, relative: list[Array], level: int) -> tuple[Part, P
         after.append(eliminate(before[i], step, relative))
         above = tree.steps[i + 1].size if i + 1 < len(tree.steps) else 1
         before.append(after[i].within(step.parent, above))
-    step = tree.steps[level]
-    left = before[level + 1].take(step.parent).less(after[level])
-    at = step.parent
+    groups = np.arange(tree.steps[level].size)
+    parts = [
+        _without(tree, relative, level, groups[i : i + _PIECE], before, after)
+        for i in range(0, len(groups), _PIECE)
+    ]
+    joined = (np.concatenate(values) for values in zip(*map(_arrays, parts), strict=True))
+    return Part(*joined), _kept(before[-1], tree.p)
+
+
+def _without(
+    tree: Tree, relative: list[Array], level: int, groups: Codes, before: list[Part], after: list[Part]
+) -> Part:
+    """What is left at the top without each of some groups."""
+    at = tree.steps[level].parent[groups]
+    left = before[level + 1].take(at).less(after[level].take(groups))
     for i in range(level + 1, len(tree.steps)):
         changed = eliminate(left, tree.steps[i], relative)
         holder = tree.steps[i].parent[at]
         left = before[i + 1].take(holder).less(after[i].take(at)).plus(changed)
         at = holder
-    return _kept(left, tree.p), _kept(before[-1], tree.p)
+    return _kept(left, tree.p)
+
+
+def _arrays(part: Part) -> tuple[Array, Array, Array, Array]:
+    return part.s, part.logdet, part.ds, part.dlogdet
 
 
 def eliminate(part: Part, step: Step, relative: list[Array]) -> Part:

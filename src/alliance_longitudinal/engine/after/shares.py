@@ -1,8 +1,8 @@
 """Shares of variance: intraclass correlations and R2.
 
 Conventions. The variance of a random term is its mean over the rows, ``mean of z' Psi z`` with divisor n (Johnson 2014,
-Methods Ecol Evol 5:944-946, eq. 10), that of the residual the mean over the rows of ``scale / weight``, that of the fixed
-part the sample variance of ``X beta`` with divisor n - 1 (Nakagawa and Schielzeth 2013, Methods Ecol Evol 4:133-142, by
+Methods Ecol Evol 5:944-946, eq. 10), that of the residual the mean over the rows of ``scale / weight`` (times the squared ratio of
+the row's stratum, where strata have variances of their own), that of the fixed part the sample variance of ``X beta`` with divisor n - 1 (Nakagawa and Schielzeth 2013, Methods Ecol Evol 4:133-142, by
 their code, as R's programs have it).
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.after.noise import noise_of_fit
 from alliance_longitudinal.engine.design.design import DesignSpec, matrix_of, split_effects
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.profile_shares import share_intervals
@@ -67,8 +68,7 @@ def mean_weights(fit: MixedFit) -> Weights:
         members = design.factors[term.factor].weights
         squares = np.ones(len(term.z)) if members is None else (members**2).sum(axis=1)
         moments.append(np.asarray((term.z * squares[:, None]).T @ term.z / len(term.z)))
-    residual = 1.0 if design.weights is None else float(np.mean(1 / design.weights))
-    return _weights(fit, moments, residual)
+    return _weights(fit, moments, float(np.mean(noise_of_fit(fit))))
 
 
 def weights_at(fit: MixedFit, spec: DesignSpec, at: Mapping[str, object]) -> Weights:
@@ -115,6 +115,7 @@ def intraclass(fit: MixedFit, weights: Weights) -> pd.DataFrame:
 
 def with_percentiles(table: pd.DataFrame, weights: Weights, boot: Bootstrap, alpha: float) -> pd.DataFrame:
     """Intraclass correlations with percentile limits ``lower, upper``."""
+    _refuse_strata(boot)
     replicates = boot.varcorr.to_numpy() @ weights.matrix.T
     shares = replicates / replicates.sum(axis=1, keepdims=True)
     lower, upper = np.nanquantile(shares, [alpha / 2, 1 - alpha / 2], axis=0)
@@ -143,9 +144,19 @@ def r_squared_intervals(fit: MixedFit, boot: Bootstrap, alpha: float) -> pd.Data
 
     Percentiles lean upwards: noise adds to the variance of the fixed part in every replicate.
     """
+    _refuse_strata(boot)
     shares = _shares_of(fit, boot.params.to_numpy(), boot.varcorr.to_numpy())
     lower, upper = np.nanquantile(shares, [alpha / 2, 1 - alpha / 2], axis=0)
     return pd.DataFrame({"r2": r_squared(fit), "lower": lower, "upper": upper})
+
+
+def _refuse_strata(boot: Bootstrap) -> None:
+    """Stop where the share of the residual depends on ratios that differ between replicates."""
+    if any(str(name).startswith("sd(") for name in boot.residual.columns):
+        raise FitError(
+            "Intervals of shares of variance are not available where strata have residual variances of their own. Ask "
+            "without n_boot, or fit without VarIdent."
+        )
 
 
 def _shares_of(fit: MixedFit, beta: Array, vcov: Array) -> Array:

@@ -213,7 +213,8 @@ def _averaged(
     groups = _blocks(grid.points[kept])
     share = np.zeros((groups.max() + 1, len(rows)))
     share[groups, np.arange(len(rows))] = weights
-    share /= share.sum(axis=1, keepdims=True)
+    total = share.sum(axis=1, keepdims=True)
+    share = np.where(total > 0, share / np.where(total > 0, total, 1.0), np.nan)
     table = _table(inference, fit.beta, share @ rows, share @ unseen, asked.alpha)
     table[["estimate", "lower", "upper"]] += offset
     if offset:
@@ -240,6 +241,7 @@ def _table(inference: Inference, beta: Array, rows: Array, unseen: Array, alpha:
     """Estimates and tests, missing where a function cannot be estimated."""
     size = np.maximum(np.abs(rows).max(axis=1, initial=0.0), 1e-300)
     known = (np.abs(unseen).max(axis=1, initial=0.0) < _UNSEEN * np.maximum(size, 1.0)) & rows.any(axis=1)
+    known &= np.isfinite(rows).all(axis=1)
     out = pd.DataFrame(
         np.nan, index=range(len(rows)), columns=["estimate", "se", "df", "t", "p", "lower", "upper"]
     )
