@@ -326,3 +326,31 @@ def test_trial_of_slopes_where_lme4_gives_a_bad_profile(shared_data):
     row = limits.loc["cor(Intercept,time)|id"]
     assert (row["lower"], row["upper"]) == (-1, 1)
     assert row["note"].count("is not excluded") == 2
+
+
+@pytest.mark.parametrize("seed", range(1, 12, 2))
+def test_lower_limits_agree_with_tests_of_the_same_variance(seed):
+    """A limit is zero where the model without the effect is not rejected, also at boundaries and with few groups."""
+    truth = [(1, 1), (0, 1), (1, 0.1), (0.2, 0.2)][seed % 4]
+    frame = three_levels(
+        seed, outer=(5, 8, 14)[seed % 3], inner=4, rows=6, truth=truth, unit=(1, 30, 1 / 52)[seed % 3]
+    )
+    part = (
+        "(1 + week | outer/inner)",
+        "(1 | outer) + (1 + week | unique)",
+        "(1 + week || outer) + (1 | unique)",
+    )
+    res = al.MixedModel.from_formula(f"y ~ week + {part[seed % 3]}", frame).fit()
+    limits = res.conf_int(method="profile")
+    estimates = pd.Series([*res.params, *res.varcorr["sdcor"]], index=limits.index).iloc[len(res.params) :]
+    # A coefficient's interval is about maximum likelihood; that of a correlation without variances is missing.
+    inside = limits.loc[estimates.index]
+    assert (~(inside["lower"] > estimates + 1e-6)).all()
+    assert (~(inside["upper"] < estimates - 1e-6)).all()
+    checked = 0
+    for row in res.variance_tests("mixture").itertuples():
+        name = f"sd({row.effects})|{row.group}"
+        if name in limits.index:
+            checked += 1
+            assert (limits.loc[name, "lower"] == 0) == (row.statistic < CUT)
+    assert checked
