@@ -339,3 +339,22 @@ def test_truth_is_recovered():
     # Bias within three of its own standard errors, for a mean over 24.
     assert (np.abs(table["bias"]) < 3 * table["spread"] / np.sqrt(24)).all()
     assert (table["coverage"] >= 19 / 24).all()
+
+
+def test_shares_take_the_mean_residual_variance_of_the_rows(frame):
+    res = fit("y ~ order + (1 | inner)", frame, al.VarIdent("how"))
+    ratio = res.residual_parameters.set_index("name")["estimate"]
+    squares = frame.how.map({"a": 1.0, "b": ratio["sd(b)/sd(a)"] ** 2, "c": ratio["sd(c)/sd(a)"] ** 2})
+    table = res.icc().set_index("group")
+    assert table.loc["Residual", "variance"] == pytest.approx(res.scale * squares.mean())
+    own = res.varcorr["vcov"].iloc[0]
+    assert table.loc["inner", "icc"] == pytest.approx(own / (own + res.scale * squares.mean()))
+    fixed = np.var(res.fit.design.x @ res.params.to_numpy(), ddof=1)
+    total = fixed + own + res.scale * squares.mean()
+    assert res.r2()["conditional"] == pytest.approx((fixed + own) / total)
+    for ask in (res.icc, res.r2):
+        with pytest.raises(
+            al.FitError, match="Intervals of shares of variance are not available where strata have"
+        ):
+            ask(n_boot=2, seed=1)
+    assert "lower" in fit("y ~ order + (1 | inner)", frame, al.AR1("order")).icc(n_boot=3, seed=1)

@@ -1,9 +1,10 @@
 """Shares of variance: intraclass correlations and R2.
 
 Conventions. The variance of a random term is its mean over the rows, ``mean of z' Psi z`` with divisor n (Johnson 2014,
-Methods Ecol Evol 5:944-946, eq. 10), that of the residual the mean over the rows of ``scale / weight`` (times the squared ratio of
-the row's stratum, where strata have variances of their own), that of the fixed part the sample variance of ``X beta`` with divisor n - 1 (Nakagawa and Schielzeth 2013, Methods Ecol Evol 4:133-142, by
-their code, as R's programs have it).
+Methods Ecol Evol 5:944-946, eq. 10), that of the residual the mean over the rows of ``scale / weight`` (times the squared
+ratio of the row's stratum, where strata have variances of their own), that of the fixed part the sample variance of
+``X beta`` with divisor n - 1 (Nakagawa and Schielzeth 2013, Methods Ecol Evol 4:133-142, by their code, as R's programs
+have it).
 """
 
 from collections.abc import Mapping
