@@ -138,6 +138,14 @@ def test_quadrature_of_slopes_and_crossed_groupings_is_refused(frame, formula):
         model(frame, formula).fit(n_agq=5)
 
 
+def test_multiple_membership_is_refused(frame):
+    stated = model(frame)
+    factor = stated.design.factors[0]
+    several = replace(factor, codes=np.stack([factor.codes, factor.codes[::-1]], axis=1))
+    with pytest.raises(al.FitError, match="Multiple membership is not available for generalised models"):
+        replace(stated, design=replace(stated.design, factors=(several,))).fit()
+
+
 def test_designs_that_cannot_be_fitted(frame):
     own = frame.assign(row=[f"r{i}" for i in range(len(frame))])
     with pytest.raises(
@@ -181,9 +189,7 @@ def test_separation_is_seen_in_counts_in_categories_and_in_pairs_of_terms(frame)
 
 def test_extreme_values_leave_no_likelihood(frame):
     huge = frame.assign(known=np.where(frame.index == 0, 800.0, 0.0))
-    with pytest.raises(
-        al.FitError, match="likelihood cannot be computed even without random effects"
-    ):
+    with pytest.raises(al.FitError, match="likelihood cannot be computed even without random effects"):
         model(huge, "count ~ x + (1 | g)", "poisson", offset="known").fit()
 
 
@@ -202,6 +208,8 @@ def test_a_search_without_a_certified_optimum_is_an_error_unless_asked_for(frame
         stated.fit()
     loose = stated.fit(require_certificate=False)
     assert not loose.converged
+    with pytest.raises(al.FitError, match="Profile intervals need a certified optimum"):
+        loose.conf_int(method="profile")
     assert "not_converged" in {f.code for f in loose.findings}
 
 
@@ -235,8 +243,12 @@ def test_other_questions_are_refused_with_the_reason(frame):
         one.lrt(model(frame, "y ~ I(x**2) + (1 | g)").fit())
     with pytest.raises(al.FitError, match="not nested: each has a term"):
         model(frame, "y ~ x + I(x**2) + (1 | g)").fit().lrt(model(frame, "y ~ arm + (1 | g)").fit())
-    with pytest.raises(al.FitError, match="method='profile' is not available for generalised models"):
-        small.conf_int(method="profile")
+    with pytest.raises(al.FitError, match="method='likelihood' is not available for generalised models"):
+        small.conf_int(method="likelihood")
+    with pytest.raises(
+        al.FitError, match=r"There is no parameter 'z' to profile. There are: Intercept, sd\(Intercept\)\|g"
+    ):
+        small.conf_int(method="profile", which=["z"])
     with pytest.raises(al.FitError, match="scale='odds' is not available; there is 'response' and 'linear'"):
         small.predict(scale="odds")
     with pytest.raises(al.FitError, match="number of draws must be at least 1, not 0"):

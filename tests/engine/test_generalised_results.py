@@ -256,6 +256,56 @@ def test_bootstrap_spreads_as_the_standard_errors(cbpp):
     assert (limits["lower"] < limits["upper"]).all()
 
 
+def test_profile_intervals_are_those_of_glmmTMB(cbpp):
+    """glmmTMB 1.1.5, confint(method = "uniroot"), whose root-finding stops at some 1e-5."""
+    limits = cbpp.conf_int(method="profile")
+    theirs = [
+        [-1.9011875, -0.947790568],
+        [-1.6167583, -0.407780297],
+        [-1.8010015, -0.511553626],
+        [-2.5007488, -0.800758133],
+        [np.exp(-1.0610506), np.exp(0.095258244)],
+    ]
+    np.testing.assert_allclose(limits[["lower", "upper"]], theirs, atol=3e-5)
+    assert list(limits.index) == [*cbpp.params.index, "sd(Intercept)|herd"]
+
+
+def test_a_profile_limit_is_where_the_held_fit_loses_the_cut(mixed):
+    """The coefficient held by an offset, in a separate fit; a threshold's limit by moving all others."""
+    res = fit(mixed, "grade ~ x + week + (1 | outer)", "ordinal")
+    limits = res.conf_int(method="profile", which=["x", "2|3"])
+    for end in limits.loc["x", ["lower", "upper"]]:
+        held = fit(
+            mixed.assign(known=end * mixed["x"]), "grade ~ week + (1 | outer)", "ordinal", offset="known"
+        )
+        assert held.deviance - res.deviance == pytest.approx(3.841458820694124, abs=1e-5)
+    assert limits.loc["2|3", "lower"] < res.params["2|3"] < limits.loc["2|3", "upper"]
+
+
+def test_profiles_of_deviations_at_and_near_zero_and_in_any_units(slopes, mixed):
+    limits = slopes.conf_int(method="profile", which=["sd(Intercept)|outer", "sd(week)|outer"])
+    assert limits["note"].tolist() == ["zero is not excluded", ""]
+    assert limits.loc["sd(Intercept)|outer", "lower"] == 0.0
+    scaled = fit(mixed.assign(week=mixed["week"] / 52), "yes ~ week + x + (1 + week | outer)")
+    other = scaled.conf_int(method="profile", which=["sd(week)|outer"])
+    np.testing.assert_allclose(
+        other[["lower", "upper"]] / 52, limits.loc[["sd(week)|outer"], ["lower", "upper"]], rtol=1e-4
+    )
+    boundary = fit(mixed, "yes ~ week + x + (1 | outer/unit)")
+    at_zero = boundary.conf_int(method="profile", which=["sd(Intercept)|unit:outer"]).iloc[0]
+    assert (at_zero["lower"], at_zero["note"]) == (0.0, "zero is the estimate")
+    assert 0.3 < at_zero["upper"] < 1.0
+
+
+def test_the_example_of_the_documentation_runs():
+    import doctest
+
+    from alliance_longitudinal.engine.generalised import model
+
+    found = doctest.testmod(model)
+    assert (found.failed, found.attempted > 10) == (0, True)
+
+
 def test_text_html_and_plain_data_say_the_same(cbpp, wine, mixed):
     text = cbpp.summary()
     assert text.startswith("Binomial mixed model (logit link) by maximum likelihood, Laplace's method")

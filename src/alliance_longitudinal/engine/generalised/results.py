@@ -12,6 +12,7 @@ from alliance_longitudinal.engine.generalised import resampling
 from alliance_longitudinal.engine.generalised.compare import likelihood_ratio
 from alliance_longitudinal.engine.generalised.fit import GeneralisedFit
 from alliance_longitudinal.engine.generalised.intervals import bootstrap_intervals
+from alliance_longitudinal.engine.generalised.profile import profile_intervals
 from alliance_longitudinal.engine.generalised.search import SearchRecord
 from alliance_longitudinal.engine.generalised.show import as_html, as_plain_data, as_text, glance_row
 from alliance_longitudinal.engine.generalised.tables import fitted, predicted, varcorr
@@ -196,23 +197,33 @@ class GeneralisedResults:
         return pd.DataFrame(self.fit.cov, index=list(self.fit.names), columns=list(self.fit.names))
 
     def conf_int(
-        self, alpha: float = 0.05, method: str = "wald", *, n_boot: int = 1000, seed: int | None = None
+        self,
+        alpha: float = 0.05,
+        method: str = "wald",
+        *,
+        which: list[str] | None = None,
+        n_boot: int = 1000,
+        seed: int | None = None,
     ) -> pd.DataFrame:
         """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
 
-        ``method="bootstrap"`` gives percentile intervals of a parametric bootstrap and adds rows for standard deviations
-        (``sd(effect)|group``) and correlations (``cor(a,b)|group``).
+        ``method="profile"`` gives the values that a likelihood-ratio test does not reject, and ``method="bootstrap"``
+        percentiles of a parametric bootstrap. Both add rows for standard deviations (``sd(effect)|group``), the bootstrap
+        also for correlations (``cor(a,b)|group``); ``which`` names the rows of a profile that are wanted, and its column
+        ``note`` says why a limit is not where the deviance reaches the cut.
 
         Raises
         ------
         FitError
-            Unknown method.
+            Unknown method or parameter; a profile of a fit that is not certified.
         """
+        if method == "profile":
+            return profile_intervals(self.fit, alpha, which)
         if method == "bootstrap":
             return bootstrap_intervals(self.fit, self.bootstrap(n_boot, seed), alpha)
         if method != "wald":
             raise FitError(
-                f"method={method!r} is not available for generalised models; there is 'wald' and 'bootstrap'."
+                f"method={method!r} is not available for generalised models; there is 'wald', 'profile' and 'bootstrap'."
             )
         half = stats.norm.ppf(1 - alpha / 2) * self.bse
         return pd.DataFrame({"lower": self.params - half, "upper": self.params + half})
