@@ -66,13 +66,13 @@ def test_nobody_or_everybody(hits: np.ndarray) -> None:
     ("therapists", "mean", "share", "icc"), [(10, 8, 0.5, 0.1), (20, 10, 0.1, 0.1), (12, 15, 0.4, 0.2)]
 )
 def test_coverage(therapists: int, mean: int, share: float, icc: float) -> None:
-    """95 % of intervals hold the truth (Monte Carlo error of 1000: 0.7 %); at most a little too many.
+    """95 % of intervals hold the truth (Monte Carlo error of 500: 1 %); at most a little too many.
 
     Intervals that take clients as independent hold it in 70 to 90 % here.
     """
     rng = np.random.default_rng([therapists, mean])
     inside, naive = [], []
-    for _ in range(1000):
+    for _ in range(500):
         sizes = 1 + rng.poisson(mean - 1, therapists)
         own = rng.beta(share * (1 / icc - 1), (1 - share) * (1 / icc - 1), therapists)
         clusters = np.repeat(np.arange(therapists), sizes)
@@ -81,7 +81,7 @@ def test_coverage(therapists: int, mean: int, share: float, icc: float) -> None:
         inside.append(p.low <= share <= p.high)
         low, high = wilson(p.estimate, len(hits))
         naive.append(low <= share <= high)
-    assert 0.935 <= np.mean(inside) <= 0.985
+    assert 0.93 <= np.mean(inside) <= 0.985
     assert np.mean(naive) < 0.90
 
 

@@ -1,0 +1,130 @@
+"""Estimates of the measurement report: reliability, correlations of subscales by level, agreement of observers."""
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.measurement_parts.compute import Found
+from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
+from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
+from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.findings import Finding
+
+#: Fewest clients for correlations of subscales at each level.
+MIN_CLIENTS = 20
+_MEANINGS = {
+    "RkF": "Between clients, mean of the same {k} sessions (RkF)",
+    "R1R": "Between clients, one session (R1R)",
+    "RkR": "Between clients, mean of {k} sessions (RkR)",
+    "Rc": "Change within clients (Rc)",
+    "RkRn": "Between clients, mean of {k} sessions, nested (RkRn)",
+    "Rcn": "Change within clients, nested (Rcn)",
+}
+
+
+def reliability_estimates(found: Found) -> list[Estimate]:
+    """Alpha, omega and reliability of change."""
+    out = []
+    for kind, values in (("alpha", found.alphas), ("omega", found.omegas)):
+        out += [
+            Estimate(
+                id=f"{kind}_{where.replace(' ', '_')}",
+                label=f"{kind.title()}, {where}",
+                estimate=c.estimate,
+                ci_low=c.low,
+                ci_high=c.high,
+                n=c.n,
+                level="client",
+                unit="reliability",
+            )
+            for where, c in values
+        ]
+    for part in found.change:
+        out += [
+            Estimate(
+                id=f"change_{name}",
+                label=_MEANINGS[name].format(k=part.sessions),
+                estimate=v,
+                n=part.clients,
+                level="client",
+                unit="reliability",
+            )
+            for name, v in part.coefficients.items()
+        ]
+    return out
+
+
+def subscale_correlations(rated: pd.DataFrame, measure: Measure) -> tuple[list[Estimate], list[Finding]]:
+    """Correlations of the subscales at each level."""
+    scales = [
+        name
+        for name, items in measure.instrument.subscales.items()
+        if f"{measure.name}_{name}" in rated and len(items) >= 2
+    ]
+    if len(scales) < 2:
+        return [], []
+    columns = {f"{measure.name}_{name}": name for name in scales}
+    rows = rated[["client", "therapist", *columns]].rename(columns=columns).dropna()
+    usable = [s for s in scales if rows[s].max() > rows[s].min()]
+    if len(usable) < 2 or rows["client"].nunique() < MIN_CLIENTS:
+        return [], []
+    try:
+        table = level_correlations(rows, usable)
+    except AllianceError as error:
+        text = f"Correlations of the subscales by level could not be had: {error}"
+        return [], [Finding("level_correlations_failed", "caution", text, measure.name)]
+    named = {
+        "therapist": "between therapists",
+        "client": "between clients",
+        "session": "between sessions of a client",
+    }
+    estimates = [
+        Estimate(
+            id=f"r_{r.first}_{r.second}_{r.level}",
+            label=f"{r.first} and {r.second}, {named[str(r.level)]}",
+            estimate=float(r.r),
+            n=len(rows),
+            level=str(r.level),
+            unit="correlation",
+        )
+        for r in table.itertuples()
+    ]
+    cut = int(table["beyond"].sum())
+    if not cut:
+        return estimates, []
+    message = (
+        f"{cut} of the correlations came out beyond 1 and were cut there: at that level the subscales differ too little to be told "
+        "apart."
+    )
+    return estimates, [Finding("correlation_cut", "info", message, measure.name)]
+
+
+def observer_agreement(
+    study: Study, rows: pd.DataFrame, measure: Measure
+) -> tuple[list[Estimate], list[Finding]]:
+    """Agreement of several observers with the same instrument, each of whom is a measure of the study."""
+    same = [
+        m.name
+        for m in study.measures.values()
+        if m.rater == "observer" and m.instrument.id == measure.instrument.id
+    ]
+    if measure.rater != "observer" or len(same) < 2:
+        return [], []
+    try:
+        table = rater_agreement(rows[same])
+    except AllianceError as error:
+        return [], [Finding("no_agreement", "caution", str(error), measure.name)]
+    estimates = [
+        Estimate(
+            id=f"icc_{r.kind[4]}_{r.kind[6]}",
+            label=f"Agreement of {len(same)} observers, {r.kind}",
+            estimate=float(r.estimate),
+            ci_low=float(r.low),
+            ci_high=float(r.high),
+            n=int(r.n),
+            level="session",
+            unit="reliability",
+        )
+        for r in table.itertuples()
+    ]
+    return estimates, []
