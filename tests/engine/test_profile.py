@@ -328,7 +328,7 @@ def test_trial_of_slopes_where_lme4_gives_a_bad_profile(shared_data):
     assert row["note"].count("is not excluded") == 2
 
 
-@pytest.mark.parametrize("seed", range(1, 12, 2))
+@pytest.mark.parametrize("seed", [1, 3, 5])
 def test_lower_limits_agree_with_tests_of_the_same_variance(seed):
     """A limit is zero where the model without the effect is not rejected, also at boundaries and with few groups."""
     truth = [(1, 1), (0, 1), (1, 0.1), (0.2, 0.2)][seed % 4]
