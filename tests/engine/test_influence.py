@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.after.influence import without_rows
 from alliance_longitudinal.engine.after.leave_out import tree_of, without_each
+from alliance_longitudinal.engine.after.refits_without import without_rows
 from alliance_longitudinal.engine.fitting import dense
 from engine import after_reference
 from engine.designs import GROWTH, three_levels
@@ -100,6 +100,29 @@ def test_one_step_is_near_a_refit():
     short = ~mixed.table["refitted"]
     missed = (mixed.varcorr - exact.varcorr)[short].abs().to_numpy().max()
     assert missed < 0.05 * change[short].abs().to_numpy().max()
+
+
+def test_a_variance_that_leaves_its_boundary_is_refitted(frame):
+    """One group hides the variance of the others; without it there is one."""
+    rng = np.random.default_rng(3)
+    effect = np.where(np.arange(12) == 7, 0.0, rng.normal(size=12) * 0.2)
+    y = effect[frame["outer"]] + rng.normal(size=len(frame))
+    res = al.MixedModel.from_formula("y ~ 1 + (1 | outer)", frame.assign(y=y)).fit()
+    shift = 0.0
+    while not res.singular and shift < 3:
+        shift += 0.1
+        y[frame["outer"] == 7] *= 0.9
+        y = np.where(frame["outer"] == 7, y, y * 0.97)
+        y = y - 0.1 * effect[frame["outer"]]
+        effect = effect * 0.87
+        res = al.MixedModel.from_formula("y ~ 1 + (1 | outer)", frame.assign(y=y)).fit()
+    assert res.singular
+    exact, auto = res.influence("outer", "refit"), res.influence("outer")
+    inside = exact.varcorr[("outer", "Intercept", "")] > 0
+    assert inside.any()
+    assert auto.table["refitted"][inside].all()
+    np.testing.assert_allclose(auto.params, exact.params, atol=1e-8)
+    np.testing.assert_allclose(auto.varcorr, exact.varcorr, atol=1e-6)
 
 
 def test_a_planted_group_stands_out(frame):

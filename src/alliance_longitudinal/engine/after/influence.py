@@ -1,16 +1,16 @@
 """How much each group bears on a fit: what changes when it is left out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.after.leave_out import Part, Tree, tree_of, without_each
-from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.after.refits_without import Without, refits_without
 from alliance_longitudinal.engine.design.groups import Factor
-from alliance_longitudinal.engine.fitting.fit import MixedFit, fit_mixed
-from alliance_longitudinal.engine.fitting.linalg import independent_columns
+from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.optimize import DESCENT
 from alliance_longitudinal.engine.show.tables import varcorr_keys, varcorr_values
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
@@ -53,16 +53,6 @@ class Influence:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Without:
-    """Estimates without each of J groups, in the user's units; nan where there are none."""
-
-    beta: Array
-    cov: Array
-    vcov: Array
-    refitted: NDArray[np.bool_]
-
-
 def influence(fit: MixedFit, group: str, method: str) -> Influence:
     """Leave out each group of a grouping.
 
@@ -86,7 +76,7 @@ def influence(fit: MixedFit, group: str, method: str) -> Influence:
         raise FitError(f"There is no grouping {group!r}. There are: {', '.join(names)}.")
     factor = fit.design.factors[names.index(group)]
     if method == "refit":
-        found = _refits(fit, factor, np.arange(factor.size))
+        found = refits_without(fit, factor, np.arange(factor.size))
     else:
         tree = tree_of(fit)
         if tree is None or fit.residual is not None:
@@ -98,7 +88,7 @@ def influence(fit: MixedFit, group: str, method: str) -> Influence:
     return _measures(fit, factor, method, found)
 
 
-def _measures(fit: MixedFit, factor: Factor, method: str, found: _Without) -> Influence:
+def _measures(fit: MixedFit, factor: Factor, method: str, found: Without) -> Influence:
     levels, names = factor.levels, list(fit.design.names)
     change = fit.beta - found.beta
     cook = np.einsum("jp,jp->j", change @ np.linalg.inv(fit.cov), change) / len(names)
@@ -145,10 +135,7 @@ def _logdet(cov: Array) -> Array:
     return out
 
 
-# ------------------------------------------------------------------ without a refit
-
-
-def _at_once(fit: MixedFit, tree: Tree, factor: int, method: str) -> _Without:
+def _at_once(fit: MixedFit, tree: Tree, factor: int, method: str) -> Without:
     level = [step.factor for step in tree.steps].index(factor)
     best = fit.record.best
     order = [t for step in tree.steps for t in step.terms]
@@ -162,8 +149,8 @@ def _at_once(fit: MixedFit, tree: Tree, factor: int, method: str) -> _Without:
     found = _estimates(fit, left, nu, theta, order)
     if method == "auto":
         lost = ~np.isfinite(found.beta).all(axis=1)
-        again = np.flatnonzero((promise > LONG_STEP) | lost)
-        exact = _refits(fit, fit.design.factors[factor], again)
+        again = np.flatnonzero((promise > LONG_STEP) | lost | _leaves_boundary(fit, left, nu, order))
+        exact = refits_without(fit, fit.design.factors[factor], again)
         for mine, theirs in ((found.beta, exact.beta), (found.cov, exact.cov), (found.vcov, exact.vcov)):
             mine[again] = theirs[again]
         found.refitted[again] = True
@@ -200,13 +187,32 @@ def _newton(
 
 def _gradient(fit: MixedFit, left: Part, nu: Array, theta: Array, order: list[int]) -> Array:
     """Gradient of the criterion without each group in the Cholesky parameters, shape (J, m)."""
+    return np.asarray(_entry_gradient(fit, left, nu, order) @ fit.record.best.face.jacobian(theta))
+
+
+def _entry_gradient(fit: MixedFit, left: Part, nu: Array, order: list[int]) -> Array:
+    """Gradient of the criterion without each group in the covariances' entries, shape (J, entries)."""
     beta, cov, rss = _solved(left.s)
     r = np.concatenate([-beta, np.ones((len(beta), 1))], axis=1)
     drss = np.einsum("ja,jmab,jb->jm", r, left.ds, r)
     entries = left.dlogdet + (nu / rss)[:, None] * drss
     if fit.reml:
         entries = entries + np.einsum("jab,jmba->jm", cov, left.ds[:, :, :-1, :-1])
-    return np.asarray(_in_face_order(fit, entries, order) @ fit.record.best.face.jacobian(theta))
+    return _in_face_order(fit, entries, order)
+
+
+def _leaves_boundary(fit: MixedFit, left: Part, nu: Array, order: list[int]) -> NDArray[np.bool_]:
+    """Whether without a group the deviance falls off the boundary on which the whole fit lies, shape (J,)."""
+    face, relative = fit.record.best.face, fit.record.best.relative
+    out = np.zeros(len(nu), dtype=bool)
+    entries = _entry_gradient(fit, left, nu, order)
+    fine = np.flatnonzero(np.isfinite(entries).all(axis=1))
+    for t, (size, rank) in enumerate(zip(face.sizes, face.ranks, strict=True)):
+        if rank < size:
+            null = np.linalg.eigh(relative[t])[1][:, : size - rank]
+            gammas = np.array([face.gammas(entries[j])[t] for j in fine]).reshape(-1, size, size)
+            out[fine] |= np.linalg.eigvalsh(null.T @ gammas @ null)[:, 0] < DESCENT
+    return out
 
 
 def _in_face_order(fit: MixedFit, entries: Array, order: list[int]) -> Array:
@@ -229,7 +235,7 @@ def _solved(s: Array) -> tuple[Array, Array, Array]:
     return beta, cov, np.where(rss > 0, rss, np.nan)
 
 
-def _estimates(fit: MixedFit, left: Part, nu: Array, theta: Array, order: list[int]) -> _Without:
+def _estimates(fit: MixedFit, left: Part, nu: Array, theta: Array, order: list[int]) -> Without:
     """Estimates at parameters near the optimum, the cross-products carried there by their derivatives."""
     face, basis = fit.record.best.face, fit.basis
     here = face.covariances(fit.record.best.theta)
@@ -246,58 +252,9 @@ def _estimates(fit: MixedFit, left: Part, nu: Array, theta: Array, order: list[i
         varcorr_values(tuple(v * e @ d @ e.T for e, d in zip(inverse, there, strict=True)), v)[0]
         for v, there in zip(scale, relative, strict=True)
     ]
-    return _Without(
+    return Without(
         basis.beta_ols + basis.y_scale * beta @ back.T,
         scale[:, None, None] * (back @ cov @ back.T),
         np.array(vcov),
         np.zeros(len(nu), dtype=bool),
-    )
-
-
-# ------------------------------------------------------------------ by refits
-
-
-def _refits(fit: MixedFit, factor: Factor, levels: NDArray[np.intp]) -> _Without:
-    """Full refits without some groups; nan for the others, and where the model cannot be fitted."""
-    p, count = len(fit.beta), len(varcorr_keys(fit.design))
-    structure = fit.residual.model.pattern.structure if fit.residual else None
-    shapes = ((p,), (p, p), (count,))
-    beta, cov, vcov = (np.full((factor.size, *shape), np.nan) for shape in shapes)
-    for level in levels:
-        design = without_rows(fit.design, (factor.members == level).any(axis=1))
-        if len(independent_columns(design.x)) < p:
-            continue
-        try:
-            refit = fit_mixed(design, fit.reml, True, structure=structure)
-        except FitError:
-            continue
-        beta[level], cov[level] = refit.beta, refit.cov
-        vcov[level] = varcorr_values(refit.psi, refit.scale)[0]
-    return _Without(beta, cov, vcov, np.isin(np.arange(factor.size), levels))
-
-
-def without_rows(design: Design, gone: NDArray[np.bool_]) -> Design:
-    """The design less some rows, and less the groups that have no row left."""
-    keep = ~gone
-    kept = design.kept.copy()
-    kept[np.flatnonzero(kept)[gone]] = False
-    factors = []
-    for f in design.factors:
-        codes = f.codes[keep]
-        used = np.unique(codes[codes >= 0])
-        place = np.full(f.size + 1, -1, dtype=np.intp)  # the last one is for code -1
-        place[used] = np.arange(len(used))
-        weights = None if f.weights is None else f.weights[keep]
-        factors.append(replace(f, codes=place[codes], levels=f.levels.take(used), weights=weights))
-    return replace(
-        design,
-        y=design.y[keep],
-        x=design.x[keep],
-        terms=tuple(replace(t, z=t.z[keep]) for t in design.terms),
-        factors=tuple(factors),
-        weights=None if design.weights is None else design.weights[keep],
-        offset=None if design.offset is None else design.offset[keep],
-        extra={name: column[keep] for name, column in design.extra.items()},
-        kept=kept,
-        index=design.index[keep],
     )
