@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from alliance_longitudinal.engine.design.design import Design
@@ -11,6 +12,8 @@ from alliance_longitudinal.engine.fitting.linalg import independent_columns
 from alliance_longitudinal.engine.inference.boundary_tests import mixture_p
 from alliance_longitudinal.engine.residuals.nesting import adds_boundary, special_case
 from alliance_longitudinal.errors import FitError
+
+Array = NDArray[np.float64]
 
 _MIXTURE = (
     "The null value lies on the boundary of what is possible, so that p_chi2 is too large; the mixture holds for many "
@@ -93,11 +96,13 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
         raise FitError(
             "One model is fitted by REML and the other by maximum likelihood. Fit both in the same way."
         )
-    if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not _same_weights(a, b):
+    if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not _same(a.weights, b.weights):
         raise FitError(
             f"The models are not fitted to the same rows ({len(a.y)} and {len(b.y)}), response and weights. Drop rows with "
             "missing values in any used column first."
         )
+    if not _same(a.offset, b.offset):
+        raise FitError("The models have different offsets, so that neither is a special case of the other.")
     if small.reml and not (
         set(a.names) == set(b.names) and np.allclose(a.x, b.x[:, [b.names.index(n) for n in a.names]])
     ):
@@ -119,10 +124,11 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
         )
 
 
-def _same_weights(a: Design, b: Design) -> bool:
-    if a.weights is None or b.weights is None:
-        return a.weights is b.weights
-    return np.array_equal(a.weights, b.weights)
+def _same(a: Array | None, b: Array | None) -> bool:
+    """Whether two columns that may be absent are equal."""
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b)
 
 
 def effects_of(design: Design) -> set[tuple[frozenset[str], str]]:

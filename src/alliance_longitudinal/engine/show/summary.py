@@ -19,7 +19,7 @@ def as_text(res: MixedModelResults) -> str:
     """The whole fit on one screen."""
     parts = [
         f"Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}",
-        f"Formula: {res.formula}",
+        f"Formula: {res.formula}{_offset(res)}",
         size_line(res.nobs, res.n_dropped, res.n_groups),
         f"{'REML criterion' if res.reml else 'Deviance'}: {res.deviance:.4f}   AIC: {res.aic:.2f}   BIC: {res.bic:.2f}",
         "",
@@ -41,7 +41,7 @@ def as_html(res: MixedModelResults) -> str:
     notes = "".join(f"<li><b>{f.severity}</b>: {html.escape(f.message)}</li>" for f in res.findings)
     return (
         f"<div><p><b>Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}</b><br>"
-        f"<code>{html.escape(res.formula)}</code><br>{html.escape(size_line(res.nobs, res.n_dropped, res.n_groups))}<br>"
+        f"<code>{html.escape(res.formula + _offset(res))}</code><br>{html.escape(size_line(res.nobs, res.n_dropped, res.n_groups))}<br>"
         f"{'REML criterion' if res.reml else 'Deviance'} {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}</p>"
         f"{_coefficients(res).to_html(border=0)}{varcorr_table(res.varcorr).to_html(border=0, index=False)}"
         f"{_residual_html(res)}"
@@ -160,3 +160,7 @@ def _coefficients(res: MixedModelResults) -> pd.DataFrame:
     formats = {"df": "{:.2f}", "t": "{:.3f}", "p": "{:.4f}"}
     text = {name: table[name].map(formats.get(name, "{:.5g}").format) for name in table.columns}
     return pd.DataFrame(text).rename_axis(None)
+
+
+def _offset(res: MixedModelResults) -> str:
+    return f"   Offset: {res.spec.offset}" if res.spec.offset else ""
