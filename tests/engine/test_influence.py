@@ -103,24 +103,14 @@ def test_one_step_is_near_a_refit():
 
 
 def test_a_variance_that_leaves_its_boundary_is_refitted(frame):
-    """One group hides the variance of the others; without it there is one."""
-    rng = np.random.default_rng(3)
-    effect = np.where(np.arange(12) == 7, 0.0, rng.normal(size=12) * 0.2)
-    y = effect[frame["outer"]] + rng.normal(size=len(frame))
+    """Noise whose variance between groups is estimated as zero; without some of the groups it is not."""
+    y = np.random.default_rng(8).normal(size=len(frame))
     res = al.MixedModel.from_formula("y ~ 1 + (1 | outer)", frame.assign(y=y)).fit()
-    shift = 0.0
-    while not res.singular and shift < 3:
-        shift += 0.1
-        y[frame["outer"] == 7] *= 0.9
-        y = np.where(frame["outer"] == 7, y, y * 0.97)
-        y = y - 0.1 * effect[frame["outer"]]
-        effect = effect * 0.87
-        res = al.MixedModel.from_formula("y ~ 1 + (1 | outer)", frame.assign(y=y)).fit()
     assert res.singular
     exact, auto = res.influence("outer", "refit"), res.influence("outer")
     inside = exact.varcorr[("outer", "Intercept", "")] > 0
-    assert inside.any()
-    assert auto.table["refitted"][inside].all()
+    assert 0 < inside.sum() < 12
+    assert auto.table["refitted"].tolist() == inside.tolist()
     np.testing.assert_allclose(auto.params, exact.params, atol=1e-8)
     np.testing.assert_allclose(auto.varcorr, exact.varcorr, atol=1e-6)
 
