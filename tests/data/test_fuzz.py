@@ -17,6 +17,7 @@ from alliance_longitudinal.data import load_study
 from alliance_longitudinal.data.problems import Problems
 from alliance_longitudinal.data.readers import csv_text
 from alliance_longitudinal.errors import AllianceError, DataError
+from data import broken_files
 from data.builders import HEADER, ROWS, write
 
 SOUND = (
@@ -170,3 +171,35 @@ def test_any_bytes_under_any_ending_give_a_sentence(tmp_path_factory, content, e
     (folder / f"sessions{ending}").write_bytes(content)
     with pytest.raises(AllianceError):
         load_study(path)
+
+
+SAVED = {
+    "s.parquet": (broken_files._parquet, ""),
+    "s.feather": (broken_files._feather, ""),
+    "s.sav": (broken_files._sav(broken_files.FRAME), ""),
+    "s.dta": (broken_files._dta, ""),
+    "s.xlsx": (broken_files._workbook(lambda _: None), ""),
+    "s.sqlite": (broken_files._sqlite, "\n    table: visits"),
+    "s.duckdb": (broken_files._duckdb, "\n    table: visits"),
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_damaged_files_of_every_kind_are_read_or_refused(name, tmp_path):
+    """A few bytes changed, or the end cut off: an error is always one of ours, and the file stays as it is."""
+    save, extra = SAVED[name]
+    path = broken_files.made(name, save, extra)(tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    rng = np.random.default_rng(len(whole))
+    refused = 0
+    for _ in range(15):
+        content = np.frombuffer(whole, dtype=np.uint8).copy()
+        content[rng.integers(0, len(whole), 3)] = rng.integers(0, 256, 3)
+        damaged = content.tobytes()[: len(whole) if rng.random() < 0.7 else rng.integers(1, len(whole))]
+        (tmp_path / name).write_bytes(damaged)
+        try:
+            load_study(path)
+        except AllianceError:
+            refused += 1
+        assert (tmp_path / name).read_bytes() == damaged
+    assert refused > 0

@@ -19,6 +19,9 @@ def read_columnar(name: str, content: bytes, dialect: Dialect, problems: Problem
     reader = parquet.read_table if name.lower().endswith((".parquet", ".pq")) else feather.read_table
     try:
         table = reader(io.BytesIO(content))
+        table.validate(
+            full=True
+        )  # a damaged file may be read, with texts that are none and lengths beyond the end
     except (ArrowException, OSError, ValueError, KeyError):
         message = "the file is damaged, or is not the kind of file that its ending says."
         problems.add("damaged_file", message, "export it again, or as CSV.", file=name)

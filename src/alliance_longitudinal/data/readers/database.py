@@ -90,6 +90,7 @@ def read_duckdb(path: Path, block: Table, dialect: Dialect, problems: Problems) 
 
 
 _NOT_A_DATABASE = "the file is not a database of the kind that its ending says, or another program holds it."
+_REPAIR = "check the database with its own program, or export the table as CSV."
 _CLOSE_IT = "close the other program, or correct 'file' in the study file."
 
 
@@ -134,7 +135,7 @@ def _connected(engine: Any) -> Iterator[Any]:
     try:
         yield connection
         connection.rollback()
-    except SQLAlchemyError:
+    except (SQLAlchemyError, UnicodeDecodeError):
         message = "the connection was lost, or what the database holds cannot be listed."
         raise _Refusal("no_connection", message, "try again.") from None
     finally:
@@ -228,6 +229,8 @@ def _guarded(run: Any) -> Any:
 
     try:
         return run()
+    except UnicodeDecodeError:
+        raise _Refusal("damaged_file", "the database holds text that is damaged.", _REPAIR) from None
     except (SQLAlchemyError, duckdb.Error) as error:
         words = str(error).lower()
         if any(
