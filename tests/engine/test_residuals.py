@@ -9,7 +9,8 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.design.groups import Factor
-from alliance_longitudinal.engine.residuals.pattern import read_pattern
+from alliance_longitudinal.engine.inference import kenward_roger_structured
+from alliance_longitudinal.engine.residuals.pattern import read_pattern, refuse_crossed
 from engine.residual_recovery import recovery
 from engine.series import series
 
@@ -358,3 +359,27 @@ def test_shares_take_the_mean_residual_variance_of_the_rows(frame):
         ):
             ask(n_boot=2, seed=1)
     assert "lower" in fit("y ~ order + (1 | inner)", frame, al.AR1("order")).icc(n_boot=3, seed=1)
+
+
+def test_what_is_not_worked_out_names_what_to_do_instead(frame, monkeypatch):
+    res = fit(PART, frame, al.AR1("order"))
+    with pytest.raises(
+        al.FitError, match=r"BCa intervals are not available for a fit with residual=AR1\('order'\)\. Use"
+    ):
+        res.conf_int(method="bootstrap", interval="bca", n_boot=2, seed=1)
+    with pytest.raises(al.FitError, match=r"A case bootstrap is not available .* Use the parametric one"):
+        res.bootstrap(2, kind="case")
+    monkeypatch.setattr(kenward_roger_structured, "LARGEST", 5)
+    with pytest.raises(
+        al.FitError, match=r"Group 'o\d' of 'outer' has \d+ rows; .*Choose df='satterthwaite'"
+    ):
+        fit(PART, frame, al.AR1("order"), df="kenward-roger")
+
+
+def test_multiple_membership_has_no_innermost_group(frame):
+    made = al.MixedModel.from_formula("y ~ order + (1 | inner)", frame)
+    several = replace(made.design.factors[0], codes=np.tile(made.design.factors[0].codes[:, None], (1, 2)))
+    with pytest.raises(
+        al.FitError, match=r"does not go with the multiple membership of 'inner': a row has no innermost"
+    ):
+        refuse_crossed(al.AR1("order"), replace(made.design, factors=(several,)))
