@@ -158,7 +158,8 @@ def draws_of(fit: MixedFit) -> Draws:
     if isinstance(fit.blocks, Crossing):
         return _crossed_draws(fit, fit.blocks)
     groups, columns = len(fit.blocks.w), fit.blocks.w.shape[-1] - 1
-    return product_draws(fit) if groups * columns <= fit.blocks.n else row_draws(fit)
+    with_products = fit.blocks.products is not None or groups * columns <= fit.blocks.n
+    return product_draws(fit) if with_products else row_draws(fit)
 
 
 def _crossed_draws(fit: MixedFit, blocks: Crossing) -> CrossedDraws:
@@ -193,7 +194,7 @@ def product_draws(fit: MixedFit) -> ProductDraws:
     scale = fit.criterion.rss / fit.criterion.nu
     products = _products(blocks)
     k = products.shape[1]
-    rows = np.diff(blocks.row_starts)
+    rows = np.diff(blocks.row_starts) if blocks.products is None else blocks.products.counts
     rank = np.minimum(rows, k)
     used = np.arange(k) >= k - rank[:, None]  # eigenvalues rise: the last ones carry the group's rows
     roots = np.sqrt(scale) * root_of(products) * used[:, None, :]
