@@ -8,12 +8,11 @@ from alliance_longitudinal.engine.fitting.blocks import describe
 from engine.designs import blocks_of, three_levels
 
 
-def test_the_nested_chain_comes_first_and_the_rest_is_one_dense_block():
-    made, _, made_blocks = blocks_of("y ~ week + (1 | item) + (1 + week | outer/inner)", three_levels(2))
+def test_the_innermost_groups_come_first():
+    made, _, made_blocks = blocks_of("y ~ week + (1 + week | outer/inner)", three_levels(2))
     assert describe(made_blocks, made).splitlines()[1:] == [
-        f"inner:outer: {made.factors[1].size} groups, one block of 2 effects each",
+        f"inner:outer: {made.factors[0].size} groups, one block of 2 effects each",
         "outer: 8 groups, one block of 2 effects each",
-        "item: crossed, one dense block of 4 effects",
     ]
 
 

@@ -9,20 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design, TermDesign
-from alliance_longitudinal.engine.design.groups import Chain, Codes, chain_of, longest_chain, parents
+from alliance_longitudinal.engine.design.groups import Chain, Codes, chain_of, parents
 from alliance_longitudinal.engine.fitting.basis import Basis
 from alliance_longitudinal.engine.fitting.kernels import MANY_LEAVES, leaf_level, upper_level
 from alliance_longitudinal.engine.fitting.linalg import block_diagonal
 from alliance_longitudinal.engine.fitting.products import Products
 from alliance_longitudinal.engine.fitting.statistics import Parts
-from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-
-#: Most columns of crossed factors that are treated as one dense block, and most numbers in the row table.
-CROSSED_COLUMNS = 800
-CROSSED_CELLS = 40_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +35,7 @@ class Level:
     starts : ndarray of int, shape (parents + 1,)
         Where each parent's groups begin, groups being in elimination order.
     labels : ndarray of int, shape (size,)
-        Code of each group in its factor; empty for the dense block of crossed factors.
+        Code of each group in its factor.
     copies : tuple of int
         How many groups each term has inside one group of this level: 1 in a nested chain.
     e : ndarray, shape (m, q, q)
@@ -61,7 +56,7 @@ class Table(Protocol):
 
     @property
     def u(self) -> Array:
-        """Basis, columns of crossed factors, response last; shape (n, k)."""
+        """Basis, response last; shape (n, k)."""
 
     @property
     def order(self) -> Index:
@@ -119,7 +114,7 @@ class Blocks:
     table : Table
         The rows, which no evaluation uses.
     levels : tuple of Level
-        Innermost first; the dense block of crossed factors, if any, last.
+        Innermost first.
     w : ndarray, shape (J, q, k)
         ``C'S`` of each innermost group.
     saa : ndarray, shape (J, q, q)
@@ -141,7 +136,7 @@ class Blocks:
 
     @property
     def u(self) -> Array:
-        """Rows in elimination order: basis, columns of crossed factors, response last; shape (n, k)."""
+        """Rows in elimination order: basis, response last; shape (n, k)."""
         return self.table.u
 
     @property
@@ -182,16 +177,10 @@ class Blocks:
 
 
 def build(design: Design, basis: Basis) -> Blocks:
-    """Order the levels, sort the rows, and take the cross-products.
-
-    Raises
-    ------
-    FitError
-        Crossed factors too large for the dense block.
-    """
+    """Order the levels, sort the rows, and take the cross-products; for nested groups, see `crossing.choose`."""
+    made = chain_of(list(design.factors))
+    assert made is not None
     if basis.products is not None:
-        made = chain_of(list(design.factors))
-        assert made is not None  # products are taken of nested groups only
         groups = made.places[design.factors[made.order[0]].codes]
         return from_products(
             design.terms,
@@ -200,12 +189,10 @@ def build(design: Design, basis: Basis) -> Blocks:
             made,
             DeferredTable(basis, groups, _edges(basis.products.counts)),
         )
-    chain = longest_chain(list(design.factors), _effects(design))
-    crossed = [t for t, term in enumerate(design.terms) if term.factor not in chain]
+    chain = list(made.order)
     order = np.lexsort([design.factors[f].codes for f in chain])
-    u = _columns(design, basis, crossed)[order]
-    u = np.asfortranarray(u)
-    levels, row_starts = _levels(design, basis, chain, crossed, order, u.shape[1])
+    u = np.asfortranarray(np.column_stack([basis.q, basis.y])[order])
+    levels, row_starts = _levels(design, basis, chain, order)
     v = u @ levels[0].c
     w = np.empty((levels[0].size, v.shape[1], u.shape[1]))
     for a in range(v.shape[1]):
@@ -243,10 +230,7 @@ def describe(blocks: Blocks, design: Design) -> str:
     lines = [f"{blocks.n} rows, {blocks.w.shape[-1]} distinct columns"]
     for level in blocks.levels:
         names = " and ".join(dict.fromkeys(design.terms[t].group for t in level.terms))
-        if len(level.labels):
-            lines.append(f"{names}: {level.size} groups, one block of {level.c.shape[1]} effects each")
-        else:
-            lines.append(f"{names}: crossed, one dense block of {level.c.shape[1]} effects")
+        lines.append(f"{names}: {level.size} groups, one block of {level.c.shape[1]} effects each")
     return "\n".join(lines)
 
 
@@ -271,44 +255,15 @@ def _directions(sizes: list[int], copies: tuple[int, ...]) -> Array:
     return np.stack(out)
 
 
-def _effects(design: Design) -> list[int]:
-    return [sum(len(t.names) for t in design.terms if t.factor == f) for f in range(len(design.factors))]
-
-
-def _columns(design: Design, basis: Basis, crossed: list[int]) -> Array:
-    """Basis, one column for each crossed level and effect, and the response."""
-    n = len(design.y)
-    width = sum(design.factors[design.terms[t].factor].size * len(design.terms[t].names) for t in crossed)
-    cells = n * width
-    if width > CROSSED_COLUMNS or cells > CROSSED_CELLS:
-        names = ", ".join(dict.fromkeys(design.terms[t].group for t in crossed))
-        raise FitError(
-            f"The crossed grouping {names} has {width} random effects over {n} rows; this version takes at most "
-            f"{CROSSED_COLUMNS} crossed effects and {CROSSED_CELLS:,} rows times effects. Drop a crossed term, or use "
-            "a nested one."
-        )
-    parts = [basis.q]
-    for t in crossed:
-        codes = design.factors[design.terms[t].factor].codes
-        size = design.factors[design.terms[t].factor].size
-        z = basis.q @ basis.c[t]
-        spread = np.zeros((n, size, z.shape[1]))
-        spread[np.arange(n), codes] = z
-        parts.append(spread.reshape(n, -1))
-    return np.concatenate([*parts, basis.y[:, None]], axis=1)
-
-
-def _levels(
-    design: Design, basis: Basis, chain: list[int], crossed: list[int], order: Index, width: int
-) -> tuple[tuple[Level, ...], Index]:
-    """Levels of the nested chain, then the dense block; and where each innermost group's rows begin."""
+def _levels(design: Design, basis: Basis, chain: list[int], order: Index) -> tuple[tuple[Level, ...], Index]:
+    """Levels of the nested chain, and where each innermost group's rows begin."""
     k = basis.q.shape[1]
     sorted_codes = [design.factors[f].codes[order] for f in chain]
     row_starts = [np.append(_runs(codes), len(order)) for codes in sorted_codes]
     levels = []
     for depth, f in enumerate(chain):
         terms = tuple(t for t, term in enumerate(design.terms) if term.factor == f)
-        c = np.zeros((width, sum(basis.c[t].shape[1] for t in terms)))
+        c = np.zeros((k + 1, sum(basis.c[t].shape[1] for t in terms)))
         c[:k] = np.concatenate([basis.c[t] for t in terms], axis=1)
         above = row_starts[depth + 1] if depth + 1 < len(chain) else np.array([0, len(order)])
         starts = np.searchsorted(row_starts[depth], above)
@@ -325,11 +280,6 @@ def _levels(
                 _directions([basis.c[t].shape[1] for t in terms], once),
             )
         )
-    if crossed:
-        copies = tuple(design.factors[design.terms[t].factor].size for t in crossed)
-        c = np.eye(width)[:, k:-1]
-        e = _directions([basis.c[t].shape[1] for t in crossed], copies)
-        levels.append(Level(tuple(crossed), c, 1, np.array([0, 1]), np.empty(0, dtype=np.intp), copies, e))
     return tuple(levels), row_starts[0]
 
 
