@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
 from alliance_longitudinal.engine.design.groups import Factor, factor
 from alliance_longitudinal.engine.design.membership import MultipleMembership
+from alliance_longitudinal.engine.design.missing import complete_rows, missing_of
 from alliance_longitudinal.engine.design.plain import recipe_of, required_of
 from alliance_longitudinal.engine.design.terms import RandomTerm, expand
 from alliance_longitudinal.engine.fitting.linalg import independent_columns
@@ -191,30 +192,6 @@ def learn(
         index=rows.index,
         missing=missing_of(frame[used]) if not kept.all() else {},
     )
-
-
-def complete_rows(frame: pd.DataFrame, used: list[str]) -> NDArray[np.bool_]:
-    """Rows with a value in every used column."""
-    kept = np.ones(len(frame), dtype=bool)
-    for name in used:
-        column = frame[name]
-        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
-            continue
-        empty = column.isna().to_numpy()
-        if empty.any():
-            kept &= ~empty
-    return kept
-
-
-def missing_of(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """Rows without a value, and rows without any other missing value, of each column that lacks some."""
-    empty = frame.isna()
-    alone = empty.to_numpy().sum(axis=1) == 1
-    return {
-        str(column): (int(lacks.sum()), int((lacks & alone).sum()))
-        for column, lacks in empty.items()
-        if lacks.any()
-    }
 
 
 def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,15 +12,14 @@ from alliance_longitudinal.engine.design.design import (
     Design,
     DesignSpec,
     columns_used,
-    complete_rows,
     learn,
     matrix_of,
-    missing_of,
     offset_of,
     response_of,
     weights_of,
 )
 from alliance_longitudinal.engine.design.formula import parse
+from alliance_longitudinal.engine.design.missing import complete_rows, missing_of
 from alliance_longitudinal.engine.design.plain import recipe_of
 from alliance_longitudinal.engine.design.terms import expand
 from alliance_longitudinal.engine.streaming.source import Source
