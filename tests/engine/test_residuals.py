@@ -143,15 +143,15 @@ def test_simulated_responses_have_the_fitted_covariance(frame):
 
 def test_a_bootstrap_estimates_the_structure_anew(frame):
     res = fit(PART, frame, al.AR1("order", strata="how"))
-    boot = res.bootstrap(25, seed=3)
+    boot = res.bootstrap(16, seed=3)
     assert boot.n_failed == 0
     table = res.residual_parameters
     assert list(boot.residual.columns) == list(table["name"])
-    # 25 replicates know a mean to 0.2 and a standard deviation to 14 % of itself; Wald's is first-order.
+    # 16 replicates know a mean to 0.25 and a standard deviation to 18 % of itself; Wald's is first-order.
     spread = boot.residual.std().to_numpy()
     assert np.all(np.abs(boot.residual.mean() - table["estimate"].to_numpy()) < 0.7 * spread)
-    np.testing.assert_allclose(spread, table["se"], rtol=0.4)
-    limits = res.conf_int(method="bootstrap", n_boot=10, seed=1)
+    np.testing.assert_allclose(spread, table["se"], rtol=0.5)
+    limits = res.conf_int(method="bootstrap", n_boot=5, seed=1)
     assert limits.loc["phi", "lower"] < limits.loc["phi", "upper"]
     again = res.bootstrap(2, seed=4)
     pd.testing.assert_frame_equal(again.residual, res.bootstrap(2, seed=4).residual)
@@ -334,12 +334,12 @@ def test_two_rows_a_group_cannot_tell_the_correlation_from_an_intercept():
 
 
 def test_truth_is_recovered():
-    """24 data sets of 60 groups; `engine.residual_recovery` runs more of them."""
-    table = recovery(range(24), groups=60)
+    """Sixteen data sets of 50 groups; `engine.residual_recovery` runs more of them."""
+    table = recovery(range(16), groups=50)
     assert (table["failed"] == 0).all()
-    # Bias within three of its own standard errors, for a mean over 24.
-    assert (np.abs(table["bias"]) < 3 * table["spread"] / np.sqrt(24)).all()
-    assert (table["coverage"] >= 19 / 24).all()
+    # Bias within three of its own standard errors, for a mean over 16.
+    assert (np.abs(table["bias"]) < 3 * table["spread"] / np.sqrt(16)).all()
+    assert (table["coverage"] >= 12 / 16).all()
 
 
 def test_shares_take_the_mean_residual_variance_of_the_rows(frame):
