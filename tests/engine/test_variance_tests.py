@@ -119,7 +119,7 @@ def test_simulated_null_is_that_of_refits_to_simulated_data():
 def test_size_under_the_null_hypothesis():
     """With another level below; the bootstrap's size is in benchmarks/calibrate_variance_tests.py."""
     frame = three_levels(2, outer=8, inner=5, rows=5)[["outer", "unique", "week"]]
-    count = 100
+    count = 60
     rng = np.random.default_rng(7)
     p = []
     for seed in range(count):
