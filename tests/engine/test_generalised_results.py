@@ -43,6 +43,7 @@ def slopes(mixed):
     ],
 )
 def test_units_origin_row_order_and_labels_do_not_matter(mixed, formula, family, n_agq):
+    mixed = mixed.head(420 if n_agq == 1 else 150)  # quadrature inside quadrature is slow
     base = fit(mixed, formula, family, n_agq)
     moved = mixed.sample(frac=1, random_state=1).assign(
         week=lambda d: 2000 + d["week"] / 52,
@@ -247,11 +248,11 @@ def test_simulated_responses_have_the_models_moments(cbpp):
 
 
 def test_bootstrap_spreads_as_the_standard_errors(cbpp):
-    boot = cbpp.bootstrap(40, seed=4)
+    boot = cbpp.bootstrap(30, seed=4)
     assert boot.n_failed == 0
     ratio = boot.params.std() / cbpp.bse
-    assert ratio.between(0.65, 1.5).all()
-    limits = cbpp.conf_int(method="bootstrap", n_boot=8, seed=4)
+    assert ratio.between(0.6, 1.6).all()
+    limits = cbpp.conf_int(method="bootstrap", n_boot=5, seed=4)
     assert list(limits.index) == [*cbpp.params.index, "sd(Intercept)|herd"]
     assert (limits["lower"] < limits["upper"]).all()
 

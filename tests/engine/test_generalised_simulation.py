@@ -8,7 +8,7 @@ import alliance_longitudinal as al
 
 #: Data sets a family; 250 binary ones gave a mean slope of 0.497 (Monte Carlo error 0.008), coverage 95.6 %, and standard
 #: errors of 0.124 for a spread of 0.130.
-N_SETS = 25
+N_SETS = 16
 
 
 def rows(rng):
@@ -47,8 +47,8 @@ def test_estimates_are_near_the_truth_and_intervals_cover_it(family):
     assert abs(mean[0] - 0.5) < 3 * error[0]
     # Maximum likelihood underestimates a variance, Laplace's method with binary rows a little more (250 sets: 0.62).
     assert abs(mean[1] - sd) < 3 * error[1] + 0.05
-    assert np.mean(spread) == pytest.approx(np.std([f[0] for f in found]), rel=0.4)
-    assert sum(covered) >= 20  # 23.75 expected; fewer than 20 once in 140 runs
+    assert np.mean(spread) == pytest.approx(np.std([f[0] for f in found]), rel=0.5)
+    assert sum(covered) >= 12  # 15.2 expected; fewer than 12 once in 100 runs
 
 
 def test_thresholds_and_dispersion_are_recovered():

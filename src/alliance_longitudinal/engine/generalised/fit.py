@@ -20,6 +20,7 @@ from alliance_longitudinal.engine.generalised.search import (
     Optimum,
     SearchRecord,
     covariance_of_params,
+    refined,
     search,
     without_effects,
 )
@@ -179,7 +180,8 @@ def package(
     require_certificate: bool,
 ) -> GeneralisedFit:
     """Bring an optimum back to the user's units."""
-    best, problem = record.best, criterion.problem
+    best, hessian = refined(criterion, record.best)
+    record, problem = replace(record, best=best), criterion.problem
     beta, aux, _ = criterion.split(best.params)
     limit = response.family.n_aux > problem.family.n_aux  # Poisson, as the limit of the negative binomial
     said = words.convergence(design, record, np.array([np.inf]) if limit else None)
@@ -187,7 +189,7 @@ def package(
     if not converged and require_certificate:
         raise FitError(said)
     params, back = reported(problem, units, beta, aux)
-    inner = _covariance(criterion, best, require_certificate)
+    inner = _covariance(hessian, require_certificate)
     n_fixed = criterion.n_fixed
     cov = back @ inner[:n_fixed, :n_fixed] @ back.T
     se = np.sqrt(np.diag(inner))[len(beta) : n_fixed]
@@ -243,13 +245,13 @@ def threshold_names(response: Response) -> tuple[str, ...]:
     return tuple(f"{a}|{b}" for a, b in pairwise(labels))
 
 
-def _covariance(criterion: Criterion, best: Optimum, require_certificate: bool) -> Array:
+def _covariance(hessian: Array, require_certificate: bool) -> Array:
     try:
-        return covariance_of_params(criterion, best)
+        return covariance_of_params(hessian)
     except FitError:
         if require_certificate:
             raise
-        return np.full((len(best.params), len(best.params)), np.nan)
+        return np.full(hessian.shape, np.nan)
 
 
 def effects(

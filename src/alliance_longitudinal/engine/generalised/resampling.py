@@ -93,7 +93,7 @@ def _refit(fit: GeneralisedFit, response: Array) -> tuple[Array, Array, bool] | 
             best.face.covariances(best.params[criterion.n_fixed :]), best.face.ranks, strict=True
         )
     ]
-    found = descend(criterion, face_of(fit.units), best.params[: criterion.n_fixed], start, polish=False)
+    found = descend(criterion, face_of(fit.units), best.params[: criterion.n_fixed], start)
     if not found.certificate.holds:
         return None
     beta, aux, _ = criterion.split(found.params)

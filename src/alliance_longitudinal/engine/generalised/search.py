@@ -1,6 +1,6 @@
 """From a start to a certified optimum: Newton on all parameters, faces of lower rank, ways out of false optima."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,15 +90,13 @@ def search(
     return SearchRecord(best, tuple(f.value for f in found), criterion.evaluations - before)
 
 
-def descend(
-    criterion: Criterion, face: Face, fixed: Array, start: list[Array], polish: bool = True
-) -> Optimum:
-    """Newton, then faces and escapes until the certificate holds or nothing more helps; ``polish`` as in `minimise`."""
+def descend(criterion: Criterion, face: Face, fixed: Array, start: list[Array]) -> Optimum:
+    """Newton, then faces and escapes until the certificate holds or nothing more helps."""
     face = face.full()
     params = np.concatenate([fixed, face.pack(start)])
     path: list[Step] = []
     for _ in range(6):
-        here = _minimise(criterion, face, params, polish)
+        here = _minimise(criterion, face, params)
         path += here.steps
         if not np.isfinite(here.value):
             certificate = Certificate(np.inf, -np.inf, -np.inf, np.inf)
@@ -111,8 +109,9 @@ def descend(
     return Optimum(here.theta, face, here.value, certificate, tuple(path))
 
 
-def _minimise(criterion: Criterion, face: Face, params: Array, polish: bool = True) -> Stationary:
-    return minimise(lambda at, order: criterion.objective(face, at, order), params, polish)
+def _minimise(criterion: Criterion, face: Face, params: Array) -> Stationary:
+    """To a decrement that certifies; `refined` adds the last digits."""
+    return minimise(lambda at, order: criterion.objective(face, at, order), params, polish=False)
 
 
 def covariances(criterion: Criterion, face: Face, params: Array) -> list[Array]:
@@ -207,7 +206,29 @@ def _escape(criterion: Criterion, face: Face, here: Stationary, t: int, directio
     return params
 
 
-def covariance_of_params(criterion: Criterion, optimum: Optimum) -> Array:
+def refined(criterion: Criterion, optimum: Optimum) -> tuple[Optimum, Array]:
+    """The optimum after last Newton steps with the accurate second derivative, certified by it; and that derivative."""
+    face, params = optimum.face, optimum.params
+    hessian = criterion.hessian(face, params)
+    if not len(params) or not np.isfinite(hessian).all():
+        return optimum, hessian
+    curvature = float(np.linalg.eigvalsh(hessian)[0])
+    found, gradient = criterion.evaluate(face, params)
+    decrement = optimum.certificate.decrement
+    if curvature > 0:
+        decrement = float(gradient @ np.linalg.solve(hessian, gradient))
+        for _ in range(2):
+            trial = params - np.linalg.solve(hessian, gradient)
+            there, slope = criterion.evaluate(face, trial)
+            nearer = float(slope @ np.linalg.solve(hessian, slope))
+            if not nearer < decrement:
+                break
+            params, found, gradient, decrement = trial, there, slope, nearer
+    certificate = replace(optimum.certificate, decrement=decrement, curvature=curvature)
+    return replace(optimum, params=params, value=found.value, certificate=certificate), hessian
+
+
+def covariance_of_params(hessian: Array) -> Array:
     """Twice the inverse of the criterion's full second derivative, on the optimum's face.
 
     Raises
@@ -215,7 +236,6 @@ def covariance_of_params(criterion: Criterion, optimum: Optimum) -> Array:
     FitError
         The second derivative is singular: the data do not identify all parameters.
     """
-    hessian = criterion.hessian(optimum.face, optimum.params)
     values = np.linalg.eigvalsh(hessian) if np.isfinite(hessian).all() else np.zeros(1)
     if len(values) and values[0] <= 1e-10 * max(1.0, float(values[-1])):
         raise FitError(
