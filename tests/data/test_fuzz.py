@@ -123,13 +123,13 @@ def test_the_sound_table_is_accepted(path):
     assert len(simple_reader(SOUND)) == 8
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(content=damaged())
 def test_damaged_tables_give_a_sentence_or_the_right_numbers(path, content):
     check(path, content)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.lists(
