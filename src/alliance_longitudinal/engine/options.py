@@ -9,7 +9,6 @@ from alliance_longitudinal.errors import FitError
 CHOICES: dict[str, tuple[str, ...]] = {
     "df": ("satterthwaite", "kenward-roger", "normal"),
     "cov_type": ("model", "CR0", "CR2"),
-    "family": ("gaussian",),
     "interval": ("confidence", "prediction"),
     "kind of residual": ("conditional", "marginal", "pearson", "whitened"),
     "kind of envelope": ("conditional", "marginal", "pearson", "whitened", "quantile", "modes"),
