@@ -41,11 +41,11 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An input file: name without folder, SHA-256, and the number of rows read."""
+    """An input file: name without folder, SHA-256, and the number of rows read (None where it may not be told)."""
 
     name: str
     sha256: str
-    rows: int
+    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
