@@ -138,6 +138,11 @@ def test_a_branch_near_the_main_line_is_left_out():
         ("2 of 5 rows were left out.", "fewer than 10 rows were left out."),
         ("A score of 3 or more; window sessions 1 to 5.", "A score of 3 or more; window sessions 1 to 5."),
         ("0 clients left.", "0 clients left."),
+        (
+            "At least 2 clients; fewer than 5 clients; 3 or more scores.",
+            "At least 2 clients; fewer than 5 clients; 3 or more scores.",
+        ),
+        ("The window 1 to 5 sessions.", "The window 1 to 5 sessions."),
     ],
 )
 def test_sentences_lose_their_small_counts(text, safe):

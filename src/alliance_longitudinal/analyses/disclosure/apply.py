@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Methods
+from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.disclosure.cells import (
     HIDDEN,
     hidden_cells,
@@ -44,7 +44,7 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
     For ``"shareable"`` no table, figure, sentence or file holds a count of 1 to ``study.small_cells - 1`` people or rows,
     or lets one be worked out from within the report; marks of single people are left out, and the fitted models, which
     hold every row, are replaced by their summaries. Two reports on nearly the same clients can still tell by their
-    difference: share one of them.
+    difference: share one of them. Methods and limits are rules, not counts, and stay as they are.
     """
     if audience == "internal":
         return result
@@ -75,10 +75,6 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
         flow=flow,
         tables=tuple(replace(t, title=words(t.title), note=words(t.note)) for t in tables),
         figure_specs=figures,
-        methods_parts=Methods(
-            tuple(map(words, result.methods_parts.paragraphs)), result.methods_parts.references
-        ),
-        limits=tuple(map(words, result.limits)),
     )
 
 

@@ -7,9 +7,9 @@ _UNITS = (
     r"dates?|families|family|groups?|couples?|carers?|visits?|cells?|duplicates?"
 )
 _NUMBER = r"\d[\d\u202f,]*"
-#: "3 clients", "3 of 900 clients", "3 analysed clients", "in 3 later sessions".
+#: A count, not a rule ("at least 2 clients") or a range ("sessions 1 to 5"): "3 clients", "3 of 900 clients", "3 analysed clients", "in 3 later sessions".
 _COUNTED = re.compile(
-    rf"(?<![\d.\u202f,/])({_NUMBER})(?P<of> of (?:the )?({_NUMBER}))?(?= (?:[a-z-]+ ){{0,2}}?(?:{_UNITS})\b)"
+    rf"(?<!least )(?<!fewer than )(?<!more than )(?<![\w.\u202f,/] to )(?<![\d.\u202f,/])({_NUMBER})(?P<of> of (?:the )?({_NUMBER}))?(?= (?!or more)(?:[a-z-]+ ){{0,2}}?(?:{_UNITS})\b)"
 )
 _PERCENT = re.compile(
     r"\d+(?:\.\d+)?\s?%(?!\s*(?:confidence |credible )?(?:interval|t interval|bands?|low|high|of the variance))"
