@@ -90,7 +90,7 @@ m <- lmer(value ~ 1 + (1 | client) + (1 | client:session), long_items, REML = TR
 v <- as.data.frame(VarCorr(m)); out$gad_nested <- setNames(as.list(v$vcov), v$grp)
 m <- lmer(value ~ 1 + (1 | client) + (1 | session) + (1 | item) + (1 | client:session) + (1 | client:item) + (1 | session:item),
           long_items, REML = TRUE, control = lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9, maxfun = 1e5)))
-v <- as.data.frame(VarCorr(m)); out$gad_crossed <- c(setNames(as.list(v$vcov), v$grp), list(criterion = unname(deviance(m, REML = TRUE))))
+v <- as.data.frame(VarCorr(m)); out$gad_crossed <- c(setNames(as.list(v$vcov), v$grp), list(criterion = REMLcrit(m)))
 out$versions <- list(r = R.version.string, lavaan = as.character(packageVersion("lavaan")), psych = as.character(packageVersion("psych")),
                      lme4 = as.character(packageVersion("lme4")))
 writeLines(toJSON(out, digits = 12, auto_unbox = TRUE, pretty = FALSE, dataframe = "columns", na = "null"), file.path(here, "measurement.json"))

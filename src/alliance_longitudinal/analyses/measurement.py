@@ -5,6 +5,7 @@ from pydantic import field_validator
 
 from alliance_longitudinal.analyses.analysis import Analysis
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult, estimate_frame
+from alliance_longitudinal.analyses.disclosure import protected
 from alliance_longitudinal.analyses.measurement_parts import words
 from alliance_longitudinal.analyses.measurement_parts.answers import Answers, item_answers
 from alliance_longitudinal.analyses.measurement_parts.compute import Found, compare, from_items, side_by_side
@@ -40,6 +41,9 @@ class MeasurementParams(Params):
     sessions : list of int, or None
         Occasions whose forms are examined and compared; None takes the first and last early session and the latest one
         that half as many clients filled in.
+    crossed : bool
+        Also the coefficients that take session numbers as common to all clients (RkF, R1R, RkR, Rc); their model takes
+        minutes for thousands of forms.
     other : str or None
         A measure of another rater with the same items, for invariance over raters at the first of ``sessions``.
     clinic : str or None
@@ -48,6 +52,7 @@ class MeasurementParams(Params):
 
     measure: str | None = None
     sessions: tuple[int, ...] | None = None
+    crossed: bool = False
     other: str | None = None
     clinic: str | None = None
 
@@ -67,8 +72,10 @@ def measurement(
     study: Study,
     measure: str | None = None,
     sessions: tuple[int, ...] | None = None,
+    crossed: bool = False,
     other: str | None = None,
     clinic: str | None = None,
+    audience: str = "internal",
 ) -> AnalysisResult:
     """Examine reliability, change reliability, factor structure and invariance of one questionnaire.
 
@@ -76,7 +83,7 @@ def measurement(
     ----------
     study : Study
         From ``al.load_study``.
-    measure, sessions, other, clinic
+    measure, sessions, crossed, other, clinic, audience
         See ``MeasurementParams``. ``sessions`` also takes text such as ``"1,3,15"``.
 
     Returns
@@ -94,6 +101,7 @@ def measurement(
     return run(study, MeasurementParams.from_mapping(asked))
 
 
+@protected
 def run(study: Study, params: MeasurementParams) -> AnalysisResult:
     """The analysis in named steps."""
     rows, flow = choose_clinic(study, params.clinic)
@@ -106,7 +114,7 @@ def run(study: Study, params: MeasurementParams) -> AnalysisResult:
     )
     require_clients(int(rated["client"].nunique()), MIN_CLIENTS, f"the measurement of {label}", flow)
     occasions = _occasions(params, rated, study)
-    found = None if answers is None else from_items(answers, occasions, label)
+    found = None if answers is None else from_items(answers, occasions, label, params.crossed)
     extra: list[Finding] = [] if answers is not None else [_no_items(measure)]
     if answers is not None and found is not None and params.other is not None:
         _over_raters(found, study, rows, measure, answers, _choose(study, params.other), occasions[0])

@@ -48,7 +48,7 @@ class ReliableChangeParams(Params):
         known, else the published points.
     first, last : int or None
         Sessions before and after; None takes each client's first and last score.
-    reliability, reliability_post, sd, points, z : float or None
+    reliability, reliability_post, sd, points : float or None
         In place of the registry's facts; ``reliability_post`` for method NK.
     cutoff : float, "a", "b", "c" or None
         None takes the registry's, if it knows exactly one.
@@ -68,7 +68,6 @@ class ReliableChangeParams(Params):
     reliability_post: float | None = Field(default=None, ge=0, lt=1)
     sd: float | None = Field(default=None, gt=0)
     points: float | None = Field(default=None, gt=0)
-    z: float | None = Field(default=None, gt=0)
     cutoff: float | Literal["a", "b", "c"] | None = None
     m_functional: float | None = None
     sd_functional: float | None = Field(default=None, gt=0)
@@ -86,7 +85,6 @@ def reliable_change(
     reliability_post: float | None = None,
     sd: float | None = None,
     points: float | None = None,
-    z: float | None = None,
     cutoff: float | Literal["a", "b", "c"] | None = None,
     m_functional: float | None = None,
     sd_functional: float | None = None,
@@ -100,7 +98,7 @@ def reliable_change(
     ----------
     study : Study
         From ``al.load_study``.
-    outcome, method, first, last, reliability, reliability_post, sd, points, z, cutoff, m_functional, sd_functional, joint, clinic, audience
+    outcome, method, first, last, reliability, reliability_post, sd, points, cutoff, m_functional, sd_functional, joint, clinic, audience
         See ``ReliableChangeParams``.
 
     Returns
@@ -167,7 +165,6 @@ def _given(params: ReliableChangeParams) -> Given:
         "cutoff",
         "m_functional",
         "sd_functional",
-        "z",
     )
     return Given(**{name: getattr(params, name) for name in names})
 

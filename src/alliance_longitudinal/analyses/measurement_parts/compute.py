@@ -22,8 +22,6 @@ from alliance_longitudinal.analyses.measurement_parts.structure import (
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.findings import Finding
 
-#: With more answers the crossed model takes minutes; the nested one is kept.
-MOST_ANSWERS = 30_000
 FEWEST_FORMS = 10
 
 
@@ -43,7 +41,7 @@ class Found:
         self.findings.append(Finding(code, "caution", message, where))
 
 
-def from_items(answers: Answers, occasions: Sequence[int], label: str) -> Found:
+def from_items(answers: Answers, occasions: Sequence[int], label: str, crossed: bool) -> Found:
     """Consistency, change reliability, factor models and invariance over occasions."""
     found = Found()
     if answers.constant:
@@ -55,7 +53,7 @@ def from_items(answers: Answers, occasions: Sequence[int], label: str) -> Found:
         )
     for session in occasions:
         _one_form(found, answers, session, label)
-    _change(found, answers, label)
+    _change(found, answers, label, crossed)
     wide = side_by_side(answers.frame, answers.items, occasions)
     compare(found, wide, answers, [f"session {s}" for s in occasions], label, "over sessions")
     _improper(found)
@@ -90,7 +88,7 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
         found.omegas.append((where, omega(models[0].fit)))
 
 
-def _change(found: Found, answers: Answers, label: str) -> None:
+def _change(found: Found, answers: Answers, label: str, crossed: bool) -> None:
     """Between- and within-client reliability of change."""
     frame = answers.frame
     long = frame.melt(
@@ -105,14 +103,8 @@ def _change(found: Found, answers: Answers, label: str) -> None:
     typical = int(several.median())
     try:
         found.change.append(nested_reliability(long, typical))
-        if len(long) <= MOST_ANSWERS:
+        if crossed:
             found.change.append(crossed_reliability(long, typical))
-        else:
-            message = (
-                f"{len(long)} answers of {label}: coefficients that take session numbers as common to all clients (RkF, R1R, RkR, "
-                "Rc) are left out, because their model takes minutes; RkRn and Rcn do not need them."
-            )
-            found.findings.append(Finding("many_answers", "info", message, label))
     except AllianceError as error:
         found.say("change_reliability_failed", f"Reliability of change in {label}: {error}", label)
 

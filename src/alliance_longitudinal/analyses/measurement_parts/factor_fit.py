@@ -76,6 +76,18 @@ class FactorFit:
     bic: float
     improper: tuple[str, ...]
 
+    def summary(self) -> str:
+        """The fit as text: indices, then each parameter with its standard error."""
+        indices = (
+            f"{self.n} rows; chi-square({self.df}) {self.chi2:.3f}, p {self.p:.4f}; CFI {self.cfi:.3f}, TLI {self.tli:.3f}, "
+            f"RMSEA {self.rmsea:.3f} ({self.rmsea_low:.3f} to {self.rmsea_high:.3f}), SRMR {self.srmr:.3f}; "
+            f"{'converged' if self.converged else 'NOT converged'}"
+        )
+        rows = zip(self.spec.names, self.free, self.se, strict=True)
+        return "\n".join(
+            [indices, *(f"{name:30s} {value:10.4f} {error:10.4f}" for name, value, error in rows)]
+        )
+
 
 def minimise(data: Patterns, spec: FactorSpec, start: Floats | None = None) -> Optimum:
     """Fisher scoring with step halving; where it stalls, BFGS with the analytic gradient."""

@@ -62,13 +62,12 @@ def deviance(data: Patterns, mean: Floats, cov: Floats) -> float:
     for part in data.parts:
         own = part.observed
         try:
-            root = np.linalg.cholesky(cov[np.ix_(own, own)])
+            inverse_root = np.linalg.inv(np.linalg.cholesky(cov[np.ix_(own, own)]))
         except np.linalg.LinAlgError:
             return float("inf")
-        scaled = np.linalg.solve(root, part.cov)
-        spread = float(np.trace(np.linalg.solve(root, scaled.T)))
-        off = np.linalg.solve(root, part.mean - mean[own])
-        log_det = 2 * float(np.sum(np.log(np.diag(root))))
+        off = inverse_root @ (part.mean - mean[own])
+        spread = float(np.sum((inverse_root @ part.cov) * inverse_root))
+        log_det = -2 * float(np.sum(np.log(np.diag(inverse_root))))
         total += part.n * (len(own) * np.log(2 * np.pi) + log_det + spread + float(off @ off))
     return total
 
@@ -94,19 +93,23 @@ def local(data: Patterns, spec: FactorSpec, free: Floats, information: bool = Tr
     expected information ``n (tr(W dS_i W dS_j) / 2 + dmu_i' W dmu_j)``.
     """
     mean, cov = spec.moments(free)
-    value = deviance(data, mean, cov)
-    q = len(free)
-    if not np.isfinite(value):
-        return Local(value, np.zeros(q), np.eye(q))
+    q, value = len(free), 0.0
     d_mean, d_cov = spec.derivatives(free)
     by_mean, by_cov, info = np.zeros(data.p), np.zeros((data.p, data.p)), np.zeros((q, q))
     for part in data.parts:
         own = part.observed
         square = np.ix_(own, own)
-        weight = np.linalg.inv(cov[square])
+        try:
+            inverse_root = np.linalg.inv(np.linalg.cholesky(cov[square]))
+        except np.linalg.LinAlgError:
+            return Local(float("inf"), np.zeros(q), np.eye(q))
+        weight = inverse_root.T @ inverse_root
         off = part.mean - mean[own]
+        spread = part.cov + np.outer(off, off)
+        log_det = -2 * float(np.sum(np.log(np.diag(inverse_root))))
+        value += part.n * (len(own) * np.log(2 * np.pi) + log_det + float(np.sum(weight * spread)))
         by_mean[own] -= 2 * part.n * weight @ off
-        by_cov[square] += part.n * (weight - weight @ (part.cov + np.outer(off, off)) @ weight)
+        by_cov[square] += part.n * (weight - weight @ spread @ weight)
         if information:
             moved = weight @ d_cov[:, own[:, None], own]
             flat, turned = moved.reshape(q, -1), moved.transpose(0, 2, 1).reshape(q, -1)

@@ -43,9 +43,21 @@ def one_occasion(wide: pd.DataFrame, groups: Groups, items: Sequence[str], where
     covered = {item for own in groups.values() for item in own}
     if len(groups) >= 2 and covered == set(items):
         spec = correlated_factors(groups, items, data)
-        out.append(Model(f"{len(groups)} correlated factors", where, fit_factors(data, spec, base)))
+        out.append(
+            Model(
+                f"{len(groups)} correlated factors",
+                where,
+                fit_factors(data, spec, base, information="expected"),
+            )
+        )
         if min(len(own) for own in groups.values()) >= 3:
-            out.append(Model("bifactor", where, fit_factors(data, bifactor(groups, items, data), base)))
+            out.append(
+                Model(
+                    "bifactor",
+                    where,
+                    fit_factors(data, bifactor(groups, items, data), base, information="expected"),
+                )
+            )
     return out
 
 
@@ -75,7 +87,7 @@ def invariance(wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], whe
     base = saturated(data)
     out: list[Step] = []
     for level in LEVELS:
-        fit = fit_factors(data, repeated(groups, occasions, level, data), base)
+        fit = fit_factors(data, repeated(groups, occasions, level, data), base, information="expected")
         if not out:
             out.append(Step(level, where, fit, float("nan"), 0, float("nan"), float("nan")))
             continue

@@ -1,0 +1,252 @@
+"""The measurement analysis of a study: what is said, and what is said to be missing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.measurement import measurement
+from alliance_longitudinal.analyses.measurement_parts.compute import Found, _improper
+from alliance_longitudinal.analyses.measurement_parts.factor_fit import fit_factors, saturated
+from alliance_longitudinal.analyses.measurement_parts.factor_models import correlated_factors
+from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
+from alliance_longitudinal.analyses.measurement_parts.structure import Model
+from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.errors import DataError, StudyError
+from analyses.studies import value, with_sessions
+
+FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "implement_gad"
+DATA = "implement_gad_sessions_rescaled.csv"
+ITEMS = 6
+SUBSCALES = {"goal": (1, 2, 3), "bond": (4, 5, 6)} | {f"item_{k}": (k,) for k in range(1, ITEMS + 1)}
+
+
+def simulated(
+    clinic: Study, clients: int = 200, sessions: int = 4, seed: int = 3, shift: float = 0.0
+) -> Study:
+    """Two correlated factors of three items; ``shift`` adds to item 2 from session 2 on, which breaks equal intercepts."""
+    rng = np.random.default_rng(seed)
+    trait = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], clients)
+    rows = []
+    for c in range(clients):
+        for s in range(1, sessions + 1):
+            now = trait[c] + rng.multivariate_normal([0, 0], [[0.5, 0.2], [0.2, 0.5]])
+            answers = np.repeat(now, 3) * np.tile([1.0, 0.8, 0.9], 2) + rng.normal(0, 0.6, ITEMS)
+            answers[1] += shift * (s >= 2)
+            rows.append((f"c{c}", f"t{c % 10}", s, float(s), *answers))
+    names = [f"wai_item_{k}" for k in range(1, ITEMS + 1)]
+    frame = pd.DataFrame(rows, columns=["client", "therapist", "session", "week", *names])
+    frame["wai"] = frame[names].sum(axis=1)
+    frame["wai_goal"], frame["wai_bond"] = frame[names[:3]].sum(axis=1), frame[names[3:]].sum(axis=1)
+    holes = rng.random((len(frame), ITEMS)) < 0.05
+    frame[names] = frame[names].mask(holes)
+    old = clinic.measures["alliance"]
+    instrument = replace(old.instrument, label="Test alliance", n_items=ITEMS, subscales=SUBSCALES)
+    measures = {"wai": Measure("wai", "alliance", "client", instrument)}
+    return replace(clinic, measures=measures, _sessions=frame, early_window=(1, 3))
+
+
+@pytest.fixture(scope="module")
+def study(clinic: Study) -> Study:
+    return simulated(clinic)
+
+
+@pytest.fixture(scope="module")
+def result(study: Study) -> AnalysisResult:
+    return measurement(study, sessions=(1, 3))
+
+
+def test_reliability_is_that_of_the_simulation(result: AnalysisResult) -> None:
+    """One factor level of three items a subscale; items 2.7 and 2.7 in sum of loadings, residual variance .36 each."""
+    common = (
+        2 * 2.7**2 * 1.5 + 2 * 2.7**2 * 0.7
+    )  # variance 1.5, covariance .7 of the two factors at one session
+    true = common / (common + 6 * 0.36)
+    assert (
+        value(result, "alpha_session_1", "ci_low") < true < value(result, "alpha_session_1", "ci_high") + 0.1
+    )
+    # Change: per answer, sessions within clients vary by 0.49 * (mean loading)^2 * (0.5 + 0.2) / 2 + ...; between 0 and 1.
+    within, between = value(result, "change_Rcn"), value(result, "change_RkRn")
+    assert 0.5 < within < value(result, "alpha_session_1")
+    assert within < between < 1
+
+
+def test_two_factors_fit_and_one_does_not(result: AnalysisResult) -> None:
+    table = result.table("factor_models").to_frame()
+    first = table[table["where"] == "session 1"].set_index("model")
+    assert first.loc["2 correlated factors", "p"] > 0.001
+    assert first.loc["2 correlated factors", "cfi"] > 0.97 > first.loc["one factor", "cfi"]
+    assert first.loc["2 correlated factors", "bic"] < first.loc["one factor", "bic"]
+
+
+def test_invariance_holds_where_it_was_simulated(result: AnalysisResult) -> None:
+    table = result.table("invariance").to_frame()
+    assert list(table["verdict"]) == ["–", "holds", "holds"]
+    assert "means may be compared" in " ".join(result.answer)
+
+
+def test_shifted_intercept_is_found(clinic: Study) -> None:
+    result = measurement(simulated(clinic, shift=1.2), sessions=(1, 3))
+    assert list(result.table("invariance").to_frame()["verdict"]) == ["–", "holds", "does not hold"]
+    assert "intercepts differ" in " ".join(result.answer)
+
+
+def test_subscales_correlate_as_simulated(result: AnalysisResult) -> None:
+    """Between clients .5 (n = 200: three standard errors are .16); ten therapists who do not differ."""
+    assert value(result, "r_goal_bond_client") == pytest.approx(0.5, abs=0.16)
+
+
+def test_the_study_is_left_unchanged(study: Study, result: AnalysisResult) -> None:
+    before = study.sessions
+    measurement(study, sessions=(1,))
+    pd.testing.assert_frame_equal(before, study.sessions)
+    names = set(study.sessions["client"])
+    said = {str(cell) for t in result.tables for row in t.rows for cell in row}
+    assert not names & said
+
+
+def test_without_items_the_analysis_says_so(clinic: Study) -> None:
+    result = measurement(clinic)
+    assert "keeps totals or subscales of WAI-SR, not the answers to its items" in result.answer[0]
+    assert "no_items" in {f.code for f in result.notes}
+    assert "alpha_session_1" not in set(result.estimates["id"])
+
+
+def test_items_that_a_study_offers_are_used(study: Study) -> None:
+    """A study that offers ``items(name)`` is asked first."""
+
+    class WithItems:
+        def __init__(self, inner: Study) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.inner, name)
+
+        def items(self, name: str) -> pd.DataFrame:
+            own = [f"{name}_item_{k}" for k in range(1, ITEMS + 1)]
+            return self.inner.sessions[["client", "session", *own]].rename(
+                columns=dict(zip(own, "abcdef", strict=True))
+            )
+
+    other = measurement(WithItems(study), sessions=(1,))  # type: ignore[arg-type]
+    mine = measurement(study, sessions=(1,))
+    pd.testing.assert_frame_equal(other.estimates, mine.estimates)
+
+
+def test_constant_items_and_few_forms_are_said(study: Study) -> None:
+    sessions = study.sessions
+    sessions["wai_item_6"] = 3.0
+    keep = sessions["client"].isin([f"c{k}" for k in range(25)])
+    result = measurement(with_sessions(study, sessions[keep].reset_index(drop=True)), sessions=(1, 3))
+    codes = {f.code for f in result.notes}
+    assert {"constant_items", "few_clients_for_invariance"} <= codes
+    assert any("item 6" in f.message for f in result.notes if f.code == "constant_items")
+    # Two varying items of bond at two sessions are few enough for 25 clients; three of goal are not.
+    assert set(result.table("invariance").to_frame()["what"]) == {"bond, over sessions"}
+    few = sessions[keep & (sessions["session"].ne(3) | sessions["client"].isin(["c0", "c1", "c2"]))]
+    result = measurement(with_sessions(study, few.reset_index(drop=True)), sessions=(1, 3))
+    assert "few_forms" in {f.code for f in result.notes}
+
+
+def test_an_impossible_value_is_said() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.multivariate_normal(np.zeros(3), [[1, 0.9, 0.5], [0.9, 1, 0.2], [0.5, 0.2, 1]], 200)
+    data, items = patterns(x), ["a", "b", "c"]
+    fit = fit_factors(data, correlated_factors({"f": items}, items, data), saturated(data))
+    found = Found(
+        models=[Model("one factor", "session 1", fit), Model("bad", "x", replace(fit, converged=False))]
+    )
+    _improper(found)
+    assert [f.code for f in found.findings] == ["improper_solution", "factor_model_not_converged"]
+    assert "the residual variance of a is negative" in found.findings[0].message
+
+
+def test_raters_with_the_same_items(study: Study) -> None:
+    """The therapist sees the same factors with another mean; invariance over raters is tested at the first session."""
+    rng = np.random.default_rng(4)
+    sessions = study.sessions
+    for k in range(1, ITEMS + 1):
+        sessions[f"other_item_{k}"] = sessions[f"wai_item_{k}"] + rng.normal(0.3, 0.5, len(sessions))
+    wai = study.measures["wai"]
+    both = replace(
+        study,
+        _sessions=sessions,
+        measures={"wai": wai, "other": replace(wai, name="other", rater="therapist")},
+    )
+    result = measurement(both, sessions=(1,), other="other")
+    table = result.table("invariance").to_frame()
+    assert set(table["what"]) == {"goal, bond, over raters at session 1"}
+    assert len(table) == 3
+    with pytest.raises(StudyError, match="does not have the same item answers as Test alliance"):
+        measurement(both, other="wai")
+
+
+def test_observers_of_the_same_sessions(study: Study) -> None:
+    rng = np.random.default_rng(4)
+    sessions = study.sessions
+    for name in ("one", "two", "three"):
+        sessions[name] = sessions["wai"] + rng.normal(0, 2, len(sessions))
+    wai = study.measures["wai"]
+    measures = {n: replace(wai, name=n, rater="observer") for n in ("one", "two", "three")}
+    result = measurement(replace(study, _sessions=sessions, measures=measures), measure="one")
+    signal = sessions["wai"].var()
+    assert value(result, "icc_2_k") == pytest.approx(signal / (signal + 4 / 3), abs=0.02)
+    assert "Shrout" in result.methods
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "text"),
+    [
+        ({"measure": "way"}, StudyError, "The study has no measure 'way'. It has: wai"),
+        (
+            {"sessions": (1, 99)},
+            StudyError,
+            "nobody filled the form in at session 99. Sessions with forms: 1, 2, 3, 4",
+        ),
+        ({"sessions": "1,1"}, StudyError, "a session is named twice"),
+        ({"other": "wai"}, StudyError, "does not have the same item answers"),
+    ],
+)
+def test_refused_parameters(
+    study: Study, asked: dict[str, object], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        measurement(study, **asked)  # type: ignore[arg-type]
+
+
+def test_few_clients_are_refused(study: Study) -> None:
+    sessions = study.sessions
+    with pytest.raises(
+        DataError, match="Only 5 clients can be analysed, and the measurement of Test alliance"
+    ):
+        measurement(with_sessions(study, sessions[sessions["client"].isin([f"c{k}" for k in range(5)])]))
+
+
+@pytest.fixture(scope="module")
+def gad(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real data with an instrument file that keeps the items as scales of their own."""
+    folder = tmp_path_factory.mktemp("gad_items")
+    (folder / "instruments").mkdir()
+    study = (FIXTURE / "study.yaml").read_text(encoding="utf-8")
+    name = next(row for row in study.splitlines() if DATA in row).split("file:")[1].strip()
+    (folder / "study.yaml").write_text(study.replace(name, DATA), encoding="utf-8")
+    own = "".join(f"  item_{k}: {{items: [{k}], evidence: [tutorial]}}\n" for k in range(1, 10))
+    text = (FIXTURE / "instruments" / "wai_9.yaml").read_text(encoding="utf-8")
+    text = text.replace("partition: true\n", f"{own}partition: false\n")
+    (folder / "instruments" / "wai_9.yaml").write_text(text, encoding="utf-8")
+    (folder / DATA).write_bytes((shared_data / DATA).read_bytes())
+    return folder / "study.yaml"
+
+
+def test_real_answers(gad: Path) -> None:
+    """Alpha of the nine items .84, .86, .95 at sessions 1, 3, 15 (README of the data)."""
+    result = measurement(al.load_study(gad), sessions=(1, 3, 15))
+    alphas = [value(result, f"alpha_session_{s}") for s in (1, 3, 15)]
+    np.testing.assert_allclose(alphas, [0.84, 0.86, 0.95], atol=0.005)
+    table = result.table("invariance").to_frame()
+    assert set(table["what"]) == {f"{s}, over sessions" for s in ("task", "goal", "bond")}
+    assert {"subscales_alone", "few_clients_for_factors"} <= {f.code for f in result.notes}
