@@ -41,11 +41,11 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An input file: name without folder, SHA-256, and the number of rows read (None where it may not be told)."""
+    """An input file: name without folder, SHA-256, and the number of rows read."""
 
     name: str
     sha256: str
-    rows: int | None
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
