@@ -35,8 +35,8 @@ format: setup ## Lay out the code as lint wants it
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench: setup ## Time the engine on the shared catalogue of models
-	@$(PY) benchmarks/engine.py
+bench: setup ## Time the engine against its peers: docs/benchmarks.md (ten minutes; installs mixedlm under build/)
+	@$(PY) benchmarks/bench.py
 
 parity: setup ## Compare with lme4 (refitted when R is here): docs/validation.md
 	@if [ -d ../shared/data ] && Rscript -e 'q(status = !all(sapply(c("lme4", "lmerTest", "jsonlite"), requireNamespace, quietly = TRUE)))' >/dev/null 2>&1; \

@@ -1,0 +1,42 @@
+"""Simulated three-level growth data: random intercepts and slopes at both levels."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+FORMULA = "y ~ week * a + (1 + week | outer/inner)"
+#: By number of rows: top groups, groups in each, rows of each.
+SIZES = {
+    10_000: (100, 10, 10),
+    100_000: (200, 50, 10),
+    1_000_000: (1_000, 100, 10),
+    10_000_000: (10_000, 100, 10),
+    50_000_000: (50_000, 100, 10),
+}
+
+
+def growth(outer: int, inner: int, rows: int, seed: int = 0, first: int = 0) -> pd.DataFrame:
+    """Balanced data; ids of the top groups count from ``first``, those of the groups in them are unique."""
+    rng = np.random.default_rng([seed, first])
+    top = np.repeat(np.arange(outer), inner * rows)
+    low = np.repeat(np.arange(outer * inner), rows)
+    week = np.tile(np.arange(rows, dtype=float), outer * inner)
+    a = rng.normal(size=outer * inner)[low]
+    b_top = rng.normal(size=(outer, 2)) * [1.5, 0.15]
+    b_low = rng.normal(size=(outer * inner, 2)) * [4.0, 0.4]
+    y = 15 - 0.6 * week + 0.3 * a * week + b_top[top, 0] + b_low[low, 0]
+    y += (b_top[top, 1] + b_low[low, 1]) * week + 3 * rng.normal(size=len(y))
+    return pd.DataFrame({"y": y, "week": week, "a": a, "outer": top + first, "inner": low + first * inner})
+
+
+def data_of(rows: int) -> pd.DataFrame:
+    """The data of one size."""
+    return growth(*SIZES[rows])
+
+
+def pieces_of(rows: int, tops: int = 500) -> Iterator[pd.DataFrame]:
+    """Data of one size, some top groups at a time."""
+    outer, inner, each = SIZES[rows]
+    for first in range(0, outer, tops):
+        yield growth(min(tops, outer - first), inner, each, first=first)
