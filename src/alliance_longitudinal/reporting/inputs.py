@@ -1,7 +1,10 @@
 """The files that a study is read from, found and hashed without reading the data."""
 
+from contextlib import suppress
 from pathlib import Path
 
+from alliance_longitudinal.data.inputs import table_hashes
+from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.reporting.hashing import file_hash
 from alliance_longitudinal.strict_yaml import read_document
 
@@ -38,10 +41,15 @@ def study_argument(study: str | Path) -> str:
 
 
 def input_hashes(study: str | Path) -> dict[str, str]:
-    """SHA-256 of the study file and of every file that it names, by name relative to the study file's folder.
+    """SHA-256 of the study file and of everything that it is read from, by name relative to the study file's folder.
 
-    Whatever text in the study file names a file that is there counts, so that a new kind of table needs no
-    change here.
+    Whatever text in the study file names a file that is there counts; folders, patterns and databases are hashed by
+    what they hold.
+
+    Raises
+    ------
+    DataError
+        If a database cannot be read.
     """
     path = study_file(study)
     document = read_document(path, "study file")
@@ -53,4 +61,6 @@ def input_hashes(study: str | Path) -> dict[str, str]:
                 hashes[text] = file_hash(named)
         except (OSError, ValueError):  # a long sentence or a NUL is no file name
             continue
+    with suppress(StudyError):  # told in full, with everything else that is wrong, when the study is loaded
+        hashes |= table_hashes(path)
     return hashes

@@ -1,0 +1,57 @@
+"""Everything that a study is read from counts as an input of its reports."""
+
+import sqlite3
+
+import pytest
+
+from alliance_longitudinal.data.demo import write_demo
+from alliance_longitudinal.reporting.inputs import input_hashes
+
+
+@pytest.fixture
+def months(tmp_path):
+    """The demonstration study with its sessions in a folder of files."""
+    path = write_demo(tmp_path / "demo")
+    rows = (path.parent / "sessions.csv").read_bytes().splitlines(keepends=True)
+    folder = path.parent / "months"
+    folder.mkdir()
+    half = len(rows) // 2
+    (folder / "a.csv").write_bytes(b"".join(rows[:half]))
+    (folder / "b.csv").write_bytes(b"".join([rows[0], *rows[half:]]))
+    text = path.read_text(encoding="utf-8").replace("file: sessions.csv", "file: months/*.csv")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_files_of_a_pattern_are_inputs_and_a_new_one_changes_them(months):
+    before = input_hashes(months)
+    assert {"study.yaml", "clients.csv", "truth.yaml", "months/a.csv", "months/b.csv"} <= set(before)
+    (months.parent / "months" / "c.csv").write_bytes((months.parent / "months" / "b.csv").read_bytes())
+    after = input_hashes(months)
+    assert set(after) - set(before) == {"months/c.csv"}
+
+
+def test_a_changed_database_file_changes_the_inputs(tmp_path):
+    base = tmp_path / "clinic.sqlite"
+    with sqlite3.connect(base) as connection:
+        connection.execute("create table sessions (client text, therapist text, session integer, phq9 real)")
+        connection.execute("insert into sessions values ('a', 't', 1, 9)")
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "study: x\ntables:\n  sessions:\n    file: clinic.sqlite\n    table: sessions\n    columns: {client: client, "
+        "therapist: therapist, session: session}\nmeasures:\n  phq9: {instrument: phq_9, rater: client, total: phq9}\n",
+        encoding="utf-8",
+    )
+    before = input_hashes(path)
+    with sqlite3.connect(base) as connection:
+        connection.execute("update sessions set phq9 = 10")
+    connection.close()
+    after = input_hashes(path)
+    assert set(before) == set(after) == {"study.yaml", "clinic.sqlite"}
+    assert before["clinic.sqlite"] != after["clinic.sqlite"]
+
+
+def test_a_wrong_study_file_still_has_its_own_hash(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("study: x\n", encoding="utf-8")
+    assert list(input_hashes(path)) == ["study.yaml"]
