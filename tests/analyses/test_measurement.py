@@ -111,7 +111,7 @@ def test_the_study_is_left_unchanged(study: Study, result: AnalysisResult) -> No
 
 def test_without_items_the_analysis_says_so(clinic: Study) -> None:
     result = measurement(clinic)
-    assert "keeps totals or subscales of WAI-SR, not the answers to its items" in result.answer[0]
+    assert "holds totals or subscales of WAI-SR, not the answers to its items" in result.answer[0]
     assert "no_items" in {f.code for f in result.notes}
     assert "alpha_session_1" not in set(result.estimates["id"])
 

@@ -171,8 +171,9 @@ def _occasions(params: MeasurementParams, rated: pd.DataFrame, study: Study) -> 
 
 def _no_items(measure: Measure) -> Finding:
     message = (
-        f"The study keeps no item answers of {measure.label}: alpha, omega, change reliability, factor models and invariance are left "
-        "out. Name its items in the study file instead of a total."
+        f"The loaded study holds no item answers of {measure.label}: alpha, omega, change reliability, factor models and invariance "
+        "are left out. Items are kept where the instrument file names each one as a scale of its own: "
+        "'item_1: {items: [1], evidence: [...]}', and so on."
     )
     return Finding("no_items", "caution", message, measure.name)
 

@@ -56,5 +56,5 @@ def loadings(data: pd.DataFrame, *, x_label: str) -> "Drawn":
         ax.set_yticks(range(len(items)), [_text(i) for i in items[::-1]] if k == 0 else [""] * len(items))
         ax.set_title(_text(panel), fontsize=10)
         ax.set_xlabel(_text(x_label), fontsize=9)
-        ax.legend(frameon=False, fontsize=8, loc="lower left")
+        ax.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
     return figure

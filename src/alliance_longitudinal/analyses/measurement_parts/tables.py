@@ -22,6 +22,12 @@ _FIT = [
     Column("rmsea_high", "90 % high", "number"),
     Column("srmr", "SRMR", "number"),
 ]
+_SHORT = ("chi2", "df", "p", "cfi", "rmsea", "srmr")
+_EQUAL = {
+    "configural": "pattern (configural)",
+    "metric": "loadings (metric)",
+    "scalar": "also intercepts (scalar)",
+}
 _NUMBERS = [
     Column("estimate", "Estimate", "number"),
     Column("ci_low", "95 % low", "number"),
@@ -37,6 +43,7 @@ def measurement_tables(found: Found, estimates: list[Estimate]) -> tuple[Table, 
         _correlations(frame),
         _models(found),
         _invariance(found),
+        _all_fits(found),
         _loadings(found),
         _components(found),
     ]
@@ -74,14 +81,19 @@ def _correlations(frame: pd.DataFrame) -> Table | None:
     )
 
 
+def _remark(fit: FactorFit) -> str:
+    if not fit.converged:
+        return "not converged"
+    return "impossible values" if fit.improper else ""
+
+
 def _fit_row(fit: FactorFit) -> dict[str, object]:
     names = ("chi2", "df", "p", "cfi", "tli", "rmsea", "rmsea_low", "rmsea_high", "srmr", "aic", "bic")
     usable = fit.converged
     values: dict[str, object] = {
         name: getattr(fit, name) if usable or name == "df" else None for name in names
     }
-    remark = "not converged" if not usable else ("impossible values" if fit.improper else "")
-    return values | {"clients": fit.n, "remark": remark}
+    return values | {"clients": fit.n, "remark": _remark(fit)}
 
 
 def _models(found: Found) -> Table | None:
@@ -91,8 +103,7 @@ def _models(found: Found) -> Table | None:
     columns = [
         Column("model", "Model"),
         Column("where", "Form"),
-        Column("clients", "Clients", "integer"),
-        *_FIT,
+        *[c for c in _FIT if c.key in _SHORT],
         Column("bic", "BIC", "number"),
         Column("remark", "Remark"),
     ]
@@ -108,12 +119,10 @@ def _invariance(found: Found) -> Table | None:
         [
             {
                 "what": s.where,
-                "level": s.level,
+                "level": _EQUAL[s.level],
                 "delta_cfi": s.cfi_difference if s.fit.converged else None,
-                "delta_chi2": s.chi2_difference,
-                "delta_df": s.df_difference if s.df_difference else None,
                 "delta_p": s.p_difference,
-                "verdict": words[s.holds],
+                "verdict": "; ".join(w for w in (words[s.holds], _remark(s.fit)) if w),
             }
             | _fit_row(s.fit)
             for s in found.steps
@@ -122,26 +131,37 @@ def _invariance(found: Found) -> Table | None:
     columns = [
         Column("what", "Compared"),
         Column("level", "Equal are"),
-        Column("clients", "Clients", "integer"),
-        *[c for c in _FIT if c.key in ("chi2", "df", "cfi", "rmsea", "srmr")],
+        *[c for c in _FIT if c.key in ("chi2", "df", "cfi")],
         Column("delta_cfi", "Change of CFI", "number"),
-        Column("delta_chi2", "Change of chi-square", "number"),
-        Column("delta_df", "Change of df", "integer"),
         Column("delta_p", "p", "p"),
-        Column("verdict", f"Holds (CFI falls by {DELTA_CFI:g} at most)"),
-        Column("remark", "Remark"),
+        Column("verdict", "Verdict"),
     ]
-    rows["level"] = rows["level"].map(
-        {
-            "configural": "pattern (configural)",
-            "metric": "loadings (metric)",
-            "scalar": "loadings and intercepts (scalar)",
-        }
+    note = (
+        f"Holds: CFI falls by {DELTA_CFI:g} at most. p: of the difference of chi-squares. Residuals of the same item are "
+        "correlated. Means may be compared where loadings and intercepts are equal."
     )
-    note = "Residuals of the same item are correlated. Means may be compared where loadings and intercepts are equal."
     return Table.from_frame(
         "invariance", "Does the questionnaire measure the same?", "results", rows, columns, note
     )
+
+
+def _all_fits(found: Found) -> Table | None:
+    """Every index of every factor model."""
+    fits = [(m.name, m.where, m.fit) for m in found.models] + [(s.level, s.where, s.fit) for s in found.steps]
+    if not fits:
+        return None
+    rows = pd.DataFrame([{"model": name, "where": where} | _fit_row(fit) for name, where, fit in fits])
+    columns = [
+        Column("model", "Model"),
+        Column("where", "Of"),
+        Column("clients", "Clients", "integer"),
+        *_FIT,
+        Column("aic", "AIC", "number"),
+        Column("bic", "BIC", "number"),
+        Column("remark", "Remark"),
+    ]
+    note = "RMSEA with its 90 % interval. SRMR includes the means."
+    return Table.from_frame("factor_fits", "All indices of fit", "models", rows, columns, note)
 
 
 def _loadings(found: Found) -> Table | None:

@@ -33,8 +33,8 @@ def answer(found: Found | None, estimates: list[Estimate], label: str) -> tuple[
     out = []
     if found is None:
         out.append(
-            f"The study keeps totals or subscales of {label}, not the answers to its items: reliability of a form, factor models "
-            "and invariance cannot be had from it. Name the items in the study file."
+            f"The loaded study holds totals or subscales of {label}, not the answers to its items: reliability of a form, factor "
+            "models and invariance cannot be had from it."
         )
     alphas = [e for e in estimates if e.id.startswith("alpha_")]
     if alphas:
@@ -63,7 +63,7 @@ def answer(found: Found | None, estimates: list[Estimate], label: str) -> tuple[
 
 
 def _verdicts(found: Found) -> list[str]:
-    out = []
+    said: dict[str, list[str]] = {}
     for where in dict.fromkeys(s.where for s in found.steps):
         steps = {s.level: s.holds for s in found.steps if s.where == where}
         if steps.get("metric") is None:
@@ -74,8 +74,8 @@ def _verdicts(found: Found) -> list[str]:
             text = "loadings and intercepts are equal enough, so means may be compared"
         else:
             text = "loadings are equal enough, but intercepts differ: means are not strictly comparable"
-        out.append(f"Same measurement ({where}): {text}.")
-    return out
+        said.setdefault(text, []).append(where)
+    return [f"Same measurement ({'; '.join(wheres)}): {text}." for text, wheres in said.items()]
 
 
 def methods_parts(
