@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.after.predict import fitted
 from alliance_longitudinal.engine.after.questions import AfterQuestions
 from alliance_longitudinal.engine.design.design import DesignSpec

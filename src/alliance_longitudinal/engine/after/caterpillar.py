@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import special
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.after.equations import equations
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.errors import FitError
@@ -104,6 +105,8 @@ def comparison_factor(sd: Array, alpha: float) -> float:
     i, j = np.triu_indices(len(sd), 1)
     ratio = (sd[i] + sd[j]) / np.hypot(sd[i], sd[j])
     top = float(stats.norm.ppf(1 - alpha / 2)) + 1e-9
+    from scipy import optimize  # heavy, and seldom needed
+
     return float(optimize.brentq(lambda c: 2 * special.ndtr(-c * ratio).mean() - alpha, 0.0, top))
 
 

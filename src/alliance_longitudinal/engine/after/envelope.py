@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.after.refit import refit_design
 from alliance_longitudinal.engine.after.residuals import standing
 from alliance_longitudinal.engine.fitting.fit import MixedFit

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.after.noise import noise_of
 from alliance_longitudinal.engine.after.predict import expected
 from alliance_longitudinal.engine.after.prediction_bootstrap import mixture, mixture_interval

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import linalg, stats
+from scipy import linalg
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.fitting.newton import Stationary, minimise
 from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.generalised.criterion import Criterion

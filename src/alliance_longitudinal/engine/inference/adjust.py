@@ -2,7 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from alliance_longitudinal.engine import distributions as stats
 
 Array = NDArray[np.float64]
 

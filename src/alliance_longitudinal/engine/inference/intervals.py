@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap, jackknife
 from alliance_longitudinal.engine.residuals.estimates import residual_parameters

@@ -15,8 +15,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
 from alliance_longitudinal.engine.fitting.fit import ONE_START, MixedFit, package
 from alliance_longitudinal.engine.fitting.optimize import OptimRecord, descend

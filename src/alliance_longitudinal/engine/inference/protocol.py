@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.residuals.pattern import Pattern
 from alliance_longitudinal.engine.residuals.search import FittedResidual
 from alliance_longitudinal.engine.residuals.structure import AR1, position_of
