@@ -9,8 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.data.answers import score_measure
+from alliance_longitudinal.data.columns import Places
 from alliance_longitudinal.data.endings import ending_finding, ending_of_clients
 from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.forms import Forms
 from alliance_longitudinal.data.keys import ClientRows
 from alliance_longitudinal.data.plan import StudyPlan
 from alliance_longitudinal.data.raters import Rows, over_raters, own_rows, rows_of_sessions
@@ -34,6 +36,8 @@ class Parsed:
     keys : DataFrame
         As of :func:`alliance_longitudinal.data.keys.read_keys`, sessions numbered.
     answers : mapping of str to float array, shape (n, columns)
+    places : Places
+        Of the same rows.
     baseline : mapping of str to Series, indexed by client
     endings : Series of str, indexed by client, or None
     clients : ClientRows or None
@@ -44,6 +48,7 @@ class Parsed:
 
     keys: pd.DataFrame
     answers: Mapping[str, NDArray[np.float64]]
+    places: Places
     baseline: Mapping[str, "pd.Series[float] | pd.Series[str]"]
     endings: "pd.Series[str] | None"
     clients: ClientRows | None
@@ -52,8 +57,8 @@ class Parsed:
     sources: tuple[Source, ...]
 
 
-def build_study(plan: StudyPlan, parsed: Parsed) -> Study:
-    """The study of ``parsed``, which breaks no rule of the contract."""
+def build_study(plan: StudyPlan, parsed: Parsed, *, forms: bool = False) -> Study:
+    """The study of ``parsed``, which breaks no rule of the contract; with its single answers if ``forms``."""
     keys, flow = parsed.keys, parsed.flow
     if changes_therapist(keys):
         keys = keys.assign(seen_by=keys["therapist"], therapist=analysed_under(keys, plan.file.transfers))
@@ -89,8 +94,23 @@ def build_study(plan: StudyPlan, parsed: Parsed) -> Study:
         sources=(Source(plan.path.name, digest, 0), *parsed.sources),
         simulated=plan.simulated,
         small_cells=plan.file.small_cells,
+        forms=_forms(plan, parsed, rows) if forms else None,
         _sessions=sessions,
         _clients=clients,
+    )
+
+
+def _forms(plan: StudyPlan, parsed: Parsed, rows: Rows) -> Forms:
+    with_items = {name: planned for name, planned in plan.measures.items() if planned.items}
+    return Forms(
+        places=parsed.places,
+        session=np.argsort(rows.first) if rows.session is None else rows.session,
+        answers={name: parsed.answers[name] for name in with_items},
+        items={name: planned.items for name, planned in with_items.items()},
+        reversed={
+            name: (planned.form.reverse or ()) if planned.block.entry == "raw" else ()
+            for name, planned in with_items.items()
+        },
     )
 
 
@@ -119,9 +139,9 @@ def _scores(
 def _key_columns(keys: pd.DataFrame, plan: StudyPlan) -> pd.DataFrame:
     """The key columns of ``study.sessions`` in their final types and order."""
     out = {}
-    for role in ("client", "therapist", "seen_by", "clinic", "group", "family"):
+    for role in ("client", "therapist", "seen_by", "clinic", "group", "family", "mode"):
         if role in keys:
-            out[role] = _as_text(keys[role], optional=role in ("group", "family"))
+            out[role] = _as_text(keys[role], optional=role in ("group", "family", "mode"))
     if plan.file.episodes is not None:
         out["episode"] = keys["episode"].astype("int64")
     out["session"] = keys["session"].astype("int64")

@@ -23,7 +23,7 @@ EXCEL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL
 
 
 #: Key columns that are text and may be missing, beside the client.
-TEXT_ROLES = ("therapist", "clinic", "group", "family", "rater", "episode", "ending")
+TEXT_ROLES = ("therapist", "clinic", "group", "family", "rater", "episode", "ending", "mode")
 #: Of them, those that may stand in the clients table in place of the sessions table.
 CLIENT_ROLES = ("therapist", "clinic", "family", "ending")
 
@@ -41,7 +41,7 @@ def read_keys(
 ) -> pd.DataFrame:
     """One row per row of ``cells``, aligned with it by position.
 
-    Columns ``client, therapist, clinic, group, family, rater, episode, ending`` (categorical text in alphabetical
+    Columns ``client, therapist, clinic, group, family, rater, episode, ending, mode`` (categorical text in alphabetical
     order, empty = missing; those that the study names), ``session`` and ``week`` (float), ``day`` (datetime64,
     NaT = missing). Everything unreadable is in ``problems``.
     """

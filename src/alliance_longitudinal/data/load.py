@@ -36,7 +36,7 @@ from alliance_longitudinal.findings import Finding
 Baseline = Mapping[str, "pd.Series[float] | pd.Series[str]"]
 
 
-def load_study(path: str | Path) -> Study:
+def load_study(path: str | Path, *, forms: bool = False) -> Study:
     """Read, score and check the study that the file at ``path`` describes.
 
     Rows that are wholly empty are left out; a session in which nothing was filled in is kept, because the
@@ -46,6 +46,8 @@ def load_study(path: str | Path) -> Study:
     ----------
     path : path or "demo"
         The study file; ``"demo"`` is the bundled demonstration study, unless a file of that name is there.
+    forms : bool
+        Whether the study keeps the single answers and where each row stands in its file, for checks of the data.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def load_study(path: str | Path) -> Study:
     sessions, clients = _read_tables(plan, problems)
     parsed = _parse(plan, sessions, clients, problems)
     problems.raise_if_any()
-    return build_study(plan, parsed)
+    return build_study(plan, parsed, forms=forms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def _parse(plan: StudyPlan, sessions: RawTable, table: RawTable | None, problems
     return Parsed(
         keys=rows.keys,
         answers=answers,
+        places=rows.cells.places,
         baseline=baseline,
         endings=endings,
         clients=clients,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.forms import Forms
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.measures.instrument import Instrument
 
@@ -41,11 +42,11 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An input file: name without folder, SHA-256, and the number of rows read."""
+    """An input file: name without folder, SHA-256, and the number of rows read (None where it may not be told)."""
 
     name: str
     sha256: str
-    rows: int
+    rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Study:
         For simulated data: ``{"note": str, "truth": {...}}``; None for real data.
     small_cells : int
         Smallest number of people that a published table may show in one cell.
+    forms : Forms or None
+        The single answers and their places in the file; only if ``load_study`` was asked to keep them.
     """
 
     title: str
@@ -83,6 +86,7 @@ class Study:
     _sessions: pd.DataFrame = field(repr=False)
     _clients: pd.DataFrame = field(repr=False)
     small_cells: int = 10
+    forms: Forms | None = field(default=None, repr=False)
 
     @property
     def sessions(self) -> pd.DataFrame:
@@ -90,8 +94,8 @@ class Study:
 
         Columns: ``client, therapist`` (text; the therapist under whom the client is analysed), ``seen_by``
         (text; who held the session, only if a client changed therapist), ``clinic`` (text, if the study file
-        names it), ``session`` (int, 0 = intake), ``week`` (float, weeks since the client's first row), ``date``
-        (if known), then a float column a measure and subscale; missing = not scored.
+        names it), ``mode`` (text; how the forms were filled in, if named), ``session`` (int, 0 = intake), ``week``
+        (float, weeks since the client's first row), ``date`` (if known), then a float column a measure and subscale; missing = not scored.
         """
         return self._sessions.copy()
 

@@ -11,7 +11,7 @@ from alliance_longitudinal.measures.instrument import Construct, Rater
 
 RESERVED = (
     *("client", "therapist", "clinic", "session", "week", "date", "seen_by"),
-    *("group", "family", "episode", "ending"),
+    *("group", "family", "episode", "ending", "mode"),
 )
 
 Transfers = Literal["refuse", "first", "last", "longest"]

@@ -106,6 +106,10 @@ class SessionColumns(Part):
         Header | None,
         Field(description="Who filled in the row, where several people rate a session in rows of their own."),
     ] = None
+    mode: Annotated[
+        Header | None,
+        Field(description="How the forms were filled in (paper, tablet, telephone), or in which version."),
+    ] = None
 
 
 class ClientColumns(Part):
