@@ -5,6 +5,7 @@ Each measurement is a process of its own; one that fails or takes too long gives
 
 import argparse
 import json
+import math
 import os
 import platform
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from growth import FORMULA, SIZES, data_of, pieces_of
+from growth import FORMULA, LONG, SIZES, data_of, pieces_of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -191,15 +192,15 @@ def scaling() -> Line:
     )
 
 
-def parquet(rows: int) -> Line:
+def parquet(shape: tuple[int, int, int]) -> Line:
     """Beyond memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path, writer = FOLDER / f"growth-{rows}.parquet", None
+    path, writer = FOLDER / f"growth-{'-'.join(map(str, shape))}.parquet", None
     if not path.exists():
         part = path.with_suffix(".part")
-        for piece in pieces_of(rows):
+        for piece in pieces_of(shape):
             table = pa.Table.from_pandas(piece, preserve_index=False)
             writer = writer or pq.ParquetWriter(part, table.schema, compression="snappy")
             writer.write_table(table)
@@ -207,7 +208,7 @@ def parquet(rows: int) -> Line:
         writer.close()
         part.rename(path)
     mine = ours("parquet", str(path), limit=300)
-    work = f"{rows:,} rows from Parquet ({SIZES[rows][0] * SIZES[rows][1]:,} inner groups)"
+    work = f"{math.prod(shape):,} rows from Parquet, {shape[0] * shape[1]:,} inner groups"
     if "error" in mine:
         return Line(work, "below 1 GiB", mine["error"], "no")
     text = f"peak of the whole process {mine['peak'] / 2**20:.0f} MiB; {seconds(mine['read'])} reading, {seconds(mine['fit'])} fitting"
@@ -332,7 +333,8 @@ def main() -> None:
         "hundred_thousand": hundred_thousand,
         "million": million,
         "scaling": scaling,
-        "parquet": lambda: parquet(options.parquet_rows),
+        "parquet": lambda: parquet(SIZES[options.parquet_rows]),
+        "parquet_long": lambda: parquet(LONG),
         "bootstrap": bootstrap,
         "kenward_roger": kenward_roger,
         "profile": lambda: against_lme4(

@@ -14,6 +14,8 @@ SIZES = {
     10_000_000: (10_000, 100, 10),
     50_000_000: (50_000, 100, 10),
 }
+#: Fifty million rows in fewer inner groups.
+LONG = (50_000, 10, 100)
 
 
 def growth(outer: int, inner: int, rows: int, seed: int = 0, first: int = 0) -> pd.DataFrame:
@@ -35,8 +37,8 @@ def data_of(rows: int) -> pd.DataFrame:
     return growth(*SIZES[rows])
 
 
-def pieces_of(rows: int, tops: int = 500) -> Iterator[pd.DataFrame]:
-    """Data of one size, some top groups at a time."""
-    outer, inner, each = SIZES[rows]
+def pieces_of(shape: tuple[int, int, int], tops: int = 500) -> Iterator[pd.DataFrame]:
+    """Data of one shape, some top groups at a time."""
+    outer, inner, each = shape
     for first in range(0, outer, tops):
         yield growth(min(tops, outer - first), inner, each, first=first)

@@ -132,7 +132,7 @@ def test_groups_merge_however_often_they_are_merged(frame, monkeypatch):
         gathered.add(part)
         if len(gathered.waiting) > 3:
             gathered.settle()
-    ours, whole = gathered.settle(), sums.merge(parts)
+    ours, whole = gathered.settle(), sums.merge(list(parts))
     assert list(ours.labels["a"]) == sorted(set(whole.labels["a"]))
     np.testing.assert_allclose(ours.values, whole.values, atol=1e-12)
     np.testing.assert_array_equal(ours.counts, whole.counts)

@@ -145,7 +145,10 @@ def assemble(formula: str, total: Total) -> StreamedModel:
     basis = _basis(total)
     order = np.empty(len(sums), dtype=np.intp)
     order[chain.places[groups[chain.order[0]].codes]] = np.arange(len(sums))
-    products = Products(sums.values[order], sums.counts[order], len(names), total.units, exact.change)
+    values, counts = sums.values, sums.counts
+    if (order[1:] < order[:-1]).any():
+        values, counts = values[order], counts[order]
+    products = Products(values, counts, len(names), total.units, exact.change)
     blocks = from_products(bare, basis, products, chain, cast(Any, NoRows()))
     return StreamedModel(formula, recipe.spec, design, basis, blocks)
 

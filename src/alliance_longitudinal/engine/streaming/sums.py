@@ -34,15 +34,20 @@ class Sums:
 
 
 def merge(parts: list[Sums]) -> Sums:
-    """Add up the sums of equal groups, in the order of the parts; groups come sorted by their labels."""
+    """Add up the sums of equal groups, in the order of the parts; groups come sorted by their labels.
+
+    The list is emptied on the way, so that no part is held longer than it is needed.
+    """
     if len(parts) == 1:
-        return parts[0]
+        return parts.pop()
     labels = pd.concat([part.labels for part in parts], ignore_index=True)
     coded = factor(labels, tuple(labels.columns))
     values = np.zeros((coded.size, parts[0].values.shape[1]))
     counts = np.zeros(coded.size, dtype=np.intp)
     at = 0
-    for part in parts:
+    parts.reverse()
+    while parts:
+        part = parts.pop()
         codes = coded.codes[at : at + len(part)]
         values[codes] += part.values  # within a part each group occurs once
         counts[codes] += part.counts
@@ -53,21 +58,35 @@ def merge(parts: list[Sums]) -> Sums:
 
 
 class Gathered:
-    """Sums of many batches, merged before they take much more room than the groups that they are about."""
+    """Sums of many batches, merged before they take much more room than the groups that they are about.
+
+    Batches whose groups come in order share at most one group with the next, and wait for the end.
+    """
 
     def __init__(self) -> None:
-        self.merged: Sums | None = None
         self.waiting: list[Sums] = []
+        self.merged = 0
+        self.in_order = True
 
     def add(self, part: Sums) -> None:
         """Take one more part."""
+        if self.waiting:
+            self.in_order = self.in_order and _follows(self.waiting[-1], part)
         self.waiting.append(part)
-        size = 0 if self.merged is None else len(self.merged)
-        if sum(map(len, self.waiting)) > max(100_000, size // 3):
+        groups = sum(map(len, self.waiting))
+        if not self.in_order and groups > max(100_000, 2 * self.merged):
             self.settle()
 
     def settle(self) -> Sums:
         """All parts merged."""
-        parts = [*([] if self.merged is None else [self.merged]), *self.waiting]
-        self.merged, self.waiting = merge(parts), []
-        return self.merged
+        whole = merge(self.waiting)
+        self.waiting, self.merged = [whole], len(whole)
+        return whole
+
+
+def _follows(before: Sums, after: Sums) -> bool:
+    """Whether no group of a part comes before the last one of the part before."""
+    try:
+        return bool(tuple(before.labels.iloc[-1]) <= tuple(after.labels.iloc[0]))
+    except TypeError:  # labels without an order
+        return False
