@@ -47,13 +47,19 @@ class Params(BaseModel):
     def _unknown(cls, name: str) -> str:
         near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]!r}?" if near else ""
-        return f"There is no parameter {name!r}. {hint} Known: {', '.join(cls.model_fields)}.".replace(
+        return f"There is no parameter {name!r}. {hint} Known: {', '.join(cls.names())}.".replace(
             "  ", " "
         )
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of the parameters, the analysis's own first."""
+        return [n for n in cls.model_fields if n != "audience"] + ["audience"]
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, such as a notebook's parameters cell holds."""
-        return self.model_dump(mode="json")
+        """Plain values, such as a notebook's parameters cell holds, and in its order."""
+        values = self.model_dump(mode="json")
+        return {name: values[name] for name in self.names()}
 
 
 def _nothing(value: object) -> object:
