@@ -39,3 +39,9 @@ def test_the_kernel_is_the_running_python(notebook):
 
 def test_the_notebook_is_valid(notebook):
     assert nbformat.validator.isvalid(notebook)
+
+
+def test_every_code_cell_is_python(notebook):
+    for i, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            compile(cell.source, f"cell {i}", "exec")
