@@ -15,6 +15,7 @@ from alliance_longitudinal.analyses.measurement_parts.factor_fit import fit_fact
 from alliance_longitudinal.analyses.measurement_parts.factor_models import correlated_factors
 from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
 from alliance_longitudinal.analyses.measurement_parts.structure import Model
+from alliance_longitudinal.data.demo import demo_study_path
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
 from analyses.studies import value, with_sessions
@@ -116,25 +117,43 @@ def test_without_items_the_analysis_says_so(clinic: Study) -> None:
     assert "alpha_session_1" not in set(result.estimates["id"])
 
 
-def test_items_that_a_study_offers_are_used(study: Study) -> None:
-    """A study that offers ``items(name)`` is asked first."""
+def test_items_that_a_study_keeps_are_used() -> None:
+    """The demonstration study, read with its answers: alpha is that of the raw export's complete forms."""
+    path = demo_study_path()
+    result = measurement(al.load_study(path, forms=True), sessions=(1, 3))
+    raw = pd.read_csv(
+        path.parent / "sessions.csv",
+        sep=";",
+        encoding="cp1252",
+        na_values=["k.A.", "-99"],
+        dtype={"ClientNo": str},
+    )
+    items = [f"WAI_{k}" for k in range(1, 13)]
+    for session in (1, 3):
+        x = raw.loc[raw["SessionNo"] == session, items].dropna()
+        alpha = 12 / 11 * (1 - x.var().sum() / x.sum(axis=1).var())
+        assert value(result, f"alpha_session_{session}") == pytest.approx(alpha, abs=1e-9)
 
-    class WithItems:
-        def __init__(self, inner: Study) -> None:
-            self.inner = inner
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(self.inner, name)
-
-        def items(self, name: str) -> pd.DataFrame:
-            own = [f"{name}_item_{k}" for k in range(1, ITEMS + 1)]
-            return self.inner.sessions[["client", "session", *own]].rename(
-                columns=dict(zip(own, "abcdef", strict=True))
-            )
-
-    other = measurement(WithItems(study), sessions=(1,))  # type: ignore[arg-type]
-    mine = measurement(study, sessions=(1,))
-    pd.testing.assert_frame_equal(other.estimates, mine.estimates)
+def test_answers_entered_raw_are_turned_round(tmp_path: Path) -> None:
+    """CORE-10's items 2 and 3 run against the others: alpha is that of the answers after reversal."""
+    rng = np.random.default_rng(5)
+    n = 90
+    felt = rng.normal(0, 1, n)[:, None] + rng.normal(0, 0.7, (n, 10))
+    scored = pd.DataFrame(np.clip(np.round(2 + felt), 0, 4), columns=[f"i{k}" for k in range(1, 11)])
+    raw = scored.assign(i2=4 - scored["i2"], i3=4 - scored["i3"])
+    raw.insert(0, "client", [f"c{k}" for k in range(n)])
+    raw.insert(1, "therapist", [f"t{k % 6}" for k in range(n)])
+    raw.insert(2, "session", 1)
+    raw.sample(frac=1, random_state=1).to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "study.yaml").write_text(
+        "study: reversed items\ntables:\n  sessions:\n    file: rows.csv\n    columns: {client: client, therapist: therapist, "
+        "session: session}\nmeasures:\n  core: {instrument: core_10, rater: client, items: 'i{item}', entry: raw}\n",
+        encoding="utf-8",
+    )
+    result = measurement(al.load_study(tmp_path / "study.yaml", forms=True), measure="core", sessions=(1,))
+    alpha = 10 / 9 * (1 - scored.var().sum() / scored.sum(axis=1).var())
+    assert value(result, "alpha_session_1") == pytest.approx(alpha, abs=1e-9)
 
 
 def test_constant_items_and_few_forms_are_said(study: Study) -> None:

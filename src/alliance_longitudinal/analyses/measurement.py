@@ -172,8 +172,8 @@ def _occasions(params: MeasurementParams, rated: pd.DataFrame, study: Study) -> 
 def _no_items(measure: Measure) -> Finding:
     message = (
         f"The loaded study holds no item answers of {measure.label}: alpha, omega, change reliability, factor models and invariance "
-        "are left out. Items are kept where the instrument file names each one as a scale of its own: "
-        "'item_1: {items: [1], evidence: [...]}', and so on."
+        "are left out. Give the items in the study file (items: ...) instead of a total, and read the study with "
+        "load_study(path, forms=True)."
     )
     return Finding("no_items", "caution", message, measure.name)
 

@@ -1,11 +1,11 @@
 """The item answers that a study keeps, in scored direction."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.measures.instrument import Instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Answers:
 def item_answers(study: Study, sessions: pd.DataFrame, measure: Measure) -> Answers | None:
     """The answers of ``measure`` in the rows of ``sessions``; None if the study has no items of it.
 
-    They are taken from ``study.items(name)`` where the study offers it, else from columns ``<name>_item_<k>`` of the
+    They are the study's forms (``load_study(path, forms=True)``) where it has them, else columns ``<name>_item_<k>`` of the
     sessions, which an instrument file makes that names its items as subscales ``item_1``, ``item_2``, ...
     """
-    table = _from_study(study, measure.name)
+    table = _from_study(study, measure)
     if table is None:
         prefix = f"{measure.name}_item_"
         own = [c for c in sessions if str(c).startswith(prefix) and str(c)[len(prefix) :].isdigit()]
@@ -54,19 +54,32 @@ def item_answers(study: Study, sessions: pd.DataFrame, measure: Measure) -> Answ
     return Answers(frame, varying, tuple(c for c in columns if c not in varying), _groups(measure, varying))
 
 
-def _from_study(study: Any, name: str) -> pd.DataFrame | None:
-    """What ``study.items`` holds, if this study has it: client, session and a column an item, in item order."""
-    offered = getattr(study, "items", None)
-    if offered is None:
+def _from_study(study: Study, measure: Measure) -> pd.DataFrame | None:
+    """Answers that the study keeps (``load_study(path, forms=True)``), turned into the scored direction.
+
+    Columns client, session and one an item, in item order; None without items, or where they earn points by a table.
+    """
+    instrument, forms = measure.instrument, study.forms
+    if forms is None or measure.name not in forms.answers or instrument.recode is not None:
         return None
-    try:
-        table = offered(name) if callable(offered) else offered[name]
-    except KeyError:
-        return None
-    if table is None:
-        return None
-    columns = [c for c in table if c not in ("client", "therapist", "session")]
-    return table.rename(columns={c: f"item {k}" for k, c in enumerate(columns, start=1)})
+    values = forms.answers[measure.name].copy()
+    for column, item in enumerate(forms.items[measure.name]):
+        if item in forms.reversed[measure.name]:
+            values[:, column] = sum(_range(instrument, item)) - values[:, column]
+    keys = study.sessions[["client", "session"]].iloc[forms.session].reset_index(drop=True)
+    names = [f"item {k}" for k in forms.items[measure.name]]
+    table = keys.join(pd.DataFrame(values, columns=names))
+    answered = table[table[names].notna().any(axis=1)]
+    # Several raters of one session: their mean, as the score is.
+    return answered.groupby(["client", "session"], observed=True, as_index=False).mean()
+
+
+def _range(instrument: Instrument, item: int) -> tuple[float, float]:
+    """Lowest and highest answer of an item; reversed items have a known range, or they could not be scored."""
+    for other in instrument.other_ranges:
+        if item in other.items:
+            return other.min, other.max
+    return float(instrument.response_min or 0.0), float(instrument.response_max or 0.0)
 
 
 def _groups(measure: Measure, varying: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
