@@ -1,7 +1,7 @@
 """From starts to a certified optimum over the cone of covariances: faces, certificate, way out of false optima."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ DESCENT = -1e-6
 #: An eigenvalue of a relative covariance below this (times the largest) makes a face worth trying.
 NEAR_FACE = 1e-4
 _SAME = 1e-8
+#: Deviance above a known optimum at which a search that comes close to it has arrived.
+_NEXT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,14 @@ def search(
     enough = len(extra) + (1 if several else 0)
     for start, at in tries:
         starts.append(start)
-        known = [f.value for f in found if f.certificate.holds]
-        here = descend(evaluate, face, [start * np.eye(q) for q in face.sizes], not known, extra=at)
-        if known and here.value < min(known) - _SAME:  # another optimum: all its digits
+        known = min((f for f in found if f.certificate.holds), key=lambda f: f.value, default=None)
+        watched = evaluate if known is None or face.extra else _Watched(evaluate, known)
+        try:
+            here = descend(watched, face, [start * np.eye(q) for q in face.sizes], known is None, extra=at)
+        except _Arrived as arrived:
+            assert known is not None  # only a watched search arrives
+            here = replace(known, evaluations=arrived.evaluations)
+        if known is not None and here.value < known.value - _SAME:  # another optimum: all its digits
             here = descend(evaluate, face, list(here.relative), extra=here.extra)
         found.append(here)
         if any(f.certificate.holds for f in found) and len(found) >= enough:
@@ -124,6 +131,32 @@ def search(
         f for f in certified if f.value <= lowest + _SAME
     )  # of equals the first, which has all digits
     return OptimRecord(best, tuple(f.value for f in found), tuple(starts), sum(f.evaluations for f in found))
+
+
+class _Arrived(Exception):
+    """A search has come to an optimum that is known."""
+
+    def __init__(self, evaluations: int) -> None:
+        self.evaluations = evaluations
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A criterion that stops a search next to a known optimum, from where it could only go there."""
+
+    evaluate: Evaluate
+    known: Optimum
+    evaluations: int = 0
+
+    def __call__(self, relative: list[Array], order: int) -> Criterion:
+        self.evaluations += 1
+        criterion = self.evaluate(relative, order)
+        if abs(criterion.value - self.known.value) < _NEXT and all(
+            np.abs(a - b).max() <= 0.01 * (1 + np.abs(b).max())
+            for a, b in zip(relative, self.known.relative, strict=True)
+        ):
+            raise _Arrived(self.evaluations)
+        return criterion
 
 
 def descend(
