@@ -154,6 +154,7 @@ def shares(**counts):
     rows = [
         {
             "id": f"JT_{k}",
+            "label": f"JT: {k}",
             "estimate": v / n,
             "se": 0.1,
             "df": 5.0,

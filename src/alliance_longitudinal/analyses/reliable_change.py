@@ -9,7 +9,7 @@ from alliance_longitudinal.analyses.analysis import Analysis
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate, estimate_frame
 from alliance_longitudinal.analyses.change_parts import words
 from alliance_longitudinal.analyses.change_parts.charts import bars_figure, map_figure
-from alliance_longitudinal.analyses.change_parts.compute import AllMethods, all_methods, published
+from alliance_longitudinal.analyses.change_parts.compute import AllMethods, all_methods, published, told_apart
 from alliance_longitudinal.analyses.change_parts.joint import joint_recovery
 from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
 from alliance_longitudinal.analyses.change_parts.notes import change_findings
@@ -128,6 +128,8 @@ def run(study: Study, params: ReliableChangeParams) -> AnalysisResult:
     require_clients(len(scores.ends), MIN_CLIENTS, f"reliable change in {label}", scores.flow)
     known = known_norms(measure, _given(params))
     methods = all_methods(scores, known, params.method, label)
+    if params.audience == "shareable":
+        methods = told_apart(methods, study.small_cells)
     therapist = scores.ends["therapist"]
     estimates = _estimates(methods, scores)
     if second is not None:

@@ -1,7 +1,7 @@
 """Every method that the known facts allow, on the same clients."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alliance_longitudinal.analyses.change_parts.classify import (
     METHODS,
@@ -59,6 +59,36 @@ def all_methods(scores: ClientScores, known: KnownNorms, wanted: str | None, lab
     if main not in done:
         raise StudyError(f"Parameter 'method': {main} cannot be used here. {refused[main]}")
     return AllMethods(done, refused, main, known.norms.direction)
+
+
+def told_apart(methods: AllMethods, smallest: int) -> AllMethods:
+    """The methods whose counts may stand side by side before outsiders; the main one always.
+
+    One method's category often lies within another's, so that two counts that differ by a few clients tell how many lie
+    between the two.
+    """
+    kept: dict[str, ChangeCategories] = {methods.main: methods.chosen}
+    refused = dict(methods.refused)
+    for name, change in methods.done.items():
+        if name == methods.main:
+            continue
+        pairs = [(a, b) for other in kept.values() for a, b in _side_by_side(change, other)]
+        if any(0 < abs(a - b) < smallest for a, b in pairs):
+            refused[name] = (
+                "Left out of what is shared: its counts are so near to those of another method that their difference would "
+                "tell of a few clients."
+            )
+        else:
+            kept[name] = change
+    return replace(methods, done={m: kept[m] for m in methods.done if m in kept}, refused=refused)
+
+
+def _side_by_side(one: ChangeCategories, other: ChangeCategories) -> list[tuple[int, int]]:
+    """Counts of the same kind: clients, categories, and their sums over reliable change in either direction."""
+    a, b = one.counts, other.counts
+    sums = (("recovered", "improved"), ("deteriorated", "harmed"))
+    pairs = [(one.n, other.n), *((a[k], b[k]) for k in a if k in b)]
+    return pairs + [(sum(a.get(k, 0) for k in s), sum(b.get(k, 0) for k in s)) for s in sums]
 
 
 def published(scores: ClientScores, known: KnownNorms, label: str) -> ChangeCategories:

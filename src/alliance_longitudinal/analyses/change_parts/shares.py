@@ -67,13 +67,27 @@ def therapist_shares(
     better = change.frame.loc[known, "category"].isin(["recovered", "improved"])
     counts = better.groupby(therapist[known.to_numpy()].to_numpy()).agg(["sum", "size"])
     counts.columns = pd.Index(["better", "n"])
-    shown = counts[(counts["better"] >= smallest) & (counts["n"] - counts["better"] >= smallest)]
+    shown = _with_safe_rest(counts, smallest)
     rows = []
     for hits, n in shown.itertuples(index=False):
         p = proportion(np.arange(n) < hits)
         rows.append({"n": int(n), "share": p.estimate, "share_low": p.low, "share_high": p.high})
     frame = pd.DataFrame(rows, columns=["n", "share", "share_low", "share_high"])
     return frame.sort_values("share", ignore_index=True), len(counts) - len(shown)
+
+
+def _with_safe_rest(counts: pd.DataFrame, smallest: int) -> pd.DataFrame:
+    """Therapists whose counts may be shown, so that those of the others together may be worked out, too."""
+    other = counts["n"] - counts["better"]
+    shown = counts[(counts["better"] >= smallest) & (other >= smallest)].sort_values("n", ascending=False)
+    while len(shown):
+        rest = counts.drop(index=shown.index)
+        better, n = int(rest["better"].sum()), int(rest["n"].sum())
+        few = any(0 < k < smallest for k in (better, n - better))
+        if not n or (len(rest) > 1 and not few):
+            break
+        shown = shown.iloc[:-1]
+    return shown
 
 
 def _share(name: str, label: str, hits: "pd.Series[bool]", therapist: pd.Series) -> Estimate:

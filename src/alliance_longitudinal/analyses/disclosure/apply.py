@@ -1,5 +1,6 @@
 """One result, as the person who holds the data sees it or as it may be shared."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -12,16 +13,18 @@ from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.disclosure.cells import (
     HIDDEN,
     hidden_cells,
+    hide_n,
     hide_near,
     hide_rows,
     protect_table,
     small,
 )
-from alliance_longitudinal.analyses.disclosure.flow import protect_flow
-from alliance_longitudinal.analyses.disclosure.shares import protect_estimates
-from alliance_longitudinal.analyses.disclosure.text import protect_text
+from alliance_longitudinal.analyses.disclosure.flow import last_clients, protect_flow
+from alliance_longitudinal.analyses.disclosure.shares import SafeEstimates, protect_estimates
+from alliance_longitudinal.analyses.disclosure.text import protect_message, protect_text, without_sizes
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.present import FigureSpec, Table
 
@@ -45,21 +48,33 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
     or lets one be worked out from within the report; marks of single people are left out, and the fitted models, which
     hold every row, are replaced by their summaries. Two reports on nearly the same clients can still tell by their
     difference: share one of them. Methods and limits are rules, not counts, and stay as they are.
+
+    Raises
+    ------
+    StudyError
+        If fewer than ``study.small_cells`` clients are analysed.
     """
     if audience == "internal":
         return result
     smallest = result.study.small_cells
+    people = last_clients(result.flow)
+    if people is not None and people < smallest:
+        raise StudyError(
+            f"This result speaks of fewer clients than may be counted for outsiders ('small_cells: {smallest}' in the study "
+            "file), so it cannot be made for sharing. Analyse more clients together, or keep it internal."
+        )
     flow, joined = protect_flow(result.flow, smallest)
-    safe = protect_estimates(result.estimates, smallest)
-    words = _Words(smallest, safe.texts)
-    known = tuple(hide_rows(t, safe.hidden) for t in result.tables)
-    tables, hidden = _tables(known, smallest, _known(flow), words)
+    safe = protect_estimates(result.estimates, smallest, _known(flow))
+    words = _Words(smallest, safe, people or 0)
+    known = tuple(hide_n(hide_rows(t, safe.hidden), safe.uncounted) for t in result.tables)
+    tables, hidden = _tables(known, smallest, list(safe.counts), words)
     figures, lost = _figures(result.figure_specs, smallest, words)
     study = replace(
         result.study,
         sources=tuple(replace(s, rows=None) for s in result.study.sources),
         _sessions=_NONE,
         _clients=_NONE,
+        forms=None,
     )
     return replace(
         result,
@@ -67,9 +82,12 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
         facts=tuple((label, words.fact(label, value)) for label, value in result.facts),
         answer=tuple(map(words, result.answer)),
         estimates=safe.frame,
-        models={name: Withheld(words(model.summary())) for name, model in result.models.items()},
+        models={
+            name: Withheld(words(without_sizes(str(model.summary()))))
+            for name, model in result.models.items()
+        },
         notes=(
-            *(replace(f, message=words(f.message)) for f in result.notes),
+            *(replace(f, message=words.message(f.message)) for f in result.notes if f.code not in _UNTOLD),
             _finding(smallest, hidden, joined, lost),
         ),
         flow=flow,
@@ -79,6 +97,9 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
 
 
 _NONE = pd.DataFrame()
+#: Findings that are about a few people by their nature.
+_REASONS = frozenset({"skipped", "problem", "why"})
+_UNTOLD = frozenset({"single_client_therapists"})
 
 
 class Withheld:
@@ -98,17 +119,23 @@ class Withheld:
 class _Words:
     """Sentences without small counts and without the hidden shares."""
 
-    def __init__(self, smallest: int, hidden: tuple[str, ...]) -> None:
-        self.smallest, self.hidden = smallest, hidden
+    def __init__(self, smallest: int, safe: SafeEstimates, people: int) -> None:
+        self.smallest, self.safe, self.people = smallest, safe, people
 
     def __call__(self, text: str) -> str:
-        for share in self.hidden:
-            text = str(text).replace(share, HIDDEN)
-        return protect_text(str(text), self.smallest)
+        for phrase in self.safe.phrases:
+            text = str(text).replace(phrase, "a share (not shown)")
+        return protect_text(str(text), self.smallest, self.safe.counts)
+
+    def message(self, text: str) -> str:
+        """A finding, or the words of a figure: any number in it may be a count."""
+        for share in self.safe.texts:
+            text = re.sub(rf"(?<![\d.]){re.escape(share)}", HIDDEN, text)
+        return protect_message(text, self.smallest, self.safe.counts, self.people)
 
     def fact(self, label: str, value: Any) -> Any:
         """A fact of the header: its label says what is counted."""
-        people = label.lower() not in {"therapists", "clinics", "early window"}
+        people = label.lower() not in {"therapists", "clinics", "early window"} and "median" not in label
         digits = str(value).replace("\u202f", "")
         if people and digits.isdigit() and small(int(digits), self.smallest):
             return f"fewer than {self.smallest}"
@@ -129,7 +156,12 @@ def _tables(
         safe, n = protect_table(apart, smallest)
         text = [i for i, c in enumerate(table.columns) if c.kind == "text"]
         rows = tuple(
-            tuple(words(v) if i in text and isinstance(v, str) else v for i, v in enumerate(row))
+            tuple(
+                (words.message if table.columns[i].key in _REASONS else words)(v)
+                if i in text and isinstance(v, str)
+                else v
+                for i, v in enumerate(row)
+            )
             for row in safe.rows
         )
         out.append(replace(safe, rows=rows))
@@ -154,19 +186,42 @@ def _figures(
             parts=spec.parts,
             parts_by=spec.parts_by,
         )
-        gone = sorted({r for r, _ in hidden_cells(table, smallest)})
+        gone = sorted({r for r, _ in hidden_cells(table, smallest)} | _bars_near(spec, smallest, words))
         keep = np.setdiff1d(np.arange(len(spec.data)), gone)
         if len(keep) or not len(spec.data):
             shown = replace(
                 spec,
-                data=spec.data.iloc[keep].reset_index(drop=True),
+                data=_rounded(spec, keep, smallest),
                 title=words(spec.title),
-                caption=words(spec.caption),
-                alt=f"{words(spec.title)}. {words(spec.how_to_read)}" if gone else words(spec.alt),
+                caption=words.message(spec.caption) + _rounding(spec, smallest),
+                alt=f"{words(spec.title)}. {words(spec.how_to_read)}" if gone else words.message(spec.alt),
                 how_to_read=words(spec.how_to_read),
             )
             out.append(shown)
     return tuple(out), len(specs) - len(out)
+
+
+def _bars_near(spec: FigureSpec, smallest: int, words: "_Words") -> set[int]:
+    """Rows of bars whose parts add up to a total that differs by a few from one that is shown."""
+    if not spec.parts_by:
+        return set()
+    totals = spec.data.groupby(spec.parts_by)[list(spec.parts)].transform("sum").to_numpy(float)
+    near = [any(0 < abs(t - v) < smallest for t in row for v in words.safe.counts) for row in totals]
+    return set(np.flatnonzero(near).tolist())
+
+
+def _free(spec: FigureSpec) -> list[str]:
+    return [c.key for c in spec.columns if c.kind == "count" and c.key not in spec.parts]
+
+
+def _rounded(spec: FigureSpec, keep: "np.ndarray[Any, Any]", smallest: int) -> pd.DataFrame:
+    """The rows that stay; counts behind marks are rounded, for they may miss a known number by a few."""
+    data = spec.data.iloc[keep].reset_index(drop=True)
+    return data.assign(**{k: (data[k].astype(float) / smallest).round() * smallest for k in _free(spec)})
+
+
+def _rounding(spec: FigureSpec, smallest: int) -> str:
+    return f" Numbers of clients are rounded to multiples of {smallest}." if _free(spec) else ""
 
 
 def _finding(smallest: int, hidden: int, joined: int, lost: int) -> Finding:

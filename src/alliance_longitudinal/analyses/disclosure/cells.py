@@ -131,6 +131,19 @@ def hide_near(table: Table, shown: list[float], smallest: int) -> tuple[Table, i
     return (replace(table, rows=tuple(map(tuple, rows))) if hidden else table), hidden
 
 
+def hide_n(table: Table, labels: frozenset[str]) -> Table:
+    """Hide the ``n`` of rows that show an estimate, known by its label, whose ``n`` is hidden."""
+    keys = [c.key for c in table.columns]
+    if not labels or not {"label", "n"} <= set(keys):
+        return table
+    name, hide = keys.index("label"), {keys.index(k) for k in ("n", "df") if k in keys}
+    rows = tuple(
+        tuple(HIDDEN if i in hide and row[name] in labels else v for i, v in enumerate(row))
+        for row in table.rows
+    )
+    return replace(table, rows=rows)
+
+
 def hide_rows(table: Table, ids: frozenset[str]) -> Table:
     """Hide the numbers of rows that show a hidden estimate."""
     if not ids.intersection(table.row_ids):

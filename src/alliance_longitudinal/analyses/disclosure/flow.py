@@ -33,6 +33,12 @@ def protect_flow(flow: SampleFlow, smallest: int) -> tuple[SampleFlow, int]:
     return SampleFlow(tuple(shown)), len(flow.steps) - len(shown)
 
 
+def last_clients(flow: SampleFlow) -> int | None:
+    """Clients in the last box of the main line; None without a flow."""
+    lines = _lines(flow.steps)
+    return lines[0][-1].clients_out if lines else None
+
+
 def _before(step: FlowStep) -> Point:
     return step.rows_in, step.clients_in, step.therapists_in
 
