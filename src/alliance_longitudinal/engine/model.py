@@ -197,7 +197,7 @@ class MixedModel:
         formula: str,
         data: object,
         *,
-        client: object = None,
+        scheduler: object = None,
         weights: str | None = None,
         offset: str | None = None,
     ) -> "StreamedModel":
@@ -209,8 +209,8 @@ class MixedModel:
             As in `from_parquet`.
         data : dask.dataframe.DataFrame, or list of Delayed
             Partitions, each a pandas frame.
-        client : distributed.Client, optional
-            Where to compute; without one the partitions are read one after the other in this process.
+        scheduler : object, optional
+            Connection to the cluster, as ``distributed`` makes it; without one the partitions are read one after the other in this process.
         weights, offset : str, optional
             As in `from_formula`.
 
@@ -227,7 +227,7 @@ class MixedModel:
         from alliance_longitudinal.engine.streaming.dask import dask_source
         from alliance_longitudinal.engine.streaming.model import read
 
-        return read(formula, dask_source(data, client), weights, offset)
+        return read(formula, dask_source(data, scheduler), weights, offset)
 
     def fit(
         self,

@@ -22,7 +22,8 @@ from alliance_longitudinal.errors import FitError
 
 ROWS = (
     "This fit was made from batches and keeps no rows. Ask for what belongs to rows batch by batch, with "
-    "predict(batch), or fit the rows in memory with from_formula."
+    "predict(batch), for shares of variance at given values, with icc(at=...), or fit the rows in memory with "
+    "from_formula."
 )
 
 
@@ -137,7 +138,7 @@ def assemble(formula: str, total: Total) -> StreamedModel:
             f"The groupings {words} are not nested in each other; crossed groupings need all rows at once. If the ids of "
             "one start again within the other, write (1 | outer/inner); else fit in memory with from_formula."
         )
-    bare = tuple(TermDesign(t.group, t.factor, t.names, np.empty((0, len(t.names)))) for t in terms)
+    bare = tuple(TermDesign(t.group, t.factor, t.names, cast(Any, NoRows())) for t in terms)
     lost, names = total.lost, recipe.spec.names
     design = StreamedDesign(
         names, recipe.example.dropped, bare, groups, int(sums.counts.sum()), lost, total.missing
