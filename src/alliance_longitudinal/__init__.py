@@ -39,6 +39,7 @@ _PUBLIC = {
     "variance_partition": "analyses",
     "reliable_change": "analyses",
     "classify_change": "analyses",
+    "data_quality": "analyses",
     "measurement": "analyses",
     "rater_agreement": "analyses",
     "publish": "analyses",

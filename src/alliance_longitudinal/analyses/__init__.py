@@ -2,6 +2,7 @@
 
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.change_parts.classify import classify_change
+from alliance_longitudinal.analyses.data_quality import data_quality
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.analyses.measurement import measurement
 from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
@@ -12,6 +13,7 @@ from alliance_longitudinal.analyses.variance_partition import variance_partition
 __all__ = [
     "AnalysisResult",
     "classify_change",
+    "data_quality",
     "early_alliance",
     "measurement",
     "publish",

@@ -1,0 +1,202 @@
+"""How the items were answered: the same throughout, the same as last time, the same as somebody else."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
+from alliance_longitudinal.analyses.quality_parts.completion import own_answers
+from alliance_longitudinal.analyses.quality_parts.records import Records
+from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.present.labels import number
+
+Floats = NDArray[np.float64]
+#: With fewer items the same answer throughout is common.
+ENOUGH_ITEMS = 5
+_NO_ITEMS = "The answers to single items are not known."
+_EXPORT = "Export the items, not only the total."
+_CARELESS = "Meade & Craig 2012, doi 10.1037/a0028085; Curran 2016, doi 10.1016/j.jesp.2015.07.006"
+
+
+def answer_checks(records: Records) -> list[Check]:
+    """Straight-lining, long strings, and forms that repeat another."""
+    out = []
+    for measure in records.measures:
+        forms = records.study.forms
+        if forms is None or measure.name not in forms.answers:
+            out.append(not_checked("straight", "Straight-lining", measure.name, _NO_ITEMS, _EXPORT))
+            continue
+        rows, answers = own_answers(records, measure.name)
+        if answers.shape[1] < ENOUGH_ITEMS:
+            why = f"With fewer than {ENOUGH_ITEMS} items the same answer throughout says nothing."
+            out.append(not_checked("straight", "Straight-lining", measure.name, why))
+            continue
+        out.append(_straight(measure, rows, answers, forms.items[measure.name], forms.reversed[measure.name]))
+        out.append(_long_string(measure, rows, answers))
+        out.append(_repeated(records, measure, rows, answers))
+    return [*out, _copied(records)]
+
+
+def longest_runs(answers: Floats) -> NDArray[np.int64]:
+    """Longest run of one and the same answer to consecutive items, shape (n,); an unanswered item ends a run.
+
+    The long-string index of Johnson 2005 (doi 10.1016/j.jrp.2004.09.009).
+    """
+    run = np.where(np.isnan(answers[:, 0]), 0, 1)
+    best = run.copy()
+    for k in range(1, answers.shape[1]):
+        run = np.where(answers[:, k] == answers[:, k - 1], run + 1, np.where(np.isnan(answers[:, k]), 0, 1))
+        best = np.maximum(best, run)
+    return best
+
+
+def same_throughout(answers: Floats) -> NDArray[np.bool_]:
+    """Whether all answers of a form, at least four in five of its items, are the same; shape (n,)."""
+    enough = (~np.isnan(answers)).mean(axis=1) >= 0.8
+    return np.asarray(enough & (np.nanmax(answers, axis=1) == np.nanmin(answers, axis=1)))
+
+
+def _straight(
+    measure: Measure,
+    rows: NDArray[np.intp],
+    answers: Floats,
+    items: tuple[int, ...],
+    reversed_: tuple[int, ...],
+) -> Check:
+    same = same_throughout(answers)
+    keyed = bool(set(items) & set(reversed_)) and bool(set(items) - set(reversed_))
+    if keyed:
+        found, look, problem = same, 0.02, 0.10
+        rule = (
+            "The same answer to all items, reversed ones included: such answers contradict each other. Look if more than 2 % of "
+            "the forms, problem if more than 10 %."
+        )
+    else:
+        ranges = [measure.instrument.item_range(k) for k in items]
+        ends = {e for r in ranges if r is not None for e in r}
+        at_end = np.isin(np.nanmax(answers, axis=1), list(ends))
+        found, look, problem = same & ~at_end, 0.05, 0.20
+        rule = (
+            "The same answer to all items, other than the lowest or highest possible: without reversed items such a form may "
+            "be meant so. Look if more than 5 % of the forms, problem if more than 20 %."
+        )
+    n = len(answers)
+    return Check(
+        "straight",
+        "Straight-lining",
+        measure.name,
+        "form",
+        n,
+        int(found.sum()),
+        verdict_of(float(found.mean()) if n else 0.0, look, problem),
+        rule,
+        "See in the terminal which rows they are; repeat the analysis without these forms and report both.",
+        reference=_CARELESS,
+        rows=rows[found],
+    )
+
+
+def _long_string(measure: Measure, rows: NDArray[np.intp], answers: Floats) -> Check:
+    runs, k = longest_runs(answers), answers.shape[1]
+    long = (runs >= np.ceil(0.75 * k)) & ~same_throughout(answers)
+    middle = f"Longest run of a form: median {number(float(np.median(runs)), 'integer')}" if len(runs) else ""
+    return Check(
+        "long_string",
+        "Long strings of one answer",
+        measure.name,
+        "form",
+        len(answers),
+        int(long.sum()),
+        verdict_of(float(long.mean()) if len(long) else 0.0, 0.10, 0.30),
+        f"One answer to at least three quarters of the {k} items in a row, but not to all. Look if more than 10 % of the forms, "
+        "problem if more than 30 %; forms at the end of the scale are often meant so.",
+        "Compare with floor and ceiling; long strings in the middle of the scale speak for haste.",
+        f"{middle}, 95th percentile {number(float(np.quantile(runs, 0.95)), 'integer')} in a row."
+        if middle
+        else "",
+        reference=_CARELESS,
+        rows=rows[long],
+    )
+
+
+def _repeated(records: Records, measure: Measure, rows: NDArray[np.intp], answers: Floats) -> Check:
+    client = records.study.sessions["client"].to_numpy()[rows]
+    same_client = client[1:] == client[:-1]
+    equal = ((answers[1:] == answers[:-1]) | (np.isnan(answers[1:]) & np.isnan(answers[:-1]))).all(axis=1)
+    varied = ~same_throughout(answers)[1:]
+    tested = same_client & varied
+    found = tested & equal
+    n = int(tested.sum())
+    return Check(
+        "repeated",
+        "Forms that repeat the client's last one",
+        measure.name,
+        "form",
+        n,
+        int(found.sum()),
+        verdict_of(found.sum() / n if n else 0.0, 0.10, 0.30),
+        "Every item answered as in the client's form before; forms with one answer throughout are left out. Look if more than "
+        "10 % of the forms, problem if more than 30 %.",
+        "Ask whether the software shows or copies the last answers.",
+        rows=rows[1:][found],
+    )
+
+
+def _copied(records: Records) -> Check:
+    """Rows of two clients of the same day with the same answers and scores throughout."""
+    sessions, title = records.sessions, "Rows copied to another client"
+    table = _contents(records)
+    told = table.notna().sum(axis=1).to_numpy()
+    varied = (table.max(axis=1) > table.min(axis=1)).to_numpy()
+    use = (told >= ENOUGH_ITEMS) & varied
+    if not use.any():
+        return not_checked("copied", title, "", "Too few answers a row to tell copies from chance.", _EXPORT)
+    pattern = pd.util.hash_pandas_object(table[use].fillna(-1e9), index=False).to_numpy()
+    by_date = "date" in sessions and sessions["date"].notna().any()
+    keys = sessions.loc[use, "date"] if by_date else sessions.loc[use, "session"]
+    day = keys.astype("int64").to_numpy()
+    when = f"{'day' if by_date else 'session number'}"
+    chance = _pairs(pattern) / max(_pairs(np.zeros(len(pattern))), 1)
+    both = pd.Series(list(zip(day, pattern, strict=True))).to_numpy()
+    codes = pd.factorize(both)[0]
+    same = _pairs(codes)
+    expected = chance * _pairs(day)
+    doubled = np.bincount(codes)[codes] > 1
+    many = bool(same > 0 and stats.poisson.sf(same - 1, expected) < 0.001)
+    return Check(
+        "copied",
+        title,
+        "",
+        "row",
+        int(use.sum()),
+        int(doubled.sum()) if many else 0,
+        "problem" if many else "fine",
+        f"Rows of two clients of the same {when} that agree in every answer and score (at least {ENOUGH_ITEMS}, not all the "
+        "same), if there are more than chance gives (p < .001, from how often rows of any two clients agree).",
+        "Look the rows up in the file: most likely a row was copied and only its client changed.",
+        rows=records.rows[use][doubled] if many else np.empty(0, dtype=np.intp),
+    )
+
+
+def _contents(records: Records) -> pd.DataFrame:
+    """All answers and given totals of each session, one row a session."""
+    forms, parts = records.study.forms, []
+    for measure in records.measures:
+        if forms is not None and measure.name in forms.answers:
+            rows, answers = own_answers(records, measure.name)
+            frame = pd.DataFrame(answers, index=rows)
+            parts.append(frame[~frame.index.duplicated()].reindex(records.rows))
+        else:
+            parts.append(records.sessions[[measure.name]])
+    out = pd.concat(parts, axis=1)
+    out.columns = pd.RangeIndex(out.shape[1])
+    return out
+
+
+def _pairs(codes: NDArray[Any]) -> float:
+    """How many pairs share a code."""
+    counts = np.unique(codes, return_counts=True)[1].astype(float)
+    return float((counts * (counts - 1) / 2).sum())

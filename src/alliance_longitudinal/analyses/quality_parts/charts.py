@@ -1,0 +1,218 @@
+"""The figures of the data-quality report, each with the data behind it."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.analyses.quality_parts.completion import by_session, by_therapist
+from alliance_longitudinal.analyses.quality_parts.patterns import PATTERNS, patterns_of
+from alliance_longitudinal.analyses.quality_parts.predict import Answered
+from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.present import Column, FigureSpec, quality_figures
+from alliance_longitudinal.present.labels import number
+
+
+def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
+    """Share of forms that are there, by session number and measure."""
+    parts = [by_session(records, f).assign(measure=f.measure.label) for f in filled]
+    data = pd.concat(parts, ignore_index=True)
+    if data.empty:
+        return None
+    low = data.loc[data["share"].idxmin()]
+    return FigureSpec(
+        name="completion_by_session",
+        title="Forms that are there, by session",
+        caption="Percent of the attended sessions of each number at which the form is there. Grey: the form was not planned at "
+        "that session, or its count may not be shown.",
+        alt=f"Heat map of the share of forms by session number. Lowest: {low['measure']} at session number "
+        f"{low['session']:.0f} with {number(float(low['share']), 'percent')}.",
+        how_to_read="Each row is a questionnaire, each column a session number; dark cells are sessions at which forms are missing.",
+        section="answer",
+        data=data,
+        columns=(
+            Column("measure", "Measure"),
+            Column("session", "Session number", "integer"),
+            Column("expected", "Forms expected", "count"),
+            Column("present", "There", "count", total="expected"),
+            Column("missing", "Missing", "count", total="expected"),
+            Column("share", "Share there", "percent", of="present"),
+        ),
+        parts=("expected", "present", "missing"),
+        parts_by="measure",
+        draw=quality_figures.completion_heat,
+    )
+
+
+def therapist_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
+    """Share of forms that are there, therapists without names in order of it; each mark is a person."""
+    rows = []
+    for one in filled:
+        shares = np.sort(by_therapist(records, one)["share"].to_numpy())
+        rows += [
+            {"measure": one.measure.label, "place": k, "share": float(s)} for k, s in enumerate(shares, 1)
+        ]
+    if not rows:
+        return None
+    return FigureSpec(
+        name="completion_by_therapist",
+        title="Forms that are there, by therapist",
+        caption="Therapists with at least ten clients, without names and in order; the order differs between the lines.",
+        alt="Lines of the share of forms that are there, therapists in order of it. "
+        + " ".join(
+            _span(f.measure.label, [float(str(r["share"])) for r in rows if r["measure"] == f.measure.label])
+            for f in filled
+        ),
+        how_to_read="A line that falls steeply at its left end says that a few therapists hand out few forms.",
+        section="results",
+        data=pd.DataFrame(rows),
+        columns=(
+            Column("measure", "Measure"),
+            Column("place", "Place", "integer"),
+            Column("share", "Share there", "percent"),
+        ),
+        draw=quality_figures.completion_ranks,
+        single_people=True,
+    )
+
+
+def _span(label: str, shares: list[float]) -> str:
+    if not shares:
+        return ""
+    return f"{label}: from {number(min(shares), 'percent')} to {number(max(shares), 'percent')}."
+
+
+def pattern_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
+    """How forms are missing, as shares of clients."""
+    rows = []
+    for one in filled:
+        counts = patterns_of(records, one)["pattern"].value_counts()
+        total = int(counts.sum())
+        rows += [
+            {
+                "measure": one.measure.label,
+                "pattern": p,
+                "n": int(counts.get(p, 0)),
+                "share": counts.get(p, 0) / total,
+            }
+            for p in PATTERNS
+            if total
+        ]
+    if not rows:
+        return None
+    return FigureSpec(
+        name="missing_patterns",
+        title="How forms are missing",
+        caption="Clients with at least two planned forms. Complete: all are there. Gaps: some are missing in between, or the "
+        "last one. Stopped: none is there from some session on, at least the last two (monotone). Never: none at all.",
+        alt="Stacked bars of clients by how their forms are missing. "
+        + "; ".join(f"{r['measure']}, {r['pattern']} {number(float(r['share']), 'percent')}" for r in rows)
+        + ".",
+        how_to_read="Gaps cost precision; clients who stopped take the end of their course with them.",
+        section="results",
+        data=pd.DataFrame(rows),
+        columns=(
+            Column("measure", "Measure"),
+            Column("pattern", "Pattern"),
+            Column("n", "Clients", "count"),
+            Column("share", "Share", "percent", of="n"),
+        ),
+        parts=("n",),
+        parts_by="measure",
+        draw=quality_figures.missing_patterns,
+    )
+
+
+def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:
+    """Histograms of all scores; a bar holds at least ``smallest`` forms."""
+    parts, ranges = [], {}
+    for measure in records.measures:
+        scores = records.sessions[measure.name].dropna().to_numpy(dtype=float)
+        if len(scores) < max(smallest, 2):
+            continue
+        bars = histogram(scores, smallest)
+        parts.append(bars.assign(measure=measure.label, share=bars["n"] / len(scores)))
+        if measure.instrument.total_range:
+            ranges[measure.label] = measure.instrument.total_range
+    if not parts:
+        return None
+    return FigureSpec(
+        name="distributions",
+        title="Distribution of the scores",
+        caption="All forms of all sessions. Dashed: lowest and highest possible score."
+        + (f" Bars are joined until each holds at least {smallest} forms." if smallest > 1 else ""),
+        alt="Histograms of the scores of " + ", ".join(str(p["measure"].iloc[0]) for p in parts) + ".",
+        how_to_read="Bars piled up at a dashed line are a floor or a ceiling; single bars that stick out are favourite numbers.",
+        section="results",
+        data=pd.concat(parts, ignore_index=True),
+        columns=(
+            Column("measure", "Measure"),
+            Column("low", "From", "number"),
+            Column("high", "Below", "number"),
+            Column("n", "Forms", "count"),
+            Column("share", "Share", "percent", of="n"),
+        ),
+        parts=("n",),
+        parts_by="measure",
+        draw=partial(quality_figures.distributions, ranges=ranges),
+    )
+
+
+def histogram(scores: NDArray[np.float64], smallest: int) -> pd.DataFrame:
+    """``low, high, n``: about 30 bars of whole points, neighbours joined until each holds ``smallest`` or more."""
+    spread = float(scores.max() - scores.min())
+    width = max(1.0, np.ceil(spread / 30)) if spread > 5 else max(spread / 20, 0.05)
+    start = np.floor(scores.min() / width) * width
+    edges = start - width / 2 + width * np.arange(int(spread / width) + 3)
+    counts = np.histogram(scores, edges)[0]
+    bars: list[list[float]] = []
+    for low, high, n in zip(edges, edges[1:], counts, strict=False):
+        if bars and bars[-1][2] < smallest:
+            bars[-1][1:] = [high, bars[-1][2] + n]
+        elif n or bars:
+            bars.append([low, high, n])
+    while len(bars) > 1 and bars[-1][2] < smallest:
+        low, high, n = bars.pop()
+        bars[-1][1:] = [high if n or smallest > 1 else bars[-1][1], bars[-1][2] + n]
+    frame = pd.DataFrame(bars, columns=["low", "high", "n"])
+    return frame[frame["n"] > 0].astype({"n": int}).reset_index(drop=True)
+
+
+def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
+    """Odds ratios of missing forms and of leaving."""
+    estimates = [e for a in answered for e in a.estimates]
+    if not estimates:
+        return None
+    data = pd.DataFrame(
+        [
+            {
+                "label": e.label.removeprefix("What predicts "),
+                "estimate": e.estimate,
+                "ci_low": e.ci_low,
+                "ci_high": e.ci_high,
+            }
+            for e in estimates
+        ]
+    )
+    return FigureSpec(
+        name="predictors",
+        title="What predicts missing forms and leaving",
+        caption="Odds ratios per standard deviation of what is known before, with 95 % intervals, from logistic mixed models.",
+        alt="Odds ratios with intervals. "
+        + "; ".join(
+            f"{r.label}: {number(float(r.estimate))} ({number(float(r.ci_low))} to {number(float(r.ci_high))})"
+            for r in data.itertuples()
+        )
+        + ".",
+        how_to_read="To the right of 1: the higher it is, the more often the form is missing or the client leaves.",
+        section="results",
+        data=data,
+        columns=(
+            Column("label", "Of what, by what"),
+            Column("estimate", "Odds ratio", "estimate"),
+            Column("ci_low", "95 % low", "estimate"),
+            Column("ci_high", "95 % high", "estimate"),
+        ),
+        draw=quality_figures.odds_ratios,
+    )

@@ -1,0 +1,165 @@
+"""Whether the forms are there: by session, by therapist, and item by item."""
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
+from alliance_longitudinal.analyses.quality_parts.records import ENOUGH_CLIENTS, Filled, Records
+from alliance_longitudinal.present.labels import listing
+
+#: Forms that may be missing; beyond the second, what is left speaks of those who fill forms in.
+SOME_MISSING, MANY_MISSING = 0.20, 0.50
+#: Clients of a therapist from which a share is told.
+CASELOAD = 10
+_UNANSWERED = (0.05, 0.20)
+
+
+def completion_checks(records: Records, filled: list[Filled]) -> list[Check]:
+    """All checks of completion."""
+    out = [_overall(records, f) for f in filled]
+    out += [_by_session(records, f) for f in filled]
+    out += [_by_therapist(records, f) for f in filled]
+    out += [_items(records, f) for f in filled]
+    return out
+
+
+def by_session(records: Records, filled: Filled) -> pd.DataFrame:
+    """``session, expected, present, missing, share`` of one measure; sessions at which it was to be filled in."""
+    frame = pd.DataFrame(
+        {
+            "session": records.sessions["session"].to_numpy(),
+            "expected": filled.expected,
+            "present": filled.present,
+        }
+    )
+    counts = frame.groupby("session")[["expected", "present"]].sum()
+    counts = counts[counts["expected"] > 0].reset_index()
+    counts["missing"] = counts["expected"] - counts["present"]
+    counts["share"] = counts["present"] / counts["expected"]
+    return counts
+
+
+def by_therapist(records: Records, filled: Filled) -> pd.DataFrame:
+    """``clients, expected, present, share`` by therapist, for those with at least 10 clients who were to fill it in."""
+    sessions = records.sessions
+    frame = pd.DataFrame(
+        {
+            "therapist": sessions["therapist"].to_numpy(),
+            "client": sessions["client"].to_numpy(),
+            "present": filled.present,
+        }
+    )[filled.expected]
+    groups = frame.groupby("therapist")
+    counts = pd.DataFrame(
+        {
+            "clients": groups["client"].nunique(),
+            "expected": groups.size(),
+            "present": groups["present"].sum(),
+        }
+    )
+    counts = counts[counts["clients"] >= CASELOAD]
+    return counts.assign(share=counts["present"] / counts["expected"])
+
+
+def _overall(records: Records, filled: Filled) -> Check:
+    n, missing = int(filled.expected.sum()), int(filled.missing.sum())
+    return Check(
+        "completion",
+        "Missing forms",
+        filled.measure.name,
+        "form",
+        n,
+        missing,
+        verdict_of(missing / n if n else 1.0, SOME_MISSING, MANY_MISSING),
+        "Look from 20 % missing, problem from 50 %, among attended sessions at which the form was planned (at least 5 % of the "
+        "clients have it at that session number).",
+        "Ask when and by whom forms are handed out; report who is missing; use models that take unequal numbers of forms.",
+        rows=records.rows[filled.missing],
+    )
+
+
+def _by_session(records: Records, filled: Filled) -> Check:
+    counts = by_session(records, filled)
+    large = counts[counts["expected"] >= ENOUGH_CLIENTS]
+    low = large.loc[large["share"] < 1 - SOME_MISSING, "session"].tolist()
+    said = listing([str(s) for s in low[:6]]) + (" and later ones" if len(low) > 6 else "") if low else ""
+    return Check(
+        "completion_session",
+        "Missing forms by session",
+        filled.measure.name,
+        "session number",
+        len(large),
+        len(low),
+        "look" if low else "fine",
+        f"Look if at a session number with at least {ENOUGH_CLIENTS} expected forms more than 20 % are missing.",
+        "Choose windows and outcome sessions at which the form is given; find out why it is not given at the others.",
+        f"Low at session number {said}." if low else "",
+    )
+
+
+def _by_therapist(records: Records, filled: Filled) -> Check:
+    counts = by_therapist(records, filled)
+    title = "Missing forms by therapist"
+    if counts.empty:
+        why = f"No therapist has {CASELOAD} clients or more."
+        return not_checked("completion_therapist", title, filled.measure.name, why)
+    overall = filled.present.sum() / filled.expected.sum()
+    low = (counts["share"] < 0.5) | (counts["share"] < overall - 0.20)
+    return Check(
+        "completion_therapist",
+        title,
+        filled.measure.name,
+        "therapist",
+        len(counts),
+        int(low.sum()),
+        verdict_of(float(low.mean()), 0.0, 0.25),
+        f"Look if any therapist with at least {CASELOAD} clients has fewer than half of the forms, or 20 points less than the "
+        "share of all; problem if a quarter of them do.",
+        "Ask these therapists what hinders them; compare results with and without their clients.",
+    )
+
+
+def _items(records: Records, filled: Filled) -> Check:
+    name, forms = filled.measure.name, records.study.forms
+    title = "Unanswered items"
+    if forms is None or name not in forms.answers:
+        return not_checked(
+            "unanswered",
+            title,
+            name,
+            "The answers to single items are not known.",
+            "Export the items, not only the total.",
+        )
+    rows, answers = own_answers(records, name)
+    open_items = np.isnan(answers)
+    some = open_items.any(axis=1)
+    share = open_items.mean(axis=0) if len(answers) else np.zeros(answers.shape[1])
+    means = ""
+    if some.any():
+        worst = int(np.argmax(share))
+        means = f"Most often item {forms.items[name][worst]}."
+    return Check(
+        "unanswered",
+        title,
+        name,
+        "form",
+        len(answers),
+        int(some.sum()),
+        verdict_of(float(some.mean()) if len(some) else 0.0, *_UNANSWERED),
+        "Look if more than 5 % of the forms have an unanswered item, problem if more than 20 %.",
+        "See whether one item or page is passed over; the missing-item rule decides which of these forms have a score.",
+        means,
+        rows=rows[some],
+    )
+
+
+def own_answers(records: Records, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of ``study.sessions`` and answers, shape (m, items), of the filled-in forms of the chosen sessions."""
+    forms = records.study.forms
+    assert forms is not None  # asked by the caller
+    chosen = np.zeros(len(records.study.sessions), dtype=bool)
+    chosen[records.rows] = True
+    answers = forms.answers[name]
+    keep = chosen[forms.session] & ~np.isnan(answers).all(axis=1)
+    order = np.argsort(forms.session[keep], kind="stable")
+    return forms.session[keep][order], answers[keep][order]

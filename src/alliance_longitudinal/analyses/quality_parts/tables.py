@@ -1,0 +1,183 @@
+"""The tables of the data-quality report."""
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.analysis_result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.quality_parts.check import VERDICTS, Check
+from alliance_longitudinal.analyses.quality_parts.completion import by_therapist
+from alliance_longitudinal.analyses.quality_parts.predict import Answered
+from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.present import Column, Table
+
+
+def quality_tables(
+    records: Records, checks: list[Check], answered: list[Answered], filled: list[Filled]
+) -> tuple[Table, ...]:
+    """What to look at, every check, its rule, therapists, and the models."""
+    labels = {m.name: m.label for m in records.measures}
+    found = [_look(checks, labels), _all(checks, labels), _therapists(records, filled)]
+    found += [_predictors(answered), _models(answered), _rules(checks)]
+    return tuple(t for t in found if t is not None)
+
+
+def _about(check: Check, labels: dict[str, str]) -> str:
+    return labels.get(check.about, check.about) or "all rows"
+
+
+def _look(checks: list[Check], labels: dict[str, str]) -> Table | None:
+    wanted = sorted(
+        (c for c in checks if c.verdict in ("look", "problem")), key=lambda c: -VERDICTS.index(c.verdict)
+    )
+    if not wanted:
+        return None
+    rows = [
+        {"verdict": c.verdict, "title": c.title, "about": _about(c, labels), "result": c.result, "do": c.do}
+        for c in wanted
+    ]
+    columns = [
+        Column("verdict", "Verdict"),
+        Column("title", "Check"),
+        Column("about", "Of"),
+        Column("result", "Result"),
+        Column("do", "What to do"),
+    ]
+    note = "alliance check, in the terminal of the person who holds the files, names the rows."
+    return Table.from_frame("to_look_at", "What to look at", "answer", pd.DataFrame(rows), columns, note)
+
+
+def _all(checks: list[Check], labels: dict[str, str]) -> Table:
+    rows = [
+        {
+            "title": c.title,
+            "about": _about(c, labels),
+            "verdict": c.verdict,
+            "unit": f"{c.unit}s" if c.n else "",
+            "n": c.n if c.verdict != "not checked" else None,
+            "found": c.found if c.verdict != "not checked" else None,
+            "others": c.n - c.found if c.verdict != "not checked" else None,
+            "share": c.share if c.verdict != "not checked" else None,
+        }
+        for c in checks
+    ]
+    columns = [
+        Column("title", "Check"),
+        Column("about", "Of"),
+        Column("verdict", "Verdict"),
+        Column("n", "Looked at", "count"),
+        Column("unit", "What"),
+        Column("found", "Found", "count", total="n"),
+        Column("others", "Not found", "count", total="n"),
+        Column("share", "Share found", "percent", of="found"),
+    ]
+    note = "Not checked: the study does not hold what the check needs; the table of rules says what."
+    return Table.from_frame(
+        "checks", "Every check", "results", pd.DataFrame(rows).astype(object), columns, note
+    )
+
+
+def _rules(checks: list[Check]) -> Table:
+    """Each check's rule once; where measures differ in a number, each of them."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for c in checks:
+        rule = c.rule or f"Not checked: {c.means}"
+        rows.setdefault((c.id, rule), {"title": c.title, "rule": rule, "do": c.do, "reference": c.reference})
+    columns = [
+        Column("title", "Check"),
+        Column("rule", "Rule"),
+        Column("do", "What to do if it finds something"),
+        Column("reference", "Source"),
+    ]
+    return Table.from_frame(
+        "rules", "The rule of each check", "checks", pd.DataFrame(list(rows.values())), columns
+    )
+
+
+def _therapists(records: Records, filled: list[Filled]) -> Table | None:
+    """How completion differs between therapists, without any of them."""
+    rows = []
+    for one in filled:
+        shares = by_therapist(records, one)["share"]
+        if len(shares) >= 5:
+            quartiles = shares.quantile([0.25, 0.5, 0.75]).tolist()
+            rows.append(
+                {
+                    "measure": one.measure.label,
+                    "n": len(shares),
+                    "low": quartiles[0],
+                    "mid": quartiles[1],
+                    "high": quartiles[2],
+                }
+            )
+    if not rows:
+        return None
+    columns = [
+        Column("measure", "Measure"),
+        Column("n", "Therapists", "integer"),
+        Column("low", "Lower quartile", "percent"),
+        Column("mid", "Median", "percent"),
+        Column("high", "Upper quartile", "percent"),
+    ]
+    note = "Share of forms that are there among those expected; therapists with at least ten clients."
+    return Table.from_frame(
+        "therapists", "Forms that are there, over therapists", "results", pd.DataFrame(rows), columns, note
+    )
+
+
+def _predictors(answered: list[Answered]) -> Table | None:
+    estimates: list[Estimate] = [e for a in answered for e in a.estimates]
+    if not estimates:
+        return None
+    columns = [
+        Column("label", "Of what, by what"),
+        Column("estimate", "Odds ratio", "estimate"),
+        Column("ci_low", "95 % low", "estimate"),
+        Column("ci_high", "95 % high", "estimate"),
+        Column("p", "p", "p"),
+        Column("n", "Rows", "count"),
+    ]
+    note = "Per standard deviation. Above 1: the higher, the more often the form is missing or the client leaves."
+    return Table.from_frame(
+        "predictors",
+        "What predicts missing forms and leaving",
+        "results",
+        estimate_frame(estimates),
+        columns,
+        note,
+    )
+
+
+def _models(answered: list[Answered]) -> Table | None:
+    rows = [
+        {
+            "title": a.question.title,
+            "formula": a.formula,
+            "nobs": int(a.result.nobs),
+            "therapist_sd": _therapist_sd(a),
+            "optimum": "certified, a variance at its boundary" if a.result.singular else "certified",
+        }
+        for a in answered
+        if a.result is not None
+    ]
+    if not rows:
+        return None
+    columns = [
+        Column("title", "Model"),
+        Column("formula", "Formula"),
+        Column("nobs", "Rows", "count"),
+        Column("therapist_sd", "SD between therapists", "number"),
+        Column("optimum", "Optimum"),
+    ]
+    note = (
+        "Logistic mixed models by maximum likelihood (Laplace). The SD is that of therapists' log odds: 0.5 means that the odds "
+        "of two therapists typically differ by a factor of 1.6."
+    )
+    return Table.from_frame(
+        "models", "Every model that was fitted", "models", pd.DataFrame(rows), columns, note
+    )
+
+
+def _therapist_sd(answered: Answered) -> float:
+    assert answered.result is not None
+    table = answered.result.varcorr
+    own = table.loc[table["group"] == "therapist", "sdcor"]
+    return float(own.iloc[0]) if len(own) else float("nan")
