@@ -253,7 +253,11 @@ def test_a_cluster_that_loses_a_worker_gives_the_same(frame):
     expected = al.MixedModel.from_formula(GROWTH, frame).fit()
     pieces = np.array_split(np.arange(len(frame)), 8)
     parts = [dask.delayed(slow_part, pure=False)(frame.iloc[at], 0.25) for at in pieces]
+    patient = dask.config.set(
+        {"distributed.comm.timeouts.connect": "120s", "distributed.comm.timeouts.tcp": "120s"}
+    )
     with (
+        patient,
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
