@@ -1,5 +1,6 @@
 """Can the data carry an analysis: what is missing, impossible, repeated or odd, and what to do about it."""
 
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -163,7 +164,12 @@ def _facts(
 
 def _notes(study: Study, checks: list[Check], answered: list[Answered]) -> tuple[Finding, ...]:
     found = [*study.findings, *words.check_findings(checks)]
-    found += [f for a in answered if a.result is not None for f in a.result.findings]
+    found += [
+        replace(f, severity="info" if f.severity == "caution" else f.severity, where=a.question.title)
+        for a in answered
+        if a.result is not None
+        for f in a.result.findings
+    ]
     return tuple(sorted(dict.fromkeys(found), key=lambda f: -SEVERITIES.index(f.severity)))
 
 

@@ -59,8 +59,8 @@ def protect_estimates(frame: pd.DataFrame, smallest: int, known: Sequence[float]
     """
     near, shown = _near(frame, smallest, known)
     few = frame["n"].between(1, smallest - 1) & (frame["level"] != "therapist")
-    few |= near & (frame["unit"] == SHARE)
     is_share = frame["unit"].str.startswith(SHARE)
+    few |= near & is_share
     shares = frame[is_share]
     for name, family in shares.groupby(shares["id"].str.split("_").str[0]):
         few |= frame["id"].isin(_hidden_of(str(name), family, smallest))
