@@ -187,7 +187,13 @@ def _therapists(frame: pd.DataFrame, hidden: int, smallest: int) -> Table | None
         "therapists are not shown. Not a ranking: intervals overlap, and clients were not assigned at random."
     )
     return Table.from_frame(
-        "change_by_therapist", "Reliable improvement by therapist", "results", frame, columns, note
+        "change_by_therapist",
+        "Reliable improvement by therapist",
+        "results",
+        frame,
+        columns,
+        note,
+        parts=("n",),  # of all therapists; those that are left out are enough
     )
 
 
