@@ -1,0 +1,216 @@
+"""An outsider with a pencil: what can be worked out from a shareable result of an awkward study."""
+
+import re
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.change_parts.shares import _with_safe_rest
+from alliance_longitudinal.analyses.disclosure import for_audience
+from alliance_longitudinal.analyses.disclosure.text import protect_message, without_sizes
+from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.simulation import ClinicTruth
+
+SMALLEST = 10
+JT = {"reliability": 0.84, "cutoff": 10.0}
+
+
+def awkward():
+    """12 therapists, two of them with few clients; a few clients leave early, a few have no alliance, a few were well."""
+    study = simulated_study(5, ClinicTruth(therapists=12, clients=240))
+    sessions = study.sessions
+    clients = np.array(sorted(sessions["client"].unique()))
+    early, unrated, well, two = clients[:3], clients[3:5], clients[5:9], clients[9:13]
+    sessions = sessions[~(sessions["client"].isin(early) & (sessions["session"] > 3))]
+    scored = sessions.groupby("client")["session"].rank("first")
+    sessions = sessions[~(sessions["client"].isin(two) & (scored > 2))].reset_index(drop=True)
+    sessions.loc[sessions["client"].isin(unrated), "alliance"] = np.nan
+    first = sessions.groupby("client")["session"].transform("min").eq(sessions["session"])
+    sessions.loc[sessions["client"].isin(well) & first, "phq9"] = 4.0
+    of = sessions.groupby("client")["therapist"].first()
+    for k, therapist in enumerate(sorted(of.unique())[:2]):
+        own = of.index[of == therapist]
+        sessions = sessions[~sessions["client"].isin(own[4 + k :])]
+    ended = Finding(
+        "endings",
+        "info",
+        "Treatment ended as planned for 180 clients, by dropout for 6, otherwise for 3; of 4 it is not known.",
+    )
+    return replace(study, _sessions=sessions.reset_index(drop=True), findings=(*study.findings, ended))
+
+
+@pytest.fixture(scope="module")
+def study():
+    return awkward()
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    """Each analysis as the owner of the data sees it, and as it may be shared."""
+    out = {}
+    for name, options in {
+        "early_alliance": {"n_boot": 50},
+        "variance_partition": {"n_boot": 50},
+        "reliable_change": JT,
+    }.items():
+        internal = getattr(al, name)(study, **options)
+        # what an analysis leaves out itself is asked for from the start
+        shared = (
+            al.reliable_change(study, **JT, audience="shareable")
+            if name == "reliable_change"
+            else for_audience(internal, "shareable")
+        )
+        out[name] = internal, shared
+    return out
+
+
+ANALYSES = ["early_alliance", "variance_partition", "reliable_change"]
+
+
+def shown_counts(result):
+    """Every count of clients or rows in numbers: flow, tables, figures whose counts are exact, estimates."""
+    found = {v for s in result.flow.steps for v in (s.clients_in, s.clients_out, s.rows_in, s.rows_out) if v}
+    for table in result.tables:
+        for i, column in enumerate(table.columns):
+            if column.kind == "count" and not column.total and column.key not in ("count", *table.parts):
+                found |= {row[i] for row in table.rows if isinstance(row[i], int | float)}
+    rows = result.estimates[result.estimates["level"] != "therapist"]
+    found |= {float(n) for n in rows["n"] if n is not None and n == n}
+    shares = rows[rows["unit"] == "share of clients"].dropna(subset=["estimate"])
+    return {int(v) for v in found}, shares["estimate"].to_numpy(float)
+
+
+def denominators(share, largest):
+    """Sample sizes up to ``largest`` of which ``share`` is a fraction, to the last digits."""
+    n = np.arange(1, largest + 1)
+    return set(n[np.abs(share * n - np.round(share * n)) < 1e-9].tolist())
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_no_two_counts_differ_by_a_few(results, name):
+    internal, shared = results[name]
+    counts, _ = shown_counts(shared)
+    close = [(a, b) for a, b in combinations(sorted(counts), 2) if 0 < b - a < SMALLEST]
+    assert close == []
+    before, _ = shown_counts(internal)  # the attack works on what is not protected
+    assert [1 for a, b in combinations(sorted(before), 2) if 0 < b - a < SMALLEST]
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_no_share_is_a_fraction_of_a_hidden_number_of_clients(results, name, study):
+    _, shared = results[name]
+    counts, shares = shown_counts(shared)
+    for share in shares:
+        if share not in (0.0, 1.0):
+            assert denominators(share, study.sessions["client"].nunique()) & counts, share
+
+
+def test_categories_of_change_cannot_be_subtracted(results):
+    """What is hidden in a row adds up to nothing or to enough; two methods' rows do not differ by a few."""
+    table = results["reliable_change"][1].table("change_by_method")
+    rows = [dict(zip([c.key for c in table.columns], row, strict=True)) for row in table.rows]
+    kinds = ["recovered", "improved", "unchanged", "deteriorated", "harmed"]
+    for row in rows:
+        rest = row["n"] - sum(row[k] for k in kinds if isinstance(row[k], int | float))
+        assert rest == 0 or rest >= SMALLEST, row
+    for a, b in combinations(rows, 2):
+        for k in ("n", *kinds):
+            if isinstance(a[k], int | float) and isinstance(b[k], int | float):
+                assert not 0 < abs(a[k] - b[k]) < SMALLEST, (k, a, b)
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_words_of_pictures_and_findings_hold_no_small_count(results, name):
+    """No number of one digit stands where a count may stand, and no words give away a therapist's one client."""
+    _, shared = results[name]
+    texts = [f.message for f in shared.notes if f.code != "shareable"]
+    texts += [t for s in shared.figure_specs for t in (s.alt, s.caption)]
+    rule = r"sessions? \d|\d to \d|\d or more|fewer than \d+|at least \d|\d+ (?:weeks|clinics|therapists|%)|[\d.]+ points|max_missing: \d"
+    for text in texts:
+        bare = re.sub(rule, "", text)
+        assert not re.findall(r"(?<![\w.\u2212+,/-])[1-9](?![\w.,%]|-)", bare), text
+        assert "one analysed client" not in text
+    ended = [f.message for f in shared.notes if f.code == "endings"]
+    assert len(ended) == 1
+    assert (
+        "by dropout for fewer than 10, otherwise for fewer than 10; of fewer than 10 it is not known."
+        in ended[0]
+    )
+    assert "180" not in ended[0]
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_counts_behind_marks_are_rounded(results, name):
+    for spec in results[name][1].figure_specs:
+        for column in spec.columns:
+            if column.kind == "count" and column.key not in spec.parts:
+                known = spec.data[column.key].dropna().to_numpy(float)
+                assert (known % SMALLEST == 0).all()
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_model_summaries_tell_no_sizes(results, name):
+    for model in results[name][1].models.values():
+        assert "Rows:" not in model.summary()
+        assert "BIC" not in model.summary()
+        assert "Residual" in model.summary()
+
+
+def test_an_ordinary_summary_keeps_its_estimates():
+    text = "Model\nRows: 4   Groups: a 2\nREML criterion: 22.1   AIC: 3   BIC: 4\nweeks  0.3"
+    assert without_sizes(text) == "Model\nREML criterion: 22.1\nweeks  0.3"
+
+
+def test_the_rest_of_the_therapists_is_large_enough_or_nothing():
+    """One therapist with four clients: another is withheld with them, until the rest tells of enough clients."""
+    counts = pd.DataFrame({"better": [20, 15, 12, 2], "n": [40, 30, 24, 4]})
+    shown = _with_safe_rest(counts, SMALLEST)
+    assert shown["n"].tolist() == [40, 30]
+    everybody = counts.iloc[:3]
+    assert len(_with_safe_rest(everybody, SMALLEST)) == 3
+
+
+def test_a_result_on_too_few_clients_is_refused(study):
+    strict = replace(study, small_cells=500)
+    with pytest.raises(
+        al.StudyError, match=r"speaks of fewer clients than may be counted for outsiders \('small_cells: 500'"
+    ):
+        al.reliable_change(strict, **JT, audience="shareable")
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        (
+            "115 clients of 900 had left, and 3 of the others have no score: 13 % cannot be analysed.",
+            "some clients of 900 had left, and fewer than 10 of the others have no score: a share cannot be analysed.",
+        ),
+        (
+            "a.sav declares these codes: 9 (3 times).",
+            "a.sav declares these codes: fewer than 10 (fewer than 10 times).",
+        ),
+        (
+            "Only 4 % of the clients have three scores.",
+            "Only a small share of the clients have three scores.",
+        ),
+        ("Only 40 % of the clients have three scores.", "Only 40 % of the clients have three scores."),
+        ("Over 8 weeks after sessions 1 to 5, 3 clinics.", "Over 8 weeks after sessions 1 to 5, 3 clinics."),
+        (
+            "344 of 8271 forms; 'missing: {max_missing: 2}'.",
+            "344 of 8271 forms; 'missing: {max_missing: 2}'.",
+        ),
+        ("896 clients have a date.", "a number (not shown) of clients have a date."),
+    ],
+)
+def test_messages_lose_whatever_may_be_a_small_count(text, safe):
+    assert protect_message(text, SMALLEST, known=[898], people=100) == safe
+
+
+def test_the_owner_s_result_is_left_as_it_is(results):
+    internal, _ = results["reliable_change"]
+    assert for_audience(internal, "internal") is internal
