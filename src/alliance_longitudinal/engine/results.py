@@ -18,7 +18,7 @@ from alliance_longitudinal.engine.inference.questions import InferenceQuestions
 from alliance_longitudinal.engine.options import FitOptions
 from alliance_longitudinal.engine.residuals.estimates import residual_parameters
 from alliance_longitudinal.engine.show.summary import as_html, as_plain_data, as_text, glance_row
-from alliance_longitudinal.engine.show.tables import random_effects, varcorr
+from alliance_longitudinal.engine.show.tables import missing_table, random_effects, varcorr
 from alliance_longitudinal.findings import Finding
 
 
@@ -114,10 +114,7 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
     @property
     def dropped_rows(self) -> pd.DataFrame:
         """What missing values cost, by column: ``missing`` rows without a value, ``alone`` rows that lack nothing else."""
-        counts = self.fit.design.missing
-        return pd.DataFrame.from_dict(counts, orient="index", columns=["missing", "alone"]).rename_axis(
-            "column"
-        )
+        return missing_table(self.fit.design.missing)
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -106,8 +106,10 @@ class Part:
 def tree_of(fit: MixedFit) -> Tree | None:
     """The tree of a fit's groups; None when its factors are not all nested in each other."""
     design = fit.design
+    if any(f.weights is not None for f in design.factors):
+        return None
     chain = longest_chain(list(design.factors), [1] * len(design.factors))
-    if len(chain) < len(design.factors) or any(f.weights is not None for f in design.factors):
+    if len(chain) < len(design.factors):
         return None
     n = len(design.y)
     root = np.ones(n) if design.weights is None else np.sqrt(design.weights)

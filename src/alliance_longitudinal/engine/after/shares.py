@@ -67,8 +67,9 @@ def mean_weights(fit: MixedFit) -> Weights:
     moments = []
     for term in design.terms:
         members = design.factors[term.factor].weights
-        squares = np.ones(len(term.z)) if members is None else (members**2).sum(axis=1)
-        moments.append(np.asarray((term.z * squares[:, None]).T @ term.z / len(term.z)))
+        n = term.z.shape[0]
+        squares = np.ones(n) if members is None else (members**2).sum(axis=1)
+        moments.append(np.asarray((term.z * squares[:, None]).T @ term.z / n))
     return _weights(fit, moments, float(np.mean(noise_of_fit(fit))))
 
 

@@ -117,7 +117,7 @@ def _of_residual(residual: FittedResidual) -> list[Finding]:
         )
     counts = np.bincount(pattern.stratum)
     few = [f"{label} ({n})" for label, n in zip(pattern.strata, counts, strict=True) if n < FEW_ROWS]
-    if few:
+    if few and pattern.structure.strata is not None:
         findings.append(
             Finding(
                 "few_rows_in_stratum",

@@ -8,6 +8,7 @@ from alliance_longitudinal.engine.inference.compare import (
     LikelihoodRatio,
     effects_of,
     entries_of,
+    same,
     verdict,
 )
 from alliance_longitudinal.errors import FitError
@@ -49,6 +50,8 @@ def _refuse(small: GeneralisedFit, large: GeneralisedFit) -> None:
             f"The models are not fitted to the same rows ({len(a.y)} and {len(b.y)}), response and trials. Drop rows with "
             "missing values in any used column first."
         )
+    if not same(small.design.offset, large.design.offset):
+        raise FitError("The models have different offsets, so that neither is a special case of the other.")
     if small.n_parameters == large.n_parameters:
         raise FitError("The models have the same number of parameters; there is nothing to test.")
     constant = np.ones((len(a.y), 1))

@@ -12,16 +12,17 @@ from alliance_longitudinal.engine.generalised import resampling
 from alliance_longitudinal.engine.generalised.compare import likelihood_ratio
 from alliance_longitudinal.engine.generalised.fit import GeneralisedFit
 from alliance_longitudinal.engine.generalised.intervals import bootstrap_intervals
+from alliance_longitudinal.engine.generalised.linear_only import LinearOnly
 from alliance_longitudinal.engine.generalised.profile import profile_intervals
 from alliance_longitudinal.engine.generalised.search import SearchRecord
 from alliance_longitudinal.engine.generalised.show import as_html, as_plain_data, as_text, glance_row
 from alliance_longitudinal.engine.generalised.tables import fitted, predicted, varcorr
-from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
+from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, refuse_other_kinds
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.protocol import FTest, contrast_table
 from alliance_longitudinal.engine.inference.satterthwaite import Normal
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
-from alliance_longitudinal.engine.show.tables import random_effects
+from alliance_longitudinal.engine.show.tables import missing_table, random_effects
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
@@ -36,7 +37,7 @@ RATIOS = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class GeneralisedResults:
+class GeneralisedResults(LinearOnly):
     """Results of a generalised mixed model.
 
     Attributes
@@ -128,6 +129,11 @@ class GeneralisedResults:
         return int((~self.fit.design.kept).sum())
 
     @property
+    def dropped_rows(self) -> pd.DataFrame:
+        """What missing values cost, by column, as in `MixedModelResults`."""
+        return missing_table(self.fit.design.missing)
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groupings."""
         return tuple(f.name for f in self.fit.design.factors)
@@ -204,6 +210,8 @@ class GeneralisedResults:
         which: list[str] | None = None,
         n_boot: int = 1000,
         seed: int | None = None,
+        kind: str = "parametric",
+        interval: str = "percentile",
     ) -> pd.DataFrame:
         """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
 
@@ -217,6 +225,11 @@ class GeneralisedResults:
         FitError
             Unknown method or parameter; a profile of a fit that is not certified.
         """
+        if kind != "parametric" or interval != "percentile":
+            raise FitError(
+                f"kind={kind!r} with interval={interval!r} is not available for generalised models; there is the parametric "
+                "bootstrap with percentiles."
+            )
         if method == "profile":
             return profile_intervals(self.fit, alpha, which)
         if method == "bootstrap":
@@ -239,16 +252,27 @@ class GeneralisedResults:
         """Joint Wald test that all contrasts are zero."""
         return self.inference.joint(read_contrasts(contrasts, self.fit.names, None)[0])
 
-    def bootstrap(self, n_boot: int = 1000, seed: int | None = None) -> Bootstrap:
-        """Parametric bootstrap: refits to simulated responses, started from this optimum."""
+    def bootstrap(self, n_boot: int = 1000, seed: int | None = None, kind: str = "parametric") -> Bootstrap:
+        """Parametric bootstrap: refits to simulated responses, started from this optimum; there is no other ``kind``."""
+        if kind != "parametric":
+            raise FitError(
+                f"kind={kind!r} is not available for generalised models; there is the parametric bootstrap."
+            )
         return resampling.bootstrap(self.fit, n_boot, seed)
 
     def lrt(self, other: "GeneralisedResults") -> LikelihoodRatio:
         """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""
+        refuse_other_kinds(self, other)
         return likelihood_ratio(self.fit, other.fit)
 
     def predict(
-        self, data: pd.DataFrame | None = None, groups: bool = True, scale: str = "response"
+        self,
+        data: pd.DataFrame | None = None,
+        groups: bool = True,
+        scale: str = "response",
+        *,
+        interval: None = None,
+        n_boot: int = 0,
     ) -> pd.Series | pd.DataFrame:
         """Predictions; without ``data`` for the rows of the fit.
 
@@ -260,7 +284,14 @@ class GeneralisedResults:
         scale : {"response", "linear"}
             Probability, expected count or (ordered response) a column of probabilities for each category; or the linear
             predictor.
+        interval, n_boot
+            There are no intervals of predictions.
         """
+        if interval is not None or n_boot:
+            raise FitError(
+                f"interval={interval!r} with n_boot={n_boot} is not available for generalised models. Ask contrast() for the limits of a linear "
+                "predictor with random effects of zero, and predict() for the expected response."
+            )
         return predicted(self.fit, self.spec, data, groups, scale)
 
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:

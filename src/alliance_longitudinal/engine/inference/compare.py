@@ -90,18 +90,33 @@ def verdict(statistic: float, df: int, one_bound: bool, variances: bool) -> Like
     return LikelihoodRatio(statistic, df, plain, f"chi2({df})", plain, _TOO_LARGE if variances else "")
 
 
+def refuse_other_kinds(one: object, other: object) -> None:
+    """Stop where two results are not of the same kind of model.
+
+    Raises
+    ------
+    FitError
+        With both kinds.
+    """
+    if type(one) is not type(other):
+        raise FitError(
+            f"A likelihood-ratio test compares two fits of the same kind; these are a {type(one).__name__} and a "
+            f"{type(other).__name__}. Fit both with the same family."
+        )
+
+
 def _refuse(small: MixedFit, large: MixedFit) -> None:
     a, b = small.design, large.design
     if small.reml != large.reml:
         raise FitError(
             "One model is fitted by REML and the other by maximum likelihood. Fit both in the same way."
         )
-    if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not _same(a.weights, b.weights):
+    if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not same(a.weights, b.weights):
         raise FitError(
             f"The models are not fitted to the same rows ({len(a.y)} and {len(b.y)}), response and weights. Drop rows with "
             "missing values in any used column first."
         )
-    if not _same(a.offset, b.offset):
+    if not same(a.offset, b.offset):
         raise FitError("The models have different offsets, so that neither is a special case of the other.")
     if small.reml and not (
         set(a.names) == set(b.names) and np.allclose(a.x, b.x[:, [b.names.index(n) for n in a.names]])
@@ -124,7 +139,7 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
         )
 
 
-def _same(a: Array | None, b: Array | None) -> bool:
+def same(a: Array | None, b: Array | None) -> bool:
     """Whether two columns that may be absent are equal."""
     if a is None or b is None:
         return a is b

@@ -125,7 +125,9 @@ class Question:
         """Read what a user passes."""
         if weights not in ("equal", "proportional"):
             raise FitError(f"weights={weights!r} is not available; there is 'equal' and 'proportional'.")
-        return cls(_names(specs), _names(by), dict(at or {}), weights, alpha)
+        blocks = tuple(dict.fromkeys(_names(by)))
+        wanted = tuple(name for name in dict.fromkeys(_names(specs)) if name not in blocks)
+        return cls(wanted, blocks, dict(at or {}), weights, alpha)
 
 
 def _names(names: Names) -> tuple[str, ...]:
@@ -182,7 +184,10 @@ def marginal_slopes(
 
 def _grid(fit: MixedFit, spec: DesignSpec, data: pd.DataFrame | None, asked: Question) -> Grid:
     if data is None:
-        raise FitError("Marginal means need the data of the fit, which these results do not hold.")
+        raise FitError(
+            "Marginal means and slopes need the data of the fit, which these results do not hold. Ask for weighted sums of "
+            "the coefficients with contrast(), or fit the rows in memory with from_formula."
+        )
     rows = data.loc[fit.design.kept]
     grid = reference_grid(spec, rows, bool(fit.design.dropped), asked.at)
     for name in (*asked.specs, *asked.by):

@@ -9,7 +9,11 @@ from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
-from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, likelihood_ratio
+from alliance_longitudinal.engine.inference.compare import (
+    LikelihoodRatio,
+    likelihood_ratio,
+    refuse_other_kinds,
+)
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
 from alliance_longitudinal.engine.inference.means import (
@@ -184,4 +188,5 @@ class InferenceQuestions:
 
     def lrt(self, other: "InferenceQuestions") -> LikelihoodRatio:
         """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""
+        refuse_other_kinds(self, other)
         return likelihood_ratio(self.fit, other.fit)

@@ -21,6 +21,11 @@ def varcorr_keys(design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["group", "term1", "term2"], dtype=object)
 
 
+def missing_table(missing: dict[str, tuple[int, int]]) -> pd.DataFrame:
+    """What missing values cost, by column: ``missing`` rows without a value, ``alone`` rows that lack nothing else."""
+    return pd.DataFrame.from_dict(missing, orient="index", columns=["missing", "alone"]).rename_axis("column")
+
+
 def varcorr_values(psi: tuple[Array, ...], scale: float) -> tuple[Array, Array]:
     """Variances and covariances, and standard deviations and correlations, in the rows of `varcorr_keys`.
 
