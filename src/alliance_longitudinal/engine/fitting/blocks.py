@@ -123,6 +123,8 @@ class Blocks:
         Cross-products within each parent of innermost groups.
     products : Products or None
         Cross-products of the innermost groups that the others were made of.
+    compiled : bool
+        Whether to load the compiled loops for fewer groups too, because there will be many evaluations.
     """
 
     n: int
@@ -133,6 +135,7 @@ class Blocks:
     saa: Array
     s: Array
     products: Products | None = None
+    compiled: bool = False
 
     @property
     def u(self) -> Array:
@@ -157,7 +160,7 @@ class Blocks:
     def sweep(self, relative: list[Array], order: int) -> Parts:
         """Eliminate all random effects; see `kernels.leaf_level` for the parts returned (one group left)."""
         leaf = self.levels[0]
-        fast = self.products is not None or len(self.w) >= MANY_LEAVES
+        fast = self.compiled or self.products is not None or len(self.w) >= MANY_LEAVES
         logdet, dl, ddl, s, ds, dds = leaf_level(
             self.w, self.saa, self.s, leaf.starts, covariance(leaf, relative), leaf.e, order, fast
         )

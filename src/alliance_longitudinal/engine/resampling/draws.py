@@ -27,6 +27,9 @@ from alliance_longitudinal.engine.resampling.crossed import CrossedDraws
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
+#: Innermost groups from which the compiled loops are worth loading for refits.
+MANY_REFITTED = 500
+
 
 class Draws(Protocol):
     """A source of cross-products with a new response."""
@@ -191,6 +194,7 @@ def row_draws(fit: MixedFit) -> RowDraws:
 def product_draws(fit: MixedFit) -> ProductDraws:
     """Cross-products of every innermost group, their roots, and the effects of every level."""
     blocks = _nested(fit)
+    blocks = replace(blocks, compiled=len(blocks.w) >= MANY_REFITTED)
     scale = fit.criterion.rss / fit.criterion.nu
     products = _products(blocks)
     k = products.shape[1]
