@@ -21,14 +21,14 @@ def test_as_refits_of_lme4(group):
     data = data if group == "outer" else data[data["outer"].isin(FIRST)]
     res = after_reference.fit(INFLUENCE["formula"], data)
     found = res.influence(group, "refit")
-    expected = [INFLUENCE[group][level] for level in found.table.index]
+    expected = [INFLUENCE[group][level] for level in found.frame.index]
     np.testing.assert_allclose(found.params, [e["params"] for e in expected], atol=1e-6)
-    np.testing.assert_allclose(found.table["cook"], [e["cook"] for e in expected], rtol=1e-4)
+    np.testing.assert_allclose(found.frame["cook"], [e["cook"] for e in expected], rtol=1e-4)
     np.testing.assert_allclose(found.dfbetas, [e["dfbetas"] for e in expected], atol=1e-5)
-    np.testing.assert_allclose(found.table["covratio"], [e["covratio"] for e in expected], rtol=1e-4)
+    np.testing.assert_allclose(found.frame["covratio"], [e["covratio"] for e in expected], rtol=1e-4)
     ours = np.sort(found.varcorr.to_numpy(), axis=1)  # lme4 orders the terms by their number of levels
     np.testing.assert_allclose(ours, np.sort([e["vcov"] for e in expected], axis=1), atol=5e-5)
-    assert found.table["refitted"].all()
+    assert found.frame["refitted"].all()
     assert found.findings == ()
 
 
@@ -55,7 +55,7 @@ def test_variances_held_is_exact(frame, group, reml):
             found.dfbetas.iloc[level], change / np.sqrt(np.diag(np.linalg.inv(precision)) * scale), rtol=1e-7
         )
         cook = change @ np.linalg.solve(res.fit.cov, change) / len(beta)
-        np.testing.assert_allclose(found.table["cook"].iloc[level], cook, rtol=1e-7)
+        np.testing.assert_allclose(found.frame["cook"].iloc[level], cook, rtol=1e-7)
 
 
 def test_derivatives_of_what_is_left(growth):
@@ -95,9 +95,9 @@ def test_one_step_is_near_a_refit():
 
     assert error(step) < error(held) / 3
     assert error(mixed) < 0.01  # of a standard error
-    assert 0 < mixed.table["refitted"].sum() < 25
+    assert 0 < mixed.frame["refitted"].sum() < 25
     change = exact.varcorr - res.varcorr["vcov"].to_numpy()
-    short = ~mixed.table["refitted"]
+    short = ~mixed.frame["refitted"]
     missed = (mixed.varcorr - exact.varcorr)[short].abs().to_numpy().max()
     assert missed < 0.05 * change[short].abs().to_numpy().max()
 
@@ -110,7 +110,7 @@ def test_a_variance_that_leaves_its_boundary_is_refitted(frame):
     exact, auto = res.influence("outer", "refit"), res.influence("outer")
     inside = exact.varcorr[("outer", "Intercept", "")] > 0
     assert 0 < inside.sum() < 12
-    assert auto.table["refitted"].tolist() == inside.tolist()
+    assert auto.frame["refitted"].tolist() == inside.tolist()
     np.testing.assert_allclose(auto.params, exact.params, atol=1e-8)
     np.testing.assert_allclose(auto.varcorr, exact.varcorr, atol=1e-6)
 
@@ -128,8 +128,8 @@ def test_a_group_that_carries_a_coefficient_alone(frame):
     res = al.MixedModel.from_formula("y ~ week + only + (1 | outer) + (1 | inner:outer)", data).fit()
     for method in ("auto", "fixed", "refit"):
         found = res.influence("outer", method)
-        assert found.table["cook"].isna().sum() == 1
-        assert np.isnan(found.table.loc[3, "cook"])
+        assert found.frame["cook"].isna().sum() == 1
+        assert np.isnan(found.frame.loc[3, "cook"])
         (finding,) = found.findings
         assert finding.message == (
             "Without 3 of outer the model cannot be estimated: it rests on this group alone for some coefficient or variance."
@@ -140,7 +140,7 @@ def test_crossed_groups_need_refits(frame):
     res = al.MixedModel.from_formula("y ~ week + (1 | outer) + (1 | item)", frame, crossed=True).fit()
     with pytest.raises(al.FitError, match=r"Groups of 'item' can be left out .* Use\s+method='refit'"):
         res.influence("item")
-    assert res.influence("item", "refit").table["cook"].notna().all()
+    assert res.influence("item", "refit").frame["cook"].notna().all()
     with pytest.raises(al.FitError, match=r"There is no grouping 'unit'\. There are: outer, item"):
         res.influence("unit")
     with pytest.raises(al.FitError, match="influence='loo' is not available"):

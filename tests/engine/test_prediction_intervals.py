@@ -273,9 +273,9 @@ def test_rows_of_several_groups(frame):
     white = vectors @ ((vectors.T @ (fit.design.y - x @ fit.beta)) / np.sqrt(values))
     np.testing.assert_allclose(res.residuals("whitened"), white, atol=1e-8)
     found = res.influence("team", "refit")
-    assert found.table["cook"].notna().all()
+    assert found.frame["cook"].notna().all()
     members = fit.design.factors[0].members
-    assert found.table["rows"].tolist() == [
+    assert found.frame["rows"].tolist() == [
         (members == level).any(axis=1).sum() for level in range(res.n_groups["team"])
     ]
     new = data.iloc[[0, 0]].assign(group=[0, 77], other=[88.0, 88.0], s=0.6, rest=0.4, item=9, week=2.0)

@@ -30,7 +30,7 @@ class Influence:
     Attributes
     ----------
     group, method : str
-    table : DataFrame
+    frame : DataFrame
         ``rows, cook, covratio, refitted``. Cook's distance is that of Christensen, Pearson and Johnson (1992), Technometrics
         34:38-45, eq. 3: ``(b - b_i)' Cov(b)^-1 (b - b_i) / p`` with the covariance of the whole fit; ``b_i`` are the
         coefficients without the group. COVRATIO is ``det Cov(b_i) / det Cov(b)``: below 1 the group makes the
@@ -46,7 +46,7 @@ class Influence:
 
     group: str
     method: str
-    table: pd.DataFrame
+    frame: pd.DataFrame
     dfbetas: pd.DataFrame
     params: pd.DataFrame
     varcorr: pd.DataFrame
