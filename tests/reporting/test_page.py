@@ -207,3 +207,21 @@ def test_results_must_be_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(ReportError, match="is not valid JSON"):
         read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("audience", "sentence"),
+    [
+        ("shareable", "Made for sharing. Small counts, and what they could be worked out from, are hidden."),
+        (
+            "internal",
+            "Internal. For people who may see the data; make it with --audience shareable to pass it on.",
+        ),
+    ],
+)
+def test_the_page_says_for_whom_it_is(tmp_path: Path, audience: str, sentence: str) -> None:
+    results = tiny.sample_results()
+    results["parameters"]["audience"] = audience
+    text = _page(tmp_path, results)
+    assert sentence in " ".join("".join(Page(text).words).split())
+    assert lint(text) == []

@@ -97,9 +97,9 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
 
 
 _NONE = pd.DataFrame()
-#: Findings that are about a few people by their nature.
+#: Findings that are about a few people by their nature, or that quote an identifier.
 _REASONS = frozenset({"skipped", "problem", "why"})
-_UNTOLD = frozenset({"single_client_therapists"})
+_UNTOLD = frozenset({"single_client_therapists", "id_is_missing_code"})
 
 
 class Withheld:
