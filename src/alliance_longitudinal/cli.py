@@ -53,14 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.analyses.data_quality import quality_checks
+    from alliance_longitudinal.analyses.quality_parts.terminal import check_lines, check_records
     from alliance_longitudinal.data import describe_study, load_study
     from alliance_longitudinal.reporting.inputs import study_file
 
-    study = load_study(study_file(options.study))
+    study = load_study(study_file(options.study), forms=True)
+    checks = quality_checks(study)
     if options.json:
-        print(json.dumps({"ok": True, "findings": [f.to_dict() for f in study.findings]}, ensure_ascii=False))
+        findings = [f.to_dict() for f in study.findings]
+        print(_json(ok=True, findings=findings, checks=check_records(study, checks)))
     else:
-        print("\n".join(describe_study(study)))
+        print("\n".join([*describe_study(study), *check_lines(study, checks)]))
     return FINE
 
 
@@ -72,7 +76,7 @@ def _report(options: argparse.Namespace) -> int:
         report = run_report(
             options.study,
             options.notebook,
-            _parameters(options.parameter),
+            _parameters(options.parameter, options.audience),
             options.out,
             deadline=options.deadline,
             on_event=on_event,
@@ -183,7 +187,7 @@ def _show(instrument: "Instrument", *, as_data: bool) -> int:
     return FINE
 
 
-def _parameters(given: Sequence[str]) -> dict[str, str]:
+def _parameters(given: Sequence[str], audience: str | None) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -192,6 +196,10 @@ def _parameters(given: Sequence[str]) -> dict[str, str]:
         if name in parameters:
             raise UsageError(f"-p {name} is given twice.")
         parameters[name] = value
+    if audience is not None and parameters.setdefault("audience", audience) != audience:
+        raise UsageError(
+            f"--audience {audience} and -p audience={parameters['audience']} contradict each other."
+        )
     return parameters
 
 
@@ -220,6 +228,11 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="such as window=1,5; again for more",
+    )
+    report.add_argument(
+        "--audience",
+        choices=("internal", "shareable"),
+        help="shareable hides small counts and whatever they could be worked out from (default internal)",
     )
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)

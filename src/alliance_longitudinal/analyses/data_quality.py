@@ -27,6 +27,8 @@ from alliance_longitudinal.findings import SEVERITIES, Finding
 from alliance_longitudinal.present.labels import number
 
 TITLE = "Data quality"
+#: Sessions up to which the models take seconds.
+QUICK = 50_000
 QUESTION = "Which forms are there, which values are odd, and what follows for an analysis?"
 
 
@@ -80,7 +82,9 @@ def data_quality(
 
 
 def quality_checks(study: Study, clinic: str | None = None, today: date | None = None) -> list[Check]:
-    """Every check but the models, with the rows that it found; for the person who holds the files.
+    """Every check with the rows that it found; for the person who holds the files.
+
+    The models of what predicts missing forms are left to the report where there are more than 50 000 sessions.
 
     Raises
     ------
@@ -91,7 +95,9 @@ def quality_checks(study: Study, clinic: str | None = None, today: date | None =
     """
     sessions, _ = choose_clinic(study, clinic)
     records = _records(study, sessions, today)
-    return _checks(records, [filled_in(records, m) for m in records.measures])
+    filled = [filled_in(records, m) for m in records.measures]
+    answered = predictions(records, filled) if len(sessions) <= QUICK else []
+    return [*_checks(records, filled), *(a.check for a in answered)]
 
 
 @protected
@@ -106,7 +112,7 @@ def run(study: Study, params: DataQualityParams) -> AnalysisResult:
     figures = (
         charts.session_figure(records, filled),
         charts.therapist_figure(records, filled),
-        charts.pattern_figure(records, filled),
+        charts.pattern_figure(records, filled, smallest),
         charts.distribution_figure(records, smallest),
         charts.prediction_figure(answered),
     )

@@ -15,6 +15,8 @@ _PATTERN_STYLE = {
     "gaps": ("#9ccbe8", "black"),
     "stopped": ("#f0a878", "black"),
     "never": (ORANGE, "white"),
+    "stopped or never": ("#f0a878", "black"),
+    "not complete": ("#9ccbe8", "black"),
 }
 _LINES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (GREY, "D", ":"))
 
@@ -85,7 +87,7 @@ def missing_patterns(data: pd.DataFrame) -> "Drawn":
     Parameters
     ----------
     data : DataFrame
-        ``measure``, ``pattern`` (complete, gaps, stopped, never), ``share`` (0 to 1).
+        ``measure``, ``pattern`` (complete, gaps, stopped, never, or some of them joined), ``share`` (0 to 1).
     """
     bars = list(dict.fromkeys(data["measure"]))
     figure, (ax,) = _new(7.2, 1.4 + 0.5 * len(bars))
@@ -98,7 +100,8 @@ def missing_patterns(data: pd.DataFrame) -> "Drawn":
                 middle = left[bar] + share / 2
                 ax.text(middle, y, f"{100 * share:.0f} %", ha="center", va="center", color=ink, fontsize=8.5)
             left[bar] += share
-        ax.barh([0], [0], color=colour, label=pattern)
+        if (data["pattern"] == pattern).any():
+            ax.barh([0], [0], color=colour, label=pattern)
     ax.set_yticks(range(len(bars)), [_text(b) for b in bars[::-1]])
     ax.set(xlim=(0, 1), xlabel="Share of clients")
     ax.xaxis.set_major_formatter(lambda v, _: f"{100 * v:.0f} %")
@@ -158,7 +161,9 @@ def odds_ratios(data: pd.DataFrame) -> "Drawn":
     ax.set_yticks(position, [_text(v) for v in data["label"]], fontsize=9)
     widest = max(1.5, float(data["ci_high"].max()), 1 / float(data["ci_low"].min()))
     ticks = [
-        t for t in (0.1, 0.2, 0.5, 0.67, 1, 1.5, 2, 5, 10) if 1 / widest <= t * 1.001 and t <= widest * 1.001
+        t
+        for t in (0.1, 0.2, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 5, 10)
+        if 1 / widest <= t * 1.001 and t <= widest * 1.001
     ]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()

@@ -124,8 +124,10 @@ def hide_near(table: Table, shown: list[float], smallest: int) -> tuple[Table, i
             if not is_count(row[i]):
                 continue
             if any(0 < abs(row[i] - v) < smallest for v in shown):
-                row[i] = HIDDEN
-                hidden += 1
+                gone = _with_parts(table, i)
+                for k in gone:
+                    row[k] = HIDDEN
+                hidden += len(gone)
             else:
                 shown.append(row[i])
     return (replace(table, rows=tuple(map(tuple, rows))) if hidden else table), hidden
@@ -142,6 +144,13 @@ def hide_n(table: Table, labels: frozenset[str]) -> Table:
         for row in table.rows
     )
     return replace(table, rows=rows)
+
+
+def _with_parts(table: Table, total: int) -> list[int]:
+    """A column of totals, its parts, which add up to it, and what was computed from any of them."""
+    keys = [c.key for c in table.columns]
+    gone = [total, *(i for i, c in enumerate(table.columns) if c.total == keys[total])]
+    return gone + [i for i, c in enumerate(table.columns) if c.of in {keys[k] for k in gone}]
 
 
 def hide_rows(table: Table, ids: frozenset[str]) -> Table:

@@ -111,7 +111,7 @@ def _long_string(measure: Measure, rows: NDArray[np.intp], answers: Floats) -> C
         len(answers),
         int(long.sum()),
         verdict_of(float(long.mean()) if len(long) else 0.0, 0.10, 0.30),
-        f"One answer to at least three quarters of the {k} items in a row, but not to all. Look if more than 10 % of the forms, "
+        "One answer to at least three quarters of the items in a row, but not to all. Look if more than 10 % of the forms, "
         "problem if more than 30 %; forms at the end of the scale are often meant so.",
         "Compare with floor and ceiling; long strings in the middle of the scale speak for haste.",
         f"{middle}, 95th percentile {number(float(np.quantile(runs, 0.95)), 'integer')} in a row."

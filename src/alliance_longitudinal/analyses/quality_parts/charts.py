@@ -1,6 +1,7 @@
 """The figures of the data-quality report, each with the data behind it."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,20 +84,16 @@ def _span(label: str, shares: list[float]) -> str:
     return f"{label}: from {number(min(shares), 'percent')} to {number(max(shares), 'percent')}."
 
 
-def pattern_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
-    """How forms are missing, as shares of clients."""
-    rows = []
+def pattern_figure(records: Records, filled: list[Filled], smallest: int) -> FigureSpec | None:
+    """How forms are missing, as shares of clients; patterns of fewer than ``smallest`` clients joined with the next."""
+    rows: list[dict[str, Any]] = []
     for one in filled:
-        counts = patterns_of(records, one)["pattern"].value_counts()
-        total = int(counts.sum())
+        found = patterns_of(records, one)["pattern"].value_counts()
+        counts = joined_patterns({p: int(found.get(p, 0)) for p in PATTERNS}, smallest)
+        total = sum(counts.values())
         rows += [
-            {
-                "measure": one.measure.label,
-                "pattern": p,
-                "n": int(counts.get(p, 0)),
-                "share": counts.get(p, 0) / total,
-            }
-            for p in PATTERNS
+            {"measure": one.measure.label, "pattern": p, "n": n, "share": n / total}
+            for p, n in counts.items()
             if total
         ]
     if not rows:
@@ -122,6 +119,19 @@ def pattern_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
         parts_by="measure",
         draw=quality_figures.missing_patterns,
     )
+
+
+def joined_patterns(counts: dict[str, int], smallest: int) -> dict[str, int]:
+    """The rare patterns joined, until each that is left holds nobody or at least ``smallest`` clients, if that can be."""
+    few = {p for p, n in counts.items() if 0 < n < smallest}
+    if few & {"stopped", "never"}:
+        ended = counts["stopped"] + counts["never"]
+        counts = {"complete": counts["complete"], "gaps": counts["gaps"], "stopped or never": ended}
+        few = {p for p, n in counts.items() if 0 < n < smallest}
+    if few & {"gaps", "stopped or never"}:
+        all_clients = sum(counts.values())
+        counts = {"complete": counts["complete"], "not complete": all_clients - counts["complete"]}
+    return counts
 
 
 def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.present.labels import count, number
+from alliance_longitudinal.present.labels import number
 
 Verdict = Literal["fine", "look", "problem", "not checked"]
 #: From harmless to grave.
@@ -69,13 +69,13 @@ class Check:
         """The outcome as a sentence."""
         if self.verdict == "not checked":
             return self.means
-        units = {"person of staff": "therapists"}.get(self.unit, f"{self.unit}s")
+        units = f"{number(self.n, 'integer')} {self.unit}s"
         if not self.found:
-            counted = f"none of {number(self.n, 'integer')} {units}"
+            counted = f"None of {units}"
         else:
-            of = count(self.n, self.unit) if self.n == 1 else f"{number(self.n, 'integer')} {units}"
-            counted = f"{number(self.found, 'integer')} of {of} ({number(self.share, 'percent')})"
-        return f"{counted[:1].upper()}{counted[1:]}.{' ' + self.means if self.means else ''}"
+            share = "under 0.1 %" if self.share < 0.0005 else number(self.share, "percent")
+            counted = f"{number(self.found, 'integer')} of {units} ({share})"
+        return f"{counted}.{' ' + self.means if self.means else ''}"
 
 
 def verdict_of(share: float, look: float, problem: float) -> Verdict:

@@ -106,7 +106,7 @@ def _far_baselines(records: Records) -> list[Check]:
                 int(known.sum()),
                 int(far.sum()),
                 verdict_of(float(far.mean()), 0.0, 0.02),
-                "More than 6 robust standard deviations (1.4826 times the median distance) from the median: even a skewed variable "
+                "More than 6 robust standard deviations (of the bulk of the values) from the median: even a skewed variable "
                 "rarely has such values; missing codes and slips of the pen are of this kind.",
                 "Correct them, or list missing codes under 'dialect: missing'.",
                 rows=records.rows[np.flatnonzero(~records.same_client)[row_of]]
@@ -143,7 +143,7 @@ def _ends(records: Records, measure: Measure) -> list[Check]:
                 n,
                 int(at.sum()),
                 verdict_of(at.sum() / n if n else 0.0, AT_END, 0.40),
-                f"Look if more than 15 % of all forms have the {title.lower()} ({number(end)}), problem if more than 40 %: "
+                f"Look if more than 15 % of all forms have the {title.lower()} ({end:g}), problem if more than 40 %: "
                 "differences and changes beyond it are not seen.",
                 "Expected where clients recover; but do not read the lack of further change as a plateau, and name the share."
                 if healthy

@@ -24,6 +24,14 @@ def _about(check: Check, labels: dict[str, str]) -> str:
     return labels.get(check.about, check.about) or "all rows"
 
 
+def _looked_at(check: Check, labels: dict[str, str]) -> str:
+    """What was counted, and of which measure or column."""
+    units = f"{check.unit}s"
+    if not check.about:
+        return units if check.n else "all rows"
+    return f"{units}, {labels.get(check.about, check.about)}"
+
+
 def _look(checks: list[Check], labels: dict[str, str]) -> Table | None:
     wanted = sorted(
         (c for c in checks if c.verdict in ("look", "problem")), key=lambda c: -VERDICTS.index(c.verdict)
@@ -49,9 +57,8 @@ def _all(checks: list[Check], labels: dict[str, str]) -> Table:
     rows = [
         {
             "title": c.title,
-            "about": _about(c, labels),
+            "about": _looked_at(c, labels),
             "verdict": c.verdict,
-            "unit": f"{c.unit}s" if c.n else "",
             "n": c.n if c.verdict != "not checked" else None,
             "found": c.found if c.verdict != "not checked" else None,
             "others": c.n - c.found if c.verdict != "not checked" else None,
@@ -64,7 +71,6 @@ def _all(checks: list[Check], labels: dict[str, str]) -> Table:
         Column("about", "Of"),
         Column("verdict", "Verdict"),
         Column("n", "Looked at", "count"),
-        Column("unit", "What"),
         Column("found", "Found", "count", total="n"),
         Column("others", "Not found", "count", total="n"),
         Column("share", "Share found", "percent", of="found"),
@@ -80,12 +86,11 @@ def _rules(checks: list[Check]) -> Table:
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for c in checks:
         rule = c.rule or f"Not checked: {c.means}"
-        rows.setdefault((c.id, rule), {"title": c.title, "rule": rule, "do": c.do, "reference": c.reference})
+        rows.setdefault((c.id, rule), {"title": c.title, "rule": rule, "do": c.do})
     columns = [
         Column("title", "Check"),
         Column("rule", "Rule"),
         Column("do", "What to do if it finds something"),
-        Column("reference", "Source"),
     ]
     return Table.from_frame(
         "rules", "The rule of each check", "checks", pd.DataFrame(list(rows.values())), columns
