@@ -95,6 +95,14 @@ def test_counts_that_differ_by_a_few_are_not_shown_side_by_side():
     assert hidden == 1
 
 
+def test_parts_of_a_total_that_lies_near_a_known_one_are_hidden_with_it():
+    made = table([{"who": "x", "n": 196, "a": 150, "b": 46, "c": 0, "share": 0.5}])
+    safe, hidden = hide_near(made, [200.0], 10)
+    row = dict(zip([c.key for c in made.columns], safe.rows[0], strict=True))
+    assert [row[k] for k in ("n", "a", "b", "c")] == [HIDDEN, HIDDEN, HIDDEN, 0]
+    assert (row["share"], hidden) == (HIDDEN, 4)
+
+
 steps = st.lists(st.integers(0, 15), min_size=1, max_size=8)
 
 

@@ -124,7 +124,7 @@ def hide_near(table: Table, shown: list[float], smallest: int) -> tuple[Table, i
             if not is_count(row[i]):
                 continue
             if any(0 < abs(row[i] - v) < smallest for v in shown):
-                gone = _with_parts(table, i)
+                gone = _with_parts(table, row, i)
                 for k in gone:
                     row[k] = HIDDEN
                 hidden += len(gone)
@@ -146,11 +146,11 @@ def hide_n(table: Table, labels: frozenset[str]) -> Table:
     return replace(table, rows=rows)
 
 
-def _with_parts(table: Table, total: int) -> list[int]:
-    """A column of totals, its parts, which add up to it, and what was computed from any of them."""
+def _with_parts(table: Table, row: Sequence[Any], total: int) -> list[int]:
+    """A column of totals, its parts that are not empty (they add up to it), and what was computed from these."""
     keys = [c.key for c in table.columns]
-    gone = [total, *(i for i, c in enumerate(table.columns) if c.total == keys[total])]
-    return gone + [i for i, c in enumerate(table.columns) if c.of in {keys[k] for k in gone}]
+    parts = [i for i, c in enumerate(table.columns) if c.total == keys[total] and is_count(row[i]) and row[i]]
+    return [total, *parts, *(i for i, c in enumerate(table.columns) if c.of in {keys[k] for k in parts})]
 
 
 def hide_rows(table: Table, ids: frozenset[str]) -> Table:

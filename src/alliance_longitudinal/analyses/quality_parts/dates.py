@@ -81,7 +81,7 @@ def _of_days(records: Records, days: pd.Series) -> list[Check]:
         return Check(id_, title, "", "session", n, int(found.sum()), verdict, rule, do, means, rows=rows)
 
     future = known & (days > pd.Timestamp(records.today)).to_numpy()
-    weekend = known & (days.dt.dayofweek >= 5).to_numpy()
+    weekend = known & (days.dt.day_of_week >= 5).to_numpy()
     same_day = known & records.same_client & (days == days.shift()).to_numpy()
     commonest = days.mode().iloc[0]
     heap = (days == commonest).to_numpy()
