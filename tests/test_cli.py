@@ -84,6 +84,11 @@ def test_wrong_use_is_status_2(arguments: list[str], capsys: pytest.CaptureFixtu
             2,
             "-p window is given twice.",
         ),
+        (
+            ["--notebook", "early_alliance", "--audience", "shareable", "-p", "audience=internal"],
+            2,
+            "--audience shareable and -p audience=internal contradict each other.",
+        ),
         (["--notebook", "early_alliance", "-p", "window=soon"], 2, "The window 'soon' cannot be read."),
     ],
 )
