@@ -16,13 +16,14 @@ from alliance_longitudinal.engine.fitting.criterion import Criterion, entry_term
 from alliance_longitudinal.engine.fitting.modes import Modes, conditional_modes
 from alliance_longitudinal.engine.fitting.optimize import OptimRecord
 from alliance_longitudinal.engine.fitting.presearch import Remembered, find
+from alliance_longitudinal.engine.fitting.saturated import refuse_runaway, refuse_unbounded
 from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.fitting.words import after, convergence
 from alliance_longitudinal.engine.residuals.model import build_model
 from alliance_longitudinal.engine.residuals.pattern import refuse_crossed
 from alliance_longitudinal.engine.residuals.search import FittedResidual, search_residual
 from alliance_longitudinal.engine.residuals.structure import Structure
-from alliance_longitudinal.engine.residuals.whiten import whitened_basis
+from alliance_longitudinal.engine.residuals.whiten import refuse_perfect, whitened_basis
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
@@ -30,6 +31,8 @@ Array = NDArray[np.float64]
 
 #: With fewer groups than this in some factor, the deviance may have several minima: search from two starts.
 ONE_START = 30
+#: With more random effects than this share of the rows as well, search from three.
+CROWDED = 0.5
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def fit_mixed(
         The design is refused, or the optimum is not certified (unless ``require_certificate`` is False).
     """
     checks.refuse_impossible(design, crossed)
+    if not reml:
+        refuse_unbounded(design)
     if structure is not None:
         refuse_crossed(structure, design)
     basis = internal.build(design)
@@ -127,6 +132,7 @@ def fit_mixed(
     face, several = _face(design, basis, blocks)
     model = build_model(structure, design, basis, statistics.build(design, basis))
     record, residual = search_residual(model, face, reml, several)
+    refuse_perfect(residual.model.pattern, residual.tau)
     blocks = statistics_of(design, whitened_basis(basis, residual.model.pattern, residual.tau))
     return _certified(package(design, basis, blocks, reml, record, residual), require_certificate)
 
@@ -151,16 +157,20 @@ def fit_statistics(
     return _certified(package(design, basis, blocks, reml, record, None, criterion), require_certificate)
 
 
-def _face(design: Design, basis: internal.Basis, blocks: statistics.Blocks | Crossing) -> tuple[Face, bool]:
-    """The whole cone, and whether to search from several starts."""
+def _face(design: Design, basis: internal.Basis, blocks: statistics.Blocks | Crossing) -> tuple[Face, int]:
+    """The whole cone, and from how many more starts than one to search."""
     sizes = tuple(len(b) for b in basis.b)
     face = Face(sizes, sizes, tuple(entry_terms(blocks)))
-    return face, min(f.size for f in design.factors) < ONE_START
+    few = min(f.size for f in design.factors) < ONE_START
+    effects = sum(design.factors[t.factor].size * len(t.names) for t in design.terms)
+    return face, 2 if few and effects > CROWDED * design.n else int(few)
 
 
 def _certified(fit: MixedFit, require: bool) -> MixedFit:
-    if require and not fit.converged:
-        raise FitError(fit.convergence)
+    if require:
+        refuse_runaway(fit.design, tuple(fit.record.best.relative))
+        if not fit.converged:
+            raise FitError(fit.convergence)
     return fit
 
 

@@ -100,17 +100,17 @@ class OptimRecord:
 
 
 def search(
-    evaluate: Evaluate, face: Face, several: bool, extra: tuple[Array, ...] = (np.zeros(0),)
+    evaluate: Evaluate, face: Face, several: int, extra: tuple[Array, ...] = (np.zeros(0),)
 ) -> OptimRecord:
-    """Search from relative variance 1; from 0 too if ``several``; from 0.05 and 5 while nothing is certified.
+    """Search from relative variance 1, from ``several`` of the starts 0, 5 and 0.05 too, from all while nothing is certified.
 
     From zero the search builds the covariances up along the steepest descent, which finds boundary optima that a
     search from inside passes by. Each of the starts of the ``extra`` parameters is tried from relative variance 1.
     """
     found: list[Optimum] = []
     starts: list[float] = []
-    tries = [(1.0, at) for at in extra] + [(start, extra[0]) for start in (0.0, 0.05, 5.0)]
-    enough = len(extra) + (1 if several else 0)
+    tries = [(1.0, at) for at in extra] + [(start, extra[0]) for start in (0.0, 5.0, 0.05)]
+    enough = len(extra) + int(several)
     for start, at in tries:
         starts.append(start)
         known = min((f for f in found if f.certificate.holds), key=lambda f: f.value, default=None)

@@ -48,7 +48,7 @@ class Remembered:
         return criterion
 
 
-def find(evaluate: Remembered, face: Face, several: bool) -> OptimRecord:
+def find(evaluate: Remembered, face: Face, several: int) -> OptimRecord:
     """Search the optimum, from that of a sample where the fit is large; see `optimize.search`."""
     if isinstance(evaluate.statistics, Crossing):
         start = quick_start(evaluate.statistics, face, evaluate.reml)

@@ -62,7 +62,7 @@ def evaluator(model: ResidualModel, reml: bool) -> Evaluate:
 
 
 def search_residual(
-    model: ResidualModel, face: Face, reml: bool, several: bool
+    model: ResidualModel, face: Face, reml: bool, several: int
 ) -> tuple[OptimRecord, FittedResidual]:
     """Best optimum over starts of the structure's parameters; for `CAR1` also the boundary of independence."""
     inside = search(

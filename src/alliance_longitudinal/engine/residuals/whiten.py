@@ -10,6 +10,8 @@ from scipy import sparse
 from alliance_longitudinal.engine.fitting.basis import Basis, GivenRows
 from alliance_longitudinal.engine.residuals.correlation import correlation
 from alliance_longitudinal.engine.residuals.pattern import Pattern
+from alliance_longitudinal.engine.residuals.structure import in_words
+from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
 
@@ -103,3 +105,20 @@ def relative_covariance(pattern: Pattern, tau: Array, group: NDArray[np.intp], a
     else:
         r = np.eye(len(at))
     return np.asarray(same * r * np.outer(sd, sd))
+
+
+def refuse_perfect(pattern: Pattern, tau: Array) -> None:
+    """Stop where the correlation of neighbouring residuals has run to one.
+
+    Raises
+    ------
+    FitError
+        With its sign.
+    """
+    made = innovations(pattern, tau)
+    if not (made.spread > 0).all():
+        end = "1" if made.rho[made.spread == 0][0] > 0 else "-1"
+        raise FitError(
+            f"The correlation of neighbouring residuals runs to {end} with residual={in_words(pattern.structure)}: there are "
+            "too few rows in a group to estimate it. Leave out the residual structure or the random effects."
+        )
