@@ -1,0 +1,85 @@
+"""One real report for outsiders, made from files: no planted name and no planted small count in anything of its folder."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.reporting import Report, run_report
+
+STUDY = """\
+study: Praxis am Fluss
+tables:
+  sessions:
+    file: visits.csv
+    columns: {client: who, therapist: by, session: session, week: week, ending: end}
+transfers: first
+ending: {planned: [done], dropout: [stopped], other: [moved]}
+measures:
+  alliance: {instrument: wai_sr, total: wai}
+  phq9: {instrument: phq_9, total: phq9}
+baseline: [job]
+"""
+#: Whole words that stand nowhere but in the planted cells.
+CANARY = re.compile(rb"zebra", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """160 clients: 4 changed therapist, 6 stopped, 3 moved; ids, a free text and a baseline word are planted."""
+    folder = tmp_path_factory.mktemp("shareable")
+    rows = al.simulate_clinic(8, clients=160, therapists=8, items=False).sessions
+    number = rows["client"].astype(int)
+    rows = rows.assign(
+        who="zebra-" + rows["client"],
+        by="zebra " + rows["therapist"],
+        end=number.map(lambda k: "stopped" if k <= 6 else "moved" if k <= 9 else "done"),
+        job=number.map(lambda k: "zebra keeper" if k == 17 else "other"),
+        note="told of a zebra",
+    )
+    last = rows.groupby("client")["session"].transform("max") == rows["session"]
+    rows.loc[last & number.between(21, 24), "by"] = "zebra locum"
+    rows.drop(columns=["client", "therapist"]).to_csv(folder / "visits.csv", index=False)
+    (folder / "study.yaml").write_text(STUDY, encoding="utf-8")
+    asked = {"audience": "shareable", "reliability": 0.84, "cutoff": 10}
+    report = run_report(folder / "study.yaml", "reliable_change", asked, folder / "out")
+    assert report.ok, report.error
+    return report
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Every file, and what is packed into it as base64."""
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        packed = re.findall(rb"[A-Za-z0-9+/]{80,}={0,2}", content.replace(b"\\n", b""))
+        parts = [base64.b64decode(p + b"=" * (-len(p) % 4)) for p in packed if len(p) % 4 != 1]
+        found[str(path.relative_to(folder))] = b"\n".join([content, *parts])
+    return found
+
+
+def test_no_planted_name_is_in_the_folder(report: Report) -> None:
+    contents = _contents(report.folder)
+    assert {"report.html", "report.ipynb", "results.json", "manifest.json"} <= set(contents)
+    assert [name for name, content in contents.items() if CANARY.search(content)] == []
+
+
+def test_the_planted_counts_are_told_nowhere(report: Report) -> None:
+    messages = {
+        f["code"]: f["message"] for f in json.loads((report.folder / "results.json").read_text())["findings"]
+    }
+    assert messages["transfers"].startswith("fewer than 10 clients changed therapist; each is analysed under")
+    assert "by dropout for fewer than 10, otherwise for fewer than 10;" in messages["endings"]
+    for name, content in _contents(report.folder).items():
+        text = content.decode("utf-8", errors="replace")
+        for told in ("4 clients changed", "by dropout for 6", "otherwise for 3", "for 151 clients"):
+            assert told not in text, name
+
+
+def test_the_folder_says_for_whom_it_is(report: Report) -> None:
+    manifest = json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["parameters"]["audience"] == "shareable"
+    assert "<b>Made for sharing.</b>" in report.page.read_text(encoding="utf-8")
