@@ -38,10 +38,8 @@ format: setup ## Lay out the code as lint wants it
 bench: setup ## Time the engine against its peers: docs/benchmarks.md (ten minutes; installs mixedlm under build/)
 	@$(PY) benchmarks/bench.py
 
-parity: setup ## Compare with lme4 (refitted when R is here): docs/validation.md
-	@if [ -d ../shared/data ] && Rscript -e 'q(status = !all(sapply(c("lme4", "lmerTest", "jsonlite"), requireNamespace, quietly = TRUE)))' >/dev/null 2>&1; \
-	then Rscript tests/reference/make_reference.R && Rscript tests/reference/early_alliance.R; \
-	else echo "No R with lme4, lmerTest and jsonlite here, or no data beside the checkout: comparing with the committed figures."; fi
+parity: setup ## Compare with R's programs (run anew when R is here): docs/validation.md
+	@$(PY) tests/reference/refresh.py
 	@$(PY) tests/reference/compare.py
 
 calibrate: setup ## Repeat the demonstration over 200 seeds: docs/calibration.md

@@ -6,7 +6,6 @@ The data are prepared here once more, independently of ``make_reference.R``.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal import MixedModelResults
+from reference.figures import Figure
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -34,23 +34,6 @@ OF_A_STANDARD_ERROR = 1e-5
 RELATIVE_VARIANCE = 5e-5
 RELATIVE_SE = 1e-5
 RELATIVE_DF = 2e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number beside its reference."""
-
-    quantity: str
-    reference: float
-    ours: float
-    tolerance: float
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the two are as near as the reference is exact; a lower criterion is always right."""
-        if self.quantity == "criterion" and self.ours < self.reference:
-            return True
-        return abs(self.ours - self.reference) <= self.tolerance
 
 
 def reference() -> dict[str, Any]:
@@ -126,12 +109,14 @@ def figures(model: Mapping[str, Any], result: MixedModelResults) -> list[Figure]
         Figure("rows", model["nobs"], result.nobs, 0),
         Figure("criterion", model["criterion"], result.deviance, CRITERION),
     ]
-    ours = {_term(term): term for term in result.params.index}
+    ours = by_term(result)
     for name, value in model["params"].items():
-        term, se, df = ours[_term(name)], model["bse"][name], model["df"][name]
+        term, se, df = ours[term_of(name)], model["bse"][name], (model.get("df") or {}).get(name)
         found.append(Figure(f"{term}: estimate", value, result.params[term], OF_A_STANDARD_ERROR * se))
         found.append(Figure(f"{term}: SE", se, result.bse[term], RELATIVE_SE * se))
-        if not model["singular"]:  # at the boundary lmerTest's numerical derivatives mean nothing
+        if (
+            df is not None and not model["singular"]
+        ):  # at the boundary lmerTest's numerical derivatives mean nothing
             found.append(Figure(f"{term}: df", df, result.df[term], RELATIVE_DF * df))
     return found + _variances(model, result)
 
@@ -152,13 +137,19 @@ def _variances(model: Mapping[str, Any], result: MixedModelResults) -> list[Figu
     return found
 
 
-def _term(name: str) -> str:
-    """``week:alliance`` and ``alliance:week`` are one term, and so are the names of the intercept."""
-    return ":".join(sorted(name.replace("(Intercept)", "Intercept").split(":")))
+def by_term(result: MixedModelResults) -> dict[str, str]:
+    """Our names of the fixed effects by their plain ones."""
+    return {term_of(term): term for term in result.params.index}
+
+
+def term_of(name: str) -> str:
+    """One name for ``week:alliance`` and ``alliance:week``, for the intercept's two, and for a category's two."""
+    plain = name.replace("(Intercept)", "Intercept").replace("[T.", "").replace("]", "")
+    return ":".join(sorted(plain.split(":")))
 
 
 def _component(group: str, first: Any, second: Any) -> tuple[str, str, str]:
     """A variance or covariance, however its group and terms are ordered."""
-    terms = [_term(t) for t in (first, second) if isinstance(t, str)]
+    terms = [term_of(t) for t in (first, second) if isinstance(t, str)]
     low, high = (min(terms), max(terms)) if terms else ("", "")
-    return _term(re.sub(r"\.\d+$", "", group)), low, high
+    return term_of(re.sub(r"\.\d+$", "", group)), low, high
