@@ -81,7 +81,9 @@ def data_quality(
     return run(study, DataQualityParams.from_mapping(asked))
 
 
-def quality_checks(study: Study, clinic: str | None = None, today: date | None = None) -> list[Check]:
+def quality_checks(
+    study: Study, clinic: str | None = None, today: date | None = None, *, models: bool = True
+) -> list[Check]:
     """Every check with the rows that it found; for the person who holds the files.
 
     The models of what predicts missing forms are left to the report where there are more than 50 000 sessions.
@@ -96,7 +98,7 @@ def quality_checks(study: Study, clinic: str | None = None, today: date | None =
     sessions, _ = choose_clinic(study, clinic)
     records = _records(study, sessions, today)
     filled = [filled_in(records, m) for m in records.measures]
-    answered = predictions(records, filled) if len(sessions) <= QUICK else []
+    answered = predictions(records, filled) if models and len(sessions) <= QUICK else []
     return [*_checks(records, filled), *(a.check for a in answered)]
 
 

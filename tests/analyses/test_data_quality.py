@@ -1,0 +1,254 @@
+"""Each check finds what was planted, says how much, names the rows, and is silent on clean data."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.data_quality import quality_checks
+from alliance_longitudinal.analyses.quality_parts.terminal import check_lines, check_records
+from analyses.quality_studies import ITEMS, clean_frame, planted
+
+TODAY = date(2026, 1, 1)
+#: Rows that a planted trouble touches are chosen by a generator with a fixed seed.
+SAME_DAY_ROWS = 25
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return clean_frame()
+
+
+@pytest.fixture(scope="module")
+def clean(frame, tmp_path_factory):
+    return planted(tmp_path_factory.mktemp("clean"), frame)
+
+
+def some(frame, rng, share, where=None):
+    """Labels of a random share of the rows."""
+    rows = frame.index if where is None else frame.index[where]
+    return rng.choice(rows, int(share * len(rows)), replace=False)
+
+
+def missing_forms(frame, rng):
+    frame.loc[some(frame, rng, 0.6), ITEMS] = np.nan
+
+
+def missing_late(frame, rng):
+    frame.loc[some(frame, rng, 0.5, frame["session"] == 4), "phq9"] = np.nan
+
+
+def missing_therapist(frame, rng):
+    frame.loc[some(frame, rng, 0.7, frame["therapist"] == "T03"), "phq9"] = np.nan
+
+
+def open_item(frame, rng):
+    frame.loc[some(frame, rng, 0.3), "wai_7"] = np.nan
+
+
+def stopped(frame, rng):
+    people = rng.choice(frame["client"].unique(), 90, replace=False)
+    frame.loc[frame["client"].isin(people) & (frame["session"] >= 2), "phq9"] = np.nan
+
+
+def fractions(frame, rng):
+    frame.loc[some(frame, rng, 0.004, frame["phq9"] < 20), "phq9"] += 0.5
+
+
+def ages(frame, rng):
+    frame.loc[frame["client"].isin(["0001", "0002", "0003"]), "age"] = 999
+
+
+def floor(frame, rng):
+    frame.loc[some(frame, rng, 0.2), "phq9"] = 0
+
+
+def ceiling(frame, rng):
+    rows = some(frame, rng, 0.25, frame["session"] > 0)
+    frame.loc[rows, ITEMS] = 7
+    frame.loc[rows, ["wai_4", "wai_10"]] = 1
+
+
+def jumps(frame, rng):
+    frame.loc[some(frame, rng, 0.05, frame["phq9"] <= 8), "phq9"] = 27
+
+
+def straight(frame, rng):
+    frame.loc[some(frame, rng, 0.15, frame["session"] > 0), ITEMS] = 3
+
+
+def long_string(frame, rng):
+    rows = some(frame, rng, 0.15, frame["session"] > 0)
+    frame.loc[rows, ITEMS[:9]] = 2
+    frame.loc[rows, ITEMS[9:]] = [[5, 4, 5]]
+
+
+def repeated(frame, rng):
+    rows = some(frame, rng, 0.2, frame["session"] > 1)
+    before = frame[ITEMS].shift()
+    rows = rows[before.loc[rows].notna().all(axis=1)]
+    frame.loc[rows, ITEMS] = before.loc[rows]
+
+
+def copied(frame, rng):
+    full = frame[frame[ITEMS].notna().all(axis=1)]
+    days = full.groupby("date")["client"].transform("size")
+    for _day, rows in list(full[days >= 2].groupby("date"))[:SAME_DAY_ROWS]:
+        first, second = rows.index[:2]
+        frame.loc[second, [*ITEMS, "phq9"]] = frame.loc[first, [*ITEMS, "phq9"]]
+
+
+def no_dates(frame, rng):
+    frame.loc[some(frame, rng, 0.01), "date"] = pd.NaT
+
+
+def future(frame, rng):
+    last = frame.drop_duplicates("client", keep="last").index[:4]
+    frame.loc[last, "date"] += pd.DateOffset(years=30)
+
+
+def weekends(frame, rng):
+    for _, rows in list(frame.groupby("client"))[:60]:
+        frame.loc[rows.index, "date"] += pd.Timedelta(days=5 - rows["date"].iloc[0].day_of_week)
+
+
+def same_day(frame, rng):
+    rows = some(frame, rng, 0.03, frame["session"] > 0)
+    frame.loc[rows, "date"] = frame["date"].shift()[rows]
+
+
+def heap(frame, rng):
+    frame.loc[frame["session"] == 0, "date"] = pd.Timestamp("2021-12-31")
+
+
+def gaps(frame, rng):
+    people = frame["client"].unique()[:15]
+    frame.loc[frame["client"].isin(people) & (frame["session"] >= 1), "date"] += pd.Timedelta(days=700)
+
+
+def modes(frame, rng):
+    late = (frame["session"] >= 3) & frame["client"].isin(frame["client"].unique()[:100])
+    frame["mode"] = np.where(late, "tablet", "paper")
+    frame.loc[late, "phq9"] = (frame.loc[late, "phq9"] + 5).clip(upper=27)
+
+
+#: Troubles that do not touch each other share a study.
+PLANTS = (
+    {
+        missing_forms: {"completion-alliance": "problem"},
+        fractions: {"fractions-phq9": "look"},
+        ages: {"far_baseline-age": "look"},
+        no_dates: {"date_missing": "look"},
+    },
+    {
+        missing_late: {"completion_session-phq9": "look"},
+        open_item: {"unanswered-alliance": "problem"},
+        future: {"date_future": "look"},
+    },
+    {
+        missing_therapist: {"completion_therapist-phq9": "look"},
+        straight: {"straight-alliance": "problem"},
+        weekends: {"weekends": "look"},
+    },
+    {
+        stopped: {"stopped-phq9": "problem"},
+        long_string: {"long_string-alliance": "look"},
+        same_day: {"same_day": "look"},
+    },
+    {floor: {"floor-phq9": "look"}, repeated: {"repeated-alliance": "look"}, heap: {"date_heap": "look"}},
+    {jumps: {"jumps-phq9": "look"}, ceiling: {"ceiling-alliance": "look"}, gaps: {"gaps": "look"}},
+    {copied: {"copied": "problem"}},
+    {modes: {"mode": "look", "mode_step-phq9": "problem"}},
+)
+EXPECTED = [{key: v for verdicts in group.values() for key, v in verdicts.items()} for group in PLANTS]
+
+
+def by_key(study, **options):
+    return {c.key: c for c in quality_checks(study, today=TODAY, **options)}
+
+
+def test_clean_data_pass_in_silence(clean):
+    checks = quality_checks(clean, today=TODAY)
+    assert [(c.key, c.result) for c in checks if c.verdict in ("look", "problem")] == []
+    made = {c.key for c in checks if c.verdict == "fine"}
+    assert {key for group in EXPECTED for key in group} - made == {"mode", "mode_step-phq9"}
+    assert {"range-phq9", "duplicates", "date_order", "predict_missing-alliance", "predict_leaving"} <= made
+
+
+@pytest.mark.parametrize(("group", "expected"), list(zip(PLANTS, EXPECTED, strict=True)))
+def test_planted_trouble_is_found(group, expected, frame, tmp_path):
+    def plant(frame, rng):
+        for one in group:
+            one(frame, rng)
+
+    found = by_key(planted(tmp_path, frame, plant), models=False)
+    assert {key: found[key].verdict for key in expected} == expected
+    for key in expected:
+        assert found[key].found > 0
+        assert found[key].rule
+        assert found[key].do
+
+
+def test_counts_and_rows_are_those_that_were_planted(frame, clean, tmp_path):
+    def several(frame, rng):
+        no_dates(frame, rng)
+        fractions(frame, rng)
+        ages(frame, rng)
+
+    expected = frame.copy()
+    several(expected, np.random.default_rng(3))
+    study = planted(tmp_path, frame, several)
+    found = by_key(study, models=False)
+    no_date, odd = expected.index[expected["date"].isna()], expected.index[expected["phq9"] % 1 == 0.5]
+    told = {c["id"]: [r["row"] for r in c["rows"]] for c in check_records(study, list(found.values()))}
+    assert told["date_missing"] == [k + 2 for k in no_date]  # row 1 holds the headers
+    assert told["fractions"] == [k + 2 for k in odd]
+    assert found["fractions-phq9"].found == len(odd)
+    first_rows = expected.drop_duplicates("client").index[:3]
+    assert told["far_baseline"] == [k + 2 for k in first_rows]
+    text = "\n".join(check_lines(study, list(found.values())))
+    assert f"Rows {', '.join(str(k + 2) for k in odd[:8])} of sessions.csv" in text
+    assert "999" not in text.replace("1 999", "")
+
+
+def test_straight_lining_counts_the_planted_forms(frame, clean, tmp_path):
+    changed = frame.copy()
+    straight(changed, np.random.default_rng(3))
+    study = planted(tmp_path, frame, straight)
+    same = (changed[ITEMS].max(axis=1) == changed[ITEMS].min(axis=1)) & (
+        changed[ITEMS].notna().sum(axis=1) >= 10
+    )
+    assert by_key(study, models=False)["straight-alliance"].found == same.sum()
+
+
+def test_completion_and_floor_are_the_true_shares(frame, clean):
+    found = by_key(clean, models=False)
+    attended = frame["session"] > 0
+    missing = frame.loc[attended, ITEMS].isna().all(axis=1)
+    assert (found["completion-alliance"].n, found["completion-alliance"].found) == (
+        attended.sum(),
+        missing.sum(),
+    )
+    scores = frame["phq9"].dropna()
+    assert (found["ceiling-phq9"].n, found["ceiling-phq9"].found) == (len(scores), (scores == 27).sum())
+
+
+def test_the_low_session_and_the_open_item_are_named(frame, tmp_path):
+    late = by_key(planted(tmp_path / "a", frame, missing_late), models=False)["completion_session-phq9"]
+    assert (late.found, late.means) == (1, "Low at session number 4.")
+    item = by_key(planted(tmp_path / "b", frame, open_item), models=False)["unanswered-alliance"]
+    assert item.means == "Most often item 7."
+
+
+def test_without_the_answers_checks_say_why_they_were_not_made(clean, tmp_path):
+    study = planted(tmp_path, clean_frame())
+    bare = al.load_study(tmp_path / "study.yaml")
+    assert study.forms is not None
+    assert bare.forms is None
+    found = by_key(bare, models=False)
+    assert found["straight-alliance"].verdict == "not checked"
+    assert found["straight-alliance"].result == "The answers to single items are not known."
+    assert found["mode"].result == "The study names no column that says how forms were filled in."
+    assert check_records(bare, list(found.values()))[0]["rows"] == []
