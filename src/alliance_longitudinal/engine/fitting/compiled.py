@@ -9,6 +9,7 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -83,7 +84,7 @@ def leaf_level(
     out = np.empty((len(edges) - 1, 1 + m + pairs, k * (k + 1) // 2))
     sums = np.zeros((len(edges) - 1, 1 + q * q))
     fourth = np.zeros((len(edges) - 1, q * q, q * q))
-    own, both = _packed_maps(e, m, pairs)
+    own, both = _packed_maps(e.tobytes(), e.shape, m, pairs)
     d = np.ascontiguousarray(d)
     share(
         lambda a, b: _leaf_pieces(w, saa, edges, d, own, both, order, a, b, out, sums, fourth),
@@ -102,8 +103,10 @@ def leaf_level(
     return float(total[0]), dl, ddl, s - full[:, 0], -full[:, 1 : 1 + m], full[:, 1 + m :]
 
 
-def _packed_maps(e: Array, m: int, pairs: int) -> tuple[Array, Array]:
-    """Lower triangles of the directions, and of the maps from ``N`` to ``E_i N E_j + E_j N E_i``."""
+@lru_cache(maxsize=64)
+def _packed_maps(directions: bytes, shape: tuple[int, ...], m: int, pairs: int) -> tuple[Array, Array]:
+    """Lower triangles of the directions, and of the maps from ``N`` to ``E_i N E_j + E_j N E_i``; not to be written to."""
+    e = np.frombuffer(directions).reshape(shape)
     q = e.shape[-1] if len(e) else 1
     lower = np.tril_indices(q)
     own = np.ascontiguousarray(e[:m][:, lower[0], lower[1]]) if m else np.zeros((0, len(lower[0])))
@@ -116,7 +119,7 @@ def _packed_maps(e: Array, m: int, pairs: int) -> tuple[Array, Array]:
 
 
 def _unpack(packed: Array, k: int) -> Array:
-    rows, cols = np.tril_indices(k)
+    rows, cols = lower_triangle(k)
     full = np.empty((*packed.shape[:-1], k, k))
     full[..., rows, cols] = packed
     full[..., cols, rows] = packed

@@ -14,6 +14,8 @@ Objective = Callable[[Array, int], tuple[float, Array, Array]]
 DECREMENT = 1e-10
 #: Decrement from which a search without polish goes on with the Hessian at hand: it is nearly that of the optimum.
 CLOSE = 1e-3
+#: A step with the Hessian of the point before has to shrink the decrement this much, or the next takes a new one.
+_SHRINK = 0.1
 _NOISE = 1e-9
 
 
@@ -66,31 +68,38 @@ def minimise(
     if not len(theta) or not np.isfinite(value):
         decrement = 0.0 if np.isfinite(value) else np.inf
         return Stationary(theta, value, decrement, np.inf, (Step(value, decrement, 0.0),), 1)
-    radius, evaluations, last = 1.0, 1, False
-    decrement, curvature = _decrement(gradient, hessian)
+    radius, evaluations, last, stale = 1.0, 1, False, False
+    bent = _bent(hessian)
+    decrement, curvature = _decrement(gradient, bent), bent.smallest
     steps = [Step(value, decrement, radius)]
     while evaluations < max_evaluations and radius > 1e-12:
-        move = _step(gradient, hessian, radius)
+        move = _step(gradient, bent, radius)
         predicted = -float(gradient @ move + 0.5 * move @ hessian @ move)
         trial = theta + move
-        closing = not polish and decrement < CLOSE
+        closing = not polish and decrement < CLOSE and not stale
         new_value, new_gradient, new_hessian = objective(trial, 1 if closing else 2)
+        evaluations += 1
+        new_bent, new_decrement = bent, np.inf
         if closing:
             new_hessian = hessian
-        evaluations += 1
-        better = _accept(value, new_value, predicted, decrement, new_gradient, new_hessian)
+        elif np.isfinite(new_value):
+            new_bent = _bent(new_hessian)
+        if np.isfinite(new_value):
+            new_decrement = _decrement(new_gradient, new_bent)
+        better = _accept(value, new_value, predicted, decrement, new_decrement)
+        stale = closing and not new_decrement < _SHRINK * decrement  # that Hessian has served its time
         gain = (
             (value - new_value) / predicted
             if predicted > _NOISE and np.isfinite(new_value)
             else float(better)
         )
         if gain < 0.25:
-            radius = 0.25 * float(np.linalg.norm(move))
-        elif gain > 0.75 and np.linalg.norm(move) > 0.8 * radius:
+            radius = 0.25 * _length(move)
+        elif gain > 0.75 and _length(move) > 0.8 * radius:
             radius *= 2
         if better:
             theta, value, gradient, hessian = trial, new_value, new_gradient, new_hessian
-            decrement, curvature = _decrement(gradient, hessian)
+            bent, decrement, curvature = new_bent, new_decrement, new_bent.smallest
             steps.append(Step(value, decrement, radius))
         if last or (decrement < DECREMENT and not (better and polish)):
             break
@@ -98,41 +107,50 @@ def minimise(
     return Stationary(theta, value, decrement, curvature, tuple(steps), evaluations)
 
 
-def _accept(
-    value: float, new_value: float, predicted: float, decrement: float, gradient: Array, hessian: Array
-) -> bool:
-    """Whether a trial point is better; by its gradient where the values differ by rounding only."""
+def _accept(value: float, new_value: float, predicted: float, decrement: float, new_decrement: float) -> bool:
+    """Whether a trial point is better; by its decrement where the values differ by rounding only."""
     if not np.isfinite(new_value):
         return False
     if predicted > _NOISE:
         return new_value < value - 1e-4 * predicted
-    return new_value <= value + _NOISE and _decrement(gradient, hessian)[0] < decrement
+    return new_value <= value + _NOISE and new_decrement < decrement
 
 
-def _bent(hessian: Array) -> tuple[Array, Array, float]:
-    """Eigenvalues made positive, eigenvectors, and the smallest eigenvalue as it is."""
+@dataclass(frozen=True, slots=True)
+class _Bent:
+    """A Hessian's eigenvalues made positive, its eigenvectors, and the smallest eigenvalue as it is."""
+
+    values: Array
+    vectors: Array
+    smallest: float
+
+
+def _bent(hessian: Array) -> _Bent:
     values, vectors = np.linalg.eigh(hessian)
-    floor = max(1e-10, 1e-12 * float(np.abs(values).max()))
-    return np.maximum(np.abs(values), floor), vectors, float(values[0])
+    size = np.abs(values)
+    return _Bent(np.maximum(size, max(1e-10, 1e-12 * float(size.max()))), vectors, float(values[0]))
 
 
-def _decrement(gradient: Array, hessian: Array) -> tuple[float, float]:
-    values, vectors, smallest = _bent(hessian)
-    along = vectors.T @ gradient
-    return float(np.sum(along**2 / np.maximum(values, 1e-6))), smallest
+def _decrement(gradient: Array, bent: _Bent) -> float:
+    along = gradient @ bent.vectors
+    return float(along @ (along / np.maximum(bent.values, 1e-6)))
 
 
-def _step(gradient: Array, hessian: Array, radius: float) -> Array:
+def _length(move: Array) -> float:
+    return float(np.sqrt(move @ move))
+
+
+def _step(gradient: Array, bent: _Bent, radius: float) -> Array:
     """Minimise the bent quadratic within the radius."""
-    values, vectors, _ = _bent(hessian)
-    along = vectors.T @ gradient
+    values, vectors = bent.values, bent.vectors
+    along = gradient @ vectors
     plain = along / values
     if float(plain @ plain) <= radius**2:
         return -vectors @ plain
     shift = 0.0
     for _ in range(60):  # More and Sorensen (1983): rises to the root from below
         step = along / (values + shift)
-        length = float(np.sqrt(step @ step))
+        length = _length(step)
         if length <= radius * (1 + 1e-12):
             break
         shift += (length - radius) / radius * length**2 / float(step @ (step / (values + shift)))

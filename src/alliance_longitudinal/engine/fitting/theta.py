@@ -36,9 +36,9 @@ class Face:
         """Number of parameters."""
         return self.extra + sum(len(self.places(t)) for t in self.entry_order)
 
-    def places(self, t: int) -> list[tuple[int, int]]:
+    def places(self, t: int) -> tuple[tuple[int, int], ...]:
         """Free entries of a term's trapezoid."""
-        return [(i, j) for i in range(self.sizes[t]) for j in range(min(i + 1, self.ranks[t]))]
+        return _places(self.sizes[t], self.ranks[t])
 
     def factors(self, theta: Array) -> list[Array]:
         """The trapezoids, in design order."""
@@ -69,13 +69,15 @@ class Face:
     def chain(self, theta: Array, gradient: Array, hessian: Array) -> tuple[Array, Array]:
         """Gradient and Hessian in the parameters from those in the covariances' entries."""
         jacobian = self.jacobian(theta)
-        bend = np.tensordot(gradient, _second_derivatives(self), axes=1)
+        second = _second_derivatives(self)
+        bend = (gradient @ second.reshape(len(second), -1)).reshape(second.shape[1:])
         return jacobian.T @ gradient, jacobian.T @ hessian @ jacobian + bend
 
     def jacobian(self, theta: Array) -> Array:
         """Derivative of the stacked covariance entries, shape (entries, parameters)."""
         out: Array = _second_derivatives(self) @ theta
-        out[: self.extra, : self.extra] += np.eye(self.extra)
+        if self.extra:
+            out[: self.extra, : self.extra] += np.eye(self.extra)
         return out
 
     def gammas(self, gradient: Array) -> list[Array]:
@@ -91,6 +93,11 @@ class Face:
     def full(self) -> "Face":
         """The whole cone."""
         return Face(self.sizes, self.sizes, self.entry_order, self.extra)
+
+
+@lru_cache(maxsize=256)
+def _places(size: int, rank: int) -> tuple[tuple[int, int], ...]:
+    return tuple((i, j) for i in range(size) for j in range(min(i + 1, rank)))
 
 
 @lru_cache(maxsize=256)
