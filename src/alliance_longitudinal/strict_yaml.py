@@ -104,7 +104,7 @@ def validate(document: Document, model: type[Model], what: str) -> Model:
             return model.model_validate(data)
         except ValidationError as error:
             errors = error.errors(include_url=False)
-    raise_mistakes(document, what, [(e["loc"], _mistake(e, model)) for e in errors])
+    raise_mistakes(document, what, [(e["loc"], _mistake(e, model)) for e in _one_choice(errors)])
     raise AssertionError("unreachable")  # pragma: no cover
 
 
@@ -174,6 +174,22 @@ def _as_written(data: Any, document: Document, errors: Any) -> bool:
     return changed
 
 
+def _one_choice(errors: Any) -> list[dict[str, Any]]:
+    """Errors of a value that fits none of several lists of words as one error with all the words."""
+    out: dict[Any, dict[str, Any]] = {}
+    for error in errors:
+        location = error["loc"]
+        lists = location and error["type"] == "literal_error" and str(location[-1]).startswith("literal[")
+        place = location[:-1] if lists else location
+        if lists and place in out:
+            expected = f"{out[place]['ctx']['expected']}, {error['ctx']['expected']}".replace(" or ", ", ")
+            head, _, last = expected.rpartition(", ")
+            out[place]["ctx"] = {"expected": f"{head} or {last}"}
+        else:
+            out[place if lists else (location, len(out))] = dict(error) | {"loc": place}
+    return list(out.values())
+
+
 def _mistake(error: Any, model: type[BaseModel]) -> str:
     location = error["loc"]
     key = ".".join(str(step) for step in location)
@@ -197,6 +213,10 @@ def _mistake(error: Any, model: type[BaseModel]) -> str:
         "model_type": "a block of 'key: value' lines",
         "model_attributes_type": "a block of 'key: value' lines",
     }.get(kind)
+    bounds = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}
+    if kind in bounds:
+        bound, words = bounds[kind]
+        wanted = f"{error['ctx'][bound]} {words}"
     if wanted:
         return f"{key!r} is {given!r}; it must be {wanted}."
     return f"{key!r} is {given!r}: {error['msg']}."

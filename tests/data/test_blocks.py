@@ -45,6 +45,18 @@ SERVER = "database: {host: h, database: d, user: u PASSWORD}\n    table: t"
             "both tables name an 'ending' column",
         ),
         (STUDY.replace("  phq9:", "  episode:"), "the name 'episode' is taken"),
+        (
+            STUDY.replace("file: sessions.csv", "file: sessions.csv\n    table: visits"),
+            "sessions.csv is one table; take out 'table', which is for databases.",
+        ),
+        (STUDY + "small_cells: 0\n", "'small_cells' is 0; it must be 1 or more."),
+        (STUDY + "episodes: {after_days: -3}\n", "'episodes.after_days' is -3; it must be 1 or more."),
+        (
+            STUDY.replace("instrument: phq_9,", "instrument: phq_9, rater: dog,"),
+            "has 1 mistake:\n  line 7: 'measures.phq9.rater' is 'dog'; it must be 'client', 'therapist', 'observer', "
+            "'clinician', 'caregiver', 'child', 'adolescent', 'partner', 'parent', 'sibling', 'family_member', "
+            "'group_member' or 'supervisor'.",
+        ),
     ],
 )
 def test_block_that_contradicts_itself(study, phrase, tmp_path):

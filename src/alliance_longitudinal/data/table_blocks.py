@@ -166,6 +166,10 @@ class Table(Part):
             raise ValueError("give either 'table' or 'query'.")
         if self.database is not None and self.table is None and self.query is None:
             raise ValueError("a database needs 'table' or 'query'.")
+        if self.file is not None and self.file.lower().endswith((".csv", ".tsv", ".txt")):
+            for key in ("table", "query"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{self.file} is one table; take out '{key}', which is for databases.")
         return self
 
 
