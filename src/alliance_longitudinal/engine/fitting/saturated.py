@@ -51,7 +51,8 @@ def refuse_runaway(design: Design, relative: tuple[Array, ...]) -> None:
 
 def follows_every_row(design: Design) -> bool:
     """Whether fixed and random effects span all responses; of small designs only."""
-    if not isinstance(design, Design):  # made of batches, without rows
+    given: object = design
+    if not isinstance(given, Design):  # made of batches, without rows
         return False
     n, p = design.x.shape
     if n > MOST_ROWS or p + _effects(design) < n:
@@ -83,4 +84,4 @@ def _spread(design: Design) -> Array:
 
 def _unit(columns: Array) -> Array:
     """An orthonormal basis of columns, times the root of their length."""
-    return np.linalg.qr(columns)[0] * np.sqrt(len(columns))
+    return np.asarray(np.linalg.qr(columns)[0] * np.sqrt(len(columns)))

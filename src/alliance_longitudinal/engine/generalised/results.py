@@ -270,9 +270,7 @@ class GeneralisedResults(LinearOnly):
         data: pd.DataFrame | None = None,
         groups: bool = True,
         scale: str = "response",
-        *,
-        interval: None = None,
-        n_boot: int = 0,
+        **intervals: object,
     ) -> pd.Series | pd.DataFrame:
         """Predictions; without ``data`` for the rows of the fit.
 
@@ -284,13 +282,13 @@ class GeneralisedResults(LinearOnly):
         scale : {"response", "linear"}
             Probability, expected count or (ordered response) a column of probabilities for each category; or the linear
             predictor.
-        interval, n_boot
-            There are no intervals of predictions.
+        intervals
+            There are none; the keywords of `MixedModelResults.predict` are refused.
         """
-        if interval is not None or n_boot:
+        if intervals:
             raise FitError(
-                f"interval={interval!r} with n_boot={n_boot} is not available for generalised models. Ask contrast() for the limits of a linear "
-                "predictor with random effects of zero, and predict() for the expected response."
+                f"{', '.join(intervals)}: intervals of predictions are not available for generalised models. Ask contrast() for "
+                "the limits of a linear predictor with random effects of zero, and predict() for the expected response."
             )
         return predicted(self.fit, self.spec, data, groups, scale)
 
