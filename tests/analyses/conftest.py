@@ -2,11 +2,14 @@
 
 import pytest
 
+import alliance_longitudinal as al
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
+from analyses.studies import awkward
 
 SMALL = ClinicTruth(therapists=24, clients=360)
 
@@ -27,3 +30,24 @@ def few() -> Study:
 def early(clinic: Study) -> AnalysisResult:
     """The default analysis of ``clinic`` with the fewest bootstrap samples."""
     return early_alliance(clinic, n_boot=50)
+
+
+@pytest.fixture(scope="session")
+def awkward_study() -> Study:
+    """240 clients with small counts of many kinds."""
+    return awkward()
+
+
+@pytest.fixture(scope="session")
+def shared_results(awkward_study: Study) -> dict[str, tuple[AnalysisResult, AnalysisResult]]:
+    """Each analysis of the awkward study as the owner of the data sees it, and as it may be shared."""
+    norms = {"reliability": 0.84, "cutoff": 10.0}
+    early = early_alliance(awkward_study, n_boot=50)
+    shares = al.variance_partition(awkward_study, n_boot=50)
+    change = al.reliable_change(awkward_study, **norms)
+    return {
+        "early_alliance": (early, for_audience(early, "shareable")),
+        "variance_partition": (shares, for_audience(shares, "shareable")),
+        # it leaves methods out by itself, so it is asked from the start
+        "reliable_change": (change, al.reliable_change(awkward_study, **norms, audience="shareable")),
+    }

@@ -7,6 +7,9 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.simulation import ClinicTruth
 
 
 def value(result: AnalysisResult, name: str, column: str = "estimate") -> float:
@@ -29,3 +32,27 @@ def shuffled(study: Study, seed: int = 0) -> Study:
     sessions["client"] = sessions["client"].map(new_client)
     sessions["therapist"] = sessions["therapist"].map(new_therapist)
     return with_sessions(study, sessions.sample(frac=1, random_state=seed).reset_index(drop=True))
+
+
+def awkward() -> Study:
+    """12 therapists, two of them with few clients; a few clients leave early, a few have no alliance, a few were well."""
+    study = simulated_study(5, ClinicTruth(therapists=12, clients=240))
+    sessions = study.sessions
+    clients = np.array(sorted(sessions["client"].unique()))
+    early, unrated, well, two = clients[:3], clients[3:5], clients[5:9], clients[9:13]
+    sessions = sessions[~(sessions["client"].isin(early) & (sessions["session"] > 3))]
+    scored = sessions.groupby("client")["session"].rank("first")
+    sessions = sessions[~(sessions["client"].isin(two) & (scored > 2))].reset_index(drop=True)
+    sessions.loc[sessions["client"].isin(unrated), "alliance"] = np.nan
+    first = sessions.groupby("client")["session"].transform("min").eq(sessions["session"])
+    sessions.loc[sessions["client"].isin(well) & first, "phq9"] = 4.0
+    of = sessions.groupby("client")["therapist"].first()
+    for k, therapist in enumerate(sorted(of.unique())[:2]):
+        own = of.index[of == therapist]
+        sessions = sessions[~sessions["client"].isin(own[4 + k :])]
+    ended = Finding(
+        "endings",
+        "info",
+        "Treatment ended as planned for 180 clients, by dropout for 6, otherwise for 3; of 4 it is not known.",
+    )
+    return replace(study, _sessions=sessions.reset_index(drop=True), findings=(*study.findings, ended))

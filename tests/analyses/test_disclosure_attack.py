@@ -12,61 +12,8 @@ import alliance_longitudinal as al
 from alliance_longitudinal.analyses.change_parts.shares import _with_safe_rest
 from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.disclosure.text import protect_message, without_sizes
-from alliance_longitudinal.data.synthetic import simulated_study
-from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.simulation import ClinicTruth
 
 SMALLEST = 10
-JT = {"reliability": 0.84, "cutoff": 10.0}
-
-
-def awkward():
-    """12 therapists, two of them with few clients; a few clients leave early, a few have no alliance, a few were well."""
-    study = simulated_study(5, ClinicTruth(therapists=12, clients=240))
-    sessions = study.sessions
-    clients = np.array(sorted(sessions["client"].unique()))
-    early, unrated, well, two = clients[:3], clients[3:5], clients[5:9], clients[9:13]
-    sessions = sessions[~(sessions["client"].isin(early) & (sessions["session"] > 3))]
-    scored = sessions.groupby("client")["session"].rank("first")
-    sessions = sessions[~(sessions["client"].isin(two) & (scored > 2))].reset_index(drop=True)
-    sessions.loc[sessions["client"].isin(unrated), "alliance"] = np.nan
-    first = sessions.groupby("client")["session"].transform("min").eq(sessions["session"])
-    sessions.loc[sessions["client"].isin(well) & first, "phq9"] = 4.0
-    of = sessions.groupby("client")["therapist"].first()
-    for k, therapist in enumerate(sorted(of.unique())[:2]):
-        own = of.index[of == therapist]
-        sessions = sessions[~sessions["client"].isin(own[4 + k :])]
-    ended = Finding(
-        "endings",
-        "info",
-        "Treatment ended as planned for 180 clients, by dropout for 6, otherwise for 3; of 4 it is not known.",
-    )
-    return replace(study, _sessions=sessions.reset_index(drop=True), findings=(*study.findings, ended))
-
-
-@pytest.fixture(scope="module")
-def study():
-    return awkward()
-
-
-@pytest.fixture(scope="module")
-def results(study):
-    """Each analysis as the owner of the data sees it, and as it may be shared."""
-    out = {}
-    for name, options in {
-        "early_alliance": {"n_boot": 50},
-        "variance_partition": {"n_boot": 50},
-        "reliable_change": JT,
-    }.items():
-        internal = getattr(al, name)(study, **options)
-        # what an analysis leaves out itself is asked for from the start
-        shared = (
-            al.reliable_change(study, **JT, audience="shareable")
-            if name == "reliable_change"
-            else for_audience(internal, "shareable")
-        )
-        out[name] = internal, shared
-    return out
 
 
 ANALYSES = ["early_alliance", "variance_partition", "reliable_change"]
@@ -92,8 +39,8 @@ def denominators(share, largest):
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_no_two_counts_differ_by_a_few(results, name):
-    internal, shared = results[name]
+def test_no_two_counts_differ_by_a_few(shared_results, name):
+    internal, shared = shared_results[name]
     counts, _ = shown_counts(shared)
     close = [(a, b) for a, b in combinations(sorted(counts), 2) if 0 < b - a < SMALLEST]
     assert close == []
@@ -102,17 +49,17 @@ def test_no_two_counts_differ_by_a_few(results, name):
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_no_share_is_a_fraction_of_a_hidden_number_of_clients(results, name, study):
-    _, shared = results[name]
+def test_no_share_is_a_fraction_of_a_hidden_number_of_clients(shared_results, name, awkward_study):
+    _, shared = shared_results[name]
     counts, shares = shown_counts(shared)
     for share in shares:
         if share not in (0.0, 1.0):
-            assert denominators(share, study.sessions["client"].nunique()) & counts, share
+            assert denominators(share, awkward_study.sessions["client"].nunique()) & counts, share
 
 
-def test_categories_of_change_cannot_be_subtracted(results):
+def test_categories_of_change_cannot_be_subtracted(shared_results):
     """What is hidden in a row adds up to nothing or to enough; two methods' rows do not differ by a few."""
-    table = results["reliable_change"][1].table("change_by_method")
+    table = shared_results["reliable_change"][1].table("change_by_method")
     rows = [dict(zip([c.key for c in table.columns], row, strict=True)) for row in table.rows]
     kinds = ["recovered", "improved", "unchanged", "deteriorated", "harmed"]
     for row in rows:
@@ -125,9 +72,9 @@ def test_categories_of_change_cannot_be_subtracted(results):
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_words_of_pictures_and_findings_hold_no_small_count(results, name):
+def test_words_of_pictures_and_findings_hold_no_small_count(shared_results, name):
     """No number of one digit stands where a count may stand, and no words give away a therapist's one client."""
-    _, shared = results[name]
+    _, shared = shared_results[name]
     texts = [f.message for f in shared.notes if f.code != "shareable"]
     texts += [t for s in shared.figure_specs for t in (s.alt, s.caption)]
     rule = r"sessions? \d|\d to \d|\d or more|fewer than \d+|at least \d|\d+ (?:weeks|clinics|therapists|%)|[\d.]+ points|max_missing: \d"
@@ -145,8 +92,8 @@ def test_words_of_pictures_and_findings_hold_no_small_count(results, name):
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_counts_behind_marks_are_rounded(results, name):
-    for spec in results[name][1].figure_specs:
+def test_counts_behind_marks_are_rounded(shared_results, name):
+    for spec in shared_results[name][1].figure_specs:
         for column in spec.columns:
             if column.kind == "count" and column.key not in spec.parts:
                 known = spec.data[column.key].dropna().to_numpy(float)
@@ -154,8 +101,8 @@ def test_counts_behind_marks_are_rounded(results, name):
 
 
 @pytest.mark.parametrize("name", ANALYSES)
-def test_model_summaries_tell_no_sizes(results, name):
-    for model in results[name][1].models.values():
+def test_model_summaries_tell_no_sizes(shared_results, name):
+    for model in shared_results[name][1].models.values():
         assert "Rows:" not in model.summary()
         assert "BIC" not in model.summary()
         assert "Residual" in model.summary()
@@ -175,12 +122,12 @@ def test_the_rest_of_the_therapists_is_large_enough_or_nothing():
     assert len(_with_safe_rest(everybody, SMALLEST)) == 3
 
 
-def test_a_result_on_too_few_clients_is_refused(study):
-    strict = replace(study, small_cells=500)
+def test_a_result_on_too_few_clients_is_refused(awkward_study):
+    strict = replace(awkward_study, small_cells=500)
     with pytest.raises(
         al.StudyError, match=r"speaks of fewer clients than may be counted for outsiders \('small_cells: 500'"
     ):
-        al.reliable_change(strict, **JT, audience="shareable")
+        al.reliable_change(strict, reliability=0.84, audience="shareable")
 
 
 @pytest.mark.parametrize(
@@ -211,6 +158,6 @@ def test_messages_lose_whatever_may_be_a_small_count(text, safe):
     assert protect_message(text, SMALLEST, known=[898], people=100) == safe
 
 
-def test_the_owner_s_result_is_left_as_it_is(results):
-    internal, _ = results["reliable_change"]
+def test_the_owner_s_result_is_left_as_it_is(shared_results):
+    internal, _ = shared_results["reliable_change"]
     assert for_audience(internal, "internal") is internal
