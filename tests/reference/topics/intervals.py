@@ -11,20 +11,19 @@ from engine.test_variance_tests import fit as crossed_fit
 from reference.figures import Figure, Table, Topic, beside, where_at_hand
 from reference.topics import public_data
 
-#: Shares of an interval's width. lme4 interpolates between points of its grid; by its own defaults the grid is coarser.
-FINE, COARSE = 1e-4, 5e-4
-
-#: Of the trial with slopes, whose variance of slopes is not needed (chi-square .45): why a limit is not lme4's.
+#: Share of an interval's width: lme4 interpolates between points of its grid.
+OF_WIDTH = 1e-4
+#: Why a limit is not lme4's; tests/reference/test_public.py repeats the search.
 REASONS = {
     (
         "BtheB, slopes: profile",
         "sd(Intercept)|subject: lower limit",
-    ): "an optimiser that knows nothing of this engine finds "
-    "the deviance to rise by 3.8415 at ours, as it should, and by 0.0060 less at lme4's, which interpolates",
+    ): "lme4 interpolates on its default grid; by a search "
+    "apart from this engine the deviance rises by 3.8415 at ours, as it should",
 }
 
 
-def _limits(model: dict[str, Any], result: al.MixedModelResults, of_width: float) -> list[Figure]:
+def _limits(model: dict[str, Any], result: al.MixedModelResults) -> list[Figure]:
     ours = result.conf_int(method="profile").loc[[renamed(name) for name in model["parameters"]]]
     found = []
     for name, lower, upper, theirs in zip(
@@ -34,7 +33,7 @@ def _limits(model: dict[str, Any], result: al.MixedModelResults, of_width: float
         zip(model["lower"], model["upper"], strict=True),
         strict=True,
     ):
-        tolerance = of_width * (upper - lower)
+        tolerance = OF_WIDTH * (upper - lower)
         for end, mine, value in zip(("lower", "upper"), (lower, upper), theirs, strict=True):
             # Where lme4's profile ends before the cut, it has no limit.
             if value is not None and np.isfinite(float(value)):
@@ -50,7 +49,7 @@ def _profiles(program: str) -> list[Table]:
         )
         found = [
             Figure("criterion", model["deviance"], result.deviance, 1e-6),
-            *_limits(model, result, FINE),
+            *_limits(model, result),
         ]
         tables.append(Table(f"{model['data']}: profile", f"`{model['formula']}`, ML.", program, tuple(found)))
     return tables
@@ -58,7 +57,7 @@ def _profiles(program: str) -> list[Table]:
 
 def _trial(name: str) -> Table:
     model = public_data.known()["profile"]
-    found = _limits(model, public_data.fitted(name), COARSE)
+    found = _limits(model, public_data.fitted(name))
     program = f"lme4 {public_data.known()['versions']['lme4']}, its default grid"
     return Table("BtheB, slopes: profile", f"`{model['formula']}`, ML.", program, tuple(found))
 
@@ -111,8 +110,8 @@ def topic() -> Topic:
         "Profile intervals, tests of variances, shares of variance",
         f"lme4's profiles on R {versions['R']} with a fine grid, RLRsim's restricted likelihood-ratio tests with 100,000 draws "
         "(`make_profile.R`), performance's R2 and ICC (`make_shares.R`).",
-        f"{FINE:g} of an interval's width, because lme4 interpolates between grid points; {COARSE:g} where its grid is the "
-        "default; p values within five Monte Carlo errors, or 0.02 where the two approximate differently; 1e-6 in a share.",
+        f"{OF_WIDTH:g} of an interval's width, because lme4 interpolates between grid points; p values within five Monte "
+        "Carlo errors, or 0.02 where the two approximate differently; 1e-6 in a share.",
         (*_profiles(f"lme4 {versions['lme4']}"), *trial, *_tests(f"RLRsim {versions['RLRsim']}"), *_shares()),
         absent,
     )
