@@ -1,9 +1,14 @@
 """Coding of groups and columns of plain numbers: quick ways that give what pandas and formulaic give."""
 
+import subprocess
+import sys
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
 from formulaic import Formula
+from formulaic.transforms import TRANSFORMS
 
 from alliance_longitudinal.engine.design import design, groups, plain
 
@@ -99,6 +104,43 @@ def test_matrices_are_those_of_formulaic(text):
     pd.testing.assert_frame_equal(pd.DataFrame(spec.get_model_matrix(frame)), pd.DataFrame(expected))
     simple = plain.recipe_of(text, frame)
     assert (simple is None) == (text in ("week + g", "center(a)", "n:g"))
+
+
+def test_plain_sums_are_read_as_formulaic_reads_them():
+    pieces = ["a", "b", "a:b", "b:a", "a*b", "b * c", "_d1", "1", "c:a", "a*a"]
+    texts = [
+        f"{start}{' + '.join(some)}" for start in ("", "0 + ", "1 + ") for some in permutations(pieces, 2)
+    ]
+    read = [text for text in texts if plain.read_sum(text) is not None]
+    assert len(read) > 100
+    for text in read:
+        expected = Formula(text)
+        products = [() if str(term) == "1" else tuple(map(str, term.factors)) for term in expected]
+        assert list(plain.read_sum(text)) == products, text
+        assert plain.required_of(text) == set(map(str, expected.required_variables)), text
+
+
+@pytest.mark.parametrize(
+    "text", ["a - 1", "log(a)", "a*b*c", "a:a", "a in b", "in", "scale + a", "`a`", "2 * a", "a +", ""]
+)
+def test_formulas_that_are_no_plain_sums_are_left_to_formulaic(text):
+    assert plain.read_sum(text) is None
+
+
+def test_function_names_are_those_of_formulaic():
+    assert set(TRANSFORMS) == plain.FUNCTIONS
+
+
+def test_a_small_fit_of_numbers_does_not_load_formulaic():
+    code = (
+        "import sys, pandas as pd; from alliance_longitudinal import MixedModel\n"
+        "data = pd.DataFrame({'y': [3.0, 5, 4, 8, 6, 7], 'x': [1, 2, 1, 2, 1, 3], 'g': list('aabbcc')})\n"
+        "made = MixedModel.from_formula('y ~ x + (1 | g)', data).fit(require_certificate=False)\n"
+        "print([name for name in ('formulaic', 'numba', 'statsmodels', 'scipy.stats', 'dask') if name in sys.modules])\n"
+        "print(made.predict(data).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "(6,)"], done.stdout
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])

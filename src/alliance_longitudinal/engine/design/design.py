@@ -267,12 +267,12 @@ def check_columns_exist(used: list[str], frame: pd.DataFrame, formula: str) -> N
 
 def model_matrix(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> tuple[tuple[str, ...], Array, Any]:
     """Names, columns (n, k) and specification of one part of the formula."""
-    from formulaic import Formula
-
     recipe = recipe_of(text, rows)
     if recipe is not None:
         names, values, spec = recipe.names, recipe.columns(rows), recipe.spec
     else:
+        from formulaic import Formula
+
         try:
             table = Formula(text).get_model_matrix(rows[list(dict.fromkeys(used))], na_action="ignore")
         except Exception as error:
