@@ -161,3 +161,10 @@ def test_messages_lose_whatever_may_be_a_small_count(text, safe):
 def test_the_owner_s_result_is_left_as_it_is(shared_results):
     internal, _ = shared_results["reliable_change"]
     assert for_audience(internal, "internal") is internal
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_answers_are_sentences(shared_results, name):
+    for sentence in shared_results[name][1].answer:
+        assert sentence[0].isupper()
+        assert sentence.endswith((".", ")"))

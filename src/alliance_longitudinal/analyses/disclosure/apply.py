@@ -80,7 +80,7 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
         result,
         study=study,
         facts=tuple((label, words.fact(label, value)) for label, value in result.facts),
-        answer=tuple(map(words, result.answer)),
+        answer=tuple(text[:1].upper() + text[1:] for text in map(words, result.answer)),
         estimates=safe.frame,
         models={
             name: Withheld(words(without_sizes(str(model.summary()))))
