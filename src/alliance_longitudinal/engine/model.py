@@ -159,6 +159,7 @@ class MixedModel:
         data: object,
         *,
         batch_rows: int = 262_144,
+        memory: int = 400_000_000,
         weights: str | None = None,
         offset: str | None = None,
     ) -> "StreamedModel":
@@ -173,6 +174,9 @@ class MixedModel:
             A Parquet file, a folder of them, or a data set.
         batch_rows : int
             Rows read at a time. Groups may be spread over any batches.
+        memory : int
+            Bytes that the sums of the groups may take. Beyond, they are kept in a temporary file, which every step
+            of the search reads once; it disappears with the model. A bootstrap needs them in memory.
         weights, offset : str, optional
             As in `from_formula`.
 
@@ -189,7 +193,7 @@ class MixedModel:
         from alliance_longitudinal.engine.streaming.model import read
         from alliance_longitudinal.engine.streaming.parquet import parquet_source
 
-        return read(formula, parquet_source(data, batch_rows), weights, offset)
+        return read(formula, parquet_source(data, batch_rows), weights, offset, memory)
 
     @classmethod
     def from_dask(

@@ -211,7 +211,12 @@ def from_products(
     terms: tuple[TermDesign, ...], basis: Basis, products: Products, chain: Chain, table: Table
 ) -> Blocks:
     """Blocks of nested groups from their cross-products."""
-    width = products.width
+    return with_products(levels_of(terms, basis, chain), products, table)
+
+
+def levels_of(terms: tuple[TermDesign, ...], basis: Basis, chain: Chain) -> tuple[Level, ...]:
+    """Levels of nested groups."""
+    width = basis.width + 1
     levels = []
     for factor, labels, starts in zip(chain.order, chain.labels, chain.starts, strict=True):
         own = tuple(t for t, term in enumerate(terms) if term.factor == factor)
@@ -220,12 +225,17 @@ def from_products(
         once = (1,) * len(own)
         e = _directions([basis.c[t].shape[1] for t in own], once)
         levels.append(Level(own, c, len(labels), starts, labels, once, e))
-    leaf = levels[0].c
+    return tuple(levels)
+
+
+def with_products(levels: tuple[Level, ...], products: Products, table: Table) -> Blocks:
+    """Blocks of known levels from the cross-products of the innermost groups."""
+    width, leaf = products.width, levels[0].c
     w = products.mapped(leaf, np.eye(width))
     saa = products.mapped(leaf, leaf)
     within = np.add.reduceat(products.packed, levels[0].starts[:-1], axis=0)
     s = products.mapped(np.eye(width), np.eye(width), within)
-    return Blocks(products.n, products.p, table, tuple(levels), w, saa, s, products)
+    return Blocks(products.n, products.p, table, levels, w, saa, s, products)
 
 
 def describe(blocks: Blocks, design: Design) -> str:

@@ -1,6 +1,7 @@
 """Conditional modes of the random effects and their covariances, from the top level down to the innermost."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,16 @@ class Modes:
     variances: Array
 
 
-def conditional_modes(blocks: Blocks, relative: list[Array], beta: Array, scale: float) -> list[Modes]:
+class FindsModes(Protocol):
+    """Statistics that are not at hand all at once and find the modes themselves."""
+
+    def modes(self, relative: list[Array], beta: Array, scale: float) -> list[Modes]:
+        """See `conditional_modes`."""
+
+
+def conditional_modes(
+    blocks: Blocks | FindsModes, relative: list[Array], beta: Array, scale: float
+) -> list[Modes]:
     """Modes of every term, in design order, in internal units.
 
     With ``r`` the coefficients that turn a row into its residual so far, each group has
@@ -41,6 +51,8 @@ def conditional_modes(blocks: Blocks, relative: list[Array], beta: Array, scale:
     scale : float
         Residual variance.
     """
+    if not isinstance(blocks, Blocks):
+        return blocks.modes(relative, beta, scale)
     products = _products(blocks, relative)
     k = blocks.w.shape[-1]
     r = np.zeros((1, k))

@@ -17,6 +17,7 @@ from alliance_longitudinal.engine.fitting.linalg import spread
 from alliance_longitudinal.engine.fitting.optimize import OptimRecord, descend, search
 from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.streaming.chunked import ChunkedBlocks
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -63,9 +64,11 @@ def find(evaluate: Remembered, face: Face, several: int) -> OptimRecord:
 
 def sample_start(statistics: Statistics, face: Face, reml: bool) -> list[Array] | None:
     """Relative covariances at the optimum of a sample; None where the fit is small or the sample says nothing."""
-    if not isinstance(statistics, Blocks) or statistics.products is None:
-        return None
-    some = sample(statistics)
+    if isinstance(statistics, ChunkedBlocks):
+        made = sampled_levels(statistics.levels)
+        some = None if made is None else statistics.some(*made)
+    else:
+        some = sample(statistics) if isinstance(statistics, Blocks) else None
     if some is None:
         return None
     at_one = [np.eye(q) for q in face.sizes]
@@ -86,27 +89,35 @@ def sample_start(statistics: Statistics, face: Face, reml: bool) -> list[Array] 
 
 def sample(blocks: Blocks) -> Blocks | None:
     """Evenly spaced top groups with all that is in them; None where they are few."""
-    products, top = blocks.products, blocks.levels[-1]
-    if products is None or top.size < 3 * FEWEST:
+    products, made = blocks.products, sampled_levels(blocks.levels)
+    if products is None or made is None:
         return None
-    kept = spread(top.size, max(FEWEST, top.size // SHARE))
-    levels = [replace(top, size=len(kept), starts=np.array([0, len(kept)]), labels=top.labels[kept])]
-    for level in reversed(blocks.levels[:-1]):
-        kept, starts = _children(level, kept)
-        levels.append(replace(level, size=len(kept), starts=starts, labels=level.labels[kept]))
-    levels.reverse()
+    levels, kept = made
     part = replace(products, packed=products.packed[kept], counts=products.counts[kept])
     within = np.add.reduceat(part.packed, levels[0].starts[:-1], axis=0)
     whole = np.eye(products.width)
     return replace(
         blocks,
         n=part.n,
-        levels=tuple(levels),
+        levels=levels,
         w=blocks.w[kept],
         saa=blocks.saa[kept],
         s=part.mapped(whole, whole, within),
         products=part,
     )
+
+
+def sampled_levels(levels: tuple[Level, ...]) -> tuple[tuple[Level, ...], Index] | None:
+    """Levels of the sample, and its innermost groups among all; None where the top groups are few."""
+    top = levels[-1]
+    if top.size < 3 * FEWEST:
+        return None
+    kept = spread(top.size, max(FEWEST, top.size // SHARE))
+    out = [replace(top, size=len(kept), starts=np.array([0, len(kept)]), labels=top.labels[kept])]
+    for level in reversed(levels[:-1]):
+        kept, starts = _children(level, kept)
+        out.append(replace(level, size=len(kept), starts=starts, labels=level.labels[kept]))
+    return tuple(out[::-1]), kept
 
 
 def _children(level: Level, parents: Index) -> tuple[Index, Index]:

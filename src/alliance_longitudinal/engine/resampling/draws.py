@@ -23,6 +23,7 @@ from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.linalg import block_diagonal
 from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.resampling.crossed import CrossedDraws
+from alliance_longitudinal.engine.streaming.chunked import refuse_in_file
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -158,6 +159,7 @@ def root_of(matrix: Array) -> Array:
 
 def draws_of(fit: MixedFit) -> Draws:
     """The cheapest way for this design."""
+    refuse_in_file(fit.blocks)
     if isinstance(fit.blocks, Crossing):
         return _crossed_draws(fit, fit.blocks)
     groups, columns = len(fit.blocks.w), fit.blocks.w.shape[-1] - 1

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.blocks import Blocks
 from alliance_longitudinal.engine.fitting.statistics import Statistics
+from alliance_longitudinal.engine.streaming.chunked import refuse_in_file
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -43,8 +44,9 @@ class Groups:
         Raises
         ------
         FitError
-            The groupings are not nested.
+            The groupings are not nested, or the sums are in a file.
         """
+        refuse_in_file(blocks)
         if not isinstance(blocks, Blocks) or any(not len(level.labels) for level in blocks.levels):
             raise FitError(
                 "Groups can be resampled only where each grouping is nested in the next; with crossed groupings or several "

@@ -12,7 +12,8 @@ from alliance_longitudinal.engine.fitting.linalg import independent_columns
 from alliance_longitudinal.engine.fitting.products import Exact, Units, better, full, sample_units, settle
 from alliance_longitudinal.engine.streaming.recipe import Recipe
 from alliance_longitudinal.engine.streaming.source import Source
-from alliance_longitudinal.engine.streaming.sums import Gathered, Sums
+from alliance_longitudinal.engine.streaming.spill import Spill
+from alliance_longitudinal.engine.streaming.sums import MEMORY, Gathered, Sums
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -38,6 +39,8 @@ class Total:
     exact : Exact
     sums : Sums
         Packed cross-products of each innermost group, provisional units.
+    spill : Spill or None
+        These cross-products, if they are in a file.
     lost : int
     missing : dict
     log_weights : float
@@ -47,6 +50,7 @@ class Total:
     units: Units
     exact: Exact
     sums: Sums
+    spill: Spill | None
     lost: int
     missing: dict[str, tuple[int, int]]
     log_weights: float
@@ -94,8 +98,8 @@ def triangle_of(recipe: Recipe, batch: pd.DataFrame) -> Array:
     return np.asarray(np.linalg.qr(table * rows.root[:, None] if len(rows.root) else table, mode="r"))
 
 
-def gather(recipe: Recipe, source: Source) -> Total:
-    """All sums, in units in which they lose no digits.
+def gather(recipe: Recipe, source: Source, memory: int = MEMORY) -> Total:
+    """All sums, in units in which they lose no digits; see `Gathered` for ``memory``.
 
     Raises
     ------
@@ -104,14 +108,16 @@ def gather(recipe: Recipe, source: Source) -> Total:
     """
     recipe, units = _first_units(recipe, source)
     for _ in range(4):
-        sums, lost, missing = _pass(recipe, units, source)
-        total = full(sums.values.sum(axis=0), len(units.transform) + 1)
+        sums, spill, lost, missing = _pass(recipe, units, source, memory)
+        packed = sums.values.sum(axis=0) if spill is None else spill.total()
+        total = full(packed, len(units.transform) + 1)
         n, p = int(sums.counts.sum()), len(recipe.spec.names)
         exact = settle(total, n, p, units)
         if exact is not None:
             weighted = recipe.spec.weights is not None
             logs = source.map(partial(log_weights_of, recipe), recipe.used) if weighted else ()
-            return Total(recipe, units, exact, sums, lost, missing, float(sum(logs)))
+            return Total(recipe, units, exact, sums, spill, lost, missing, float(sum(logs)))
+        del sums, spill  # before another pass makes new ones
         improved = better(units, total, n, p)
         if improved is None:
             break
@@ -170,8 +176,10 @@ def _rows_of(recipe: Recipe, batch: pd.DataFrame) -> int:
     return len(recipe.read(batch).y)
 
 
-def _pass(recipe: Recipe, units: Units, source: Source) -> tuple[Sums, int, dict[str, tuple[int, int]]]:
-    gathered, lost = Gathered(), 0
+def _pass(
+    recipe: Recipe, units: Units, source: Source, memory: int
+) -> tuple[Sums, Spill | None, int, dict[str, tuple[int, int]]]:
+    gathered, lost = Gathered(memory), 0
     missing: dict[str, tuple[int, int]] = {}
     for part in source.map(partial(part_of, recipe, units), recipe.used):
         if len(part.sums):
@@ -180,4 +188,4 @@ def _pass(recipe: Recipe, units: Units, source: Source) -> tuple[Sums, int, dict
         for name, (lacks, alone) in part.missing.items():
             before = missing.get(name, (0, 0))
             missing[name] = before[0] + lacks, before[1] + alone
-    return gathered.settle(), lost, missing
+    return gathered.settle(), gathered.spill, lost, missing

@@ -5,19 +5,22 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, TermDesign
 from alliance_longitudinal.engine.design.groups import Factor, chain_of, factor
 from alliance_longitudinal.engine.fitting.basis import Basis, orthonormal
-from alliance_longitudinal.engine.fitting.blocks import Blocks, from_products
+from alliance_longitudinal.engine.fitting.blocks import Blocks, Level, levels_of, with_products
 from alliance_longitudinal.engine.fitting.fit import fit_statistics
 from alliance_longitudinal.engine.fitting.products import Products
 from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.options import FitOptions
 from alliance_longitudinal.engine.results import MixedModelResults, results
 from alliance_longitudinal.engine.streaming.accumulate import Total, gather
+from alliance_longitudinal.engine.streaming.chunked import ChunkedBlocks
 from alliance_longitudinal.engine.streaming.recipe import learn_recipe
 from alliance_longitudinal.engine.streaming.source import Source
+from alliance_longitudinal.engine.streaming.sums import MEMORY
 from alliance_longitudinal.errors import FitError
 
 ROWS = (
@@ -84,7 +87,7 @@ class StreamedModel:
     spec: DesignSpec
     design: StreamedDesign = field(repr=False)
     basis: Basis = field(repr=False)
-    blocks: Blocks = field(repr=False)
+    blocks: Blocks | ChunkedBlocks = field(repr=False)
 
     @property
     def n(self) -> int:
@@ -110,25 +113,27 @@ class StreamedModel:
         """
         options = FitOptions(reml, df, require_certificate=require_certificate)
         design = cast(Design, self.design)
-        fit = fit_statistics(design, self.basis, self.blocks, reml, require_certificate)
+        fit = fit_statistics(design, self.basis, cast(Blocks, self.blocks), reml, require_certificate)
         return results(fit, self.spec, options, inference_of(fit, options, None))
 
 
-def read(formula: str, source: Source, weights: str | None, offset: str | None) -> StreamedModel:
-    """Go through the batches of a source and keep what a fit needs.
+def read(
+    formula: str, source: Source, weights: str | None, offset: str | None, memory: int = MEMORY
+) -> StreamedModel:
+    """Go through the batches of a source and keep what a fit needs; see `Gathered` for ``memory``.
 
     Raises
     ------
     FormulaError, FitError
         As `MixedModel.from_formula`; and groupings that are not nested in each other, which need rows.
     """
-    total = gather(learn_recipe(formula, source, weights, offset), source)
+    total = gather(learn_recipe(formula, source, weights, offset), source, memory)
     return assemble(formula, total)
 
 
 def assemble(formula: str, total: Total) -> StreamedModel:
     """Basis and blocks from the sums of all batches."""
-    recipe, sums, exact = total.recipe, total.sums, total.exact
+    recipe, sums = total.recipe, total.sums
     terms, factors = recipe.example.terms, recipe.example.factors
     groups = tuple(factor(sums.labels, f.columns) for f in factors)
     chain = chain_of(list(groups))
@@ -144,14 +149,22 @@ def assemble(formula: str, total: Total) -> StreamedModel:
         names, recipe.example.dropped, bare, groups, int(sums.counts.sum()), lost, total.missing
     )
     basis = _basis(total)
-    order = np.empty(len(sums), dtype=np.intp)
-    order[chain.places[groups[chain.order[0]].codes]] = np.arange(len(sums))
-    values, counts = sums.values, sums.counts
-    if (order[1:] < order[:-1]).any():
-        values, counts = values[order], counts[order]
-    products = Products(values, counts, len(names), total.units, exact.change)
-    blocks = from_products(bare, basis, products, chain, cast(Any, NoRows()))
+    blocks = _blocks(total, levels_of(bare, basis, chain), chain.places[groups[chain.order[0]].codes])
     return StreamedModel(formula, recipe.spec, design, basis, blocks)
+
+
+def _blocks(total: Total, levels: tuple[Level, ...], places: NDArray[np.intp]) -> Blocks | ChunkedBlocks:
+    """Statistics in order of elimination, in memory or in a file."""
+    sums, p = total.sums, len(total.recipe.spec.names)
+    values, counts = sums.values, sums.counts
+    if (places[1:] < places[:-1]).any():
+        order = np.empty(len(sums), dtype=np.intp)
+        order[places] = np.arange(len(sums))
+        values, counts = values if total.spill else values[order], counts[order]
+    products = Products(values, counts, p, total.units, total.exact.change)
+    if total.spill is None:
+        return with_products(levels, products, cast(Any, NoRows()))
+    return ChunkedBlocks.of(levels, total.spill.regrouped(places, len(sums)), products)
 
 
 def _basis(total: Total) -> Basis:

@@ -41,9 +41,10 @@ class ParquetSource:
         scanner = self.dataset.scanner(
             columns=list(columns),
             batch_size=self.batch_rows,
-            batch_readahead=1,
-            fragment_readahead=1,
+            batch_readahead=0,
+            fragment_readahead=0,
             use_threads=False,
+            **_unbuffered(self.dataset),
         )
         for batch in scanner.to_batches():
             if batch.num_rows:
@@ -51,6 +52,15 @@ class ParquetSource:
                 frame.index = pd.RangeIndex(at, at + len(frame))
                 at += len(frame)
                 yield task(frame)
+
+
+def _unbuffered(data: Any) -> dict[str, Any]:
+    """Options that keep pyarrow from reading row groups in advance, which takes more memory than a batch."""
+    from pyarrow import dataset
+
+    if not isinstance(getattr(data, "format", None), dataset.ParquetFileFormat):
+        return {}
+    return {"fragment_scan_options": dataset.ParquetFragmentScanOptions(pre_buffer=False)}
 
 
 def parquet_source(data: Any, batch_rows: int) -> ParquetSource:
