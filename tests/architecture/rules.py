@@ -66,8 +66,6 @@ DOORS = {
 CLINICAL = {"client", "therapist", "session", "alliance", "patient", "clinic", "symptom", "therapy"}
 #: What the engine may name all the same: the package's own import path and its base error.
 CLINICAL_EXEMPT = {PACKAGE, "AllianceError"}
-#: Files where a word of the clinic means something else: there a ``client`` is a `distributed.Client`.
-OTHER_MEANINGS = {"engine/model.py": {"client"}, "engine/streaming/dask.py": {"client"}}
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80
@@ -133,13 +131,12 @@ def identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, alias or name.split(".")[-1]
 
 
-def clinical_problems(tree: ast.AST, path: str = "") -> list[str]:
-    """Identifiers in the file ``path`` that contain a word of the clinic."""
+def clinical_problems(tree: ast.AST) -> list[str]:
+    """Identifiers that contain a word of the clinic."""
     found = []
-    exempt = CLINICAL_EXEMPT | OTHER_MEANINGS.get(path, set())
     for line, name in identifiers(tree):
         words = {word.lower().removesuffix("s") for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
-        if name not in exempt and words & CLINICAL:
+        if name not in CLINICAL_EXEMPT and words & CLINICAL:
             found.append(f"{line}: {name} is a word of the clinic")
     return found
 
