@@ -1,4 +1,7 @@
-"""Questions about units and variance that a fitted model answers: predictions, simulations, shares."""
+"""Questions about units and variance that a fitted model answers: predictions, simulations, shares.
+
+What answers them is loaded when it is asked: all of it takes longer to load than a small fit.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alliance_longitudinal.engine.after.caterpillar import Caterpillar, caterpillar
-from alliance_longitudinal.engine.after.envelope import Envelope, asked_of, envelope
-from alliance_longitudinal.engine.after.influence import Influence, influence
-from alliance_longitudinal.engine.after.predict import predict
-from alliance_longitudinal.engine.after.prediction_intervals import Request, predict_with_interval
-from alliance_longitudinal.engine.after.refit import refit
-from alliance_longitudinal.engine.after.residuals import residuals
-from alliance_longitudinal.engine.after.rows import known_part
-from alliance_longitudinal.engine.after.shares import (
-    intraclass,
-    mean_weights,
-    r_squared,
-    r_squared_intervals,
-    weights_at,
-    with_percentiles,
-    with_profile,
-)
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.options import FitOptions, choose
-from alliance_longitudinal.engine.resampling.bootstrap import bootstrap, simulate
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.engine.after.caterpillar import Caterpillar
+    from alliance_longitudinal.engine.after.envelope import Envelope
+    from alliance_longitudinal.engine.after.influence import Influence
     from alliance_longitudinal.engine.results import MixedModelResults
 
 
@@ -89,9 +77,14 @@ class AfterQuestions:
             the limits are quantiles of a mixture.
         """
         if interval is not None:
+            from alliance_longitudinal.engine.after.prediction_intervals import Request, predict_with_interval
+
             choose("interval", interval)
             request = Request(groups, interval, alpha, self.options.df == "normal", n_boot, seed)
             return predict_with_interval(self.fit, self.spec, self.inference, data, request)
+        from alliance_longitudinal.engine.after.predict import predict
+        from alliance_longitudinal.engine.after.rows import known_part
+
         if data is None:
             values = (
                 self.fittedvalues
@@ -103,10 +96,13 @@ class AfterQuestions:
 
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
         """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""
+        from alliance_longitudinal.engine.resampling.bootstrap import simulate
+
         return simulate(self.fit, n, seed)
 
     def refit(self, response: Any) -> MixedModelResults:
         """The same model and options fitted to another response: a Series by row label, or values in row order."""
+        from alliance_longitudinal.engine.after.refit import refit
         from alliance_longitudinal.engine.results import results
 
         fit, inference = refit(self.fit, self.options, self.inference, response)
@@ -118,6 +114,8 @@ class AfterQuestions:
         ``method``: ``"auto"`` (one Newton step of the variances, a refit where that is long), ``"one-step"``, ``"fixed"``
         (variances held) or ``"refit"``; see `engine.after.influence.influence`.
         """
+        from alliance_longitudinal.engine.after.influence import influence
+
         return influence(self.fit, group, choose("influence", method))
 
     def residuals(self, kind: str = "conditional") -> pd.Series:
@@ -127,6 +125,8 @@ class AfterQuestions:
         only), ``"pearson"`` (conditional, divided by the residual standard deviation) or ``"whitened"`` (marginal, made
         uncorrelated with variance one).
         """
+        from alliance_longitudinal.engine.after.residuals import residuals
+
         values = residuals(self.fit, choose("kind of residual", kind))
         return pd.Series(values, index=self.fit.design.index, name=kind)
 
@@ -153,6 +153,8 @@ class AfterQuestions:
         refit : bool
             Whether the variances are estimated anew from each (slower, and fairer with few groups) or held.
         """
+        from alliance_longitudinal.engine.after.envelope import asked_of, envelope
+
         asked = asked_of(self.fit, choose("kind of envelope", kind), group, effect)
         return envelope(self.fit, asked, n, seed, refit, alpha)
 
@@ -166,6 +168,8 @@ class AfterQuestions:
         seed: int | None = 0,
     ) -> Caterpillar:
         """Modes of a grouping in order, with intervals, comparison intervals and ranks; see `Caterpillar`."""
+        from alliance_longitudinal.engine.after.caterpillar import caterpillar
+
         return caterpillar(self.fit, group, fixed_uncertainty, alpha, n_draws, seed)
 
     def icc(
@@ -197,6 +201,15 @@ class AfterQuestions:
         DataFrame
             ``group, variance, icc`` and, with intervals, ``lower, upper`` (profile: also ``criterion, note``).
         """
+        from alliance_longitudinal.engine.after.shares import (
+            intraclass,
+            mean_weights,
+            weights_at,
+            with_percentiles,
+            with_profile,
+        )
+        from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
+
         if method is not None:
             choose("icc", method)
         weights = mean_weights(self.fit) if at is None else weights_at(self.fit, self.spec, at)
@@ -215,6 +228,9 @@ class AfterQuestions:
 
         With ``n_boot`` a DataFrame ``r2, lower, upper`` with percentile limits of a bootstrap of that ``kind``.
         """
+        from alliance_longitudinal.engine.after.shares import r_squared, r_squared_intervals
+        from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
+
         if not n_boot:
             return r_squared(self.fit)
         return r_squared_intervals(self.fit, bootstrap(self.fit, n_boot, seed, choose("kind", kind)), alpha)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 Array = NDArray[np.float64]
 #: Factor, first column, number of nodes, effects of a node.
@@ -128,6 +127,8 @@ def factor_block(s: Array, d: Array, runs: tuple[Run, ...]) -> DenseBlock:
     inner[np.diag_indices(r)] += 1.0
     if r == 0:
         return DenseBlock(runs, d, roots, s, s, s, 0.0)
+    from scipy.linalg import lapack  # not for nested groups, which never come here
+
     chol, failed = lapack.dpotrf(inner, lower=1)
     if failed or not np.isfinite(chol).all():
         nothing = np.full_like(s, np.nan)

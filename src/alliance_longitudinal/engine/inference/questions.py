@@ -1,31 +1,26 @@
-"""Questions of inference that a fitted model answers: intervals, contrasts, joint tests, comparisons."""
+"""Questions of inference that a fitted model answers: intervals, contrasts, joint tests, comparisons.
+
+What answers them is loaded when it is asked: all of it takes longer to load than a small fit.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
-from alliance_longitudinal.engine.inference.compare import (
-    LikelihoodRatio,
-    likelihood_ratio,
-    refuse_other_kinds,
-)
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
-from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
-from alliance_longitudinal.engine.inference.means import (
-    MarginalMeans,
-    Question,
-    marginal_means,
-    marginal_slopes,
-)
-from alliance_longitudinal.engine.inference.profile import profile_intervals, profile_paths
 from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
 from alliance_longitudinal.engine.options import choose
-from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap, bootstrap
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
+    from alliance_longitudinal.engine.inference.means import MarginalMeans
+    from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
 
 
 class InferenceQuestions:
@@ -67,8 +62,12 @@ class InferenceQuestions:
         ``"bca"`` (nested groupings). Replicates on a boundary are kept; ``note`` counts them and those that failed.
         """
         if choose("method", method) == "profile":
+            from alliance_longitudinal.engine.inference.profile import profile_intervals
+
             return profile_intervals(self.fit, which, alpha)
         if method == "bootstrap":
+            from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
+
             choose("bootstrap interval", interval)
             return bootstrap_intervals(self.fit, self.bootstrap(n_boot, seed, kind), alpha, interval)
         half = stats.t.ppf(1 - alpha / 2, self.df) * self.bse
@@ -122,6 +121,8 @@ class InferenceQuestions:
         weights : {"equal", "proportional"}
             Of the categories that are averaged over: equal, or as frequent as in the rows.
         """
+        from alliance_longitudinal.engine.inference.means import Question, marginal_means
+
         asked = Question.of(specs, by, at, weights, alpha)
         return marginal_means(self.fit, self.spec, self.inference, self.data, asked)
 
@@ -136,6 +137,8 @@ class InferenceQuestions:
         alpha: float = 0.05,
     ) -> MarginalMeans:
         """Slopes of a numeric variable over the same grid, one for each combination of ``specs``; see `means`."""
+        from alliance_longitudinal.engine.inference.means import Question, marginal_slopes
+
         asked = Question.of(specs, by, at, weights, alpha)
         return marginal_slopes(self.fit, self.spec, self.inference, self.data, variable, asked)
 
@@ -148,6 +151,8 @@ class InferenceQuestions:
             Responses drawn from the fitted model; the groups of the top level drawn with replacement, whole; the
             innermost groups drawn within their parents; both.
         """
+        from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
+
         return bootstrap(self.fit, n_boot, seed, choose("kind", kind))
 
     def profile(self, which: str | Sequence[str] | None = None) -> pd.DataFrame:
@@ -159,6 +164,8 @@ class InferenceQuestions:
             ``parameter, value, deviance, zeta`` (the signed root of the rise of the deviance: a straight line where the
             estimate is normally distributed); a coefficient's deviance is that of maximum likelihood.
         """
+        from alliance_longitudinal.engine.inference.profile import profile_paths
+
         return profile_paths(self.fit, which)
 
     def variance_tests(
@@ -183,10 +190,14 @@ class InferenceQuestions:
         DataFrame
             ``group, effects, deviance_without, statistic, df, p, distribution``.
         """
+        from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
+
         usual = 1000 if choose("variance test", method) == "bootstrap" else 10_000
         return variance_tests(self.fit, method, usual if n_sim is None else n_sim, seed)
 
-    def lrt(self, other: "InferenceQuestions") -> LikelihoodRatio:
+    def lrt(self, other: InferenceQuestions) -> LikelihoodRatio:
         """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""
+        from alliance_longitudinal.engine.inference.compare import likelihood_ratio, refuse_other_kinds
+
         refuse_other_kinds(self, other)
         return likelihood_ratio(self.fit, other.fit)
