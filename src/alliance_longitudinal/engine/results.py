@@ -68,8 +68,12 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
     df: pd.Series
     tvalues: pd.Series
     pvalues: pd.Series
-    varcorr: pd.DataFrame
     data: pd.DataFrame | None = None
+
+    @cached_property
+    def varcorr(self) -> pd.DataFrame:
+        """Variance components."""
+        return varcorr(self.fit)
 
     @cached_property
     def _random_effects(self) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
@@ -252,6 +256,5 @@ def results(
         df=series(df, "df"),
         tvalues=series(t, "t"),
         pvalues=series(2 * stats.t.sf(np.abs(t), df), "p"),
-        varcorr=varcorr(fit),
         data=data,
     )
