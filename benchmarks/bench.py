@@ -207,7 +207,7 @@ def parquet(shape: tuple[int, int, int]) -> Line:
         assert writer is not None
         writer.close()
         part.rename(path)
-    mine = ours("parquet", str(path), limit=300)
+    mine = ours("parquet", str(path), limit=900)
     work = f"{math.prod(shape):,} rows from Parquet, {shape[0] * shape[1]:,} inner groups"
     if "error" in mine:
         return Line(work, "below 1 GiB", mine["error"], "no")

@@ -139,7 +139,7 @@ def test_a_full_disk_is_said(tmp_path, frame, monkeypatch):
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
     frame.to_parquet(tmp_path / "rows.parquet")
     with pytest.raises(
-        al.FitError, match=r"temporary file .* No space left on device\. Make room .* TMPDIR, or give"
+        al.FitError, match=r"temporary file .* No space left on device\. Make room .* TMPDIR, or read"
     ):
         al.MixedModel.from_parquet(GROWTH, tmp_path / "rows.parquet", memory=0)
 

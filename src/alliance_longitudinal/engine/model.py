@@ -202,6 +202,7 @@ class MixedModel:
         data: object,
         *,
         scheduler: object = None,
+        memory: int = 400_000_000,
         weights: str | None = None,
         offset: str | None = None,
     ) -> "StreamedModel":
@@ -215,6 +216,8 @@ class MixedModel:
             Partitions, each a pandas frame.
         scheduler : object, optional
             Connection to the cluster, as ``distributed`` makes it; without one the partitions are read one after the other in this process.
+        memory : int
+            As in `from_parquet`, in this process.
         weights, offset : str, optional
             As in `from_formula`.
 
@@ -231,7 +234,7 @@ class MixedModel:
         from alliance_longitudinal.engine.streaming.dask import dask_source
         from alliance_longitudinal.engine.streaming.model import read
 
-        return read(formula, dask_source(data, scheduler), weights, offset)
+        return read(formula, dask_source(data, scheduler), weights, offset, memory)
 
     def fit(
         self,

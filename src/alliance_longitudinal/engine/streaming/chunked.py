@@ -116,7 +116,7 @@ def refuse_in_file(statistics: Statistics) -> None:
     if isinstance(statistics, ChunkedBlocks):
         raise FitError(
             f"A bootstrap needs the sums of all {statistics.levels[0].size} innermost groups in memory, and these are in a "
-            "temporary file because they were larger than memory= allows. Give from_parquet more memory=, or use "
+            "temporary file because they were larger than memory= allows. Read the data with more memory=, or use "
             "profile intervals, which need no draws."
         )
 

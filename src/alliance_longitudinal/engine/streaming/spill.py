@@ -143,5 +143,5 @@ def _no_room(error: OSError) -> FitError:
     return FitError(
         f"The sums of the groups are too many for memory, and a temporary file for them in {tempfile.gettempdir()!r} "
         f"cannot be written: {error.strerror or error}. Make room there, name another folder in the environment variable "
-        "TMPDIR, or give more memory= to from_parquet."
+        "TMPDIR, or read the data with more memory=."
     )
