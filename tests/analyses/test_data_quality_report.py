@@ -52,7 +52,9 @@ def test_predictors_of_missing_forms_and_of_leaving_are_recovered(result):
     found = result.estimates.set_index("id")
     symptoms = found.loc["missing_alliance_symptoms"]
     se = np.log(symptoms["ci_high"] / symptoms["ci_low"]) / (2 * 1.96)
-    assert np.log(symptoms["estimate"]) == pytest.approx(LOG_ODDS, abs=3 * se)  # one sample: three standard errors
+    assert np.log(symptoms["estimate"]) == pytest.approx(
+        LOG_ODDS, abs=3 * se
+    )  # one sample: three standard errors
     assert se < 0.12
     for other in ("missing_phq9_symptoms", "missing_phq9_alliance", "missing_alliance_session"):
         assert found.loc[other, "p"] > 0.01

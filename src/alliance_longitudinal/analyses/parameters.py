@@ -47,9 +47,7 @@ class Params(BaseModel):
     def _unknown(cls, name: str) -> str:
         near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
         hint = f"Did you mean {near[0]!r}?" if near else ""
-        return f"There is no parameter {name!r}. {hint} Known: {', '.join(cls.names())}.".replace(
-            "  ", " "
-        )
+        return f"There is no parameter {name!r}. {hint} Known: {', '.join(cls.names())}.".replace("  ", " ")
 
     @classmethod
     def names(cls) -> list[str]:

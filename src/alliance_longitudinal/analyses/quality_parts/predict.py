@@ -145,7 +145,7 @@ def _leaving(records: Records, known: _Known) -> Question:
     if "ending" in records.study.clients:
         ending = sessions["client"].map(records.study.clients.set_index("client")["ending"])
         last = last & (ending == "dropout").to_numpy()
-        rows = ending.notna().to_numpy()
+        rows = ending.notna().to_numpy(copy=True)
         title = "What predicts dropout"
     if "date" in sessions and sessions["date"].notna().any():
         late = sessions["date"] > sessions["date"].max() - pd.Timedelta(days=STILL_THERE)

@@ -246,7 +246,10 @@ def _log_ratio(x: Array, inner: Array, outer: Array, residual: float) -> tuple[f
     n, q = residual + float(x @ ox), float(x @ ix)
     gradient = ox / n - ix / q
     bend = outer / n - inner / q - 2 * np.outer(ox, ox) / n**2 + 2 * np.outer(ix, ix) / q**2
-    return float(np.sqrt(n / q)), gradient, bend
+    size = (
+        float(np.sqrt(n / q)) if n / q >= 0 else np.nan
+    )  # a trial step may leave the space; it is then lost
+    return size, gradient, bend
 
 
 def turned(relative: list[Array], turn: dict[int, Array]) -> list[Array]:
