@@ -37,6 +37,8 @@ class ParquetSource:
 
     def map(self, task: Callable[[pd.DataFrame], T], columns: tuple[str, ...]) -> Iterator[T]:
         """See `source.Source`."""
+        from pyarrow import default_memory_pool
+
         at = 0
         scanner = self.dataset.scanner(
             columns=list(columns),
@@ -52,6 +54,8 @@ class ParquetSource:
                 frame.index = pd.RangeIndex(at, at + len(frame))
                 at += len(frame)
                 yield task(frame)
+                del frame, batch
+        default_memory_pool().release_unused()
 
 
 def _unbuffered(data: Any) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Sums over groups that are known by their labels: they merge."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,6 +123,12 @@ class Gathered:
     def _merge_labels(self, spill: Spill) -> Sums:
         """See `merge`; the sums are merged from file to file."""
         columns = self.waiting[0].labels.columns
+        kinds = self.waiting[0].labels.dtypes
+        numbers = all(isinstance(dtype, np.dtype) and dtype.kind in "iu" for dtype in kinds) and all(
+            part.labels.dtypes.equals(kinds) for part in self.waiting
+        )
+        if self.in_order and numbers:
+            return self._join_labels(spill)
         labels = pd.concat([part.labels for part in self.waiting], ignore_index=True)
         before = np.concatenate([part.counts for part in self.waiting])
         none = self.waiting[0].values
@@ -131,10 +139,34 @@ class Gathered:
         np.add.at(counts, coded.codes, before)
         return Sums(_first_of_each(labels, coded), none, counts)
 
+    def _join_labels(self, spill: Spill) -> Sums:
+        """The same for whole numbers in order, without a copy of all: only the last group of a part may come back."""
+        parts, none = self.waiting, self.waiting[0].values
+        self.waiting = []
+        again = [False, *(_label(a, -1) == _label(b, 0) for a, b in pairwise(parts))]
+        rows, size = sum(map(len, parts)), sum(map(len, parts)) - sum(again)
+        made = {name: np.empty(size, dtype) for name, dtype in parts[0].labels.dtypes.items()}
+        places, counts, at, end = np.empty(rows, dtype=np.intp), np.zeros(size, dtype=np.intp), 0, 0
+        parts.reverse()
+        for back in again:
+            part, begin = parts.pop(), end - back
+            end = begin + len(part)
+            places[at : at + len(part)] = np.arange(begin, end)
+            at += len(part)
+            counts[begin:end] += part.counts
+            for name, values in made.items():
+                values[begin:end] = part.labels[name].to_numpy()
+        self.spill = spill.regrouped(places, size)
+        return Sums(pd.DataFrame(made, copy=False), none, counts)
+
+
+def _label(part: Sums, at: int) -> tuple[Any, ...]:
+    return tuple(part.labels[name].iloc[at] for name in part.labels.columns)
+
 
 def _follows(before: Sums, after: Sums) -> bool:
     """Whether no group of a part comes before the last one of the part before."""
     try:
-        return bool(tuple(before.labels.iloc[-1]) <= tuple(after.labels.iloc[0]))
+        return bool(_label(before, -1) <= _label(after, 0))
     except TypeError:  # labels without an order
         return False
