@@ -1,6 +1,6 @@
 """A model whose rows were never at hand together: its sums, and the fit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -127,8 +127,7 @@ def read(
     FormulaError, FitError
         As `MixedModel.from_formula`; and groupings that are not nested in each other, which need rows.
     """
-    total = gather(learn_recipe(formula, source, weights, offset), source, memory)
-    return assemble(formula, total)
+    return assemble(formula, gather(learn_recipe(formula, source, weights, offset), source, memory))
 
 
 def assemble(formula: str, total: Total) -> StreamedModel:
@@ -136,6 +135,8 @@ def assemble(formula: str, total: Total) -> StreamedModel:
     recipe, sums = total.recipe, total.sums
     terms, factors = recipe.example.terms, recipe.example.factors
     groups = tuple(factor(sums.labels, f.columns) for f in factors)
+    sums = replace(sums, labels=sums.labels.iloc[:0].copy())  # the factors have them now
+    total = replace(total, sums=sums)
     chain = chain_of(list(groups))
     if chain is None:
         words = " and ".join(f.name for f in groups)
