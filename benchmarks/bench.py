@@ -354,9 +354,9 @@ def main() -> None:
             made = Line(name.replace("_", " "), "", f"failed: {type(error).__name__}: {error}"[:200], "no")
         lines += made if isinstance(made, list) else [made]
         print(lines[-1], flush=True)
-    if options.only is None:
-        PAGE.write_text(page(lines), encoding="utf-8")
-    else:
+        if options.only is None:  # after each part, so that a run that is stopped leaves what it measured
+            PAGE.write_text(page(lines), encoding="utf-8")
+    if options.only is not None:
         print(page(lines))
 
 
