@@ -31,7 +31,7 @@ class Spill:
     def __init__(self, width: int) -> None:
         self.width, self.rows = width, 0
         try:
-            file: Any = tempfile.TemporaryFile(prefix="alliance-")  # noqa: SIM115 (closed with this object)
+            file: Any = tempfile.TemporaryFile(prefix="mixed-model-")  # noqa: SIM115 (closed with this object)
         except OSError as error:
             raise _no_room(error) from error
         self._file = file
