@@ -155,6 +155,9 @@ class Profile:
                 h = bound
             here = self.at(h, near)
             zeta = float(np.sqrt(self.rise(here)))
+            if not np.isfinite(zeta):  # the trial left the space of parameters: half way back
+                outer, h = (h, zeta), (inner[0] + h) / 2
+                continue
             if h == bound and zeta < target:
                 return End(h, zeta**2, False)
             narrow = outer is not None and abs(outer[0] - inner[0]) < 1e-13 * abs(h - origin)
@@ -262,6 +265,8 @@ def _point(u: Array, value: float, gradient: Array, hessian: Array) -> Point:
     inside, cross = hessian[:-1, :-1], hessian[:-1, -1]
     if not len(inside):
         return Point(u, value, float(gradient[-1]), float(hessian[-1, -1]), np.zeros(0))
+    if not np.isfinite(hessian).all():
+        return Point(u, np.inf, 0.0, 0.0, np.zeros(len(inside)))
     values, vectors = np.linalg.eigh(inside)
     usable = values > 1e-8 * max(float(values[-1]), 1e-300)
     drift = -vectors[:, usable] @ ((vectors[:, usable].T @ cross) / values[usable])
