@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.engine.fitting import compiled, kernels
+from alliance_longitudinal.engine.fitting import compiled, kernels, threads
 
 
 def directions(*sizes):
@@ -80,7 +80,7 @@ def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
     *arguments, _, _ = level(3 * compiled.PIECE, 40, (2,), 4)
     results = []
     for count in (1, 2, 5):
-        monkeypatch.setattr(compiled, "threads", lambda count=count: count)
+        monkeypatch.setattr(threads, "threads", lambda count=count: count)
         results.append(kernels.leaf_level(*arguments, 2))
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
@@ -90,7 +90,29 @@ def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
 @pytest.mark.parametrize(("limit", "most"), [("1", 1), ("2", 2), ("", 1000), ("all", 1000)])
 def test_threads_heed_the_usual_limit(monkeypatch, limit, most):
     monkeypatch.setenv("OMP_NUM_THREADS", limit)
-    assert 1 <= compiled.threads() <= most
+    assert 1 <= threads.threads() <= most
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_results_of_several_at_a_time_come_in_order(monkeypatch, count):
+    monkeypatch.setattr(threads, "threads", lambda: count)
+    taken = []
+
+    def items():
+        for i in range(40):
+            taken.append(i)
+            yield i
+
+    made = threads.in_order(lambda i: i * i, items(), several=True)
+    assert next(made) == 0
+    assert len(taken) <= 2 * count + 1  # only a few ahead, so that samples do not fill the memory
+    assert list(made) == [i * i for i in range(1, 40)]
+
+
+def test_trouble_of_one_of_several_is_told(monkeypatch):
+    monkeypatch.setattr(threads, "threads", lambda: 2)
+    with pytest.raises(ZeroDivisionError):
+        list(threads.in_order(lambda i: 1 / (i - 7), range(20), several=True))
 
 
 def test_without_a_folder_for_machine_code_the_numbers_are_the_same(monkeypatch):

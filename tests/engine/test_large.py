@@ -67,7 +67,9 @@ def test_the_number_of_threads_does_not_change_a_digit(frame, tmp_path):
     code = (
         "import json, sys, pandas as pd, alliance_longitudinal as al;"
         f"r = al.MixedModel.from_formula({FORMULA!r}, pd.read_parquet(sys.argv[1])).fit();"
-        "print(json.dumps([r.deviance, *r.params, *r.bse, *r.df, *r.varcorr['vcov']]))"
+        "b = r.bootstrap(6, seed=1);"
+        "print(json.dumps([r.deviance, *r.params, *r.bse, *r.df, *r.varcorr['vcov'], *b.params.to_numpy().ravel(),"
+        " *b.varcorr.to_numpy().ravel()]))"
     )
     found = []
     for threads in ("1", "2"):

@@ -6,9 +6,7 @@ their order: results do not depend on the number of threads.
 """
 
 import itertools
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.kernels import lower_triangle
+from alliance_longitudinal.engine.fitting.threads import share
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -36,25 +35,6 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     except RuntimeError:  # no folder can be written to
         made = numba.njit(nogil=True, fastmath=_FAST, error_model="numpy")(function)
     return made
-
-
-def threads() -> int:
-    """Threads to use: the cores this process may run on, at most OMP_NUM_THREADS."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores, int(limit)) if limit.isdigit() else cores)
-
-
-def share(work: Callable[[int, int], object], count: int, least: int) -> None:
-    """Run ``work(begin, end)`` over ``range(count)``, in threads when each gets at least ``least``."""
-    parts = min(threads(), max(1, count // least))
-    if parts == 1:
-        work(0, count)
-        return
-    cuts = np.linspace(0, count, parts + 1).astype(int).tolist()
-    with ThreadPoolExecutor(parts) as pool:
-        for done in [pool.submit(work, a, b) for a, b in itertools.pairwise(cuts)]:
-            done.result()
 
 
 def pieces(starts: Index) -> tuple[Index, Index]:

@@ -6,7 +6,8 @@ The same equations with ``H = I - C D Y`` used as the low-rank update that it is
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.compiled import invert, jit, share
+from alliance_longitudinal.engine.fitting.compiled import invert, jit
+from alliance_longitudinal.engine.fitting.threads import share
 
 Array = NDArray[np.float64]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.fitting.linalg import spread, thin_qr
+from alliance_longitudinal.engine.fitting.threads import share
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -224,7 +225,6 @@ def pass_over(
 def _sums(
     design: Design, columns: list[Array], codes: Index, groups: int, units: Units
 ) -> tuple[Array, Index]:
-    from alliance_longitudinal.engine.fitting.compiled import share
     from alliance_longitudinal.engine.fitting.compiled_products import add_rows
 
     n, k = len(codes), len(columns)

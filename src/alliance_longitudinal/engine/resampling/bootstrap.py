@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.design.groups import Factor
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.statistics import Statistics
-from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, root_of
+from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, many_refitted, root_of
 from alliance_longitudinal.engine.resampling.refits import Refitter, start_of
 from alliance_longitudinal.engine.resampling.regroup import Groups
 from alliance_longitudinal.engine.resampling.structured import structured_draws, structured_refits
@@ -123,7 +123,9 @@ def bootstrap(fit: MixedFit, n_boot: int, seed: int | None, kind: str = "paramet
             pd.DataFrame(made.residual, columns=names_of(fit.residual)),
         )
     samples, origin = _samples(fit, kind, n_boot, rng)
-    params, components, failed, boundary = Refitter(fit, start_of(fit), origin).all(samples)
+    params, components, failed, boundary = Refitter(fit, start_of(fit), origin).all(
+        samples, many_refitted(fit.blocks)
+    )
     return Bootstrap(
         pd.DataFrame(params, columns=list(fit.design.names)),
         pd.DataFrame(components, columns=pd.MultiIndex.from_frame(keys)),
@@ -150,7 +152,7 @@ def jackknife(fit: MixedFit) -> tuple[pd.DataFrame, pd.DataFrame]:
     every = np.arange(groups.top)
     samples = (groups.take(np.delete(every, g)) for g in every)
     refitter = Refitter(fit, start_of(fit), fit.basis.beta_ols)
-    params, components, _, _ = refitter.all(samples)
+    params, components, _, _ = refitter.all(samples, many_refitted(fit.blocks))
     keys = varcorr_keys(fit.design).fillna("")
     return (
         pd.DataFrame(params, columns=list(fit.design.names)),

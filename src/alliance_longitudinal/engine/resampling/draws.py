@@ -32,6 +32,11 @@ Index = NDArray[np.intp]
 MANY_REFITTED = 500
 
 
+def many_refitted(blocks: Statistics) -> bool:
+    """Whether refits of these statistics spend their time in compiled loops."""
+    return isinstance(blocks, Blocks) and len(blocks.w) >= MANY_REFITTED
+
+
 class Draws(Protocol):
     """A source of cross-products with a new response."""
 
@@ -196,7 +201,7 @@ def row_draws(fit: MixedFit) -> RowDraws:
 def product_draws(fit: MixedFit) -> ProductDraws:
     """Cross-products of every innermost group, their roots, and the effects of every level."""
     blocks = _nested(fit)
-    blocks = replace(blocks, compiled=len(blocks.w) >= MANY_REFITTED)
+    blocks = replace(blocks, compiled=many_refitted(blocks))
     scale = fit.criterion.rss / fit.criterion.nu
     products = _products(blocks)
     k = products.shape[1]

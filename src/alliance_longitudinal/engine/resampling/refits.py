@@ -11,6 +11,7 @@ from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
 from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.fitting.threads import in_order
 from alliance_longitudinal.engine.show.tables import varcorr_values
 
 Array = NDArray[np.float64]
@@ -84,10 +85,13 @@ class Refitter:
         boundary = optimum.face.ranks != optimum.face.sizes
         return Refit(beta, varcorr_values(psi, scale)[0], boundary)
 
-    def all(self, samples: Iterator[Statistics]) -> tuple[Array, Array, int, int]:
-        """Coefficients (B, p), variance components (B, c), failures and boundary estimates; failures are missing."""
+    def all(self, samples: Iterator[Statistics], several: bool) -> tuple[Array, Array, int, int]:
+        """Coefficients (B, p), variance components (B, c), failures and boundary estimates; failures are missing.
+
+        With ``several`` they run in threads; worth it where most of the time goes into the compiled loops.
+        """
         p, components = len(self.fit.beta), len(varcorr_values(self.fit.psi, self.fit.scale)[0])
-        refits = [self(sample) for sample in samples]
+        refits = list(in_order(self, samples, several))
         beta = np.array([np.full(p, np.nan) if r is None else r.beta for r in refits])
         vcov = np.array([np.full(components, np.nan) if r is None else r.vcov for r in refits])
         failed = sum(r is None for r in refits)
