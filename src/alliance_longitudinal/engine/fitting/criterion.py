@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.kernels import lower_triangle
+from alliance_longitudinal.engine.fitting.kernels import pair_places
 from alliance_longitudinal.engine.fitting.statistics import Parts, Statistics
 
 Array = NDArray[np.float64]
@@ -121,27 +121,26 @@ def _derivatives(
     ddt: Array,
     reml: bool,
 ) -> Criterion:
-    p, m = len(beta), len(dl)
-    r = np.zeros(dt.shape[-1])
+    p, m, k = len(beta), len(dl), dt.shape[-1]
+    r = np.zeros(k)
     r[:p], r[-1] = -beta, 1.0
-    tr = dt @ r
-    drss = tr @ r
-    v = tr[:, :p]
+    square = np.outer(r, r).ravel()
+    drss = dt.reshape(m, -1) @ square
+    v = (dt @ r)[:, :p]
     dt_x = dt[:, :p, :p]
-    ddrss = np.zeros((m, m))
-    ddlogdet = ddl.copy()
-    rows, cols = lower_triangle(m)
+    ddrss = -2 * v @ cov_x @ v.T
+    ddlogdet = ddl
+    place = pair_places(m)
     if len(ddt):
-        ddrss[rows, cols] = ddrss[cols, rows] = ddt @ r @ r
-    ddrss -= 2 * v @ cov_x @ v.T
-    dlogdet = dl.copy()
+        ddrss += (ddt.reshape(-1, k * k) @ square)[place]
+    dlogdet = dl
     if reml:
-        ct = cov_x @ dt_x
-        dlogdet += ct.trace(axis1=1, axis2=2)
+        flat = cov_x.ravel()
+        dlogdet = dl + dt_x.reshape(m, -1) @ flat
         if len(ddt):
-            second = np.zeros((m, m))
-            second[rows, cols] = second[cols, rows] = ddt[:, :p, :p].reshape(-1, p * p) @ cov_x.ravel()
-            ddlogdet += second - ct.reshape(m, -1) @ ct.transpose(0, 2, 1).reshape(m, -1).T
+            ct = cov_x @ dt_x
+            second = (ddt[:, :p, :p].reshape(-1, p * p) @ flat)[place]
+            ddlogdet = ddl + second - ct.reshape(m, -1) @ ct.transpose(0, 2, 1).reshape(m, -1).T
     gradient = dlogdet + nu * drss / rss
     hessian = ddlogdet + nu * (ddrss / rss - np.outer(drss, drss) / rss**2)
     return Criterion(value, gradient, hessian, rss, nu, beta, cov_x, dt_x, drss, ddrss, dlogdet, ddlogdet)

@@ -35,6 +35,13 @@ def lower_triangle(size: int) -> tuple[Index, Index]:
     return rows, cols
 
 
+@lru_cache(maxsize=64)
+def pair_places(size: int) -> Index:
+    """Where each entry of a symmetric matrix stands in its lower triangle, row by row; not to be written to."""
+    rows, cols = np.maximum.outer(range(size), range(size)), np.minimum.outer(range(size), range(size))
+    return np.asarray(rows * (rows + 1) // 2 + cols, dtype=np.intp)
+
+
 def inverse_and_logdet(a: Array) -> tuple[Array, Array]:
     """Inverses and log-determinants of a stack of small matrices with positive determinants.
 

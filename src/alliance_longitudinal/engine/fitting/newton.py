@@ -17,6 +17,8 @@ CLOSE = 1e-3
 #: A step with the Hessian of the point before has to shrink the decrement this much, or the next takes a new one.
 _SHRINK = 0.1
 _NOISE = 1e-9
+#: Decrement from which a search next to a saddle is over, where the caller knows a better way out than Newton steps.
+_SADDLE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Stationary:
 
 
 def minimise(
-    objective: Objective, theta: Array, polish: bool = True, max_evaluations: int = 200
+    objective: Objective, theta: Array, polish: bool = True, saddles: bool = True, max_evaluations: int = 200
 ) -> Stationary:
     """Follow Newton steps, bent to descend where the curvature is negative, until the decrement vanishes.
 
@@ -63,6 +65,9 @@ def minimise(
     polish : bool
         One step more where the decrement already vanishes, for nearly all digits. Without it the last steps use
         the Hessian of the point before, for speed; gradient and decrement are those of the end point all the same.
+    saddles : bool
+        Whether to go on where the Hessian is indefinite and the gradient nearly vanishes: such a search ends at a
+        saddle. Without it the search stops there early, with a decrement that does not count as stationary.
     """
     value, gradient, hessian = objective(theta, 2)
     if not len(theta) or not np.isfinite(value):
@@ -102,6 +107,8 @@ def minimise(
             bent, decrement, curvature = new_bent, new_decrement, new_bent.smallest
             steps.append(Step(value, decrement, radius))
         if last or (decrement < DECREMENT and not (better and polish)):
+            break
+        if not saddles and DECREMENT < decrement < _SADDLE and curvature < -1e-6 * float(bent.values[-1]):
             break
         last = decrement < DECREMENT  # once more from here: the next point has nearly all digits
     return Stationary(theta, value, decrement, curvature, tuple(steps), evaluations)

@@ -20,7 +20,7 @@ DESCENT = -1e-6
 NEAR_FACE = 1e-4
 _SAME = 1e-8
 #: Deviance above a known optimum at which a search that comes close to it has arrived.
-_NEXT = 1e-3
+_NEXT = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def descend(
 
     seen: tuple[Array, Criterion] | None = None
 
-    def run(on: Face, at: Array) -> Stationary:
+    def run(on: Face, at: Array, saddles: bool = True) -> Stationary:
         def objective(theta: Array, order: int) -> tuple[float, Array, Array]:
             nonlocal seen
             criterion = _evaluate(evaluate, on, theta, order)
@@ -183,13 +183,21 @@ def descend(
             return _on_face(criterion, on, theta)
 
         nonlocal evaluations
-        result = minimise(objective, at, polish)
+        result = minimise(objective, at, polish, saddles)
         evaluations += result.evaluations
         return result
 
     for _ in range(10):
-        here = run(face, theta)
+        here = run(face, theta, saddles=False)
         path += here.steps
+        if not here.decrement < DECREMENT:  # next to a saddle: at a face that is to be left, as a rule
+            way_out = _shortcut(evaluate, face, here, seen[1] if seen and seen[0] is here.theta else None)
+            if way_out is not None:
+                t, theta = way_out
+                kept_rank.add(t)
+                continue
+            here = run(face, here.theta)
+            path += here.steps
         face, here = _reduce(face, here, run, kept_rank)
         relative = face.covariances(here.theta)
         criterion = seen[1] if seen and seen[0] is here.theta else _evaluate(evaluate, face, here.theta, 1)
@@ -198,13 +206,34 @@ def descend(
             break
         t, direction = way_out
         kept_rank.add(t)
-        start = _escape(evaluate, face, here, t, direction)
-        tau = here.theta[: face.extra]
+        theta = _escape(evaluate, face, here, t, direction)
         face = face.full()
-        theta = face.pack(start, tau)
     return Optimum(
         tuple(relative), face, here.theta, here.value, criterion, certificate, tuple(path), evaluations
     )
+
+
+def _shortcut(
+    evaluate: Evaluate, face: Face, here: Stationary, known: Criterion | None
+) -> tuple[int, Array] | None:
+    """From next to a saddle: the term whose covariance lacks a direction, and parameters that have it and are better.
+
+    ``known`` is the criterion there, if it is at hand.
+    """
+    relative = face.covariances(here.theta)
+    smaller = replace(face, ranks=tuple(_rank(d, NEAR_FACE, _largest(relative)) for d in relative))
+    if not np.isfinite(here.value) or smaller.ranks == face.ranks:
+        return None
+    there = replace(here, theta=smaller.pack(relative, here.theta[: face.extra]))
+    cut = smaller.covariances(there.theta)
+    if known is None or max(float(np.abs(a - b).max()) for a, b in zip(cut, relative, strict=True)) > 1e-14:
+        known = _evaluate(evaluate, smaller, there.theta, 1)
+    if not known.value <= here.value + _SAME:
+        return None
+    certificate, way_out = certify(smaller, there, known, cut)
+    if way_out is None or certificate.descent > DESCENT:
+        return None
+    return way_out[0], _escape(evaluate, smaller, there, *way_out)
 
 
 def _evaluate(evaluate: Evaluate, face: Face, theta: Array, order: int) -> Criterion:
@@ -225,19 +254,29 @@ def _reduce(
 ) -> tuple[Face, Stationary]:
     """Move to the face of lower rank where covariances are nearly singular and nothing is lost by it."""
     relative = face.covariances(here.theta)
-    largest = max((float(np.linalg.eigvalsh(d)[-1]) for d in relative), default=0.0)
-    ranks = []
-    for t, d in enumerate(relative):
-        threshold = 1e-10 if t in kept_rank else NEAR_FACE
-        values = np.linalg.eigvalsh(d)
-        ranks.append(min(face.ranks[t], int(np.sum(values > threshold * max(1.0, min(values[-1], largest))))))
-    if tuple(ranks) == face.ranks:
+    largest = _largest(relative)
+    ranks = tuple(
+        min(face.ranks[t], _rank(d, 1e-10 if t in kept_rank else NEAR_FACE, largest))
+        for t, d in enumerate(relative)
+    )
+    if ranks == face.ranks:
         return face, here
-    smaller = Face(face.sizes, tuple(ranks), face.entry_order, face.extra)
+    smaller = replace(face, ranks=ranks)
     there = run(smaller, smaller.pack(relative, here.theta[: face.extra]))
     if there.value <= here.value + _SAME * max(1.0, abs(here.value) * 1e-3):
         return smaller, there
     return face, here
+
+
+def _largest(relative: list[Array]) -> float:
+    """Largest eigenvalue of all covariances."""
+    return max((float(np.linalg.eigvalsh(d)[-1]) for d in relative), default=0.0)
+
+
+def _rank(d: Array, threshold: float, largest: float) -> int:
+    """Number of eigenvalues of a covariance that are not nearly zero."""
+    values = np.linalg.eigvalsh(d)
+    return int(np.sum(values > threshold * max(1.0, min(values[-1], largest))))
 
 
 def certify(
@@ -264,16 +303,16 @@ def certify(
     return Certificate(here.decrement, here.curvature, descent, slack), way_out
 
 
-def _escape(evaluate: Evaluate, face: Face, here: Stationary, t: int, direction: Array) -> list[Array]:
-    """Leave a false boundary optimum along the direction of descent."""
+def _escape(evaluate: Evaluate, face: Face, here: Stationary, t: int, direction: Array) -> Array:
+    """Leave a false boundary optimum along the direction of descent: parameters on the whole cone."""
     relative, tau = face.covariances(here.theta), here.theta[: face.extra]
-    size = 1.0
+    whole, size = face.full(), 1.0
     for _ in range(40):
         moved = [
             d + (size * np.outer(direction, direction) if i == t else 0.0) for i, d in enumerate(relative)
         ]
-        criterion = evaluate(moved, 0, tau) if face.extra else evaluate(moved, 0)
-        if criterion.value < here.value:
-            return moved
+        theta = whole.pack(moved, tau)
+        if _evaluate(evaluate, whole, theta, 2).value < here.value:  # the search goes on from there
+            break
         size *= 0.3
-    return moved
+    return theta

@@ -31,21 +31,24 @@ _LEAVE_BOUNDARY = 0.02
 
 @dataclass(slots=True)
 class Remembered:
-    """The criterion of a fit; what was evaluated last with second derivatives is kept."""
+    """The criterion of a fit; the last and the lowest that were evaluated with second derivatives are kept."""
 
     statistics: Statistics
     reml: bool
     last: list[tuple[bytes, Criterion]] = field(default_factory=list)
+    lowest: list[tuple[bytes, Criterion]] = field(default_factory=list)
 
     def __call__(self, relative: list[Array], order: int) -> Criterion:
         """Evaluate at relative covariances."""
         at = b"".join(d.tobytes() for d in relative)
-        for known, criterion in self.last:
+        for known, criterion in self.last + self.lowest:
             if known == at:
                 return criterion
         criterion = profiled(self.statistics, relative, self.reml, order)
         if order == 2:
             self.last = [(at, criterion), *self.last[:1]]
+            if not self.lowest or criterion.value < self.lowest[0][1].value + 1e-9:  # later ones are nearer
+                self.lowest = self.last[:1]
         return criterion
 
 
