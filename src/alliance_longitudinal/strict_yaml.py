@@ -7,6 +7,7 @@ where text is wanted, ``007`` stays ``007``. All mistakes of a file come in one 
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -20,6 +21,8 @@ from alliance_longitudinal.errors import StudyError
 
 Location = tuple[str | int, ...]
 SHOWN_NAMES = 15
+#: More places than any file that a person writes; anchors that repeat each other would make billions of them.
+MOST_PLACES = 100_000
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,7 +55,7 @@ def read_document(path: Path, what: str) -> Document:
     Raises
     ------
     StudyError
-        If the file is missing, is not UTF-8, is not YAML, or gives a key twice.
+        If the file is missing, is not UTF-8, is not YAML, gives a key twice, or repeats itself without end.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -69,11 +72,18 @@ def read_document(path: Path, what: str) -> Document:
         yaml = YAML(typ="safe", pure=True)
         node = yaml.compose(text)
         data = None if node is None else yaml.constructor.construct_document(node)
+        places = [] if node is None else list(islice(_places(node), MOST_PLACES + 1))
     except MarkedYAMLError as error:
         raise StudyError(_syntax_message(path, what, error)) from None
     except (YAMLError, ValueError) as error:
         raise StudyError(f"The {what} {path.name} cannot be read as YAML: {error}") from None
-    places = list(_places(node)) if node is not None else []
+    except RecursionError:
+        places = [((), 0, None)] * (MOST_PLACES + 1)
+    if len(places) > MOST_PLACES:
+        raise StudyError(
+            f"The {what} {path.name} is nested too deeply, or repeats itself by its anchors (& and *). Write it out "
+            "without anchors."
+        )
     return Document(
         path=path,
         data=data,

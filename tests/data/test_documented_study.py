@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from alliance_longitudinal.data import load_study
 from alliance_longitudinal.data.demo import write_demo
 from alliance_longitudinal.data.plan import read_plan as read_study_plan
+from alliance_longitudinal.measures import check_instrument_file
 from alliance_longitudinal.reporting.batch_plan import read_plan
 
 
@@ -34,6 +35,23 @@ def test_the_wide_workbook(examples: list[str], tmp_path: Path) -> None:
     assert study.sessions["alliance"].tolist()[0] == 44.5
     assert study.sessions["anxiety"].tolist()[0] == 12.0
     assert study.sessions[["alliance", "anxiety"]].iloc[1].isna().all()
+
+
+def test_the_instrument_of_ones_own(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "instruments.md"
+    (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    (tmp_path / "my_instruments").mkdir()
+    path = tmp_path / "my_instruments" / "mood_4.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert check_instrument_file(path).label == "Mood-4"
+    (tmp_path / "s.csv").write_text("c,t,n,m1,m2,m3,m4\n1,a,1,3,0,2,1\n1,a,2,1,2,,3\n", encoding="utf-8")
+    study_file = (
+        "study: Own\ninstruments: my_instruments\nmeasures: {mood: {instrument: mood_4, items: 'm{item}'}}\n"
+        "tables: {sessions: {file: s.csv, columns: {client: c, therapist: t, session: n}}}\n"
+    )
+    (tmp_path / "study.yaml").write_text(study_file, encoding="utf-8")
+    # 3 + (3 - 0) + 2 + 1; and 1 + (3 - 2) + 3 of three items, times 4/3.
+    assert load_study(tmp_path / "study.yaml").sessions["mood"].tolist() == pytest.approx([9, 20 / 3])
 
 
 def test_the_batch_file(examples: list[str], tmp_path: Path) -> None:

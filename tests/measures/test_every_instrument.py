@@ -138,6 +138,8 @@ CHANGES = {
     "phq_9": [6], "gad_7": [4], "oq_45_2": [14, 10, 8, 7], "y_oq_2_01": [13], "y_oq_sr": [18], "core_om": [5],
     "core_10": [6], "ors": [5], "pcl_5": [15, 18], "wsas": [8],
 }  # fmt: skip
+#: Where the fact sheet says whether exactly so many points are reliable.
+CHANGE_OPERATORS = {"phq_9": ">=", "gad_7": ">=", "oq_45_2": ">=", "pcl_5": ">="}
 MISSING = {
     "srs": ("complete_only", 0), "gcq_s": ("mean_of_answered", 4), "phq_9": ("mean_of_answered", 2),
     "oq_45_2": ("subscale_mean_rounded", None), "core_om": ("mean_of_answered", 3),
@@ -197,6 +199,9 @@ def test_cutoffs_changes_rules_raters_and_directions_are_those_of_the_fact_sheet
     every = REGISTRY.values()
     assert {i.id: [(c.scale, c.operator, c.value) for c in i.cutoffs] for i in every if i.cutoffs} == CUTOFFS
     assert {i.id: [c.points for c in i.reliable_changes] for i in every if i.reliable_changes} == CHANGES
+    assert {i.id: {c.operator for c in i.reliable_changes} for i in every if i.reliable_changes} == {
+        name: {CHANGE_OPERATORS.get(name)} for name in CHANGES
+    }
     rules = {i.id: (i.missing.how, i.missing.max_missing) for i in every}
     assert rules == dict.fromkeys(REGISTRY, ("unknown", None)) | MISSING
     assert {i.id: set(i.raters) for i in every} == {name: {"client"} for name in REGISTRY} | NOT_CLIENTS

@@ -290,3 +290,25 @@ def test_reliable_change_of_the_total_is_one_or_none():
     assert registry["oq_45_2"].reliable_change.points == 14
     assert registry["pcl_5"].reliable_change is None  # 15 or 18: the user has to choose
     assert registry["bai"].reliable_change is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]\n",
+        "[" * 600,
+        "a: &a [x, x, x, x, x, x, x, x]\n"
+        + "".join(
+            f"{c}: &{c} [{', '.join([f'*{b}'] * 8)}]\n" for b, c in zip("abcdefgh", "bcdefghi", strict=True)
+        ),
+    ],
+    ids=["holds itself", "nested deeply", "repeats itself"],
+)
+def test_a_file_without_end_is_refused(text, tmp_path):
+    """Each of these ends every reader that walks through all of it."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(
+        StudyError, match=r"The instrument file mine.yaml is nested too deeply, or repeats itself"
+    ):
+        read_instrument(path)

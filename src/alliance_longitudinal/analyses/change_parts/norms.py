@@ -133,6 +133,7 @@ def _basis(change: ReliableChange) -> str:
         f"{change.reliability_kind or 'reliability'} {change.reliability:g}" if change.reliability else "",
         f"z {change.z:g}" if change.z else "",
         f"population: {change.population}" if change.population else "population not stated",
+        "" if change.operator else "whether exactly so many points count is not known; here they do",
     ]
     return "registry: " + "; ".join(p for p in parts if p)
 
