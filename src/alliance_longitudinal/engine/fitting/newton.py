@@ -53,7 +53,12 @@ class Stationary:
 
 
 def minimise(
-    objective: Objective, theta: Array, polish: bool = True, saddles: bool = True, max_evaluations: int = 200
+    objective: Objective,
+    theta: Array,
+    polish: bool = True,
+    saddles: bool = True,
+    enough: float = 0.0,
+    max_evaluations: int = 200,
 ) -> Stationary:
     """Follow Newton steps, bent to descend where the curvature is negative, until the decrement vanishes.
 
@@ -68,6 +73,8 @@ def minimise(
     saddles : bool
         Whether to go on where the Hessian is indefinite and the gradient nearly vanishes: such a search ends at a
         saddle. Without it the search stops there early, with a decrement that does not count as stationary.
+    enough : float
+        Decrement at which nothing is left to polish: its root is the distance to the optimum in standard errors.
     """
     value, gradient, hessian = objective(theta, 2)
     if not len(theta) or not np.isfinite(value):
@@ -106,7 +113,7 @@ def minimise(
             theta, value, gradient, hessian = trial, new_value, new_gradient, new_hessian
             bent, decrement, curvature = new_bent, new_decrement, new_bent.smallest
             steps.append(Step(value, decrement, radius))
-        if last or (decrement < DECREMENT and not (better and polish)):
+        if last or decrement < enough or (decrement < DECREMENT and not (better and polish)):
             break
         if not saddles and DECREMENT < decrement < _SADDLE and curvature < -1e-6 * float(bent.values[-1]):
             break

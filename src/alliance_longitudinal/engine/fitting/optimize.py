@@ -165,8 +165,9 @@ def descend(
     start: list[Array],
     polish: bool = True,
     extra: Array | tuple[()] = (),
+    enough: float = 0.0,
 ) -> Optimum:
-    """Newton, then faces and escapes until the certificate holds or nothing more helps."""
+    """Newton, then faces and escapes until the certificate holds or nothing more helps; see `newton.minimise`."""
     face = face.full()
     theta = face.pack(start, extra)
     path: list[Step] = []
@@ -183,7 +184,7 @@ def descend(
             return _on_face(criterion, on, theta)
 
         nonlocal evaluations
-        result = minimise(objective, at, polish, saddles)
+        result = minimise(objective, at, polish, saddles, enough)
         evaluations += result.evaluations
         return result
 

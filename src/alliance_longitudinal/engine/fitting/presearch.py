@@ -25,6 +25,8 @@ Index = NDArray[np.intp]
 #: Fewest top groups in a sample, and the share of all that is taken; with less than three times as many there is none.
 FEWEST = 50
 SHARE = 20
+#: Decrement at which a large fit has all digits that its evaluations have.
+EXACT = 1e-16
 #: Added to a relative covariance that the sample puts on the boundary: no search can leave zero itself.
 _LEAVE_BOUNDARY = 0.02
 
@@ -59,7 +61,7 @@ def find(evaluate: Remembered, face: Face, several: int) -> OptimRecord:
     else:
         start = sample_start(evaluate.statistics, face, evaluate.reml)
     if start is not None:
-        best = descend(evaluate, face, start)
+        best = descend(evaluate, face, start, enough=EXACT)
         if best.certificate.holds:
             return OptimRecord(best, (best.value,), (float("nan"),), best.evaluations)
     return search(evaluate, face, several)

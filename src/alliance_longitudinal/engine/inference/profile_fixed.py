@@ -28,6 +28,8 @@ class Held:
         New coefficients to old: the first column is the direction of the one that is held, the others leave it as it is.
     value : float
         Of the coefficient that is held, internal units.
+    last : list of (list of ndarray, ndarray)
+        Covariances of the last sweep, and its ``T`` before the change of columns.
     """
 
     whole: Statistics
@@ -36,6 +38,7 @@ class Held:
     entry_terms: tuple[int, ...] = field(init=False)
     n: int = field(init=False)
     p: int = field(init=False)
+    last: list[tuple[list[Array], Array]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entry_terms", self.whole.entry_terms)
@@ -45,6 +48,7 @@ class Held:
     def sweep(self, relative: list[Array], order: int) -> Parts:
         """See `Statistics`; fixed-effect columns and the response only."""
         logdet, dl, ddl, t, dt, ddt = self.whole.sweep(relative, order)
+        self.last[:] = [(relative, t)]
         p = self.whole.p
         kept = [*range(p), t.shape[-1] - 1]
         change = np.zeros((p + 1, p))
@@ -103,14 +107,16 @@ class FixedProfile:
         found = descend(evaluate, face, [d + 1e-4 * np.eye(len(d)) for d in start], polish=False)
         if found.value < self.best.value - LOWER:
             raise LowerOptimum(list(found.relative), self.best.value - found.value)
-        return found, self._slope(found, value)
+        return found, self._slope(found, held)
 
-    def _slope(self, found: Optimum, value: float) -> float:
+    def _slope(self, found: Optimum, held: Held) -> float:
         """Envelope theorem: the derivative of the residual sum of squares through the held column alone."""
-        t = self.statistics.sweep(list(found.relative), 0)[3]
+        relative, t = held.last[0]
+        if not all(np.array_equal(a, b) for a, b in zip(relative, found.relative, strict=True)):
+            t = self.statistics.sweep(list(found.relative), 0)[3]
         p = self.statistics.p
         residual = np.zeros(t.shape[-1])
-        residual[:p] = -(self.columns[:, 1:] @ found.criterion.beta + self.columns[:, 0] * value)
+        residual[:p] = -(self.columns[:, 1:] @ found.criterion.beta + self.columns[:, 0] * held.value)
         residual[-1] = 1.0
         along = float(self.columns[:, 0] @ (t @ residual)[:p])
         return -2 * along * found.criterion.nu / found.criterion.rss
