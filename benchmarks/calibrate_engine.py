@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
 import pandas as pd
+from calibrate_residuals import residual_section
+from calibrate_variance_tests import size_section
 
 import alliance_longitudinal as al
 
@@ -94,7 +96,7 @@ def summarise(rows: list[tuple[int, str, str, float, float]]) -> pd.DataFrame:
     out = table.groupby(["groups", "method", "parameter"], sort=False).agg(
         coverage=("covered", "mean"), width=("width", "median"), n=("covered", "size")
     )
-    out["mc_error"] = np.sqrt(out["coverage"] * (1 - out["coverage"]) / out["n"])
+    out["mc_error"] = np.sqrt(0.95 * 0.05 / out["n"])
     return out.reset_index()
 
 
@@ -136,9 +138,10 @@ def main() -> None:
             rows += part
             if k % 100 == 0:
                 print(f"{k} of {len(jobs)} data sets", flush=True)
-    table = summarise(rows)
-    table.to_csv(DOCS / "calibration_engine.csv", index=False, float_format="%.6g")
-    (DOCS / "calibration_engine.md").write_text(page(table, args.seeds), encoding="utf-8")
+        table = summarise(rows)
+        table.to_csv(DOCS / "calibration_engine.csv", index=False, float_format="%.6g")
+        parts = [page(table, args.seeds), residual_section(args.seeds, pool), size_section(args.seeds, pool)]
+    (DOCS / "calibration_engine.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

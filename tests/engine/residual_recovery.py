@@ -23,19 +23,21 @@ def one(seed, groups):
     return pd.concat(parts, ignore_index=True)
 
 
-def recovery(seeds, groups):
-    """``bias, spread, coverage, failed`` of every parameter of `TRUTH` over the seeds."""
-    rows = []
-    for seed in seeds:
-        model = al.MixedModel.from_formula(
-            "y ~ order + (1 | g)", one(seed, groups), residual=al.AR1("order", strata="how")
-        )
-        res = model.fit(require_certificate=False)
-        table = res.residual_parameters.set_index("name")[["estimate", "lower", "upper"]]
-        limits = res.conf_int().loc["order"]
-        table.loc["order"] = [res.params["order"], limits["lower"], limits["upper"]]
-        rows.append(table.assign(failed=not res.converged))
-    out = pd.concat(rows).rename_axis("name").reset_index()
+def estimates(seed, groups):
+    """Estimates and limits of every parameter of `TRUTH` for one seed."""
+    model = al.MixedModel.from_formula(
+        "y ~ order + (1 | g)", one(seed, groups), residual=al.AR1("order", strata="how")
+    )
+    res = model.fit(require_certificate=False)
+    table = res.residual_parameters.set_index("name")[["estimate", "lower", "upper"]]
+    limits = res.conf_int().loc["order"]
+    table.loc["order"] = [res.params["order"], limits["lower"], limits["upper"]]
+    return table.assign(failed=not res.converged)
+
+
+def summarise(tables):
+    """``bias, spread, coverage, failed`` of every parameter over the tables of `estimates`."""
+    out = pd.concat(tables).rename_axis("name").reset_index()
     truth = out["name"].map(TRUTH)
     out = out.assign(bias=out["estimate"] - truth, inside=(out["lower"] <= truth) & (truth <= out["upper"]))
     grouped = out.groupby("name")
@@ -47,3 +49,8 @@ def recovery(seeds, groups):
             "failed": grouped["failed"].sum(),
         }
     )
+
+
+def recovery(seeds, groups):
+    """`summarise` over the seeds."""
+    return summarise([estimates(seed, groups) for seed in seeds])
