@@ -1,7 +1,10 @@
 """Data as people have them: categories, text, nullable types, odd names, any index."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import alliance_longitudinal as al
@@ -17,6 +20,18 @@ SAME = {
     "text": lambda f: f.assign(outer=f["outer"].astype("string"), inner=f["inner"].astype("string")),
     "nullable": lambda f: f.assign(outer=f["outer"].astype("Int64"), y=f["y"].astype("Float64")),
     "truth values": lambda f: f.assign(arm=f["arm"].astype(bool)),
+    "truth values as objects": lambda f: f.assign(arm=f["arm"].astype(bool).astype(object)),
+    "text of pandas as covariate": lambda f: f.assign(
+        arm=pd.Series(np.where(f["arm"] == 1, "b", "a"), index=f.index, dtype="string")
+    ),
+    "text of Arrow as covariate": lambda f: f.assign(
+        arm=pd.Series(np.where(f["arm"] == 1, "b", "a"), index=f.index).astype(pd.ArrowDtype(pa.string()))
+    ),
+    "Arrow's dictionaries": lambda f: f.assign(
+        arm=pd.Series(np.where(f["arm"] == 1, "b", "a"), index=f.index).astype(
+            pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))
+        )
+    ),
     "a category as covariate": lambda f: f.assign(arm=np.where(f["arm"] == 1, "b", "a")),
     "dates as groups": lambda f: f.assign(
         outer=pd.Timestamp("2020-01-01") + pd.to_timedelta(f["outer"], unit="D")
@@ -34,6 +49,45 @@ def test_the_same_data_in_other_types_give_the_same_fit(frame, growth, name):
     np.testing.assert_allclose(res.params, growth.params, rtol=1e-9)
     np.testing.assert_allclose(res.predict(data), growth.fittedvalues, atol=1e-9)
     assert res.resid.index.equals(data.index)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (
+            lambda week: pd.Timestamp("2020-01-01") + pd.to_timedelta(week, unit="D"),
+            "holds times or dates .*2020-01-01",
+        ),
+        (lambda week: pd.to_timedelta(week, unit="D"), r"holds times or dates .*write C\(week\)"),
+        (lambda week: [date(2020, 1, 1 + int(w)) for w in week], "holds times or dates .*2020-01-01"),
+        (lambda week: pd.PeriodIndex.from_ordinals(week.astype(int), freq="M"), "holds times or dates"),
+        (lambda week: week.astype(object), r"numbers kept as objects \(the first is 0.*pandas.to_numeric"),
+        (lambda week: week + 0j, r"holds complex numbers .*take a real one"),
+    ],
+    ids=["dates", "durations", "dates as objects", "months", "objects", "complex"],
+)
+def test_a_covariate_that_is_neither_number_nor_category_is_refused(frame, column, message):
+    odd = frame.assign(week=column(frame["week"]))
+    for formula in (GROWTH, "y ~ arm + (1 + week | outer)"):
+        with pytest.raises(al.FormulaError, match=message):
+            al.MixedModel.from_formula(formula, odd)
+    if "complex" not in message:
+        res = al.MixedModel.from_formula("y ~ C(week) + (1 | outer)", odd).fit()
+        assert len(res.params) == frame["week"].nunique()
+
+
+def test_a_name_with_a_dot_needs_backticks(frame):
+    with pytest.raises(al.FormulaError, match=r"Column 'week' .* name with a dot .* backticks: `week.no`"):
+        al.MixedModel.from_formula(
+            GROWTH.replace("week", "week.no"), frame.rename(columns={"week": "week.no"})
+        )
+
+
+@pytest.mark.parametrize("kind", ["weights", "offset"])
+def test_weights_and_offsets_are_real_numbers(frame, kind):
+    for column in (frame["w"] + 0j, frame["w"].astype(str), pd.to_timedelta(frame["w"], unit="D")):
+        with pytest.raises(al.FormulaError, match=rf"The {kind} .*'odd' (is|are) not numeric; .*first"):
+            al.MixedModel.from_formula(GROWTH, frame.assign(odd=column), **{kind: "odd"})
 
 
 @pytest.mark.parametrize("name", ["my week", "week.no", "wk-1"])

@@ -3,13 +3,13 @@
 import re
 import warnings
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.design.columns import check_columns_exist, is_real, readable
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
 from alliance_longitudinal.engine.design.groups import Factor, factor
 from alliance_longitudinal.engine.design.membership import MultipleMembership
@@ -205,7 +205,8 @@ def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            return pd.DataFrame(spec.get_model_matrix(frame, na_action="raise"))
+            rows = readable(frame, tuple(map(str, frame.columns)))
+            return pd.DataFrame(spec.get_model_matrix(rows, na_action="raise"))
         except Exception as error:
             raise FormulaError(f"The new data do not fit the model: {_first_line(error)}") from error
 
@@ -249,25 +250,11 @@ def columns_used(
     )
 
 
-def check_columns_exist(used: list[str], frame: pd.DataFrame, formula: str) -> None:
-    """Refuse a formula that names a column the data do not have, or have twice."""
-    known = [str(c) for c in frame.columns]
-    for name in used:
-        if name not in frame.columns:
-            near = get_close_matches(name, known, n=3, cutoff=0.5)
-            hint = (
-                f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are: {', '.join(known)}."
-            )
-            raise FormulaError(f"Column {name!r} of the formula {formula!r} is not in the data. {hint}")
-        if known.count(name) > 1:
-            raise FormulaError(
-                f"Column {name!r} occurs {known.count(name)} times in the data; rename one of them."
-            )
-
-
 def model_matrix(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> tuple[tuple[str, ...], Array, Any]:
     """Names, columns (n, k) and specification of one part of the formula."""
     recipe = recipe_of(text, rows)
+    if recipe is None:
+        rows = readable(rows, tuple(dict.fromkeys(used)), text)
     if recipe is not None:
         names, values, spec = recipe.names, recipe.columns(rows), recipe.spec
     else:
@@ -292,7 +279,7 @@ def _numbers(table: pd.DataFrame) -> Array:
 
 def response_of(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> Array:
     """Values of the response, shape (n,)."""
-    if text in rows.columns and not pd.api.types.is_numeric_dtype(rows[text]):
+    if text in rows.columns and not is_real(rows[text]):
         raise FormulaError(
             f"The response {text!r} is not numeric; its first value is {rows[text].iloc[0]!r}."
         )
@@ -318,6 +305,10 @@ def _check_finite(values: Array, name: str, index: pd.Index) -> None:
 
 def weights_of(column: pd.Series) -> Array:
     """Prior weights, checked."""
+    if not is_real(column):
+        raise FormulaError(
+            f"The weights in {column.name!r} are not numeric; the first is {column.iloc[0]!r}."
+        )
     values: Array = np.asarray(column, dtype=float)
     _check_finite(values, str(column.name), column.index)
     bad = np.flatnonzero(values <= 0)
@@ -331,7 +322,7 @@ def weights_of(column: pd.Series) -> Array:
 
 def offset_of(column: pd.Series) -> Array:
     """Known part of the expected response, checked."""
-    if not pd.api.types.is_numeric_dtype(column):
+    if not is_real(column):
         raise FormulaError(
             f"The offset {column.name!r} is not numeric; its first value is {column.iloc[0]!r}."
         )

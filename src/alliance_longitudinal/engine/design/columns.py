@@ -1,0 +1,111 @@
+"""Columns as the formula's reader takes them: texts of any storage, and a sentence for what is neither number nor text."""
+
+import re
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.errors import FormulaError
+
+#: What pandas calls objects that are numbers or times.
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "complex")
+_TIMES = ("datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period")
+
+
+def check_columns_exist(used: list[str], frame: pd.DataFrame, formula: str) -> None:
+    """Refuse a formula that names a column the data do not have, or have twice.
+
+    Raises
+    ------
+    FormulaError
+        With the nearest names.
+    """
+    known = [str(c) for c in frame.columns]
+    for name in used:
+        if name not in frame.columns:
+            dotted = [c for c in known if c.startswith(f"{name}.") and c in formula]
+            near = get_close_matches(name, known, n=3, cutoff=0.5)
+            hint = (
+                f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are: {', '.join(known)}."
+            )
+            hint = f"A name with a dot is written in backticks: `{dotted[0]}`." if dotted else hint
+            raise FormulaError(f"Column {name!r} of the formula {formula!r} is not in the data. {hint}")
+        if known.count(name) > 1:
+            raise FormulaError(
+                f"Column {name!r} occurs {known.count(name)} times in the data; rename one of them."
+            )
+
+
+def readable(frame: pd.DataFrame, names: tuple[str, ...], text: str | None = None) -> pd.DataFrame:
+    """The frame with columns that formulaic understands; the one that is given is not changed.
+
+    Texts in pandas' or Arrow's own storage become plain ones, truth values kept as objects become truth values: formulaic
+    would take the first for numbers, the second for categories.
+
+    Parameters
+    ----------
+    text : str, optional
+        Part of a formula whose columns have to be numbers or categories.
+
+    Raises
+    ------
+    FormulaError
+        A column of ``text`` holds times, complex numbers, or numbers kept as objects.
+    """
+    changed = {}
+    for name in names:
+        if name not in frame.columns or isinstance(frame[name], pd.DataFrame):
+            continue
+        column = frame[name]
+        plain = _plain(column)
+        if text is not None and _mentions(text, name):
+            _refuse_odd(plain, name, text)
+        if plain is not column:
+            changed[name] = plain
+    return frame.assign(**changed) if changed else frame
+
+
+def is_real(column: pd.Series) -> bool:
+    """Whether a column holds real numbers or truth values."""
+    return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column))
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    dtype = column.dtype
+    stored = isinstance(dtype, pd.StringDtype) and str(dtype) != "str"
+    if stored or (isinstance(dtype, pd.ArrowDtype) and dtype.kind not in "iufb"):
+        column = column.astype(object)
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=False) == "boolean":
+        column = column.astype(bool)
+    return column
+
+
+def _refuse_odd(column: pd.Series, name: str, text: str) -> None:
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else ""
+    objects = pd.api.types.infer_dtype(column, skipna=True) if kind == "O" else ""
+    first = column.iloc[0] if len(column) else None
+    if kind == "c" or objects == "complex":
+        raise FormulaError(
+            f"The column {name!r} holds complex numbers (the first is {first!r}); take a real one."
+        )
+    if re.search(rf"\bC\(\s*`?{re.escape(name)}`?\s*[,)]", text):
+        return
+    if (
+        kind in ("M", "m")
+        or objects in _TIMES
+        or isinstance(column.dtype, pd.DatetimeTZDtype | pd.PeriodDtype)
+    ):
+        raise FormulaError(
+            f"The column {name!r} holds times or dates (the first is {first}); the model needs numbers, such as days since "
+            f"a start. Make them before, or write C({name}) for categories."
+        )
+    if objects in _NUMBERS:
+        raise FormulaError(
+            f"The column {name!r} holds numbers kept as objects (the first is {first!r}), which would be taken for "
+            f"categories. Turn them into numbers with pandas.to_numeric, or write C({name}) for categories."
+        )
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
