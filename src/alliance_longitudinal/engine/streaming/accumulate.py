@@ -1,6 +1,6 @@
 """From batches to the sufficient statistics of a nested design: one pass in provisional units, more only if needed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 import numpy as np
@@ -147,29 +147,36 @@ def _as_it_is(batch: pd.DataFrame) -> pd.DataFrame:
 def _units_of_all(recipe: Recipe, source: Source) -> tuple[Recipe, Units]:
     """A pass for the triangle of all rows: which columns are combinations of others, and exact units at once."""
     every = recipe.keeping(recipe.fixed_names)
-    names, _ = every.places()
     triangles = source.map(partial(triangle_of, every), recipe.used)
     r = reduce(lambda a, b: np.asarray(np.linalg.qr(np.vstack([a, b]), mode="r")), triangles)
-    fixed = independent_columns(r[:, : len(every.spec.names)])
-    kept = recipe.keeping(tuple(names[j] for j in fixed))
-    places, _ = kept.places()
-    columns = r[:, [*(names.index(name) for name in places), -1]]
-    r = np.asarray(np.linalg.qr(columns, mode="r"))
-    signs = np.where(np.diag(r) < 0, -1.0, 1.0)
-    r = signs[:, None] * r
-    k, p = len(places), len(kept.spec.names)
     n = max(1, sum(source.map(partial(_rows_of, recipe), recipe.used)))
-    rest = np.abs(r[p:, -1])
-    if len(r) <= k or len(independent_columns(columns[:, :k])) < k:
+    fixed = independent_columns(r[:, : len(every.spec.names)])
+    kept = recipe.keeping(tuple(every.distinct[j] for j in fixed))
+    p, k = len(fixed), len(kept.distinct)
+    if n <= k:
         raise FitError(
-            "The random effects are linearly dependent, or there are fewer rows than columns. Leave effects out."
+            f"{n} complete rows cannot carry {p} fixed effects, the random effects and a residual. Leave out terms."
         )
-    size = np.sqrt(n)
+    columns = r[:, [*(every.distinct.index(name) for name in kept.distinct), -1]]
+    free = independent_columns(columns[:, :k])
+    kept = replace(kept, combined=_combinations(kept.distinct, columns[:, :k], free))
+    r = np.asarray(np.linalg.qr(columns[:, [*free, -1]], mode="r"))
+    r = np.where(np.diag(r) < 0, -1.0, 1.0)[:, None] * r
+    rest, size, k = np.abs(r[p:, -1]), np.sqrt(n), len(free)
     transform = np.linalg.inv(r[:k, :k]) * size
     beta = np.linalg.solve(r[:p, :p], r[:p, -1])
     return kept, Units(
         np.asarray(transform), np.asarray(beta), max(float(np.sqrt(rest @ rest)), 1e-300) / size
     )
+
+
+def _combinations(names: tuple[str, ...], columns: Array, free: list[int]) -> dict[str, Array]:
+    """Each column that is a combination of the free ones: its coefficients, shape (number of free ones,)."""
+    others = [j for j in range(len(names)) if j not in free]
+    found: Array = np.asarray(
+        np.linalg.lstsq(columns[:, free], columns[:, others], rcond=None)[0], dtype=float
+    )
+    return {names[j]: found[:, i] for i, j in enumerate(others)}
 
 
 def _rows_of(recipe: Recipe, batch: pd.DataFrame) -> int:

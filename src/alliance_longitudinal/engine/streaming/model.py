@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.design import checks
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, TermDesign
 from alliance_longitudinal.engine.design.groups import Factor, chain_of, factor
 from alliance_longitudinal.engine.fitting.basis import Basis, orthonormal
@@ -149,6 +150,7 @@ def assemble(formula: str, total: Total) -> StreamedModel:
     design = StreamedDesign(
         names, recipe.example.dropped, bare, groups, int(sums.counts.sum()), lost, total.missing
     )
+    checks.refuse_impossible(cast(Design, design), crossed=True)
     basis = _basis(total)
     blocks = _blocks(total, levels_of(bare, basis, chain), chain.places[groups[chain.order[0]].codes])
     return StreamedModel(formula, recipe.spec, design, basis, blocks)
@@ -170,12 +172,11 @@ def _blocks(total: Total, levels: tuple[Level, ...], places: NDArray[np.intp]) -
 
 def _basis(total: Total) -> Basis:
     recipe, exact = total.recipe, total.exact
-    _, places = recipe.places()
     r = np.asarray(np.linalg.inv(exact.transform), dtype=float)
     p = len(recipe.spec.names)
     pairs = [
-        orthonormal(term.names, term.group, r[:, at])
-        for term, at in zip(recipe.example.terms, places, strict=True)
+        orthonormal(term.names, term.group, r @ loading)
+        for term, loading in zip(recipe.example.terms, recipe.loadings(), strict=True)
     ]
     return Basis(
         cast(Any, NoRows()),

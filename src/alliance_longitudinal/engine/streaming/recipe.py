@@ -1,12 +1,13 @@
 """How every batch is read: the formula, settled once for all batches."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from alliance_longitudinal.engine.design.design import (
     Design,
@@ -73,6 +74,9 @@ class Recipe:
         Columns that must be complete.
     grouping : tuple of str
         Columns that form the groups.
+    combined : dict of str to ndarray, shape (k,)
+        Random effects that are combinations of the distinct columns, such as an intercept beside all categories of
+        the fixed part.
     """
 
     spec: DesignSpec
@@ -80,6 +84,7 @@ class Recipe:
     categories: dict[str, pd.CategoricalDtype]
     used: tuple[str, ...]
     grouping: tuple[str, ...]
+    combined: dict[str, Array] = field(default_factory=dict)
 
     @property
     def fixed_names(self) -> tuple[str, ...]:
@@ -92,19 +97,27 @@ class Recipe:
         spec = replace(self.spec, names=names)
         return replace(self, spec=spec, example=replace(self.example, names=names, dropped=dropped))
 
-    def places(self) -> tuple[tuple[str, ...], list[list[int]]]:
-        """Names of the distinct columns, and where each term's effects are among them."""
-        names = list(self.spec.names)
-        for term in self.example.terms:
-            names += [name for name in term.names if name not in names]
-        return tuple(names), [[names.index(n) for n in term.names] for term in self.example.terms]
+    @property
+    def distinct(self) -> tuple[str, ...]:
+        """Names of the distinct columns: the fixed part, then random effects that are not combinations of others."""
+        effects = (name for term in self.example.terms for name in term.names)
+        return tuple(dict.fromkeys([*self.spec.names, *(n for n in effects if n not in self.combined)]))
+
+    def loadings(self) -> list[Array]:
+        """Each term's effects as combinations of the distinct columns, shape (k, q)."""
+        names = self.distinct
+        plain = dict(zip(names, np.eye(len(names)), strict=True))
+        return [
+            np.stack([(plain | self.combined)[n] for n in term.names], axis=1) for term in self.example.terms
+        ]
 
     def read(self, batch: pd.DataFrame) -> Rows:
         """Columns of the model over the complete rows of a batch."""
         batch = settled(self.categories, batch)
         kept = complete_rows(batch, list(self.used))
         rows = batch if kept.all() else batch.loc[kept]
-        names, _ = self.places()
+        rows = _plain_numbers(rows)
+        names = self.distinct
         columns = np.empty((len(names), len(rows)))
         y, root = np.empty(0), np.empty(0)
         if len(rows):
@@ -132,6 +145,12 @@ class Recipe:
                 if name in names and name not in done:
                     done.add(name)
                     columns[names.index(name)] = values[:, j]
+        if len(done) < len(names):
+            absent = next(name for name in names if name not in done)
+            raise FitError(
+                f"One batch has no column {absent!r}: a column of the data has another type there than in the first batch. "
+                "Give every batch the same types."
+            )
         bad = np.flatnonzero(~np.isfinite(columns.sum(axis=1)))
         for j in bad.tolist():
             first = np.flatnonzero(~np.isfinite(columns[j]))
@@ -140,6 +159,16 @@ class Recipe:
                     f"{names[j]!r} has {len(first)} values that are not finite in one batch; the first is "
                     f"{columns[j][first[0]]} in its row {rows.index[first[0]]}. Correct it or leave it empty."
                 )
+
+
+def _plain_numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """Complete rows without the types that can hold missing numbers, so that every batch has the same types."""
+    masked = {
+        name: dtype.numpy_dtype
+        for name, dtype in rows.dtypes.items()
+        if hasattr(dtype, "numpy_dtype") and is_numeric_dtype(dtype)
+    }
+    return rows.astype(masked) if masked else rows
 
 
 def _matrix(text: str, spec: object, rows: pd.DataFrame) -> tuple[tuple[str, ...], Array]:
@@ -210,26 +239,45 @@ def _levels(source: Source, columns: tuple[str, ...]) -> dict[str, pd.Categorica
     texts = tuple(c for c in columns if c in kinds)
     if not texts:
         return {}
-    found: dict[str, list[pd.Index]] = {name: [] for name in texts}
+    found: dict[str, list[tuple[pd.Index, bool]]] = {name: [] for name in texts}
     for part in source.map(partial(_distinct, texts), texts):
         for name, levels in part.items():
             found[name].append(levels)
-    return {name: pd.CategoricalDtype(_union(parts)) for name, parts in found.items()}
+    return {name: _dtype(name, parts) for name, parts in found.items()}
 
 
 def _texts(batch: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(str(c) for c in batch.columns if not pd.api.types.is_numeric_dtype(batch[c]))
+    """Columns that are neither numbers nor times, which have no categories."""
+    return tuple(
+        str(c) for c, dtype in batch.dtypes.items() if not (is_numeric_dtype(dtype) or dtype.kind in "mM")
+    )
 
 
-def _distinct(columns: tuple[str, ...], batch: pd.DataFrame) -> dict[str, pd.Index]:
+def _distinct(columns: tuple[str, ...], batch: pd.DataFrame) -> dict[str, tuple[pd.Index, bool]]:
+    """Levels of each column in a batch, and whether they have an order."""
     out = {}
     for name in columns:
         column = batch[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
-            out[name] = pd.Index(column.cat.categories)
+            out[name] = pd.Index(column.cat.categories), bool(column.cat.ordered)
         else:
-            out[name] = pd.Index(column.dropna().unique())
+            out[name] = pd.Index(column.dropna().unique()), False
     return out
+
+
+def _dtype(name: str, parts: list[tuple[pd.Index, bool]]) -> pd.CategoricalDtype:
+    """All levels of a column: ordered ones in their order, others sorted."""
+    levels = [part for part, _ in parts]
+    if not all(ordered for _, ordered in parts):
+        return pd.CategoricalDtype(_union(levels))
+    longest = max(levels, key=len)
+    for part in levels:
+        if not part.equals(longest[longest.isin(part)]):
+            raise FormulaError(
+                f"The ordered categories of {name!r} are not the same in all batches ({', '.join(map(str, part))}; "
+                f"{', '.join(map(str, longest))}). Write the data with one order of all categories."
+            )
+    return pd.CategoricalDtype(longest, ordered=True)
 
 
 def _union(parts: Iterable[pd.Index]) -> pd.Index:
