@@ -237,7 +237,7 @@ def kenward_roger() -> Line:
     if a is not None:
         both = [np.array(x["se"] + x["df"]) for x in (mine, peer)]
         gap = float(np.abs(both[0] / both[1] - 1).max())
-        close, words = gap < 1e-5, f", SE and df within {gap:.0e}"
+        close, words = gap < 1e-6, f", SE and df within {gap:.0e}"
     return Line(
         "Kenward-Roger on the same",
         "80 times pbkrtest, same numbers",

@@ -64,14 +64,14 @@ def test_a_share_at_given_values(sleep):
     assert (at_zero["upper"] > at_zero["icc"]).all()
 
 
-def held(fit, group, value):
-    """Least restricted deviance of random intercepts with one share held, on dense matrices."""
+def held(fit, group, value, with_residual=True):
+    """Least restricted deviance of terms of one effect with one share held, on dense matrices."""
     terms = [(t.z, fit.design.factors[t.factor].codes) for t in fit.design.terms]
     order = [group] + [t for t in range(len(terms)) if t != group]
 
     def deviance(theta):
         others = np.exp(theta)  # of the other terms and, last, the residual
-        mine = value / (1 - value) * others.sum()
+        mine = value / (1 - value) * (others.sum() if with_residual else others[:-1].sum())
         psi = dict(zip(order, [mine, *others[:-1]], strict=True))
         full = [(z, codes, np.array([[psi[t]]])) for t, (z, codes) in enumerate(terms)]
         v = dense.marginal_covariance(full, others[-1], None, len(fit.design.y))
@@ -93,6 +93,35 @@ def test_profile_limits_lie_at_the_cut_by_brute_force(group):
     assert row["note"] == ""
     for limit in (row["lower"], row["upper"]):
         assert held(res.fit, group, limit) - res.deviance == pytest.approx(CUT, abs=1e-5)
+
+
+@pytest.mark.parametrize("group", [0, 1])
+def test_shares_of_a_slope_s_variance_by_brute_force(group):
+    res = al.MixedModel.from_formula("y ~ week + (0 + week | outer/unit)", small("three_level")).fit()
+    table = res.icc(of="week", method="profile")
+    assert list(table["group"]) == [t.group for t in res.fit.design.terms]
+    variances = np.array([psi[0, 0] for psi in res.fit.psi])
+    np.testing.assert_allclose(table["icc"], variances / variances.sum())
+    np.testing.assert_allclose(res.icc(of="week")["variance"], variances)
+    np.testing.assert_allclose(table["lower"], 1 - table["upper"][::-1])
+    row = table.iloc[group]
+    for limit, end in ((row["lower"], 0), (row["upper"], 1)):
+        if limit != end:
+            assert held(res.fit, group, limit, False) - res.deviance == pytest.approx(CUT, abs=1e-5)
+    assert 0 < row["upper"] - row["lower"] < 1
+
+
+def test_shares_of_a_slope_beside_intercepts():
+    res = al.MixedModel.from_formula(
+        "y ~ week + (1 + week | outer) + (1 + week || unique)", three_levels(4, outer=20, inner=6, rows=7)
+    ).fit()
+    table = res.icc(of="week", method="profile").set_index("group")
+    variance = res.varcorr[res.varcorr["term1"].eq("week") & res.varcorr["term2"].isna()].set_index("group")
+    np.testing.assert_allclose(table["variance"], variance["vcov"].loc[table.index])
+    boot = res.icc(of="week", n_boot=200, seed=1).set_index("group")
+    assert list(boot.columns) == ["variance", "icc", "lower", "upper"]
+    # Percentiles of 200 refits and a likelihood interval: the same to about a tenth.
+    np.testing.assert_allclose(boot[["lower", "upper"]], table[["lower", "upper"]], atol=0.12)
 
 
 def test_the_residual_s_limits_complete_those_of_one_grouping():
@@ -159,3 +188,11 @@ def test_what_is_asked_wrongly_is_refused(sleep):
     plain = al.MixedModel.from_formula("Reaction ~ Days + (1 | Subject)", small("sleepstudy")).fit()
     with pytest.raises(FitError, match=r"which has no random slope; no covariate has. Leave it out"):
         plain.icc(at={"Days": 1})
+    with pytest.raises(
+        FitError, match=r"of: 'Days' is a random effect of one grouping only .Subject., so that"
+    ):
+        sleep.icc(of="Days")
+    with pytest.raises(FitError, match=r"'age' is a random effect of no grouping.* are: Intercept, Days"):
+        sleep.icc(of="age")
+    with pytest.raises(FitError, match="Give either at, for the variance of the response there, or of"):
+        sleep.icc(of="Days", at={"Days": 1})

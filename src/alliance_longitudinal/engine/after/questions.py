@@ -15,6 +15,7 @@ from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.options import FitOptions, choose
+from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.after.caterpillar import Caterpillar
@@ -180,6 +181,7 @@ class AfterQuestions:
         *,
         method: str | None = None,
         at: Mapping[str, object] | None = None,
+        of: str | None = None,
         kind: str = "parametric",
     ) -> pd.DataFrame:
         """Share of the variance around the fixed part at each level, and in the residual.
@@ -193,6 +195,8 @@ class AfterQuestions:
         at : mapping of str to value, optional
             Values of the covariates with random slopes at which the shares are wanted, such as ``{"week": 6}``; without
             it a random term's variance is its mean over the rows (Johnson 2014).
+        of : str, optional
+            A random effect, such as the slope ``"week"``, whose variance is shared between the groupings that have it.
         kind : {"parametric", "cluster", "case", "two-stage"}
             Of the bootstrap.
 
@@ -205,6 +209,7 @@ class AfterQuestions:
             intraclass,
             mean_weights,
             weights_at,
+            weights_of,
             with_percentiles,
             with_profile,
         )
@@ -212,7 +217,14 @@ class AfterQuestions:
 
         if method is not None:
             choose("icc", method)
-        weights = mean_weights(self.fit) if at is None else weights_at(self.fit, self.spec, at)
+        if at is not None and of is not None:
+            raise FitError(
+                "Give either at, for the variance of the response there, or of, for that of an effect."
+            )
+        if of is not None:
+            weights = weights_of(self.fit, of)
+        else:
+            weights = mean_weights(self.fit) if at is None else weights_at(self.fit, self.spec, at)
         table = intraclass(self.fit, weights)
         if method == "profile":
             return with_profile(table, self.fit, weights, alpha)

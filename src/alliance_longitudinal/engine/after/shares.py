@@ -38,7 +38,7 @@ class Weights:
     moments : tuple of ndarray, shape (q_t, q_t)
         ``M`` of each term: its variance is ``tr(M Psi)``.
     residual : float
-        What the residual's variance is multiplied with.
+        What the residual's variance is multiplied with; zero where it has no share.
     """
 
     groups: tuple[str, ...]
@@ -47,17 +47,23 @@ class Weights:
     residual: float
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What has a share: the groupings, and the residual if it has one."""
+        return (*self.groups, "Residual") if self.residual else self.groups
+
+    @property
     def matrix(self) -> Array:
-        """Weights on the rows of the table of variance components, groupings and residual by components."""
+        """Weights on the rows of the table of variance components, `names` by components."""
         sizes = [len(m) * (len(m) + 1) // 2 for m in self.moments]
-        out = np.zeros((len(self.groups) + 1, sum(sizes) + 1))
+        out = np.zeros((len(self.names), sum(sizes) + 1))
         starts = np.cumsum([0, *sizes])
         for g, terms in enumerate(self.terms):
             for t in terms:
                 moment = self.moments[t]
                 upper = moment[np.triu_indices(len(moment), 1)]
                 out[g, starts[t] : starts[t + 1]] = np.concatenate([np.diag(moment), 2 * upper])
-        out[-1, -1] = self.residual
+        if self.residual:
+            out[-1, -1] = self.residual
         return out
 
 
@@ -100,6 +106,29 @@ def weights_at(fit: MixedFit, spec: DesignSpec, at: Mapping[str, object]) -> Wei
     return _weights(fit, moments, 1.0)
 
 
+def weights_of(fit: MixedFit, effect: str) -> Weights:
+    """Weights for the variance of one random effect, such as a slope; a residual has none.
+
+    Raises
+    ------
+    FitError
+        The effect does not differ between at least two groupings.
+    """
+    moments, groups, terms = [], [], []
+    for t, term in enumerate(fit.design.terms):
+        moments.append(np.diag([float(name == effect) for name in term.names]))
+        if effect in term.names:
+            groups.append(term.group)
+            terms.append((t,))
+    if len(groups) < 2:
+        there = dict.fromkeys(name for term in fit.design.terms for name in term.names)
+        raise FitError(
+            f"of: {effect!r} is a random effect of {f'one grouping only ({groups[0]})' if groups else 'no grouping'}, so that "
+            f"its variance cannot be shared between groupings. The random effects are: {', '.join(there)}."
+        )
+    return Weights(tuple(groups), tuple(terms), tuple(moments), 0.0)
+
+
 def _weights(fit: MixedFit, moments: list[Array], residual: float) -> Weights:
     groups = tuple(dict.fromkeys(t.group for t in fit.design.terms))
     terms = tuple(tuple(t for t, term in enumerate(fit.design.terms) if term.group == g) for g in groups)
@@ -107,19 +136,21 @@ def _weights(fit: MixedFit, moments: list[Array], residual: float) -> Weights:
 
 
 def intraclass(fit: MixedFit, weights: Weights) -> pd.DataFrame:
-    """Share of the variance around the fixed part at each grouping and in the residual: ``group, variance, icc``."""
+    """Share of the variance at each grouping and in the residual: ``group, variance, icc``."""
     vcov, _ = varcorr_values(fit.psi, fit.scale)
     variance = weights.matrix @ vcov
-    return pd.DataFrame(
-        {"group": [*weights.groups, "Residual"], "variance": variance, "icc": variance / variance.sum()}
-    )
+    with np.errstate(invalid="ignore"):  # no variance anywhere has no shares
+        return pd.DataFrame(
+            {"group": list(weights.names), "variance": variance, "icc": variance / variance.sum()}
+        )
 
 
 def with_percentiles(table: pd.DataFrame, weights: Weights, boot: Bootstrap, alpha: float) -> pd.DataFrame:
     """Intraclass correlations with percentile limits ``lower, upper``."""
     _refuse_strata(boot)
     replicates = boot.varcorr.to_numpy() @ weights.matrix.T
-    shares = replicates / replicates.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        shares = replicates / replicates.sum(axis=1, keepdims=True)
     lower, upper = np.nanquantile(shares, [alpha / 2, 1 - alpha / 2], axis=0)
     return table.assign(lower=lower, upper=upper)
 

@@ -1,6 +1,6 @@
 """Profile-likelihood intervals of shares of the total variance."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 def share_intervals(
     fit: MixedFit, moments: list[Array], residual: float, groups: Sequence[Sequence[int]], alpha: float
 ) -> pd.DataFrame:
-    """Limits of each grouping's share of the total variance, and last of the residual's.
+    """Limits of each grouping's share of the total variance, and last of the residual's if it has one.
 
     Parameters
     ----------
@@ -53,9 +53,30 @@ def _intervals(
     def of(terms: list[int]) -> Interval:
         return VarianceProfile(fit, charts.share(face, terms, inside, residual)).interval(cut, "share")
 
+    if not residual:
+        return _table(_without_residual(fit, inside, groups, of))
     found = [of(list(terms)) for terms in groups]
     everything = of(list(range(len(moments)))) if len(groups) > 1 else found[0]
-    found.append(_rest(everything))
+    return _table([*found, _rest(everything)])
+
+
+def _without_residual(
+    fit: MixedFit, inside: list[Array], groups: Sequence[Sequence[int]], of: Callable[[list[int]], Interval]
+) -> list[Interval]:
+    """Limits where the groupings' shares add up to one; of a large share by what it leaves, as it may be all."""
+    sizes = [float(np.sum(m * d)) for m, d in zip(inside, fit.record.best.relative, strict=True)]
+    total = sum(sizes)
+    if not total > 0:
+        return [Interval(np.nan, np.nan, "", "no variance to share")] * len(groups)
+    out = []
+    for terms in groups:
+        rest = [t for other in groups if other is not terms for t in other]
+        small = sum(sizes[t] for t in terms) <= total / 2
+        out.append(of(list(terms)) if small else _rest(of(rest)))
+    return out
+
+
+def _table(found: list[Interval]) -> pd.DataFrame:
     rows = [[i.lower, i.upper, i.criterion, i.note] for i in found]
     return pd.DataFrame(rows, columns=["lower", "upper", "criterion", "note"])
 
