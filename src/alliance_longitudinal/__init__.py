@@ -39,6 +39,8 @@ _PUBLIC = {
     "variance_partition": "analyses",
     "reliable_change": "analyses",
     "classify_change": "analyses",
+    "sudden_gains": "analyses",
+    "find_sudden_gains": "analyses",
     "data_quality": "analyses",
     "measurement": "analyses",
     "rater_agreement": "analyses",

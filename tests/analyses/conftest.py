@@ -45,9 +45,10 @@ def shared_results(awkward_study: Study) -> dict[str, tuple[AnalysisResult, Anal
     early = early_alliance(awkward_study, n_boot=50)
     shares = al.variance_partition(awkward_study, n_boot=50)
     change = al.reliable_change(awkward_study, **norms)
+    gains = al.sudden_gains(awkward_study, points=4, simulations=20)
     return {
         "early_alliance": (early, for_audience(early, "shareable")),
         "variance_partition": (shares, for_audience(shares, "shareable")),
-        # it leaves methods out by itself, so it is asked from the start
+        "sudden_gains": (gains, for_audience(gains, "shareable")),
         "reliable_change": (change, al.reliable_change(awkward_study, **norms, audience="shareable")),
     }

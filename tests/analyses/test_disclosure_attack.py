@@ -16,7 +16,7 @@ from alliance_longitudinal.analyses.disclosure.text import protect_message, with
 SMALLEST = 10
 
 
-ANALYSES = ["early_alliance", "variance_partition", "reliable_change"]
+ANALYSES = ["early_alliance", "variance_partition", "reliable_change", "sudden_gains"]
 
 
 def shown_counts(result):

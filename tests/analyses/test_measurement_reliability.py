@@ -35,6 +35,18 @@ def test_alpha_with_feldts_interval() -> None:
     np.testing.assert_allclose([ours.low, ours.estimate, ours.high], feldt, rtol=1e-9)
 
 
+def test_alpha_of_pairwise_covariances() -> None:
+    """psych's default for bfi, A1 reversed to A5, pairs of all 2800 forms: .7030184 in our fact sheet."""
+    rows = [
+        [1.981723884958, 0.560225113749, 0.485841314114, 0.305074709395, 0.321240974079],
+        [0.560225113749, 1.373630696746, 0.741629027461, 0.582148334663, 0.576094732869],
+        [0.485841314114, 0.741629027461, 1.694770824130, 0.696134951314, 0.828038484938],
+        [0.305074709395, 0.582148334663, 0.696134951314, 2.189312886261, 0.573723643958],
+        [0.321240974079, 0.576094732869, 0.828038484938, 0.573723643958, 1.583852701748],
+    ]
+    assert alpha_from_cov(np.array(rows), 2709).estimate == pytest.approx(0.7030184, abs=6e-8)
+
+
 def test_alpha_leaves_out_incomplete_forms() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=(50, 1)) + rng.normal(size=(50, 4))
@@ -66,6 +78,10 @@ def test_omega_of_the_fact_sheet() -> None:
     standard = arrays["loading"][:, 0] * arrays["factor_cov"][0, 0] ** 0.5
     np.testing.assert_allclose(standard, them["loadings"], rtol=1e-5)
     np.testing.assert_allclose(np.diag(arrays["residual"]), them["theta"], rtol=1e-5)
+    printed = [0.528337, 0.774114, 0.993512, 0.717343, 0.791072]
+    np.testing.assert_allclose(standard, printed, atol=2e-6)
+    printed = [1.692963, 0.784187, 0.714164, 1.694112, 0.965259]
+    np.testing.assert_allclose(np.diag(arrays["residual"]), printed, atol=5e-6)
     found = omega(fit)
     assert found.estimate == pytest.approx(0.712129, abs=1e-6)
     assert found.low < found.estimate < found.high

@@ -101,17 +101,17 @@ def moments(sd: float, r: float) -> Moments:
 
 
 @pytest.mark.parametrize(
-    ("sd", "r", "sem", "s_diff", "points"),
+    ("sd", "r", "printed"),
     [
-        (10.5, 0.931, 2.758124, 3.900577, 7.645131),
-        (0.75, 0.94, 0.183712, 0.259808, 0.509223),
-        (7.5, 0.80, 3.354102, 4.743416, 9.297096),
+        (10.5, 0.931, (2.758124, 3.900577, 7.645131, 6.416449)),
+        (0.75, 0.94, (0.183712, 0.259808, 0.509223, 0.427384)),
+        (7.5, 0.80, (3.354102, 4.743416, 9.297096, 7.802920)),
     ],
 )
-def test_arithmetic_of_the_fact_sheet(sd: float, r: float, sem: float, s_diff: float, points: float) -> None:
-    """Six printed decimals, computed with z = 1.96."""
+def test_arithmetic_of_the_fact_sheet(sd: float, r: float, printed: tuple[float, ...]) -> None:
+    """SEM, S_diff and the points with z = 1.96 and 1.645; six printed decimals."""
     m = moments(sd, r)
-    np.testing.assert_allclose([m.sem, m.s_diff, 1.96 * m.s_diff], [sem, s_diff, points], atol=6e-7)
+    np.testing.assert_allclose([m.sem, m.s_diff, 1.96 * m.s_diff, 1.645 * m.s_diff], printed, atol=6e-7)
 
 
 def test_worked_example_of_jacobson_and_truax() -> None:

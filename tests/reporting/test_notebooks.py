@@ -74,7 +74,7 @@ def test_a_parameters_cell_that_is_not_the_analysis_s(tmp_path: Path) -> None:
         find_notebook("tiny", tiny.REGISTRY, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["early_alliance", "variance_partition"])
+@pytest.mark.parametrize("name", sorted(default_registry()))
 def test_shipped_analyses_fit_their_notebooks_and_the_command_line(name: str) -> None:
     analysis = find_notebook(name, default_registry()).analysis
     params = analysis.params()

@@ -4,10 +4,12 @@ from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.change_parts.classify import classify_change
 from alliance_longitudinal.analyses.data_quality import data_quality
 from alliance_longitudinal.analyses.early_alliance import early_alliance
+from alliance_longitudinal.analyses.gain_parts.find import find_sudden_gains
 from alliance_longitudinal.analyses.measurement import measurement
 from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
 from alliance_longitudinal.analyses.publish import publish
 from alliance_longitudinal.analyses.reliable_change import reliable_change
+from alliance_longitudinal.analyses.sudden_gains import sudden_gains
 from alliance_longitudinal.analyses.variance_partition import variance_partition
 
 __all__ = [
@@ -15,9 +17,11 @@ __all__ = [
     "classify_change",
     "data_quality",
     "early_alliance",
+    "find_sudden_gains",
     "measurement",
     "publish",
     "rater_agreement",
     "reliable_change",
+    "sudden_gains",
     "variance_partition",
 ]

@@ -15,6 +15,7 @@ from reference.topics import (
     reliable_change,
     residual_structures,
     small_samples,
+    sudden_gains,
     whole_analyses,
 )
 
@@ -29,6 +30,7 @@ TOPICS: tuple[Callable[[], Topic], ...] = (
     after_the_fit.topic,
     generalised_models.topic,
     reliable_change.topic,
+    sudden_gains.topic,
     measurement_models.topic,
     whole_analyses.topic,
 )

@@ -1,0 +1,108 @@
+"""The figures of the sudden-gains report."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from alliance_longitudinal.analyses.gain_parts.compute import Gains
+from alliance_longitudinal.analyses.gain_parts.events import AROUND
+from alliance_longitudinal.present import Column, FigureSpec, gain_figures
+from alliance_longitudinal.present.labels import number
+
+_PLACES = ("N - 2", "N - 1", "N", "N + 1", "N + 2", "N + 3")
+
+
+def around_figure(gains: Gains, label: str) -> FigureSpec | None:
+    """Mean scores around each client's first gain; None where fewer than two clients have one."""
+    scores = gains.ordered["score"].to_numpy(float)
+    values = gains.found.values(scores)[gains.found.testable]
+    gained = gains.table[gains.table["gain"]]
+    first = gained.groupby("client").head(1).index.to_numpy()
+    if len(first) < 2:
+        return None
+    rows = []
+    for k, offset in enumerate(AROUND):
+        own = values[first, k]
+        own = own[~np.isnan(own)]
+        half = (
+            float(stats.t.ppf(0.975, max(len(own) - 1, 1)) * own.std(ddof=1) / np.sqrt(len(own)))
+            if len(own) > 1
+            else np.nan
+        )
+        mean = float(own.mean()) if len(own) else np.nan
+        rows.append(
+            {
+                "place": _PLACES[k],
+                "offset": offset,
+                "mean": mean,
+                "low": mean - half,
+                "high": mean + half,
+                "n": len(own),
+            }
+        )
+    data = pd.DataFrame(rows)
+    alt = f"Mean {label} around the first sudden gain: " + ", ".join(
+        f"session {r['place']} {number(r['mean'])}" for r in rows
+    )
+    return FigureSpec(
+        name="around_gains",
+        title=f"{label} around the first sudden gain of each client",
+        caption="Means with 95 % t intervals; the gain lies between sessions N and N + 1. Clients were chosen by this very change, so that it has to be there.",
+        alt=alt + ".",
+        how_to_read="A gain that lasts stays down (or up) after session N + 1; one that fades comes back.",
+        section="results",
+        data=data,
+        columns=(
+            Column("place", "Session"),
+            Column("offset", "From N", "integer"),
+            Column("mean", "Mean", "number", of="n"),
+            Column("low", "95 % low", "number", of="n"),
+            Column("high", "95 % high", "number", of="n"),
+            Column("n", "Clients", "count"),
+        ),
+        draw=partial(gain_figures.around, x_label="Session", y_label=f"{label} (points)"),
+    )
+
+
+def rules_figure(gains: Gains) -> FigureSpec | None:
+    """Clients with a gain by each set of rules, beside what steady change would show."""
+    if gains.main.expected is None:
+        return None
+    rows = []
+    for v in gains.variants:
+        if v.expected is not None:
+            low, high = np.quantile(v.expected.gain_clients, [0.025, 0.975])
+            rows.append(
+                {
+                    "label": v.words,
+                    "found": v.gain_clients,
+                    "share": v.gain_clients / gains.clients,
+                    "expected": float(np.mean(v.expected.gain_clients)) / gains.clients,
+                    "low": float(low) / gains.clients,
+                    "high": float(high) / gains.clients,
+                }
+            )
+    alt = "Clients with a sudden gain, found and expected from steady change. " + "; ".join(
+        f"{r['label']}: {number(r['share'], 'percent')} found, {number(r['expected'], 'percent')} expected"
+        for r in rows
+    )
+    return FigureSpec(
+        name="found_and_expected",
+        title="Sudden gains found, and expected if everybody changed steadily",
+        caption="Dots: share of clients with a gain. Bars: middle 95 % of data simulated from steady change and ordinary fluctuation.",
+        alt=alt + ".",
+        how_to_read="A dot within its bar is no more than fluctuation would show.",
+        section="answer",
+        data=pd.DataFrame(rows),
+        columns=(
+            Column("label", "Rules"),
+            Column("found", "Clients with a gain", "count"),
+            Column("share", "Share", "percent", of="found"),
+            Column("expected", "Expected share", "percent"),
+            Column("low", "Expected, low", "percent"),
+            Column("high", "Expected, high", "percent"),
+        ),
+        draw=partial(gain_figures.found_and_expected, x_label="Share of clients with a sudden gain"),
+    )

@@ -1,0 +1,106 @@
+"""Sudden gains and losses of each client from plain scores: the same function for a study, a script and a test."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.analyses.gain_parts.events import (
+    Intervals,
+    Rules,
+    Stability,
+    around,
+    intervals,
+    ordered_scores,
+    reversed_later,
+    sudden,
+)
+from alliance_longitudinal.errors import DataError
+
+
+def find_sudden_gains(
+    scores: pd.DataFrame,
+    points: float,
+    *,
+    share: float | None = 0.25,
+    stability: Stability = "adjusted",
+    alpha: float = 0.05,
+    higher_is_better: bool = False,
+    client: str = "client",
+    session: str = "session",
+    score: str = "score",
+) -> pd.DataFrame:
+    """Sudden gains and losses of each client, from a frame of scores.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row a client and session, with columns ``client``, ``session`` (whole numbers; a session without a row counts as
+        missing) and ``score``. Not changed.
+    points : float
+        Criterion 1: 7 for the BDI (Tang & DeRubeis 1999), or points of reliable change.
+    share : float, optional
+        Criterion 2; None leaves it out.
+    stability : {"adjusted", "fixed", "t-test", "none"}
+        Criterion 3, see ``Rules``.
+    alpha : float
+        Level of criterion 3.
+    higher_is_better : bool
+        Whether a gain is a rise.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair of consecutive sessions with a score at both: ``client``, ``session`` (N), ``before``, ``after``,
+        ``testable``, ``gain``, ``loss``, ``reversed``: whether more than half of a gain or loss was undone at any later session.
+
+    Raises
+    ------
+    DataError
+        If columns are missing, sessions stand twice or are no whole numbers, or a rule is impossible.
+    """
+    rules = Rules(float(points), share, stability, alpha)
+    check_rules(rules)
+    ordered = ordered_scores(scores, client, session, score)
+    found = intervals(ordered)
+    out = pd.DataFrame(
+        {
+            "client": ordered["client"].to_numpy()[found.row],
+            "session": ordered["session"].to_numpy()[found.row],
+            "before": ordered["score"].to_numpy()[found.row],
+            "after": ordered["score"].to_numpy()[found.rows[:, 3]],
+            "testable": found.testable,
+        }
+    )
+    return out.assign(**marks(ordered, found, rules, higher_is_better))
+
+
+def marks(ordered: pd.DataFrame, found: Intervals, rules: Rules, higher_is_better: bool) -> dict[str, Any]:
+    """``gain``, ``loss`` and ``reversed`` of each interval."""
+    seen = around(found.values(ordered["score"].to_numpy(float)))
+    out: dict[str, Any] = {}
+    back = np.zeros(len(found.row), dtype=bool)
+    for name, fall in (("gain", not higher_is_better), ("loss", higher_is_better)):
+        out[name] = sudden(seen, rules, fall)
+        back |= out[name] & reversed_later(ordered, found, fall)[0]
+    return out | {"reversed": back}
+
+
+def check_rules(rules: Rules) -> None:
+    """Refuse rules that cannot be meant.
+
+    Raises
+    ------
+    DataError
+        Saying which.
+    """
+    known: Sequence[str] = ("adjusted", "fixed", "t-test", "none")
+    if rules.stability not in known:
+        raise DataError(f"stability is {rules.stability!r}; it is one of {', '.join(known)}.")
+    if not rules.points > 0:
+        raise DataError(f"points is {rules.points:g}; a sudden change needs more than 0 points.")
+    if rules.share is not None and not 0 < rules.share < 1:
+        raise DataError(f"share is {rules.share:g}; it lies between 0 and 1, such as 0.25 for a quarter.")
+    if not 0 < rules.alpha < 1:
+        raise DataError(f"alpha is {rules.alpha:g}; it lies between 0 and 1, such as 0.05.")
