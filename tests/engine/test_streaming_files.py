@@ -167,7 +167,7 @@ def test_too_few_rows(tmp_path, frame):
 
 def test_times_have_no_categories(tmp_path, frame):
     frame.assign(day=pd.Timestamp("2020-01-01")).to_parquet(tmp_path / "rows.parquet")
-    with pytest.raises(al.FormulaError, match=r"part 'week \+ day' of the formula cannot be computed"):
+    with pytest.raises(al.FormulaError, match="column 'day' holds times or dates"):
         al.MixedModel.from_parquet("y ~ week + day + (1 | outer)", tmp_path / "rows.parquet")
 
 
