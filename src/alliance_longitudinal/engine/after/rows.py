@@ -10,7 +10,7 @@ from alliance_longitudinal.engine.design.design import Design, DesignSpec, matri
 from alliance_longitudinal.engine.design.groups import Factor, match
 from alliance_longitudinal.engine.design.membership import MultipleMembership, match_members, read_members
 from alliance_longitudinal.engine.fitting.fitted import Fitted
-from alliance_longitudinal.errors import FormulaError
+from alliance_longitudinal.errors import FitError, FormulaError
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -117,7 +117,11 @@ def rows_of_data(
     ------
     FormulaError
         A column or category is unknown.
+    FitError
+        The data are no frame.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise FitError(f"The new data must be a pandas DataFrame, not {type(frame).__name__}.")
     wanted = groups if effects is None else effects
     complete = _complete(spec, frame, groups, wanted)
     rows = frame.loc[complete]

@@ -71,10 +71,36 @@ def is_real(column: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column))
 
 
+def response_column(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The frame with a response of numbers; truth values in any storage are numbers.
+
+    Raises
+    ------
+    FormulaError
+        It holds something else, with what to do.
+    """
+    frame = readable(frame, (name,))
+    column = frame[name]
+    if is_real(column):
+        return frame
+    first = column.iloc[0]
+    kind = pd.api.types.infer_dtype(column.astype(object), skipna=True)
+    if kind in _NUMBERS and kind != "complex":
+        raise FormulaError(
+            f"The response {name!r} holds numbers kept as {column.dtype} (the first is {first}). Turn them into numbers with "
+            "pandas.to_numeric."
+        )
+    shown = repr(first.item() if isinstance(first, np.generic) else first)
+    raise FormulaError(
+        f"The response {name!r} is not numeric; its first value is {shown}. Of two answers make 0 and 1, such as "
+        f"(data[{name!r}] == {shown}).astype(int); ordered answers are for family='ordinal', as an ordered categorical."
+    )
+
+
 def _plain(column: pd.Series) -> pd.Series:
     dtype = column.dtype
     stored = isinstance(dtype, pd.StringDtype) and str(dtype) != "str"
-    if stored or (isinstance(dtype, pd.ArrowDtype) and dtype.kind not in "iufb"):
+    if stored or (isinstance(dtype, pd.ArrowDtype) and dtype.kind not in "iuf"):
         column = column.astype(object)
     if column.dtype == object and pd.api.types.infer_dtype(column, skipna=False) == "boolean":
         column = column.astype(bool)

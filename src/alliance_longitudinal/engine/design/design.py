@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design.columns import check_columns_exist, is_real, readable
+from alliance_longitudinal.engine.design.columns import (
+    check_columns_exist,
+    is_real,
+    readable,
+    response_column,
+)
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
 from alliance_longitudinal.engine.design.groups import Factor, factor
 from alliance_longitudinal.engine.design.membership import MultipleMembership
@@ -279,10 +284,8 @@ def _numbers(table: pd.DataFrame) -> Array:
 
 def response_of(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> Array:
     """Values of the response, shape (n,)."""
-    if text in rows.columns and not is_real(rows[text]):
-        raise FormulaError(
-            f"The response {text!r} is not numeric; its first value is {rows[text].iloc[0]!r}."
-        )
+    if text in rows.columns:
+        rows = response_column(rows, text)
     _, values, _ = model_matrix(f"0 + {text}", rows, used)
     if values.shape[1] != 1:
         raise FormulaError(f"The response {text!r} gives {values.shape[1]} columns; it must give one.")

@@ -118,11 +118,11 @@ class Cloglog:
     def density(self, eta: Array, y: Array, size: Array, _aux: Array, /) -> Density:
         """``y log(1 - exp(-e)) - (size - y) e`` with ``e = exp(eta)``."""
         e = np.exp(np.minimum(eta, 600.0))
-        small = e < 1e-2
+        small, low = e < 1e-2, np.minimum(e, 1e-2)
         with np.errstate(over="ignore"):
-            r = np.where(small, 1 - e / 2 + e**2 / 12 - e**4 / 720, e / np.expm1(np.maximum(e, 1e-2)))
+            r = np.where(small, 1 - low / 2 + low**2 / 12 - low**4 / 720, e / np.expm1(np.maximum(e, 1e-2)))
         # e + r - 1 without cancellation
-        lack = np.where(small, e / 2 + e**2 / 12 - e**4 / 720, e + r - 1)
+        lack = np.where(small, low / 2 + low**2 / 12 - low**4 / 720, e + r - 1)
         rp = -r * lack
         rpp = -rp * lack - r * (e + rp)
         failures = size - y
@@ -206,7 +206,8 @@ class NegativeBinomial:
         p = special.expit(eta - aux[0])
         variance = p * (1 - p)
         change = special.digamma(y + theta) - special.digamma(theta)
-        value = theta * (change + np.log1p(-p) + p - y * (1 - p) / theta)
+        log_rest = -np.logaddexp(0, eta - aux[0])  # log(1 - p)
+        value = theta * (change + log_rest + p - y * (1 - p) / theta)
         s = -theta * p + (y + theta) * variance
         w = theta * variance - (y + theta) * variance * (1 - 2 * p)
         return (AuxiliaryTerms(size * value, size * s, size * w),)

@@ -12,6 +12,7 @@ from alliance_longitudinal.engine.fitting.modes import Modes
 from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.generalised import problem as internal
 from alliance_longitudinal.engine.generalised import words
+from alliance_longitudinal.engine.generalised.accuracy import rough, runaway
 from alliance_longitudinal.engine.generalised.criterion import Criterion
 from alliance_longitudinal.engine.generalised.families import Poisson
 from alliance_longitudinal.engine.generalised.refuse import refuse_impossible, refuse_nodes
@@ -124,7 +125,7 @@ def fit_generalised(
     refuse_impossible(design, response, crossed)
     refuse_nodes(design, n_agq)
     problem, units = internal.build(design, response.family, response.y, response.size)
-    criterion = Criterion(problem, n_agq)
+    criterion = Criterion(problem, int(n_agq))
     face = face_of(units)
     bare, _ = without_effects(criterion, face)
     lost: tuple[str, ...] = ()
@@ -185,7 +186,9 @@ def package(
     beta, aux, _ = criterion.split(best.params)
     limit = response.family.n_aux > problem.family.n_aux  # Poisson, as the limit of the negative binomial
     said = words.convergence(design, record, np.array([np.inf]) if limit else None)
-    converged = best.certificate.holds and not lost
+    infinite = best.certificate.holds and runaway(criterion, best)
+    said = words.infinite_variance(design) if infinite else said
+    converged = best.certificate.holds and not lost and not infinite
     if not converged and require_certificate:
         raise FitError(said)
     params, back = reported(problem, units, beta, aux)
@@ -199,6 +202,7 @@ def package(
     if limit:
         aux, se = np.array([np.inf]), np.array([np.nan])
     psi, modes = effects(criterion, units, best)
+    approximate = rough(design, criterion, best, hessian) if converged else None
     return GeneralisedFit(
         design=design,
         response=response,
@@ -220,7 +224,8 @@ def package(
         findings=(
             *checks.before(design),
             *words.before(design, response),
-            *words.after(design, response, record, lost, aux),
+            *words.after(design, response, record, lost, aux, infinite),
+            *([approximate] if approximate else []),
         ),
     )
 

@@ -1,5 +1,7 @@
 """Generalised models that are refused before a fit."""
 
+import numpy as np
+
 from alliance_longitudinal.engine.design.checks import refuse_groupings
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.design.groups import parents
@@ -51,7 +53,7 @@ def refuse_nodes(design: Design, n_agq: int) -> None:
     """
     if (
         isinstance(n_agq, bool)
-        or not isinstance(n_agq, int)
+        or not isinstance(n_agq, int | np.integer)
         or not 1 <= n_agq <= MOST_NODES
         or n_agq % 2 == 0
     ):
@@ -61,14 +63,18 @@ def refuse_nodes(design: Design, n_agq: int) -> None:
         )
     if n_agq == 1:
         return
-    factors = sorted(design.factors, key=lambda f: -f.size)
-    nested = len(factors) == 1 or (
-        len(factors) == 2 and parents(factors[0].codes, factors[1].codes, factors[0].size) is not None
-    )
-    scalar = len(design.terms) == len(factors) and all(len(t.names) == 1 for t in design.terms)
-    if not (nested and scalar):
+    if not has_quadrature(design):
         raise FitError(
             f"n_agq={n_agq} is for one random effect over one grouping, or one over each of two nested groupings: with "
             "slopes, crossed groupings or more levels the number of points grows too fast. Fit with n_agq=1 (Laplace's "
             "method)."
         )
+
+
+def has_quadrature(design: Design) -> bool:
+    """Whether the random effects are one scalar over one factor, or over each of two nested ones."""
+    factors = sorted(design.factors, key=lambda f: -f.size)
+    nested = len(factors) == 1 or (
+        len(factors) == 2 and parents(factors[0].codes, factors[1].codes, factors[0].size) is not None
+    )
+    return nested and len(design.terms) == len(factors) and all(len(t.names) == 1 for t in design.terms)

@@ -119,7 +119,9 @@ def _coefficients(res: GeneralisedResults) -> pd.DataFrame:
     columns = {"Estimate": res.params, "SE": res.bse, "z": res.zvalues, "p": res.pvalues}
     table = pd.DataFrame(columns | {"2.5 %": limits["lower"], "97.5 %": limits["upper"]})
     if res.ratio_name:
-        beside = np.exp(res.params).where(~res.params.index.isin(res.fit.names[: res.n_thresholds]))
+        with np.errstate(over="ignore"):  # of predictors in minute units
+            ratios = np.exp(res.params)
+        beside = ratios.where(~res.params.index.isin(res.fit.names[: res.n_thresholds]))
         table.insert(1, res.ratio_name, beside)
     formats = {"z": "{:.3f}", "p": "{:.4f}"}
     text = {name: table[name].map(formats.get(name, "{:.5g}").format) for name in table.columns}

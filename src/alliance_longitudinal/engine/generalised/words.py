@@ -60,6 +60,16 @@ def separated(terms: tuple[str, ...]) -> str:
     )
 
 
+def infinite_variance(design: Design) -> str:
+    """That there is no finite variance."""
+    names = " and ".join(repr(f.name) for f in design.factors)
+    return (
+        f"The variance of the effects over {names} runs off to infinity: together with the predictors the groups tell every "
+        "response, such as groups in which all responses are the same. Leave the random term out, take a coarser grouping, or "
+        "describe the groups in a table."
+    )
+
+
 def before(design: Design, response: Response) -> tuple[Finding, ...]:
     """Findings about the response that need no fit."""
     y, size, p = response.y, response.size, design.x.shape[1]
@@ -93,13 +103,20 @@ def before(design: Design, response: Response) -> tuple[Finding, ...]:
 
 
 def after(
-    design: Design, response: Response, record: SearchRecord, lost: tuple[str, ...], aux: Array
+    design: Design,
+    response: Response,
+    record: SearchRecord,
+    lost: tuple[str, ...],
+    aux: Array,
+    infinite: bool = False,
 ) -> tuple[Finding, ...]:
     """Findings of the search."""
     findings = list(_one_sided_groups(design, response))
     best = record.best
     if lost:
         findings.append(Finding("separation", "failed", separated(lost), where=", ".join(lost)))
+    if infinite:
+        findings.append(Finding("separation", "failed", infinite_variance(design)))
     if not best.certificate.holds:
         findings.append(
             Finding("not_converged", "failed", "The optimum of the model is not certified; do not use it.")
