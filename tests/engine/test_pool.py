@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.inference.pool import joint_df, shares_of
+from alliance_longitudinal.engine.inference.rubin import joint_df, shares_of
 from engine import after_reference
 from engine.designs import three_levels
 
@@ -66,6 +66,71 @@ def test_degrees_of_freedom_by_hand():
     np.testing.assert_allclose(shares.riv, [0.3, 0.3, 0])
     np.testing.assert_allclose(shares.lambda_, [3 / 13, 3 / 13, 0])
     np.testing.assert_allclose(shares.fmi[1], (0.3 + 2 / (old + 3)) / 1.3)
+
+
+def test_as_mice_pools_a_number():
+    """mice 3's ``pool.scalar`` (n = 101, k = 1) of five estimates and variances."""
+    q, u = np.array([-0.30, -0.25, -0.36, -0.28, -0.33]), np.array([0.010, 0.011, 0.009, 0.010, 0.012])
+    shares = shares_of(5, np.array([u.mean()]), np.array([q.var(ddof=1)]), np.array([100.0]))
+    found = [shares.riv[0], shares.lambda_[0], shares.df[0], shares.fmi[0]]
+    np.testing.assert_allclose(found, [0.211154, 0.174341, 50.1251, 0.205425], rtol=5e-6)
+
+
+def test_generalised_fits_are_pooled_by_rubins_rules():
+    """By hand, and as mice's ``pool.scalar`` with glmmTMB's estimates (whose search stops earlier) and ``n = Inf``.
+
+    Complete-data degrees of freedom are infinite, so those of Rubin (1987, eq. 3.1.6) remain.
+    """
+    data = after_reference.rows("imputed")
+    data["better"] = (data["y"] < data["y"].median()).astype(int)
+    fits = [
+        al.MixedModel.from_formula("better ~ week + (1 | outer)", rows, family="binomial").fit()
+        for _, rows in data.groupby("imputation")
+    ]
+    pooled = al.pool(fits)
+    estimates, variances = np.array([f.params for f in fits]), np.array([f.bse**2 for f in fits])
+    m, between = len(fits), estimates.var(axis=0, ddof=1)
+    total = variances.mean(axis=0) + (1 + 1 / m) * between
+    np.testing.assert_allclose(pooled.params, estimates.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(pooled.bse, np.sqrt(total), rtol=1e-10)
+    np.testing.assert_allclose(pooled.df, (m - 1) / ((1 + 1 / m) * between / total) ** 2, rtol=1e-8)
+    np.testing.assert_allclose(pooled.bse, [0.4545990113, 0.1721925962], rtol=1e-5)
+    np.testing.assert_allclose(pooled.df, [396.1749618, 123.7302402], rtol=1e-4)
+    np.testing.assert_allclose(pooled.fmi, [0.1167892931, 0.2136327011], rtol=1e-4)
+    np.testing.assert_allclose(pooled.varcorr["vcov"], [np.mean([f.varcorr["vcov"][0] for f in fits])])
+    assert str(pooled).startswith(
+        "Binomial mixed models (logit link) by maximum likelihood, Laplace's method on 6 imputed"
+    )
+    assert np.isinf(pooled.df_complete).all()
+    ordered = data.assign(grade=np.digitize(data["y"], data["y"].quantile([0.3, 0.7])))
+    grades = [
+        al.MixedModel.from_formula("grade ~ week + (1 | outer)", rows, family="ordinal").fit()
+        for _, rows in ordered.groupby("imputation")
+    ]
+    assert list(al.pool(grades).params.index) == ["0|1", "1|2", "week"]
+    assert al.pool(grades).f_test([{"0|1": 1.0}, {"week": 1.0}]).df_num == 2
+    with pytest.raises(al.FitError, match=r"kind of model differ \(binomial, logit and ordinal, logit\)"):
+        al.pool([fits[0], grades[0]])
+    one = data[data["imputation"] == 1]
+    five = al.MixedModel.from_formula("better ~ week + (1 | outer)", one, family="binomial").fit(n_agq=5)
+    with pytest.raises(
+        al.FitError, match=r"criterion differ \(Laplace's method and quadrature with 5 nodes\)"
+    ):
+        al.pool([fits[0], five])
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 2.0, -0.1, np.nan, "0.05", True])
+def test_levels_that_are_none(growth, pooled, alpha):
+    said = r"alpha must be between 0 and 1, not .*; 0\.05 gives 95 % intervals"
+    for ask in (
+        lambda: growth.conf_int(alpha),
+        lambda: growth.contrast({"week": 1.0}, alpha=alpha),
+        lambda: growth.tidy(alpha),
+        lambda: pooled.conf_int(alpha),
+        lambda: pooled.contrast({"week": 1.0}, alpha=alpha),
+    ):
+        with pytest.raises(al.FitError, match=said):
+            ask()
 
 
 def test_joint_degrees_of_freedom_where_reiter_has_none():

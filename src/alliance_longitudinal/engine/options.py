@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+import numpy as np
+
 from alliance_longitudinal.errors import FitError
 
 #: The choices of this version, by option.
@@ -77,3 +79,15 @@ def choose(option: str, value: str) -> str:
     *most, last = map(repr, choices)
     there = f"{', '.join(most)} and {last}" if most else last
     raise FitError(f"{option}={value!r} is not available; there is {there}.{hint}")
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse a level of error that is none.
+
+    Raises
+    ------
+    FitError
+        Not a number between 0 and 1.
+    """
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float | np.number) or not 0 < alpha < 1:
+        raise FitError(f"alpha must be between 0 and 1, not {alpha!r}; 0.05 gives 95 % intervals.")

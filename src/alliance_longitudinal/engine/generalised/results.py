@@ -21,6 +21,7 @@ from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, refu
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.protocol import FTest, contrast_table
 from alliance_longitudinal.engine.inference.satterthwaite import Normal
+from alliance_longitudinal.engine.options import check_alpha
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
 from alliance_longitudinal.engine.show.tables import missing_table, random_effects
 from alliance_longitudinal.errors import FitError
@@ -225,6 +226,7 @@ class GeneralisedResults(LinearOnly):
         FitError
             Unknown method or parameter; a profile of a fit that is not certified.
         """
+        check_alpha(alpha)
         if kind != "parametric" or interval != "percentile":
             raise FitError(
                 f"kind={kind!r} with interval={interval!r} is not available for generalised models; there is the parametric "

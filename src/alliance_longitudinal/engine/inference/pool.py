@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,29 +11,17 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
+from alliance_longitudinal.engine.inference.rubin import Shares, joint_df, shares_of
+from alliance_longitudinal.engine.options import check_alpha
 from alliance_longitudinal.engine.results import MixedModelResults
 from alliance_longitudinal.engine.show.tables import varcorr_values
 from alliance_longitudinal.errors import FitError
 
+if TYPE_CHECKING:
+    from alliance_longitudinal.engine.generalised.results import GeneralisedResults
+
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """What imputation adds to the uncertainty of some estimates; each of shape (r,).
-
-    Attributes
-    ----------
-    riv : relative increase in variance due to missing values, ``(1 + 1/m) B / U``
-    lambda_ : share of the variance due to missing values, ``(1 + 1/m) B / T``
-    fmi : fraction of missing information, ``(riv + 2 / (df + 3)) / (1 + riv)``
-    df : degrees of freedom
-    """
-
-    riv: Array
-    lambda_: Array
-    fmi: Array
-    df: Array
+Results: TypeAlias = "MixedModelResults | GeneralisedResults"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,10 +31,11 @@ class PooledResults:
     Attributes
     ----------
     params, bse, df, tvalues, pvalues : Series
-        By fixed-effect term. The variance is ``T = U + (1 + 1/m) B``: mean variance within data sets (by each fit's own
+        By fixed-effect term (of generalised models on the scale of the linear predictor, thresholds first). The variance is ``T = U + (1 + 1/m) B``: mean variance within data sets (by each fit's own
         method: Kenward and Roger's, cluster-robust...) and variance between them (Rubin 1987, section 3.1).
     df_complete : Series
-        Mean of the fits' own degrees of freedom, the complete-data value of Barnard and Rubin.
+        Mean of the fits' own degrees of freedom, the complete-data value of Barnard and Rubin; infinite for generalised
+        models, whose degrees of freedom are then Rubin's.
     riv, lambda_, fmi : Series
         Relative increase in variance, its share, and fraction of missing information.
     varcorr : DataFrame
@@ -56,7 +45,7 @@ class PooledResults:
     formula : str
     """
 
-    results: tuple[MixedModelResults, ...]
+    results: tuple[Results, ...]
     params: pd.Series
     bse: pd.Series
     df: pd.Series
@@ -85,6 +74,7 @@ class PooledResults:
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Confidence intervals: columns ``lower`` and ``upper``."""
+        check_alpha(alpha)
         half = stats.t.ppf(1 - alpha / 2, self.df) * self.bse
         return pd.DataFrame({"lower": self.params - half, "upper": self.params + half})
 
@@ -92,6 +82,7 @@ class PooledResults:
         self, contrasts: Any, labels: list[str] | None = None, *, alpha: float = 0.05
     ) -> pd.DataFrame:
         """Linear combinations: ``estimate, se, df, t, p, lower, upper, fmi`` by label; contrasts as for a fit."""
+        check_alpha(alpha)
         rows, labels = read_contrasts(contrasts, tuple(self.params.index), labels)
         estimate, se, shares, _ = _pooled(self.results, rows)
         t = estimate / se
@@ -133,9 +124,9 @@ class PooledResults:
         first = self.results[0]
         return "\n".join(
             [
-                f"Linear mixed models on {self.n_imputations} imputed data sets, pooled by Rubin's rules",
+                f"{_kind(first)} on {self.n_imputations} imputed data sets, pooled by Rubin's rules",
                 f"Formula: {self.formula}",
-                f"Rows: {first.nobs} each   {first.inference.words}",
+                f"Rows: {first.nobs} each   {_words(first)}",
                 "Degrees of freedom after Barnard and Rubin (1999), fmi: fraction of missing information.",
                 "",
                 self.tidy().set_index("term").rename_axis(None).to_string(float_format=lambda v: f"{v:.4g}"),
@@ -152,7 +143,7 @@ class PooledResults:
         return self.summary()
 
 
-def pool(results: Sequence[MixedModelResults]) -> PooledResults:
+def pool(results: Sequence[Results]) -> PooledResults:
     """Pool fits of one model to several imputed data sets.
 
     Rubin (1987), Multiple Imputation for Nonresponse in Surveys; degrees of freedom by Barnard and Rubin (1999),
@@ -161,8 +152,8 @@ def pool(results: Sequence[MixedModelResults]) -> PooledResults:
 
     Parameters
     ----------
-    results : sequence of MixedModelResults
-        At least two, of the same formula, terms, rows, groups and method.
+    results : sequence of MixedModelResults or of GeneralisedResults
+        At least two, of the same formula, family, terms, rows, groups and method.
 
     Raises
     ------
@@ -175,7 +166,7 @@ def pool(results: Sequence[MixedModelResults]) -> PooledResults:
     estimate, se, shares, cov = _pooled(fits, np.eye(len(names)))
     t = estimate / se
     psi = tuple(np.mean([f.fit.psi[i] for f in fits], axis=0) for i in range(len(fits[0].fit.psi)))
-    vcov, sdcor = varcorr_values(psi, float(np.mean([f.scale for f in fits])))
+    vcov, sdcor = _components(fits, psi)
 
     def series(values: Array, name: str) -> pd.Series:
         return pd.Series(values, index=names, name=name)
@@ -196,19 +187,20 @@ def pool(results: Sequence[MixedModelResults]) -> PooledResults:
     )
 
 
-def _refuse(fits: tuple[MixedModelResults, ...]) -> None:
+def _refuse(fits: tuple[Results, ...]) -> None:
     if len(fits) < 2:
         raise FitError(
             f"Pooling needs the fits to at least two imputed data sets; got {len(fits)}. Pass a list of results."
         )
     for i, other in enumerate(fits):
-        if not isinstance(other, MixedModelResults):
+        if not _is_result(other):
             raise FitError(
                 f"Only results of MixedModel.fit can be pooled; number {i + 1} is a {type(other).__name__}."
             )
     first = fits[0]
     for i, other in enumerate(fits[1:], start=2):
         for what, a, b, remedy in (
+            ("kind of model", _family(first), _family(other), "Fit all with the same family= and link=."),
             ("formula", first.formula, other.formula, "Fit the same formula to each data set."),
             (
                 "terms",
@@ -218,7 +210,7 @@ def _refuse(fits: tuple[MixedModelResults, ...]) -> None:
             ),
             ("number of rows", first.nobs, other.nobs, "Impute every value that the model needs."),
             ("groups", first.n_groups, other.n_groups, "Impute the same data set each time."),
-            ("criterion", _criterion(first), _criterion(other), "Fit all with the same reml=."),
+            ("criterion", _criterion(first), _criterion(other), "Fit all with the same reml= or n_agq=."),
             (
                 "inference",
                 first.inference.words,
@@ -232,14 +224,52 @@ def _refuse(fits: tuple[MixedModelResults, ...]) -> None:
                 )
 
 
-def _criterion(res: MixedModelResults) -> str:
-    return "REML" if res.reml else "maximum likelihood"
+def _is_result(given: object) -> bool:
+    if isinstance(given, MixedModelResults):
+        return True
+    from alliance_longitudinal.engine.generalised.results import GeneralisedResults
+
+    return isinstance(given, GeneralisedResults)
 
 
-def _pooled(fits: tuple[MixedModelResults, ...], rows: Array) -> tuple[Array, Array, Shares, Array]:
+def _criterion(res: Results) -> str:
+    if isinstance(res, MixedModelResults):
+        return "REML" if res.reml else "maximum likelihood"
+    return "Laplace's method" if res.n_agq == 1 else f"quadrature with {res.n_agq} nodes"
+
+
+def _family(res: Results) -> str:
+    return "linear" if isinstance(res, MixedModelResults) else f"{res.family}, {res.link}"
+
+
+def _kind(res: Results) -> str:
+    """What the models are, for the head of a summary."""
+    if isinstance(res, MixedModelResults):
+        return "Linear mixed models"
+    from alliance_longitudinal.engine.generalised.show import title
+
+    return title(res).replace(" model ", " models ")
+
+
+def _words(res: Results) -> str:
+    """Where the fits' own variances are from."""
+    linear = isinstance(res, MixedModelResults)
+    return res.inference.words if linear else "Standard errors from the full likelihood of each fit."
+
+
+def _components(fits: tuple[Results, ...], psi: tuple[Array, ...]) -> tuple[Array, Array]:
+    """Rows of the table of variance components from mean covariances."""
+    scales = [f.scale for f in fits if isinstance(f, MixedModelResults)]
+    if scales:
+        return varcorr_values(psi, float(np.mean(scales)))
+    vcov, sdcor = varcorr_values(psi, 1.0)
+    return vcov[:-1], sdcor[:-1]  # there is no residual
+
+
+def _pooled(fits: tuple[Results, ...], rows: Array) -> tuple[Array, Array, Shares, Array]:
     """Estimates and standard errors of contrasts, what imputation adds, and the total covariance."""
     m = len(fits)
-    each = np.array([rows @ f.fit.beta for f in fits])
+    each = np.array([rows @ f.params.to_numpy() for f in fits])
     within = np.mean([rows @ f.inference.cov @ rows.T for f in fits], axis=0)
     between = np.atleast_2d(np.cov(each, rowvar=False))
     total = within + (1 + 1 / m) * between
@@ -248,33 +278,7 @@ def _pooled(fits: tuple[MixedModelResults, ...], rows: Array) -> tuple[Array, Ar
     return each.mean(axis=0), np.sqrt(np.diag(total)), shares, total
 
 
-def shares_of(m: int, within: Array, between: Array, complete: Array) -> Shares:
-    """Barnard and Rubin's degrees of freedom and what depends on them.
-
-    Barnard and Rubin (1999), eqs 3-5: ``1 / df = 1 / df_old + 1 / df_obs``, ``df_old = (m - 1) / lambda^2``,
-    ``df_obs = (c + 1) / (c + 3) c (1 - lambda)`` with the complete-data value ``c``.
-
-    Parameters
-    ----------
-    m : int
-        Number of data sets.
-    within, between, complete : ndarray, shape (r,)
-        Mean variance within, variance between, complete-data degrees of freedom (may be infinite).
-    """
-    extra = (1 + 1 / m) * between
-    lambda_ = extra / (within + extra)
-    with np.errstate(divide="ignore"):
-        old = (m - 1) / lambda_**2
-        observed = np.where(np.isinf(complete), np.inf, 0.0)
-        finite = np.isfinite(complete)
-        c = complete[finite]
-        observed[finite] = (c + 1) / (c + 3) * c * (1 - lambda_[finite])
-        df = 1 / (1 / old + 1 / observed)
-    riv = extra / within
-    return Shares(riv, lambda_, (riv + 2 / (df + 3)) / (1 + riv), df)
-
-
-def joint_test(fits: tuple[MixedModelResults, ...], rows: Array) -> FTest:
+def joint_test(fits: tuple[Results, ...], rows: Array) -> FTest:
     """Wald test of several contrasts with one relative increase in variance for all of them.
 
     The statistic D1 of Li, Raghunathan and Rubin (1991), J Am Stat Assoc 86:1065-1073, with the degrees of freedom of
@@ -285,37 +289,9 @@ def joint_test(fits: tuple[MixedModelResults, ...], rows: Array) -> FTest:
     if len(rows) == 1:
         return FTest.of(float((estimate[0] / se[0]) ** 2), 1, float(shares.df[0]))
     m, k = len(fits), len(rows)
-    each = np.array([rows @ f.fit.beta for f in fits])
+    each = np.array([rows @ f.params.to_numpy() for f in fits])
     within = np.mean([rows @ f.inference.cov @ rows.T for f in fits], axis=0)
     wald, _ = rotated_test(estimate, within, np.eye(k))
     r = float((1 + 1 / m) * np.trace(np.linalg.solve(within, np.cov(each, rowvar=False))) / k)
     complete = float(np.mean([f.inference.joint(rows).df_den for f in fits]))
     return FTest.of(wald / (1 + r), k, joint_df(m, k, r, complete))
-
-
-def joint_df(m: int, k: int, r: float, complete: float) -> float:
-    """Denominator degrees of freedom of D1: Reiter's (2007, eq. 2.6), Li and others' where the former do not exist.
-
-    Parameters
-    ----------
-    m, k : int
-        Data sets, contrasts.
-    r : float
-        Mean relative increase in variance.
-    complete : float
-        Complete-data degrees of freedom; may be infinite.
-    """
-    t = k * (m - 1)
-    if r <= 0:
-        return complete
-    large = 4 + (t - 4) * (1 + (1 - 2 / t) / r) ** 2 if t > 4 else t * (1 + 1 / k) * (1 + 1 / r) ** 2 / 2
-    if np.isinf(complete):
-        return float(large)
-    star = (complete + 1) / (complete + 3) * complete
-    a = r * t / (t - 2) if t > 2 else np.inf
-    c1, c2 = star - 2 * (1 + a), star - 4 * (1 + a)
-    if t <= 4 or c2 <= 0:
-        return float(min(large, star / (1 + r)))
-    z = a**2 * c1 / ((1 + a) ** 2 * c2) + 8 * a**2 * c1 / ((1 + a) * c2**2) + 4 * a**2 / ((1 + a) * c2)
-    z += 4 * a**2 / (c2 * c1) + 16 * a**2 * c1 / c2**3 + 8 * a**2 / c2**2
-    return float(4 + 1 / (1 / c2 + z / (t - 4)))

@@ -24,6 +24,7 @@ from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.inference import charts
 from alliance_longitudinal.engine.inference.constrained import End, LowerOptimum, Profile, walk
 from alliance_longitudinal.engine.inference.profile_fixed import FixedProfile, maximum_likelihood
+from alliance_longitudinal.engine.options import check_alpha
 from alliance_longitudinal.engine.residuals.nesting import refuse_structure
 from alliance_longitudinal.errors import FitError
 
@@ -111,8 +112,7 @@ def refuse_residual_structure(fit: MixedFit) -> None:
 
 def chi2_cut(alpha: float) -> float:
     """Rise of the deviance at the limits."""
-    if not 0 < alpha < 1:
-        raise FitError(f"alpha must be between 0 and 1, not {alpha}; 0.05 gives 95 % intervals.")
+    check_alpha(alpha)
     return float(stats.chi2.ppf(1 - alpha, 1))
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
+from alliance_longitudinal.engine.options import check_alpha
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
@@ -107,6 +108,7 @@ def contrast_table(
     DataFrame
         ``estimate, se, df, t, p, lower, upper`` by label.
     """
+    check_alpha(alpha)
     estimate = rows @ beta
     se = np.sqrt(np.einsum("ra,ab,rb->r", rows, inference.cov, rows))
     df = inference.df(rows)

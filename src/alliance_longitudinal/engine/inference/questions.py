@@ -15,7 +15,7 @@ from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
-from alliance_longitudinal.engine.options import choose
+from alliance_longitudinal.engine.options import check_alpha, choose
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
@@ -61,6 +61,7 @@ class InferenceQuestions:
         ``method="bootstrap"`` takes the ``kind`` of `bootstrap` and an ``interval``: ``"percentile"``, ``"basic"`` or
         ``"bca"`` (nested groupings). Replicates on a boundary are kept; ``note`` counts them and those that failed.
         """
+        check_alpha(alpha)
         if choose("method", method) == "profile":
             from alliance_longitudinal.engine.inference.profile import profile_intervals
 
