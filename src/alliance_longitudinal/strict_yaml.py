@@ -200,6 +200,14 @@ def _one_choice(errors: Any) -> list[dict[str, Any]]:
     return list(out.values())
 
 
+_COUNTED = {
+    "too_long": ("max_length", "at most {} values"),
+    "too_short": ("min_length", "at least {} values"),
+    "string_too_long": ("max_length", "at most {} characters"),
+    "string_too_short": ("min_length", "at least {} characters"),
+}
+
+
 def _mistake(error: Any, model: type[BaseModel]) -> str:
     location = error["loc"]
     key = ".".join(str(step) for step in location)
@@ -210,6 +218,13 @@ def _mistake(error: Any, model: type[BaseModel]) -> str:
         return f"the key {key!r} is missing."
     if kind == "literal_error":
         return f"{key!r} is {given!r}; it must be {error['ctx']['expected']}."
+    if kind == "invalid_key":
+        return f"the key {given!r} is no text."
+    if kind == "string_pattern_mismatch" and "[key]" in location:
+        return f"the name {given!r} has to be of letters (a to z), digits and '_', and begin with a letter."
+    if kind in _COUNTED:
+        bound, words = _COUNTED[kind]
+        return f"{key!r} is {given!r}; it must have {words.format(error['ctx'][bound])}."
     if kind == "value_error":
         detail = str(error["ctx"]["error"])
         return f"{key!r}: {detail}" if key else detail

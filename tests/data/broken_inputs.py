@@ -7,6 +7,7 @@ the study file; every phrase in ``expected`` has to stand in the message. ``ERRO
 from pathlib import Path
 
 from alliance_longitudinal.errors import AllianceError, DataError, StudyError
+from data import devious_inputs
 from data.broken_files import FILES, MISTAKES
 from data.builders import HEADER, ROWS, STUDY, Builder, write
 
@@ -220,8 +221,8 @@ STUDY_FILE: dict[str, tuple[Builder, tuple[str, ...]]] = {
     ),
 }
 
-DATA |= FILES
-STUDY_FILE |= MISTAKES
+DATA |= FILES | devious_inputs.DATA
+STUDY_FILE |= MISTAKES | devious_inputs.STUDY_FILE
 BROKEN = DATA | STUDY_FILE
 ERRORS: dict[str, type[AllianceError]] = {
     **dict.fromkeys(DATA, DataError),

@@ -348,7 +348,7 @@ def test_identifiers_that_deserve_a_second_look(tmp_path):
     loaded = load_study(write(tmp_path, study=study, table=table))
     assert codes(loaded)[:4] == [
         "id_is_missing_code",
-        "ids_differ_in_case",
+        "ids_nearly_alike",
         "client_in_several_clinics",
         "therapist_in_several_clinics",
     ]

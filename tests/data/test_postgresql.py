@@ -29,6 +29,8 @@ def clinic(postgresql):
     postgresql.run('create schema "Klinik Süd"; create view "Klinik Süd"."v;x" as select * from visits')
     postgresql.run(f'grant usage on schema "Klinik Süd" to {USER}')
     postgresql.run(f'grant select, insert, delete on visits, "Klinik Süd"."v;x" to {USER}')
+    postgresql.run("create materialized view kept as select * from visits")
+    postgresql.run(f"grant select on kept to {USER}")
     postgresql.run("create table secret (x int)")
     return postgresql
 
@@ -59,6 +61,7 @@ def refusal(path):
     [
         "table: visits",
         "table: Klinik Süd.v;x",
+        "table: kept",
         "query: \"select client, therapist, session, date::date as date, phq9 from visits where client like '%'\"",
     ],
 )

@@ -135,3 +135,27 @@ def test_a_value_that_differs_within_a_record_is_not_spread(tmp_path):
     """Two baseline rows of a record that name different therapists: neither is taken for the sessions."""
     with pytest.raises(DataError, match="the therapist id is missing"):
         load_study(study_of(tmp_path, RAW.replace("02,,,T2", "01,,,T9,,,,,,\n02,,,T2")))
+
+
+SHIFTED = DICTIONARY.replace(
+    'Nervous,"0, Not at all | 1, Several days | 2, More than half | 3, Nearly every day"',
+    'Nervous,"1, 0 | 2, 1 | 3, 2 | 4, 3"',
+)
+
+
+def test_labels_that_are_other_codes(tmp_path):
+    """Codes 1 to 4 with the labels 0 to 3: what holds a 4 is raw, what holds a 0 has labels, 1 to 3 may be either."""
+    raw = RAW.replace(",3,2\n", ",4,2\n").replace(",0,0\n", ",2,0\n")
+    labels = (
+        LABELS.replace("Nearly every day,", "3,")
+        .replace("Several days,", "1,")
+        .replace(",Not at all,", ",0,")
+    )
+    assert_array_equal(
+        load_study(study_of(tmp_path / "a", raw, dictionary=SHIFTED)).sessions["gad"], [4, 1, 2]
+    )
+    assert_array_equal(
+        load_study(study_of(tmp_path / "b", labels, dictionary=SHIFTED)).sessions["gad"], [4, 2, 1]
+    )
+    with pytest.raises(DataError, match=r"in 'gad1', '3' is both a code and the label of the code '4'"):
+        load_study(study_of(tmp_path / "c", raw.replace(",4,2\n", ",3,2\n"), dictionary=SHIFTED))

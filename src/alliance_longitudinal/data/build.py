@@ -66,7 +66,7 @@ def build_study(plan: StudyPlan, parsed: Parsed, *, forms: bool = False) -> Stud
     rows = rows_of_sessions(keys)
     if rows.session is not None:
         flow = flow.record(keys, keys.iloc[rows.first], "sessions", "several raters' rows of one session")
-    findings = [*simulated_findings(plan), *key_findings(keys, plan), *parsed.findings]
+    findings = [*simulated_findings(plan), *key_findings(keys.iloc[rows.first], plan), *parsed.findings]
     if parsed.clients is not None:
         findings += client_findings(keys, parsed.clients.frame.index)
     parts = [_key_columns(keys.iloc[rows.first], plan)]

@@ -16,7 +16,8 @@ from alliance_longitudinal.data.texts import Texts
 DateOrder = Literal["day-first", "month-first", "iso"]
 DATE_ORDERS: tuple[DateOrder, ...] = ("day-first", "month-first", "iso")
 
-_TIME = r"(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_CLOCK = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
+_TIME = rf"(?:[ T]{_CLOCK}(?: ?(?:[AaPp]\.?[Mm]\.?|Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?)?"
 _ISO = re.compile(rf"([0-9]{{4}})[-/.]([0-9]{{1,2}})[-/.]([0-9]{{1,2}}){_TIME}")
 _YEAR_LAST = re.compile(rf"([0-9]{{1,2}})[-/.]([0-9]{{1,2}})[-/.]([0-9]{{4}}|[0-9]{{2}}){_TIME}")
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"

@@ -81,12 +81,12 @@ def episode_findings(
 
 
 def _numbers(keys: pd.DataFrame, places: Places, rule: Episodes, problems: Problems) -> NDArray[np.int64]:
-    """Number of the episode of each row, shape (n,)."""
+    """Number of the episode of each row, shape (n,); the order of the rows does not matter."""
     days = keys["day"].to_numpy().astype("datetime64[D]")
     clients = keys["client"].cat.codes.to_numpy()
     undated = np.isnat(days)
     dated = not undated.all()
-    if dated or rule.after_days is not None:
+    if dated or rule.after_days is not None or rule.at_intake:
         problems.add_rows(
             "missing_date",
             "a row has no date, so its episode of care is not known.",
@@ -97,22 +97,65 @@ def _numbers(keys: pd.DataFrame, places: Places, rule: Episodes, problems: Probl
             value=lambda _: "",
         )
     in_time = days.astype("int64") if dated else np.zeros(len(keys), dtype=np.int64)
-    order = np.lexsort((np.arange(len(keys)), in_time, clients))
+    session = keys["session"].to_numpy()
+    label = _labelled(keys, in_time, dated, places, problems)
+    order = np.lexsort((np.arange(len(keys)), session, in_time, label, clients))
     client, day = clients[order], in_time[order]
     same = np.r_[False, client[1:] == client[:-1]][: len(keys)]
     begins = ~same
     if rule.after_days is not None:
         begins |= same & (np.r_[0, np.diff(day)][: len(keys)] > rule.after_days)
     if rule.at_intake:
-        begins |= _other_intake(keys["session"].to_numpy()[order], same)
-    if "episode" in keys:
-        label = keys["episode"].cat.codes.to_numpy()[order]
-        begins |= same & np.r_[False, label[1:] != label[:-1]][: len(keys)]
+        begins |= _other_intake(session[order], same)
+    begins |= np.r_[False, np.diff(label[order]) != 0][: len(keys)]
     count = np.cumsum(begins)
     start = np.maximum.accumulate(np.where(~same, count - 1, 0))
     number = np.empty(len(keys), dtype=np.int64)
     number[order] = count - start
     return number
+
+
+def _labelled(
+    keys: pd.DataFrame, in_time: NDArray[np.int64], dated: bool, places: Places, problems: Problems
+) -> NDArray[np.int64]:
+    """For each row, the place of its word in the column ``episode`` among those of its client, in order of time.
+
+    Without dates, words that are numbers are in their order, and others in that of the session numbers.
+    """
+    if "episode" not in keys:
+        return np.zeros(len(keys), dtype=np.int64)
+    words = keys["episode"].cat.categories
+    numeric = np.asarray(pd.to_numeric(words.to_series(), errors="coerce"), dtype=float)
+    codes = keys["episode"].cat.codes.to_numpy()
+    by_word = not dated and bool(np.isfinite(numeric).all())
+    when = in_time if dated else numeric[codes] if by_word else keys["session"].to_numpy()
+    frame = pd.DataFrame({"client": keys["client"].cat.codes.to_numpy(), "word": codes, "when": when})
+    spans = frame.groupby(["client", "word"])["when"].agg(["min", "max"]).sort_values(["client", "min"])
+    before = spans["max"].groupby(level="client").shift()
+    rank = spans.groupby(level="client").cumcount()
+    rows = pd.MultiIndex.from_frame(frame[["client", "word"]])
+    if not dated and not by_word:
+        unclear = (spans["min"] <= before).reindex(rows).to_numpy()
+        problems.add_rows(
+            "episode_order",
+            "which of a client's episodes came first is not known: there are no dates, and session numbers start again.",
+            "name a 'date' column, or write the episodes as numbers 1, 2, ...",
+            places=places,
+            at=np.flatnonzero(unclear),
+            column="episode",
+            value=lambda _: "",
+        )
+    several = spans.groupby(level="client").size().reindex(frame["client"]).to_numpy() > 1
+    problems.add_rows(
+        "missing_episode",
+        "a row of a client with several episodes does not say to which it belongs.",
+        "fill it in, or take the row out.",
+        places=places,
+        at=np.flatnonzero(several & (keys["episode"] == "").to_numpy()),
+        column="episode",
+        value=lambda _: "",
+    )
+    return np.asarray(rank.reindex(rows).to_numpy(), dtype=np.int64)
 
 
 def _other_intake(session: NDArray[np.float64], same: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -122,7 +165,10 @@ def _other_intake(session: NDArray[np.float64], same: NDArray[np.bool_]) -> NDAr
 
 
 def _sessions_in_episode(keys: pd.DataFrame, number: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Session numbers; where an episode counts on from the one before, it starts where the first one started."""
+    """Session numbers; where an episode counts on from the one before, it starts where the first one started.
+
+    One that begins with 0 or 1 already starts again.
+    """
     frame = pd.DataFrame(
         {
             "client": keys["client"].cat.codes.to_numpy(),
@@ -133,7 +179,8 @@ def _sessions_in_episode(keys: pd.DataFrame, number: NDArray[np.int64]) -> NDArr
     spans = frame.groupby(["client", "number"])["session"].agg(["min", "max"])
     before = spans["max"].groupby(level="client").shift()
     first = spans["min"].groupby(level="client").transform("first")
-    shift = (spans["min"] - first).where(spans["min"] > before, 0.0).fillna(0.0)
+    counts_on = (spans["min"] > before) & (spans["min"] > 1)
+    shift = (spans["min"] - first).where(counts_on, 0.0).fillna(0.0)
     rows = pd.MultiIndex.from_frame(frame[["client", "number"]])
     return np.asarray(frame["session"].to_numpy() - shift.reindex(rows).to_numpy(), dtype=float)
 

@@ -1,5 +1,6 @@
 """Who, with whom, where, when: the key columns of each client session, parsed and checked one by one."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from alliance_longitudinal.data.texts import Texts, paired
 NO_DAY = np.datetime64("NaT", "D")
 #: Years in which a session can have been held; another is a slip of the pen or an empty date of some program.
 FIRST_DAY, LAST_DAY = np.datetime64("1950-01-01", "D"), np.datetime64("2099-12-31", "D")
+#: The highest session number that can be a count; a higher one is a visit's number in some database, or a date.
+LAST_SESSION = 9999
 #: What Excel writes into a cell whose formula failed; no identifier.
 EXCEL_ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!")
 
@@ -145,6 +148,16 @@ def _sessions(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) 
         "a session number is not a whole number from 0.",
         "number the sessions 0 (intake), 1, 2, ...; put remarks into another column.",
     )
+    odd = values > LAST_SESSION
+    problems.add_cells(
+        "implausible_session",
+        column,
+        odd & ~bad,
+        f"a session number is higher than {LAST_SESSION}.",
+        "number the sessions of each client 0 (intake), 1, 2, ...; if these numbers only tell visits apart, name the "
+        "date in place of the session, and sessions are numbered by date.",
+    )
+    bad = bad | odd
     problems.add_cells(
         "missing_session",
         column,
@@ -195,7 +208,8 @@ def _date_remedy(column: Column, bad: NDArray[np.bool_], dialect: Dialect) -> st
     fitting = dialect.orders_that_read(column.text)
     if fitting:
         return f"every date in this column can be read as {fitting[0]}: write 'dialect: {{dates: {fitting[0]}}}'."
-    if any(text.isdigit() and 20000 < int(text) < 60000 for text in column.text.take(bad).present()[:100]):
+    wrong = column.text.take(bad).present()[:100]
+    if any(re.fullmatch("[0-9]{5}", text) and 20000 < int(text) < 60000 for text in wrong):
         return (
             "numbers such as 45000 are Excel's internal dates; format the column as a date and export again."
         )

@@ -126,8 +126,10 @@ def wide_cells(
     if not {h for role, h in wanted.keys.items() if role not in REPEATED_ROLES} <= set(table.headers):
         problems.raise_if_any()
     assert spec.wide is not None  # the study file was checked
-    found = {header: _repeats(table.headers, spec.wide.pattern, header) for header in wanted.repeated()}
+    repeated = dict.fromkeys(wanted.repeated())
+    found = {h: _repeats(table, spec.wide.pattern, h, problems) for h in repeated}
     _report_unmatched(table, spec.wide.pattern, found, problems)
+    _report_ambiguous(table, spec.wide.pattern, found, problems)
     sessions = sorted({session for repeats in found.values() for session in repeats})
     spread = _Spread(table, sessions, spec.wide.pattern, found)
     cells = SessionCells(
@@ -182,12 +184,44 @@ class _Spread:
         return Texts(np.tile(one.codes, len(self.table)), one.words)
 
 
-def _repeats(headers: Sequence[str], pattern: str, column: str) -> dict[int, str]:
-    """Session number -> header, for the headers of ``column`` under ``pattern``."""
+def _repeats(table: RawTable, pattern: str, column: str, problems: Problems) -> dict[int, str]:
+    """Session number -> header, for the headers of ``column`` under ``pattern``; two for one session are a problem."""
     before, after = pattern.replace("{column}", column).split("{session}")
-    expression = re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}")
-    matches = ((expression.fullmatch(h), h) for h in headers)
-    return {int(match.group(1)): header for match, header in matches if match}
+    expression = re.compile(f"{re.escape(before)}([0-9]{{1,9}}){re.escape(after)}")
+    found: dict[int, str] = {}
+    for header in table.headers:
+        match = expression.fullmatch(header)
+        if match and int(match.group(1)) in found:
+            problems.add(
+                "duplicate_header",
+                f"two columns hold {column!r} of session {int(match.group(1))}: {found[int(match.group(1))]!r} and "
+                f"{header!r}.",
+                "take one of them out, or give it another name.",
+                file=table.file,
+                column=header,
+            )
+        elif match:
+            found[int(match.group(1))] = header
+    return found
+
+
+def _report_ambiguous(
+    table: RawTable, pattern: str, found: Mapping[str, Mapping[int, str]], problems: Problems
+) -> None:
+    """Report headers that could be those of two columns, such as ``p11`` under ``{column}{session}``."""
+    claimed: dict[str, tuple[str, int]] = {}
+    for column, repeats in found.items():
+        for session, header in repeats.items():
+            other, its_session = claimed.setdefault(header, (column, session))
+            if other != column:
+                problems.add(
+                    "ambiguous_header",
+                    f"{header!r} could be {other!r} of session {its_session} or {column!r} of session {session}.",
+                    f"put a mark between column and session in the table's headers and in 'wide: {{pattern: "
+                    f"{pattern!r}}}', such as '{{column}}_s{{session}}'.",
+                    file=table.file,
+                    column=header,
+                )
 
 
 def _report_unmatched(

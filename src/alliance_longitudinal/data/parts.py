@@ -2,9 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-Header = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+from alliance_longitudinal.data.texts import clean
+
+#: A text that is compared with cells of a table, and so has to be as clean as they are.
+Word = Annotated[str, AfterValidator(clean)]
+Header = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(clean)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 

@@ -43,6 +43,7 @@ def read_plan(path: Path) -> StudyPlan:
     mistakes: list[tuple[Location, str]] = []
     measures = {name: _plan_measure(name, block, registry, mistakes) for name, block in file.measures.items()}
     mistakes += _dialect_mistakes(file)
+    mistakes += _name_mistakes({n: p for n, p in measures.items() if p is not None}, file)
     raise_mistakes(document, "study file", mistakes)
     return StudyPlan(
         path=path,
@@ -160,10 +161,24 @@ def _headers(block: MeasureBlock, instrument: Instrument) -> tuple[tuple[int, ..
 def _dialect_mistakes(file: StudyFile) -> list[tuple[Location, str]]:
     try:
         "".encode(file.dialect.encoding)
-    except LookupError:
+    except (LookupError, ValueError):  # unknown; or one of Python's own that is no encoding of texts
         sentence = f"there is no encoding {file.dialect.encoding!r}; common ones are utf-8, cp1252, utf-16."
         return [(("dialect", "encoding"), sentence)]
     return []
+
+
+def _name_mistakes(planned: Mapping[str, PlannedMeasure], file: StudyFile) -> list[tuple[Location, str]]:
+    """Names that the package gives to columns of its own: a measure's subscales, and the number of its raters."""
+    mistakes: list[tuple[Location, str]] = []
+    for name, plan in planned.items():
+        whole = bool(plan.items) and plan.block.scale is None
+        own = [f"{name}_{part}" for part in (*plan.form.subscales, *plan.form.derived)] if whole else []
+        own += [f"{name}_raters"] if plan.block.average else []
+        for kind, taken in (("measures", file.measures), ("baseline", file.baseline)):
+            for other in sorted(set(own) & set(taken)):
+                sentence = f"{other!r} is the name of a column that comes with {name!r}; choose another name."
+                mistakes.append(((kind, other), sentence))
+    return mistakes
 
 
 def _simulated(path: Path, file: StudyFile) -> Mapping[str, Any] | None:

@@ -1,5 +1,7 @@
 """What is not wrong in the tables, but what the reader of a result has to know."""
 
+import re
+import unicodedata
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -53,12 +55,13 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
                 "Identifiers are only missing when the cell is empty, so it counts as one person or place."
             )
             findings.append(Finding("id_is_missing_code", "caution", message, role))
-        alike = int(len(ids) - ids.str.casefold().nunique())
+        alike = len(ids) - len({_bare(text) for text in ids})
         if alike:
             message = (
-                f"{alike} {role} ids differ from another only in capital letters; they count as different."
+                f"{alike} {role} ids differ from another only in capital letters, blanks or leading zeros (such as a7, "
+                "A 7 and a07); they count as different."
             )
-            findings.append(Finding("ids_differ_in_case", "caution", message, role))
+            findings.append(Finding("ids_nearly_alike", "caution", message, role))
     if "clinic" in keys:
         pairs = keys.drop_duplicates(["client", "clinic"])
         moved = int(pairs.loc[pairs.duplicated("client"), "client"].nunique())
@@ -74,6 +77,18 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
             )
             findings.append(Finding("therapist_in_several_clinics", "caution", message, "therapist"))
     return findings
+
+
+def _bare(text: str) -> str:
+    """An id without what people mistype: capital letters, blanks, unseen marks, leading zeros, other digits."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc"))
+    text = "".join(text.casefold().split())
+    return _ZEROS.sub("", text) if "0" in text else text
+
+
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 
 def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:

@@ -29,6 +29,26 @@ def one_table(name: str, parts: Sequence[Part], problems: Problems) -> list[Part
     return aligned if len(aligned) == len(parts) else None
 
 
+def differing_labels(parts: Sequence[Part], problems: Problems) -> bool:
+    """Whether a code has one label in one file and another in the next; each such column is a problem."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    reported = set()
+    for file, sheet, _ in parts:
+        for header, labels in sheet.labels.items():
+            for code, label in labels.items():
+                other, known = first.setdefault((header, code), (file, label))
+                if known != label and (file, header) not in reported:
+                    reported.add((file, header))
+                    problems.add(
+                        "different_labels",
+                        f"in {header!r}, the code {code} means {label!r} here and {known!r} in {other}.",
+                        "give the codes the same meaning in all files.",
+                        file=file,
+                        column=header,
+                    )
+    return bool(reported)
+
+
 def repeated_in_another_file(columns: Sequence[Texts], places: Places) -> NDArray[np.bool_]:
     """Which rows that hold anything stand in an earlier file word for word, shape (n,)."""
     n = len(places)

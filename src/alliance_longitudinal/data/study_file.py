@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from alliance_longitudinal.data.dialect import DateOrder
-from alliance_longitudinal.data.parts import Header, Name, Part, list_to_mapping, one_to_list
+from alliance_longitudinal.data.parts import Header, Name, Part, Word, list_to_mapping, one_to_list
 from alliance_longitudinal.data.table_blocks import Tables
 from alliance_longitudinal.measures.instrument import Construct, Rater
 
@@ -27,12 +27,15 @@ class DialectBlock(Part):
     thousands: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
     dates: DateOrder = "iso"
-    missing: Annotated[list[str], Field(default_factory=lambda: ["", "NA"])]
+    missing: Annotated[list[Word], Field(default_factory=lambda: ["", "NA"])]
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
         if self.thousands == self.decimal:
             raise ValueError("'decimal' and 'thousands' are the same mark; a number could not be read.")
+        for key, mark in (("separator", self.separator), ("thousands", self.thousands)):
+            if mark is not None and (mark.isalnum() or mark in '+-"\r\n\0'):
+                raise ValueError(f"{key!r} is {mark!r}, which is part of numbers, texts or lines themselves.")
         return self
 
 
@@ -101,10 +104,10 @@ class Episodes(Part):
 class Ending(Part):
     """What counts as a planned end and what as dropout: words of a column, or a number of sessions."""
 
-    planned: Annotated[list[str], BeforeValidator(one_to_list), Field(default_factory=list)]
-    dropout: Annotated[list[str], BeforeValidator(one_to_list), Field(default_factory=list)]
+    planned: Annotated[list[Word], BeforeValidator(one_to_list), Field(default_factory=list)]
+    dropout: Annotated[list[Word], BeforeValidator(one_to_list), Field(default_factory=list)]
     other: Annotated[
-        list[str],
+        list[Word],
         BeforeValidator(one_to_list),
         Field(default_factory=list, description="Neither of both, such as moved away or still in treatment."),
     ]
@@ -218,6 +221,10 @@ def _timeline_problems(file: StudyFile) -> list[str]:
             problems.append("'episodes: at_intake' needs a 'session' column, in which 0 is intake.")
         if episodes.after_days is not None and columns.date is None:
             problems.append("'episodes: after_days' needs a 'date' column.")
+        elif episodes.at_intake and columns.date is None:
+            problems.append(
+                "'episodes: at_intake' needs a 'date' column; else it is not known which session follows which intake."
+            )
         if file.tables.sessions.layout == "wide":
             problems.append("'episodes' needs a long table, one row per client and session.")
     elif columns.episode is not None:

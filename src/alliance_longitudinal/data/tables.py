@@ -13,7 +13,7 @@ from alliance_longitudinal.data.problems import Problems, some
 from alliance_longitudinal.data.readers.files import find_files, is_several, no_files, read_file
 from alliance_longitudinal.data.readers.redcap import RecordRoles, arrange, read_dictionary
 from alliance_longitudinal.data.readers.sheet import Counts, Labels, Sheet, filled_rows
-from alliance_longitudinal.data.several import one_table, repeated_in_another_file
+from alliance_longitudinal.data.several import differing_labels, one_table, repeated_in_another_file
 from alliance_longitudinal.data.study import Source
 from alliance_longitudinal.data.table_blocks import ClientsTable, SessionsTable
 from alliance_longitudinal.data.texts import Texts, joined
@@ -121,6 +121,8 @@ def _from_files(
     if not several:
         return _table(read[0][0], read)
     united = one_table(named, read, problems)
+    if united is not None and differing_labels(united, problems):
+        return None
     return None if united is None else _without_repeats(_table(named, united), block, problems)
 
 

@@ -1,5 +1,6 @@
 """Many texts of which each distinct one is kept once, so that a million rows cost little more than their values."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,14 @@ from numpy.typing import NDArray
 T = TypeVar("T")
 
 
+#: What shows nothing and comes along when a text is copied: marks of byte order and of width zero.
+_UNSEEN = "\ufeff\u200b\u2060"
+_AROUND = re.compile(rf"^[\s{_UNSEEN}]+|[\s{_UNSEEN}]+$")
+
+
 def clean(text: str) -> str:
-    """``text`` without surrounding blanks and in one Unicode form, so that equal names are equal."""
-    return text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()
+    """``text`` without blanks and unseen marks around it and in one Unicode form, so that equal names are equal."""
+    return text.strip() if text.isascii() else _AROUND.sub("", unicodedata.normalize("NFC", text)).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def changes_therapist(keys: pd.DataFrame) -> bool:
 
 
 def analysed_under(keys: pd.DataFrame, rule: Transfers) -> pd.Categorical:
-    """Therapist under whom each row's client is analysed: the first, the last, or the one seen longest."""
+    """Therapist under whom each row's client is analysed: the first, the last, or the one of most sessions (of two, the earlier)."""
     codes = pd.DataFrame(
         {
             "client": keys["client"].cat.codes,
@@ -71,7 +71,8 @@ def analysed_under(keys: pd.DataFrame, rule: Transfers) -> pd.Categorical:
             "session": keys["session"],
         }
     )
-    ordered = codes.sort_values(["client", "session"], kind="stable")
+    once = codes.drop_duplicates()  # several people may have rated a session, each in a row
+    ordered = once.sort_values(["client", "session"], kind="stable")
     if rule == "longest":
         counts = ordered.groupby(["client", "therapist"], sort=False).size().rename("n").reset_index()
         chosen = counts.sort_values("n", ascending=False, kind="stable").drop_duplicates("client")

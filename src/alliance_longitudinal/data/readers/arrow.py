@@ -26,7 +26,12 @@ def read_columnar(name: str, content: bytes, dialect: Dialect, problems: Problem
         message = "the file is damaged, or is not the kind of file that its ending says."
         problems.add("damaged_file", message, "export it again, or as CSV.", file=name)
         return None
-    sheet = sheet_of_arrow(table, dialect)
+    try:
+        sheet = sheet_of_arrow(table, dialect)
+    except OverflowError:
+        message = "a date or time in it lies outside of every calendar (years 1 to 9999)."
+        problems.add("damaged_file", message, "correct it, and export the table again.", file=name)
+        return None
     return None if without_rows(name, sheet, problems) else sheet
 
 

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -27,18 +28,8 @@ def read_csv_columns(
         return None
     separator = dialect.separator or ("," if path.suffix.lower() == ".csv" else "\t")
     first_line = plain[:100_000].lstrip(b"\r\n").split(b"\n", 1)[0].decode("utf-8", "replace")
-    if separator not in first_line:
-        seen = max(_SEPARATORS, key=first_line.count)
-        if first_line.count(seen):
-            problems.add(
-                "wrong_separator",
-                f"the declared separator is the {_SEPARATORS.get(separator, repr(separator))}, but the first "
-                f"line has none; it has the {_SEPARATORS[seen]}.",
-                f"write 'dialect: {{separator: {_yaml_mark(seen)}}}' in the study file.",
-                file=path.name,
-                row=1,
-            )
-            return None
+    if _is_headed_otherwise(path.name, plain, first_line, header_row, separator, problems):
+        return None
     columns = _parsed_fast(plain, separator, first_line)
     return (
         columns
@@ -47,29 +38,56 @@ def read_csv_columns(
     )
 
 
+def _is_headed_otherwise(
+    name: str, plain: bytes, first_line: str, header_row: int, separator: str, problems: Problems
+) -> bool:
+    """Whether the line of the names is not separated as declared, or Excel's own mark stands above it; a problem."""
+    mark = re.fullmatch("sep=(.?)", first_line.rstrip("\r"), re.IGNORECASE)
+    if mark and header_row == 1:
+        message = "the first line is Excel's mark of the separator, and the column names stand below it."
+        remedy = f"write 'header_row: 2' below the file's name and 'dialect: {{separator: {_yaml_mark(mark[1])}}}'."
+        problems.add("header_row", message, remedy, file=name, row=1)
+        return True
+    lines = plain[:100_000].split(b"\n", header_row)
+    line = lines[header_row - 1].decode("utf-8", "replace") if 1 < header_row < len(lines) else first_line
+    seen = max(_SEPARATORS, key=line.count)
+    if separator in line or not line.count(seen):
+        return False
+    which = "the first line" if header_row == 1 else f"line {header_row}"
+    problems.add(
+        "wrong_separator",
+        f"the declared separator is the {_SEPARATORS.get(separator, repr(separator))}, but {which} "
+        f"has none; it has the {_SEPARATORS[seen]}.",
+        f"write 'dialect: {{separator: {_yaml_mark(seen)}}}' in the study file.",
+        file=name,
+        row=header_row,
+    )
+    return True
+
+
 def _yaml_mark(mark: str) -> str:
     return '"\\t"' if mark == "\t" else f'"{mark}"'
 
 
 def _plain_utf8(name: str, content: bytes, dialect: Dialect, problems: Problems) -> bytes | None:
     """The text of the file as UTF-8; None, and a problem, if it is not in the declared encoding."""
-    encoding = (
-        "utf-8-sig" if dialect.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else dialect.encoding
-    )
+    utf_8 = codecs.lookup(dialect.encoding).name in ("utf-8", "utf-8-sig", "cp65001")
+    encoding = "utf-8-sig" if utf_8 else dialect.encoding
     is_utf8 = encoding == "utf-8-sig"
-    if content[:2] in (b"PK", b"\xd0\xcf"):
+    if content.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")):
         message = "the file is called text but is an Excel or zip file."
         problems.add("wrong_type", message, "give it the ending .xlsx, or export as CSV.", file=name)
         return None
     try:
         plain = content if content.isascii() and _ascii_stays(encoding) else _recoded(content, encoding)
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        row = content.count(b"\n", 0, at) + 1
         guess = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
         problems.add(
             "wrong_encoding",
             f"the file is not in the encoding {dialect.encoding!r} that the study file states "
-            f"(byte {error.object[error.start]:#04x}).",
+            f"(byte {content[at]:#04x}).",
             f"try 'dialect: {{encoding: {guess}}}' (Excel on Windows often writes cp1252), or save as UTF-8.",
             file=name,
             row=row,
@@ -201,7 +219,8 @@ def _no_row_too_long(name: str, rows: list[list[str]], before: int, width: int, 
         problems.add(
             "too_many_fields",
             f"rows have more fields than the header, which has {width}.",
-            "put texts that contain the separator into quotation marks; check the decimal mark.",
+            "put texts that contain the separator into quotation marks; check the decimal mark; if every row ends in a "
+            "separator, add one to the line of the names.",
             file=name,
             row=row,
             value=f"{length} fields",

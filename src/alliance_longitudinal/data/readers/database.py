@@ -12,6 +12,7 @@ from typing import Any
 from alliance_longitudinal.data.dialect import Dialect
 from alliance_longitudinal.data.problems import Problems, some
 from alliance_longitudinal.data.readers.arrow import sheet_of_arrow
+from alliance_longitudinal.data.readers.one_select import is_one_select
 from alliance_longitudinal.data.readers.rows_hash import rows_hash
 from alliance_longitudinal.data.readers.sheet import Sheet, without_rows
 from alliance_longitudinal.data.readers.values import value_text
@@ -35,13 +36,25 @@ def read_sqlite(path: Path, block: Table, dialect: Dialect, problems: Problems) 
     """A table or query of a SQLite file, opened read-only."""
     from sqlalchemy import create_engine, event
 
-    engine = create_engine(f"sqlite:///file:{_quoted_path(path)}?mode=ro&uri=true")
+    still = "&immutable=1" if _is_closed_wal(path) else ""
+    engine = create_engine(f"sqlite:///file:{_quoted_path(path)}?mode=ro{still}&uri=true")
 
     @event.listens_for(engine, "connect")
     def _only_read(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA query_only = ON")
 
     return _read(path.name, engine, block, dialect, problems)
+
+
+def _is_closed_wal(path: Path) -> bool:
+    """Whether a SQLite file keeps a log beside it and no program has it open.
+
+    SQLite would put two files beside such a file to read it; told that nobody writes, it does not.
+    """
+    with path.open("rb") as opened:
+        head = opened.read(20)
+    log = path.with_name(f"{path.name}-wal")
+    return head[18:20] == b"\2\2" and not (log.exists() and log.stat().st_size)
 
 
 def read_postgresql(database: Database, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
@@ -105,7 +118,7 @@ def _read(name: str, engine: Any, block: Table, dialect: Dialect, problems: Prob
                 (str(schema), str(table))
                 for schema in seen.get_schema_names()
                 if schema != "information_schema"
-                for table in [*seen.get_table_names(schema), *seen.get_view_names(schema)]
+                for table in _relations(seen, schema)
             ]
             query = _select(listed, default, block, engine.dialect.identifier_preparer.quote_identifier)
             result = _guarded(lambda: connection.execute(text(query.replace(":", "\\:"))))
@@ -116,6 +129,14 @@ def _read(name: str, engine: Any, block: Table, dialect: Dialect, problems: Prob
     finally:
         engine.dispose()
     return _finished(name, _sheet_of_rows(headers, rows, dialect), problems)
+
+
+def _relations(seen: Any, schema: str) -> list[str]:
+    """Everything in ``schema`` that can be read like a table."""
+    named = [*seen.get_table_names(schema), *seen.get_view_names(schema)]
+    if seen.dialect.name == "postgresql":
+        named += [*seen.get_materialized_view_names(schema), *seen.get_foreign_table_names(schema)]
+    return named
 
 
 @contextmanager
@@ -216,8 +237,7 @@ def _select(listed: Sequence[tuple[str, str]], default: str, block: Table, quote
 
 def _checked_query(query: str) -> str:
     query = query.strip().removesuffix(";").rstrip()
-    first = query.split(maxsplit=1)[0].lower() if query else ""
-    if first not in ("select", "with", "values", "table") or ";" in query:
+    if not is_one_select(query):
         raise _Refusal("not_a_select", "the query is not a single SELECT.", _ONE_SELECT)
     return query
 
@@ -233,6 +253,8 @@ def _guarded(run: Any) -> Any:
         raise _Refusal("damaged_file", "the database holds text that is damaged.", _REPAIR) from None
     except (SQLAlchemyError, duckdb.Error) as error:
         words = str(error).lower()
+        if "could not decode" in words:
+            raise _Refusal("damaged_file", "the database holds text that is damaged.", _REPAIR) from None
         if any(
             mark in words for mark in ("read-only", "readonly", "read only", "external access", "permission")
         ):

@@ -2,7 +2,9 @@
 
 import io
 import re
+import warnings
 import zipfile
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from openpyxl import load_workbook
@@ -18,9 +20,15 @@ from alliance_longitudinal.strict_yaml import nearest
 MOST_BYTES = 1 << 30  # of an unpacked workbook
 MOST_PACKED = 200  # times that a large workbook may shrink; real ones shrink 5 to 30 times
 LARGE = 50 << 20
+MOST_CELLS = 100_000_000
 
-_MERGED = re.compile(rb'<mergeCell [^>]*?ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
-_CELL = re.compile(rb'<c r="([A-Z]+[0-9]+)"[^>]*?(?:/>|>(.*?)</c>)', re.DOTALL)
+# Other programs than Excel write prefixes such as x: before each name, other quotation marks, another order.
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=[\"']([A-Z]+[0-9]+:[A-Z]+[0-9]+)[\"']")
+_CELL = re.compile(
+    rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Z]+[0-9]+)[\"'][^>]*?(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL
+)
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+_RESULT = re.compile(rb"<(?:\w+:)?(?:v[^>]*>[^<]|is>|v></(?:\w+:)?v>)")
 
 
 def read_excel_columns(
@@ -40,11 +48,13 @@ def read_excel_columns(
         return None
     book: Any = None
     try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        with warnings.catch_warnings():  # about parts of the workbook that are no cells
+            warnings.simplefilter("ignore")
+            book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         chosen = _sheet(name, book, sheet, problems)
         if chosen is None or not _is_plain(name, content, chosen, header_row, problems):
             return None
-        rows = [[value_text(value, dialect) for value in row] for row in chosen.iter_rows(values_only=True)]
+        rows = _filled(chosen.iter_rows(values_only=True), dialect)
     except _DAMAGED as error:
         message = f"the file is damaged or is not an Excel workbook ({type(error).__name__})."
         problems.add("not_excel", message, "open it and save it as .xlsx.", file=name)
@@ -58,8 +68,30 @@ def read_excel_columns(
         )
         return None
     width = max(len(row) for row in rows)
+    if width * len(rows) > MOST_CELLS:
+        message = (
+            f"the sheet {chosen.title!r} reaches to column {width} and row {len(rows)}, far beyond any table."
+        )
+        remedy = (
+            "delete what stands far away from the table (Ctrl+End in Excel goes there), and save it again."
+        )
+        problems.add("too_large", message, remedy, file=name)
+        return None
     full = [[*row, *[""] * (width - len(row))] for row in rows]
     return tuple(Texts.of(column) for column in zip(*full, strict=True))
+
+
+def _filled(cells: Iterable[Sequence[Any]], dialect: Dialect) -> list[list[str]]:
+    """Rows of texts without the empty ends that formatted cells far away leave behind."""
+    rows: list[list[str]] = []
+    with warnings.catch_warnings():  # a date beyond the calendar comes out as #VALUE!, which is reported
+        warnings.simplefilter("ignore")
+        for row in cells:
+            last = next((place for place in range(len(row), 0, -1) if row[place - 1] is not None), 0)
+            rows.append([value_text(value, dialect) for value in row[:last]])
+    while rows and not any(rows[-1]):
+        rows.pop()
+    return rows
 
 
 #: What a damaged workbook makes openpyxl and the zip and XML readers under it raise.
@@ -81,16 +113,21 @@ def _is_bomb(content: bytes) -> bool:
 
 def _sheet(name: str, book: Any, sheet: str | None, problems: Problems) -> Any:
     titles = [chosen.title for chosen in book.worksheets]  # without pages that hold only a chart
-    if (sheet is not None and sheet not in titles) or not titles:
+    seen = [chosen.title for chosen in book.worksheets if chosen.sheet_state == "visible"]
+    if sheet is not None and sheet not in titles:
         problems.add(
             "missing_sheet",
-            f"there is no sheet {sheet!r}; the workbook has {some(titles, 10)}. "
-            f"{nearest(sheet or '', titles)}",
+            f"there is no sheet {sheet!r}; the workbook has {some(titles, 10)}. {nearest(sheet, titles)}",
             "correct 'sheet' in the study file.",
             file=name,
         )
         return None
-    chosen = book.worksheets[0 if sheet is None else titles.index(sheet)]
+    if sheet is None and not seen:
+        message = "the workbook has no sheet that can be seen and read as a table."
+        remedy = "save it as an ordinary .xlsx workbook (not 'Strict Open XML'), or name a hidden 'sheet'."
+        problems.add("missing_sheet", message, remedy, file=name)
+        return None
+    chosen = book.worksheets[titles.index(seen[0] if sheet is None else sheet)]
     chosen.reset_dimensions()  # other programs often write a wrong size into the file
     return chosen
 
@@ -109,7 +146,7 @@ def _is_plain(name: str, content: bytes, chosen: Any, header_row: int, problems:
             file=name,
             row=range_boundaries(in_data[0])[1],
         )
-    unknown = _formulas_without_value(xml) if b"<f" in xml else []
+    unknown = _formulas_without_value(xml) if _FORMULA.search(xml) else []
     if unknown:
         problems.add(
             "formula_without_value",
@@ -125,7 +162,7 @@ def _formulas_without_value(xml: bytes) -> list[str]:
     return [
         place.decode()
         for place, inside in _CELL.findall(xml)
-        if b"<f" in inside and not re.search(rb"<v>[^<]|<is>", inside) and not re.search(rb"<v></v>", inside)
+        if _FORMULA.search(inside) and not _RESULT.search(inside)
     ]
 
 

@@ -24,7 +24,7 @@ def find_files(folder: Path, named: str) -> list[Path]:
     Hidden files and Excel's lock files (``~$``) do not count.
     """
     path = folder / named
-    if path.is_dir():
+    if _is_dir(path):
         found = [p for p in path.iterdir() if p.suffix.lower() in ENDINGS]
     elif any(mark in named for mark in "*?[") and not path.exists():
         base = Path(path.anchor) if path.is_absolute() else folder
@@ -42,7 +42,15 @@ def find_files(folder: Path, named: str) -> list[Path]:
 def is_several(folder: Path, named: str) -> bool:
     """Whether ``named`` means a folder or a pattern and not one file."""
     path = folder / named
-    return path.is_dir() or (any(mark in named for mark in "*?[") and not path.exists())
+    return _is_dir(path) or (any(mark in named for mark in "*?[") and not path.exists())
+
+
+def _is_dir(path: Path) -> bool:
+    """Whether ``path`` is a folder; a name that no file can have is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def read_file(path: Path, block: Table, dialect: Dialect, problems: Problems) -> tuple[Sheet, str] | None:

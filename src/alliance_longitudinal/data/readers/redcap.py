@@ -82,7 +82,7 @@ def arrange(
     What holds for the whole record (therapist, baseline) and stands in one of its rows, such as that of the intake
     form, is filled in where the session's own row is empty; only where all rows of the record agree on it.
     """
-    sheet = _coded(_named(sheet, fields), fields)
+    sheet = _coded(name, _named(sheet, fields), fields, problems)
     keep = np.ones(len(sheet), dtype=bool)
     if block.instrument is not None:
         keep &= _of_form(name, sheet, block.instrument, problems)
@@ -122,15 +122,38 @@ def _named(sheet: Sheet, fields: Mapping[str, Field]) -> Sheet:
     return replace(sheet, headers=tuple(map(name, sheet.headers)))
 
 
-def _coded(sheet: Sheet, fields: Mapping[str, Field]) -> Sheet:
+def _coded(name: str, sheet: Sheet, fields: Mapping[str, Field], problems: Problems) -> Sheet:
     """Answers that were exported as labels, as their codes; and what the codes mean."""
     columns, labels = [], {}
     for header, column in zip(sheet.headers, sheet.columns, strict=True):
         codes, known = _meaning(header, fields)
-        columns.append(column.replaced(_Recode(codes)) if codes else column)
+        recode = _codes_of_words({word for word in column.present() if word}, codes, known)
+        if recode is None:
+            example = next(word for word in column.present() if codes.get(word, word) != word)
+            problems.add(
+                "redcap_labels",
+                f"in {header!r}, {example!r} is both a code and the label of the code {codes[example]!r}, and all answers "
+                "can be read as either.",
+                "export the data as raw values, and take out 'redcap: dictionary'; or use other labels.",
+                file=name,
+                column=header,
+            )
+        columns.append(column.replaced(_Recode(recode)) if recode else column)
         if known:
             labels[header] = known
     return replace(sheet, columns=tuple(columns), labels=labels)
+
+
+def _codes_of_words(
+    words: set[str], codes: Mapping[str, str], labels: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """Word -> code for the words of a column that are labels; None if codes and labels cannot be told apart."""
+    if words <= set(labels):  # as in a raw export
+        unclear = words <= set(codes) and any(codes[word] != word for word in words)
+        return None if unclear else {}
+    if words <= set(codes):
+        return codes
+    return {label: code for label, code in codes.items() if label not in labels}
 
 
 class _Recode(dict[str, str]):
@@ -144,7 +167,7 @@ class _Recode(dict[str, str]):
 
 
 def _meaning(header: str, fields: Mapping[str, Field]) -> tuple[dict[str, str], Mapping[str, str]]:
-    """Label -> code of a column (labels that stand for one code only and are no code), and code -> label."""
+    """Label -> code of a column (labels that stand for one code only), and code -> label."""
     field = fields.get(header)
     if field is None:
         base = header.split("___")[0]
@@ -152,11 +175,7 @@ def _meaning(header: str, fields: Mapping[str, Field]) -> tuple[dict[str, str], 
             return {"Checked": "1", "Unchecked": "0"}, {"0": "Unchecked", "1": "Checked"}
         return {}, {}
     labels = list(field.choices.values())
-    codes = {
-        label: code
-        for code, label in field.choices.items()
-        if labels.count(label) == 1 and label not in field.choices
-    }
+    codes = {label: code for code, label in field.choices.items() if labels.count(label) == 1}
     return codes, field.choices
 
 

@@ -30,8 +30,17 @@ def value_text(value: Any, dialect: Dialect) -> str:
     if isinstance(value, datetime.datetime):
         return value.date().isoformat()
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return _bytes_text(value)
     return str(value)
+
+
+def _bytes_text(value: bytes) -> str:
+    """Bytes as text where they are text, else in hexadecimal, so that different bytes stay different."""
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"0x{value.hex()}"
+    return text if text.isprintable() else f"0x{value.hex()}"
 
 
 def series_texts(values: "pd.Series[Any]", dialect: Dialect) -> Texts:
