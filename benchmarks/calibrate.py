@@ -42,24 +42,22 @@ def design_of(seed: int, truth: ClinicTruth) -> EarlyDesign:
     return build_design(study.sessions, study.flow, choices, MIN_THERAPISTS)
 
 
-def estimates_of(seed: int, truth: ClinicTruth, n_boot: int) -> pd.DataFrame:
-    """Headline estimates of one clinic group: ``id, estimate, se, ci_low, ci_high``; shares only if ``n_boot``."""
+def estimates_of(seed: int, truth: ClinicTruth) -> pd.DataFrame:
+    """Headline estimates of one clinic group: ``id, estimate, se, ci_low, ci_high``."""
     design = design_of(seed, truth)
     effects = effect_estimates(fit_models(design), design)
-    found = [*effects, *correlation_estimates(effects, design)]
-    if n_boot:
-        found += variance_estimates(design, n_boot, seed)[0]
+    found = [*effects, *correlation_estimates(effects, design), *variance_estimates(design, 0, seed)[0]]
     rows = [(e.id, e.estimate, e.se, e.ci_low, e.ci_high) for e in found]
     return pd.DataFrame(rows, columns=["id", "estimate", "se", "ci_low", "ci_high"]).assign(seed=seed)
 
 
-def _job(job: tuple[int, ClinicTruth, int]) -> pd.DataFrame:
+def _job(job: tuple[int, ClinicTruth]) -> pd.DataFrame:
     return estimates_of(*job)
 
 
 def true_values(pool: ProcessPoolExecutor) -> pd.DataFrame:
     """Truth of each estimate and the Monte Carlo error of that truth; an error of 0 marks a parameter of the generator."""
-    large = pd.concat(pool.map(_job, [(seed, LARGE, 2) for seed in LARGE_SEEDS]))
+    large = pd.concat(pool.map(_job, [(seed, LARGE) for seed in LARGE_SEEDS]))
     by_id = large.groupby("id")["estimate"]
     table = pd.DataFrame({"truth": by_id.mean(), "truth_error": by_id.sem()})
     truth = ClinicTruth()
@@ -96,16 +94,13 @@ def summarise(draws: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument(
-        "--n-boot", type=int, default=100, help="bootstrap samples for variance shares; 0 leaves them out"
-    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=DOCS)
     parser.add_argument(
         "--draws", type=Path, help="also write every estimate of every clinic group to this CSV file"
     )
     args = parser.parse_args()
-    jobs = [(seed, ClinicTruth(), args.n_boot) for seed in range(1, args.seeds + 1)]
+    jobs = [(seed, ClinicTruth()) for seed in range(1, args.seeds + 1)]
     parts = []
     with ProcessPoolExecutor(args.jobs) as pool:
         truth = true_values(pool)
@@ -118,19 +113,18 @@ def main() -> None:
         draws.to_csv(args.draws, index=False)
     table = summarise(draws, truth)
     table.to_csv(args.out / "calibration.csv", index=False, float_format="%.6g")
-    (args.out / "calibration.md").write_text(page(table, args.seeds, args.n_boot), encoding="utf-8")
+    (args.out / "calibration.md").write_text(page(table, args.seeds), encoding="utf-8")
     print(table.to_string(index=False))
 
 
-def page(table: pd.DataFrame, seeds: int, n_boot: int) -> str:
+def page(table: pd.DataFrame, seeds: int) -> str:
     """docs/calibration.md."""
     error = 1.96 * np.sqrt(0.95 * 0.05 / seeds)
     lines = [
         "# Calibration of the early-alliance analysis",
         "",
         f"{seeds} simulated clinic groups (30 therapists, 900 clients; `data/synthetic.py`), analysed with the default",
-        f"parameters; intervals of variance shares from {n_boot} bootstrap samples. Made by `make calibrate`",
-        "(`benchmarks/calibrate.py`, which says what the truth of each estimate is).",
+        "parameters. Made by `make calibrate` (`benchmarks/calibrate.py`, which says what the truth of each estimate is).",
         "",
         f"With {seeds} groups a true coverage of 95 % shows as {100 * (0.95 - error):.0f} to {100 * min(0.95 + error, 1):.0f} %.",
         "",

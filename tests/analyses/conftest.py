@@ -28,8 +28,8 @@ def few() -> Study:
 
 @pytest.fixture(scope="session")
 def early(clinic: Study) -> AnalysisResult:
-    """The default analysis of ``clinic`` with the fewest bootstrap samples."""
-    return early_alliance(clinic, n_boot=50)
+    """The default analysis of ``clinic``."""
+    return early_alliance(clinic)
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +42,8 @@ def awkward_study() -> Study:
 def shared_results(awkward_study: Study) -> dict[str, tuple[AnalysisResult, AnalysisResult]]:
     """Each analysis of the awkward study as the owner of the data sees it, and as it may be shared."""
     norms = {"reliability": 0.84, "cutoff": 10.0}
-    early = early_alliance(awkward_study, n_boot=50)
-    shares = al.variance_partition(awkward_study, n_boot=50)
+    early = early_alliance(awkward_study)
+    shares = al.variance_partition(awkward_study)
     change = al.reliable_change(awkward_study, **norms)
     gains = al.sudden_gains(awkward_study, points=4, simulations=20)
     return {

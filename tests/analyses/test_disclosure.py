@@ -243,7 +243,7 @@ def test_no_client_is_named_in_what_is_published(clinic, tmp_path):
             client=lambda f: f["client"].map(names), therapist=lambda f: f["therapist"].map(therapists)
         ),
     )
-    for made in (al.variance_partition(study, n_boot=50), al.reliable_change(study)):
+    for made in (al.variance_partition(study), al.reliable_change(study)):
         for audience in ("internal", "shareable"):
             folder = tmp_path / audience / made.analysis
             al.publish(for_audience(made, audience), folder)

@@ -120,7 +120,7 @@ def test_the_course_agrees_with_statsmodels_where_it_can_express_the_model(desig
 
 
 def test_row_order_and_names_do_not_matter(clinic: Study, early: AnalysisResult) -> None:
-    again = early_alliance(shuffled(clinic), n_boot=50)
+    again = early_alliance(shuffled(clinic))
     fitted = early.estimates["id"].str.match(
         r"slope|end|r_"
     )  # bootstrap intervals depend on the order of groups
@@ -135,7 +135,7 @@ def test_row_order_and_names_do_not_matter(clinic: Study, early: AnalysisResult)
 
 def test_effects_scale_with_the_units_of_both_measures(clinic: Study, early: AnalysisResult) -> None:
     sessions = clinic.sessions.assign(alliance=lambda d: d["alliance"] / 12, phq9=lambda d: d["phq9"] * 10)
-    scaled = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    scaled = early_alliance(with_sessions(clinic, sessions))
     for name in ("slope_within", "end_between"):
         assert value(scaled, name) == pytest.approx(120 * value(early, name), rel=1e-6)
     for name in ("r_within", "share_level_therapist"):
@@ -191,7 +191,7 @@ def test_leaving_out_early_change_inflates_the_effect(early: AnalysisResult) -> 
 
 
 def test_few_therapists_fall_back_and_say_so(few: Study) -> None:
-    result = early_alliance(few, n_boot=50)
+    result = early_alliance(few)
     assert {"slope_within", "end_within"} <= set(result.estimates["id"])
     assert not result.estimates["id"].str.contains("between|contextual|therapist").any()
     assert result.status["code"] == "underpowered"
@@ -221,7 +221,7 @@ def test_same_alliance_for_all_clients_of_a_therapist_is_a_finding_not_a_number(
     sessions = clinic.sessions
     of_therapist = 30.0 + sessions["therapist"].str[1:].astype(float)
     sessions["alliance"] = of_therapist.where(sessions["alliance"].notna())
-    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    result = early_alliance(with_sessions(clinic, sessions))
     assert not result.estimates["id"].str.match("slope_within|end_within|.*contextual").any()
     assert result.status["code"] == "failed_check"
     assert "no therapist has clients whose early alliance differs" in result.answer[0]
@@ -231,7 +231,7 @@ def test_same_alliance_for_everybody_is_refused(clinic: Study) -> None:
     sessions = clinic.sessions
     sessions["alliance"] = sessions["alliance"].where(sessions["alliance"].isna(), 40.0)
     with pytest.raises(DataError, match=r"Early WAI-SR is the same \(40\.0\) for all \d+ analysed clients"):
-        early_alliance(with_sessions(clinic, sessions), n_boot=50)
+        early_alliance(with_sessions(clinic, sessions))
 
 
 def test_too_few_clients_are_refused(clinic: Study) -> None:
@@ -296,20 +296,20 @@ def test_no_client_or_therapist_identifier_leaves_the_analysis(clinic: Study) ->
     sessions = clinic.sessions
     sessions["client"] = "CANARY-" + sessions["client"]
     sessions["therapist"] = "CANARY-" + sessions["therapist"]
-    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    result = early_alliance(with_sessions(clinic, sessions))
     assert "CANARY" not in json.dumps(result.to_dict())
     assert "CANARY" not in result._repr_html_()
 
 
 def test_the_study_is_not_changed(clinic: Study) -> None:
     before = clinic.sessions
-    early_alliance(clinic, window=3, n_boot=50)
+    early_alliance(clinic, window=3)
     pd.testing.assert_frame_equal(clinic.sessions, before)
 
 
 def test_every_client_another_therapist_leaves_the_undivided_effect(clinic: Study) -> None:
     sessions = clinic.sessions.assign(therapist=lambda d: "T" + d["client"])
-    result = early_alliance(with_sessions(clinic, sessions), n_boot=50)
+    result = early_alliance(with_sessions(clinic, sessions))
     effects = set(result.estimates["id"][result.estimates["id"].str.match(r"(slope|end)_[a-z]+$")])
     assert effects == {"slope_total", "end_total"}
     fixed = "y ~ weeks * (early_total + intake_total + change_total)"
@@ -356,7 +356,7 @@ def test_time_in_sessions_is_not_called_weeks(clinic: Study) -> None:
     unknown = Finding("time_is_session_number", "caution", "Time is counted in sessions.", "week")
     sessions = clinic.sessions.assign(week=lambda d: d["session"].astype(float))
     study = replace(with_sessions(clinic, sessions), findings=(unknown,))
-    result = early_alliance(study, n_boot=50)
+    result = early_alliance(study)
     assert " sessions (95 % interval" in result.answer[0]
     said = json.dumps(
         [result.answer, result.to_dict()["figures"], result.estimates[["label", "unit"]].to_dict("list")]

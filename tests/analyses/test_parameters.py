@@ -54,7 +54,10 @@ def test_all_problems_come_at_once() -> None:
         EarlyAllianceParams.from_mapping({"n_boot": "3", "min_rated": "many", "colour": 1})
     text = str(error.value)
     assert "There is no parameter 'colour'." in text
-    assert "Parameter 'n_boot': input should be greater than or equal to 50; got '3'." in text
+    assert (
+        "Parameter 'n_boot': 0 takes the profile likelihood, a bootstrap needs at least 50 samples; got '3'."
+        in text
+    )
     assert "Parameter 'min_rated': input should be a valid integer" in text
 
 

@@ -31,7 +31,7 @@ def study(request: pytest.FixtureRequest) -> tuple[al.Study, Known]:
 
 @pytest.fixture(scope="module")
 def early(study: tuple[al.Study, Known]) -> tuple[AnalysisResult, Known]:
-    return al.early_alliance(study[0], n_boot=50), study[1]["early_alliance"]
+    return al.early_alliance(study[0]), study[1]["early_alliance"]
 
 
 def agree(figures: list[Figure]) -> None:
@@ -64,6 +64,6 @@ def test_other_windows_and_adjustments(early: tuple[AnalysisResult, Known]) -> N
 
 def test_variance_partition(study: tuple[al.Study, Known]) -> None:
     known = study[1]["variance_partition"]
-    figures = beside(al.variance_partition(study[0], n_boot=50), known)
+    figures = beside(al.variance_partition(study[0]), known)
     assert len(figures) == 10
     agree(figures)

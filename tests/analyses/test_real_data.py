@@ -127,7 +127,7 @@ def test_within_and_between_clients(rows: pd.DataFrame, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def early(study: Study) -> AnalysisResult:
-    return al.early_alliance(study, n_boot=50)
+    return al.early_alliance(study)
 
 
 def test_thirteen_therapists_cannot_carry_a_therapist_effect(early: AnalysisResult) -> None:
@@ -146,7 +146,7 @@ def test_the_effect_of_alliance_is_open_here(early: AnalysisResult) -> None:
 
 
 def test_the_variance_partition_runs_on_real_data(study: Study) -> None:
-    result = al.variance_partition(study, n_boot=50)
+    result = al.variance_partition(study)
     shares = result.estimates.set_index("id")["estimate"]
     assert shares["level_wai_client"] > shares["level_wai_therapist"]
     assert result.status["code"] == "underpowered"
@@ -163,9 +163,7 @@ def test_check_and_both_reports_on_the_command_line(study_file: Path, tmp_path: 
     check = alliance("check", study_file)
     assert check.returncode == 0, check.stderr
     assert "57 clients" in check.stdout
-    report = alliance(
-        "report", study_file, "--notebook", notebook, "-p", "n_boot=50", "--out", tmp_path / "report"
-    )
+    report = alliance("report", study_file, "--notebook", notebook, "--out", tmp_path / "report")
     assert report.returncode == 0, report.stderr
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "13 therapists cannot carry a therapist effect" in page

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
 from alliance_longitudinal.analyses.parts.fits import LEVEL, Fitted
 from alliance_longitudinal.analyses.parts.shares import (
     Shares,
@@ -13,6 +14,7 @@ from alliance_longitudinal.analyses.parts.shares import (
     with_failures,
 )
 from analyses.studies import value
+from analyses.test_early_alliance import design_of
 
 TABLE = {
     0.05: (0.2083, 0.3448, 0.5128, 0.6780, 0.8081),
@@ -33,20 +35,26 @@ def test_shares_add_up_to_one(early: AnalysisResult) -> None:
     np.testing.assert_allclose([level, change], 1, rtol=1e-12)
 
 
-def test_same_seed_same_intervals(early: AnalysisResult) -> None:
-    from alliance_longitudinal.analyses.early_alliance import early_alliance
-
-    again = early_alliance(early.study, n_boot=50).estimates
-    assert again.equals(early.estimates)
+def test_bootstrap_intervals_are_near_those_of_the_likelihood(early: AnalysisResult) -> None:
+    design = design_of(early.study)
+    found = {n: variance_estimates(design, n, seed=1)[0] for n in (0, 100)}
+    for likelihood, boot in zip(found[0], found[100], strict=True):
+        assert likelihood.id == boot.id
+        assert likelihood.estimate == boot.estimate
+        # Limits of 100 samples, less skewed than those of the likelihood: the same to a third of the width.
+        width = likelihood.ci_high - likelihood.ci_low
+        assert abs(likelihood.ci_low - boot.ci_low) < width / 3
+        assert abs(likelihood.ci_high - boot.ci_high) < width / 3
+    again = variance_estimates(design, 100, seed=1)[0]
+    assert again == found[100]
 
 
 @pytest.mark.parametrize(("failed", "severity"), [(0, None), (2, "caution"), (20, "failed")])
 def test_bootstrap_samples_that_cannot_be_refitted_are_a_finding(failed: int, severity: str | None) -> None:
     levels = pd.Series({"therapist": 1.0, "client": 3.0})
-    draws = pd.DataFrame({"therapist": np.ones(100 - failed), "client": np.full(100 - failed, 3.0)})
-    shares = Shares(levels, draws, failed)
+    shares = Shares(levels, 0.2 * levels, 0.3 * levels, 100, failed)
     fitted = with_failures(Fitted("m", "Level", "y ~ 1", LEVEL[0], None, (), ()), shares)
-    assert shares.share("therapist") == (0.25, 0.25, 0.25)
+    assert shares.share("therapist") == (0.25, 0.2, 0.3)
     assert [f.severity for f in fitted.findings] == ([severity] if severity else [])
     if severity:
         assert fitted.findings[0].message.startswith(

@@ -10,7 +10,7 @@ from analyses.studies import value, with_sessions
 
 @pytest.fixture(scope="module")
 def partition(clinic: Study) -> AnalysisResult:
-    return variance_partition(clinic, n_boot=50)
+    return variance_partition(clinic)
 
 
 @pytest.mark.parametrize("measure", ["alliance", "phq9"])
@@ -51,7 +51,7 @@ def test_answer_names_both_measures(partition: AnalysisResult) -> None:
 
 
 def test_three_therapists_are_not_a_level(few: Study) -> None:
-    result = variance_partition(few, n_boot=50)
+    result = variance_partition(few)
     assert not result.estimates["id"].str.contains("therapist").any()
     assert "too few therapists" in result.answer[0]
     assert "WAI-SR level: level differs between clients; no therapist level" in result.methods

@@ -70,7 +70,7 @@ def test_methods_follow_the_parameters(early: AnalysisResult, clinic: Study) -> 
     assert "mean WAI-SR (client) score in sessions 1 to 5" in early.methods
     assert "adjust for intake severity (the first score) and change in PHQ-9 (client)" in early.methods
     assert "doi 10.1037/pst0000172" in early.methods
-    other = early_alliance(clinic, window=3, adjust_intake=False, adjust_early_change=False, n_boot=50)
+    other = early_alliance(clinic, window=3, adjust_intake=False, adjust_early_change=False)
     assert "score in session 3, for clients with at least 1 rated session" in other.methods
     assert "The models adjust for nothing else." in other.methods
     assert "against_truth" not in {t.name for t in other.tables}  # the truth is that of the default window

@@ -22,7 +22,6 @@ from alliance_longitudinal.analyses.early_parts.findings import early_findings
 from alliance_longitudinal.analyses.early_parts.sensitivity import sensitivity
 from alliance_longitudinal.analyses.early_parts.tables import early_tables
 from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
-from alliance_longitudinal.analyses.parameters import Params
 from alliance_longitudinal.analyses.parts.charts import shares_figure
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
 from alliance_longitudinal.analyses.parts.selection import (
@@ -32,6 +31,7 @@ from alliance_longitudinal.analyses.parts.selection import (
     require_variation,
     time_unit,
 )
+from alliance_longitudinal.analyses.parts.shares import ShareParams
 from alliance_longitudinal.analyses.parts.versions import versions_sentence
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import StudyError
@@ -43,7 +43,7 @@ QUESTION = "Do clients with a better early alliance improve more afterwards, and
 MIN_CLIENTS = 20
 
 
-class EarlyAllianceParams(Params):
+class EarlyAllianceParams(ShareParams):
     """Parameters of the early-alliance analysis.
 
     Attributes
@@ -58,10 +58,8 @@ class EarlyAllianceParams(Params):
         Analyse this clinic only.
     adjust_intake, adjust_early_change : bool
         Adjust for intake severity, and for symptom change up to the end of the window.
-    n_boot : int
-        Bootstrap samples for the intervals of variance shares.
-    seed : int
-        Seed of the bootstrap.
+    n_boot, seed : int
+        See `ShareParams`.
     """
 
     window: tuple[int, int] | None = None
@@ -71,8 +69,6 @@ class EarlyAllianceParams(Params):
     clinic: str | None = None
     adjust_intake: bool = True
     adjust_early_change: bool = True
-    n_boot: int = Field(default=200, ge=50, le=10_000)
-    seed: int = Field(default=20_260_101, ge=0)
 
     @field_validator("window", mode="before")
     @classmethod
@@ -92,7 +88,7 @@ def early_alliance(
     clinic: str | None = None,
     adjust_intake: bool = True,
     adjust_early_change: bool = True,
-    n_boot: int = 200,
+    n_boot: int = 0,
     seed: int = 20_260_101,
     audience: str = "internal",
 ) -> AnalysisResult:

@@ -51,8 +51,9 @@ class Params(BaseModel):
 
     @classmethod
     def names(cls) -> list[str]:
-        """Names of the parameters, the analysis's own first."""
-        return [n for n in cls.model_fields if n != "audience"] + ["audience"]
+        """Names of the parameters: the analysis's own first, then what it shares with others."""
+        inherited = [name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})]
+        return [n for n in dict.fromkeys(inherited) if n in cls.model_fields]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, such as a notebook's parameters cell holds, and in its order."""

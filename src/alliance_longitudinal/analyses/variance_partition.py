@@ -1,12 +1,10 @@
 """Who differs, therapists, clients or sessions: for alliance and for symptoms."""
 
 import pandas as pd
-from pydantic import Field
 
 from alliance_longitudinal.analyses.analysis import Analysis
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate, Methods, estimate_frame
 from alliance_longitudinal.analyses.disclosure import protected
-from alliance_longitudinal.analyses.parameters import Params
 from alliance_longitudinal.analyses.parts.charts import shares_figure
 from alliance_longitudinal.analyses.parts.checks import (
     clinic_findings,
@@ -22,7 +20,13 @@ from alliance_longitudinal.analyses.parts.selection import (
     require_clients,
     time_unit,
 )
-from alliance_longitudinal.analyses.parts.shares import share_estimates, variance_shares, with_failures
+from alliance_longitudinal.analyses.parts.shares import (
+    ShareParams,
+    interval_words,
+    share_estimates,
+    variance_shares,
+    with_failures,
+)
 from alliance_longitudinal.analyses.parts.versions import versions_sentence
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import SEVERITIES, Finding
@@ -36,7 +40,7 @@ QUESTION = (
 MIN_CLIENTS = 20
 
 
-class VariancePartitionParams(Params):
+class VariancePartitionParams(ShareParams):
     """Parameters of the variance partition.
 
     Attributes
@@ -46,14 +50,12 @@ class VariancePartitionParams(Params):
     clinic : str or None
         Analyse this clinic only.
     n_boot, seed : int
-        Bootstrap samples for the intervals, and their seed.
+        See `ShareParams`.
     """
 
     alliance: str | None = None
     outcome: str | None = None
     clinic: str | None = None
-    n_boot: int = Field(default=200, ge=50, le=10_000)
-    seed: int = Field(default=20_260_101, ge=0)
 
 
 def variance_partition(
@@ -61,7 +63,7 @@ def variance_partition(
     alliance: str | None = None,
     outcome: str | None = None,
     clinic: str | None = None,
-    n_boot: int = 200,
+    n_boot: int = 0,
     seed: int = 20_260_101,
     audience: str = "internal",
 ) -> AnalysisResult:
@@ -161,15 +163,16 @@ def _partition(
     seed = params.seed + 10 * order
     level = fit_first(f"level_{measure.name}", f"{label} level", "y ~ weeks", rows, LEVEL)
     change = fit_first(f"change_{measure.name}", f"{label} course", "y ~ weeks", rows, GROWTH)
-    shares = variance_shares(level, "Intercept", n_boot=params.n_boot, seed=seed)
-    out = share_estimates(shares, f"level_{measure.name}", f"{label} level", n)
-    level = with_failures(level, shares)
-    if change.structure.client_slope:
-        shares = variance_shares(change, "weeks", n_boot=params.n_boot, seed=seed + 1)
-        change = with_failures(change, shares)
-        if len(shares.estimate) > 1:
-            out += share_estimates(shares, f"change_{measure.name}", f"{label} rate of change", n)
-    return out, [level, change]
+    out: list[Estimate] = []
+    models: list[Fitted] = []
+    for fitted, term, prefix, what in (
+        (level, "Intercept", f"level_{measure.name}", f"{label} level"),
+        (change, "weeks", f"change_{measure.name}", f"{label} rate of change"),
+    ):
+        shares = variance_shares(fitted, term, n_boot=params.n_boot, seed=seed + len(models))
+        out += share_estimates(shares, prefix, what, n) if shares else []
+        models.append(with_failures(fitted, shares))
+    return out, models
 
 
 def _facts(
@@ -245,7 +248,7 @@ def _methods(
         f"The variance of {names} was divided by linear mixed models with a linear course over {time}s, by restricted maximum "
         f"likelihood: shares of level from the models of level, shares of change from the models of the course. What may "
         f"differ in them is the fullest structure that the design can carry ({structures}). "
-        f"Intervals are percentiles of {params.n_boot} parametric bootstrap samples. {versions_sentence()}"
+        f"Intervals are {interval_words(params.n_boot)}. {versions_sentence()}"
     )
     references = ["Raudenbush, S. W., & Bryk, A. S. (2002). Hierarchical linear models (2nd ed.). Sage."]
     references += [c for m in measures for c in m.instrument.citations]

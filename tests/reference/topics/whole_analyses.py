@@ -8,9 +8,9 @@ from reference.replication import STUDY_FILES, beside, replication, sensitivity_
 
 def _tables(name: str, known: dict, program: str) -> list[Table]:
     study = al.load_study(STUDY_FILES[name])
-    early = al.early_alliance(study, n_boot=50)
+    early = al.early_alliance(study)
     shown = beside(early, known["early_alliance"]["estimates"])
-    shown += beside(al.variance_partition(study, n_boot=50), known["variance_partition"])
+    shown += beside(al.variance_partition(study), known["variance_partition"])
     other = sensitivity_beside(early, known["early_alliance"]["sensitivity"])
     return [
         Table(study.title, "Main analysis and shares of variance.", program, tuple(shown)),

@@ -20,15 +20,15 @@ def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[lis
     y = design.choices.outcome.instrument.label
     level = fit_first("level", "Symptom level, no predictors", "y ~ weeks", design.rows, LEVEL)
     change = fit_first("change", "Rate of change, no predictors", "y ~ weeks", design.rows, GROWTH)
-    shares = variance_shares(level, "Intercept", n_boot=n_boot, seed=seed)
-    out = share_estimates(shares, "share_level", f"{y} level", n)
-    models = [with_failures(level, shares)]
-    if change.structure.client_slope:
-        shares = variance_shares(change, "weeks", n_boot=n_boot, seed=seed + 1)
-        change = with_failures(change, shares)
-        if len(shares.estimate) > 1:
-            out += share_estimates(shares, "share_change", f"{y} rate of change", n)
-    models.append(change)
+    out: list[Estimate] = []
+    models: list[Fitted] = []
+    for fitted, term, prefix, what in (
+        (level, "Intercept", "share_level", f"{y} level"),
+        (change, "weeks", "share_change", f"{y} rate of change"),
+    ):
+        shares = variance_shares(fitted, term, n_boot=n_boot, seed=seed + len(models))
+        out += share_estimates(shares, prefix, what, n) if shares else []
+        models.append(with_failures(fitted, shares))
     if design.between and "early_client" in design.predictors(split=True):
         alliance = fit_first(
             "alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT

@@ -6,6 +6,7 @@ from alliance_longitudinal.analyses.early_parts.effects import EarlyModels
 from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.parts.checks import FEW
 from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.parts.shares import interval_words
 from alliance_longitudinal.present.labels import count, listing, number, with_interval
 
 
@@ -132,8 +133,8 @@ def methods(design: EarlyDesign, models: EarlyModels, n_boot: int, versions: str
         f"A fit counts only with a certificate of its optimum.",
         f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom, for therapist-level coefficients at most "
         f"therapists minus one minus therapist-level predictors. Correlations are partial correlations, "
-        f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are percentiles of "
-        f"{n_boot} parametric bootstrap samples, that of the therapist share of early alliance is from the F distribution "
+        f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are "
+        f"{interval_words(n_boot)}, that of the therapist share of early alliance is from the F distribution "
         f"(Thomas & Hultquist, 1978). No correction for multiple tests was made. In the model of the course, missing "
         f"outcome scores are handled by the likelihood under missingness at random; the change from intake takes the last "
         f"score that there is. {versions}",

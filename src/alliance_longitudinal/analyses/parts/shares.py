@@ -1,51 +1,75 @@
 """Shares of variance between therapists, between clients and between sessions, with intervals.
 
-Intervals are percentiles of a parametric bootstrap: new data are simulated from the fitted model and the model
-is fitted again. A variance cannot be negative, so its sampling distribution near zero is not symmetric and a
-Wald interval would be wrong (Goldstein, Browne & Rasbash 2002, doi 10.1207/S15328031US0104_02, on partitioning).
+A variance cannot be negative, so its sampling distribution near zero is not symmetric and a Wald interval would be wrong
+(Goldstein, Browne & Rasbash 2002, doi 10.1207/S15328031US0104_02, on partitioning). Intervals are those of the profile
+likelihood or, if samples are asked for, percentiles of a parametric bootstrap, which cover too rarely with few therapists.
 """
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
+from pydantic import Field, field_validator
 from scipy import stats
 from scipy.stats import hmean
 
 from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.parameters import Params
 from alliance_longitudinal.analyses.parts.fits import Fitted
 from alliance_longitudinal.findings import Finding
 
 LEVELS = ("therapist", "client", "session")
 
 
+class ShareParams(Params):
+    """Parameters of analyses that divide variance.
+
+    Attributes
+    ----------
+    n_boot : int
+        Bootstrap samples for the intervals of variance shares; 0 takes the profile likelihood, which covers better.
+    seed : int
+        Seed of the bootstrap.
+    """
+
+    n_boot: int = Field(default=0, ge=0, le=10_000)
+    seed: int = Field(default=20_260_101, ge=0)
+
+    @field_validator("n_boot")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < 50:
+            raise ValueError("0 takes the profile likelihood, a bootstrap needs at least 50 samples")
+        return value
+
+
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Variances by level: the estimate, and one row a bootstrap draw.
+    """Variances by level, and 95 % limits of their shares.
 
     Attributes
     ----------
     estimate : Series
         Variance of each level that the model has.
-    draws : DataFrame, shape (n_boot, levels)
-    failed : int
-        Replicates whose refit was not certified; they are left out and counted.
+    low, high : Series
+        Limits of each level's share in the total.
+    n_boot, failed : int
+        Bootstrap samples that the limits are from, and those without a certified optimum, which are left out and counted.
     """
 
     estimate: pd.Series
-    draws: pd.DataFrame
-    failed: int
+    low: pd.Series
+    high: pd.Series
+    n_boot: int = 0
+    failed: int = 0
 
     def share(self, level: str) -> tuple[float, float, float]:
-        """Share of ``level`` in the total with its 95 % percentile interval."""
+        """Share of ``level`` in the total with its interval."""
         value = float(self.estimate[level] / self.estimate.sum())
-        drawn = (self.draws[level] / self.draws.sum(axis=1)).to_numpy()
-        low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
-        return value, float(low), float(high)
+        return value, float(self.low[level]), float(self.high[level])
 
 
-def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Shares:
-    """Variances of ``term`` by level.
+def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Shares | None:
+    """Variances of ``term`` by level; None where only one level has it.
 
     Parameters
     ----------
@@ -55,40 +79,43 @@ def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Sha
         ``"Intercept"`` for level (then the session's residual is one of the levels), or the time variable for
         change (which has no session level: a rate of change is not a single session's).
     n_boot, seed : int
+        See `ShareParams`.
     """
     table = fitted.result.varcorr
-    wanted: dict[str, tuple[str, str]] = {}
-    for group, first, second in zip(table["group"], table["term1"], table["term2"], strict=True):
-        if pd.isna(second) and first == term:
-            wanted["therapist" if group == "therapist" else "client"] = (str(group), str(first))
-    rows = {level: _row(table, *key) for level, key in wanted.items()}
-    if term == "Intercept":
-        rows["session"] = len(table) - 1
-    order = [level for level in LEVELS if level in rows]
-    estimate = pd.Series({level: float(table["vcov"].iloc[rows[level]]) for level in order})
-    boot = fitted.result.bootstrap(n_boot=n_boot, seed=seed)
-    drawn = pd.DataFrame({level: boot.varcorr.iloc[:, rows[level]].to_numpy() for level in order})
-    return Shares(estimate, drawn.dropna(ignore_index=True), int(boot.n_failed))
+    of = None if term == "Intercept" else term
+    if of and int((table["term1"].eq(term) & table["term2"].isna()).sum()) < 2:
+        return None
+    if n_boot:
+        shares = fitted.result.icc(n_boot=n_boot, seed=seed, of=of)
+    else:
+        shares = fitted.result.icc(method="profile", of=of)
+    named = {"therapist": "therapist", "Residual": "session"}
+    shares.index = pd.Index([named.get(group, "client") for group in shares["group"]])
+    shares = shares.loc[[level for level in LEVELS if level in shares.index]]
+    return Shares(
+        shares["variance"], shares["lower"], shares["upper"], n_boot, shares.attrs.get("n_failed", 0)
+    )
 
 
-def with_failures(fitted: Fitted, shares: Shares) -> Fitted:
+def interval_words(n_boot: int) -> str:
+    """What intervals of shares are, for a methods text."""
+    if n_boot:
+        return f"percentiles of {n_boot} parametric bootstrap samples"
+    return "from the profile of the restricted likelihood"
+
+
+def with_failures(fitted: Fitted, shares: Shares | None) -> Fitted:
     """``fitted`` with a finding if bootstrap samples of it could not be refitted."""
-    if not shares.failed:
+    if not (shares and shares.failed):
         return fitted
-    drawn = shares.failed + len(shares.draws)
     found = Finding(
         "bootstrap_failures",
-        "caution" if shares.failed <= drawn / 20 else "failed",
-        f"{shares.failed} of {drawn} bootstrap samples could not be refitted with a certified optimum and are left out of "
+        "caution" if shares.failed <= shares.n_boot / 20 else "failed",
+        f"{shares.failed} of {shares.n_boot} bootstrap samples could not be refitted with a certified optimum and are left out of "
         "the intervals of the variance shares.",
         fitted.title,
     )
     return replace(fitted, findings=(*fitted.findings, found))
-
-
-def _row(table: pd.DataFrame, group: str, term: str) -> int:
-    match = (table["group"] == group) & (table["term1"] == term) & table["term2"].isna()
-    return int(np.flatnonzero(match.to_numpy())[0])
 
 
 def share_estimates(shares: Shares, prefix: str, what: str, n: dict[str, int]) -> list[Estimate]:

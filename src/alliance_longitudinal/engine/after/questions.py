@@ -203,7 +203,8 @@ class AfterQuestions:
         Returns
         -------
         DataFrame
-            ``group, variance, icc`` and, with intervals, ``lower, upper`` (profile: also ``criterion, note``).
+            ``group, variance, icc`` and, with intervals, ``lower, upper`` (profile: also ``criterion, note``; bootstrap:
+            ``attrs["n_failed"]`` is the number of refits without a certified optimum, which are left out).
         """
         from alliance_longitudinal.engine.after.shares import (
             intraclass,

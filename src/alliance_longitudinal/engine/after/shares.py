@@ -146,13 +146,15 @@ def intraclass(fit: MixedFit, weights: Weights) -> pd.DataFrame:
 
 
 def with_percentiles(table: pd.DataFrame, weights: Weights, boot: Bootstrap, alpha: float) -> pd.DataFrame:
-    """Intraclass correlations with percentile limits ``lower, upper``."""
+    """Intraclass correlations with percentile limits ``lower, upper``; ``attrs["n_failed"]`` counts refits left out."""
     _refuse_strata(boot)
     replicates = boot.varcorr.to_numpy() @ weights.matrix.T
     with np.errstate(invalid="ignore"):
         shares = replicates / replicates.sum(axis=1, keepdims=True)
     lower, upper = np.nanquantile(shares, [alpha / 2, 1 - alpha / 2], axis=0)
-    return table.assign(lower=lower, upper=upper)
+    out = table.assign(lower=lower, upper=upper)
+    out.attrs["n_failed"] = boot.n_failed
+    return out
 
 
 def with_profile(table: pd.DataFrame, fit: MixedFit, weights: Weights, alpha: float) -> pd.DataFrame:
