@@ -152,11 +152,6 @@ NOTES = """## Reading the table
 
 ## Where coverage is not between 93 and 97 %
 
-- `share_level_*` and `share_change_*`: percentiles of a parametric bootstrap from the estimate. A variance between 30
-  therapists has a skewed distribution, and percentiles put the skew on the wrong side: with balanced one-way data of this
-  size they cover 92 to 93 %. The model of the level has no slopes that differ between clients, so its session share is
-  less certain than it says. Read these intervals as a little too short. The therapist share of early alliance and the
-  reliability of the therapist mean have an interval from the F distribution instead.
 - `r_slope_*`: Fisher's interval for r = t / √(t² + df) takes the Satterthwaite df as the number of independent
   observations, which is only roughly right for rates of change.
 """
