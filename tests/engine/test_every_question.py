@@ -113,7 +113,6 @@ _ROWS = "keeps no rows|need the data of the fit|need the rows|needs rows"
 _NESTED = "nested in the next|nested in each other|Use method='refit'"
 _SLOPE = "which has no random slope"
 _LINEAR = "not available for generalised models"
-_NO_PROFILE = "Profile likelihoods are not available for a fit with residual"
 
 #: Kind -> reason -> the questions that are refused for it; every other question has a finite answer.
 REFUSED = {
@@ -122,19 +121,16 @@ REFUSED = {
     "crossed": {_NESTED: "cluster case bca influence influence_fixed"},
     "members": {_NESTED: "cluster case bca influence influence_fixed", _SLOPE: "icc_at"},
     "AR1": {
-        _NO_PROFILE: "profile paths",
         "bootstrap is not available for a fit with residual|BCa intervals": "cluster case bca",
         "Tests of variances are not available": "variance_tests",
         _NESTED: "influence influence_fixed",
         _SLOPE: "icc_at",
     },
     "strata": {
-        _NO_PROFILE: "profile paths",
         "bootstrap is not available for a fit with residual|BCa intervals": "cluster case bca",
         "Tests of variances are not available": "variance_tests",
         _NESTED: "influence influence_fixed",
         _SLOPE: "icc_at",
-        "strata have residual variances": "icc_boot",
     },
     "batches": {
         _ROWS: "cluster case bca means slopes predict_rows confidence prediction prediction_boot simulate refit influence "
@@ -143,7 +139,6 @@ REFUSED = {
     "counts": {
         _LINEAR: "paths cluster case bca means slopes variance_tests confidence prediction prediction_boot refit influence "
         "influence_fixed residuals envelope caterpillar caterpillar_fixed icc icc_at icc_boot r2 resid structure scale",
-        "Only results of MixedModel.fit can be pooled": "pool",
     },
 }
 REFUSED["ordered"] = REFUSED["counts"]

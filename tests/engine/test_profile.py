@@ -12,8 +12,9 @@ from scipy import optimize, stats
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.fitting import dense
 from alliance_longitudinal.engine.fitting.fit import package
-from alliance_longitudinal.engine.inference import charts, constrained, profile
+from alliance_longitudinal.engine.inference import charts, constrained, profile, profile_names
 from alliance_longitudinal.engine.inference import surface as surfaces
+from alliance_longitudinal.engine.inference.charts_shares import Rest, share
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
 
@@ -135,9 +136,9 @@ def test_limits_lie_exactly_at_the_cut(slopes):
     assert set(limits["criterion"]) == {"REML"}
     assert (limits["note"] == "").all()
     for name, row in limits.iterrows():
-        chart = profile.chart_makers(slopes.fit)[name]()
+        chart = profile_names.variance_parameters(slopes.fit)[name].chart()
         made = constrained.Profile.of(
-            slopes.fit.blocks, True, chart, list(slopes.fit.record.best.relative), False
+            slopes.fit.blocks, True, chart, list(slopes.fit.record.best.relative), np.zeros(0), False
         )
         for value in (row["lower"], row["upper"]):
             h = np.log(value) if name == "sigma" else value
@@ -222,11 +223,11 @@ def test_derivatives_in_the_coordinates(slopes, kind):
         "sd": lambda: charts.standard_deviation(face, 0, effects, 1, fit.basis.y_scale),
         "cor": lambda: charts.correlation(face, 0, effects, 0, 1),
         "sigma": lambda: charts.residual_deviation(face, fit.basis.y_scale),
-        "share": lambda: charts.share(face, [0], [effects.T @ np.diag([1.0, 3.0]) @ effects], 0.8),
+        "share": lambda: share(face, [0], [effects.T @ np.diag([1.0, 3.0]) @ effects], Rest(0.8)),
     }[kind]()
     back = surfaces.turned_back(chart)
     relative = list(fit.record.best.relative)
-    u = chart.start(relative, fit.criterion.rss / fit.criterion.nu)
+    u = chart.start(relative, fit.criterion.rss / fit.criterion.nu, np.zeros(0))
     np.testing.assert_allclose(chart.relative(u)[0], relative[0], atol=1e-9)
     u = u * (1 + 0.1 * np.random.default_rng(1).normal(size=len(u)))
 
@@ -262,14 +263,6 @@ def test_unknown_parameters_and_levels_are_refused(slopes):
         slopes.conf_int(95, method="profile", which="sigma")
 
 
-def test_models_with_a_residual_structure_are_refused():
-    frame = small("three_level")
-    res = al.MixedModel.from_formula("y ~ week + (1 | unit)", frame, residual=al.AR1("week")).fit()
-    for ask in (lambda: res.conf_int(method="profile"), res.profile, lambda: res.icc(method="profile")):
-        with pytest.raises(FitError, match="Profile likelihoods are not available for a fit with residual="):
-            ask()
-
-
 @pytest.mark.parametrize(
     ("name", "rise", "lower", "upper", "note"),
     [
@@ -294,6 +287,26 @@ def test_flat_profiles_are_said_to_be_not_identified(slopes, monkeypatch, name, 
     assert note in row["note"]
     assert row["lower"] == lower
     assert row["upper"] == upper
+
+
+def test_a_jump_of_the_profile_is_no_limit(slopes, monkeypatch):
+    """A search that is lost beyond some point says so, and a trial outside the parameter space steps back."""
+    honest = constrained.Profile.at
+    made = slopes.conf_int(method="profile", which="sigma").iloc[0]
+
+    def at(profile, h, near):
+        point = honest(profile, min(h, np.log(made["upper"]) - 0.01), near)
+        return point if h < np.log(made["upper"]) - 0.01 else replace(point, value=np.inf)
+
+    def checked(profile, here, end, side, cut):
+        return end
+
+    monkeypatch.setattr(constrained.Profile, "at", at)
+    monkeypatch.setattr(constrained.Profile, "_checked", checked)
+    row = slopes.conf_int(method="profile", which="sigma").iloc[0]
+    assert row["lower"] == pytest.approx(made["lower"], rel=1e-6)
+    assert row["upper"] == np.inf
+    assert row["note"].startswith("upper limit not identified: the deviance rises by 3")
 
 
 def test_trial_of_slopes_where_lme4_gives_a_bad_profile(shared_data):

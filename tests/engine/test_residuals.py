@@ -353,11 +353,6 @@ def test_shares_take_the_mean_residual_variance_of_the_rows(frame):
     fixed = np.var(res.fit.design.x @ res.params.to_numpy(), ddof=1)
     total = fixed + own + res.scale * squares.mean()
     assert res.r2()["conditional"] == pytest.approx((fixed + own) / total)
-    for ask in (res.icc, res.r2):
-        with pytest.raises(
-            al.FitError, match="Intervals of shares of variance are not available where strata have"
-        ):
-            ask(n_boot=2, seed=1)
     assert "lower" in fit("y ~ order + (1 | inner)", frame, al.AR1("order")).icc(n_boot=3, seed=1)
 
 

@@ -64,6 +64,21 @@ def test_a_share_at_given_values(sleep):
     assert (at_zero["upper"] > at_zero["icc"]).all()
 
 
+def test_a_share_of_zero_at_a_value_leaves_the_slopes_what_they_are():
+    """With one effect counting, the test of a share of zero is that of its standard deviation."""
+    for seed in (1, 10):
+        frame = three_levels(seed, outer=8, inner=3, rows=5)
+        res = al.MixedModel.from_formula("y ~ week + (1 + week | outer)", frame).fit()
+        row = res.icc(method="profile", at={"week": 0}).iloc[0]
+        deviation = res.conf_int(method="profile", which="sd(Intercept)|outer").iloc[0]
+        assert row["lower"] == deviation["lower"] == 0
+        assert row["note"] == deviation["note"].replace("standard deviation", "share")
+    res = al.MixedModel.from_formula("y ~ week + (0 + week | outer) + (1 | unique)", frame).fit()
+    table = res.icc(method="profile", at={"week": 0})
+    assert table.iloc[0, 1:].tolist() == [0, 0, 0, 0, "REML", "zero: no effect counts at these values"]
+    assert table["lower"][2] == pytest.approx(1 - table["upper"][1])
+
+
 def held(fit, group, value, with_residual=True):
     """Least restricted deviance of terms of one effect with one share held, on dense matrices."""
     terms = [(t.z, fit.design.factors[t.factor].codes) for t in fit.design.terms]

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 import alliance_longitudinal as al
+from engine.test_profile_structures import NLME
+from engine.test_profile_structures import fitted as profiled
 from engine.test_residuals_nlme import REFERENCE, fitted, name, structure
 from reference.catalogue import by_term, term_of
 from reference.figures import Figure, Table, Topic, beside, matrix_names
@@ -78,6 +80,20 @@ def _table(at: int, robust: str) -> tuple[str, list[Figure], dict[str, Any]]:
     return name(model), found, model
 
 
+def _profiles() -> list[Table]:
+    tables = []
+    for case in NLME["profiles"]:
+        row = profiled(case).conf_int(method="profile", which=case["parameter"]).iloc[0]
+        limits = [float(row["lower"]), float(row["upper"])]
+        names = [f"{case['parameter']}: lower limit", f"{case['parameter']}: upper limit"]
+        found = beside(names, [case["lower"], case["upper"]], limits, 1e-6)
+        kind = ", ".join(case["residual"].values())
+        text = f"`{case['formula']}`, {'REML' if case['reml'] else 'ML'}, residuals {kind}."
+        program = f"nlme {NLME['versions']['nlme']}, refitted"
+        tables.append(Table(f"{case['data']}: profile of {case['parameter']}", text, program, tuple(found)))
+    return tables
+
+
 def topic() -> Topic:
     """All models; their rows are committed."""
     known = json.loads((REFERENCE / "residuals.json").read_text(encoding="utf-8"))
@@ -92,9 +108,10 @@ def topic() -> Topic:
         tables.append(Table(title, text.replace("{", "").replace("}", ""), program, tuple(found)))
     return Topic(
         "Residuals: autocorrelation and unequal variances",
-        f"nlme on {known['r']}, the best of three optimisers (`make_residuals.R`).",
+        f"nlme on {known['r']}, the best of three optimisers (`make_residuals.R`); profile limits by refitting with the parameter "
+        "held (`make_residuals_profile.R`).",
         "nlme's optimum is flat to 1e-8 of the deviance, so that its parameters have four digits: 2e-4 of a coefficient and "
         "its standard error, 1e-3 of a covariance, correlation or ratio. Standard errors of the latter are finite differences in nlme: "
-        "2 %, where a correlation is near zero 8 %.",
-        tuple(tables),
+        "2 %, where a correlation is near zero 8 %. 1e-6 of a profile limit.",
+        (*tables, *_profiles()),
     )

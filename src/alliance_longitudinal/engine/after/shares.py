@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.after.noise import noise_of_fit
 from alliance_longitudinal.engine.design.design import DesignSpec, matrix_of, split_effects
 from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.inference.charts_shares import Rest
 from alliance_longitudinal.engine.inference.profile_shares import share_intervals
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
 from alliance_longitudinal.engine.show.tables import varcorr_values
@@ -37,19 +38,23 @@ class Weights:
         Terms of each grouping.
     moments : tuple of ndarray, shape (q_t, q_t)
         ``M`` of each term: its variance is ``tr(M Psi)``.
-    residual : float
-        What the residual's variance is multiplied with; zero where it has no share.
+    rest : Rest
+        What the residual's variance is multiplied with: a part of it with the other strata's squared ratios; nothing where
+        the residual has no share.
+    ratios : ndarray
+        The other strata's estimated ratios of standard deviations.
     """
 
     groups: tuple[str, ...]
     terms: tuple[tuple[int, ...], ...]
     moments: tuple[Array, ...]
-    residual: float
+    rest: Rest
+    ratios: Array
 
     @property
     def names(self) -> tuple[str, ...]:
         """What has a share: the groupings, and the residual if it has one."""
-        return (*self.groups, "Residual") if self.residual else self.groups
+        return self.groups if self.rest.none else (*self.groups, "Residual")
 
     @property
     def matrix(self) -> Array:
@@ -62,9 +67,21 @@ class Weights:
                 moment = self.moments[t]
                 upper = moment[np.triu_indices(len(moment), 1)]
                 out[g, starts[t] : starts[t + 1]] = np.concatenate([np.diag(moment), 2 * upper])
-        if self.residual:
-            out[-1, -1] = self.residual
+        if not self.rest.none:
+            out[-1, -1] = self.residual(self.ratios)
         return out
+
+    def residual(self, ratios: Array) -> Array:
+        """What the residual's variance is multiplied with at ratios of standard deviations (..., strata)."""
+        return np.asarray(self.rest.constant + np.square(ratios) @ np.asarray(self.rest.strata))
+
+    def replicates(self, boot: Bootstrap) -> Array:
+        """Variances of groupings and residual in every replicate, `names` by columns."""
+        out = boot.varcorr.to_numpy() @ self.matrix.T
+        if self.rest.strata:
+            ratios = boot.residual.to_numpy()[:, -len(self.rest.strata) :]
+            out[:, -1] *= self.residual(ratios) / self.residual(self.ratios)
+        return np.asarray(out)
 
 
 def mean_weights(fit: MixedFit) -> Weights:
@@ -76,7 +93,19 @@ def mean_weights(fit: MixedFit) -> Weights:
         n = term.z.shape[0]
         squares = np.ones(n) if members is None else (members**2).sum(axis=1)
         moments.append(np.asarray((term.z * squares[:, None]).T @ term.z / n))
-    return _weights(fit, moments, float(np.mean(noise_of_fit(fit))))
+    rest, ratios = _residual(fit)
+    return _weights(fit, moments, rest, ratios)
+
+
+def _residual(fit: MixedFit) -> tuple[Rest, Array]:
+    """The residual's part as a mean over the rows, and the strata's ratios."""
+    noise = noise_of_fit(fit)
+    if fit.residual is None or len(fit.residual.model.pattern.strata) == 1:
+        return Rest(float(np.mean(noise))), np.zeros(0)
+    pattern, tau = fit.residual.model.pattern, fit.residual.tau
+    ratios = np.exp(tau[len(tau) - len(pattern.strata) + 1 :])
+    share = np.bincount(pattern.stratum, noise[pattern.rows]) / len(noise) / np.append(1.0, ratios) ** 2
+    return Rest(float(share[0]), tuple(map(float, share[1:]))), ratios
 
 
 def weights_at(fit: MixedFit, spec: DesignSpec, at: Mapping[str, object]) -> Weights:
@@ -103,7 +132,7 @@ def weights_at(fit: MixedFit, spec: DesignSpec, at: Mapping[str, object]) -> Wei
     moments = []
     for term in spec.random:
         moments += [z.T @ z for _, z in split_effects(matrix_of(term.effects, row), term.correlated)]
-    return _weights(fit, moments, 1.0)
+    return _weights(fit, moments, Rest(1.0), np.zeros(0))
 
 
 def weights_of(fit: MixedFit, effect: str) -> Weights:
@@ -126,13 +155,13 @@ def weights_of(fit: MixedFit, effect: str) -> Weights:
             f"of: {effect!r} is a random effect of {f'one grouping only ({groups[0]})' if groups else 'no grouping'}, so that "
             f"its variance cannot be shared between groupings. The random effects are: {', '.join(there)}."
         )
-    return Weights(tuple(groups), tuple(terms), tuple(moments), 0.0)
+    return Weights(tuple(groups), tuple(terms), tuple(moments), Rest(0.0), np.zeros(0))
 
 
-def _weights(fit: MixedFit, moments: list[Array], residual: float) -> Weights:
+def _weights(fit: MixedFit, moments: list[Array], rest: Rest, ratios: Array) -> Weights:
     groups = tuple(dict.fromkeys(t.group for t in fit.design.terms))
     terms = tuple(tuple(t for t, term in enumerate(fit.design.terms) if term.group == g) for g in groups)
-    return Weights(groups, terms, tuple(moments), residual)
+    return Weights(groups, terms, tuple(moments), rest, ratios)
 
 
 def intraclass(fit: MixedFit, weights: Weights) -> pd.DataFrame:
@@ -147,8 +176,7 @@ def intraclass(fit: MixedFit, weights: Weights) -> pd.DataFrame:
 
 def with_percentiles(table: pd.DataFrame, weights: Weights, boot: Bootstrap, alpha: float) -> pd.DataFrame:
     """Intraclass correlations with percentile limits ``lower, upper``; ``attrs["n_failed"]`` counts refits left out."""
-    _refuse_strata(boot)
-    replicates = boot.varcorr.to_numpy() @ weights.matrix.T
+    replicates = weights.replicates(boot)
     with np.errstate(invalid="ignore"):
         shares = replicates / replicates.sum(axis=1, keepdims=True)
     lower, upper = np.nanquantile(shares, [alpha / 2, 1 - alpha / 2], axis=0)
@@ -159,7 +187,7 @@ def with_percentiles(table: pd.DataFrame, weights: Weights, boot: Bootstrap, alp
 
 def with_profile(table: pd.DataFrame, fit: MixedFit, weights: Weights, alpha: float) -> pd.DataFrame:
     """Intraclass correlations with profile-likelihood limits ``lower, upper, criterion, note``."""
-    limits = share_intervals(fit, list(weights.moments), weights.residual, list(weights.terms), alpha)
+    limits = share_intervals(fit, list(weights.moments), weights.rest, list(weights.terms), alpha)
     return table.join(limits)
 
 
@@ -170,7 +198,8 @@ def r_squared(fit: MixedFit) -> pd.Series:
     variance for random slopes.
     """
     vcov, _ = varcorr_values(fit.psi, fit.scale)
-    values = _shares_of(fit, fit.beta[None, :], vcov[None, :])[0]
+    variance = vcov[None, :] @ mean_weights(fit).matrix.T
+    values = _shares_of(fit, fit.beta[None, :], variance)[0]
     return pd.Series(values, index=["marginal", "conditional"], name="r2")
 
 
@@ -179,26 +208,15 @@ def r_squared_intervals(fit: MixedFit, boot: Bootstrap, alpha: float) -> pd.Data
 
     Percentiles lean upwards: noise adds to the variance of the fixed part in every replicate.
     """
-    _refuse_strata(boot)
-    shares = _shares_of(fit, boot.params.to_numpy(), boot.varcorr.to_numpy())
+    shares = _shares_of(fit, boot.params.to_numpy(), mean_weights(fit).replicates(boot))
     lower, upper = np.nanquantile(shares, [alpha / 2, 1 - alpha / 2], axis=0)
     return pd.DataFrame({"r2": r_squared(fit), "lower": lower, "upper": upper})
 
 
-def _refuse_strata(boot: Bootstrap) -> None:
-    """Stop where the share of the residual depends on ratios that differ between replicates."""
-    if any(str(name).startswith("sd(") for name in boot.residual.columns):
-        raise FitError(
-            "Intervals of shares of variance are not available where strata have residual variances of their own. Ask "
-            "without n_boot, or fit without VarIdent."
-        )
-
-
-def _shares_of(fit: MixedFit, beta: Array, vcov: Array) -> Array:
-    """Marginal and conditional R2 of B sets of estimates, shape (B, 2)."""
+def _shares_of(fit: MixedFit, beta: Array, variance: Array) -> Array:
+    """Marginal and conditional R2 of B sets of coefficients and variances of groupings and residual, shape (B, 2)."""
     x = fit.design.x - fit.design.x.mean(axis=0)
     spread = x.T @ x / (len(x) - 1)
     fixed = np.einsum("ba,ac,bc->b", beta, spread, beta)
-    variance = vcov @ mean_weights(fit).matrix.T
     total = fixed + variance.sum(axis=1)
     return np.column_stack([fixed / total, (total - variance[:, -1]) / total])

@@ -3,7 +3,7 @@
 Profiling a standard deviation, a correlation or a variance share means minimising the deviance with that quantity held
 fixed. In the right coordinates this needs no constraint. Each term's relative covariance is ``D = G L L' G'``; with the
 effects of interest turned to the first rows of ``L`` (by ``G``) a standard deviation is ``sigma L[0, 0]``, a correlation
-is the angle of the second row, and a share fixes the size of some terms relative to the others.
+is the angle of the second row. Shares of variance have a module of their own.
 
 Coordinates ``u`` are the free ones ``x`` and, last, the one of interest ``h``. Some charts carry ``kappa = 1 / sigma``
 (internal units) as a coordinate; in the others the residual variance is profiled out.
@@ -56,7 +56,8 @@ class Chart:
     place : callable
         Coordinates (d,) to `Placed`.
     start : callable
-        Relative covariances (design order) and residual variance, internal units, to coordinates (d,).
+        Relative covariances (design order), residual variance (internal units) and the coordinates of the residual
+        structure (none without) to coordinates (d,).
     value : callable
         From the last coordinate to the quantity, in the user's units.
     low, high : float
@@ -69,7 +70,7 @@ class Chart:
     face: Face
     turn: dict[int, Array]
     place: Callable[[Array], Placed]
-    start: Callable[[list[Array], float], Array]
+    start: Callable[[list[Array], float, Array], Array]
     value: Callable[[float], float]
     low: float
     high: float
@@ -81,10 +82,14 @@ class Chart:
         turned = [self.turn[t] @ f if t in self.turn else f for t, f in enumerate(factors)]
         return [f @ f.T for f in turned]
 
+    def extra(self, u: Array) -> Array:
+        """Coordinates of the residual structure."""
+        return self.place(u).factor[: self.face.extra]
+
 
 def offsets(face: Face) -> dict[int, int]:
     """Where each term's factor begins among the stacked entries."""
-    out, at = {}, 0
+    out, at = {}, face.extra
     for t in face.entry_order:
         out[t] = at
         at += face.sizes[t] * (face.sizes[t] + 1) // 2
@@ -117,8 +122,8 @@ def standard_deviation(face: Face, t: int, effects: Array, i: int, y_scale: floa
         unit[-2] = 1.0
         return Placed(factor, jacobian, bend, float(kappa), unit, np.zeros((len(u), len(u))))
 
-    def start(relative: list[Array], scale: float) -> Array:
-        packed = face.pack(turned(relative, turn))
+    def start(relative: list[Array], scale: float, extra: Array) -> Array:
+        packed = face.pack(turned(relative, turn), extra)
         kappa = 1 / np.sqrt(scale)
         return np.array([*packed[kept], kappa, packed[at] / (per_sd * kappa)])
 
@@ -158,8 +163,8 @@ def correlation(face: Face, t: int, effects: Array, i: int, j: int) -> Chart:
         bend[at + 2, -2:, -2:] = [[2 * cos, -2 * second * sin], [-2 * second * sin, -size * cos]]
         return Placed(factor, jacobian, bend)
 
-    def start(relative: list[Array], _: float) -> Array:
-        packed = face.pack(turned(relative, turn))
+    def start(relative: list[Array], _: float, extra: Array) -> Array:
+        packed = face.pack(turned(relative, turn), extra)
         angle = np.arctan2(packed[at + 1], packed[at + 2])
         size = np.sqrt(np.hypot(packed[at + 1], packed[at + 2]))
         return np.array([*packed[kept], np.sqrt(abs(packed[at])), size, angle])
@@ -179,77 +184,29 @@ def residual_deviation(face: Face, y_scale: float) -> Chart:
         unit[-1], square[-1, -1] = -kappa, kappa
         return Placed(u[:-1], jacobian, bend, kappa, unit, square)
 
-    def start(relative: list[Array], scale: float) -> Array:
-        return np.array([*face.pack(relative), np.log(y_scale * np.sqrt(scale))])
+    def start(relative: list[Array], scale: float, extra: Array) -> Array:
+        return np.array([*face.pack(relative, extra), np.log(y_scale * np.sqrt(scale))])
 
     return Chart(face, {}, place, start, lambda h: float(np.exp(h)), -np.inf, np.inf)
 
 
-def share(face: Face, chosen: list[int], weights: list[Array], residual: float) -> Chart:
-    """Chart of the share of some terms in the total variance; the coordinate is the arc sine of its root.
-
-    Parameters
-    ----------
-    chosen : list of int
-        Terms whose share it is.
-    weights : list of ndarray, shape (q_t, q_t)
-        ``M`` of each term: its variance is ``tr(M D)`` residual variances.
-    residual : float
-        What the residual adds to the total, in residual variances.
-    """
-    m, at = face.dimension, offsets(face)
-    inner, outer = np.zeros((m, m)), np.zeros((m, m))
-    mine = np.zeros(m, dtype=bool)
-    for t, weight in enumerate(weights):
-        places = face.places(t)
-        for a, (i, k) in enumerate(places):
-            for b, (j, v) in enumerate(places):
-                if k == v:
-                    (inner if t in chosen else outer)[at[t] + a, at[t] + b] = weight[i, j]
-        if t in chosen:
-            mine[at[t] : at[t] + len(places)] = True
+def structure_parameter(
+    face: Face, k: int, value: Callable[[float], float], low: float, high: float
+) -> Chart:
+    """Chart of one of the residual structure's coordinates; ``value`` brings it to the user's units."""
+    m = face.dimension
+    order = [*np.delete(np.arange(m), k), k]
 
     def place(u: Array) -> Placed:
-        x, h = u[:-1], u[-1]
-        size, gradient, bend = _log_ratio(x, inner, outer, residual)
-        tan, sec2 = np.tan(h), 1 / np.cos(h) ** 2
-        c = tan * size
-        c1 = np.append(tan * size * gradient, sec2 * size)
-        c2 = np.zeros((m + 1, m + 1))
-        c2[:m, :m] = c * (np.outer(gradient, gradient) + bend)
-        c2[:m, -1] = c2[-1, :m] = sec2 * size * gradient
-        c2[-1, -1] = 2 * tan * sec2 * size
-        jacobian, second = np.zeros((m, m + 1)), np.zeros((m, m + 1, m + 1))
-        jacobian[:, :m] = np.diag(np.where(mine, c, 1.0))
-        jacobian[mine] += x[mine, None] * c1
-        for k in np.flatnonzero(mine):
-            second[k] = x[k] * c2
-            second[k, k] += c1
-            second[k, :, k] += c1
-        return Placed(np.where(mine, c * x, x), jacobian, second)
+        factor, jacobian = np.zeros(m), np.zeros((m, m))
+        factor[order] = u
+        jacobian[order, np.arange(m)] = 1.0
+        return Placed(factor, jacobian, np.zeros((m, m, m)))
 
-    def start(relative: list[Array], _: float) -> Array:
-        x = face.pack(relative)
-        within = float(x @ inner @ x)
-        ratio = within / (within + residual + float(x @ outer @ x))
-        if within < 1e-12:  # only the direction counts
-            x = np.where(mine, face.pack([np.eye(q) for q in face.sizes]), x)
-        x = np.where(mine, x / np.sqrt(x @ inner @ x), x)
-        return np.array([*x, np.arcsin(np.sqrt(ratio))])
+    def start(relative: list[Array], _: float, extra: Array) -> Array:
+        return face.pack(relative, extra)[order]
 
-    return Chart(face, {}, place, start, lambda h: float(np.sin(h) ** 2), 0.0, np.pi / 2, inner)
-
-
-def _log_ratio(x: Array, inner: Array, outer: Array, residual: float) -> tuple[float, Array, Array]:
-    """``sqrt(N / Q)`` for ``N = residual + x'outer x`` and ``Q = x'inner x``, and derivatives of its logarithm."""
-    ox, ix = outer @ x, inner @ x
-    n, q = residual + float(x @ ox), float(x @ ix)
-    gradient = ox / n - ix / q
-    bend = outer / n - inner / q - 2 * np.outer(ox, ox) / n**2 + 2 * np.outer(ix, ix) / q**2
-    size = (
-        float(np.sqrt(n / q)) if n / q >= 0 else np.nan
-    )  # a trial step may leave the space; it is then lost
-    return size, gradient, bend
+    return Chart(face, {}, place, start, value, low, high)
 
 
 def turned(relative: list[Array], turn: dict[int, Array]) -> list[Array]:

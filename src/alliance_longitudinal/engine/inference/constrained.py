@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.criterion import profiled
 from alliance_longitudinal.engine.fitting.newton import minimise
-from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.inference.charts import Chart
+from alliance_longitudinal.engine.inference.family import Family, Source, statistics_at
 from alliance_longitudinal.engine.inference.surface import surface, turned_back
 
 Array = NDArray[np.float64]
@@ -21,6 +21,8 @@ AT_END = 1e-6
 _LIFT = 0.02
 #: Distance of the signed root from its target at which Newton's next step (error: its square) is taken unseen.
 AT_CUT = 1e-4
+#: A trial this many times as far as the cut is no place to search from.
+_FAR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,10 @@ class End:
 class LowerOptimum(Exception):
     """The search along a profile came to a lower deviance than the fit's."""
 
-    def __init__(self, relative: list[Array], gain: float) -> None:
+    def __init__(self, relative: list[Array], gain: float, extra: Array) -> None:
         super().__init__(f"a deviance lower by {gain:.3g}")
         self.relative = relative
+        self.extra = extra
         self.gain = gain
 
 
@@ -72,7 +75,7 @@ class Profile:
 
     Attributes
     ----------
-    statistics : Statistics
+    source : Source
     reml : bool
     chart : Chart
     best : Point
@@ -83,7 +86,7 @@ class Profile:
         See `turned_back`.
     """
 
-    statistics: Statistics
+    source: Source
     reml: bool
     chart: Chart
     best: Point
@@ -92,25 +95,36 @@ class Profile:
 
     @classmethod
     def of(
-        cls, statistics: Statistics, reml: bool, chart: Chart, relative: list[Array], several: bool
+        cls, source: Source, reml: bool, chart: Chart, relative: list[Array], extra: Array, several: bool
     ) -> "Profile":
-        """Start at a fit."""
-        criterion = profiled(statistics, relative, reml, 0)
-        u = chart.start(relative, criterion.rss / criterion.nu)
+        """Start at a fit: its relative covariances and the coordinates of its residual structure."""
+        criterion = profiled(statistics_at(source, extra), relative, reml, 0)
+        u = chart.start(relative, criterion.rss / criterion.nu, extra)
         back = turned_back(chart)
-        _, gradient, hessian = surface(statistics, reml, chart, u, 2, back)
+        _, gradient, hessian = surface(source, reml, chart, u, 2, back)
         gain = _gain(gradient, hessian)
         if gain > LOWER:  # not an optimum at all
-            raise LowerOptimum(relative, gain)
-        return cls(statistics, reml, chart, _point(u, criterion.value, gradient, hessian), several, back)
+            raise LowerOptimum(relative, gain, extra)
+        return cls(source, reml, chart, _point(u, criterion.value, gradient, hessian), several, back)
 
     def at(self, h: float, near: Point) -> Point:
         """Lowest deviance with the last coordinate at ``h``, searched from the prediction of a nearby point."""
-        x = near.u[:-1] + near.drift * (h - near.u[-1])
-        found = self._settle(_lifted(x), h)
+        for part in (
+            1.0,
+            0.3,
+            0.0,
+        ):  # of the way to the prediction, which may lie outside the parameter space
+            x = near.u[:-1] + part * near.drift * (h - near.u[-1])
+            found = self._settle(_lifted(x), h)
+            if np.isfinite(found.value):
+                break
         if found.value < self.best.value - LOWER:
-            raise LowerOptimum(self.chart.relative(found.u), self.best.value - found.value)
+            raise self._lower(found)
         return found
+
+    def _lower(self, found: Point) -> LowerOptimum:
+        gain = self.best.value - found.value
+        return LowerOptimum(self.chart.relative(found.u), gain, self.chart.extra(found.u))
 
     def _settle(self, x: Array, h: float) -> Point:
         seen: tuple[Array, float, Array] | None = None
@@ -119,7 +133,7 @@ class Profile:
         def objective(free: Array, order: int) -> tuple[float, Array, Array]:
             nonlocal seen, bent
             value, gradient, hessian = surface(
-                self.statistics, self.reml, self.chart, np.append(free, h), order, self.back
+                self.source, self.reml, self.chart, np.append(free, h), order, self.back
             )
             seen = free, value, gradient
             if order == 2:
@@ -162,27 +176,28 @@ class Profile:
                 return End(h, zeta**2, False)
             narrow = outer is not None and abs(outer[0] - inner[0]) < 1e-13 * abs(h - origin)
             if abs(zeta - target) < AT_CUT or narrow:
-                end = End(h if narrow else _landing(here, zeta, target), cut, True)
-                return self._checked(here, end, side, cut) if self.several else end
+                end = End(h, inner[1] ** 2, False) if narrow else End(_landing(here, zeta, target), cut, True)
+                return self._checked(here, end, side, cut) if self.several or narrow else end
             if zeta < target:
                 inner = (h, zeta)
             else:
                 outer = (h, zeta)
-            near = here
+            near = here if zeta < _FAR * target else near
             h = _next(here, zeta, target, origin, side, inner, outer)
             if outer is None and count > 40:
                 return End(h, zeta**2, False)
-        return End(h, cut, True)
+        return End(inner[0], inner[1] ** 2, False)
 
     def _checked(self, here: Point, end: End, side: int, cut: float) -> End:
         """The end, pushed out if another start finds a lower deviance there (another branch of the profile)."""
         h = float(here.u[-1])
-        fresh = self.chart.start([np.eye(q) for q in self.chart.face.sizes], 0.5)
+        extra = self.source.fresh() if isinstance(self.source, Family) else np.zeros(0)
+        fresh = self.chart.start([np.eye(q) for q in self.chart.face.sizes], 0.5, extra)
         other = self._settle(fresh[:-1], h)
         if not np.isfinite(other.value) or other.value > here.value - LOWER:
             return end
         if other.value < self.best.value - LOWER:
-            raise LowerOptimum(self.chart.relative(other.u), self.best.value - other.value)
+            raise self._lower(other)
         return _from_branch(self, other, side, cut)
 
 
@@ -206,7 +221,7 @@ def _from_branch(profile: Profile, point: Point, side: int, cut: float) -> End:
         here = profile.at(h, here)
         if h == bound and profile.rise(here) < cut:
             return End(h, profile.rise(here), False)
-    return End(float(here.u[-1]), cut, True)
+    return End(inner[0], inner[1] ** 2, False)
 
 
 def _landing(here: Point, zeta: float, target: float) -> float:

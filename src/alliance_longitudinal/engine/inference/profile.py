@@ -7,25 +7,25 @@ because restricted likelihoods with different coefficients held measure differen
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import partial
-from itertools import combinations
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
+from alliance_longitudinal.engine.crossing.choose import statistics_of
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
 from alliance_longitudinal.engine.fitting.fit import ONE_START, MixedFit, package
-from alliance_longitudinal.engine.fitting.optimize import OptimRecord, descend
-from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.fitting.optimize import OptimRecord, Optimum, descend
 from alliance_longitudinal.engine.inference import charts
 from alliance_longitudinal.engine.inference.constrained import End, LowerOptimum, Profile, walk
+from alliance_longitudinal.engine.inference.family import Family, extra_of, source_of
 from alliance_longitudinal.engine.inference.profile_fixed import FixedProfile, maximum_likelihood
+from alliance_longitudinal.engine.inference.profile_names import parameters, variance_parameters
 from alliance_longitudinal.engine.options import check_alpha
-from alliance_longitudinal.engine.residuals.nesting import refuse_structure
+from alliance_longitudinal.engine.residuals.search import FittedResidual, evaluator
+from alliance_longitudinal.engine.residuals.whiten import whitened_basis
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -51,63 +51,16 @@ class Interval:
     note: str
 
 
-def full_face(fit: MixedFit) -> Face:
-    """The whole cone of covariances of a fit."""
-    return fit.record.best.face.full()
-
-
-def chart_makers(fit: MixedFit) -> dict[str, Callable[[], charts.Chart]]:
-    """Charts of all variance parameters, by the names of bootstrap intervals, in the order of ``varcorr``."""
-    face, y = full_face(fit), fit.basis.y_scale
-    out: dict[str, Callable[[], charts.Chart]] = {}
-    for t, term in enumerate(fit.design.terms):
-        effects = np.asarray(np.linalg.inv(fit.basis.b[t]))
-        for i, name in enumerate(term.names):
-            out[f"sd({name})|{term.group}"] = partial(charts.standard_deviation, face, t, effects, i, y)
-        for i, j in combinations(range(len(term.names)), 2):
-            name = f"cor({term.names[i]},{term.names[j]})|{term.group}"
-            out[name] = partial(charts.correlation, face, t, effects, i, j)
-    out["sigma"] = partial(charts.residual_deviation, face, y)
-    return out
-
-
-def parameters(fit: MixedFit, which: str | Sequence[str] | None) -> list[str]:
-    """Names asked for, checked; all of them without any.
-
-    Raises
-    ------
-    FitError
-        A name that the fit does not have.
-    """
-    names = [*fit.design.names, *chart_makers(fit)]
-    if which is None:
-        return names
-    asked = [which] if isinstance(which, str) else list(which)
-    for name in asked:
-        if name not in names:
-            near = get_close_matches(str(name), names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise FitError(f"The fit has no parameter {name!r}; it has {', '.join(names)}.{hint}")
-    return asked
-
-
 def profile_intervals(fit: MixedFit, which: str | Sequence[str] | None, alpha: float) -> pd.DataFrame:
     """Limits of the parameters: ``lower, upper, criterion, note`` by name."""
     names = parameters(fit, which)
-    refuse_residual_structure(fit)
     return from_the_best(fit, lambda best: _intervals(best, names, alpha))
 
 
 def profile_paths(fit: MixedFit, which: str | Sequence[str] | None) -> pd.DataFrame:
     """Profiles up to the 99 % limits: ``parameter, value, deviance, zeta``, the signed root of the rise of the deviance."""
     names = parameters(fit, which)
-    refuse_residual_structure(fit)
     return from_the_best(fit, lambda best: _paths(best, names))
-
-
-def refuse_residual_structure(fit: MixedFit) -> None:
-    """Say that profiles need independent residuals."""
-    refuse_structure(fit, "Profile likelihoods are", "Use method='bootstrap'.")
 
 
 def chi2_cut(alpha: float) -> float:
@@ -124,7 +77,7 @@ def from_the_best(fit: MixedFit, compute: Callable[[MixedFit], pd.DataFrame]) ->
             table = compute(fit)
         except LowerOptimum as lower:
             gain += lower.gain
-            fit = refitted(fit, lower.relative)
+            fit = refitted(fit, lower)
             continue
         if gain and "note" in table:
             text = f"the fit was {gain:.3g} deviance units above a better optimum found on the way; this is about the better one"
@@ -136,69 +89,63 @@ def from_the_best(fit: MixedFit, compute: Callable[[MixedFit], pd.DataFrame]) ->
     )
 
 
-def refitted(fit: MixedFit, start: list[Array]) -> MixedFit:
-    """The fit again from other covariances."""
+def refitted(fit: MixedFit, lower: LowerOptimum) -> MixedFit:
+    """The fit again from a better point."""
+    face = fit.record.best.face.full()
+    if fit.residual is None:
 
-    def evaluate(relative: list[Array], order: int) -> Criterion:
-        return profiled(fit.blocks, relative, fit.reml, order)
+        def evaluate(relative: list[Array], order: int) -> Criterion:
+            return profiled(fit.blocks, relative, fit.reml, order)
 
-    found = descend(evaluate, full_face(fit), start)
-    record = OptimRecord(
-        found, (*fit.record.values, found.value), (*fit.record.starts, np.nan), found.evaluations
-    )
-    return package(fit.design, fit.basis, fit.blocks, fit.reml, record)
+        found = descend(evaluate, face, lower.relative)
+        return package(fit.design, fit.basis, fit.blocks, fit.reml, _record(fit, found))
+    model = fit.residual.full
+    tau = Family(model).tau(lower.extra)
+    face = replace(face, extra=len(tau))
+    found = descend(evaluator(model, fit.reml), face, lower.relative, extra=tau)
+    residual = FittedResidual(model, found.extra, False, model)
+    basis = whitened_basis(fit.basis, model.pattern, found.extra)
+    blocks = statistics_of(fit.design, basis)
+    return package(fit.design, fit.basis, blocks, fit.reml, _record(fit, found), residual)
+
+
+def _record(fit: MixedFit, found: Optimum) -> OptimRecord:
+    values, starts = (*fit.record.values, found.value), (*fit.record.starts, np.nan)
+    return OptimRecord(found, values, starts, found.evaluations)
 
 
 def _intervals(fit: MixedFit, names: list[str], alpha: float) -> pd.DataFrame:
     cut = chi2_cut(alpha)
-    makers = chart_makers(fit)
+    variances = variance_parameters(fit)
     coefficients = _Coefficients.of(fit) if set(names) & set(fit.design.names) else None
     found = {}
+    none = "not defined: one of the standard deviations is estimated as zero"
     for name in names:
-        if name in makers:
-            kind = name.split("(")[0]
-            found[name] = (
-                Interval(
-                    np.nan,
-                    np.nan,
-                    _label(fit),
-                    "not defined: one of the standard deviations is estimated as zero",
-                )
-                if kind == "cor" and _no_correlation(fit, name)
-                else VarianceProfile(fit, makers[name]()).interval(cut, kind)
-            )
-        elif coefficients is not None:
+        if coefficients is not None and name in coefficients.profiles:
             found[name] = coefficients.interval(name, cut)
+        elif variances[name].undefined:
+            found[name] = Interval(np.nan, np.nan, _label(fit), none)
+        else:
+            found[name] = VarianceProfile(fit, variances[name].chart()).interval(cut, variances[name].kind)
     rows = [[i.lower, i.upper, i.criterion, i.note] for i in found.values()]
     return pd.DataFrame(rows, index=pd.Index(found), columns=["lower", "upper", "criterion", "note"])
 
 
 def _paths(fit: MixedFit, names: list[str]) -> pd.DataFrame:
-    makers = chart_makers(fit)
+    variances = variance_parameters(fit)
     coefficients = _Coefficients.of(fit) if set(names) & set(fit.design.names) else None
     furthest = float(np.sqrt(chi2_cut(0.01)))
     rows: list[tuple[str, float, float, float]] = []
     for name in names:
-        if name in makers:
-            if name.startswith("cor(") and _no_correlation(fit, name):
-                continue
-            rows += VarianceProfile(fit, makers[name]()).path(name, furthest)
-        elif coefficients is not None:
+        if coefficients is not None and name in coefficients.profiles:
             rows += coefficients.path(name, furthest)
+        elif not variances[name].undefined:
+            rows += VarianceProfile(fit, variances[name].chart()).path(name, furthest)
     return pd.DataFrame(rows, columns=["parameter", "value", "deviance", "zeta"])
 
 
 def _label(fit: MixedFit) -> str:
     return "REML" if fit.reml else "ML"
-
-
-def _no_correlation(fit: MixedFit, name: str) -> bool:
-    for t, term in enumerate(fit.design.terms):
-        for i, a in enumerate(term.names):
-            for j, b in enumerate(term.names[i + 1 :], start=i + 1):
-                if name == f"cor({a},{b})|{term.group}":
-                    return bool(fit.psi[t][i, i] * fit.psi[t][j, j] <= 1e-16 * fit.scale**2)
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +158,13 @@ class VarianceProfile:
     @property
     def profile(self) -> Profile:
         """The deviance in the chart's coordinates, from the fit."""
-        several = min(f.size for f in self.fit.design.factors) < ONE_START
-        return Profile.of(
-            self.fit.blocks, self.fit.reml, self.chart, list(self.fit.record.best.relative), several
-        )
+        fit = self.fit
+        several = fit.residual is not None or min(f.size for f in fit.design.factors) < ONE_START
+        relative = list(fit.record.best.relative)
+        return Profile.of(source_of(fit), fit.reml, self.chart, relative, extra_of(fit), several)
 
     def interval(self, cut: float, kind: str) -> Interval:
-        """Limits at a cut; ``kind`` (sd, cor, sigma, share) for the words."""
+        """Limits at a cut; ``kind`` (sd, cor, sigma, phi, ratio, share) for the words."""
         profile = self.profile
         ends = [profile.end(side, cut) for side in (-1, 1)]
         notes = [self._note(end, side, cut, kind) for end, side in zip(ends, (-1, 1), strict=True)]
@@ -237,9 +184,11 @@ class VarianceProfile:
         rise = f"the deviance rises by {end.rise:.2f}, less than {cut:.2f}"
         if not np.isfinite(bound):
             return f"{which} limit not identified: {rise}, up to {self.chart.value(end.h):.3g}"
-        name = {"sd": "a standard deviation of 0", "cor": f"a correlation of {side}"}.get(
-            kind, f"a share of {0 if side < 0 else 1}"
-        )
+        name = {
+            "sd": "a standard deviation of 0",
+            "cor": f"a correlation of {side}",
+            "phi": "a correlation of 0",
+        }.get(kind, f"a share of {0 if side < 0 else 1}")
         if end.rise == 0:
             return f"{which} limit: {name} is the estimate"
         return f"{which} limit: {name} is not excluded, {rise}"
@@ -263,11 +212,10 @@ class _Coefficients:
 
     @classmethod
     def of(cls, fit: MixedFit) -> "_Coefficients":
-        best = maximum_likelihood(fit.blocks, fit.record.best, fit.reml)
+        source = source_of(fit)
+        best = maximum_likelihood(source, fit.record.best, extra_of(fit), fit.reml)
         back = np.linalg.inv(fit.basis.r_x)
-        profiles = {
-            name: FixedProfile.of(fit.blocks, best, back[i]) for i, name in enumerate(fit.design.names)
-        }
+        profiles = {name: FixedProfile.of(source, best, back[i]) for i, name in enumerate(fit.design.names)}
         nu = fit.blocks.n
         deviance = best.value + 2 * nu * np.log(fit.basis.y_scale) - fit.basis.log_weights
         return cls(fit, profiles, float(deviance))

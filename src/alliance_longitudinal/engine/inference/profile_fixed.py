@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
 from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
 from alliance_longitudinal.engine.fitting.statistics import Parts, Statistics
-from alliance_longitudinal.engine.fitting.theta import Face
 from alliance_longitudinal.engine.inference.constrained import AT_CUT, LOWER, LowerOptimum
+from alliance_longitudinal.engine.inference.family import Family, Source, statistics_at
 
 Array = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class FixedProfile:
 
     Attributes
     ----------
-    statistics : Statistics
+    source : Source
     columns : ndarray, shape (p, p)
         See `Held`.
     best : Optimum
@@ -77,14 +77,14 @@ class FixedProfile:
         Coefficient and its model-based standard error there, internal units.
     """
 
-    statistics: Statistics
+    source: Source
     columns: Array
     best: Optimum
     estimate: float
     spread: float
 
     @classmethod
-    def of(cls, statistics: Statistics, best: Optimum, row: Array) -> "FixedProfile":
+    def of(cls, source: Source, best: Optimum, row: Array) -> "FixedProfile":
         """Profile of ``row @ coefficients`` (internal units)."""
         size = float(np.linalg.norm(row))
         whole = np.linalg.qr(np.column_stack([row, np.eye(len(row))]))[0][:, : len(row)]
@@ -92,31 +92,28 @@ class FixedProfile:
         criterion = best.criterion
         scale = criterion.rss / criterion.nu
         spread = float(np.sqrt(scale * row @ criterion.cov_x @ row))
-        return cls(statistics, columns, best, float(row @ criterion.beta), spread)
+        return cls(source, columns, best, float(row @ criterion.beta), spread)
 
-    def at(self, value: float, start: tuple[Array, ...]) -> tuple[Optimum, float]:
-        """Optimum with the coefficient held, and the derivative of its deviance in the coefficient."""
-        held = Held(self.statistics, self.columns, value)
+    def at(self, value: float, near: Optimum) -> tuple[Optimum, float]:
+        """Optimum with the coefficient held, searched from a nearby one, and the derivative of its deviance."""
 
-        def evaluate(relative: list[Array], order: int) -> Criterion:
+        def evaluate(relative: list[Array], order: int, extra: Array | tuple[()] = ()) -> Criterion:
+            held = Held(statistics_at(self.source, np.asarray(extra)), self.columns, value)
             return profiled(held, relative, False, order)
 
-        face = Face(
-            tuple(len(d) for d in start), tuple(len(d) for d in start), tuple(self.statistics.entry_terms)
-        )
-        found = descend(evaluate, face, [d + 1e-4 * np.eye(len(d)) for d in start], polish=False)
+        start = [d + 1e-4 * np.eye(len(d)) for d in near.relative]
+        found = descend(evaluate, near.face, start, polish=False, extra=_lifted(self.source, near.extra))
         if found.value < self.best.value - LOWER:
-            raise LowerOptimum(list(found.relative), self.best.value - found.value)
-        return found, self._slope(found, held)
+            raise LowerOptimum(list(found.relative), self.best.value - found.value, found.extra)
+        return found, self._slope(found, value)
 
-    def _slope(self, found: Optimum, held: Held) -> float:
+    def _slope(self, found: Optimum, value: float) -> float:
         """Envelope theorem: the derivative of the residual sum of squares through the held column alone."""
-        relative, t = held.last[0]
-        if not all(np.array_equal(a, b) for a, b in zip(relative, found.relative, strict=True)):
-            t = self.statistics.sweep(list(found.relative), 0)[3]
-        p = self.statistics.p
+        statistics = statistics_at(self.source, found.extra)
+        t = statistics.sweep(list(found.relative), 0)[3]
+        p = statistics.p
         residual = np.zeros(t.shape[-1])
-        residual[:p] = -(self.columns[:, 1:] @ found.criterion.beta + self.columns[:, 0] * held.value)
+        residual[:p] = -(self.columns[:, 1:] @ found.criterion.beta + self.columns[:, 0] * value)
         residual[-1] = 1.0
         along = float(self.columns[:, 0] @ (t @ residual)[:p])
         return -2 * along * found.criterion.nu / found.criterion.rss
@@ -128,10 +125,10 @@ class FixedProfile:
     def end(self, side: int, cut: float) -> float | None:
         """Where the deviance has risen to the cut; None where it does not within 1e6 standard errors."""
         target = float(np.sqrt(cut))
-        value, start = self.estimate + side * target * self.spread, self.best.relative
+        value, near = self.estimate + side * target * self.spread, self.best
         inner, outer = 0.0, np.inf
         for _ in range(60):
-            found, slope = self.at(value, start)
+            found, slope = self.at(value, near)
             zeta = float(np.sqrt(self.rise(found)))
             away = side * (value - self.estimate)
             if outer - inner < 1e-13 * away:
@@ -149,35 +146,40 @@ class FixedProfile:
                 new = 0.5 * (inner + outer)
             if new > 1e6 * self.spread:
                 return None
-            value, start = self.estimate + side * new, found.relative
+            value, near = self.estimate + side * new, found
         return value
 
     def walk(self, side: int, furthest: float, step: float) -> list[tuple[float, float, float]]:
         """Value, deviance above the fit's, and signed root, outwards from the estimate."""
         out: list[tuple[float, float, float]] = []
-        value, start, zeta = self.estimate, self.best.relative, 0.0
+        value, near, zeta = self.estimate, self.best, 0.0
         rate = 1 / self.spread
         while zeta < furthest and len(out) < 60:
             value += side * min(step / rate if rate > 0 else np.inf, 2 * step * self.spread)
-            found, slope = self.at(value, start)
-            zeta, start = float(np.sqrt(self.rise(found))), found.relative
+            found, slope = self.at(value, near)
+            zeta, near = float(np.sqrt(self.rise(found))), found
             rate = side * slope / (2 * zeta) if zeta > 0 else rate
             out.append((value, zeta**2, side * zeta))
         return out
 
 
-def maximum_likelihood(statistics: Statistics, best: Optimum, reml: bool) -> Optimum:
-    """The optimum by maximum likelihood, from that of the fit."""
-    if not reml:
-        return _complete(statistics, best)
-    face = best.face.full()
+def maximum_likelihood(source: Source, best: Optimum, extra: Array, reml: bool) -> Optimum:
+    """The optimum by maximum likelihood, from that of the fit and the coordinates of its residual structure."""
+    if not reml and not isinstance(source, Family):
+        return _complete(source, best)
+    face = replace(best.face.full(), extra=len(extra))
 
-    def evaluate(relative: list[Array], order: int) -> Criterion:
-        return profiled(statistics, relative, False, order)
+    def evaluate(relative: list[Array], order: int, extra: Array | tuple[()] = ()) -> Criterion:
+        return profiled(statistics_at(source, np.asarray(extra)), relative, False, order)
 
-    found = descend(evaluate, face, [d + 0.02 * np.eye(len(d)) for d in best.relative])
-    return _complete(statistics, found)
+    start = [d + 0.02 * np.eye(len(d)) for d in best.relative]
+    return _complete(source, descend(evaluate, face, start, extra=_lifted(source, extra)))
 
 
-def _complete(statistics: Statistics, best: Optimum) -> Optimum:
+def _complete(source: Source, best: Optimum) -> Optimum:
+    statistics = statistics_at(source, best.extra)
     return replace(best, criterion=profiled(statistics, list(best.relative), False, 1))
+
+
+def _lifted(source: Source, extra: Array) -> Array:
+    return source.lifted(extra) if isinstance(source, Family) else extra

@@ -7,21 +7,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.inference import charts
+from alliance_longitudinal.engine.inference.charts_shares import Rest, share
 from alliance_longitudinal.engine.inference.profile import (
     Interval,
     VarianceProfile,
     chi2_cut,
     from_the_best,
-    full_face,
-    refuse_residual_structure,
 )
+from alliance_longitudinal.engine.inference.profile_names import full_face
 
 Array = NDArray[np.float64]
 
 
 def share_intervals(
-    fit: MixedFit, moments: list[Array], residual: float, groups: Sequence[Sequence[int]], alpha: float
+    fit: MixedFit, moments: list[Array], rest: Rest, groups: Sequence[Sequence[int]], alpha: float
 ) -> pd.DataFrame:
     """Limits of each grouping's share of the total variance, and last of the residual's if it has one.
 
@@ -29,8 +28,8 @@ def share_intervals(
     ----------
     moments : list of ndarray, shape (q_t, q_t)
         ``M`` of each term, its variance being ``tr(M Psi)``.
-    residual : float
-        What the residual's variance is multiplied with.
+    rest : Rest
+        What the residual adds.
     groups : sequence of sequences of int
         Terms of each grouping.
 
@@ -39,21 +38,22 @@ def share_intervals(
     DataFrame
         ``lower, upper, criterion, note``.
     """
-    refuse_residual_structure(fit)
-    return from_the_best(fit, lambda best: _intervals(best, moments, residual, groups, chi2_cut(alpha)))
+    return from_the_best(fit, lambda best: _intervals(best, moments, rest, groups, chi2_cut(alpha)))
 
 
 def _intervals(
-    fit: MixedFit, moments: list[Array], residual: float, groups: Sequence[Sequence[int]], cut: float
+    fit: MixedFit, moments: list[Array], rest: Rest, groups: Sequence[Sequence[int]], cut: float
 ) -> pd.DataFrame:
     effects = [np.linalg.inv(b) for b in fit.basis.b]
     inside = [np.asarray(e.T @ m @ e) for e, m in zip(effects, moments, strict=True)]
     face = full_face(fit)
 
     def of(terms: list[int]) -> Interval:
-        return VarianceProfile(fit, charts.share(face, terms, inside, residual)).interval(cut, "share")
+        if not any(moments[t].any() for t in terms):
+            return Interval(0.0, 0.0, "REML" if fit.reml else "ML", "zero: no effect counts at these values")
+        return VarianceProfile(fit, share(face, terms, inside, rest)).interval(cut, "share")
 
-    if not residual:
+    if rest.none:
         return _table(_without_residual(fit, inside, groups, of))
     found = [of(list(terms)) for terms in groups]
     everything = of(list(range(len(moments)))) if len(groups) > 1 else found[0]

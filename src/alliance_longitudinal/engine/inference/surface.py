@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
-from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.inference.charts import Chart, Placed, offsets
+from alliance_longitudinal.engine.inference.family import Source, statistics_at
 
 Array = NDArray[np.float64]
 
 
 def surface(
-    statistics: Statistics, reml: bool, chart: Chart, u: Array, order: int, back: Array | None
+    source: Source, reml: bool, chart: Chart, u: Array, order: int, back: Array | None
 ) -> tuple[float, Array, Array]:
     """Deviance, gradient and Hessian in the coordinates of a chart."""
     lost = np.inf, u * np.nan, np.full((len(u), len(u)), np.nan)
@@ -23,6 +23,7 @@ def surface(
     for t, factor in enumerate(factors):
         full = chart.turn[t] @ factor if t in chart.turn else factor
         relative.append(full @ full.T)
+    statistics = statistics_at(source, placed.factor[: chart.face.extra])
     criterion = profiled(statistics, relative, reml, order)
     if not np.isfinite(criterion.value):
         return lost
