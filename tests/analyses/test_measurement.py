@@ -10,7 +10,9 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.measurement import measurement
-from alliance_longitudinal.analyses.measurement_parts.compute import Found, _improper
+from alliance_longitudinal.analyses.measurement_parts import words
+from alliance_longitudinal.analyses.measurement_parts.answers import Answers
+from alliance_longitudinal.analyses.measurement_parts.compute import Found, _improper, compare, side_by_side
 from alliance_longitudinal.analyses.measurement_parts.factor_fit import fit_factors, saturated
 from alliance_longitudinal.analyses.measurement_parts.factor_models import correlated_factors
 from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
@@ -182,6 +184,44 @@ def test_an_impossible_value_is_said() -> None:
     _improper(found)
     assert [f.code for f in found.findings] == ["improper_solution", "factor_model_not_converged"]
     assert "the residual variance of a is negative" in found.findings[0].message
+
+
+def test_subscales_that_are_one_are_also_tested_as_one() -> None:
+    """Six answers to one factor in two subscales, which correlate beyond 1 in about half of such samples."""
+    rng = np.random.default_rng(2)
+    items = tuple(f"item {k}" for k in range(1, 7))
+    trait = rng.normal(size=(300, 1)) + rng.normal(0, 0.5, (300, 2))
+    rows = [
+        pd.DataFrame(trait[:, [s]] + rng.normal(0, 0.7, (300, 6)), columns=items).assign(
+            client=range(300), session=s
+        )
+        for s in (0, 1)
+    ]
+    frame = pd.concat(rows, ignore_index=True)
+    found = Found()
+    answers = Answers(frame, items, (), {"goal": items[:3], "bond": items[3:]})
+    compare(
+        found,
+        side_by_side(frame, items, [0, 1]),
+        answers,
+        ["session 0", "session 1"],
+        "Test",
+        "over sessions",
+    )
+    assert [s.where for s in found.steps] == ["goal, bond, over sessions"] * 3 + [
+        "one factor, over sessions"
+    ] * 3
+    assert any(s.fit.improper for s in found.steps[:3])
+    assert not any(s.fit.improper for s in found.steps[3:])
+    assert [f.code for f in found.findings] == ["subscales_not_told_apart"]
+    first, second = words.answer(found, [], "Test")
+    assert first == (
+        "Same measurement (goal, bond, over sessions): loadings and intercepts are equal enough, so means may be compared (but the "
+        "models have impossible values, so this is not sure)."
+    )
+    assert second.startswith(
+        "Same measurement (one factor, over sessions): loadings and intercepts are equal enough"
+    )
 
 
 def test_raters_with_the_same_items(study: Study) -> None:

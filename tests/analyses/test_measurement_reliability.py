@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from alliance_longitudinal.analyses.measurement_parts.change_reliability import (
     crossed_reliability,
@@ -125,6 +126,33 @@ def test_change_reliability_of_shrout_and_lane() -> None:
     np.testing.assert_allclose(
         [found.coefficients[k] for k in ("RkF", "R1R", "RkR", "Rc")], reference, atol=2e-6
     )
+
+
+def test_limits_of_change_reliability_are_those_of_the_f_test() -> None:
+    """Balanced: 1 - 1/F with MS_session / MS_error has an exact interval; the profile's is within .004 of it here."""
+    rng = np.random.default_rng(31)
+    clients, sessions, items = 60, 8, 6
+    shape = (clients, sessions, items)
+    values = (
+        rng.normal(size=shape) + rng.normal(0, 0.6, (clients, sessions, 1)) + rng.normal(size=(clients, 1, 1))
+    )
+    client, session, item = (x.ravel() for x in np.indices(shape))
+    long = pd.DataFrame({"client": client, "session": session, "item": item, "value": values.ravel()})
+    found = nested_reliability(long, sessions=sessions)
+    cell, own = values.mean(axis=2), values.mean(axis=(1, 2))
+    ms_session = items * ((cell - own[:, None]) ** 2).sum() / (clients * (sessions - 1))
+    ms_error = ((values - cell[:, :, None]) ** 2).sum() / (clients * sessions * (items - 1))
+    f = ms_session / ms_error
+    df = clients * (sessions - 1), clients * sessions * (items - 1)
+    exact = [1 - 1 / (f / stats.f.ppf(q, *df)) for q in (0.975, 0.025)]
+    assert found.coefficients["Rcn"] == pytest.approx(1 - 1 / f, abs=1e-6)
+    np.testing.assert_allclose(found.limits["Rcn"], exact, atol=0.004)
+    low, high = found.limits["RkRn"]
+    assert low < found.coefficients["RkRn"] < high
+    ms_client = sessions * items * ((own - own.mean()) ** 2).sum() / (clients - 1)
+    f, df = ms_client / ms_session, (clients - 1, clients * (sessions - 1))
+    exact = [1 - 1 / (f / stats.f.ppf(q, *df)) for q in (0.975, 0.025)]
+    np.testing.assert_allclose([low, high], exact, atol=0.01)
 
 
 def test_components_of_unbalanced_real_answers(shared_data: Path) -> None:

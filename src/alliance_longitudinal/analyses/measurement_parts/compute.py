@@ -18,6 +18,7 @@ from alliance_longitudinal.analyses.measurement_parts.structure import (
     Step,
     invariance,
     one_occasion,
+    told_apart,
 )
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.findings import Finding
@@ -155,7 +156,21 @@ def compare(
                 where,
             )
         else:
-            found.steps += invariance(part, own, occasions, where)
+            steps = invariance(part, own, occasions, where)
+            found.steps += steps
+            if len(own) > 1 and not all(told_apart(s.fit, len(own)) for s in steps):
+                found.findings.append(
+                    Finding(
+                        "subscales_not_told_apart",
+                        "info",
+                        f"The subscales of {label} cannot be told apart {what}: as factors they would correlate beyond 1. All answers together "
+                        "were tested as one factor, too.",
+                        label,
+                    )
+                )
+                found.steps += invariance(
+                    part, {"all answers": tuple(names)}, occasions, f"one factor, {what}"
+                )
 
 
 def _improper(found: Found) -> None:

@@ -12,6 +12,7 @@ from alliance_longitudinal.findings import Finding
 
 #: Fewest clients for correlations of subscales at each level.
 MIN_CLIENTS = 20
+_UNKNOWN = (float("nan"), float("nan"))
 _MEANINGS = {
     "RkF": "Between clients, mean of the same {k} sessions (RkF)",
     "R1R": "Between clients, one session (R1R)",
@@ -45,6 +46,8 @@ def reliability_estimates(found: Found) -> list[Estimate]:
                 id=f"change_{name}",
                 label=_MEANINGS[name].format(k=part.sessions),
                 estimate=v,
+                ci_low=part.limits.get(name, _UNKNOWN)[0],
+                ci_high=part.limits.get(name, _UNKNOWN)[1],
                 n=part.clients,
                 level="client",
                 unit="reliability",

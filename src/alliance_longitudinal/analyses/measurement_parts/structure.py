@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -59,6 +60,13 @@ def one_occasion(wide: pd.DataFrame, groups: Groups, items: Sequence[str], where
                 )
             )
     return out
+
+
+def told_apart(fit: FactorFit, n_factors: int) -> bool:
+    """Whether the ``n_factors`` factors of each occasion have possible covariances: no correlation beyond 1."""
+    cov = fit.spec.arrays(fit.free)["factor_cov"]
+    starts = range(0, len(cov), n_factors)
+    return all(np.linalg.eigvalsh(cov[k : k + n_factors, k : k + n_factors])[0] >= -1e-8 for k in starts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _reliability(frame: pd.DataFrame) -> Table | None:
     if rows.empty:
         return None
     note = (
-        "Alpha: Feldt's interval; omega: one-factor model, delta method. RkF, R1R, RkR, RkRn: how reliably clients are told apart; "
+        "Alpha: Feldt's interval; omega: one-factor model, delta method; RkRn and Rcn: profile likelihood. RkF, R1R, RkR, RkRn: how reliably clients are told apart; "
         "Rc, Rcn: how reliably change within a client is seen, which is what models of sessions need."
     )
     columns = [Column("label", "Coefficient"), *_NUMBERS, Column("n", "n", "integer")]

@@ -1,6 +1,7 @@
 """The sentences of the measurement report."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 from alliance_longitudinal.analyses.analysis_result import Estimate, Methods
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
@@ -42,10 +43,9 @@ def answer(found: Found | None, estimates: list[Estimate], label: str) -> tuple[
         span = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
         out.append(f"The reliability of one form of {label} (alpha) is {span}.")
     if "change_Rcn" in by_id:
-        between, within = by_id["change_RkRn"].estimate, by_id["change_Rcn"].estimate
         out.append(
-            f"Clients are told apart with a reliability of {between:.2f} by the mean of their sessions; change from session to session "
-            f"within a client is told with a reliability of {within:.2f}."
+            f"Clients are told apart with a reliability of {_with_limits(by_id['change_RkRn'])} by the mean of their sessions; change "
+            f"from session to session within a client is told with a reliability of {_with_limits(by_id['change_Rcn'])}."
         )
     if found is not None and found.steps:
         out += _verdicts(found)
@@ -62,6 +62,13 @@ def answer(found: Found | None, estimates: list[Estimate], label: str) -> tuple[
     )
 
 
+def _with_limits(e: Estimate) -> str:
+    """A coefficient with its interval, if it has one."""
+    if not isfinite(e.ci_low) or not isfinite(e.ci_high):
+        return f"{e.estimate:.2f}"
+    return f"{e.estimate:.2f} (95 % interval {e.ci_low:.2f} to {e.ci_high:.2f})"
+
+
 def _verdicts(found: Found) -> list[str]:
     said: dict[str, list[str]] = {}
     for where in dict.fromkeys(s.where for s in found.steps):
@@ -74,6 +81,8 @@ def _verdicts(found: Found) -> list[str]:
             text = "loadings and intercepts are equal enough, so means may be compared"
         else:
             text = "loadings are equal enough, but intercepts differ: means are not strictly comparable"
+        if steps.get("metric") is not None and any(s.fit.improper for s in found.steps if s.where == where):
+            text += " (but the models have impossible values, so this is not sure)"
         said.setdefault(text, []).append(where)
     return [f"Same measurement ({'; '.join(wheres)}): {text}." for text, wheres in said.items()]
 
@@ -96,7 +105,7 @@ def methods_parts(
         if found.change:
             text += (
                 "Reliability between and within clients is from variance components of the answers by restricted maximum likelihood, "
-                f"for means of {found.change[0].sessions} sessions. "
+                f"for means of {found.change[0].sessions} sessions, with profile-likelihood intervals. "
             )
             used.append("change")
         if found.models:
