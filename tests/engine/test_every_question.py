@@ -134,7 +134,7 @@ REFUSED = {
     },
     "batches": {
         _ROWS: "cluster case bca means slopes predict_rows confidence prediction prediction_boot simulate refit influence "
-        "influence_fixed residuals envelope caterpillar_fixed icc icc_boot r2 fitted resid"
+        "influence_fixed residuals envelope caterpillar_fixed fitted resid"
     },
     "counts": {
         _LINEAR: "paths cluster case bca means slopes variance_tests confidence prediction prediction_boot refit influence "

@@ -251,3 +251,68 @@ def test_an_interrupted_run_leaves_no_file(tmp_path, frame):
     assert run.returncode != 0
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert not list(room.iterdir())
+
+
+def test_nested_models_are_compared_as_in_memory(tmp_path, frame):
+    path = tmp_path / "rows.parquet"
+    frame = frame.assign(y=frame["y"] - frame["y"].mean())  # a sum that cancels
+    frame.to_parquet(path)
+    small, large = "y ~ week + (1 | outer)", "y ~ week + mode + (1 + week | outer)"
+
+    def fit(formula, batch_rows=10**6, reml=False, file=path, **options):
+        return al.MixedModel.from_parquet(formula, file, batch_rows=batch_rows, **options).fit(reml=reml)
+
+    def memory(formula, reml=False):
+        return al.MixedModel.from_formula(formula, frame).fit(reml=reml)
+
+    ours, theirs = fit(large, 31).lrt(fit(small)), memory(large).lrt(memory(small))
+    assert ours.statistic == pytest.approx(theirs.statistic, abs=1e-6)
+    assert (ours.df, ours.distribution) == (theirs.df, theirs.distribution)
+    slope = "y ~ week + (1 + week | outer)"
+    ours, theirs = (
+        fit(slope, reml=True).lrt(fit(small, 31, reml=True)),
+        memory(slope, True).lrt(memory(small, True)),
+    )
+    assert ours.p == pytest.approx(theirs.p, rel=1e-5)
+    other = tmp_path / "other.parquet"
+    frame.assign(y=frame["y"] + 1e-5 * (frame.index == 7)).to_parquet(other)
+    gone = tmp_path / "gone.parquet"
+    frame.assign(rating=frame["rating"].where(frame.index > 3)).to_parquet(gone)
+    for one, two, message in (
+        (fit(large), fit(small, file=other), r"not fitted to the same rows \(321 and 321\)"),
+        (
+            fit("y ~ rating + (1 | outer)", file=gone),
+            fit("y ~ 1 + (1 | outer)", file=gone),
+            r"\(321 and 317\)",
+        ),
+        (fit(large), fit(small, weights="w"), "not fitted to the same rows"),
+        (fit(large), memory(small), "made from batches and the other from rows in memory"),
+        (fit(large), fit(small, reml=True), "by REML and the other by maximum likelihood"),
+        (fit(large, reml=True), fit(small, reml=True), "different fixed parts cannot be compared by REML"),
+        (fit(large), fit("y ~ rating + (1 | outer)"), "not nested"),
+        (fit("y ~ week + (1 | outer)"), fit("y ~ rating + (1 | outer)"), "the same number of parameters"),
+    ):
+        with pytest.raises(al.FitError, match=message):
+            one.lrt(two)
+
+
+def test_shares_of_variance_as_in_memory(tmp_path, frame):
+    frame.to_parquet(tmp_path / "rows.parquet", row_group_size=90)
+    ours = al.MixedModel.from_parquet(FORMULA, tmp_path / "rows.parquet", batch_rows=70).fit()
+    theirs = al.MixedModel.from_formula(FORMULA, frame).fit()
+    pd.testing.assert_frame_equal(ours.icc(), theirs.icc(), rtol=1e-6)
+    pd.testing.assert_series_equal(ours.r2(), theirs.r2(), rtol=1e-6)
+    weighted = al.MixedModel.from_parquet(FORMULA, tmp_path / "rows.parquet", weights="w").fit()
+    bare = al.MixedModel.from_parquet("y ~ 0 + week + (1 | outer)", tmp_path / "rows.parquet").fit()
+    for ask in (weighted.icc, weighted.r2, bare.r2):
+        with pytest.raises(al.FitError, match="keeps no rows"):
+            ask()
+
+
+def test_cluster_robust_errors_need_rows(tmp_path, frame):
+    frame.to_parquet(tmp_path / "rows.parquet")
+    model = al.MixedModel.from_parquet(FORMULA, tmp_path / "rows.parquet")
+    with pytest.raises(
+        al.FitError, match=r"cov_type='CR2': cluster-robust errors need rows, .* from_formula"
+    ):
+        model.fit(cov_type="CR2", cov_groups="outer")

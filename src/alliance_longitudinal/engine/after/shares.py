@@ -9,13 +9,14 @@ have it).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.after.noise import noise_of_fit
-from alliance_longitudinal.engine.design.design import DesignSpec, matrix_of, split_effects
+from alliance_longitudinal.engine.design.design import Design, DesignSpec, matrix_of, split_effects
 from alliance_longitudinal.engine.fitting.fit import MixedFit
 from alliance_longitudinal.engine.inference.charts_shares import Rest
 from alliance_longitudinal.engine.inference.profile_shares import share_intervals
@@ -87,6 +88,8 @@ class Weights:
 def mean_weights(fit: MixedFit) -> Weights:
     """Weights for the mean variances over the rows of the fit."""
     design = fit.design
+    if _without_rows(fit):  # z'z / n = b'b, and no weights
+        return _weights(fit, [b.T @ b for b in fit.basis.b], 1.0)
     moments = []
     for term in design.terms:
         members = design.factors[term.factor].weights
@@ -215,8 +218,24 @@ def r_squared_intervals(fit: MixedFit, boot: Bootstrap, alpha: float) -> pd.Data
 
 def _shares_of(fit: MixedFit, beta: Array, variance: Array) -> Array:
     """Marginal and conditional R2 of B sets of coefficients and variances of groupings and residual, shape (B, 2)."""
-    x = fit.design.x - fit.design.x.mean(axis=0)
-    spread = x.T @ x / (len(x) - 1)
+    spread = _spread(fit)
     fixed = np.einsum("ba,ac,bc->b", beta, spread, beta)
     total = fixed + variance.sum(axis=1)
     return np.column_stack([fixed / total, (total - variance[:, -1]) / total])
+
+
+def _spread(fit: MixedFit) -> Array:
+    """Sample covariance of the columns of the fixed part, divisor n - 1."""
+    names = fit.design.names
+    if _without_rows(fit) and "Intercept" in names:
+        gram, n = fit.basis.r_x.T @ fit.basis.r_x, fit.design.n
+        mean = gram[names.index("Intercept")]
+        return np.asarray((gram - np.outer(mean, mean)) * (n / (n - 1)))
+    x = fit.design.x - fit.design.x.mean(axis=0)
+    return np.asarray(x.T @ x / (len(x) - 1))
+
+
+def _without_rows(fit: MixedFit) -> bool:
+    """Whether the fit has sums that stand for its rows; those of weighted rows do not."""
+    given: object = fit.design
+    return not isinstance(given, Design) and not cast(Any, given).weighted

@@ -1,6 +1,7 @@
 """Likelihood-ratio tests that refuse what cannot be compared."""
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,29 +107,15 @@ def refuse_other_kinds(one: object, other: object) -> None:
 
 
 def _refuse(small: MixedFit, large: MixedFit) -> None:
-    a, b = small.design, large.design
     if small.reml != large.reml:
         raise FitError(
             "One model is fitted by REML and the other by maximum likelihood. Fit both in the same way."
         )
-    if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not same(a.weights, b.weights):
-        raise FitError(
-            f"The models are not fitted to the same rows ({len(a.y)} and {len(b.y)}), response and weights. Drop rows with "
-            "missing values in any used column first."
-        )
-    if not same(a.offset, b.offset):
-        raise FitError("The models have different offsets, so that neither is a special case of the other.")
-    if small.reml and not (
-        set(a.names) == set(b.names) and np.allclose(a.x, b.x[:, [b.names.index(n) for n in a.names]])
-    ):
-        raise FitError(
-            "Models with different fixed parts cannot be compared by REML: their criteria measure different data. "
-            "Fit both with reml=False."
-        )
+    nested = _fixed_in_batches if _from_batches(small, large) else _fixed_in_rows
+    inside = nested(small, large)
     if small.n_parameters == large.n_parameters:
         raise FitError("The models have the same number of parameters; there is nothing to test.")
-    both = np.concatenate([b.x, a.x], axis=1)
-    if len(independent_columns(both)) > b.x.shape[1] or not entries_of(a) <= entries_of(b):
+    if not inside or not entries_of(small.design) <= entries_of(large.design):
         raise FitError(
             "The models are not nested: each has a term that the other lacks. Compare them by AIC instead."
         )
@@ -137,6 +124,61 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
             "The models are not nested: the residual structure of the smaller one is no special case of the larger one's "
             "(independence is one of every structure). Compare them by AIC instead."
         )
+
+
+def _from_batches(small: MixedFit, large: MixedFit) -> bool:
+    """Whether both fits are without rows."""
+    designs: list[object] = [small.design, large.design]
+    without = [not isinstance(design, Design) for design in designs]
+    if any(without) and not all(without):
+        raise FitError(
+            "One fit was made from batches and the other from rows in memory, so that it cannot be seen whether their rows are "
+            "the same. Make both in the same way."
+        )
+    return all(without)
+
+
+def _fixed_in_rows(small: MixedFit, large: MixedFit) -> bool:
+    """Whether the fixed part of the smaller fit lies in that of the larger one; refuses fits of different data."""
+    a, b = small.design, large.design
+    if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not same(a.weights, b.weights):
+        raise _other_rows(len(a.y), len(b.y))
+    if not same(a.offset, b.offset):
+        raise FitError("The models have different offsets, so that neither is a special case of the other.")
+    if small.reml and not (
+        set(a.names) == set(b.names) and np.allclose(a.x, b.x[:, [b.names.index(n) for n in a.names]])
+    ):
+        raise _other_restriction()
+    both = np.concatenate([b.x, a.x], axis=1)
+    return bool(len(independent_columns(both)) == b.x.shape[1])
+
+
+def _fixed_in_batches(small: MixedFit, large: MixedFit) -> bool:
+    """The same by the names of the columns, and by sums over the rows."""
+    a, b = cast(Any, small.design), cast(Any, large.design)
+    one, other = np.array(a.stamp), np.array(b.stamp)
+    root = np.sqrt(one[1])  # of sums that may cancel
+    size = np.array([np.sqrt(a.n) * root, one[1], one[2], one[2] * root])
+    # sums over other batches differ by rounding
+    if a.n != b.n or a.weighted != b.weighted or (np.abs(one - other) > 1e-9 * size).any():
+        raise _other_rows(a.n, b.n)
+    if small.reml and set(a.names) != set(b.names):
+        raise _other_restriction()
+    return bool(set(a.names) <= set(b.names))
+
+
+def _other_rows(a: int, b: int) -> FitError:
+    return FitError(
+        f"The models are not fitted to the same rows ({a} and {b}), response and weights. Drop rows with missing values in "
+        "any used column first."
+    )
+
+
+def _other_restriction() -> FitError:
+    return FitError(
+        "Models with different fixed parts cannot be compared by REML: their criteria measure different data. "
+        "Fit both with reml=False."
+    )
 
 
 def same(a: Array | None, b: Array | None) -> bool:

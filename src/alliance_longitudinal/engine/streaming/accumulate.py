@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine.design.groups import factor
 from alliance_longitudinal.engine.fitting.linalg import independent_columns
 from alliance_longitudinal.engine.fitting.products import Exact, Units, better, full, sample_units, settle
-from alliance_longitudinal.engine.streaming.recipe import Recipe
+from alliance_longitudinal.engine.streaming.recipe import Recipe, Rows
 from alliance_longitudinal.engine.streaming.source import Source
 from alliance_longitudinal.engine.streaming.spill import Spill
 from alliance_longitudinal.engine.streaming.sums import MEMORY, Gathered, Sums
@@ -21,11 +21,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one batch adds: sums of its groups, and what was left out."""
+    """What one batch adds: sums of its groups, what was left out, and sums by which its rows are known again."""
 
     sums: Sums
     lost: int
     missing: dict[str, tuple[int, int]]
+    stamp: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Total:
     lost : int
     missing : dict
     log_weights : float
+    stamp : ndarray, shape (4,)
+        See `stamp_of`.
     """
 
     recipe: Recipe
@@ -54,6 +57,7 @@ class Total:
     lost: int
     missing: dict[str, tuple[int, int]]
     log_weights: float
+    stamp: Array
 
 
 def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
@@ -64,7 +68,7 @@ def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
     k = len(rows.columns)
     if not len(rows.y):
         none = Sums(rows.groups, np.zeros((0, (k + 1) * (k + 2) // 2)), np.zeros(0, dtype=np.intp))
-        return Part(none, rows.lost, rows.missing)
+        return Part(none, rows.lost, rows.missing, stamp_of(rows))
     groups = factor(rows.groups, recipe.grouping)
     values, counts = np.zeros((groups.size, (k + 1) * (k + 2) // 2)), np.zeros(groups.size, dtype=np.intp)
     add_rows(
@@ -83,7 +87,13 @@ def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
     first = np.empty(groups.size, dtype=np.intp)
     first[groups.codes[::-1]] = np.arange(len(groups.codes) - 1, -1, -1)
     labels = rows.groups.take(first).reset_index(drop=True)
-    return Part(Sums(labels, values, counts), rows.lost, rows.missing)
+    return Part(Sums(labels, values, counts), rows.lost, rows.missing, stamp_of(rows))
+
+
+def stamp_of(rows: Rows) -> Array:
+    """Sums of response (less its offset) and weights that do not depend on the model: fits of the same rows share them."""
+    weight = rows.root**2 if len(rows.root) else np.ones(len(rows.y))
+    return np.array([rows.y.sum(), rows.y @ rows.y, weight.sum(), weight @ rows.y])
 
 
 def log_weights_of(recipe: Recipe, batch: pd.DataFrame) -> float:
@@ -108,7 +118,7 @@ def gather(recipe: Recipe, source: Source, memory: int = MEMORY) -> Total:
     """
     recipe, units = _first_units(recipe, source)
     for _ in range(4):
-        sums, spill, lost, missing = _pass(recipe, units, source, memory)
+        sums, spill, lost, missing, stamp = _pass(recipe, units, source, memory)
         packed = sums.values.sum(axis=0) if spill is None else spill.total()
         total = full(packed, len(units.transform) + 1)
         n, p = int(sums.counts.sum()), len(recipe.spec.names)
@@ -116,7 +126,7 @@ def gather(recipe: Recipe, source: Source, memory: int = MEMORY) -> Total:
         if exact is not None:
             weighted = recipe.spec.weights is not None
             logs = source.map(partial(log_weights_of, recipe), recipe.used) if weighted else ()
-            return Total(recipe, units, exact, sums, spill, lost, missing, float(sum(logs)))
+            return Total(recipe, units, exact, sums, spill, lost, missing, float(sum(logs)), stamp)
         del sums, spill  # before another pass makes new ones
         improved = better(units, total, n, p)
         if improved is None:
@@ -185,14 +195,15 @@ def _rows_of(recipe: Recipe, batch: pd.DataFrame) -> int:
 
 def _pass(
     recipe: Recipe, units: Units, source: Source, memory: int
-) -> tuple[Sums, Spill | None, int, dict[str, tuple[int, int]]]:
-    gathered, lost = Gathered(memory), 0
+) -> tuple[Sums, Spill | None, int, dict[str, tuple[int, int]], Array]:
+    gathered, lost, stamp = Gathered(memory), 0, np.zeros(4)
     missing: dict[str, tuple[int, int]] = {}
     for part in source.map(partial(part_of, recipe, units), recipe.used):
         if len(part.sums):
             gathered.add(part.sums)
         lost += part.lost
+        stamp = stamp + part.stamp
         for name, (lacks, alone) in part.missing.items():
             before = missing.get(name, (0, 0))
             missing[name] = before[0] + lacks, before[1] + alone
-    return gathered.settle(), gathered.spill, lost, missing
+    return gathered.settle(), gathered.spill, lost, missing, stamp

@@ -26,8 +26,7 @@ from alliance_longitudinal.errors import FitError
 
 ROWS = (
     "This fit was made from batches and keeps no rows. Ask for what belongs to rows batch by batch, with "
-    "predict(batch), for shares of variance at given values, with icc(at=...), or fit the rows in memory with "
-    "from_formula."
+    "predict(batch), or fit the rows in memory with from_formula."
 )
 
 
@@ -54,7 +53,10 @@ class NoRows:
 
 @dataclass(frozen=True)
 class StreamedDesign:
-    """What is left of a `Design` without its rows; see there. ``codes`` of the factors are those of innermost groups."""
+    """What is left of a `Design` without its rows; see there.
+
+    ``codes`` of the factors are those of innermost groups; ``stamp`` holds sums by which the rows are known again.
+    """
 
     names: tuple[str, ...]
     dropped: tuple[str, ...]
@@ -63,6 +65,8 @@ class StreamedDesign:
     n: int
     lost: int
     missing: dict[str, tuple[int, int]]
+    stamp: tuple[float, ...]
+    weighted: bool
     offset: None = None
     extra: dict[str, pd.Series] = field(default_factory=dict)
 
@@ -101,7 +105,13 @@ class StreamedModel:
         return self.design.lost
 
     def fit(
-        self, reml: bool = True, df: str = "satterthwaite", *, require_certificate: bool = True
+        self,
+        reml: bool = True,
+        df: str = "satterthwaite",
+        cov_type: str = "model",
+        cov_groups: str | None = None,
+        *,
+        require_certificate: bool = True,
     ) -> MixedModelResults:
         """Fit by REML (or maximum likelihood) to a certified optimum; options as in `MixedModel.fit`.
 
@@ -112,6 +122,11 @@ class StreamedModel:
         FitError
             No certified optimum, or an option that is not available.
         """
+        if cov_type != "model" or cov_groups is not None:
+            raise FitError(
+                f"cov_type={cov_type!r}: cluster-robust errors need rows, and a fit from batches keeps none. Fit the rows in "
+                "memory with from_formula, or take df='kenward-roger'."
+            )
         options = FitOptions(reml, df, require_certificate=require_certificate)
         design = cast(Design, self.design)
         fit = fit_statistics(design, self.basis, cast(Blocks, self.blocks), reml, require_certificate)
@@ -148,7 +163,15 @@ def assemble(formula: str, total: Total) -> StreamedModel:
     bare = tuple(TermDesign(t.group, t.factor, t.names, cast(Any, NoRows())) for t in terms)
     lost, names = total.lost, recipe.spec.names
     design = StreamedDesign(
-        names, recipe.example.dropped, bare, groups, int(sums.counts.sum()), lost, total.missing
+        names,
+        recipe.example.dropped,
+        bare,
+        groups,
+        int(sums.counts.sum()),
+        lost,
+        total.missing,
+        tuple(total.stamp.tolist()),
+        recipe.spec.weights is not None,
     )
     checks.refuse_impossible(cast(Design, design), crossed=True)
     basis = _basis(total)
