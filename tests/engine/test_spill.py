@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import re
 import tempfile
 from pathlib import Path
 
@@ -142,6 +143,29 @@ def test_a_full_disk_is_said(tmp_path, frame, monkeypatch):
         al.FitError, match=r"temporary file .* No space left on device\. Make room .* TMPDIR, or read"
     ):
         al.MixedModel.from_parquet(GROWTH, tmp_path / "rows.parquet", memory=0)
+
+
+def test_a_file_that_may_not_grow_is_said_once(tmp_path, frame, monkeypatch):
+    """A real file that meets the limit of the system while it is written, and again when it is closed."""
+    resource = pytest.importorskip("resource")
+    frame.to_parquet(tmp_path / "rows.parquet")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    unraised = []
+    monkeypatch.setattr("sys.unraisablehook", unraised.append)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        said = ""
+        try:  # pytest.raises would keep the file open
+            al.MixedModel.from_parquet(GROWTH, tmp_path / "rows.parquet", batch_rows=100, memory=0)
+        except al.FitError as error:
+            said = str(error)
+        gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert re.search(r"temporary file .* cannot be written: File too large\. Make room", said)
+    assert not unraised
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.parquet"]
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path, frame, monkeypatch):

@@ -3,6 +3,7 @@
 import tempfile
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -35,7 +36,7 @@ class Spill:
         except OSError as error:
             raise _no_room(error) from error
         self._file = file
-        self._close = weakref.finalize(self, file.close)
+        self._close = weakref.finalize(self, _close, file)
 
     def __len__(self) -> int:
         return self.rows
@@ -125,6 +126,12 @@ class Spill:
             self._file.flush()
         except OSError as error:
             raise _no_room(error) from error
+
+
+def _close(file: Any) -> None:
+    """Let a file go; one that could not be written wholly would say so once more."""
+    with suppress(OSError):
+        file.close()
 
 
 def _bytes(values: Array) -> NDArray[np.uint8]:
