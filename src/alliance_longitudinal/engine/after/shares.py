@@ -89,7 +89,7 @@ def mean_weights(fit: MixedFit) -> Weights:
     """Weights for the mean variances over the rows of the fit."""
     design = fit.design
     if _without_rows(fit):  # z'z / n = b'b, and no weights
-        return _weights(fit, [b.T @ b for b in fit.basis.b], 1.0)
+        return _weights(fit, [b.T @ b for b in fit.basis.b], Rest(1.0), np.zeros(0))
     moments = []
     for term in design.terms:
         members = design.factors[term.factor].weights
