@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine import MixedModel
+from alliance_longitudinal.engine.inference.charts_shares import Rest
 from alliance_longitudinal.engine.inference.profile_shares import share_intervals
 from alliance_longitudinal.errors import FitError
 
@@ -93,7 +94,7 @@ def _limits(
     for name, (term, weights, residual) in shares.items():
         moments = [np.full((1, 1), float(w)) for w in weights]
         try:
-            row = share_intervals(fit.fit, moments, residual, [[term]], 0.05).iloc[0]
+            row = share_intervals(fit.fit, moments, Rest(residual), [[term]], 0.05).iloc[0]
         except FitError:
             continue
         out[name] = float(row["lower"]), float(row["upper"])
