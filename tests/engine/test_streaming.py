@@ -231,6 +231,36 @@ def test_dask_takes_frames_only():
         al.MixedModel.from_dask(GROWTH, 3)
 
 
+def failing_part():
+    """A partition that cannot be made."""
+    raise RuntimeError("the file is gone")
+
+
+def test_partitions_that_fail_are_said(frame):
+    dask = pytest.importorskip("dask")
+    whole = dask.delayed(frame)
+    for parts, message in (
+        (
+            [whole, dask.delayed(failing_part)()],
+            r"Partition 2 could not be computed: RuntimeError: the file is gone\.",
+        ),
+        (
+            [dask.delayed(failing_part)()],
+            r"Partition 1 could not be computed: RuntimeError: the file is gone\.",
+        ),
+        (
+            [whole, dask.delayed(frame.drop(columns="week"))],
+            "A partition has no column 'week'. Give all partitions",
+        ),
+        ([dask.delayed(3)], "A partition must be a pandas DataFrame, not int"),
+        ([whole, dask.delayed(3)], "A partition must be a pandas DataFrame, not int"),
+    ):
+        with pytest.raises(al.FitError, match=message):
+            al.MixedModel.from_dask(GROWTH, parts)
+    with pytest.raises(al.FitError, match="scheduler='threads' is no connection to a cluster"):
+        al.MixedModel.from_dask(GROWTH, [whole], scheduler="threads")
+
+
 def test_without_dask_it_is_said(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "dask.delayed", None)
     with pytest.raises(al.FitError, match=r"from_dask needs Dask, .* extra .dask."):
@@ -264,8 +294,9 @@ def test_a_cluster_that_loses_a_worker_gives_the_same(frame):
         victim = next(iter(cluster.workers.values())).pid
         timer = threading.Timer(1.2, os.kill, (victim, signal.SIGKILL))
         timer.start()
-        agree(al.MixedModel.from_dask(GROWTH, parts, scheduler=client).fit(), expected)
-        timer.join()
+        found = al.MixedModel.from_dask(GROWTH, parts, scheduler=client).fit()
+        assert not timer.is_alive()  # it died in the middle of the run
+        agree(found, expected)
         assert victim not in [worker.pid for worker in cluster.workers.values()]
 
 
