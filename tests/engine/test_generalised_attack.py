@@ -157,3 +157,49 @@ def test_minute_units_and_huge_counts_give_no_warning(frame):
         assert "rough_approximation" not in [f.code for f in many.findings]
         with pytest.raises(al.FitError, match=r"Look for extreme values|No optimum could be certified"):
             fit(frame.assign(count=1e15 * frame["count"]), "count ~ x + (1 | g)", family)
+
+
+def test_shares_of_the_latent_variance(frame):
+    """Of one intercept: sd^2 / (sd^2 + pi^2 / 3), or pi^2 / 6 for the extreme-value distribution."""
+    for formula, family, link, residual in (
+        ("y ~ x + (1 | g)", "binomial", None, np.pi**2 / 3),
+        ("y ~ x + (1 | g)", "binomial", "cloglog", np.pi**2 / 6),
+        ("grade ~ x + (1 | g)", "ordinal", None, np.pi**2 / 3),
+    ):
+        res = fit(frame, formula, family, link=link)
+        variance = res.varcorr["vcov"][0]
+        table = res.icc().set_index("group")
+        assert table.loc["g", "icc"] == pytest.approx(variance / (variance + residual), rel=1e-12)
+        assert table["icc"].sum() == pytest.approx(1, rel=1e-12)
+    res = fit(frame, n_agq=9)
+    sd = res.conf_int(method="profile", which=["sd(Intercept)|g"])[["lower", "upper"]].iloc[0]
+    found = res.icc(method="profile")
+    np.testing.assert_allclose(found.loc[0, ["lower", "upper"]].astype(float), sd**2 / (sd**2 + np.pi**2 / 3))
+    np.testing.assert_allclose(
+        found.loc[1, ["upper", "lower"]].astype(float), 1 - found.loc[0, ["lower", "upper"]].astype(float)
+    )
+    boot = res.icc(n_boot=20, seed=1)
+    assert (boot["lower"] < boot["icc"]).all()
+    assert (boot["icc"] < boot["upper"]).all()
+
+
+def test_shares_with_slopes_are_means_over_the_rows(frame):
+    res = fit(frame, "y ~ x + (1 + x | h) + (1 | g)")
+    z = np.column_stack([np.ones(len(frame)), frame["x"]])
+    psi = res.fit.psi[[t.group for t in res.fit.design.terms].index("h")]
+    table = res.icc().set_index("group")
+    assert table.loc["h", "variance"] == pytest.approx(np.mean([row @ psi @ row for row in z]), rel=1e-10)
+    for ask, message in (
+        (lambda: res.icc(method="profile"), "generalised models with one random effect only"),
+        (
+            lambda: res.icc(method="wald"),
+            r"method='wald' is not available; there is 'profile' and 'bootstrap'",
+        ),
+        (lambda: res.icc(at={"x": 1}), r"icc\(at=\.\.\.\) is not available for generalised models"),
+        (
+            lambda: fit(frame, "count ~ x + (1 | g)", "poisson").icc(),
+            "not available for generalised models of counts",
+        ),
+    ):
+        with pytest.raises(al.FitError, match=message):
+            ask()

@@ -16,8 +16,7 @@ INSTEAD = {
     "resid": "Compare the response with what simulate() draws.",
     "envelope": "Compare the response with what simulate() draws.",
     "caterpillar": "Take random_effects and random_effects_sd.",
-    "icc": "The variances of varcorr are those of the linear predictor, beside which there is no residual.",
-    "r2": "The variances of varcorr are those of the linear predictor, beside which there is no residual.",
+    "r2": "Ask icc() for shares of the latent variance around the fixed part.",
     "scale": "It has no residual variance; varcorr has the others.",
     "residual_parameters": "It has no residual; varcorr has its variances.",
 }

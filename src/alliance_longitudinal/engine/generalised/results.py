@@ -8,7 +8,7 @@ import pandas as pd
 
 from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.design.design import DesignSpec
-from alliance_longitudinal.engine.generalised import resampling
+from alliance_longitudinal.engine.generalised import resampling, shares
 from alliance_longitudinal.engine.generalised.compare import likelihood_ratio
 from alliance_longitudinal.engine.generalised.fit import GeneralisedFit
 from alliance_longitudinal.engine.generalised.intervals import bootstrap_intervals
@@ -261,6 +261,34 @@ class GeneralisedResults(LinearOnly):
                 f"kind={kind!r} is not available for generalised models; there is the parametric bootstrap."
             )
         return resampling.bootstrap(self.fit, n_boot, seed)
+
+    def icc(
+        self,
+        n_boot: int = 0,
+        seed: int | None = None,
+        alpha: float = 0.05,
+        *,
+        method: str | None = None,
+        **others: object,
+    ) -> pd.DataFrame:
+        """Share of the latent variance at each grouping, of a binary or ordered response: ``group, variance, icc``.
+
+        ``n_boot`` replicates of a bootstrap or ``method="profile"`` (one random effect) add limits ``lower, upper``; see
+        `shares`. The residual's variance is that of the link's distribution.
+        """
+        check_alpha(alpha)
+        if others:
+            raise FitError(
+                f"icc({', '.join(others)}=...) is not available for generalised models. Leave it out."
+            )
+        if method not in (None, "profile", "bootstrap"):
+            raise FitError(f"method={method!r} is not available; there is 'profile' and 'bootstrap'.")
+        if method == "profile":
+            return shares.with_profile(self.fit, alpha)
+        table = shares.intraclass(self.fit)
+        if not n_boot and method is None:
+            return table
+        return shares.with_percentiles(self.fit, self.bootstrap(n_boot or 1000, seed), alpha)
 
     def lrt(self, other: "GeneralisedResults") -> LikelihoodRatio:
         """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""

@@ -92,8 +92,11 @@ def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
 
 def stamp_of(rows: Rows) -> Array:
     """Sums of response (less its offset) and weights that do not depend on the model: fits of the same rows share them."""
-    weight = rows.root**2 if len(rows.root) else np.ones(len(rows.y))
-    return np.array([rows.y.sum(), rows.y @ rows.y, weight.sum(), weight @ rows.y])
+    y, total = rows.y, float(rows.y.sum())
+    if not len(rows.root):
+        return np.array([total, y @ y, len(y), total])
+    weight = rows.root**2
+    return np.array([total, y @ y, weight.sum(), weight @ y])
 
 
 def log_weights_of(recipe: Recipe, batch: pd.DataFrame) -> float:

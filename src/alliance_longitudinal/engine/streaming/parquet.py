@@ -133,7 +133,7 @@ def parquet_source(data: Any, batch_rows: int) -> ParquetSource:
     if batch_rows < 1:
         raise FitError(f"batch_rows must be at least 1, not {batch_rows}.")
     if isinstance(data, dataset.Dataset):
-        return ParquetSource(data, batch_rows, "the data set")
+        return ParquetSource(data, batch_rows, "the data set", _stamps(getattr(data, "files", [])))
     try:
         path = Path(data)
     except TypeError as error:
