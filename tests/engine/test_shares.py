@@ -211,3 +211,24 @@ def test_what_is_asked_wrongly_is_refused(sleep):
         sleep.icc(of="age")
     with pytest.raises(FitError, match="Give either at, for the variance of the response there, or of"):
         sleep.icc(of="Days", at={"Days": 1})
+
+
+def test_a_saddle_beside_a_trial_that_is_turned_down_is_left():
+    """A search along the profile that ends at a saddle after a trial outside the space of parameters."""
+    rng = np.random.default_rng([126, 12])
+    parts = []
+    for o in range(12):
+        b = rng.multivariate_normal([0, 0], [[2.0, 0.15], [0.15, 0.09]])
+        for i in range(rng.integers(4, 9)):
+            u = b + rng.multivariate_normal([0, 0], [[6.0, -0.3], [-0.3, 0.25]])
+            rating, week = rng.normal(), np.arange(rng.integers(4, 9), dtype=float)
+            y = 15 - 0.5 * rating + u[0] + (-0.8 + 0.2 * rating + u[1]) * week + rng.normal(0, 2, len(week))
+            parts.append(
+                pd.DataFrame({"y": y, "week": week, "rating": rating, "outer": o, "unit": f"{o}-{i}"})
+            )
+    frame = pd.concat(parts, ignore_index=True)
+    res = al.MixedModel.from_formula("y ~ week * rating + (1 + week | outer/unit)", frame).fit()
+    table = res.icc(method="profile", at={"week": 0.0})
+    assert (table["lower"] < table["icc"]).all()
+    assert (table["icc"] < table["upper"]).all()
+    assert table[["lower", "upper"]].notna().all(axis=None)

@@ -144,9 +144,11 @@ class Profile:
             result = minimise(objective, x, polish=False)
             if result.curvature > -1e-6 or not np.isfinite(result.value):
                 break
+            if seen is None or seen[0] is not result.theta:  # the last trial was turned down
+                objective(result.theta, 2)
             x = result.theta + 0.1 * np.linalg.eigh(bent[:-1, :-1])[1][:, 0]
         if seen is None or seen[0] is not result.theta:
-            objective(result.theta, 1)
+            objective(result.theta, 2)
         assert seen is not None
         return _point(np.append(result.theta, h), seen[1], seen[2], bent)
 
