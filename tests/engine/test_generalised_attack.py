@@ -1,5 +1,7 @@
 """Generalised models on data that break other programs: the right number, or a sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from scipy import special, stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.generalised.accuracy import ROUGH
+from alliance_longitudinal.engine.generalised.intervals import bootstrap_intervals
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +206,20 @@ def test_shares_with_slopes_are_means_over_the_rows(frame):
     ):
         with pytest.raises(al.FitError, match=message):
             ask()
+
+
+def test_replicates_whose_estimates_run_off_count_as_failed(frame):
+    """A cell with one response of another kind: in every third replicate or so there is none."""
+    arm = np.where(frame.index % 16 == 0, "b", "a")
+    y = np.where(arm == "b", 1, frame["y"])
+    y[0] = 0
+    res = fit(frame.assign(arm=arm, y=y), "y ~ arm + (1 | g)")
+    boot = res.bootstrap(30, seed=1)
+    assert 3 <= boot.n_failed <= 20
+    assert boot.params["arm[T.b]"].max() < 12
+    limits = res.conf_int(method="bootstrap", n_boot=30, seed=1)
+    assert (limits["note"].str.startswith(f"{boot.n_failed} of 30 refits failed")).all()
+    assert "too narrow" in boot.findings[0].message
+    none = replace(boot, n_failed=29)
+    with pytest.raises(al.FitError, match=r"Only 1 of 30 refits have finite estimates; .* Leave out the term"):
+        bootstrap_intervals(res.fit, none, 0.05)

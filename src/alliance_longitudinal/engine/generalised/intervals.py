@@ -5,15 +5,29 @@ import pandas as pd
 
 from alliance_longitudinal.engine.generalised.fit import GeneralisedFit
 from alliance_longitudinal.engine.generalised.tables import component_keys
+from alliance_longitudinal.engine.inference.intervals import notes_of
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
+from alliance_longitudinal.errors import FitError
 
 
 def bootstrap_intervals(fit: GeneralisedFit, boot: Bootstrap, alpha: float) -> pd.DataFrame:
-    """Percentile limits of coefficients, thresholds, standard deviations and correlations."""
+    """Percentile limits of coefficients, thresholds, standard deviations and correlations: ``lower, upper, note``.
+
+    Raises
+    ------
+    FitError
+        Too few refits succeeded.
+    """
+    left = len(boot.params) - boot.n_failed
+    if left < 2:
+        raise FitError(
+            f"Only {left} of {len(boot.params)} refits have finite estimates; there is nothing to make intervals of. Leave out "
+            "the term that nearly separates the responses, or a random effect."
+        )
     tables = pd.concat([boot.params, standard_deviations(fit, boot)], axis=1)
     limits = tables.quantile([alpha / 2, 1 - alpha / 2]).T
     limits.columns = pd.Index(["lower", "upper"])
-    return limits
+    return limits.assign(note=notes_of(boot, tables))
 
 
 def standard_deviations(fit: GeneralisedFit, boot: Bootstrap) -> pd.DataFrame:

@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.after.rows import known_part
 from alliance_longitudinal.engine.generalised import problem as internal
+from alliance_longitudinal.engine.generalised.accuracy import runaway
 from alliance_longitudinal.engine.generalised.criterion import Criterion
 from alliance_longitudinal.engine.generalised.fit import GeneralisedFit, effects, face_of, reported
 from alliance_longitudinal.engine.generalised.search import descend
+from alliance_longitudinal.engine.generalised.separation import separating, suspicious
 from alliance_longitudinal.engine.generalised.tables import component_keys, component_values
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
 from alliance_longitudinal.engine.resampling.draws import root_of
@@ -50,7 +52,8 @@ def simulate(fit: GeneralisedFit, n: int, seed: int | None) -> pd.DataFrame:
 def bootstrap(fit: GeneralisedFit, n_boot: int, seed: int | None) -> Bootstrap:
     """Parametric bootstrap of coefficients (and thresholds) and variance components.
 
-    A replicate counts as failed when its optimum is not certified, for example because a term separates its responses.
+    A replicate counts as failed when its optimum is not certified or its estimates run off, because a term separates its
+    responses.
 
     Raises
     ------
@@ -97,12 +100,12 @@ def _refit(fit: GeneralisedFit, response: Array) -> tuple[Array, Array, bool] | 
     if not found.certificate.holds:
         return None
     beta, aux, _ = criterion.split(found.params)
-    if np.abs(problem.x @ beta).max() > _RUN_OFF:
+    if runaway(criterion, found):
+        return None
+    if suspicious(problem.x @ beta, True) and separating(
+        family, fit.design.x, response, fit.response.size, fit.design.names
+    ):
         return None
     psi, _ = effects(criterion, fit.units, found)
     singular = found.face.ranks != found.face.sizes
     return reported(problem, fit.units, beta, aux)[0], component_values(psi)[0], singular
-
-
-#: Linear predictors this far out mean estimates that run off.
-_RUN_OFF = 25.0

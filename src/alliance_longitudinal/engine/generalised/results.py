@@ -218,8 +218,8 @@ class GeneralisedResults(LinearOnly):
 
         ``method="profile"`` gives the values that a likelihood-ratio test does not reject, and ``method="bootstrap"``
         percentiles of a parametric bootstrap. Both add rows for standard deviations (``sd(effect)|group``), the bootstrap
-        also for correlations (``cor(a,b)|group``); ``which`` names the rows of a profile that are wanted, and its column
-        ``note`` says why a limit is not where the deviance reaches the cut.
+        also for correlations (``cor(a,b)|group``); ``which`` names the rows of a profile that are wanted. A column
+        ``note`` says why a profile's limit is not where the deviance reaches the cut, and how many refits failed.
 
         Raises
         ------

@@ -47,7 +47,7 @@ def bootstrap_intervals(
         limits = 2 * estimates.to_numpy()[:, None] - limits[:, ::-1]
         limits = _cut_to_range(limits, list(tables.columns))
     return pd.DataFrame(
-        {"lower": limits[:, 0], "upper": limits[:, 1], "note": _notes(boot, tables)}, index=tables.columns
+        {"lower": limits[:, 0], "upper": limits[:, 1], "note": notes_of(boot, tables)}, index=tables.columns
     )
 
 
@@ -101,7 +101,7 @@ def _bca(fit: MixedFit, tables: pd.DataFrame, estimates: pd.Series, alpha: float
     return out
 
 
-def _notes(boot: Bootstrap, tables: pd.DataFrame) -> list[str]:
+def notes_of(boot: Bootstrap, tables: pd.DataFrame) -> list[str]:
     """Failures, and replicates on a parameter's boundary."""
     count = len(tables)
     out = []
