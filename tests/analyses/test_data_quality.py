@@ -206,11 +206,33 @@ def test_counts_and_rows_are_those_that_were_planted(frame, clean, tmp_path):
     assert told["date_missing"] == [k + 2 for k in no_date]  # row 1 holds the headers
     assert told["fractions"] == [k + 2 for k in odd]
     assert found["fractions-phq9"].found == len(odd)
-    first_rows = expected.drop_duplicates("client").index[:3]
-    assert told["far_baseline"] == [k + 2 for k in first_rows]
+    assert found["far_baseline-age"].who == ("0001", "0002", "0003")
     text = "\n".join(check_lines(study, list(found.values())))
     assert f"Rows {', '.join(str(k + 2) for k in odd[:8])} of sessions.csv" in text
+    assert "Client: 0001, 0002, 0003." in text
     assert "999" not in text.replace("1 999", "")
+
+
+def test_straight_lining_does_not_hide_copies(frame, tmp_path):
+    def both(frame, rng):
+        copied(frame, rng)
+        rows = some(frame, rng, 0.3, frame["session"] > 0)
+        frame.loc[rows, ITEMS] = 3
+
+    assert by_key(planted(tmp_path, frame, both), models=False)["copied"].verdict == "problem"
+
+
+def test_therapists_without_forms_are_named_in_the_terminal_only(frame, tmp_path):
+    def forgets(frame, rng):
+        frame.loc[(frame["therapist"] == frame["therapist"].iloc[0]) & (frame["session"] > 0), ITEMS] = None
+
+    study = planted(tmp_path, frame, forgets)
+    checks = quality_checks(study, today=TODAY, models=False)
+    [check] = [c for c in checks if c.key == "completion_therapist-alliance"]
+    name = frame["therapist"].iloc[0]
+    assert (check.verdict, check.who) == ("look", (name,))
+    assert f"Therapist: {name}." in "\n".join(check_lines(study, checks))
+    assert name not in str(al.data_quality(study, models=False, today=TODAY).to_dict()["tables"])
 
 
 def test_straight_lining_counts_the_planted_forms(frame, clean, tmp_path):

@@ -148,9 +148,8 @@ def _repeated(records: Records, measure: Measure, rows: NDArray[np.intp], answer
 def _copied(records: Records) -> Check:
     """Rows of two clients of the same day with the same answers and scores throughout."""
     sessions, title = records.sessions, "Rows copied to another client"
-    table = _contents(records)
+    table, varied = _contents(records)
     told = table.notna().sum(axis=1).to_numpy()
-    varied = (table.max(axis=1) > table.min(axis=1)).to_numpy()
     use = (told >= ENOUGH_ITEMS) & varied
     if not use.any():
         return not_checked("copied", title, "", "Too few answers a row to tell copies from chance.", _EXPORT)
@@ -181,19 +180,27 @@ def _copied(records: Records) -> Check:
     )
 
 
-def _contents(records: Records) -> pd.DataFrame:
-    """All answers and given totals of each session, one row a session."""
-    forms, parts = records.study.forms, []
+def _contents(records: Records) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """All answers and given totals of each session, one row a session, and in which of them the answers differ.
+
+    A form with one answer throughout agrees with many others, and a total beside it does not tell them apart.
+    """
+    forms, parts, totals = records.study.forms, [], []
+    varied = np.zeros(len(records.sessions), dtype=bool)
     for measure in records.measures:
         if forms is not None and measure.name in forms.answers:
             rows, answers = own_answers(records, measure.name)
             frame = pd.DataFrame(answers, index=rows)
             parts.append(frame[~frame.index.duplicated()].reindex(records.rows))
+            varied |= (parts[-1].max(axis=1) > parts[-1].min(axis=1)).to_numpy()
         else:
-            parts.append(records.sessions[[measure.name]])
-    out = pd.concat(parts, axis=1)
+            totals.append(records.sessions[[measure.name]])
+    if len(totals) >= ENOUGH_ITEMS:
+        of_totals = pd.concat(totals, axis=1)
+        varied |= (of_totals.max(axis=1) > of_totals.min(axis=1)).to_numpy()
+    out = pd.concat([*parts, *totals], axis=1)
     out.columns = pd.RangeIndex(out.shape[1])
-    return out
+    return out, varied
 
 
 def _pairs(codes: NDArray[Any]) -> float:

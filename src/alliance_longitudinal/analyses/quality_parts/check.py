@@ -39,6 +39,8 @@ class Check:
     reference : str
     rows : int array
         Rows of ``study.sessions`` that the rule found. Never part of a report.
+    who : tuple of str
+        Ids of the therapists or clients that the rule found, where it looks at those. Never part of a report.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Check:
     means: str = ""
     reference: str = ""
     rows: NDArray[np.intp] = field(default_factory=lambda: _NOBODY, repr=False, compare=False)
+    who: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def key(self) -> str:

@@ -116,6 +116,7 @@ def _by_therapist(records: Records, filled: Filled) -> Check:
         f"Look if any therapist with at least {CASELOAD} clients has fewer than half of the forms, or 20 points less than the "
         "share of all; problem if a quarter of them do.",
         "Ask these therapists what hinders them; compare results with and without their clients.",
+        who=tuple(counts.index[low]),
     )
 
 

@@ -88,7 +88,6 @@ def _far_baselines(records: Records) -> list[Check]:
     """Baseline numbers far from everybody else's, such as an age of 999."""
     clients, out = records.study.clients, []
     clients = clients[clients["client"].isin(records.sessions["client"])]
-    first = records.sessions.drop_duplicates("client").set_index("client")
     for name in records.study.covariates:
         if not pd.api.types.is_numeric_dtype(clients[name]) or clients[name].nunique() < 10:
             continue
@@ -96,7 +95,6 @@ def _far_baselines(records: Records) -> list[Check]:
         known = ~np.isnan(values)
         spread = robust_sd(values[known])
         far = known & (np.abs(values - np.nanmedian(values)) > 6 * spread)
-        row_of = pd.Series(first.index.get_indexer(clients.loc[far, "client"])).to_numpy()
         out.append(
             Check(
                 "far_baseline",
@@ -109,9 +107,7 @@ def _far_baselines(records: Records) -> list[Check]:
                 "More than 6 robust standard deviations (of the bulk of the values) from the median: even a skewed variable "
                 "rarely has such values; missing codes and slips of the pen are of this kind.",
                 "Correct them, or list missing codes under 'dialect: missing'.",
-                rows=records.rows[np.flatnonzero(~records.same_client)[row_of]]
-                if far.any()
-                else np.empty(0, dtype=np.intp),
+                who=tuple(clients.loc[far, "client"]),
             )
         )
     return out

@@ -39,17 +39,17 @@ def _look(checks: list[Check], labels: dict[str, str]) -> Table | None:
     if not wanted:
         return None
     rows = [
-        {"verdict": c.verdict, "title": c.title, "about": _about(c, labels), "result": c.result, "do": c.do}
+        {"title": c.title, "about": _about(c, labels), "verdict": c.verdict, "result": c.result, "do": c.do}
         for c in wanted
     ]
     columns = [
-        Column("verdict", "Verdict"),
         Column("title", "Check"),
         Column("about", "Of"),
+        Column("verdict", "Verdict"),
         Column("result", "Result"),
         Column("do", "What to do"),
     ]
-    note = "alliance check, in the terminal of the person who holds the files, names the rows."
+    note = "The command 'alliance check' names the rows, therapists and clients to the person who holds the files."
     return Table.from_frame("to_look_at", "What to look at", "answer", pd.DataFrame(rows), columns, note)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from alliance_longitudinal.analyses.quality_parts.check import Check
+from alliance_longitudinal.data.problems import printable, some
 from alliance_longitudinal.data.study import Study
 
 #: Rows of one check that the text names, and that the data hold.
@@ -21,6 +22,8 @@ def check_lines(study: Study, checks: list[Check]) -> list[str]:
         if c.verdict in ("look", "problem"):
             where = _rows_in_words(study, c)
             out += [f"{'':15}{where}"] if where else []
+            names = some([printable(name, 40) for name in c.who], SHOWN)
+            out += [f"{'':15}{c.unit.capitalize()}: {names}."] if names else []
             out += [f"{'':15}Rule: {c.rule}", f"{'':15}What to do: {c.do}"]
     return out
 
@@ -30,7 +33,7 @@ def check_records(study: Study, checks: list[Check]) -> list[dict[str, Any]]:
     names = ("id", "title", "about", "verdict", "unit", "n", "found", "result", "rule", "do", "reference")
     return [
         {name: getattr(c, name) for name in names}
-        | {"rows": [{"file": f, "row": r} for f, r in _places(study, c, KEPT)]}
+        | {"who": list(c.who[:KEPT]), "rows": [{"file": f, "row": r} for f, r in _places(study, c, KEPT)]}
         for c in checks
     ]
 
