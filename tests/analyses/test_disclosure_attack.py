@@ -11,7 +11,10 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.change_parts.shares import _with_safe_rest
 from alliance_longitudinal.analyses.disclosure import for_audience
-from alliance_longitudinal.analyses.disclosure.text import protect_message, without_sizes
+from alliance_longitudinal.analyses.disclosure.cells import HIDDEN, hide_near
+from alliance_longitudinal.analyses.disclosure.text import protect_message, protect_text, without_sizes
+from alliance_longitudinal.analyses.measurement_parts import tables as measurement_tables
+from alliance_longitudinal.present import Column, Table
 
 SMALLEST = 10
 
@@ -156,6 +159,83 @@ def test_a_result_on_too_few_clients_is_refused(awkward_study):
 )
 def test_messages_lose_whatever_may_be_a_small_count(text, safe):
     assert protect_message(text, SMALLEST, known=[898], people=100) == safe
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("7 of 2\u202f579 changes (0.3 %).", "fewer than 10 of 2\u202f579 changes (a small share)."),
+        ("3 of 2\u202f579 whatevers, 900 in all.", "fewer than 10 of 2\u202f579 whatevers, 900 in all."),
+        ("2\u202f575 of 2\u202f579 whatevers.", "nearly all of 2\u202f579 whatevers."),
+        ("Low at session number 9.", "Low at session number 9."),
+        ("7 pauses of 4 therapists.", "fewer than 10 pauses of 4 therapists."),
+        ("1 of 30 therapists (3.3 %).", "1 of 30 therapists (3.3 %)."),
+    ],
+)
+def test_a_few_of_many_are_a_count_whatever_is_counted(text, safe):
+    assert protect_text(text, SMALLEST) == safe
+
+
+def test_no_check_of_the_data_tells_a_hidden_count_in_its_result(awkward_study):
+    """What the table of all checks hides, the table of what to look at does not say."""
+    frame = awkward_study.sessions
+    low = frame[(frame["session"] > 3) & (frame["phq9"] <= 8)].drop_duplicates("client").index[:4]
+    frame.loc[low, "phq9"] = 27
+    study = replace(awkward_study, _sessions=frame)
+    shared = al.data_quality(study, models=False, audience="shareable")
+    looked_at = {row[0]: row for row in shared.table("to_look_at").rows}
+    assert "fewer than 10 of" in str(looked_at["Jumps from one form to the next"])
+    for table in shared.tables:
+        for row in table.rows:
+            for cell in row:
+                if isinstance(cell, str):
+                    assert not re.search(r"(?<![\w.\u202f])[1-9] of [\d\u202f]+ (?!therapists)", cell), cell
+
+
+def test_the_number_who_left_between_two_sessions_is_not_told(awkward_study):
+    """Sessions by number: exact counts, or exact shares of them, would tell how many had left before the next one."""
+    internal, shared = (
+        next(
+            f
+            for f in al.data_quality(awkward_study, models=False, audience=audience).figure_specs
+            if f.name == "completion_by_session"
+        )
+        for audience in ("internal", "shareable")
+    )
+    there = internal.data.query("measure == 'PHQ-9 (client)'")["expected"]
+    assert there.diff().abs().between(1, SMALLEST - 1).any()  # the attack works on what is not protected
+    assert len(shared.data)
+    for column in ("expected", "present", "missing"):
+        assert (shared.data[column] % SMALLEST == 0).all()
+    assert (shared.data["share"] == shared.data["share"].round(2)).all()
+
+
+def test_indices_of_fit_that_tell_a_hidden_number_of_clients_are_hidden_with_it():
+    """n is (chi2 - df) / (df rmsea^2), and exp((bic - aic) / k + 2)."""
+    fits = Table.from_frame(
+        "fits",
+        "Fits",
+        "results",
+        pd.DataFrame({"clients": [230], "chi2": [60.3], "rmsea": [0.0226], "bic": [5355.3]}),
+        [
+            Column("clients", "Clients", "count"),
+            Column("chi2", "Chi-square", "number"),
+            Column("rmsea", "RMSEA", "number", of="clients"),
+            Column("bic", "BIC", "number", of="clients"),
+        ],
+    )
+    shown, _ = hide_near(fits, [224.0], SMALLEST)
+    assert shown.rows == ((HIDDEN, 60.3, HIDDEN, HIDDEN),)
+    shown, _ = hide_near(fits, [230.0], SMALLEST)
+    assert shown.rows == fits.rows
+
+
+def test_every_table_of_fits_says_what_is_computed_from_the_clients():
+    for table in (measurement_tables._FIT, [measurement_tables._BIC]):
+        keys = {c.key: c.of for c in table}
+        assert {k: of for k, of in keys.items() if k.startswith(("rmsea", "bic"))} == {
+            k: "clients" for k in keys if k.startswith(("rmsea", "bic"))
+        }
 
 
 def test_the_owner_s_result_is_left_as_it_is(shared_results):

@@ -71,7 +71,7 @@ def test_the_planted_counts_are_told_nowhere(report: Report) -> None:
     messages = {
         f["code"]: f["message"] for f in json.loads((report.folder / "results.json").read_text())["findings"]
     }
-    assert messages["transfers"].startswith("fewer than 10 clients changed therapist; each is analysed under")
+    assert messages["transfers"].startswith("Fewer than 10 clients changed therapist; each is analysed under")
     assert "by dropout for fewer than 10, otherwise for fewer than 10;" in messages["endings"]
     for name, content in _contents(report.folder).items():
         text = content.decode("utf-8", errors="replace")

@@ -80,20 +80,28 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
         result,
         study=study,
         facts=tuple((label, words.fact(label, value)) for label, value in result.facts),
-        answer=tuple(text[:1].upper() + text[1:] for text in map(words, result.answer)),
+        answer=tuple(_sentence(words(text)) for text in result.answer),
         estimates=safe.frame,
         models={
             name: Withheld(words(without_sizes(str(model.summary()))))
             for name, model in result.models.items()
         },
         notes=(
-            *(replace(f, message=words.message(f.message)) for f in result.notes if f.code not in _UNTOLD),
+            *(
+                replace(f, message=_sentence(words.message(f.message)))
+                for f in result.notes
+                if f.code not in _UNTOLD
+            ),
             _finding(smallest, hidden, joined, lost),
         ),
         flow=flow,
         tables=tuple(replace(t, title=words(t.title), note=words(t.note)) for t in tables),
         figure_specs=figures,
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 _NONE = pd.DataFrame()
@@ -211,12 +219,16 @@ def _bars_near(spec: FigureSpec, smallest: int, words: "_Words") -> set[int]:
 
 
 def _free(spec: FigureSpec) -> list[str]:
-    return [c.key for c in spec.columns if c.kind == "count" and c.key not in spec.parts]
+    """Counts that are rounded: all but those that have to add up, unless these tell of people who left in between."""
+    counts = [c.key for c in spec.columns if c.kind == "count"]
+    return counts if spec.successive else [key for key in counts if key not in spec.parts]
 
 
 def _rounded(spec: FigureSpec, keep: "np.ndarray[Any, Any]", smallest: int) -> pd.DataFrame:
     """The rows that stay; counts behind marks are rounded, for they may miss a known number by a few."""
     data = spec.data.iloc[keep].reset_index(drop=True)
+    if spec.successive:  # an exact share would tell the exact count
+        data = data.assign(**{c.key: data[c.key].round(2) for c in spec.columns if c.kind == "percent"})
     return data.assign(**{k: (data[k].astype(float) / smallest).round() * smallest for k in _free(spec)})
 
 

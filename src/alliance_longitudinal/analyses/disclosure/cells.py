@@ -150,7 +150,8 @@ def _with_parts(table: Table, row: Sequence[Any], total: int) -> list[int]:
     """A column of totals, its parts that are not empty (they add up to it), and what was computed from these."""
     keys = [c.key for c in table.columns]
     parts = [i for i, c in enumerate(table.columns) if c.total == keys[total] and is_count(row[i]) and row[i]]
-    return [total, *parts, *(i for i, c in enumerate(table.columns) if c.of in {keys[k] for k in parts})]
+    counts = {keys[k] for k in (total, *parts)}
+    return [total, *parts, *(i for i, c in enumerate(table.columns) if c.of in counts)]
 
 
 def hide_rows(table: Table, ids: frozenset[str]) -> Table:

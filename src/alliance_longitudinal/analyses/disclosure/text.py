@@ -5,19 +5,22 @@ from collections.abc import Sequence
 
 _UNITS = (
     r"clients?|patients?|people|persons?|rows?|sessions?|scores?|forms?|ratings?|records?|items?|answers?|values?|"
-    r"dates?|families|family|groups?|couples?|carers?|visits?|cells?|duplicates?"
+    r"dates?|families|family|groups?|couples?|carers?|visits?|cells?|duplicates?|changes?|pauses?|courses?|episodes?"
 )
+_NO_PEOPLE = r"weeks?|days?|points?|therapists?|clinics?|methods?|checks?|raters?|instruments?|measures?"
 _NUMBER = r"\d[\d\u202f,]*"
-#: A count, not a rule ("at least 2 clients") or a range ("sessions 1 to 5"): "3 clients", "3 of 900 clients", "3 analysed clients", "in 3 later sessions".
+#: A count, not a rule ("at least 2 clients") or a range ("sessions 1 to 5"): "3 clients", "3 analysed clients", "in 3 later sessions"; and
+#: "3 of 900", whatever is counted.
 _COUNTED = re.compile(
-    rf"(?<!least )(?<!fewer than )(?<!more than )(?<![\w.\u202f,/] to )(?<![\d.\u202f,/])({_NUMBER})(?P<of> of (?:the )?({_NUMBER}))?(?= (?!or more|weeks?\b|days?\b|points?\b|therapists?\b|clinics?\b)(?:[a-z-]+ ){{0,2}}?(?:{_UNITS})\b)"
+    rf"(?<!least )(?<!fewer than )(?<!more than )(?<![\w.\u202f,/] to )(?<![\d.\u202f,/])({_NUMBER})(?P<of> of (?:the )?({_NUMBER})(?![\d\u202f,]))?"
+    rf"(?(of)(?! (?:{_NO_PEOPLE})\b)|(?= (?!or more|(?:{_NO_PEOPLE})\b)(?:[a-z-]+ ){{0,2}}?(?:{_UNITS})\b))"
 )
 _PERCENT = re.compile(
     r"\d+(?:\.\d+)?\s?%(?!\s*(?:confidence |credible )?(?:interval|t interval|bands?|low|high|of the variance))"
 )
 #: A number that may be a count, wherever it stands: not a session, an item, a duration, a rule or part of a name.
 _BARE = re.compile(
-    r"(?<![\w.,/:=\u2013\u2212\u202f'\"~-])(?<!\bsession )(?<!\bsessions )(?<!\bto )(?<!\bleast )(?<!\bthan )(?<!\bitem )(?<!\bitems )"
+    r"(?<![\w.,/:=\u2013\u2212\u202f'\"~-])(?<!\bsession )(?<!\bsessions )(?<!\bto )(?<!\bleast )(?<!\bthan )(?<!\bitem )(?<!\bitems )(?<!\bnumber )(?<!\bbeyond )"
     r"(?<!\bwindow )(?<!\bweek )(?<!_missing: )(?<!_days: )(?<!\bcategory )(\d[\d\u202f]*)(?![\w:/\u2013-]|[.,]\d| %| to \d| (?:weeks?|days?|months?|points?|therapists?|"
     r"clinics?|methods?|standard|or more|bootstrap|samples?|raters?|levels|minutes|different)\b)"
 )

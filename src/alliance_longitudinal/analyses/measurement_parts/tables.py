@@ -17,11 +17,15 @@ _FIT = [
     Column("p", "p", "p"),
     Column("cfi", "CFI", "number"),
     Column("tli", "TLI", "number"),
-    Column("rmsea", "RMSEA", "number"),
-    Column("rmsea_low", "90 % low", "number"),
-    Column("rmsea_high", "90 % high", "number"),
+    Column(
+        "rmsea", "RMSEA", "number", of="clients"
+    ),  # with chi-square and df, it tells the number of clients
+    Column("rmsea_low", "90 % low", "number", of="clients"),
+    Column("rmsea_high", "90 % high", "number", of="clients"),
     Column("srmr", "SRMR", "number"),
 ]
+_CLIENTS = Column("clients", "Clients", "count")
+_BIC = Column("bic", "BIC", "number", of="clients")
 _SHORT = ("chi2", "df", "p", "cfi", "rmsea", "srmr")
 _EQUAL = {
     "configural": "pattern (configural)",
@@ -103,8 +107,9 @@ def _models(found: Found) -> Table | None:
     columns = [
         Column("model", "Model"),
         Column("where", "Form"),
+        _CLIENTS,
         *[c for c in _FIT if c.key in _SHORT],
-        Column("bic", "BIC", "number"),
+        _BIC,
         Column("remark", "Remark"),
     ]
     note = "Maximum likelihood with all available answers (FIML). The lower BIC, the better a model pays for its parameters."
@@ -154,10 +159,10 @@ def _all_fits(found: Found) -> Table | None:
     columns = [
         Column("model", "Model"),
         Column("where", "Of"),
-        Column("clients", "Clients", "integer"),
+        _CLIENTS,
         *_FIT,
         Column("aic", "AIC", "number"),
-        Column("bic", "BIC", "number"),
+        _BIC,
         Column("remark", "Remark"),
     ]
     note = "RMSEA with its 90 % interval. SRMR includes the means."

@@ -42,6 +42,7 @@ def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
         ),
         parts=("expected", "present", "missing"),
         parts_by="measure",
+        successive=True,
         draw=quality_figures.completion_heat,
     )
 
