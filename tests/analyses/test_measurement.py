@@ -166,11 +166,50 @@ def test_constant_items_and_few_forms_are_said(study: Study) -> None:
     codes = {f.code for f in result.notes}
     assert {"constant_items", "few_clients_for_invariance"} <= codes
     assert any("item 6" in f.message for f in result.notes if f.code == "constant_items")
-    # Two varying items of bond at two sessions are few enough for 25 clients; three of goal are not.
-    assert set(result.table("invariance").to_frame()["what"]) == {"bond, over sessions"}
+    # Three items of goal are too many for 25 clients; two varying ones of bond at two sessions determine no model.
+    assert "invariance_not_tested" in codes
+    assert "invariance" not in {t.name for t in result.tables}
     few = sessions[keep & (sessions["session"].ne(3) | sessions["client"].isin(["c0", "c1", "c2"]))]
     result = measurement(with_sessions(study, few.reset_index(drop=True)), sessions=(1, 3))
     assert "few_forms" in {f.code for f in result.notes}
+
+
+def test_items_that_say_nothing_more_are_said(study: Study) -> None:
+    """No answer varies; one does; two columns are the same."""
+    names = [f"wai_item_{k}" for k in range(1, ITEMS + 1)]
+    for varying in (0, 1):
+        sessions = study.sessions
+        sessions[names[varying:]] = 3.0
+        result = measurement(with_sessions(study, sessions), sessions=(1, 3))
+        assert {"constant_items", "few_items"} <= {f.code for f in result.notes}
+        assert not {"reliability", "invariance"} & {t.name for t in result.tables}
+    sessions = study.sessions
+    sessions["wai_item_2"] = sessions["wai_item_1"]
+    result = measurement(with_sessions(study, sessions), sessions=(1, 3))
+    said = {f.code: f.message for f in result.notes}
+    assert (
+        "Some answers are determined by others (item 1, item 2), as where the same column was given twice"
+        in said["factor_model_failed"]
+    )
+    assert said["invariance_not_tested"].startswith(
+        "Invariance was not tested (goal, bond, over sessions): Some answers"
+    )
+    assert "alpha_session_1" in set(result.estimates["id"])
+
+
+def test_two_items_at_two_occasions_do_not_determine_a_model(study: Study) -> None:
+    """15 parameters against 14 moments; until now such a model was fitted and judged."""
+    sessions = study.sessions
+    sessions[["wai_item_3", "wai_item_5", "wai_item_6"]] = 3.0
+    wai = study.measures["wai"]
+    pair = replace(wai, instrument=replace(wai.instrument, subscales={"goal": (1, 2, 3)}))
+    result = measurement(replace(study, _sessions=sessions, measures={"wai": pair}), sessions=(1, 3))
+    said = {f.code: f.message for f in result.notes}
+    assert (
+        "4 answers do not determine a model with 15 parameters. A subscale needs three items"
+        in said["invariance_not_tested"]
+    )
+    assert "invariance" not in {t.name for t in result.tables}
 
 
 def test_an_impossible_value_is_said() -> None:

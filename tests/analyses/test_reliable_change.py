@@ -97,6 +97,15 @@ def test_the_study_is_left_unchanged(clinic: Study) -> None:
     pd.testing.assert_frame_equal(before, clinic.sessions)
 
 
+def test_scores_that_never_change_are_unchanged_and_drawn(clinic: Study) -> None:
+    """Warnings are errors here: the map of one single score has room around it."""
+    same = with_sessions(clinic, clinic.sessions.assign(phq9=10.0))
+    result = reliable_change(same)
+    assert (value(result, "points_better"), value(result, "points_worse")) == (0, 0)
+    low, high = result.figures["change_map"].axes[0].get_xlim()
+    assert low < 10 < high
+
+
 def test_published_points_without_a_reliability(clinic: Study) -> None:
     result = reliable_change(clinic)
     assert result.parameters["method"] == "points"

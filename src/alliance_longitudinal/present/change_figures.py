@@ -82,5 +82,7 @@ def change_map(data: pd.DataFrame, *, x_label: str, y_label: str, cutoff: float 
         for x, y, n in zip(cells["pre"], cells["post"], cells["n"], strict=True):
             ax.text(x, y, f"{n:.0f}", ha="center", va="center", fontsize=8.5)
     span = float(band["pre"].min()), float(band["pre"].max())
+    if span[0] == span[1]:  # everybody has the same score before and after
+        span = span[0] - 1, span[1] + 1
     ax.set(xlabel=_text(x_label), ylabel=_text(y_label), xlim=span, ylim=span)
     return figure

@@ -20,7 +20,7 @@ from alliance_longitudinal.analyses.measurement_parts.structure import (
     one_occasion,
     told_apart,
 )
-from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.errors import AllianceError, FitError
 from alliance_longitudinal.findings import Finding
 
 FEWEST_FORMS = 10
@@ -65,7 +65,14 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
     form = answers.frame[answers.frame["session"].eq(session)]
     where = f"session {session}"
     complete = form[list(answers.items)].dropna()
-    if len(complete) < FEWEST_FORMS or len(answers.items) < 2:
+    if len(answers.items) < 2:
+        found.say(
+            "few_items",
+            f"{label} has fewer than two items with different answers: no reliability of it.",
+            label,
+        )
+        return
+    if len(complete) < FEWEST_FORMS:
         found.say(
             "few_forms",
             f"Only {len(complete)} complete forms of {label} at {where}: no reliability of it.",
@@ -83,7 +90,13 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
         )
         return
     groups = {name: tuple(i for i in own if i in usable) for name, own in answers.groups.items()}
-    models = one_occasion(form, {k: v for k, v in groups.items() if len(v) >= 2}, usable, where)
+    if len(usable) < 2:
+        return
+    try:
+        models = one_occasion(form, {k: v for k, v in groups.items() if len(v) >= 2}, usable, where)
+    except FitError as error:
+        found.say("factor_model_failed", str(error), where)
+        return
     found.models += models
     if models[0].fit.converged:
         found.omegas.append((where, omega(models[0].fit)))
@@ -123,7 +136,7 @@ def compare(
     found: Found, wide: pd.DataFrame, answers: Answers, occasions: Sequence[str], label: str, what: str
 ) -> None:
     """Invariance of all subscales together, or one by one where clients are too few for that."""
-    if len(occasions) < 2:
+    if len(occasions) < 2 or len(answers.items) < 2:
         return
     groups = answers.groups or {"alliance": answers.items}
     together = sum(len(own) for own in groups.values()) * len(occasions)
@@ -156,7 +169,11 @@ def compare(
                 where,
             )
         else:
-            steps = invariance(part, own, occasions, where)
+            try:
+                steps = invariance(part, own, occasions, where)
+            except FitError as error:
+                found.say("invariance_not_tested", f"Invariance was not tested ({where}): {error}", where)
+                continue
             found.steps += steps
             if len(own) > 1 and not all(told_apart(s.fit, len(own)) for s in steps):
                 found.findings.append(

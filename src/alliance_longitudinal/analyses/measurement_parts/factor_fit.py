@@ -134,11 +134,14 @@ def saturated(data: Patterns) -> Saturated:
     mean, cov = data.mean.copy(), np.diag(data.variance)
     before = own
     for step in range(20_000):
-        mean, cov = _em(data, mean, cov)
+        try:
+            mean, cov = _em(data, mean, cov)
+        except np.linalg.LinAlgError:  # some items determine others
+            return Saturated(mean, cov, float("inf"), own, False)
         if step % 20 == 19:
             now = deviance(data, mean, cov)
-            if before - now < 1e-7:
-                return Saturated(mean, cov, now, own, True)
+            if before - now < 1e-7 or not np.isfinite(now):
+                return Saturated(mean, cov, now, own, bool(np.isfinite(now)))
             before = now
     return Saturated(mean, cov, before, own, False)
 

@@ -7,7 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import FactorFit, fit_factors, saturated
+from alliance_longitudinal.analyses.measurement_parts.factor_fit import (
+    FactorFit,
+    Saturated,
+    fit_factors,
+    saturated,
+)
 from alliance_longitudinal.analyses.measurement_parts.factor_models import (
     LEVELS,
     Groups,
@@ -16,6 +21,7 @@ from alliance_longitudinal.analyses.measurement_parts.factor_models import (
     repeated,
 )
 from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
+from alliance_longitudinal.errors import FitError
 
 #: Fewest clients an item for a factor model; fewer give estimates that the next sample turns over.
 CLIENTS_PER_ITEM = 5
@@ -33,9 +39,15 @@ class Model:
 
 
 def one_occasion(wide: pd.DataFrame, groups: Groups, items: Sequence[str], where: str) -> list[Model]:
-    """One factor, correlated factors and bifactor; one row a client, one column an item."""
+    """One factor, correlated factors and bifactor; one row a client, one column an item.
+
+    Raises
+    ------
+    FitError
+        If some answers determine others.
+    """
     data = patterns(wide[list(items)].to_numpy(dtype=float))
-    base = saturated(data)
+    base = _regular(saturated(data), items)
     out = [
         Model(
             "one factor", where, fit_factors(data, correlated_factors({"alliance": items}, items, data), base)
@@ -60,6 +72,19 @@ def one_occasion(wide: pd.DataFrame, groups: Groups, items: Sequence[str], where
                 )
             )
     return out
+
+
+def _regular(base: Saturated, items: Sequence[str]) -> Saturated:
+    """The unrestricted moments, if no answer is determined by others."""
+    spread = np.sqrt(np.diag(base.cov))
+    values, vectors = np.linalg.eigh(base.cov / np.outer(spread, spread))
+    if values[0] < 1e-8 or not np.isfinite(base.deviance):
+        alike = [str(items[k]) for k in np.flatnonzero(np.abs(vectors[:, 0]) > 0.1)]
+        raise FitError(
+            f"Some answers are determined by others ({', '.join(alike[:6])}), as where the same column was given twice, so no factor "
+            "model can be fitted. Check the items in the study file."
+        )
+    return base
 
 
 def told_apart(fit: FactorFit, n_factors: int) -> bool:
@@ -90,9 +115,21 @@ class Step:
 
 
 def invariance(wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], where: str) -> list[Step]:
-    """Configural, metric and scalar models; columns are all items of the first occasion, then of the second, ..."""
+    """Configural, metric and scalar models; columns are all items of the first occasion, then of the second, ...
+
+    Raises
+    ------
+    FitError
+        If some answers determine others, or there are too few to determine the model.
+    """
     data = patterns(wide.to_numpy(dtype=float))
-    base = saturated(data)
+    first = repeated(groups, occasions, LEVELS[0], data)
+    if len(first.start) > data.p * (data.p + 3) // 2:
+        raise FitError(
+            f"{data.p} answers do not determine a model with {len(first.start)} parameters. A subscale needs three items, or more "
+            "occasions."
+        )
+    base = _regular(saturated(data), list(wide.columns))
     out: list[Step] = []
     for level in LEVELS:
         fit = fit_factors(data, repeated(groups, occasions, level, data), base, information="expected")
