@@ -79,7 +79,7 @@ def _regular(base: Saturated, items: Sequence[str]) -> Saturated:
     spread = np.sqrt(np.diag(base.cov))
     values, vectors = np.linalg.eigh(base.cov / np.outer(spread, spread))
     if values[0] < 1e-8 or not np.isfinite(base.deviance):
-        alike = [str(items[k]) for k in np.flatnonzero(np.abs(vectors[:, 0]) > 0.1)]
+        alike = [str(items[int(k)]) for k in np.flatnonzero(np.abs(vectors[:, 0]) > 0.1)]
         raise FitError(
             f"Some answers are determined by others ({', '.join(alike[:6])}), as where the same column was given twice, so no factor "
             "model can be fitted. Check the items in the study file."
