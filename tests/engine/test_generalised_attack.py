@@ -221,5 +221,7 @@ def test_replicates_whose_estimates_run_off_count_as_failed(frame):
     assert (limits["note"].str.startswith(f"{boot.n_failed} of 30 refits failed")).all()
     assert "too narrow" in boot.findings[0].message
     none = replace(boot, n_failed=29)
-    with pytest.raises(al.FitError, match=r"Only 1 of 30 refits have finite estimates; .* Leave out the term"):
+    with pytest.raises(
+        al.FitError, match=r"Only 1 of 30 refits have finite estimates; .* Leave out the term"
+    ):
         bootstrap_intervals(res.fit, none, 0.05)

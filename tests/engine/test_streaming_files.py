@@ -316,3 +316,19 @@ def test_cluster_robust_errors_need_rows(tmp_path, frame):
         al.FitError, match=r"cov_type='CR2': cluster-robust errors need rows, .* from_formula"
     ):
         model.fit(cov_type="CR2", cov_groups="outer")
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ C(kind) + kind + (1 | outer)", "y ~ C(kind, Treatment(2)) + (kind | outer)"]
+)
+def test_numbers_that_are_categories_may_come_late(tmp_path, frame, formula):
+    """The formula is learned from the first 4096 rows; a value that comes later is a category like the others."""
+    rng = np.random.default_rng(2)
+    many = pd.concat([frame] * 14, ignore_index=True)
+    many["y"] += rng.normal(size=len(many))
+    many["kind"] = rng.integers(1, 4, len(many))
+    many.loc[len(many) - 40 :, "kind"] = 9
+    assert len(many) > 4200
+    many.to_parquet(tmp_path / "rows.parquet", row_group_size=500)
+    found = both(tmp_path / "rows.parquet", many, formula, batch_rows=500)
+    assert any(name.endswith("[T.9]") for name in found.params.index)

@@ -66,6 +66,11 @@ def readable(frame: pd.DataFrame, names: tuple[str, ...], text: str | None = Non
     return frame.assign(**changed) if changed else frame
 
 
+def is_category(text: str, name: str) -> bool:
+    """Whether a part of a formula takes a column as categories: ``C(name)``."""
+    return re.search(rf"\bC\(\s*`?{re.escape(name)}`?\s*[,)]", text) is not None
+
+
 def is_real(column: pd.Series) -> bool:
     """Whether a column holds real numbers or truth values."""
     return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column))
@@ -115,7 +120,7 @@ def _refuse_odd(column: pd.Series, name: str, text: str) -> None:
         raise FormulaError(
             f"The column {name!r} holds complex numbers (the first is {first!r}); take a real one."
         )
-    if re.search(rf"\bC\(\s*`?{re.escape(name)}`?\s*[,)]", text):
+    if is_category(text, name):
         return
     if (
         kind in ("M", "m")

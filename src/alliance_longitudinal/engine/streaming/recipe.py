@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
+from alliance_longitudinal.engine.design.columns import is_category
 from alliance_longitudinal.engine.design.design import (
     Design,
     DesignSpec,
@@ -206,20 +207,28 @@ def learn_recipe(formula: str, source: Source, weights: str | None, offset: str 
     grouping = tuple(dict.fromkeys(c for term in terms for c in term.columns))
     effects = tuple(c for c in used if c not in grouping or c in {*used_x, *used_y})
     categories = _levels(source, effects)
-    sample = _sample(source, used, categories)
+    numbers = tuple(c for c in effects if c not in categories and is_category(formula, c))
+    sample = _sample(source, used, categories, numbers)
     spec, example = learn(formula, sample, weights, offset)
     _refuse_stateful(spec)
     return Recipe(spec, example, categories, used, grouping)
 
 
 def _sample(
-    source: Source, used: tuple[str, ...], categories: dict[str, pd.CategoricalDtype]
+    source: Source,
+    used: tuple[str, ...],
+    categories: dict[str, pd.CategoricalDtype],
+    numbers: tuple[str, ...],
 ) -> pd.DataFrame:
+    """The first complete rows, and one for each value of numbers that are categories, as in ``C(x)``."""
     parts: list[pd.DataFrame] = []
     for part in source.map(partial(_complete_head, used), used):
         parts.append(part)
         if sum(map(len, parts)) >= LEARN:
             break
+    for name in numbers:
+        every = pd.concat(source.map(partial(_one_of_each, used, name), used), ignore_index=True)
+        parts.append(every.drop_duplicates(name))
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(used))
     if not len(rows):
         raise FitError(
@@ -231,6 +240,11 @@ def _sample(
 def _complete_head(used: tuple[str, ...], batch: pd.DataFrame) -> pd.DataFrame:
     rows = batch.loc[complete_rows(batch, list(used)), list(used)]
     return rows.iloc[:: max(1, len(rows) // LEARN)]
+
+
+def _one_of_each(used: tuple[str, ...], name: str, batch: pd.DataFrame) -> pd.DataFrame:
+    """A complete row for each value of a column."""
+    return batch.loc[complete_rows(batch, list(used)), list(used)].drop_duplicates(name)
 
 
 def _levels(source: Source, columns: tuple[str, ...]) -> dict[str, pd.CategoricalDtype]:
