@@ -57,6 +57,10 @@ def fractions(frame, rng):
     frame.loc[some(frame, rng, 0.004, frame["phq9"] < 20), "phq9"] += 0.5
 
 
+def half_answers(frame, rng):
+    frame.loc[some(frame, rng, 0.01, frame["wai_1"].notna()), "wai_1"] = 2.5
+
+
 def ages(frame, rng):
     frame.loc[frame["client"].isin(["0001", "0002", "0003"]), "age"] = 999
 
@@ -139,6 +143,7 @@ PLANTS = (
     {
         missing_forms: {"completion-alliance": "problem"},
         fractions: {"fractions-phq9": "look"},
+        half_answers: {"fractions-alliance": "look"},
         ages: {"far_baseline-age": "look"},
         no_dates: {"date_missing": "look"},
     },
@@ -211,6 +216,14 @@ def test_counts_and_rows_are_those_that_were_planted(frame, clean, tmp_path):
     assert f"Rows {', '.join(str(k + 2) for k in odd[:8])} of sessions.csv" in text
     assert "Client: 0001, 0002, 0003." in text
     assert "999" not in text.replace("1 999", "")
+
+
+def test_answers_read_off_a_line_need_not_be_whole(frame, tmp_path):
+    def line(frame, rng):
+        frame[ITEMS] = (frame[ITEMS] + rng.uniform(-0.4, 0.4, frame[ITEMS].shape)).clip(1, 7)
+
+    found = by_key(planted(tmp_path, frame, line), models=False)["fractions-alliance"]
+    assert (found.verdict, found.found) == ("not checked", 0)
 
 
 def test_straight_lining_does_not_hide_copies(frame, tmp_path):

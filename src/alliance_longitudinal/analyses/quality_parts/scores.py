@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
+from alliance_longitudinal.analyses.quality_parts.completion import own_answers
 from alliance_longitudinal.analyses.quality_parts.records import Records
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.present.labels import number
@@ -58,14 +59,12 @@ def _fractions(records: Records, measure: Measure) -> Check:
     instrument = measure.instrument
     steps = (instrument.response_min, instrument.response_max)
     forms = records.study.forms
-    from_items = forms is not None and measure.name in forms.answers
-    if instrument.total_rule != "sum" or any(s is not None and s % 1 for s in steps) or from_items:
-        why = (
-            "The totals were made here, from the items."
-            if from_items
-            else "Totals of this instrument need not be whole numbers."
+    if forms is not None and measure.name in forms.answers:
+        return _fractional_answers(records, measure)
+    if instrument.total_rule != "sum" or any(s is not None and s % 1 for s in steps):
+        return not_checked(
+            "fractions", title, measure.name, "Totals of this instrument need not be whole numbers."
         )
-        return not_checked("fractions", title, measure.name, why)
     scores = records.sessions[measure.name].to_numpy(dtype=float)
     known = ~np.isnan(scores)
     odd = known & (np.abs(scores - np.round(scores)) > 1e-9)
@@ -81,6 +80,33 @@ def _fractions(records: Records, measure: Measure) -> Check:
         "A sum of whole answers is a whole number. Look at any other total, problem if more than 5 % are.",
         "Most often unanswered items were filled in before the export, or a mean was exported: find out by which rule.",
         rows=records.rows[odd],
+    )
+
+
+def _fractional_answers(records: Records, measure: Measure) -> Check:
+    """Answers between two choices, unless so many are that they are read off a line."""
+    title = "Answers between two choices"
+    rows, answers = own_answers(records, measure.name)
+    known = ~np.isnan(answers)
+    odd = known & (np.abs(answers - np.round(answers)) > 1e-9)
+    n = int(known.sum())
+    if odd.sum() > n / 2:
+        return not_checked(
+            "fractions", title, measure.name, "Answers to this instrument need not be whole numbers."
+        )
+    forms = odd.any(axis=1)
+    return Check(
+        "fractions",
+        title,
+        measure.name,
+        "form",
+        len(answers),
+        int(forms.sum()),
+        verdict_of(float(forms.mean()) if len(forms) else 0.0, 0.0, 0.05),
+        "An answer is one of the choices, a whole number. Look at any form with another answer, problem if more than 5 % have one.",
+        "Marks between two choices, a misread decimal sign or values filled in before the export: see which, and correct them or "
+        "leave them open.",
+        rows=rows[forms],
     )
 
 
