@@ -194,6 +194,14 @@ def test_fits_that_do_not_belong_together(growth, frame):
     for fits, message in cases:
         with pytest.raises(al.FitError, match=message):
             al.pool(fits)
+    alike = frame.assign(better=(frame["outer"] % 2 == 0).astype(int))
+    loose = al.MixedModel.from_formula("better ~ 1 + (1 | outer)", alike, family="binomial").fit(
+        require_certificate=False
+    )
+    with pytest.raises(
+        al.FitError, match=r"Fit 1 has no certified optimum and cannot be pooled: The variance of"
+    ):
+        al.pool([loose, loose])
 
 
 def test_pooled_intervals_hold_what_they_promise():
