@@ -118,18 +118,16 @@ _LINEAR = "not available for generalised models"
 REFUSED = {
     "kenward-roger": {_SLOPE: "icc_at"},
     "CR2": {_SLOPE: "icc_at"},
-    "crossed": {_NESTED: "cluster case bca influence influence_fixed"},
-    "members": {_NESTED: "cluster case bca influence influence_fixed", _SLOPE: "icc_at"},
+    "crossed": {_NESTED: "cluster case bca influence_fixed"},
+    "members": {_NESTED: "cluster case bca influence_fixed", _SLOPE: "icc_at"},
     "AR1": {
         "bootstrap is not available for a fit with residual|BCa intervals": "cluster case bca",
-        "Tests of variances are not available": "variance_tests",
-        _NESTED: "influence influence_fixed",
+        _NESTED: "influence_fixed",
         _SLOPE: "icc_at",
     },
     "strata": {
         "bootstrap is not available for a fit with residual|BCa intervals": "cluster case bca",
-        "Tests of variances are not available": "variance_tests",
-        _NESTED: "influence influence_fixed",
+        _NESTED: "influence_fixed",
         _SLOPE: "icc_at",
     },
     "batches": {

@@ -1,9 +1,11 @@
 """Leaving out groups: against refits of lme4, against our own refits, and what must hold."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal.engine.after import influence
 from alliance_longitudinal.engine.after.leave_out import tree_of, without_each
 from alliance_longitudinal.engine.after.refits_without import without_rows
 from alliance_longitudinal.engine.fitting import dense
@@ -136,12 +138,25 @@ def test_a_group_that_carries_a_coefficient_alone(frame):
         )
 
 
-def test_crossed_groups_need_refits(frame):
+def test_crossed_groups_need_refits(frame, monkeypatch):
     res = al.MixedModel.from_formula("y ~ week + (1 | outer) + (1 | item)", frame, crossed=True).fit()
     with pytest.raises(al.FitError, match=r"Groups of 'item' can be left out .* Use\s+method='refit'"):
+        res.influence("item", "one-step")
+    auto, refit = res.influence("item"), res.influence("item", "refit")
+    assert auto.frame["refitted"].all()
+    pd.testing.assert_frame_equal(auto.params, refit.params)
+    monkeypatch.setattr(influence, "MOST_REFITS", 2)
+    with pytest.raises(al.FitError, match=r"Use method='refit', a refit for each of its \d+ groups"):
         res.influence("item")
-    assert res.influence("item", "refit").frame["cook"].notna().all()
     with pytest.raises(al.FitError, match=r"There is no grouping 'unit'\. There are: outer, item"):
         res.influence("unit")
     with pytest.raises(al.FitError, match="influence='loo' is not available"):
         res.influence("item", "loo")
+
+
+def test_a_residual_structure_is_estimated_anew_without_each_group(frame):
+    model = {"formula": "y ~ week + (1 | unique)", "residual": al.AR1("week")}
+    found = al.MixedModel.from_formula(data=frame, **model).fit().influence("unique")
+    one = frame["unique"].iloc[0]
+    without = al.MixedModel.from_formula(data=frame[frame["unique"] != one], **model).fit()
+    np.testing.assert_allclose(found.params.loc[one], without.params, rtol=1e-6)

@@ -13,6 +13,7 @@ from alliance_longitudinal.engine.fitting import dense
 from alliance_longitudinal.engine.inference import boundary_tests, reduced, restricted_lrt
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
+from engine.test_profile_structures import least, series
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 RLRSIM = json.loads((REFERENCE / "profile.json").read_text(encoding="utf-8"))["tests"]
@@ -81,7 +82,8 @@ def test_eigenvalues_are_those_of_the_matrices(formula):
     frame = small("crossed")
     whole = fit(formula, frame).fit
     reduction = reduced.Reduction.of(whole, 0, (0,))
-    _, relative = reduction.optimum(whole.blocks, reduction.start(list(whole.record.best.relative)), True)
+    start = reduction.start(list(whole.record.best.relative))
+    _, relative, _ = reduction.optimum(whole.blocks, start, True, np.zeros(0))
     design = whole.design
     v = np.eye(len(frame))
     if len(relative) > 1:
@@ -140,9 +142,9 @@ def test_bootstrap_finds_the_p_value_of_the_exact_test():
 
 def test_failed_refits_are_counted(monkeypatch):
     res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff"))
-    careful = boundary_tests.careful
+    best_over = boundary_tests.best_over
     count = iter(range(1000))
-    monkeypatch.setattr(boundary_tests, "careful", lambda *a: None if next(count) < 10 else careful(*a))
+    monkeypatch.setattr(boundary_tests, "best_over", lambda *a: None if next(count) < 10 else best_over(*a))
     row = res.variance_tests("bootstrap", n_sim=100, seed=1).iloc[0]
     assert row["distribution"] == "parametric bootstrap without the effects, 90 refits (10 more failed)"
 
@@ -153,6 +155,42 @@ def test_a_boundary_estimate_has_p_one():
         row = res.variance_tests(method, seed=1).iloc[0]
         assert row["statistic"] == pytest.approx(0, abs=1e-9)
         assert row["p"] == 1
+
+
+@pytest.mark.parametrize(
+    "made", [al.AR1("t", strata="how"), al.CAR1("t"), al.VarIdent("how")], ids=lambda s: type(s).__name__
+)
+def test_a_residual_structure_is_estimated_anew_without_the_effects(made):
+    frame = series(5, units=12, rows=6, ratio=1.5)
+    model = al.MixedModel.from_formula("y ~ t + (1 + t | unit)", frame, residual=made)
+    table = model.fit().variance_tests()
+    smaller = al.MixedModel.from_formula("y ~ t + (1 | unit)", frame, residual=made).fit()
+    assert table["deviance_without"][0] == pytest.approx(smaller.deviance, abs=1e-6)
+    start = {"sigma": 1.0} | ({"phi": 0.5} if type(made) is not al.VarIdent else {})
+    start |= {"ratio": 1.5} if made.strata else {}
+    alone = least(frame, type(made), {"sd": 0.1} | start, "sd", 0.0, True)  # generalised least squares
+    assert table["deviance_without"][1] == pytest.approx(alone, abs=1e-5)
+    assert table["distribution"][0] == "equal mixture of chi2(1) and chi2(2), for many groups"
+    np.testing.assert_allclose(
+        table["statistic"], model.fit(reml=False).variance_tests()["statistic"], atol=1e-6
+    )
+    one = smaller.variance_tests()
+    assert one["deviance_without"][0] == pytest.approx(alone, abs=1e-5)
+    assert one["distribution"][0] == "equal mixture of 0 and chi2(1), for many groups"
+
+
+def test_the_bootstrap_of_a_structure_has_the_null_distribution():
+    """With strata alone the statistic is nearly that of independent residuals, whose distribution is known."""
+    frame = series(7, units=10, ratio=2.0, sd=0.3, phi=0.0)
+    res = al.MixedModel.from_formula("y ~ t + (1 | unit)", frame, residual=al.VarIdent("how")).fit()
+    row = res.variance_tests("bootstrap", n_sim=100, seed=4).iloc[0]
+    assert row["distribution"] == "parametric bootstrap without the effects, 100 refits"
+    mu = restricted_lrt.eigenvalues(res.fit, 0, [np.zeros((1, 1))])
+    draws = restricted_lrt.simulate_null(mu, len(frame), 2, 20_000, np.random.default_rng(1))
+    exact = np.mean(draws >= row["statistic"] - 1e-9)
+    assert 0.02 < exact < 0.98
+    # Monte Carlo at four standard errors, and what estimating the ratio costs.
+    assert row["p"] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 100) + 0.02)
 
 
 def test_what_cannot_be_tested_is_refused(monkeypatch):
@@ -166,10 +204,7 @@ def test_what_cannot_be_tested_is_refused(monkeypatch):
         FitError, match="The null distribution needs at least 100 draws, not 10; 10000 for p values"
     ):
         res.variance_tests(n_sim=10)
-    series = al.MixedModel.from_formula("y ~ week + (1 | unit)", frame, residual=al.AR1("week")).fit()
-    with pytest.raises(FitError, match="Tests of variances are not available for a fit with residual="):
-        series.variance_tests()
-    monkeypatch.setattr(reduced, "careful", lambda *_: None)
+    monkeypatch.setattr(reduced, "best_over", lambda *_: None)
     with pytest.raises(FitError, match="The model without Intercept over outer has no certified optimum"):
         fit("y ~ week + (1 | outer) + (1 | unit)", frame).variance_tests()
     monkeypatch.setattr(boundary_tests, "careful", lambda *_: None)

@@ -112,7 +112,7 @@ class AfterQuestions:
     def influence(self, group: str, method: str = "auto") -> Influence:
         """What changes when each group of a grouping is left out: Cook's distance, DFBETAS, COVRATIO, variances.
 
-        ``method``: ``"auto"`` (one Newton step of the variances, a refit where that is long), ``"one-step"``, ``"fixed"``
+        ``method``: ``"auto"`` (one Newton step of the variances, a refit where that is long or there is none), ``"one-step"``, ``"fixed"``
         (variances held) or ``"refit"``; see `engine.after.influence.influence`.
         """
         from alliance_longitudinal.engine.after.influence import influence

@@ -5,6 +5,7 @@ usual chi-squared distribution is wrong because the null value lies on the bound
 too large. A Wald z for a variance is wrong altogether and not offered.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +14,21 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fitting.fit import MixedFit, fit_mixed
+from alliance_longitudinal.engine.inference.family import (
+    Family,
+    Source,
+    best_over,
+    extra_of,
+    source_of,
+    statistics_at,
+)
 from alliance_longitudinal.engine.inference.reduced import Reduction
 from alliance_longitudinal.engine.inference.restricted_lrt import MOST_GROUPS, eigenvalues, simulate_null
 from alliance_longitudinal.engine.resampling.draws import draws_of
 from alliance_longitudinal.engine.resampling.refits import careful, start_of
-from alliance_longitudinal.engine.residuals.nesting import refuse_structure
+from alliance_longitudinal.engine.resampling.structured import structured_draws
+from alliance_longitudinal.engine.residuals.search import FittedResidual
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -34,6 +44,7 @@ class Removal:
     df: int
     value: float
     relative: list[Array]
+    extra: Array
 
 
 def mixture_p(statistic: float, df: int) -> float:
@@ -63,9 +74,8 @@ def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> 
     Raises
     ------
     FitError
-        A residual structure; too few draws; a model without the effects that has no certified optimum.
+        Too few draws; a model without the effects that has no certified optimum.
     """
-    refuse_structure(fit, "Tests of variances are", "Compare fits with lrt().")
     if n_sim < 100:
         raise FitError(
             f"The null distribution needs at least 100 draws, not {n_sim}; 10000 for p values near 0.01."
@@ -86,6 +96,8 @@ def _restricted(fit: MixedFit) -> MixedFit:
     """The fit by REML."""
     if fit.reml:
         return fit
+    if fit.residual is not None:
+        return fit_mixed(fit.design, True, True, structure=fit.residual.full.pattern.structure)
 
     def evaluate(relative: list[Array], order: int) -> Criterion:
         return profiled(fit.blocks, relative, True, order)
@@ -112,7 +124,7 @@ def _removals(fit: MixedFit) -> list[Removal]:
         for effects in chosen:
             reduction = Reduction.of(fit, t, effects)
             start = reduction.start(list(fit.record.best.relative))
-            found = reduction.optimum(fit.blocks, start, True)
+            found = reduction.optimum(source_of(fit), start, True, extra_of(fit))
             names = ", ".join(term.names[i] for i in effects)
             if found is None:
                 raise FitError(
@@ -133,7 +145,7 @@ def _p(
     if method == "bootstrap":
         return _bootstrap(fit, removal, statistic, n_sim, rng)
     groups = fit.design.factors[fit.design.terms[term].factor].size
-    if method == "exact" and q == 1 and groups <= MOST_GROUPS:
+    if method == "exact" and q == 1 and groups <= MOST_GROUPS and fit.residual is None:
         mu = eigenvalues(fit, term, removal.relative)
         draws = simulate_null(mu, fit.blocks.n, fit.blocks.p, n_sim, rng)
         words = "exact restricted likelihood ratio"
@@ -153,24 +165,37 @@ def _bootstrap(
     fit: MixedFit, removal: Removal, statistic: float, n_sim: int, rng: np.random.Generator
 ) -> tuple[float, str]:
     """Parametric bootstrap under the null hypothesis, from cross-products."""
-    criterion = profiled(fit.blocks, removal.relative, True)
-    best = replace(fit.record.best, relative=tuple(removal.relative))
-    null = replace(fit, criterion=criterion, record=replace(fit.record, best=best))
-    source = draws_of(null)
+    draw = _null(fit, removal)
     reduction, face = removal.reduction, fit.record.best.face.full()
     start = [d + 0.02 * np.eye(len(d)) for d in removal.relative]
     start_null = reduction.start(removal.relative)
     exceed, done = 0, 0
     for _ in range(n_sim):
-        sample = source.draw(rng)
+        sample = draw(rng)
 
-        def evaluate(relative: list[Array], order: int, sample=sample) -> Criterion:  # type: ignore[no-untyped-def]
-            return profiled(sample, relative, True, order)
+        def evaluate(  # type: ignore[no-untyped-def]
+            relative: list[Array], order: int, extra: Array | tuple[()] = (), sample=sample
+        ) -> Criterion:
+            return profiled(statistics_at(sample, np.asarray(extra)), relative, True, order)
 
-        whole, without = careful(evaluate, face, start), reduction.optimum(sample, start_null, True)
+        whole = best_over(sample, evaluate, face, start, removal.extra)
+        without = reduction.optimum(sample, start_null, True, removal.extra)
         if whole is None or without is None:
             continue
         done += 1
         exceed += without[0] - whole.value >= statistic - 1e-8
     words = f"parametric bootstrap without the effects, {done} refits"
     return (1 + exceed) / (1 + done), words + (f" ({n_sim - done} more failed)" if done < n_sim else "")
+
+
+def _null(fit: MixedFit, removal: Removal) -> Callable[[np.random.Generator], Source]:
+    """Draws of the sufficient statistics from the fit without the effects."""
+    criterion = profiled(statistics_at(source_of(fit), removal.extra), removal.relative, True)
+    best = replace(fit.record.best, relative=tuple(removal.relative))
+    null = replace(fit, criterion=criterion, record=replace(fit.record, best=best))
+    if fit.residual is None:
+        return draws_of(null).draw
+    full = fit.residual.full
+    held = FittedResidual(full, Family(full).tau(removal.extra), False, full)
+    source = structured_draws(replace(null, residual=held), internal=True)
+    return lambda rng: Family(full.with_response(source.draw(rng)[full.pattern.rows]))

@@ -175,7 +175,11 @@ class Profile:
                 outer, h = (h, zeta), (inner[0] + h) / 2
                 continue
             if h == bound and zeta < target:
-                return End(h, zeta**2, False)
+                return (
+                    self._checked(here, End(h, zeta**2, False), side, cut)
+                    if self.several
+                    else End(h, zeta**2, False)
+                )
             narrow = outer is not None and abs(outer[0] - inner[0]) < 1e-13 * abs(h - origin)
             if abs(zeta - target) < AT_CUT or narrow:
                 end = End(h, inner[1] ** 2, False) if narrow else End(_landing(here, zeta, target), cut, True)
@@ -200,6 +204,8 @@ class Profile:
             return end
         if other.value < self.best.value - LOWER:
             raise self._lower(other)
+        if h == (self.chart.high if side > 0 else self.chart.low):
+            return End(h, self.rise(other), False)
         return _from_branch(self, other, side, cut)
 
 

@@ -1,12 +1,17 @@
 """The sufficient statistics of a residual structure as a family, one member for each value of its parameters."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.fitting.criterion import Criterion
+from alliance_longitudinal.engine.fitting.optimize import Optimum
 from alliance_longitudinal.engine.fitting.statistics import Parts, Statistics
+from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.resampling.refits import careful
 from alliance_longitudinal.engine.residuals.model import AtParameters, ResidualModel
 from alliance_longitudinal.engine.residuals.structure import CAR1
 
@@ -134,6 +139,18 @@ def extra_of(fit: "MixedFit") -> Array:
 def statistics_at(source: Source, extra: Array) -> Statistics:
     """The statistics at the coordinates of the structure, if there is one."""
     return source.at(extra) if isinstance(source, Family) else source
+
+
+def best_over(
+    source: Source, evaluate: Callable[..., Criterion], face: Face, start: list[Array], extra: Array
+) -> Optimum | None:
+    """Certified optimum from a start; with a residual structure the better of two, as it may have several optima."""
+    if not isinstance(source, Family):
+        return careful(evaluate, face, start)
+    face = replace(face, extra=source.size)
+    tries = [careful(evaluate, face, start, at) for at in (source.lifted(extra), source.fresh())]
+    found = [optimum for optimum in tries if optimum is not None]
+    return min(found, key=lambda optimum: optimum.value) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ class InferenceQuestions:
         ----------
         method : {"exact", "mixture", "bootstrap"}
             ``"exact"`` simulates the finite-sample distribution for effects that stand alone in their term (Crainiceanu
-            and Ruppert 2004), else takes the mixture; ``"mixture"`` is the equal mixture of two chi-squared distributions
+            and Ruppert 2004), else (and with a residual structure) takes the mixture; ``"mixture"`` is the equal mixture of two chi-squared distributions
             (Stram and Lee 1994), for many groups; ``"bootstrap"`` refits data drawn without the effects.
         n_sim : int, optional
             Draws of the exact distribution (10,000), or refits of the bootstrap (1,000).

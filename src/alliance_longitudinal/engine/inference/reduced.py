@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
 from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.optimize import Optimum
-from alliance_longitudinal.engine.fitting.statistics import Statistics
 from alliance_longitudinal.engine.fitting.theta import Face
-from alliance_longitudinal.engine.resampling.refits import careful
+from alliance_longitudinal.engine.inference.family import Family, Source, best_over, statistics_at
 
 Array = NDArray[np.float64]
 
@@ -85,21 +83,27 @@ class Reduction:
         return [s + 0.02 * np.eye(len(s)) for s in parts]
 
     def optimum(
-        self, statistics: Statistics, start: list[Array], reml: bool
-    ) -> tuple[float, list[Array]] | None:
-        """Least deviance and the relative covariances (of all terms) that give it; None without a certificate."""
-        if not self.entry_order:
-            none = self.whole([])
-            return profiled(statistics, none, reml, 0).value, none
+        self, source: Source, start: list[Array], reml: bool, extra: Array
+    ) -> tuple[float, list[Array], Array] | None:
+        """Least deviance, the relative covariances of all terms and the structure's coordinates; None without a certificate.
 
-        def evaluate(reduced: list[Array], order: int) -> Criterion:
+        ``extra`` are the coordinates of a residual structure to start from; none without.
+        """
+        if not self.entry_order and not isinstance(source, Family):
+            none = self.whole([])
+            return profiled(source, none, reml, 0).value, none, extra
+        first = len(extra)
+        back = np.eye(first + self.back.shape[0], first + self.back.shape[1])
+        back[first:, first:] = self.back
+
+        def evaluate(reduced: list[Array], order: int, at: Array | tuple[()] = ()) -> Criterion:
+            statistics = statistics_at(source, np.asarray(at))
             criterion = profiled(statistics, self.whole(reduced), reml, order)
             if not np.isfinite(criterion.value) or order == 0:
                 return criterion
-            back = self.back
             return replace(
                 criterion, gradient=back.T @ criterion.gradient, hessian=back.T @ criterion.hessian @ back
             )
 
-        found: Optimum | None = careful(evaluate, self.face, start)
-        return None if found is None else (found.value, self.whole(list(found.relative)))
+        found = best_over(source, evaluate, self.face, start, extra)
+        return None if found is None else (found.value, self.whole(list(found.relative)), found.extra)

@@ -30,12 +30,15 @@ def start_of(fit: MixedFit) -> list[Array]:
 
 
 def careful(
-    evaluate: Callable[[list[Array], int], Criterion], face: Face, start: list[Array]
+    evaluate: Callable[..., Criterion], face: Face, start: list[Array], extra: Array | tuple[()] = ()
 ) -> Optimum | None:
-    """Search from one start, and from others where it ends without a certificate; None if none gets one."""
+    """Search from one start, and from others where it ends without a certificate; None if none gets one.
+
+    ``extra`` are the parameters of a residual structure to start from, if the face has some.
+    """
     tries = [start] + [[size * np.eye(q) for q in face.sizes] for size in (1.0, 0.0, 0.05, 5.0)]
     for relative in tries:
-        found = descend(evaluate, face, relative, polish=False)
+        found = descend(evaluate, face, relative, polish=False, extra=extra)
         if found.certificate.holds:
             return found
     return None
