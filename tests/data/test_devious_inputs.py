@@ -282,3 +282,40 @@ def test_sessions_without_time_are_counted_once_for_all_raters(tmp_path):
 )
 def test_only_one_select_is_one(query, one):
     assert is_one_select(query) == one
+
+
+def test_empty_clinics_and_families_are_no_clinics_and_families(tmp_path):
+    columns = STUDY.replace("client: client", "client: client, family: f, clinic: c")
+    table = (
+        "client,therapist,session,date,phq9,f,c\na,T,1,2024-01-01,9,,\na,T,2,2024-01-02,9,F1,N\n"
+        "a,T,3,2024-01-03,9,F2,N\nb,T,1,2024-01-03,9,F2,N\nc,T,1,2024-01-03,9,,\n"
+    )
+    study = load_study(write(tmp_path, study=columns, table=table))
+    assert study.clients["family"].fillna("?").tolist() == ["F1", "F2", "?"]
+    assert study.clients["clinic"].fillna("?").tolist() == ["N", "N", "?"]
+    assert study.sessions["clinic"].fillna("?").tolist() == ["?", "N", "N", "N", "?"]
+    said = {f.code: f.message for f in study.findings}
+    assert said["client_in_several_families"].startswith("1 clients have more than one family")
+    assert said["sessions_without_clinic"].startswith("2 sessions do not say in which clinic")
+    assert not {"client_in_several_clinics", "therapist_in_several_clinics"} & set(said)
+
+
+def test_two_endings_of_a_client(tmp_path):
+    ends = (
+        STUDY.replace("client: client", "client: client, ending: e")
+        + "ending: {planned: [p], dropout: [d]}\n"
+    )
+    table = "client,therapist,session,date,phq9,e\na,T,1,2024-01-01,9,p\na,T,2,2024-01-02,9,d\n"
+    with pytest.raises(
+        DataError, match=r"(?s)ends in more than one way.*row 3, column 'e': 'd'.*see 'episodes'"
+    ):
+        load_study(write(tmp_path, study=ends, table=table))
+
+
+def test_a_first_session_without_a_date_is_said(tmp_path):
+    table = "client,therapist,session,date,phq9\na,T,1,,5\na,T,2,2024-01-09,5\na,T,3,,5\nb,T,1,2024-01-09,5\n"
+    messages = [f.message for f in load_study(write(tmp_path, table=table)).findings]
+    assert (
+        "2 sessions have no date or week; they cannot be placed in time. For 1 clients it is their first: their weeks count "
+        "from the first session with a date."
+    ) in messages

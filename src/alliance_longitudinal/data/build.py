@@ -141,7 +141,7 @@ def _key_columns(keys: pd.DataFrame, plan: StudyPlan) -> pd.DataFrame:
     out = {}
     for role in ("client", "therapist", "seen_by", "clinic", "group", "family", "mode"):
         if role in keys:
-            out[role] = _as_text(keys[role], optional=role in ("group", "family", "mode"))
+            out[role] = _as_text(keys[role], optional=role in ("clinic", "group", "family", "mode"))
     if plan.file.episodes is not None:
         out["episode"] = keys["episode"].astype("int64")
     out["session"] = keys["session"].astype("int64")
@@ -168,6 +168,9 @@ def _client_frame(
     """One row per client; ``starts`` marks the first session of each."""
     roles = [role for role in ("client", "therapist", "clinic", "family") if role in sessions]
     clients = sessions.loc[starts, roles].reset_index(drop=True)
+    for role in {"clinic", "family"}.intersection(roles):  # the first that is named
+        first = sessions[sessions[role].notna()].drop_duplicates("client").set_index("client")[role]
+        clients[role] = clients["client"].map(first).astype("str")
     person = clients["client"]
     if "person" in keys:
         once = keys.drop_duplicates("client")

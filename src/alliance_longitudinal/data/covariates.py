@@ -46,12 +46,26 @@ def _words(column: Column, missing: NDArray[np.bool_]) -> "pd.Series[str]":
     return pd.Series(words, dtype=object)
 
 
+_BASELINE = (
+    "changing_baseline",
+    "a baseline column has more than one value for the same client.",
+    "a baseline value is known before treatment and does not change; correct it or take it out of 'baseline'.",
+)
+
+
 def one_per_client(
-    client: "pd.Series[str]", column: Column, labels: Mapping[str, str], dialect: Dialect, problems: Problems
+    client: "pd.Series[str]",
+    column: Column,
+    labels: Mapping[str, str],
+    dialect: Dialect,
+    problems: Problems,
+    *,
+    twice: tuple[str, str, str] = _BASELINE,
 ) -> "pd.Series[float] | pd.Series[str]":
     """The value of each client, indexed by client, from a column of the sessions table.
 
-    Where the column is empty in some of a client's rows, the others decide; two different values are reported.
+    Where the column is empty in some of a client's rows, the others decide; two different values are reported, in the
+    words ``twice``: rule, message, remedy.
     """
     values = read_covariate(column, labels, dialect, problems)
     given = pd.DataFrame({"client": client.array, "value": values.array}).dropna(subset="value")
@@ -59,12 +73,7 @@ def one_per_client(
     differs = given["value"] != first
     bad = np.zeros(len(client), dtype=bool)
     bad[given.index[differs]] = True
-    problems.add_cells(
-        "changing_baseline",
-        column,
-        bad,
-        "a baseline column has more than one value for the same client.",
-        "a baseline value is known before treatment and does not change; correct it or take it out of 'baseline'.",
-    )
+    rule, message, remedy = twice
+    problems.add_cells(rule, column, bad, message, remedy)
     once = given.drop_duplicates("client")
     return once.set_index(once["client"].astype(object))["value"]

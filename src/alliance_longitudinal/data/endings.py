@@ -9,6 +9,13 @@ from alliance_longitudinal.data.problems import Problems
 from alliance_longitudinal.data.study_file import Ending
 from alliance_longitudinal.findings import Finding
 
+#: Rule, message and remedy where a client's rows disagree.
+TWO_ENDINGS = (
+    "two_endings",
+    "a client's treatment ends in more than one way.",
+    "keep the one that holds; if the client came back for another treatment, see 'episodes'.",
+)
+
 
 def check_endings(column: Column, rule: Ending, dialect: Dialect, problems: Problems) -> None:
     """Report the words of the ending column that the study file does not place."""

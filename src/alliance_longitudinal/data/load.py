@@ -13,7 +13,7 @@ from alliance_longitudinal.data.build import Parsed, build_study
 from alliance_longitudinal.data.contract import check_contract
 from alliance_longitudinal.data.covariates import one_per_client, read_covariate
 from alliance_longitudinal.data.demo import study_file_path
-from alliance_longitudinal.data.endings import check_endings
+from alliance_longitudinal.data.endings import TWO_ENDINGS, check_endings
 from alliance_longitudinal.data.episodes import WORDS, episode_findings, find_episodes
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.keys import ClientRows, read_clients, read_keys
@@ -249,7 +249,7 @@ def _endings(
     if "ending" in rows.cells.keys:
         column = rows.cells.keys["ending"]
         check_endings(column, rule, plan.dialect, problems)
-        return one_per_client(rows.keys["client"], column, {}, plan.dialect, problems)
+        return one_per_client(rows.keys["client"], column, {}, plan.dialect, problems, twice=TWO_ENDINGS)
     assert clients is not None
     assert block is not None
     column = clients.table.column(str(block.columns.ending))

@@ -62,13 +62,23 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
                 "A 7 and a07); they count as different."
             )
             findings.append(Finding("ids_nearly_alike", "caution", message, role))
-    if "clinic" in keys:
-        pairs = keys.drop_duplicates(["client", "clinic"])
-        moved = int(pairs.loc[pairs.duplicated("client"), "client"].nunique())
+    for role, words in (
+        ("clinic", "were seen in more than one clinic"),
+        ("family", "have more than one family"),
+    ):
+        moved = _several_of(keys, role)
         if moved:
-            message = f"{moved} clients were seen in more than one clinic; each counts for the first."
-            findings.append(Finding("client_in_several_clinics", "caution", message, "clinic"))
-        pairs = keys.drop_duplicates(["therapist", "clinic"])
+            message = f"{moved} clients {words}; each counts for the first."
+            findings.append(Finding(f"client_in_several_{_PLURAL[role]}", "caution", message, role))
+    if "clinic" in keys:
+        named = keys[keys["clinic"] != ""]
+        if len(named) < len(keys):
+            message = (
+                f"{len(keys) - len(named)} sessions do not say in which clinic they were held; a report on one clinic "
+                "leaves them out."
+            )
+            findings.append(Finding("sessions_without_clinic", "caution", message, "clinic"))
+        pairs = named.drop_duplicates(["therapist", "clinic"])
         several = int(pairs.loc[pairs.duplicated("therapist"), "therapist"].nunique())
         if several:
             message = (
@@ -77,6 +87,17 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
             )
             findings.append(Finding("therapist_in_several_clinics", "caution", message, "therapist"))
     return findings
+
+
+_PLURAL = {"clinic": "clinics", "family": "families"}
+
+
+def _several_of(keys: pd.DataFrame, role: str) -> int:
+    """How many clients have two words in the column ``role``, of which empty cells are none."""
+    if role not in keys:
+        return 0
+    pairs = keys[keys[role] != ""].drop_duplicates(["client", role])
+    return int(pairs.loc[pairs.duplicated("client"), "client"].nunique())
 
 
 def _bare(text: str) -> str:
@@ -114,6 +135,9 @@ def _time_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     unknown: NDArray[np.bool_] = keys["week"].isna().to_numpy()
     if unknown.any():
         message = f"{int(unknown.sum())} sessions have no date or week; they cannot be placed in time."
+        first = int((unknown & ~keys["client"].duplicated().to_numpy()).sum())
+        if first:
+            message += f" For {first} clients it is their first: their weeks count from the first session with a date."
         return [Finding("sessions_without_time", "caution", message, "week")]
     return []
 
