@@ -225,3 +225,21 @@ def test_replicates_whose_estimates_run_off_count_as_failed(frame):
         al.FitError, match=r"Only 1 of 30 refits have finite estimates; .* Leave out the term"
     ):
         bootstrap_intervals(res.fit, none, 0.05)
+
+
+def test_a_category_without_rows_is_a_finding():
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(20), 8)
+    latent = rng.normal(size=20)[group] + rng.logistic(size=160)
+    grade = np.array(["low", "middle", "high"])[np.digitize(latent, [-0.7, 0.7])]
+    order = ["never", "low", "middle", "high"]
+    frame = pd.DataFrame({"y": pd.Categorical(grade, order, ordered=True), "g": group})
+    result = al.MixedModel.from_formula("y ~ 1 + (1 | g)", frame, family="ordinal").fit()
+    found = next(f for f in result.findings if f.code == "empty_category")
+    assert found.message.startswith(
+        "No row has the response 'never'. Without rows a category has no threshold"
+    )
+    used = frame.assign(y=frame["y"].cat.remove_unused_categories())
+    full = al.MixedModel.from_formula("y ~ 1 + (1 | g)", used, family="ordinal").fit()
+    assert "empty_category" not in {f.code for f in full.findings}
+    assert full.deviance == result.deviance

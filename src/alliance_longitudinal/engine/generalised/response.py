@@ -48,6 +48,8 @@ class Response:
         Labels of an ordered response, lowest first; else empty.
     constant : float
         What -2 log-likelihood has beside what depends on parameters.
+    unused : tuple
+        Declared categories of an ordered response that no row has; they get no threshold.
     """
 
     family: Family
@@ -55,6 +57,7 @@ class Response:
     size: Array
     categories: tuple[object, ...]
     constant: float
+    unused: tuple[object, ...] = ()
 
 
 def read(
@@ -218,7 +221,8 @@ def _ordinal(design: Design, name: str, categories: tuple[object, ...]) -> Respo
             "needs at least 3. For two, use family='binomial'."
         )
     labels = tuple(categories[int(v)] if categories else int(v) for v in values)
-    return Response(Ordinal(len(values) - 1), y.astype(float), np.ones(len(y)), labels, 0.0)
+    unused = tuple(label for label in categories if label not in labels)
+    return Response(Ordinal(len(values) - 1), y.astype(float), np.ones(len(y)), labels, 0.0, unused)
 
 
 def _without_intercept(spec: DesignSpec, design: Design) -> tuple[DesignSpec, Design]:

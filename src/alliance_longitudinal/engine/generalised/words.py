@@ -111,7 +111,7 @@ def after(
     infinite: bool = False,
 ) -> tuple[Finding, ...]:
     """Findings of the search."""
-    findings = list(_one_sided_groups(design, response))
+    findings = [*_one_sided_groups(design, response), *_unused(response)]
     best = record.best
     if lost:
         findings.append(Finding("separation", "failed", separated(lost), where=", ".join(lost)))
@@ -142,6 +142,17 @@ def after(
         )
         findings.append(Finding("several_optima", "info", message))
     return tuple(findings)
+
+
+def _unused(response: Response) -> list[Finding]:
+    """Categories that no row has."""
+    if not response.unused:
+        return []
+    message = (
+        f"No row has the response {' or '.join(map(repr, response.unused))}. Without rows a category has no threshold: the model "
+        "is one of the other categories, and gives it no probability."
+    )
+    return [Finding("empty_category", "caution", message)]
 
 
 def _one_sided_groups(design: Design, response: Response) -> list[Finding]:
