@@ -49,6 +49,10 @@ def shared_results(awkward_study: Study) -> dict[str, tuple[AnalysisResult, Anal
     return {
         "early_alliance": (early, for_audience(early, "shareable")),
         "variance_partition": (shares, for_audience(shares, "shareable")),
-        "sudden_gains": (gains, for_audience(gains, "shareable")),
+        "sudden_gains": (
+            gains,
+            al.sudden_gains(awkward_study, points=4, simulations=20, audience="shareable"),
+        ),
+        # these two leave things out by themselves, so they are asked from the start
         "reliable_change": (change, al.reliable_change(awkward_study, **norms, audience="shareable")),
     }

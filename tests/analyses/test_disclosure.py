@@ -152,6 +152,7 @@ def test_a_branch_near_the_main_line_is_left_out():
             "At least 2 clients; fewer than 5 clients; 3 or more scores.",
         ),
         ("The window 1 to 5 sessions.", "The window 1 to 5 sessions."),
+        ("More PHQ-9 scores than steady change shows.", "More PHQ-9 scores than steady change shows."),
     ],
 )
 def test_sentences_lose_their_small_counts(text, safe):

@@ -246,3 +246,26 @@ def test_parameters_are_checked(clinic: Study, given: dict[str, object], text: s
 
     with pytest.raises(StudyError, match=text.replace("?", r"\?")):
         SuddenGainsParams.from_mapping(given)
+
+
+def test_outsiders_cannot_subtract_clients_from_gains(clinic: Study) -> None:
+    """Of 33 gains in 30 clients, 3 would be seconds: the number of gains is not told, whatever names it."""
+    study = with_jumps(
+        with_sessions(clinic, clinic.sessions.assign(phq9=20.0 + clinic.sessions["session"] % 2)), 30
+    )
+    sessions = study.sessions
+    clients = [c for c, n in sessions.groupby("client")["session"].max().items() if n >= 12][:3]
+    again = sessions["client"].isin(clients)
+    sessions.loc[again, "phq9"] = np.select(
+        [sessions.loc[again, "session"] <= 4, sessions.loc[again, "session"] <= 8], [24.0, 16.0], 8.0
+    )
+    study = with_sessions(study, sessions)
+    internal = sudden_gains(study, points=5, simulations=0)
+    events = internal.table("sudden_events").to_frame().iloc[0]
+    assert 0 < events["n"] - events["clients"] == events["several"] < 10
+    shared = sudden_gains(study, points=5, simulations=0, audience="shareable")
+    assert not {"gain_rate", "gain_reversed"} & set(shared.estimates["id"])
+    assert shared.table("sudden_events").to_frame().iloc[0][["n", "several", "reversed"]].isna().all()
+    assert not set(shared.table("sudden_rules").to_frame()["gains"]) & {events["n"]}
+    assert shared.table("sudden_by_session").to_frame()["gains"].isna().all()
+    assert {"loss_rate"} <= set(shared.estimates["id"])

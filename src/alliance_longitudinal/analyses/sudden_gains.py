@@ -155,7 +155,8 @@ def run(study: Study, params: SuddenGainsParams) -> AnalysisResult:
         n=params.simulations,
         seed=params.seed,
     )
-    estimates = gain_estimates(gains)
+    smallest = study.small_cells if params.audience == "shareable" else 0
+    estimates = gain_estimates(gains, smallest)
     figures = (rules_figure(gains), around_figure(gains, label))
     return AnalysisResult(
         analysis="sudden_gains",
@@ -170,7 +171,7 @@ def run(study: Study, params: SuddenGainsParams) -> AnalysisResult:
         models={} if gains.steady is None else {"Steady change": gains.steady.result},
         notes=_notes(study, measure, gain_findings(gains, known, measure)),
         flow=flow,
-        tables=gain_tables(gains, estimates),
+        tables=gain_tables(gains, estimates, smallest),
         figure_specs=tuple(f for f in figures if f is not None),
         methods_parts=words.methods_parts(gains, measure, params.simulations, params.seed, params.intake),
         limits=words.LIMITS,

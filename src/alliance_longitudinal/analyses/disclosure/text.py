@@ -12,7 +12,7 @@ _NUMBER = r"\d[\d\u202f,]*"
 #: A count, not a rule ("at least 2 clients") or a range ("sessions 1 to 5"): "3 clients", "3 analysed clients", "in 3 later sessions"; and
 #: "3 of 900", whatever is counted.
 _COUNTED = re.compile(
-    rf"(?<!least )(?<!fewer than )(?<!more than )(?<![\w.\u202f,/] to )(?<![\d.\u202f,/])({_NUMBER})(?P<of> of (?:the )?({_NUMBER})(?![\d\u202f,]))?"
+    rf"(?<!least )(?<!fewer than )(?<!more than )(?<![\w.\u202f,/] to )(?<![\d.\u202f,/])(?<![A-Za-z]-)({_NUMBER})(?P<of> of (?:the )?({_NUMBER})(?![\d\u202f,]))?"
     rf"(?(of)(?! (?:{_NO_PEOPLE})\b)|(?= (?!or more|(?:{_NO_PEOPLE})\b)(?:[a-z-]+ ){{0,2}}?(?:{_UNITS})\b))"
 )
 _PERCENT = re.compile(

@@ -91,6 +91,12 @@ class Gains:
         ).reset_index()
 
 
+def told_apart(gains: Gains, name: str, smallest: int) -> bool:
+    """Whether outsiders may see the number of events beside that of clients: a few more would be clients with several."""
+    per = gains.by_client(name)["events"]
+    return not 0 < int(per.sum() - per.gt(0).sum()) < smallest
+
+
 def points_for(known: KnownNorms, given: Given, ordered: pd.DataFrame, label: str) -> tuple[float, str]:
     """Points of criterion 1 and where they are from.
 
@@ -224,8 +230,11 @@ def _table(ordered: pd.DataFrame, found: Intervals, rules: Rules, fall: bool) ->
     return out.assign(**marks(ordered, found, rules, not fall))
 
 
-def gain_estimates(gains: Gains) -> list[Estimate]:
-    """Shares of clients and of intervals, reversals, and the shares that steady change would show."""
+def gain_estimates(gains: Gains, smallest: int = 0) -> list[Estimate]:
+    """Shares of clients and of intervals, reversals, and the shares that steady change would show.
+
+    ``smallest`` is the smallest count that may be told; without events where they would tell a smaller one.
+    """
     out = []
     # The intervals of a client go together: with one therapist, clients are the clusters.
     cluster = "therapist" if len(set(gains.table["therapist"])) > 1 else "client"
@@ -239,6 +248,8 @@ def gain_estimates(gains: Gains) -> list[Estimate]:
             _share(f"{name}_clients", f"Clients with a {word}", *clients, "client", "share of clients")
         )
         out += _expected(gains, name, word)
+        if not told_apart(gains, name, smallest):
+            continue
         every = gains.table[name].to_numpy(bool), gains.table[cluster]
         out.append(
             _share(f"{name}_rate", f"Intervals with a {word}", *every, "session", "share of intervals")

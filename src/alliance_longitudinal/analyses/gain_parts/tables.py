@@ -4,13 +4,22 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.analysis_result import Estimate, estimate_frame
-from alliance_longitudinal.analyses.gain_parts.compute import Gains, Variant
+from alliance_longitudinal.analyses.gain_parts.compute import Gains, Variant, told_apart
 from alliance_longitudinal.present import Column, Table
 
 
-def gain_tables(gains: Gains, estimates: list[Estimate]) -> tuple[Table, ...]:
-    """In reading order; the first is the one a notebook shows beside the answer."""
-    tables = (_shares(estimates), _events(gains), _rules(gains), _sessions(gains), _steady(gains))
+def gain_tables(gains: Gains, estimates: list[Estimate], smallest: int = 0) -> tuple[Table, ...]:
+    """In reading order; the first is the one a notebook shows beside the answer.
+
+    ``smallest`` is the smallest count that may be told; numbers of events that would tell a smaller one are left out.
+    """
+    tables = (
+        _shares(estimates),
+        _events(gains, smallest),
+        _rules(gains, smallest),
+        _sessions(gains, smallest),
+        _steady(gains),
+    )
     return tuple(t for t in tables if t is not None)
 
 
@@ -39,8 +48,8 @@ def _shares(estimates: list[Estimate]) -> Table:
     )
 
 
-def _events(gains: Gains) -> Table:
-    rows = []
+def _events(gains: Gains, smallest: int) -> Table:
+    rows: list[dict[str, object]] = []
     for name in ("gain", "loss"):
         own = gains.table[gains.table[name]]
         size = (own["before"] - own["after"]).abs()
@@ -60,6 +69,8 @@ def _events(gains: Gains) -> Table:
                 "reversed": int(own["reversed"].sum()),
             }
         )
+        if not told_apart(gains, name, smallest):
+            rows[-1] |= {"n": None, "several": None, "reversed": None}
     columns = [
         Column("what", "What"),
         Column("n", "Found", "count"),
@@ -78,7 +89,7 @@ def _events(gains: Gains) -> Table:
     return Table.from_frame("sudden_events", "What was found", "results", pd.DataFrame(rows), columns, note)
 
 
-def _rules(gains: Gains) -> Table:
+def _rules(gains: Gains, smallest: int) -> Table:
     columns = [
         Column("words", "Rules"),
         Column("points", "Points", "number"),
@@ -93,32 +104,36 @@ def _rules(gains: Gains) -> Table:
         "The same scores under other rules. Expected: mean number of clients with a gain (a loss) in data simulated from steady "
         "change. A rule that finds hardly more than that finds mostly fluctuation. Choose the rule before you look."
     )
-    rows = pd.DataFrame([_rule_row(v) for v in gains.variants])
+    rows = pd.DataFrame([_rule_row(v, smallest) for v in gains.variants])
     return Table.from_frame(
         "sudden_rules", "Gains and losses under other rules", "sensitivity", rows, columns, note
     )
 
 
-def _rule_row(v: Variant) -> dict[str, object]:
+def _rule_row(v: Variant, smallest: int) -> dict[str, object]:
+    few = 0 < v.gains - v.gain_clients < smallest, 0 < v.losses - v.loss_clients < smallest
     return {
         "words": v.words,
         "points": v.rules.points,
-        "gains": v.gains,
+        "gains": None if few[0] else v.gains,
         "gain_clients": v.gain_clients,
         "expected": None if v.expected is None else float(np.mean(v.expected.gain_clients)),
-        "losses": v.losses,
+        "losses": None if few[1] else v.losses,
         "loss_clients": v.loss_clients,
         "expected_losses": None if v.expected is None else float(np.mean(v.expected.loss_clients)),
     }
 
 
-def _sessions(gains: Gains) -> Table:
+def _sessions(gains: Gains, smallest: int) -> Table:
     grouped = gains.table.groupby("session")
     frame = pd.DataFrame(
         {"tested": grouped.size(), "gains": grouped["gain"].sum(), "losses": grouped["loss"].sum()}
     ).reset_index()
     frame["label"] = [f"{s} to {s + 1}" for s in frame["session"]]
     frame["rate"] = frame["gains"] / frame["tested"]
+    for name, own in (("gain", ["gains", "rate"]), ("loss", ["losses"])):
+        if not told_apart(gains, name, smallest):
+            frame[own] = None
     columns = [
         Column("label", "Sessions"),
         Column("tested", "Clients tested", "count"),
