@@ -210,6 +210,24 @@ def test_the_number_who_left_between_two_sessions_is_not_told(awkward_study):
     assert (shared.data["share"] == shared.data["share"].round(2)).all()
 
 
+def test_scores_less_changes_do_not_count_the_clients(awkward_study):
+    """Everybody has one change less than scores: the difference tells who has any, and so the few who have none."""
+
+    def clients_with(result, measure):
+        rows = result.estimates.set_index("id")["n"]
+        return rows[f"range-{measure}"] - rows[f"jumps-{measure}"]
+
+    scored = awkward_study.sessions.dropna(subset=["alliance"])["client"].nunique()
+    internal, shared = (
+        al.data_quality(awkward_study, models=False, audience=audience)
+        for audience in ("internal", "shareable")
+    )
+    assert clients_with(internal, "alliance") == scored  # the attack works on what is not protected
+    assert shared.estimates.set_index("id").loc["jumps-alliance", "n"] % SMALLEST == 0
+    pauses = shared.estimates.set_index("id").loc["gaps", "n"]
+    assert pauses is None or pauses % SMALLEST == 0
+
+
 def test_indices_of_fit_that_tell_a_hidden_number_of_clients_are_hidden_with_it():
     """n is (chi2 - df) / (df rmsea^2), and exp((bic - aic) / k + 2)."""
     fits = Table.from_frame(

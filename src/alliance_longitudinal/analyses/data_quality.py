@@ -12,7 +12,7 @@ from alliance_longitudinal.analyses.parameters import Params
 from alliance_longitudinal.analyses.parts.selection import choose_clinic
 from alliance_longitudinal.analyses.quality_parts import charts, words
 from alliance_longitudinal.analyses.quality_parts.answers import answer_checks
-from alliance_longitudinal.analyses.quality_parts.check import Check
+from alliance_longitudinal.analyses.quality_parts.check import Check, coarse
 from alliance_longitudinal.analyses.quality_parts.completion import completion_checks
 from alliance_longitudinal.analyses.quality_parts.dates import date_checks
 from alliance_longitudinal.analyses.quality_parts.modes import mode_checks
@@ -111,6 +111,7 @@ def run(study: Study, params: DataQualityParams) -> AnalysisResult:
     answered = predictions(records, filled) if params.models else []
     checks = [*_checks(records, filled), *(a.check for a in answered)]
     smallest = study.small_cells if params.audience == "shareable" else 1
+    checks = [coarse(c, smallest) for c in checks]
     figures = (
         charts.session_figure(records, filled),
         charts.therapist_figure(records, filled),

@@ -1,6 +1,6 @@
 """One check of the data: what was looked at, by which rule, what was found, and what to do."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -84,6 +84,17 @@ class Check:
 def verdict_of(share: float, look: float, problem: float) -> Verdict:
     """``look`` above the first share, ``problem`` above the second."""
     return "problem" if share > problem else "look" if share > look else "fine"
+
+
+def coarse(check: Check, smallest: int) -> Check:
+    """For outsiders: what is counted from one session to the next, in multiples of ``smallest``.
+
+    A client has one change, or pause, less than scores, or sessions. Beside these, the exact number would tell how many
+    clients have any, and so how few have none.
+    """
+    if check.unit not in ("change", "pause") or check.n < smallest:
+        return check
+    return replace(check, n=max(round(check.n / smallest) * smallest, check.found))
 
 
 def not_checked(id: str, title: str, about: str, why: str, do: str = "") -> Check:
