@@ -265,7 +265,13 @@ def test_outsiders_cannot_subtract_clients_from_gains(clinic: Study) -> None:
     assert 0 < events["n"] - events["clients"] == events["several"] < 10
     shared = sudden_gains(study, points=5, simulations=0, audience="shareable")
     assert not {"gain_rate", "gain_reversed"} & set(shared.estimates["id"])
-    assert shared.table("sudden_events").to_frame().iloc[0][["n", "several", "reversed"]].isna().all()
+    assert (
+        shared.table("sudden_events")
+        .to_frame()
+        .iloc[0][["n", "several", "size", "sd", "reversed"]]
+        .isna()
+        .all()
+    )
     assert not set(shared.table("sudden_rules").to_frame()["gains"]) & {events["n"]}
     assert shared.table("sudden_by_session").to_frame()["gains"].isna().all()
     assert {"loss_rate"} <= set(shared.estimates["id"])

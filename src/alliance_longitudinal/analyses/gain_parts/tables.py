@@ -70,7 +70,8 @@ def _events(gains: Gains, smallest: int) -> Table:
             }
         )
         if not told_apart(gains, name, smallest):
-            rows[-1] |= {"n": None, "several": None, "reversed": None}
+            # A mean of whole points tells by its digits how many there are.
+            rows[-1] |= dict.fromkeys(("n", "several", "size", "sd", "reversed"))
     columns = [
         Column("what", "What"),
         Column("n", "Found", "count"),
