@@ -294,6 +294,14 @@ def test_observers_of_the_same_sessions(study: Study) -> None:
     signal = sessions["wai"].var()
     assert value(result, "icc_2_k") == pytest.approx(signal / (signal + 4 / 3), abs=0.02)
     assert "Shrout" in result.methods
+    sessions["one_raters"] = 2
+    alone = replace(study, _sessions=sessions, measures={"one": measures["one"]})
+    result = measurement(alone, measure="one")
+    said = {f.code: f.message for f in result.notes}
+    assert (
+        "is the mean of several raters, so how well they agree cannot be told. Give each of them"
+        in said["raters_averaged"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,13 @@ def observer_agreement(
         for m in study.measures.values()
         if m.rater == "observer" and m.instrument.id == measure.instrument.id
     ]
+    averaged = f"{measure.name}_raters"
+    if averaged in rows and rows[averaged].max() > 1 and len(same) < 2:
+        message = (
+            f"{measure.label} is the mean of several raters, so how well they agree cannot be told. Give each of them as a measure of "
+            "its own, too, such as 'first: {rows: rater 1, ...}' and 'second: {rows: rater 2, ...}', and ask for measure=first."
+        )
+        return [], [Finding("raters_averaged", "info", message, measure.name)]
     if measure.rater != "observer" or len(same) < 2:
         return [], []
     try:
