@@ -12,7 +12,7 @@ from scipy import optimize, stats
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.crossing.choose import statistics_of
 from alliance_longitudinal.engine.fitting.fit import package
-from alliance_longitudinal.engine.inference import profile
+from alliance_longitudinal.engine.inference import constrained, profile
 from alliance_longitudinal.engine.inference import surface as surfaces
 from alliance_longitudinal.engine.inference.charts_shares import Rest, share
 from alliance_longitudinal.engine.inference.family import extra_of, source_of
@@ -260,3 +260,33 @@ def test_a_lower_optimum_on_the_way_is_taken_and_said():
     expected = res.conf_int(method="profile", which=["phi", "t"])
     np.testing.assert_allclose(limits[["lower", "upper"]], expected[["lower", "upper"]], rtol=1e-5)
     assert limits["note"].str.contains("deviance units above a better optimum found on the way").all()
+
+
+def test_a_correlation_that_cannot_be_told_from_an_intercept_is_said():
+    frame = series(2, units=10).groupby("unit").head(2)
+    frame["t"] = frame.groupby("unit").cumcount()
+    res = al.MixedModel.from_formula("y ~ t + (1 | unit)", frame, residual=al.AR1("t")).fit()
+    assert "not_identified" in {f.code for f in res.findings}
+    try:
+        said = res.conf_int(method="profile", which="phi")["note"].iloc[0]
+    except al.FitError as error:
+        said = str(error)
+    assert any(
+        words in said for words in ("not identified", "runs to", "too many optima", "towards the edge")
+    )
+
+
+def test_an_optimum_at_the_edge_of_what_can_be_computed_is_refused(monkeypatch):
+    res = al.MixedModel.from_formula("y ~ t + (1 | unit)", series(2), residual=al.AR1("t")).fit()
+    lost = (1.0, np.zeros(3), np.full((3, 3), np.nan))
+    monkeypatch.setattr(constrained, "surface", lambda *_: lost)
+    with pytest.raises(
+        al.FitError, match=r"likelihood rises towards the edge .* no optimum to start from. Leave out"
+    ):
+        res.conf_int(method="profile", which="phi")
+    monkeypatch.undo()
+    monkeypatch.setattr(profile, "refuse_perfect", lambda *_: (_ for _ in ()).throw(al.FitError("runs to 1")))
+    with pytest.raises(al.FitError, match="runs to 1"):
+        profile.refitted(
+            res.fit, constrained.LowerOptimum(list(res.fit.record.best.relative), 1.0, res.fit.residual.tau)
+        )

@@ -82,6 +82,11 @@ class Chart:
         turned = [self.turn[t] @ f if t in self.turn else f for t, f in enumerate(factors)]
         return [f @ f.T for f in turned]
 
+    @property
+    def reach(self) -> float:
+        """How far from the estimate to look: unbounded coordinates are logarithms and the like, 30 is a factor of 1e13."""
+        return np.inf if np.isfinite(self.low) or np.isfinite(self.high) else 30.0
+
     def extra(self, u: Array) -> Array:
         """Coordinates of the residual structure."""
         return self.place(u).factor[: self.face.extra]
@@ -172,6 +177,12 @@ def correlation(face: Face, t: int, effects: Array, i: int, j: int) -> Chart:
     return Chart(face, turn, place, start, lambda h: float(np.sin(h)), -np.pi / 2, np.pi / 2)
 
 
+def exponential(h: float) -> float:
+    """What a logarithm stands for; a search along a flat profile may go very far."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.exp(h))
+
+
 def residual_deviation(face: Face, y_scale: float) -> Chart:
     """Chart of the residual standard deviation; the coordinate is its logarithm."""
     m = face.dimension
@@ -187,7 +198,7 @@ def residual_deviation(face: Face, y_scale: float) -> Chart:
     def start(relative: list[Array], scale: float, extra: Array) -> Array:
         return np.array([*face.pack(relative, extra), np.log(y_scale * np.sqrt(scale))])
 
-    return Chart(face, {}, place, start, lambda h: float(np.exp(h)), -np.inf, np.inf)
+    return Chart(face, {}, place, start, exponential, -np.inf, np.inf)
 
 
 def structure_parameter(

@@ -10,6 +10,7 @@ from alliance_longitudinal.engine.fitting.newton import minimise
 from alliance_longitudinal.engine.inference.charts import Chart
 from alliance_longitudinal.engine.inference.family import Family, Source, statistics_at
 from alliance_longitudinal.engine.inference.surface import surface, turned_back
+from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
 
@@ -97,11 +98,22 @@ class Profile:
     def of(
         cls, source: Source, reml: bool, chart: Chart, relative: list[Array], extra: Array, several: bool
     ) -> "Profile":
-        """Start at a fit: its relative covariances and the coordinates of its residual structure."""
+        """Start at a fit: its relative covariances and the coordinates of its residual structure.
+
+        Raises
+        ------
+        FitError
+            The fit lies at the edge of what can be computed.
+        """
         criterion = profiled(statistics_at(source, extra), relative, reml, 0)
         u = chart.start(relative, criterion.rss / criterion.nu, extra)
         back = turned_back(chart)
         _, gradient, hessian = surface(source, reml, chart, u, 2, back)
+        if not np.isfinite(hessian).all():
+            raise FitError(
+                "The likelihood rises towards the edge of the parameter space, so that a profile has no optimum to start "
+                "from. Leave out a random effect or the residual structure, or use method='bootstrap'."
+            )
         gain = _gain(gradient, hessian)
         if gain > LOWER:  # not an optimum at all
             raise LowerOptimum(relative, gain, extra)
@@ -152,15 +164,20 @@ class Profile:
         assert seen is not None
         return _point(np.append(result.theta, h), seen[1], seen[2], bent)
 
+    def bound(self, side: int) -> float:
+        """How far to look on one side: the end of the coordinate's range, or far from the fit."""
+        chart, origin = self.chart, float(self.best.u[-1])
+        return min(chart.high, origin + chart.reach) if side > 0 else max(chart.low, origin - chart.reach)
+
     def rise(self, point: Point) -> float:
         """Deviance above the fit's."""
         return max(point.value - self.best.value, 0.0)
 
     def end(self, side: int, cut: float) -> End:
         """Where the deviance has risen to the cut on one side (-1 or 1), or the end of the coordinate's range."""
-        chart, target = self.chart, float(np.sqrt(cut))
+        target = float(np.sqrt(cut))
         origin = float(self.best.u[-1])
-        bound = chart.high if side > 0 else chart.low
+        bound = self.bound(side)
         if abs(bound - origin) < AT_END:
             return End(bound, 0.0, False)
         inner, outer = (origin, 0.0), None
@@ -204,14 +221,14 @@ class Profile:
             return end
         if other.value < self.best.value - LOWER:
             raise self._lower(other)
-        if h == (self.chart.high if side > 0 else self.chart.low):
+        if h == self.bound(side):
             return End(h, self.rise(other), False)
         return _from_branch(self, other, side, cut)
 
 
 def _from_branch(profile: Profile, point: Point, side: int, cut: float) -> End:
     """Follow another branch outwards from a point inside the cut."""
-    bound = profile.chart.high if side > 0 else profile.chart.low
+    bound = profile.bound(side)
     target, origin = float(np.sqrt(cut)), float(profile.best.u[-1])
     inner, outer = (float(point.u[-1]), float(np.sqrt(profile.rise(point)))), None
     here = point
@@ -298,8 +315,7 @@ def _point(u: Array, value: float, gradient: Array, hessian: Array) -> Point:
 
 def walk(profile: Profile, side: int, furthest: float, step: float) -> list[tuple[Point, float]]:
     """Points from the fit outwards, about ``step`` apart in the signed root, as far as ``furthest`` or the range's end."""
-    chart, origin = profile.chart, float(profile.best.u[-1])
-    bound = chart.high if side > 0 else chart.low
+    origin, bound = float(profile.best.u[-1]), profile.bound(side)
     out: list[tuple[Point, float]] = []
     here, zeta = profile.best, 0.0
     rate = float(np.sqrt(max(here.curvature, 1e-12) / 2))

@@ -25,7 +25,7 @@ from alliance_longitudinal.engine.inference.profile_fixed import FixedProfile, m
 from alliance_longitudinal.engine.inference.profile_names import parameters, variance_parameters
 from alliance_longitudinal.engine.options import check_alpha
 from alliance_longitudinal.engine.residuals.search import FittedResidual, evaluator
-from alliance_longitudinal.engine.residuals.whiten import whitened_basis
+from alliance_longitudinal.engine.residuals.whiten import refuse_perfect, whitened_basis
 from alliance_longitudinal.errors import FitError
 
 Array = NDArray[np.float64]
@@ -103,6 +103,7 @@ def refitted(fit: MixedFit, lower: LowerOptimum) -> MixedFit:
     tau = Family(model).tau(lower.extra)
     face = replace(face, extra=len(tau))
     found = descend(evaluator(model, fit.reml), face, lower.relative, extra=tau)
+    refuse_perfect(model.pattern, found.extra)
     residual = FittedResidual(model, found.extra, False, model)
     basis = whitened_basis(fit.basis, model.pattern, found.extra)
     blocks = statistics_of(fit.design, basis)

@@ -67,12 +67,10 @@ def _structure(fit: MixedFit, face: Face) -> dict[str, Named]:
             low, high = (0.0, 1.0) if family.rooted else (-np.inf, np.inf)
             out[name] = Named("phi", partial(charts.structure_parameter, face, k, family.phi, low, high))
         else:
-            out[name] = Named("ratio", partial(charts.structure_parameter, face, k, _ratio, -np.inf, np.inf))
+            out[name] = Named(
+                "ratio", partial(charts.structure_parameter, face, k, charts.exponential, -np.inf, np.inf)
+            )
     return out
-
-
-def _ratio(coordinate: float) -> float:
-    return float(np.exp(coordinate))
 
 
 def parameters(fit: MixedFit, which: str | Sequence[str] | None) -> list[str]:

@@ -15,8 +15,9 @@ def surface(
 ) -> tuple[float, Array, Array]:
     """Deviance, gradient and Hessian in the coordinates of a chart."""
     lost = np.inf, u * np.nan, np.full((len(u), len(u)), np.nan)
-    placed = chart.place(u)
-    if placed.kappa <= 0 or not np.isfinite(placed.factor).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # a trial step may overflow; it is then lost
+        placed = chart.place(u)
+    if placed.kappa <= 1e-150 or placed.kappa > 1e150 or not np.isfinite(placed.factor).all():
         return lost
     factors = chart.face.factors(placed.factor)
     relative = []
