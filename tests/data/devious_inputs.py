@@ -201,6 +201,10 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
         study("sessions.csv", "sessions.csv\n    header_row: 2", "Clinic, 2024\n" + TEXT.replace(",", ";")),
         ("but line 2 has none; it has the semicolon ';'", "row 2"),
     ),
+    "header_row_beyond_every_file": (
+        study("sessions.csv", f"sessions.csv\n    header_row: {10**25}"),
+        ("there are no rows below the column names in row 10000",),
+    ),
     "trailing_separators": (
         file("s.csv", (HEADER + "\n" + "".join(f"{row},\n" for row in ROWS)).encode()),
         ("more fields than the header", "if every row ends in a separator, add one"),

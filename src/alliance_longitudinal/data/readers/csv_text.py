@@ -48,7 +48,7 @@ def _is_headed_otherwise(
         remedy = f"write 'header_row: 2' below the file's name and 'dialect: {{separator: {_yaml_mark(mark[1])}}}'."
         problems.add("header_row", message, remedy, file=name, row=1)
         return True
-    lines = plain[:100_000].split(b"\n", header_row)
+    lines = plain[:100_000].split(b"\n") if header_row > 1 else []
     line = lines[header_row - 1].decode("utf-8", "replace") if 1 < header_row < len(lines) else first_line
     seen = max(_SEPARATORS, key=line.count)
     if separator in line or not line.count(seen):
