@@ -1,5 +1,6 @@
 """The profiled deviance of the random effects' relative covariances, with exact first and second derivatives."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,7 +71,7 @@ def profiled(blocks: Statistics, relative: list[Array], reml: bool, order: int =
     p, m = blocks.p, len(dl)
     nu = blocks.n - p if reml else blocks.n
     txx, txy = t[:p, :p], t[:p, -1]
-    if not (np.isfinite(logdet) and np.isfinite(t).all()):
+    if not (math.isfinite(logdet) and math.isfinite(t.sum())):
         return _lost(p, m, nu)
     try:
         chol = np.linalg.cholesky(txx)
@@ -83,8 +84,8 @@ def profiled(blocks: Statistics, relative: list[Array], reml: bool, order: int =
     if not 1e-13 * blocks.n < rss < 1e150:
         return _lost(p, m, nu)
     if reml:
-        logdet += 2 * float(np.log(np.diag(chol)).sum())
-    value = logdet + nu * (1 + np.log(2 * np.pi * rss / nu))
+        logdet += 2 * float(np.log(chol.diagonal()).sum())
+    value = logdet + nu * (1 + math.log(2 * math.pi * rss / nu))
     if order == 0:
         return replace(_lost(p, m, nu), value=value, rss=rss, beta=beta, cov_x=cov_x)
     return _derivatives(value, rss, nu, beta, cov_x, dl, ddl, dt, ddt, reml)
@@ -124,7 +125,7 @@ def _derivatives(
     p, m, k = len(beta), len(dl), dt.shape[-1]
     r = np.zeros(k)
     r[:p], r[-1] = -beta, 1.0
-    square = np.outer(r, r).ravel()
+    square = (r[:, None] * r).ravel()
     drss = dt.reshape(m, -1) @ square
     v = (dt @ r)[:, :p]
     dt_x = dt[:, :p, :p]
@@ -142,5 +143,5 @@ def _derivatives(
             second = (ddt[:, :p, :p].reshape(-1, p * p) @ flat)[place]
             ddlogdet = ddl + second - ct.reshape(m, -1) @ ct.transpose(0, 2, 1).reshape(m, -1).T
     gradient = dlogdet + nu * drss / rss
-    hessian = ddlogdet + nu * (ddrss / rss - np.outer(drss, drss) / rss**2)
+    hessian = ddlogdet + nu * (ddrss / rss - drss[:, None] * drss / rss**2)
     return Criterion(value, gradient, hessian, rss, nu, beta, cov_x, dt_x, drss, ddrss, dlogdet, ddlogdet)

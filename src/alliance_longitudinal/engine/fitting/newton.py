@@ -1,5 +1,6 @@
 """Trust-region Newton with exact Hessian: a descent step from every point, also where the Hessian is indefinite."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -77,8 +78,8 @@ def minimise(
         Decrement at which nothing is left to polish: its root is the distance to the optimum in standard errors.
     """
     value, gradient, hessian = objective(theta, 2)
-    if not len(theta) or not np.isfinite(value):
-        decrement = 0.0 if np.isfinite(value) else np.inf
+    if not len(theta) or not math.isfinite(value):
+        decrement = 0.0 if math.isfinite(value) else np.inf
         return Stationary(theta, value, decrement, np.inf, (Step(value, decrement, 0.0),), 1)
     radius, evaluations, last, stale = 1.0, 1, False, False
     bent = _bent(hessian)
@@ -94,15 +95,15 @@ def minimise(
         new_bent, new_decrement = bent, np.inf
         if closing:
             new_hessian = hessian
-        elif np.isfinite(new_value):
+        elif math.isfinite(new_value):
             new_bent = _bent(new_hessian)
-        if np.isfinite(new_value):
+        if math.isfinite(new_value):
             new_decrement = _decrement(new_gradient, new_bent)
         better = _accept(value, new_value, predicted, decrement, new_decrement)
         stale = closing and not new_decrement < _SHRINK * decrement  # that Hessian has served its time
         gain = (
             (value - new_value) / predicted
-            if predicted > _NOISE and np.isfinite(new_value)
+            if predicted > _NOISE and math.isfinite(new_value)
             else float(better)
         )
         if gain < 0.25:
@@ -123,7 +124,7 @@ def minimise(
 
 def _accept(value: float, new_value: float, predicted: float, decrement: float, new_decrement: float) -> bool:
     """Whether a trial point is better; by its decrement where the values differ by rounding only."""
-    if not np.isfinite(new_value):
+    if not math.isfinite(new_value):
         return False
     if predicted > _NOISE:
         return new_value < value - 1e-4 * predicted
@@ -151,7 +152,7 @@ def _decrement(gradient: Array, bent: _Bent) -> float:
 
 
 def _length(move: Array) -> float:
-    return float(np.sqrt(move @ move))
+    return math.sqrt(float(move @ move))
 
 
 def _step(gradient: Array, bent: _Bent, radius: float) -> Array:

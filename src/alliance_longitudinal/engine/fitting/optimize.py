@@ -100,23 +100,31 @@ class OptimRecord:
 
 
 def search(
-    evaluate: Evaluate, face: Face, several: int, extra: tuple[Array, ...] = (np.zeros(0),)
+    evaluate: Evaluate,
+    face: Face,
+    several: int,
+    extra: tuple[Array, ...] = (np.zeros(0),),
+    first: list[Array] | None = None,
 ) -> OptimRecord:
     """Search from relative variance 1, from ``several`` of the starts 0, 5 and 0.05 too, from all while nothing is certified.
 
     From zero the search builds the covariances up along the steepest descent, which finds boundary optima that a
     search from inside passes by. Each of the starts of the ``extra`` parameters is tried from relative variance 1.
+    With relative covariances to start from ``first``, 1 is the last resort.
     """
     found: list[Optimum] = []
     starts: list[float] = []
-    tries = [(1.0, at) for at in extra] + [(start, extra[0]) for start in (0.0, 5.0, 0.05)]
+    at_one = [(1.0, at) for at in extra]
+    others = [(start, extra[0]) for start in (0.0, 5.0, 0.05)]
+    tries = [*at_one, *others] if first is None else [(np.nan, extra[0]), *others, *at_one]
     enough = len(extra) + int(several)
     for start, at in tries:
         starts.append(start)
+        given = first if first is not None and np.isnan(start) else [start * np.eye(q) for q in face.sizes]
         known = min((f for f in found if f.certificate.holds), key=lambda f: f.value, default=None)
         watched = evaluate if known is None or face.extra else _Watched(evaluate, known)
         try:
-            here = descend(watched, face, [start * np.eye(q) for q in face.sizes], known is None, extra=at)
+            here = descend(watched, face, given, known is None, extra=at)
         except _Arrived as arrived:
             assert known is not None  # only a watched search arrives
             here = replace(known, evaluations=arrived.evaluations)

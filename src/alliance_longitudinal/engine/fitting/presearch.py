@@ -27,6 +27,8 @@ FEWEST = 50
 SHARE = 20
 #: Decrement at which a large fit has all digits that its evaluations have.
 EXACT = 1e-16
+#: Least and largest relative variance of a start from moments.
+_MODERATE = (0.05, 100.0)
 #: Added to a relative covariance that the sample puts on the boundary: no search can leave zero itself.
 _LEAVE_BOUNDARY = 0.02
 
@@ -64,7 +66,36 @@ def find(evaluate: Remembered, face: Face, several: int) -> OptimRecord:
         best = descend(evaluate, face, start, enough=EXACT)
         if best.certificate.holds:
             return OptimRecord(best, (best.value,), (float("nan"),), best.evaluations)
-    return search(evaluate, face, several)
+    return search(evaluate, face, several, first=moment_start(evaluate.statistics, face))
+
+
+def moment_start(statistics: Statistics, face: Face) -> list[Array] | None:
+    """Relative covariances of one grouping by moments; None for other designs, and where some group has too few rows.
+
+    The spread of each group's own least-squares effects, less what their errors add to it (Swamy 1970, Econometrica
+    38:311-323, eq. 3.1): for balanced data nearly the optimum itself.
+    """
+    if not isinstance(statistics, Blocks) or len(statistics.levels) > 1:
+        return None
+    level, groups, q = statistics.levels[0], *statistics.saa.shape[:2]
+    rest = statistics.n - groups * q
+    values = np.linalg.eigvalsh(statistics.saa)
+    if rest <= 0 or groups <= q or not (values[:, 0] > 1e-6 * values[:, -1]).all():
+        return None
+    errors = np.linalg.inv(statistics.saa)
+    response = statistics.w[:, :, -1]
+    own = (errors @ response[:, :, None])[:, :, 0]
+    scale = (statistics.s[:, -1, -1].sum() - (own * response).sum()) / rest
+    if not scale > 0:
+        return None
+    spread, vectors = np.linalg.eigh(own.T @ own / (groups * scale) - errors.mean(axis=0))
+    whole = (vectors * np.clip(spread, *_MODERATE)) @ vectors.T
+    out: list[Array] = [np.eye(size) for size in face.sizes]
+    at = 0
+    for t in level.terms:
+        out[t] = whole[at : at + face.sizes[t], at : at + face.sizes[t]]
+        at += face.sizes[t]
+    return out
 
 
 def sample_start(statistics: Statistics, face: Face, reml: bool) -> list[Array] | None:

@@ -58,11 +58,7 @@ class Face:
         """Parameters of given covariances, each cut to the face's rank by its largest eigenvalues."""
         theta = [float(value) for value in extra]
         for t in self.entry_order:
-            values, vectors = np.linalg.eigh(relative[t])
-            root = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
-            root = root[:, : self.ranks[t]]
-            lower = np.asarray(np.linalg.qr(root.T, mode="r")).T
-            lower = lower * np.where(np.diag(lower) < 0, -1.0, 1.0)
+            lower = _trapezoid(relative[t], self.ranks[t])
             theta += [lower[i, j] for i, j in self.places(t)]
         return np.array(theta)
 
@@ -93,6 +89,21 @@ class Face:
     def full(self) -> "Face":
         """The whole cone."""
         return Face(self.sizes, self.sizes, self.entry_order, self.extra)
+
+
+def _trapezoid(d: Array, rank: int) -> Array:
+    """Lower trapezoid ``L`` of a rank with ``L L'`` nearest to a covariance."""
+    if rank == 0:
+        return np.zeros((len(d), 0))
+    if rank == len(d):
+        try:
+            return np.asarray(np.linalg.cholesky(d))
+        except np.linalg.LinAlgError:  # singular
+            pass
+    values, vectors = np.linalg.eigh(d)
+    root = (vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0)))[:, :rank]
+    lower = np.asarray(np.linalg.qr(root.T, mode="r")).T
+    return np.asarray(lower * np.where(np.diag(lower) < 0, -1.0, 1.0))
 
 
 @lru_cache(maxsize=256)
