@@ -45,7 +45,6 @@ parity: setup ## Compare with R's programs (run anew when R is here): docs/valid
 calibrate: setup ## Coverage in simulation: docs/calibration.md and docs/calibration_engine.md
 	@$(PY) benchmarks/calibrate.py
 	@$(PY) benchmarks/calibrate_engine.py
-	@$(PY) benchmarks/sweep_optima.py
 
 lab: setup ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
