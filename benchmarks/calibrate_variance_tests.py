@@ -13,8 +13,8 @@ from scipy import stats
 import alliance_longitudinal as al
 
 OUTER = (6, 12, 30)
-#: The bootstrap takes a refit of two models for each of its samples: it is tried on every fourth data set.
-BOOTSTRAP_EVERY = 4
+#: The bootstrap takes a refit of two models for each of its samples: it is tried on every sixth data set.
+BOOTSTRAP_EVERY = 6
 
 
 def frame_of(rng: np.random.Generator, outer: int) -> pd.DataFrame:
