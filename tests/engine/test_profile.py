@@ -88,9 +88,12 @@ def brute_force(fit, constraint, value):
         low = np.array([[theta[0], 0], [theta[1], theta[2]]])
         return low @ low.T
 
+    def scale(x):
+        return np.exp(np.clip(x[3], -50, 50))  # trial steps go anywhere
+
     def deviance(x):
         try:
-            return dense_deviance(fit, [psi(x)], np.exp(x[3]), True)
+            return dense_deviance(fit, [psi(x)], scale(x), True)
         except np.linalg.LinAlgError:  # a trial step without residual variance
             return 1e6
 
@@ -102,10 +105,10 @@ def brute_force(fit, constraint, value):
             deviance,
             x0,
             method="SLSQP",
-            constraints={"type": "eq", "fun": lambda x: constraint(psi(x), np.exp(x[3])) - value},
+            constraints={"type": "eq", "fun": lambda x: constraint(psi(x), scale(x)) - value},
             options={"ftol": 1e-13, "maxiter": 500},
         )
-        if abs(constraint(psi(found.x), np.exp(found.x[3])) - value) < 1e-6:
+        if abs(constraint(psi(found.x), scale(found.x)) - value) < 1e-6:
             best = min(best, found.fun)
     return best
 

@@ -1,7 +1,7 @@
 """What a fitted model tells: the object that users hold."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -229,6 +229,12 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
         return as_html(self)
 
 
+@lru_cache(maxsize=64)
+def _terms(names: tuple[str, ...]) -> pd.Index:
+    """Labels of the coefficients; each result gets a view, so that what its user does to it stays there."""
+    return pd.Index(names, name="term")
+
+
 def results(
     fit: MixedFit,
     spec: DesignSpec,
@@ -237,7 +243,7 @@ def results(
     data: pd.DataFrame | None = None,
 ) -> MixedModelResults:
     """Label the numbers of a fit."""
-    names = pd.Index(fit.design.names, name="term")
+    names = _terms(fit.design.names).view()
     bse = np.sqrt(np.diag(inference.cov))
     df = inference.df(np.eye(len(names)))
     t = fit.beta / bse

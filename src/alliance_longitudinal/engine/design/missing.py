@@ -12,7 +12,8 @@ def complete_rows(frame: pd.DataFrame, used: list[str]) -> NDArray[np.bool_]:
         column = frame[name]
         if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iub":
             continue
-        empty = column.isna().to_numpy()
+        numbers = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
+        empty = np.isnan(column.to_numpy()) if numbers else column.isna().to_numpy()
         if empty.any():
             kept &= ~empty
     return kept

@@ -45,10 +45,10 @@ def pieces(starts: Index) -> tuple[Index, Index]:
     tuple of ndarray
         Where each piece begins (one more at the end), and the first piece of each segment.
     """
-    lengths = np.diff(starts)
+    lengths = starts[1:] - starts[:-1]
+    if lengths.max() <= PIECE:
+        return starts, np.arange(len(lengths))
     counts = np.maximum(1, -(-lengths // PIECE))
-    if len(counts) == counts.sum():
-        return starts, np.arange(len(counts))
     edges = [np.arange(a, b, PIECE) if b > a else [a] for a, b in itertools.pairwise(starts)]
     return np.append(np.concatenate(edges), starts[-1]).astype(np.intp), np.append(0, counts.cumsum()[:-1])
 
@@ -79,7 +79,12 @@ def leaf_level(
     if order >= 1:
         dl = e.reshape(len(e), -1) @ total[1:]
     if order == 2:
-        ddl = -np.einsum("iab,bcda,jcd->ij", e, fourth.sum(axis=0).reshape(q, q, q, q), e)
+        flat = e.reshape(len(e), -1)
+        ddl = (
+            -flat
+            @ fourth.sum(axis=0).reshape(q, q, q, q).transpose(3, 0, 1, 2).reshape(q * q, q * q)
+            @ flat.T
+        )
     return float(total[0]), dl, ddl, s - full[:, 0], -full[:, 1 : 1 + m], full[:, 1 + m :]
 
 

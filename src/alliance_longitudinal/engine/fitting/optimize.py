@@ -19,8 +19,10 @@ DESCENT = -1e-6
 #: An eigenvalue of a relative covariance below this (times the largest) makes a face worth trying.
 NEAR_FACE = 1e-4
 _SAME = 1e-8
-#: Deviance above a known optimum at which a search that comes close to it has arrived.
-_NEXT = 1e-2
+#: Deviance above a known optimum from which a search may have arrived there, and the share of it within which the optimum's
+#: own parabola has to say the same: then Newton's next steps can only lead to it.
+_NEXT = 1.0
+_PARABOLA = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def search(
         starts.append(start)
         given = first if first is not None and np.isnan(start) else [start * np.eye(q) for q in face.sizes]
         known = min((f for f in found if f.certificate.holds), key=lambda f: f.value, default=None)
-        watched = evaluate if known is None or face.extra else _Watched(evaluate, known)
+        watched = evaluate if known is None or face.extra else _Watched.of(evaluate, face, known)
         try:
             here = descend(watched, face, given, known is None, extra=at)
         except _Arrived as arrived:
@@ -150,19 +152,49 @@ class _Arrived(Exception):
 
 @dataclass(slots=True)
 class _Watched:
-    """A criterion that stops a search next to a known optimum, from where it could only go there."""
+    """A criterion that stops a search near a known optimum, from where it could only go there.
+
+    Attributes
+    ----------
+    evaluate : callable
+    face : Face
+        For the order of the covariances' entries.
+    known : Optimum
+    curve : Criterion
+        There, with second derivatives.
+    evaluations : int
+        So far.
+    """
 
     evaluate: Evaluate
+    face: Face
     known: Optimum
+    curve: Criterion
     evaluations: int = 0
+
+    @classmethod
+    def of(cls, evaluate: Evaluate, face: Face, known: Optimum) -> "_Watched":
+        """Watch for an optimum, by its parabola."""
+        return cls(evaluate, face, known, evaluate(list(known.relative), 2))
+
+    def _leads_there(self, criterion: Criterion, relative: list[Array]) -> bool:
+        """Whether value and slope are those of the optimum's parabola, or the place is that of the optimum itself."""
+        off = [a - b for a, b in zip(relative, self.known.relative, strict=True)]
+        way = np.concatenate([off[t][np.tril_indices(len(off[t]))] for t in self.face.entry_order])
+        bend = self.curve.hessian @ way
+        value = float(self.curve.gradient @ way + 0.5 * bend @ way)
+        slope = self.curve.gradient + bend
+        rise = criterion.value - self.known.value
+        return bool(
+            abs(rise - value) <= _PARABOLA * abs(rise) + _SAME
+            and np.abs(criterion.gradient - slope).max()
+            <= _PARABOLA * np.abs(criterion.gradient).max() + _SAME
+        )
 
     def __call__(self, relative: list[Array], order: int) -> Criterion:
         self.evaluations += 1
         criterion = self.evaluate(relative, order)
-        if abs(criterion.value - self.known.value) < _NEXT and all(
-            np.abs(a - b).max() <= 0.01 * (1 + np.abs(b).max())
-            for a, b in zip(relative, self.known.relative, strict=True)
-        ):
+        if abs(criterion.value - self.known.value) < _NEXT and self._leads_there(criterion, relative):
             raise _Arrived(self.evaluations)
         return criterion
 
@@ -176,7 +208,7 @@ def descend(
     enough: float = 0.0,
 ) -> Optimum:
     """Newton, then faces and escapes until the certificate holds or nothing more helps; see `newton.minimise`."""
-    face = face.full()
+    face = face.full() if any(d.any() for d in start) else replace(face, ranks=(0,) * len(face.sizes))
     theta = face.pack(start, extra)
     path: list[Step] = []
     evaluations = 0

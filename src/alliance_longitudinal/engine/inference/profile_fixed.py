@@ -50,14 +50,16 @@ class Held:
         logdet, dl, ddl, t, dt, ddt = self.whole.sweep(relative, order)
         self.last[:] = [(relative, t)]
         p = self.whole.p
-        kept = [*range(p), t.shape[-1] - 1]
+        width = t.shape[-1]
+        kept = [*range(p), width - 1]
         change = np.zeros((p + 1, p))
         change[:p, :-1] = self.columns[:, 1:]
         change[:p, -1] = -self.value * self.columns[:, 0]
         change[p, -1] = 1.0
 
         def turned(part: Array) -> Array:
-            return np.asarray(change.T @ part[..., kept, :][..., kept] @ change)
+            some = part if width == p + 1 else part[..., kept, :][..., kept]
+            return np.asarray(change.T @ some @ change)
 
         return logdet, dl, ddl, turned(t), turned(dt), turned(ddt)
 
@@ -123,7 +125,10 @@ class FixedProfile:
         return max(found.value - self.best.value, 0.0)
 
     def end(self, side: int, cut: float) -> float | None:
-        """Where the deviance has risen to the cut; None where it does not within 1e6 standard errors."""
+        """Where the deviance has risen to the cut; None where it does not within 1e6 standard errors.
+
+        Around the estimate the covariances change with the square of the distance: each search starts where that leads.
+        """
         target = float(np.sqrt(cut))
         value, near = self.estimate + side * target * self.spread, self.best
         inner, outer = 0.0, np.inf

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class Refit:
     boundary: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refitter:
     """Refits of one model.
 
@@ -71,6 +72,16 @@ class Refitter:
     start: list[Array]
     origin: Array
 
+    @cached_property
+    def effects(self) -> list[Array]:
+        """Internal random effects to the user's, for each term."""
+        return [np.asarray(np.linalg.inv(b), dtype=float) for b in self.fit.basis.b]
+
+    @cached_property
+    def back(self) -> Array:
+        """Internal coefficients to the user's, shape (p, p)."""
+        return np.asarray(np.linalg.inv(self.fit.basis.r_x))
+
     def __call__(self, statistics: Statistics) -> Refit | None:
         """Estimates; None without a certified optimum."""
 
@@ -82,9 +93,8 @@ class Refitter:
             return None
         criterion, basis = optimum.criterion, self.fit.basis
         scale = basis.y_scale**2 * criterion.rss / criterion.nu
-        effects = [np.linalg.inv(b) for b in basis.b]
-        psi = tuple(scale * e @ d @ e.T for e, d in zip(effects, optimum.relative, strict=True))
-        beta = self.origin + basis.y_scale * np.linalg.solve(basis.r_x, criterion.beta)
+        psi = tuple(scale * e @ d @ e.T for e, d in zip(self.effects, optimum.relative, strict=True))
+        beta = self.origin + basis.y_scale * (self.back @ criterion.beta)
         boundary = optimum.face.ranks != optimum.face.sizes
         return Refit(beta, varcorr_values(psi, scale)[0], boundary)
 

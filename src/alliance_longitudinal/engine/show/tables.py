@@ -1,5 +1,8 @@
 """Variance components, random effects and coefficients as data frames."""
 
+import math
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -34,13 +37,15 @@ def varcorr_values(psi: tuple[Array, ...], scale: float) -> tuple[Array, Array]:
     vcov: list[float] = []
     sdcor: list[float] = []
     for matrix in psi:
-        sd = np.sqrt(np.maximum(np.diag(matrix), 0.0))
-        vcov += list(np.diag(matrix))
-        sdcor += list(sd)
-        for i, j in zip(*np.triu_indices(len(matrix), 1), strict=True):
-            vcov.append(matrix[i, j])
+        rows: list[list[float]] = matrix.tolist()  # plain numbers: bootstraps come here once a refit
+        variances = [row[i] for i, row in enumerate(rows)]
+        sd = [math.sqrt(max(v, 0.0)) for v in variances]
+        vcov += variances
+        sdcor += sd
+        for i, j in combinations(range(len(rows)), 2):
+            vcov.append(rows[i][j])
             product = sd[i] * sd[j]
-            sdcor.append(float(np.clip(matrix[i, j] / product, -1, 1)) if product > 0 else np.nan)
+            sdcor.append(min(max(rows[i][j] / product, -1.0), 1.0) if product > 0 else math.nan)
     return np.array([*vcov, scale]), np.array([*sdcor, np.sqrt(scale)])
 
 
