@@ -236,7 +236,7 @@ def test_structured_residuals(frame):
     with pytest.raises(al.FormulaError, match="'kind' has a value that was not in the data of the fit: 'c'"):
         res.predict(new.assign(kind="c"), interval="prediction")
     with pytest.raises(al.FitError, match=r"the residuals are independent\. Use method='refit'"):
-        res.influence("outer")
+        res.influence("outer", method="one-step")
 
 
 def test_rows_of_several_groups(frame):

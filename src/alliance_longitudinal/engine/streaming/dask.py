@@ -92,7 +92,7 @@ def dask_source(data: Any, scheduler: Any) -> DaskSource:
         ) from error
     if scheduler is not None and not (hasattr(scheduler, "compute") and hasattr(scheduler, "cancel")):
         raise FitError(
-            f"scheduler={scheduler!r} is no connection to a cluster. Give a distributed.Client, or leave it out to read the "
+            f"scheduler={scheduler!r} is no connection to a cluster. Give one made by the package distributed, or leave it out to read the "
             "partitions one after the other."
         )
     if hasattr(data, "to_delayed"):
