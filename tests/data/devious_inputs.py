@@ -309,7 +309,7 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
 }  # fmt: skip
 
 _ITEMS = "  alliance: {instrument: wai_sr, items: 'w{item}'}\n"
-_DEEP = "x: " + "[" * 3000 + "]" * 3000 + "\n"
+_DEEP = "x: " + "[" * 1100 + "]" * 1100 + "\n"  # deeper than Python recurses
 _LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{own}: &{own} [{', '.join([f'*{before}'] * 9)}]\n"
     for before, own in zip("abcdefgh", "bcdefghi", strict=True)

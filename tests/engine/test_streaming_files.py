@@ -219,7 +219,8 @@ def test_a_file_that_changes_between_two_passes_is_noticed(tmp_path, frame, monk
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 sys.path[:0] = {path!r}
 from alliance_longitudinal.engine.streaming.spill import Spill
 append = Spill.append
