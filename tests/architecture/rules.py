@@ -10,18 +10,24 @@ from collections.abc import Iterator
 
 PACKAGE = "alliance_longitudinal"
 
+#: What every part may use: errors, findings, and how numbers and sentences are written.
+WORDS = ("errors", "findings", "labels", "counts", "sentences")
+
 #: Part of the package -> the parts it may import. A part may always import from itself.
 MAY_IMPORT = {
     "errors": set(),
     "findings": set(),
-    "resources": {"errors", "findings"},
-    "strict_yaml": {"errors", "findings", "resources"},
-    "measures": {"errors", "findings", "resources", "strict_yaml"},
+    "labels": set(),
+    "counts": {"labels"},
+    "sentences": {"labels", "counts"},
+    "resources": {*WORDS},
+    "strict_yaml": {*WORDS, "resources"},
+    "measures": {*WORDS, "resources", "strict_yaml"},
     "simulation": {"errors"},
-    "data": {"errors", "findings", "resources", "strict_yaml", "measures", "simulation"},
-    "timing": {"errors", "findings", "resources", "strict_yaml", "measures", "simulation", "data"},
-    "engine": {"errors", "findings"},
-    "present": {"errors", "findings"},
+    "data": {*WORDS, "resources", "strict_yaml", "measures", "simulation"},
+    "timing": {*WORDS, "resources", "strict_yaml", "measures", "simulation", "data"},
+    "engine": {*WORDS},
+    "present": {*WORDS},
 }
 MAY_IMPORT["analyses"] = set(MAY_IMPORT)
 MAY_IMPORT["reporting"] = set(MAY_IMPORT)

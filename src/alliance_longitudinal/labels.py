@@ -1,0 +1,102 @@
+"""Numbers and names as people read them."""
+
+import math
+from collections.abc import Sequence
+
+MINUS = "\u2212"
+
+
+def number(value: object, kind: str = "number") -> str:
+    """Format one cell.
+
+    Parameters
+    ----------
+    value : object
+        A number, text, or None / NaN for "not available".
+    kind : {"number", "estimate", "p", "integer", "count", "percent", "df", "text"}
+        ``estimate`` and ``number`` keep about three significant digits; ``percent`` takes a share of 1.
+
+    Examples
+    --------
+    >>> number(-0.01234), number(0.0004, "p"), number(0.256, "percent")
+    ('\u22120.0123', '< .001', '26 %')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "\u2013"
+    if kind == "text" or isinstance(value, str):
+        return str(value)
+    x = float(value)  # type: ignore[arg-type]
+    if kind == "p":
+        return "< .001" if x < 0.001 else f"{x:.3f}".lstrip("0")
+    if math.isinf(x):
+        return f"{MINUS if x < 0 else ''}\u221e"
+    if kind in ("integer", "count"):
+        text = f"{round(x):,}".replace(",", "\u202f")
+    elif kind == "percent":
+        text = f"{100 * x:.0f} %" if abs(x) >= 0.10 or x == 0 else f"{100 * x:.1f} %"
+    elif kind == "df":
+        text = f"{x:.0f}" if x >= 100 else f"{x:.1f}"
+    else:
+        text = _significant(x)
+    return text.replace("-", MINUS)
+
+
+def _significant(x: float) -> str:
+    size = abs(x)
+    if size >= 100:
+        return f"{x:.0f}"
+    if size >= 10:
+        return f"{x:.1f}"
+    if size >= 1:
+        return f"{x:.2f}"
+    if size >= 0.1 or size < 0.00005:
+        return f"{x:.3f}" if size else "0"
+    return f"{x:.4f}"
+
+
+def row(values: Sequence[object], keys: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """The cells of one row; an estimate and the ends of its interval get the decimals that the largest needs.
+
+    They belong together if their keys are ``estimate, ci_low, ci_high`` or ``x, x_low, x_high``.
+    """
+    texts = [number(v, k) for v, k in zip(values, kinds, strict=True)]
+    place = {key: i for i, key in enumerate(keys) if kinds[i] in ("number", "estimate")}
+    for key in place:
+        low, high = ("ci_low", "ci_high") if key == "estimate" else (f"{key}_low", f"{key}_high")
+        trio = [place[k] for k in (key, low, high) if k in place]
+        found = [values[i] for i in trio]
+        if len(trio) == 3 and all(isinstance(v, int | float) and math.isfinite(v) for v in found):
+            for i, text in zip(trio, _alike([float(v) for v in found]), strict=True):  # type: ignore[arg-type]
+                texts[i] = text
+    return texts
+
+
+def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
+    """A value and ``low to high``, with equal decimals."""
+    if not all(map(math.isfinite, (value, low, high))):
+        return number(value), interval(low, high)
+    shown, *ends = _alike([value, low, high])
+    return shown, " to ".join(ends)
+
+
+def _alike(values: Sequence[float]) -> list[str]:
+    """Numbers with the decimals that the largest of them needs."""
+    _, _, decimals = _significant(max(abs(v) for v in values)).partition(".")
+    return [f"{v:z.{len(decimals)}f}".replace("-", MINUS) for v in values]
+
+
+def interval(low: float, high: float, kind: str = "number") -> str:
+    """``low to high``, both with the decimals that the larger one needs."""
+    if kind == "number" and math.isfinite(low) and math.isfinite(high):
+        return " to ".join(_alike([low, high]))
+    return f"{number(low, kind)} to {number(high, kind)}"
+
+
+def listing(words: list[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """``1 client``, ``57 clients``."""
+    return f"{number(n, 'integer')} {one if n == 1 else many or one + 's'}"
