@@ -35,6 +35,17 @@ MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__init__"] = set()
 MAY_IMPORT["__main__"] = {"cli"}
 
+#: Part -> its shelves, each with the shelves that it may import; "" is what lies on top of them.
+SHELVES = {
+    "data": {
+        "cells": set(),
+        "study_file": {"cells"},
+        "readers": {"cells", "study_file"},
+        "cleaning": {"cells", "study_file", "readers"},
+        "": {"cells", "study_file", "readers", "cleaning"},
+    },
+}
+
 #: Third party -> the parts through whose door it comes in.
 DOORS = {
     "numpy": {"simulation", "measures", "data", "timing", "engine", "present", "analyses", "reporting"},
@@ -120,6 +131,23 @@ def _inner_problems(line: int, module: str, names: tuple[str, ...], part: str) -
         elif target != part:
             private = [name for name in [*path, *names] if name.startswith("_")]
             found += [f"{line}: {name} is private to {target}" for name in private]
+    return found
+
+
+def shelf_problems(tree: ast.AST, part: str, shelf: str) -> list[str]:
+    """Imports within ``part`` that its order of shelves does not allow to ``shelf`` ("" for the top)."""
+    shelves = SHELVES[part]
+    found = []
+    for line, module, names in imports(tree):
+        path = module.split(".")
+        if path[:2] != [PACKAGE, part]:
+            continue
+        below = {path[2]} if len(path) > 2 else set(names)
+        for name in sorted(below):
+            target = name if name in shelves else ""
+            if target != shelf and target not in shelves[shelf]:
+                where = f"{part}.{shelf}" if shelf else part
+                found.append(f"{line}: {where} may not import {part}.{name}")
     return found
 
 

@@ -33,6 +33,36 @@ def test_imports_follow_the_plan():
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("name", rules.SHELVES)
+def test_imports_within_a_part_follow_its_shelves(name):
+    folders = {p.parts[1] for p in TREES if part(p) == name and len(p.parts) > 2 and p.suffix == ".py"}
+    assert folders == set(rules.SHELVES[name]) - {""}
+    found = [
+        f"{p}:{problem}"
+        for p, tree in TREES.items()
+        if part(p) == name
+        for problem in rules.shelf_problems(tree, name, p.parts[1] if len(p.parts) > 2 else "")
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("shelf", "code", "problem"),
+    [
+        ("cells", "from alliance_longitudinal.data.readers.sheet import Sheet", "data.readers"),
+        ("readers", "from alliance_longitudinal.data.cleaning import keys", "data.cleaning"),
+        ("cleaning", "import alliance_longitudinal.data.study", "data.study"),
+        ("study_file", "from alliance_longitudinal.data import flow", "data.flow"),
+        ("cleaning", "from alliance_longitudinal.data.cells.texts import Texts", None),
+        ("cleaning", "from alliance_longitudinal.data.cleaning.keys import read_keys", None),
+        ("", "from alliance_longitudinal.data.cleaning.keys import read_keys", None),
+    ],
+)
+def test_an_import_that_runs_up_within_a_part_is_seen(shelf, code, problem):
+    wanted = [] if problem is None else [f"1: data.{shelf} may not import {problem}"]
+    assert rules.shelf_problems(ast.parse(code), "data", shelf) == wanted
+
+
 def test_the_engine_knows_no_word_of_the_clinic():
     engine = {p: tree for p, tree in TREES.items() if part(p) == "engine"}
     found = [f"{p}:{problem}" for p, tree in engine.items() for problem in rules.clinical_problems(tree)]

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.texts import Texts
 
 
 def text(*values):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alliance_longitudinal.data import load_study
-from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.readers import csv_text
 from alliance_longitudinal.errors import AllianceError, DataError
 from data import broken_files

@@ -4,8 +4,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from alliance_longitudinal.data.json_schemas import main, schema_texts
-from alliance_longitudinal.data.table_blocks import ClientColumns, SessionColumns
+from alliance_longitudinal.data.study_file.json_schemas import main, schema_texts
+from alliance_longitudinal.data.study_file.table_blocks import ClientColumns, SessionColumns
 from alliance_longitudinal.resources import shipped
 
 
@@ -16,11 +16,13 @@ def read(path):
 @pytest.mark.parametrize("name", ["study.schema.json", "instrument.schema.json"])
 def test_committed_schema_is_that_of_the_model(name, root):
     committed = (root / "data_schema" / name).read_text(encoding="utf-8")
-    assert committed == schema_texts()[name], "run: python -m alliance_longitudinal.data.json_schemas"
+    assert committed == schema_texts()[name], (
+        "run: python -m alliance_longitudinal.data.study_file.json_schemas"
+    )
 
 
 def test_main_writes_both_schemas(monkeypatch, tmp_path):
-    monkeypatch.setattr("alliance_longitudinal.data.json_schemas.shipped", lambda _: tmp_path)
+    monkeypatch.setattr("alliance_longitudinal.data.study_file.json_schemas.shipped", lambda _: tmp_path)
     main()
     assert {p.name: p.read_text(encoding="utf-8") for p in tmp_path.iterdir()} == schema_texts()
 

@@ -8,22 +8,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.answers import score_measure
-from alliance_longitudinal.data.columns import Places
-from alliance_longitudinal.data.endings import ending_finding, ending_of_clients
-from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.forms import Forms
-from alliance_longitudinal.data.keys import ClientRows
-from alliance_longitudinal.data.plan import StudyPlan
-from alliance_longitudinal.data.raters import Rows, over_raters, own_rows, rows_of_sessions
-from alliance_longitudinal.data.remarks import client_findings, gap_finding, key_findings, simulated_findings
-from alliance_longitudinal.data.study import Source, Study
-from alliance_longitudinal.data.timeline import (
+from alliance_longitudinal.data.cells.columns import Places
+from alliance_longitudinal.data.cleaning.answers import score_measure
+from alliance_longitudinal.data.cleaning.endings import ending_finding, ending_of_clients
+from alliance_longitudinal.data.cleaning.forms import Forms
+from alliance_longitudinal.data.cleaning.keys import ClientRows
+from alliance_longitudinal.data.cleaning.raters import Rows, over_raters, own_rows, rows_of_sessions
+from alliance_longitudinal.data.cleaning.remarks import (
+    client_findings,
+    gap_finding,
+    key_findings,
+    simulated_findings,
+)
+from alliance_longitudinal.data.cleaning.timeline import (
     analysed_under,
     changes_therapist,
     weeks_since_first,
     weeks_since_last,
 )
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.readers.source import Source
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
 
 
@@ -34,7 +40,7 @@ class Parsed:
     Attributes
     ----------
     keys : DataFrame
-        As of :func:`alliance_longitudinal.data.keys.read_keys`, sessions numbered.
+        As of :func:`alliance_longitudinal.data.cleaning.keys.read_keys`, sessions numbered.
     answers : mapping of str to float array, shape (n, columns)
     places : Places
         Of the same rows.

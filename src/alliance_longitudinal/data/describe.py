@@ -1,6 +1,7 @@
 """A study in a few lines, aggregated, for ``alliance check`` and for a first look in a notebook."""
 
-from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study_file.measure import Measure
 from alliance_longitudinal.measures.registry import total_range_in_words
 
 

@@ -3,12 +3,12 @@
 import hashlib
 from pathlib import Path
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.plan import declared_dialect
-from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.readers.files import find_files
-from alliance_longitudinal.data.study_file import StudyFile
-from alliance_longitudinal.data.table_blocks import Database, Table
+from alliance_longitudinal.data.study_file.format import StudyFile
+from alliance_longitudinal.data.study_file.plan import declared_dialect
+from alliance_longitudinal.data.study_file.table_blocks import Database, Table
 from alliance_longitudinal.strict_yaml import read_document, validate
 
 

@@ -8,29 +8,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.answers import read_answers
 from alliance_longitudinal.data.build import Parsed, build_study
-from alliance_longitudinal.data.contract import check_contract
-from alliance_longitudinal.data.covariates import one_per_client, read_covariate
-from alliance_longitudinal.data.demo import study_file_path
-from alliance_longitudinal.data.endings import TWO_ENDINGS, check_endings
-from alliance_longitudinal.data.episodes import WORDS, episode_findings, find_episodes
-from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.keys import ClientRows, read_clients, read_keys
-from alliance_longitudinal.data.layout import (
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cleaning.answers import read_answers
+from alliance_longitudinal.data.cleaning.contract import check_contract
+from alliance_longitudinal.data.cleaning.covariates import one_per_client, read_covariate
+from alliance_longitudinal.data.cleaning.endings import TWO_ENDINGS, check_endings
+from alliance_longitudinal.data.cleaning.episodes import WORDS, episode_findings, find_episodes
+from alliance_longitudinal.data.cleaning.keys import ClientRows, read_clients, read_keys
+from alliance_longitudinal.data.cleaning.layout import (
     SessionCells,
     Wanted,
     drop_second_header,
     long_cells,
     wide_cells,
 )
-from alliance_longitudinal.data.plan import StudyPlan, read_plan
-from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.raters import check_raters, one_date_a_session
-from alliance_longitudinal.data.remarks import missing_code_finding
+from alliance_longitudinal.data.cleaning.raters import check_raters, one_date_a_session
+from alliance_longitudinal.data.cleaning.remarks import missing_code_finding
+from alliance_longitudinal.data.cleaning.timeline import number_by_date
+from alliance_longitudinal.data.demo import study_file_path
+from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data.readers.tables import RawTable, check_headers, read_table
 from alliance_longitudinal.data.study import Study
-from alliance_longitudinal.data.tables import RawTable, check_headers, read_table
-from alliance_longitudinal.data.timeline import number_by_date
+from alliance_longitudinal.data.study_file.plan import StudyPlan, read_plan
 from alliance_longitudinal.findings import Finding
 
 Baseline = Mapping[str, "pd.Series[float] | pd.Series[str]"]

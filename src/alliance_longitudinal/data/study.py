@@ -6,47 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from alliance_longitudinal.data.cleaning.forms import Forms
 from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.forms import Forms
+from alliance_longitudinal.data.readers.source import Source
+from alliance_longitudinal.data.study_file.measure import Measure
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.measures.instrument import Instrument
 
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One instrument as one rater filled it in: a column of ``study.sessions``.
-
-    Attributes
-    ----------
-    name : str
-        Column of the total score in ``study.sessions``; subscales stand in ``<name>_<subscale>``.
-    construct : {"alliance", "symptoms"}
-    rater : str
-        ``client``, ``therapist``, ``observer``.
-    instrument : Instrument
-    timing : {"start", "end"}
-        Whether it is filled in before or after the session.
-    """
-
-    name: str
-    construct: str
-    rater: str
-    instrument: Instrument
-    timing: str = "start"
-
-    @property
-    def label(self) -> str:
-        """Name for people, such as ``WAI-SR (client)``."""
-        return f"{self.instrument.label} ({self.rater})"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An input file: name without folder, SHA-256, and the number of rows read (None where it may not be told)."""
-
-    name: str
-    sha256: str
-    rows: int | None
+__all__ = ["Measure", "Source", "Study"]
 
 
 @dataclass(frozen=True, slots=True)

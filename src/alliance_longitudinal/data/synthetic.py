@@ -1,7 +1,8 @@
 """A simulated clinic group as a study in memory, as if its clean export had been loaded."""
 
 from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study_file.measure import Measure
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.measures.registry import load_instruments
 from alliance_longitudinal.simulation import ClinicTruth, simulate_clinic

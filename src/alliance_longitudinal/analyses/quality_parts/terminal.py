@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from alliance_longitudinal.analyses.quality_parts.check import Check
-from alliance_longitudinal.data.problems import printable, some
+from alliance_longitudinal.data.cells.problems import printable, some
 from alliance_longitudinal.data.study import Study
 
 #: Rows of one check that the text names, and that the data hold.

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.texts import Texts, objects
 from alliance_longitudinal.data.readers.sheet import Sheet, without_rows
 from alliance_longitudinal.data.readers.values import value_text
-from alliance_longitudinal.data.texts import Texts, objects
 
 
 def read_columnar(name: str, content: bytes, dialect: Dialect, problems: Problems) -> Sheet | None:

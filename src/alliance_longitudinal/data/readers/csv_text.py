@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.texts import Texts, joined
 from alliance_longitudinal.data.readers.arrow import texts_of_arrow
-from alliance_longitudinal.data.texts import Texts, joined
 
 CHUNK = 50_000  # rows in memory at a time
 _SEPARATORS = {",": "comma ','", ";": "semicolon ';'", "\t": "tab '\\t'", "|": "bar '|'"}

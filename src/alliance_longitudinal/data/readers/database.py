@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems, some
+from alliance_longitudinal.data.cells.texts import Texts
 from alliance_longitudinal.data.readers.arrow import sheet_of_arrow
 from alliance_longitudinal.data.readers.one_select import is_one_select
 from alliance_longitudinal.data.readers.rows_hash import rows_hash
 from alliance_longitudinal.data.readers.sheet import Sheet, without_rows
 from alliance_longitudinal.data.readers.values import value_text
-from alliance_longitudinal.data.table_blocks import Database, Table
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.study_file.table_blocks import Database, Table
 from alliance_longitudinal.strict_yaml import nearest
 
 CONNECT_SECONDS = 10

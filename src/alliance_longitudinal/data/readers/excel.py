@@ -11,10 +11,10 @@ from openpyxl import load_workbook
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems, some
+from alliance_longitudinal.data.cells.texts import Texts
 from alliance_longitudinal.data.readers.values import value_text
-from alliance_longitudinal.data.texts import Texts
 from alliance_longitudinal.strict_yaml import nearest
 
 MOST_BYTES = 1 << 30  # of an unpacked workbook

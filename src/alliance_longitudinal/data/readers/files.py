@@ -3,10 +3,10 @@
 import hashlib
 from pathlib import Path
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems, some
 from alliance_longitudinal.data.readers.sheet import Sheet, from_grid
-from alliance_longitudinal.data.table_blocks import Table
+from alliance_longitudinal.data.study_file.table_blocks import Table
 from alliance_longitudinal.strict_yaml import nearest
 
 TEXT = (".csv", ".tsv", ".txt")

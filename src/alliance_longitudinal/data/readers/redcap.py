@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.cells.problems import Problems, some
+from alliance_longitudinal.data.cells.texts import Texts
 from alliance_longitudinal.data.readers.sheet import Sheet
-from alliance_longitudinal.data.table_blocks import Redcap
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.study_file.table_blocks import Redcap
 
 EVENT, FORM, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
 _ON_SCREEN = {"event name": EVENT, "repeat instrument": FORM, "repeat instance": INSTANCE}

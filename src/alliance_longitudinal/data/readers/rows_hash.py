@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.cells.texts import Texts
 
 _FIELD, _ROW = "\x1f", "\x1e"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.texts import Texts
 
 Counts = Mapping[str, Mapping[str, int]]
 Labels = Mapping[str, Mapping[str, str]]

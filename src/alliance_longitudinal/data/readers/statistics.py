@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.readers.sheet import Sheet, without_rows
 from alliance_longitudinal.data.readers.values import series_texts, value_text
 

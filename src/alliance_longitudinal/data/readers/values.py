@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.texts import Texts
 
 
 def value_text(value: Any, dialect: Dialect) -> str:

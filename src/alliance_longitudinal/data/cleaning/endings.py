@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.data.columns import Column
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.study_file import Ending
+from alliance_longitudinal.data.cells.columns import Column
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.study_file.format import Ending
 from alliance_longitudinal.findings import Finding
 
 #: Rule, message and remedy where a client's rows disagree.

@@ -1,20 +1,18 @@
 """The answers and totals of the measures: parsed, held against the instrument's range, and scored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Column
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.keys import number_remedy
-from alliance_longitudinal.data.layout import SessionCells
-from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.data.study_file import MeasureBlock
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.cells.columns import Column
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.texts import Texts
+from alliance_longitudinal.data.cleaning.keys import number_remedy
+from alliance_longitudinal.data.cleaning.layout import SessionCells
+from alliance_longitudinal.data.study_file.measure import Measure, PlannedMeasure
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.measures.instrument import Instrument, MissingRule
 from alliance_longitudinal.measures.score import outside_range, range_in_words, reverse, score
@@ -22,38 +20,6 @@ from alliance_longitudinal.measures.score import outside_range, range_in_words, 
 Floats = NDArray[np.float64]
 
 ENOUGH_FORMS = 30  # complete forms from which the direction of the items can be judged
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedMeasure:
-    """A measure and the block of the study file that it comes from.
-
-    Attributes
-    ----------
-    measure : Measure
-        Its instrument is the one that people see: for a subscale, the subscale alone.
-    block : MeasureBlock
-    form : Instrument
-        The whole questionnaire, by which it is scored.
-    items : tuple of int
-        Item number of each header; empty for a total.
-    headers : tuple of str
-    """
-
-    measure: Measure
-    block: MeasureBlock
-    form: Instrument
-    items: tuple[int, ...]
-    headers: tuple[str, ...]
-
-    @property
-    def rule(self) -> MissingRule:
-        """The missing-item rule that holds: the study's own, else the instrument's."""
-        own = self.block.missing
-        if own is None:
-            return self.form.missing
-        scale = self.block.scale
-        return MissingRule(own.rule, own.max_missing, {} if scale is None else {scale: own.max_missing})
 
 
 def read_answers(

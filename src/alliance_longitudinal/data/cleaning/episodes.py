@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Places
-from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.study_file import Episodes, StudyFile
+from alliance_longitudinal.data.cells.columns import Places
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.study_file.format import Episodes, StudyFile
 from alliance_longitudinal.findings import Finding
 
 WORDS = {

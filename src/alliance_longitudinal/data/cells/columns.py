@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.cells.texts import Texts
 
 Keep = NDArray[np.bool_] | NDArray[np.intp]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Column
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.keys import number_remedy
-from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.cells.columns import Column
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cleaning.keys import number_remedy
 
 
 def read_covariate(

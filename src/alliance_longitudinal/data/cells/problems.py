@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Column, Places
+from alliance_longitudinal.data.cells.columns import Column, Places
 from alliance_longitudinal.errors import DataError
 
 SHOWN = 5  # rows of one kind that the text shows

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Column, Keep, Places
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.cells.columns import Column, Keep, Places
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems, some
+from alliance_longitudinal.data.cells.texts import Texts, joined
 from alliance_longitudinal.data.readers.files import find_files, is_several, no_files, read_file
 from alliance_longitudinal.data.readers.redcap import RecordRoles, arrange, read_dictionary
+from alliance_longitudinal.data.readers.several import differing_labels, one_table, repeated_in_another_file
 from alliance_longitudinal.data.readers.sheet import Counts, Labels, Sheet, filled_rows
-from alliance_longitudinal.data.several import differing_labels, one_table, repeated_in_another_file
-from alliance_longitudinal.data.study import Source
-from alliance_longitudinal.data.table_blocks import ClientsTable, SessionsTable
-from alliance_longitudinal.data.texts import Texts, joined
+from alliance_longitudinal.data.readers.source import Source
+from alliance_longitudinal.data.study_file.table_blocks import ClientsTable, SessionsTable
 from alliance_longitudinal.strict_yaml import nearest
 
 

@@ -1,11 +1,11 @@
 """Writes the JSON Schemas of the files that people edit, for the help that editors give while typing.
 
-``python -m alliance_longitudinal.data.json_schemas`` writes them anew; a test compares them with the models.
+``python -m alliance_longitudinal.data.study_file.json_schemas`` writes them anew; a test compares them with the models.
 """
 
 import json
 
-from alliance_longitudinal.data.study_file import study_json_schema
+from alliance_longitudinal.data.study_file.format import study_json_schema
 from alliance_longitudinal.measures.instrument_file import instrument_json_schema
 from alliance_longitudinal.resources import shipped
 

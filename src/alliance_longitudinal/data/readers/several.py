@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Places
-from alliance_longitudinal.data.problems import Problems, some
+from alliance_longitudinal.data.cells.columns import Places
+from alliance_longitudinal.data.cells.problems import Problems, some
+from alliance_longitudinal.data.cells.texts import Texts
 from alliance_longitudinal.data.readers.sheet import Sheet, filled_rows
-from alliance_longitudinal.data.texts import Texts
 
 Part = tuple[str, Sheet, str]
 

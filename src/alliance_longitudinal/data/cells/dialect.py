@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.texts import Texts
+from alliance_longitudinal.data.cells.texts import Texts
 
 DateOrder = Literal["day-first", "month-first", "iso"]
 DATE_ORDERS: tuple[DateOrder, ...] = ("day-first", "month-first", "iso")

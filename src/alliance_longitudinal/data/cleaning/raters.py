@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.answers import PlannedMeasure
-from alliance_longitudinal.data.columns import Places
-from alliance_longitudinal.data.contract import session_order
-from alliance_longitudinal.data.problems import Problems
+from alliance_longitudinal.data.cells.columns import Places
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cleaning.contract import session_order
+from alliance_longitudinal.data.study_file.measure import PlannedMeasure
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from alliance_longitudinal.data.parts import Header, Part
+from alliance_longitudinal.data.study_file.parts import Header, Part
 
 _ADDRESS = re.compile(r"://|@|password\s*=", re.IGNORECASE)
 _NO_PASSWORD = (

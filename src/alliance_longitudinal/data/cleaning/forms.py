@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Places
+from alliance_longitudinal.data.cells.columns import Places
 
 
 @dataclass(frozen=True, slots=True)

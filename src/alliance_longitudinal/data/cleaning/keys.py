@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Column
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.layout import SessionCells
-from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.study_file import StudyFile
-from alliance_longitudinal.data.tables import RawTable
-from alliance_longitudinal.data.texts import Texts, paired
+from alliance_longitudinal.data.cells.columns import Column
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.texts import Texts, paired
+from alliance_longitudinal.data.cleaning.layout import SessionCells
+from alliance_longitudinal.data.readers.tables import RawTable
+from alliance_longitudinal.data.study_file.format import StudyFile
 
 NO_DAY = np.datetime64("NaT", "D")
 #: Years in which a session can have been held; another is a slip of the pen or an empty date of some program.

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Column, Keep, Places
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.problems import Problems
-from alliance_longitudinal.data.table_blocks import SessionsTable
-from alliance_longitudinal.data.tables import RawTable, check_headers
-from alliance_longitudinal.data.texts import Texts, joined
+from alliance_longitudinal.data.cells.columns import Column, Keep, Places
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.texts import Texts, joined
+from alliance_longitudinal.data.readers.tables import RawTable, check_headers
+from alliance_longitudinal.data.study_file.table_blocks import SessionsTable
 
 REPEATED_ROLES = ("date", "week")  # of the key columns, those that a wide table repeats per session
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.columns import Places
-from alliance_longitudinal.data.problems import KEPT, Problems, some
-from alliance_longitudinal.data.study_file import StudyFile
+from alliance_longitudinal.data.cells.columns import Places
+from alliance_longitudinal.data.cells.problems import KEPT, Problems, some
+from alliance_longitudinal.data.study_file.format import StudyFile
 
 
 def check_contract(keys: pd.DataFrame, places: Places, spec: StudyFile, problems: Problems) -> None:
@@ -17,7 +17,7 @@ def check_contract(keys: pd.DataFrame, places: Places, spec: StudyFile, problems
     Parameters
     ----------
     keys : DataFrame
-        As of :func:`alliance_longitudinal.data.keys.read_keys`, sessions numbered; its index counts the rows of
+        As of :func:`alliance_longitudinal.data.cleaning.keys.read_keys`, sessions numbered; its index counts the rows of
         ``places``. Rows without an id or a session are reported elsewhere and left out here.
     places : Places
     """

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.data.answers import PlannedMeasure
-from alliance_longitudinal.data.dialect import Dialect
-from alliance_longitudinal.data.scale_view import scale_view, scales_of
-from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.data.study_file import MeasureBlock, StudyFile
+from alliance_longitudinal.data.cells.dialect import Dialect
+from alliance_longitudinal.data.study_file.format import MeasureBlock, StudyFile
+from alliance_longitudinal.data.study_file.measure import Measure, PlannedMeasure
+from alliance_longitudinal.data.study_file.scale_view import scale_view, scales_of
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures.instrument import Instrument
 from alliance_longitudinal.measures.registry import load_instruments

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from alliance_longitudinal.data.texts import clean
+from alliance_longitudinal.data.cells.texts import clean
 
 #: A text that is compared with cells of a table, and so has to be as clean as they are.
 Word = Annotated[str, AfterValidator(clean)]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.plan import StudyPlan
-from alliance_longitudinal.data.tables import RawTable
+from alliance_longitudinal.data.readers.tables import RawTable
+from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
 
 LONG_GAP = 26  # weeks between two sessions after which a treatment may be another one

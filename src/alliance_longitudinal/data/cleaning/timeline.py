@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.study_file import Transfers
+from alliance_longitudinal.data.study_file.format import Transfers
 
 
 def number_by_date(keys: pd.DataFrame, *, several_rows: bool = False) -> NDArray[np.float64]:

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from alliance_longitudinal.data.dialect import DateOrder
-from alliance_longitudinal.data.parts import Header, Name, Part, Word, list_to_mapping, one_to_list
-from alliance_longitudinal.data.table_blocks import Tables
+from alliance_longitudinal.data.cells.dialect import DateOrder
+from alliance_longitudinal.data.study_file.parts import Header, Name, Part, Word, list_to_mapping, one_to_list
+from alliance_longitudinal.data.study_file.table_blocks import Tables
 from alliance_longitudinal.measures.instrument import Construct, Rater
 
 RESERVED = (

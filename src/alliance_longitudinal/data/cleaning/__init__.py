@@ -1,0 +1,1 @@
+"""From sheets of texts to keys, raters, episodes, endings, answers and scores, each checked."""
