@@ -25,7 +25,7 @@ from alliance_longitudinal.analyses.early_parts.effects import (
     fit_models,
 )
 from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
-from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import TimeWindow

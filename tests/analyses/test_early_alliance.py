@@ -10,12 +10,12 @@ import pytest
 import statsmodels.api as sm
 from linearmodels.panel import PanelOLS
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_parts.effects import fit_models, partial_correlation
 from alliance_longitudinal.analyses.early_parts.findings import late_intake
-from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS, therapist_df
+from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS, therapist_df
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.findings import Finding

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.parts.fits import (
+from alliance_longitudinal.analyses.kit.fits import (
     ENDPOINT,
     GROWTH,
     LEVEL,

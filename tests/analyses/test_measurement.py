@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.measurement import measurement
 from alliance_longitudinal.analyses.measurement_parts import words
 from alliance_longitudinal.analyses.measurement_parts.answers import Answers

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_parts.effects import point_estimates
-from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.timing import TimeWindow
 

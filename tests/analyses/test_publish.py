@@ -7,7 +7,7 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.publish import STAGE_VARIABLE, publish
 from alliance_longitudinal.resources import shipped
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.reliable_change import reliable_change
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study

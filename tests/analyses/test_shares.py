@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
-from alliance_longitudinal.analyses.parts.fits import LEVEL, Fitted
-from alliance_longitudinal.analyses.parts.shares import (
+from alliance_longitudinal.analyses.kit.fits import LEVEL, Fitted
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.kit.shares import (
     Shares,
     exact_icc_interval,
     reliability_of_mean,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.variance_partition import variance_partition
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError

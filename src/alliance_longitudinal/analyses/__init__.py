@@ -1,10 +1,10 @@
 """One research question a file; the only place where the clinic track and the model track meet."""
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.change_parts.classify import classify_change
 from alliance_longitudinal.analyses.data_quality import data_quality
 from alliance_longitudinal.analyses.early_alliance import early_alliance
 from alliance_longitudinal.analyses.gain_parts.find import find_sudden_gains
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.measurement import measurement
 from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
 from alliance_longitudinal.analyses.publish import publish

@@ -5,11 +5,11 @@ from datetime import date
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis import Analysis
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult, estimate_frame
 from alliance_longitudinal.analyses.disclosure import protected
-from alliance_longitudinal.analyses.parameters import Params
-from alliance_longitudinal.analyses.parts.selection import choose_clinic
+from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.parameters import Params
+from alliance_longitudinal.analyses.kit.result import AnalysisResult, estimate_frame
+from alliance_longitudinal.analyses.kit.selection import choose_clinic
 from alliance_longitudinal.analyses.quality_parts import charts, words
 from alliance_longitudinal.analyses.quality_parts.answers import answer_checks
 from alliance_longitudinal.analyses.quality_parts.check import Check, coarse

@@ -3,9 +3,11 @@
 import pandas as pd
 from pydantic import field_validator
 
-from alliance_longitudinal.analyses.analysis import Analysis
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult, estimate_frame
 from alliance_longitudinal.analyses.disclosure import protected
+from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.parameters import Params
+from alliance_longitudinal.analyses.kit.result import AnalysisResult, estimate_frame
+from alliance_longitudinal.analyses.kit.selection import choose_clinic, require_clients
 from alliance_longitudinal.analyses.measurement_parts import words
 from alliance_longitudinal.analyses.measurement_parts.answers import Answers, item_answers
 from alliance_longitudinal.analyses.measurement_parts.compute import Found, compare, from_items, side_by_side
@@ -20,8 +22,6 @@ from alliance_longitudinal.analyses.measurement_parts.tables import (
     measurement_tables,
     reliability_figure,
 )
-from alliance_longitudinal.analyses.parameters import Params
-from alliance_longitudinal.analyses.parts.selection import choose_clinic, require_clients
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding

@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import alliance_longitudinal.analyses as package
-from alliance_longitudinal.analyses.analysis import Analysis
+from alliance_longitudinal.analyses.kit.analysis import Analysis
 
 
 def _found() -> dict[str, Analysis]:

@@ -5,8 +5,6 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
-from alliance_longitudinal.analyses.analysis import Analysis
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate, estimate_frame
 from alliance_longitudinal.analyses.change_parts import words
 from alliance_longitudinal.analyses.change_parts.charts import bars_figure, map_figure
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods, all_methods, published, told_apart
@@ -21,8 +19,10 @@ from alliance_longitudinal.analyses.change_parts.shares import (
 )
 from alliance_longitudinal.analyses.change_parts.tables import change_tables
 from alliance_longitudinal.analyses.disclosure import protected
-from alliance_longitudinal.analyses.parameters import Params
-from alliance_longitudinal.analyses.parts.selection import choose_clinic, choose_measure, require_clients
+from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.parameters import Params
+from alliance_longitudinal.analyses.kit.result import AnalysisResult, Estimate, estimate_frame
+from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, require_clients
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding

@@ -2,32 +2,32 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis import Analysis
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult, Estimate, Methods, estimate_frame
 from alliance_longitudinal.analyses.disclosure import protected
-from alliance_longitudinal.analyses.parts.charts import shares_figure
-from alliance_longitudinal.analyses.parts.checks import (
+from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.charts import shares_figure
+from alliance_longitudinal.analyses.kit.checks import (
     clinic_findings,
     model_findings,
     models_table,
     therapist_findings,
     variance_table,
 )
-from alliance_longitudinal.analyses.parts.fits import GROWTH, LEVEL, Fitted, fit_first
-from alliance_longitudinal.analyses.parts.selection import (
+from alliance_longitudinal.analyses.kit.fits import GROWTH, LEVEL, Fitted, fit_first
+from alliance_longitudinal.analyses.kit.result import AnalysisResult, Estimate, Methods, estimate_frame
+from alliance_longitudinal.analyses.kit.selection import (
     choose_clinic,
     choose_measure,
     require_clients,
     time_unit,
 )
-from alliance_longitudinal.analyses.parts.shares import (
+from alliance_longitudinal.analyses.kit.shares import (
     ShareParams,
     interval_words,
     share_estimates,
     variance_shares,
     with_failures,
 )
-from alliance_longitudinal.analyses.parts.versions import versions_sentence
+from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import SEVERITIES, Finding
 from alliance_longitudinal.present import Column, Table

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.parts.shares import exact_icc_interval
+from alliance_longitudinal.analyses.kit.shares import exact_icc_interval
 from engine import test_residuals_nlme as nlme
 from reference import catalogue, generalised
 from reference.catalogue import HERE, by_term, term_of

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.change_parts.classify import ChangeCategories
 from alliance_longitudinal.analyses.change_parts.joint import LABELS, OF_CASES
 from alliance_longitudinal.analyses.change_parts.proportions import proportion
+from alliance_longitudinal.analyses.kit.result import Estimate
 
 
 def category_shares(change: ChangeCategories, therapist: pd.Series) -> list[Estimate]:

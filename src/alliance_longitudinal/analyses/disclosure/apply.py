@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
 from alliance_longitudinal.analyses.disclosure.cells import (
     HIDDEN,
     hidden_cells,
@@ -22,6 +21,7 @@ from alliance_longitudinal.analyses.disclosure.cells import (
 from alliance_longitudinal.analyses.disclosure.flow import last_clients, protect_flow
 from alliance_longitudinal.analyses.disclosure.shares import SafeEstimates, protect_estimates
 from alliance_longitudinal.analyses.disclosure.text import protect_message, protect_text, without_sizes
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import StudyError

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
-from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
-from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.kit.fits import Fitted
+from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.present import Column, FigureSpec, figures
 from alliance_longitudinal.present.labels import MINUS, number, with_interval
 

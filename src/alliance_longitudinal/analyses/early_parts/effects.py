@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
-from alliance_longitudinal.analyses.parts.fits import ENDPOINT, GROWTH, Fitted, fit_first, therapist_df
+from alliance_longitudinal.analyses.kit.fits import ENDPOINT, GROWTH, Fitted, fit_first, therapist_df
+from alliance_longitudinal.analyses.kit.result import Estimate
 
 _EFFECT_WORDS = {
     "total": "Early alliance, undivided",

@@ -6,7 +6,7 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.early_parts.design import Choices, build_design
 from alliance_longitudinal.analyses.early_parts.effects import fit_split, split_effects
-from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.timing import TimeWindow

@@ -2,10 +2,10 @@
 
 from scipy.stats import hmean
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
-from alliance_longitudinal.analyses.parts.fits import ENDPOINT, GROWTH, LEVEL, Fitted, fit_first
-from alliance_longitudinal.analyses.parts.shares import (
+from alliance_longitudinal.analyses.kit.fits import ENDPOINT, GROWTH, LEVEL, Fitted, fit_first
+from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.kit.shares import (
     exact_icc_interval,
     reliability_of_mean,
     share_estimates,

@@ -1,12 +1,12 @@
 """The early-alliance analysis in words: answer, facts, methods and limits, all generated from the numbers."""
 
-from alliance_longitudinal.analyses.analysis_result import Estimate, Methods
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.early_parts.effects import EarlyModels
-from alliance_longitudinal.analyses.parts.benchmarks import ALLIANCE_OUTCOME
-from alliance_longitudinal.analyses.parts.checks import FEW
-from alliance_longitudinal.analyses.parts.fits import MIN_THERAPISTS
-from alliance_longitudinal.analyses.parts.shares import interval_words
+from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.kit.checks import FEW
+from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit.result import Estimate, Methods
+from alliance_longitudinal.analyses.kit.shares import interval_words
 from alliance_longitudinal.present.labels import count, listing, number, with_interval
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
 from alliance_longitudinal.analyses.change_parts.norms import Given, KnownNorms
 from alliance_longitudinal.analyses.change_parts.proportions import proportion
 from alliance_longitudinal.analyses.gain_parts.events import (
@@ -21,6 +20,7 @@ from alliance_longitudinal.analyses.gain_parts.events import (
 )
 from alliance_longitudinal.analyses.gain_parts.expected import Counts, Steady, expected_counts, steady_change
 from alliance_longitudinal.analyses.gain_parts.find import marks
+from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.errors import AllianceError, StudyError
 
 Bools = NDArray[np.bool_]

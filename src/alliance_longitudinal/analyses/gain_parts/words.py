@@ -1,9 +1,9 @@
 """The sentences of the sudden-gains report."""
 
-from alliance_longitudinal.analyses.analysis_result import Estimate, Methods
 from alliance_longitudinal.analyses.gain_parts.compute import Gains
 from alliance_longitudinal.analyses.gain_parts.events import Rules
-from alliance_longitudinal.analyses.parts.versions import versions_sentence
+from alliance_longitudinal.analyses.kit.result import Estimate, Methods
+from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.present.labels import interval, number
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
 from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
 from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.parts.fits import LEVEL, fit_first
+from alliance_longitudinal.analyses.kit.fits import LEVEL, fit_first
 
 #: Group of the model's variances -> level.
 _LEVELS = {"therapist": "therapist", "client:therapist": "client", "client": "client", "Residual": "session"}

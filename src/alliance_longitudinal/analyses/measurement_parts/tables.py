@@ -4,7 +4,7 @@ from functools import partial
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.kit.result import Estimate, estimate_frame
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
 from alliance_longitudinal.analyses.measurement_parts.factor_fit import FactorFit
 from alliance_longitudinal.analyses.measurement_parts.structure import DELTA_CFI, Model, loadings

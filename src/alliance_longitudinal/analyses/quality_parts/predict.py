@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
+from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
 from alliance_longitudinal.data.study import Measure

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.analysis_result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.kit.result import Estimate, estimate_frame
 from alliance_longitudinal.analyses.quality_parts.check import VERDICTS, Check
 from alliance_longitudinal.analyses.quality_parts.completion import by_therapist
 from alliance_longitudinal.analyses.quality_parts.predict import Answered

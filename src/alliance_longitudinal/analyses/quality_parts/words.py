@@ -1,7 +1,7 @@
 """The sentences of the data-quality report."""
 
-from alliance_longitudinal.analyses.analysis_result import Estimate, Methods
-from alliance_longitudinal.analyses.parts.versions import versions_sentence
+from alliance_longitudinal.analyses.kit.result import Estimate, Methods
+from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.quality_parts.check import Check
 from alliance_longitudinal.analyses.quality_parts.predict import Answered
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from alliance_longitudinal.analyses.analysis_result import AnalysisResult
-from alliance_longitudinal.analyses.parameters import Params
+from alliance_longitudinal.analyses.kit.parameters import Params
+from alliance_longitudinal.analyses.kit.result import AnalysisResult
 
 
 @dataclass(frozen=True, slots=True)

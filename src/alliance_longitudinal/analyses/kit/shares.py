@@ -12,9 +12,9 @@ from pydantic import Field, field_validator
 from scipy import stats
 from scipy.stats import hmean
 
-from alliance_longitudinal.analyses.analysis_result import Estimate
-from alliance_longitudinal.analyses.parameters import Params
-from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.analyses.kit.fits import Fitted
+from alliance_longitudinal.analyses.kit.parameters import Params
+from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.findings import Finding
 
 LEVELS = ("therapist", "client", "session")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.parts.fits import Fitted
+from alliance_longitudinal.analyses.kit.fits import Fitted
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.present import Column, Table
 from alliance_longitudinal.present.labels import count
