@@ -56,7 +56,7 @@ def _check(options: argparse.Namespace) -> int:
     from alliance_longitudinal.analyses.data_quality import quality_checks
     from alliance_longitudinal.analyses.quality_parts.terminal import check_lines, check_records
     from alliance_longitudinal.data import describe_study, load_study
-    from alliance_longitudinal.reporting.inputs import study_file
+    from alliance_longitudinal.reporting.record.inputs import study_file
 
     study = load_study(study_file(options.study), forms=True)
     checks = quality_checks(study)
@@ -70,7 +70,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_report
-    from alliance_longitudinal.reporting.progress import report_progress
+    from alliance_longitudinal.reporting.run.progress import report_progress
 
     with report_progress(options.notebook, quiet=options.json) as on_event:
         report = run_report(
@@ -97,7 +97,7 @@ def _report(options: argparse.Namespace) -> int:
 def _problems(options: argparse.Namespace, kind: str) -> Sequence[Any]:
     """The list behind a DataError, which leaves the notebook only as text: read the study once more for it."""
     from alliance_longitudinal.data import load_study
-    from alliance_longitudinal.reporting.inputs import study_file
+    from alliance_longitudinal.reporting.record.inputs import study_file
 
     if kind == "DataError":
         try:
@@ -109,7 +109,7 @@ def _problems(options: argparse.Namespace, kind: str) -> Sequence[Any]:
 
 def _batch(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_batch
-    from alliance_longitudinal.reporting.progress import batch_progress
+    from alliance_longitudinal.reporting.run.progress import batch_progress
 
     with batch_progress(Path(options.batch).stem, options.jobs, quiet=options.json) as on_event:
         batch = run_batch(
@@ -132,8 +132,8 @@ def _batch(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import verify_report
-    from alliance_longitudinal.reporting.progress import report_progress
-    from alliance_longitudinal.reporting.verify import ABSOLUTE, RELATIVE
+    from alliance_longitudinal.reporting.run.progress import report_progress
+    from alliance_longitudinal.reporting.run.verify import ABSOLUTE, RELATIVE
 
     with report_progress("verify", quiet=options.json) as on_event:
         found = verify_report(options.folder, deadline=options.deadline, on_event=on_event)

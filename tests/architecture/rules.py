@@ -44,6 +44,13 @@ SHELVES = {
         "cleaning": {"cells", "study_file", "readers"},
         "": {"cells", "study_file", "readers", "cleaning"},
     },
+    "reporting": {
+        "record": set(),
+        "page": {"record"},
+        "run": {"record", "page"},
+        "batch": {"record", "page", "run"},
+        "": {"record", "page", "run", "batch"},
+    },
 }
 
 #: Third party -> the parts through whose door it comes in.

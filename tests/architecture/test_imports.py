@@ -47,6 +47,25 @@ def test_imports_within_a_part_follow_its_shelves(name):
 
 
 @pytest.mark.parametrize(
+    ("code", "problems"),
+    [
+        (
+            "from alliance_longitudinal.reporting.run.report import prepare",
+            ["1: reporting.page may not import reporting.run"],
+        ),
+        (
+            "def f():\n    from alliance_longitudinal.reporting import batch",
+            ["2: reporting.page may not import reporting.batch"],
+        ),
+        ("import alliance_longitudinal.reporting.record.hashing", []),
+        ("from alliance_longitudinal.data.run import x", []),
+    ],
+)
+def test_an_import_up_the_floors_of_reporting_is_seen(code, problems):
+    assert rules.shelf_problems(ast.parse(code), "reporting", "page") == problems
+
+
+@pytest.mark.parametrize(
     ("shelf", "code", "problem"),
     [
         ("cells", "from alliance_longitudinal.data.readers.sheet import Sheet", "data.readers"),

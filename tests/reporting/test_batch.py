@@ -8,8 +8,8 @@ import pytest
 
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.reporting import run_batch
-from alliance_longitudinal.reporting.batch_index import forests, write_index
-from alliance_longitudinal.reporting.batch_plan import Plan, read_plan
+from alliance_longitudinal.reporting.batch.index import forests, write_index
+from alliance_longitudinal.reporting.batch.plan import Plan, read_plan
 from reporting import tiny
 from reporting.conftest import Lab
 from reporting.page import lint

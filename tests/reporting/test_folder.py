@@ -8,8 +8,8 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report
-from alliance_longitudinal.reporting.claims import claimed
-from alliance_longitudinal.reporting.folder import check_destination, publish_folder, staged
+from alliance_longitudinal.reporting.batch.claims import claimed
+from alliance_longitudinal.reporting.record.folder import check_destination, publish_folder, staged
 
 
 def _folder(path: Path, word: str) -> Path:

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from alliance_longitudinal.data.demo import write_demo
-from alliance_longitudinal.reporting.inputs import input_hashes
+from alliance_longitudinal.reporting.record.inputs import input_hashes
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from alliance_longitudinal.errors import ReportError, UsageError
-from alliance_longitudinal.reporting.arguments import as_argument, rerun_command
-from alliance_longitudinal.reporting.notebooks import cell_names, default_registry, find_notebook
+from alliance_longitudinal.reporting.record.arguments import as_argument, rerun_command
+from alliance_longitudinal.reporting.record.notebooks import cell_names, default_registry, find_notebook
 from reporting import tiny
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report
-from alliance_longitudinal.reporting.render import write_report
-from alliance_longitudinal.reporting.results import read_results, results_schema
-from alliance_longitudinal.reporting.table_text import csv_text
+from alliance_longitudinal.reporting.page.render import write_report
+from alliance_longitudinal.reporting.page.table_text import csv_text
+from alliance_longitudinal.reporting.run.results import read_results, results_schema
 from reporting import tiny
 from reporting.page import Page, lint
 

@@ -9,10 +9,10 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report, Verification, verify_report
-from alliance_longitudinal.reporting.batch import is_current
-from alliance_longitudinal.reporting.hashing import data_hash
-from alliance_longitudinal.reporting.manifest import read_manifest
-from alliance_longitudinal.reporting.verify import compare
+from alliance_longitudinal.reporting.batch.run import is_current
+from alliance_longitudinal.reporting.record.hashing import data_hash
+from alliance_longitudinal.reporting.record.manifest import read_manifest
+from alliance_longitudinal.reporting.run.verify import compare
 from reporting import tiny
 from reporting.conftest import Lab
 

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import ReportError
-from alliance_longitudinal.reporting.environment import machine, package_versions
-from alliance_longitudinal.reporting.hashing import (
+from alliance_longitudinal.reporting.record.environment import machine, package_versions
+from alliance_longitudinal.reporting.record.hashing import (
     MANIFEST,
     data_hash,
     file_hash,
     folder_hashes,
     package_hash,
 )
-from alliance_longitudinal.reporting.notebooks import Notebook
-from alliance_longitudinal.reporting.spec import Outcome
+from alliance_longitudinal.reporting.record.notebooks import Notebook
+from alliance_longitudinal.reporting.record.outcome import Outcome
 
 SCHEMA = "alliance_longitudinal/manifest/1"
 _OWN_HASH = "manifest_sha256"

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from alliance_longitudinal.errors import ReportError
-from alliance_longitudinal.reporting.hashing import MANIFEST
+from alliance_longitudinal.reporting.record.hashing import MANIFEST
 
 _STAGE = ".stage-"
 _ASIDE = ".replaced-"

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import AllianceError, ReportError
-from alliance_longitudinal.reporting.batch_index import write_index
-from alliance_longitudinal.reporting.batch_plan import Combination, Plan, read_plan
-from alliance_longitudinal.reporting.claims import claimed
-from alliance_longitudinal.reporting.manifest import altered_files, read_manifest
-from alliance_longitudinal.reporting.notebooks import Registry
-from alliance_longitudinal.reporting.process import OnEvent, stop_on_signals
-from alliance_longitudinal.reporting.run import run_request
+from alliance_longitudinal.reporting.batch.claims import claimed
+from alliance_longitudinal.reporting.batch.index import write_index
+from alliance_longitudinal.reporting.batch.plan import Combination, Plan, read_plan
+from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
+from alliance_longitudinal.reporting.record.notebooks import Registry
+from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
+from alliance_longitudinal.reporting.run.report import run_request
 
 _CLAIMS = ".claims"
 

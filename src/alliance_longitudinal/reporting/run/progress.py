@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from alliance_longitudinal.reporting.process import OnEvent
+from alliance_longitudinal.reporting.run.process import OnEvent
 
 _SECONDS_BETWEEN_LINES = 5.0
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import ReportError, StudyError
-from alliance_longitudinal.reporting.hashing import MANIFEST
-from alliance_longitudinal.reporting.inputs import input_hashes
-from alliance_longitudinal.reporting.manifest import altered_files, read_manifest
-from alliance_longitudinal.reporting.notebooks import Registry
-from alliance_longitudinal.reporting.process import OnEvent
-from alliance_longitudinal.reporting.run import DEADLINE_SECONDS, Request, prepare, run_report
+from alliance_longitudinal.reporting.record.hashing import MANIFEST
+from alliance_longitudinal.reporting.record.inputs import input_hashes
+from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
+from alliance_longitudinal.reporting.record.notebooks import Registry
+from alliance_longitudinal.reporting.run.process import OnEvent
+from alliance_longitudinal.reporting.run.report import DEADLINE_SECONDS, Request, prepare, run_report
 
 #: Numbers agree if they differ by at most this share of the larger one, or by this much near zero. On one machine
 #: they are equal; other linear algebra moves an optimum within its certificate, which is tighter than this.

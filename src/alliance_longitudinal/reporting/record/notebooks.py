@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from alliance_longitudinal.errors import ReportError, StudyError, UsageError
-from alliance_longitudinal.reporting.hashing import file_hash
+from alliance_longitudinal.reporting.record.hashing import file_hash
 from alliance_longitudinal.resources import shipped
 from alliance_longitudinal.strict_yaml import nearest
 

@@ -1,4 +1,4 @@
-"""One report, in a process of its own: ``python -m alliance_longitudinal.reporting.child SPEC.json``.
+"""One report, in a process of its own: ``python -m alliance_longitudinal.reporting.run.child SPEC.json``.
 
 The supervisor (``process.py``) reads this process's standard output, one JSON object a line, and may kill it
 at any time. It writes only into the stage and run folders of its spec, and says how it went in ``outcome.json``.
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import AllianceError
-from alliance_longitudinal.reporting.spec import Outcome, RunSpec, failure
+from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.run.spec import RunSpec
 
 
 def main(spec_file: str) -> int:
@@ -44,10 +45,10 @@ def main(spec_file: str) -> int:
 def _make(spec: RunSpec, emit: Any) -> Outcome:
     import nbformat
 
-    from alliance_longitudinal.reporting.environment import numerical_libraries
-    from alliance_longitudinal.reporting.execute import execute
-    from alliance_longitudinal.reporting.render import write_report
-    from alliance_longitudinal.reporting.results import read_results
+    from alliance_longitudinal.reporting.page.render import write_report
+    from alliance_longitudinal.reporting.record.environment import numerical_libraries
+    from alliance_longitudinal.reporting.run.execute import execute
+    from alliance_longitudinal.reporting.run.results import read_results
 
     executed, outcome = execute(spec, emit)
     if executed is None:

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 import psutil
 
-from alliance_longitudinal.reporting.spec import STAGE_VARIABLE, Outcome, RunSpec, failure
+from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.run.spec import STAGE_VARIABLE, RunSpec
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
@@ -37,7 +38,7 @@ def supervise(spec: RunSpec, *, deadline: float, stop: threading.Event, on_event
     ends_at = time.monotonic() + deadline
     with open(os.open(run_folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:  # noqa: PTH123
         process = subprocess.Popen(
-            [sys.executable, "-m", "alliance_longitudinal.reporting.child", str(run_folder / _SPEC_FILE)],
+            [sys.executable, "-m", "alliance_longitudinal.reporting.run.child", str(run_folder / _SPEC_FILE)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

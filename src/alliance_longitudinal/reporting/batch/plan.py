@@ -11,10 +11,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alliance_longitudinal.errors import AllianceError, StudyError, UsageError
-from alliance_longitudinal.reporting.arguments import as_argument
-from alliance_longitudinal.reporting.inputs import DEMO
-from alliance_longitudinal.reporting.notebooks import Registry
-from alliance_longitudinal.reporting.run import Request, prepare
+from alliance_longitudinal.reporting.record.arguments import as_argument
+from alliance_longitudinal.reporting.record.inputs import DEMO
+from alliance_longitudinal.reporting.record.notebooks import Registry
+from alliance_longitudinal.reporting.run.report import Request, prepare
 from alliance_longitudinal.strict_yaml import nearest, read_document, validate
 
 _LONGEST_NAME = 60

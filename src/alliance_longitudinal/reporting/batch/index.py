@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.present.labels import number
-from alliance_longitudinal.reporting.hashing import MANIFEST
-from alliance_longitudinal.reporting.render import template
+from alliance_longitudinal.reporting.page.render import template
+from alliance_longitudinal.reporting.record.hashing import MANIFEST
 
 SCHEMA = "alliance_longitudinal/batch/1"
 Row = Mapping[str, Any]

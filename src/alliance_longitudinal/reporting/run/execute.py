@@ -11,7 +11,8 @@ from typing import Any
 import nbformat
 
 from alliance_longitudinal import errors
-from alliance_longitudinal.reporting.spec import Outcome, RunSpec, failure
+from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.run.spec import RunSpec
 
 Emit = Callable[[Mapping[str, Any]], None]
 
@@ -66,7 +67,7 @@ def _papermill(
 ) -> nbformat.NotebookNode:
     import papermill
 
-    from alliance_longitudinal.reporting.kernel import kernel_manager_class
+    from alliance_longitudinal.reporting.run.kernel import kernel_manager_class
 
     sockets = Path(spec.run_folder) / f"k{attempt}"
     sockets.mkdir(mode=0o700)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from alliance_longitudinal.data.inputs import table_hashes
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.reporting.hashing import file_hash
+from alliance_longitudinal.reporting.record.hashing import file_hash
 from alliance_longitudinal.strict_yaml import read_document
 
 #: Name that stands for the bundled demonstration study.

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from alliance_longitudinal.findings import SEVERITIES
 from alliance_longitudinal.present.labels import number
-from alliance_longitudinal.reporting.appendix import notebook_cells
-from alliance_longitudinal.reporting.arguments import as_argument
-from alliance_longitudinal.reporting.flow import flow_boxes
-from alliance_longitudinal.reporting.table_text import download_link, text_rows
+from alliance_longitudinal.reporting.page.appendix import notebook_cells
+from alliance_longitudinal.reporting.page.flow import flow_boxes
+from alliance_longitudinal.reporting.page.table_text import download_link, text_rows
+from alliance_longitudinal.reporting.record.arguments import as_argument
 
 _ESTIMATE_COLUMNS = (
     ("id", "Identifier", "text"),
@@ -60,7 +60,7 @@ def write_report(
 def template(name: str) -> Any:
     """A template of this package; everything put into it is escaped, and a missing name is an error."""
     environment = Environment(
-        loader=PackageLoader("alliance_longitudinal.reporting"),
+        loader=PackageLoader("alliance_longitudinal.reporting.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -11,25 +11,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.reporting.arguments import rerun_command
-from alliance_longitudinal.reporting.folder import (
+from alliance_longitudinal.reporting.record.arguments import rerun_command
+from alliance_longitudinal.reporting.record.folder import (
     check_destination,
     failed_folder,
     forget_failure,
     publish_folder,
     staged,
 )
-from alliance_longitudinal.reporting.hashing import MANIFEST
-from alliance_longitudinal.reporting.inputs import input_hashes, study_argument
-from alliance_longitudinal.reporting.manifest import provenance, write_manifest
-from alliance_longitudinal.reporting.notebooks import (
+from alliance_longitudinal.reporting.record.hashing import MANIFEST
+from alliance_longitudinal.reporting.record.inputs import input_hashes, study_argument
+from alliance_longitudinal.reporting.record.manifest import provenance, write_manifest
+from alliance_longitudinal.reporting.record.notebooks import (
     Registry,
     check_parameters,
     default_registry,
     find_notebook,
 )
-from alliance_longitudinal.reporting.process import OnEvent, stop_on_signals, supervise
-from alliance_longitudinal.reporting.spec import Outcome, RunSpec, failure
+from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals, supervise
+from alliance_longitudinal.reporting.run.spec import RunSpec
 
 DEADLINE_SECONDS = 600.0
 

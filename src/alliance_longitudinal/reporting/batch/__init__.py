@@ -1,0 +1,1 @@
+"""Every report of a grid, in one folder with an index."""

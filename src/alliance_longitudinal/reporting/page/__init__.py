@@ -1,0 +1,1 @@
+"""From results to ``report.html`` and the templates of all pages."""
