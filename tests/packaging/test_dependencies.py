@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
+from alliance_longitudinal.data.readers.extras import EXTRAS
 from architecture.rules import DOORS
 
 #: Import name -> distribution, where they differ. markupsafe is Jinja's own text type.
@@ -33,7 +34,7 @@ def lock(root):
     return [(Requirement(name), hashes) for name, hashes in entries]
 
 
-def _declared(project, extras=("lab", "test", "dev")):
+def _declared(project, extras=("spss", "databases", "lab", "test", "dev")):
     texts = [*project["dependencies"]]
     for extra in extras:
         texts += project["optional-dependencies"][extra]
@@ -53,7 +54,14 @@ def test_conda_gets_the_same_packages_with_the_same_floors(root, project):
 
 def test_every_package_that_is_imported_is_declared(project):
     imported = {canonicalize_name(DISTRIBUTION.get(name, name)) for name in DOORS}
-    assert imported - set(_declared(project, extras=("dask",))) == set()
+    assert imported - set(_declared(project, extras=("dask", "spss", "databases"))) == set()
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_what_a_missing_package_is_said_to_belong_to_is_what_the_extra_brings(project, extra):
+    brought = [Requirement(text).name for text in project["optional-dependencies"][extra]]
+    assert sorted(brought) == sorted(EXTRAS[extra])
+    assert not {Requirement(text).name for text in project["dependencies"]} & set(EXTRAS[extra])
 
 
 def test_the_lock_pins_every_declared_package_within_its_range(project, lock):

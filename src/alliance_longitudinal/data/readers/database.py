@@ -13,6 +13,7 @@ from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems, some
 from alliance_longitudinal.data.cells.texts import Texts
 from alliance_longitudinal.data.readers.arrow import sheet_of_arrow
+from alliance_longitudinal.data.readers.extras import missing_extra, refuse_missing_extra
 from alliance_longitudinal.data.readers.one_select import is_one_select
 from alliance_longitudinal.data.readers.rows_hash import rows_hash
 from alliance_longitudinal.data.readers.sheet import Sheet, without_rows
@@ -34,6 +35,8 @@ class _Refusal(Exception):
 
 def read_sqlite(path: Path, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
     """A table or query of a SQLite file, opened read-only."""
+    if refuse_missing_extra("sqlalchemy", "Reading SQLite files", path.name, problems):
+        return None
     from sqlalchemy import create_engine, event
 
     still = "&immutable=1" if _is_closed_wal(path) else ""
@@ -59,9 +62,12 @@ def _is_closed_wal(path: Path) -> bool:
 
 def read_postgresql(database: Database, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
     """A table or query of a PostgreSQL database, in a transaction that cannot write."""
+    name = f"database {database.database}"
+    for package in ("sqlalchemy", "psycopg"):
+        if refuse_missing_extra(package, "Reading PostgreSQL databases", name, problems):
+            return None
     from sqlalchemy import URL, create_engine
 
-    name = f"database {database.database}"
     try:
         password = _password(database)
     except _Refusal as refusal:
@@ -82,6 +88,8 @@ def read_postgresql(database: Database, block: Table, dialect: Dialect, problems
 
 def read_duckdb(path: Path, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
     """A table or query of a DuckDB file, opened read-only and without a way to other files."""
+    if refuse_missing_extra("duckdb", "Reading DuckDB files", path.name, problems):
+        return None
     import duckdb
 
     try:
@@ -92,7 +100,7 @@ def read_duckdb(path: Path, block: Table, dialect: Dialect, problems: Problems) 
                 "select table_schema, table_name from information_schema.tables order by 1, 2"
             ).fetchall()
             query = _select([(str(s), str(t)) for s, t in listed], "main", block, _double_quoted)
-            table = _guarded(lambda: connection.sql(query).to_arrow_table())
+            table = _guarded(lambda: connection.sql(query).to_arrow_table(), duckdb.Error)
     except _Refusal as refusal:
         problems.add(refusal.rule, refusal.message, refusal.remedy, file=path.name)
         return None
@@ -109,6 +117,7 @@ _CLOSE_IT = "close the other program, or correct 'file' in the study file."
 
 def _read(name: str, engine: Any, block: Table, dialect: Dialect, problems: Problems) -> Sheet | None:
     from sqlalchemy import inspect, text
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with _connected(engine) as connection:
@@ -121,8 +130,8 @@ def _read(name: str, engine: Any, block: Table, dialect: Dialect, problems: Prob
                 for table in _relations(seen, schema)
             ]
             query = _select(listed, default, block, engine.dialect.identifier_preparer.quote_identifier)
-            result = _guarded(lambda: connection.execute(text(query.replace(":", "\\:"))))
-            headers, rows = list(result.keys()), _guarded(result.fetchall)
+            result = _guarded(lambda: connection.execute(text(query.replace(":", "\\:"))), SQLAlchemyError)
+            headers, rows = list(result.keys()), _guarded(result.fetchall, SQLAlchemyError)
     except _Refusal as refusal:
         problems.add(refusal.rule, refusal.message, refusal.remedy, file=name)
         return None
@@ -206,6 +215,9 @@ def _password(database: Database) -> str | None:
 
 
 def _from_keyring(service: str, user: str) -> str | None:
+    missing = missing_extra("keyring", "A password from the system's key store")
+    if missing is not None:
+        raise _Refusal("missing_package", *missing)
     import keyring
     from keyring.errors import KeyringError
 
@@ -242,16 +254,13 @@ def _checked_query(query: str) -> str:
     return query
 
 
-def _guarded(run: Any) -> Any:
+def _guarded(run: Any, driver_error: type[Exception]) -> Any:
     """The result of ``run``; a refusal in place of whatever the database says against it."""
-    import duckdb
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         return run()
     except UnicodeDecodeError:
         raise _Refusal("damaged_file", "the database holds text that is damaged.", _REPAIR) from None
-    except (SQLAlchemyError, duckdb.Error) as error:
+    except driver_error as error:
         words = str(error).lower()
         if "could not decode" in words:
             raise _Refusal("damaged_file", "the database holds text that is damaged.", _REPAIR) from None

@@ -9,6 +9,7 @@ import pandas as pd
 
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.readers.extras import refuse_missing_extra
 from alliance_longitudinal.data.readers.sheet import Sheet, without_rows
 from alliance_longitudinal.data.readers.values import series_texts, value_text
 
@@ -19,6 +20,9 @@ def read_statistics(path: Path, dialect: Dialect, problems: Problems) -> Sheet |
     A value that the file declares as missing (SPSS's user-missing codes and ranges, Stata's .a to .z) becomes
     empty and is counted.
     """
+    what = f"Reading {'Stata' if path.suffix.lower() == '.dta' else 'SPSS'} files"
+    if refuse_missing_extra("pyreadstat", what, path.name, problems):
+        return None
     import pyreadstat
 
     reader = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
