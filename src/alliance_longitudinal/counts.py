@@ -181,14 +181,43 @@ class Number:
         if outsiders is not None and outsiders.hides(self.n):
             return NOT_SHOWN
         value, low, high = self.value, self.low, self.high
-        if outsiders is not None and math.isfinite(self.n):
-            value, low, high = (outsiders.number(x, self.n) for x in (value, low, high))
+        if outsiders is not None and math.isfinite(low) and math.isfinite(high):
+            value, low, high = (round(x, decimals_of((high - low) / 3.92)) for x in (value, low, high))
+        elif outsiders is not None and math.isfinite(self.n):
+            value = outsiders.number(value, self.n)
         if spec == "interval":
             return with_limits(value, low, high, self.kind)[1]
         shown = number(value, self.kind) if math.isnan(low) else with_limits(value, low, high, self.kind)[0]
         return (
             f"{shown} {self.one if value == 1 else self.many or f'{self.one}s'}" if spec == "noun" else shown
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """A name that outsiders do not see: of a file, of a folder, an identifier.
+
+    Attributes
+    ----------
+    name : str
+    instead : str
+        What outsiders read in its place.
+    """
+
+    name: str
+    instead: str
+
+    def text(self, spec: str, outsiders: Outsiders | None) -> str:  # noqa: ARG002 - a name has one form
+        """The name, or what stands for it."""
+        return self.name if outsiders is None else self.instead
+
+
+def decimals_of(se: float) -> int:
+    """Decimals up to the second significant digit of a standard error.
+
+    With more, the number of people could be solved from the width of an interval.
+    """
+    return 1 - math.floor(math.log10(abs(se))) if se and math.isfinite(se) else 3
 
 
 def with_limits(value: float, low: float, high: float, kind: str) -> tuple[str, str]:

@@ -8,9 +8,9 @@ import string
 from collections.abc import Iterable
 from typing import Any, Self
 
-from alliance_longitudinal.counts import Count, Number, Outsiders, Share
+from alliance_longitudinal.counts import Count, Number, Outsiders, Private, Share
 
-Value = Count | Share | Number
+Value = Count | Share | Number | Private
 #: A piece of text, or a value with the way it is shown.
 Part = str | tuple[Value, str]
 
@@ -92,7 +92,7 @@ def say(template: str, **slots: Value | str) -> Sentence:
         value = slots[name]
         if isinstance(value, str):
             parts += _parts(value)
-        elif isinstance(value, Count | Share | Number):
+        elif isinstance(value, Value):
             parts.append((value, spec or ""))
         else:
             raise TypeError(

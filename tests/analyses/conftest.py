@@ -5,7 +5,7 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.early_alliance import early_alliance
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth

@@ -15,7 +15,7 @@ from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesi
 from alliance_longitudinal.analyses.early_parts.effects import fit_models, partial_correlation
 from alliance_longitudinal.analyses.early_parts.findings import late_intake
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS, therapist_df
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.findings import Finding

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.measurement import measurement
 from alliance_longitudinal.analyses.measurement_parts import words
 from alliance_longitudinal.analyses.measurement_parts.answers import Answers
@@ -17,6 +16,7 @@ from alliance_longitudinal.analyses.measurement_parts.factor_fit import fit_fact
 from alliance_longitudinal.analyses.measurement_parts.factor_models import correlated_factors
 from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
 from alliance_longitudinal.analyses.measurement_parts.structure import Model
+from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.demo import demo_study_path
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError

@@ -6,7 +6,7 @@ import pytest
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_parts.effects import point_estimates
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.timing import TimeWindow
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.study import Study
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "implement_gad"

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.reliable_change import reliable_change
+from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError

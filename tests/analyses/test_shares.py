@@ -6,13 +6,13 @@ import pytest
 
 from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
 from alliance_longitudinal.analyses.kit.fits import LEVEL, Fitted
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
 from alliance_longitudinal.analyses.kit.shares import (
     Shares,
     exact_icc_interval,
     reliability_of_mean,
     with_failures,
 )
+from alliance_longitudinal.analyses.result import AnalysisResult
 from analyses.studies import value
 from analyses.test_early_alliance import design_of
 

@@ -9,7 +9,7 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.gain_parts.events import Rules, intervals, ordered_scores
 from alliance_longitudinal.analyses.gain_parts.expected import expected_counts, steady_change
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.analyses.sudden_gains import sudden_gains
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.analyses.variance_partition import variance_partition
 from alliance_longitudinal.data.study import Study
-from alliance_longitudinal.errors import DataError
-from analyses.studies import value, with_sessions
+from analyses.studies import value
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +57,13 @@ def test_three_therapists_are_not_a_level(few: Study) -> None:
     assert result.status["code"] == "underpowered"
 
 
-def test_nobody_rated_is_refused(clinic: Study) -> None:
+def test_with_nobody_rated_the_report_says_so(clinic: Study) -> None:
     sessions = clinic.sessions.assign(alliance=np.nan)
-    with pytest.raises(
-        DataError, match="Only 0 clients can be analysed, and the variance partition of WAI-SR"
-    ):
-        variance_partition(with_sessions(clinic, sessions))
+    result = al.variance_partition(replace(clinic, _sessions=sessions))
+    assert result.status["code"] == "underpowered"
+    assert result.answer == (
+        "There are too few data for an answer. 0 clients can be analysed; the variance partition of WAI-SR needs at least 20. "
+        "Choose another early window, lower the number of rated sessions, or analyse more clients together.",
+    )
+    assert result.estimates.empty
+    assert "too few data" in result._repr_html_()

@@ -5,10 +5,8 @@ from datetime import date
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.disclosure import protected
-from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.former import Analysis, protected
 from alliance_longitudinal.analyses.kit.parameters import Params
-from alliance_longitudinal.analyses.kit.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.analyses.kit.selection import choose_clinic
 from alliance_longitudinal.analyses.quality_parts import charts, words
 from alliance_longitudinal.analyses.quality_parts.answers import answer_checks
@@ -21,6 +19,7 @@ from alliance_longitudinal.analyses.quality_parts.predict import Answered, predi
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records, filled_in
 from alliance_longitudinal.analyses.quality_parts.scores import score_checks
 from alliance_longitudinal.analyses.quality_parts.tables import quality_tables
+from alliance_longitudinal.analyses.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import SEVERITIES, Finding

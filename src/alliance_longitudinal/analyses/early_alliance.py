@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from alliance_longitudinal.analyses.disclosure import protected
 from alliance_longitudinal.analyses.early_parts import charts, words
 from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_parts.effects import (
@@ -20,10 +19,9 @@ from alliance_longitudinal.analyses.early_parts.findings import early_findings
 from alliance_longitudinal.analyses.early_parts.sensitivity import sensitivity
 from alliance_longitudinal.analyses.early_parts.tables import early_tables
 from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
-from alliance_longitudinal.analyses.kit.analysis import Analysis
 from alliance_longitudinal.analyses.kit.charts import shares_figure
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
-from alliance_longitudinal.analyses.kit.result import AnalysisResult, Estimate, estimate_frame
+from alliance_longitudinal.analyses.kit.former import Analysis, ShareParams, protected
 from alliance_longitudinal.analyses.kit.selection import (
     choose_clinic,
     choose_measure,
@@ -31,8 +29,8 @@ from alliance_longitudinal.analyses.kit.selection import (
     require_variation,
     time_unit,
 )
-from alliance_longitudinal.analyses.kit.shares import ShareParams
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
+from alliance_longitudinal.analyses.result import AnalysisResult, Estimate, estimate_frame
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.present import FigureSpec

@@ -3,10 +3,8 @@
 import pandas as pd
 from pydantic import field_validator
 
-from alliance_longitudinal.analyses.disclosure import protected
-from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.former import Analysis, protected
 from alliance_longitudinal.analyses.kit.parameters import Params
-from alliance_longitudinal.analyses.kit.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, require_clients
 from alliance_longitudinal.analyses.measurement_parts import words
 from alliance_longitudinal.analyses.measurement_parts.answers import Answers, item_answers
@@ -22,6 +20,7 @@ from alliance_longitudinal.analyses.measurement_parts.tables import (
     measurement_tables,
     reliability_figure,
 )
+from alliance_longitudinal.analyses.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding

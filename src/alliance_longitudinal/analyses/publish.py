@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.result import AnalysisResult
 
 #: Set by the report runner for the kernel it starts; names the private folder of that report.
 STAGE_VARIABLE = "ALLIANCE_REPORT_STAGE"

@@ -18,11 +18,10 @@ from alliance_longitudinal.analyses.change_parts.shares import (
     therapist_shares,
 )
 from alliance_longitudinal.analyses.change_parts.tables import change_tables
-from alliance_longitudinal.analyses.disclosure import protected
-from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.former import Analysis, protected
 from alliance_longitudinal.analyses.kit.parameters import Params
-from alliance_longitudinal.analyses.kit.result import AnalysisResult, Estimate, estimate_frame
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, require_clients
+from alliance_longitudinal.analyses.result import AnalysisResult, Estimate, estimate_frame
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding

@@ -5,7 +5,6 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
-from alliance_longitudinal.analyses.disclosure import protected
 from alliance_longitudinal.analyses.gain_parts import words
 from alliance_longitudinal.analyses.gain_parts.charts import around_figure, rules_figure
 from alliance_longitudinal.analyses.gain_parts.compute import (
@@ -18,10 +17,10 @@ from alliance_longitudinal.analyses.gain_parts.compute import (
 from alliance_longitudinal.analyses.gain_parts.events import Rules, Stability, intervals, ordered_scores
 from alliance_longitudinal.analyses.gain_parts.notes import gain_findings
 from alliance_longitudinal.analyses.gain_parts.tables import gain_tables
-from alliance_longitudinal.analyses.kit.analysis import Analysis
+from alliance_longitudinal.analyses.kit.former import Analysis, protected
 from alliance_longitudinal.analyses.kit.parameters import Params
-from alliance_longitudinal.analyses.kit.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, require_clients
+from alliance_longitudinal.analyses.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import SEVERITIES, Finding

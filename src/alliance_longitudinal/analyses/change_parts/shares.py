@@ -6,7 +6,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.change_parts.classify import ChangeCategories
 from alliance_longitudinal.analyses.change_parts.joint import LABELS, OF_CASES
 from alliance_longitudinal.analyses.change_parts.proportions import proportion
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
 
 
 def category_shares(change: ChangeCategories, therapist: pd.Series) -> list[Estimate]:

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.change_parts.categories import CATEGORIES, W
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods
 from alliance_longitudinal.analyses.change_parts.joint import OUTCOMES
 from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
-from alliance_longitudinal.analyses.kit.result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.present import Column, Table
 
 #: What each method does, in words for a clinician.

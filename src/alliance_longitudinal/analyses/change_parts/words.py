@@ -3,8 +3,8 @@
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods
 from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
 from alliance_longitudinal.analyses.change_parts.tables import METHOD_WORDS
-from alliance_longitudinal.analyses.kit.result import Estimate, Methods
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
+from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.present.labels import interval, listing, number
 

@@ -1,5 +1,5 @@
-"""What a result may show to outsiders: small counts, and whatever they could be worked out from, are hidden."""
+"""What a result may show to outsiders. It works on values, tables and figures, and knows no analysis."""
 
-from alliance_longitudinal.analyses.disclosure.apply import for_audience, protected
+from alliance_longitudinal.analyses.disclosure.result import for_audience
 
-__all__ = ["for_audience", "protected"]
+__all__ = ["for_audience"]

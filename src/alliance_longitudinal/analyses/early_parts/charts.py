@@ -9,7 +9,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.kit.fits import Fitted
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.present import Column, FigureSpec, figures
 from alliance_longitudinal.present.labels import MINUS, number, with_interval
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.fits import ENDPOINT, GROWTH, Fitted, fit_first, therapist_df
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
 
 _EFFECT_WORDS = {
     "total": "Early alliance, undivided",

@@ -5,7 +5,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.checks import clinic_findings, model_findings, therapist_findings
 from alliance_longitudinal.analyses.kit.fits import Fitted
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.findings import SEVERITIES, Finding
 from alliance_longitudinal.present.labels import count, number

@@ -7,7 +7,7 @@ from alliance_longitudinal.analyses.early_parts.effects import EarlyModels
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
 from alliance_longitudinal.analyses.kit.fits import Fitted
-from alliance_longitudinal.analyses.kit.result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.present import Column, Table
 

@@ -4,7 +4,6 @@ from scipy.stats import hmean
 
 from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.fits import ENDPOINT, GROWTH, LEVEL, Fitted, fit_first
-from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.analyses.kit.shares import (
     exact_icc_interval,
     reliability_of_mean,
@@ -12,6 +11,7 @@ from alliance_longitudinal.analyses.kit.shares import (
     variance_shares,
     with_failures,
 )
+from alliance_longitudinal.analyses.result import Estimate
 
 
 def variance_estimates(design: EarlyDesign, n_boot: int, seed: int) -> tuple[list[Estimate], list[Fitted]]:

@@ -5,8 +5,8 @@ from alliance_longitudinal.analyses.early_parts.effects import EarlyModels
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.kit.checks import FEW
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
-from alliance_longitudinal.analyses.kit.result import Estimate, Methods
 from alliance_longitudinal.analyses.kit.shares import interval_words
+from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.present.labels import count, listing, number, with_interval
 
 

@@ -20,7 +20,7 @@ from alliance_longitudinal.analyses.gain_parts.events import (
 )
 from alliance_longitudinal.analyses.gain_parts.expected import Counts, Steady, expected_counts, steady_change
 from alliance_longitudinal.analyses.gain_parts.find import marks
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.errors import AllianceError, StudyError
 
 Bools = NDArray[np.bool_]

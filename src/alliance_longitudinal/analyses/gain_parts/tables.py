@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.gain_parts.compute import Gains, Variant, told_apart
-from alliance_longitudinal.analyses.kit.result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.present import Column, Table
 
 

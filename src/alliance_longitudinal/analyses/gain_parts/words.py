@@ -2,8 +2,8 @@
 
 from alliance_longitudinal.analyses.gain_parts.compute import Gains
 from alliance_longitudinal.analyses.gain_parts.events import Rules
-from alliance_longitudinal.analyses.kit.result import Estimate, Methods
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
+from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.present.labels import interval, number
 

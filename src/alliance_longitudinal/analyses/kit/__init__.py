@@ -1,1 +1,73 @@
-"""Pieces that several analyses use: selecting data, fitting with fallbacks, variance shares, checks."""
+"""What every analysis is made with: the only thing that the author of one has to read."""
+
+from alliance_longitudinal.analyses.kit.analysis import analysis
+from alliance_longitudinal.analyses.kit.charts import shares_figure
+from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
+from alliance_longitudinal.analyses.kit.columns import ESTIMATE, PERCENT, TEST
+from alliance_longitudinal.analyses.kit.draft import Draft, TooLittle
+from alliance_longitudinal.analyses.kit.fits import (
+    ENDPOINT,
+    GROWTH,
+    LEVEL,
+    MIN_THERAPISTS,
+    Fitted,
+    Structure,
+    fit_first,
+    therapist_df,
+)
+from alliance_longitudinal.analyses.kit.parameters import (
+    AllianceName,
+    Audience,
+    Clinic,
+    OutcomeName,
+    Samples,
+    Seed,
+    Window,
+)
+from alliance_longitudinal.analyses.kit.references import reference, short
+from alliance_longitudinal.analyses.kit.selection import choose_measure, time_unit
+from alliance_longitudinal.analyses.result import Estimate, estimate_frame
+from alliance_longitudinal.counts import Count, Number, Private, Share
+from alliance_longitudinal.sentences import Sentence, joined, listed, say
+
+__all__ = [
+    "ENDPOINT",
+    "ESTIMATE",
+    "GROWTH",
+    "LEVEL",
+    "MIN_THERAPISTS",
+    "PERCENT",
+    "TEST",
+    "AllianceName",
+    "Audience",
+    "Clinic",
+    "Count",
+    "Draft",
+    "Estimate",
+    "Fitted",
+    "Number",
+    "OutcomeName",
+    "Private",
+    "Samples",
+    "Seed",
+    "Sentence",
+    "Share",
+    "Structure",
+    "TooLittle",
+    "Window",
+    "analysis",
+    "choose_measure",
+    "coefficient_table",
+    "estimate_frame",
+    "fit_first",
+    "joined",
+    "listed",
+    "models_table",
+    "reference",
+    "say",
+    "shares_figure",
+    "short",
+    "therapist_df",
+    "time_unit",
+    "variance_table",
+]

@@ -1,23 +1,116 @@
-"""What makes a module an analysis: a name, a question, typed parameters and a function."""
+"""An analysis is one function; its signature is the only list of its parameters."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ParamSpec, get_type_hints
 
+from alliance_longitudinal.analyses.disclosure import for_audience
+from alliance_longitudinal.analyses.kit.draft import Draft, TooLittle
 from alliance_longitudinal.analyses.kit.parameters import Params
-from alliance_longitudinal.analyses.kit.result import AnalysisResult
+from alliance_longitudinal.analyses.result import AnalysisResult
+from alliance_longitudinal.data.study import Study
+
+P = ParamSpec("P")
+#: The analyses that have been defined, by name. Read it through ``analyses.registry``, which loads them all.
+DEFINED: "dict[str, Analysis]" = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One analysis; ``run(study, params)`` returns an AnalysisResult.
+    """One analysis as reports, batches and the command line see it.
 
-    Each module of this folder that answers a question ends with ``ANALYSIS = Analysis(...)``; its notebook has
-    the same name.
+    Attributes
+    ----------
+    name, title, question : str
+    summary : str
+        The first line of the function's docstring.
+    params : type of Params
+        Made from the function's signature.
+    limits : tuple of str
+        What the design cannot say, whatever the data; a result can have more.
+    draw_up : callable
+        ``draw_up(study, **parameters)`` fills a `Draft`.
+    function : callable
+        What users call.
     """
 
     name: str
     title: str
     question: str
+    summary: str
     params: type[Params]
-    run: Callable[[Any, Any], AnalysisResult]
+    limits: tuple[str, ...]
+    draw_up: Callable[..., Draft] = field(repr=False)
+    function: Callable[..., AnalysisResult] = field(repr=False)
+
+    def run(self, study: Study, params: Params) -> AnalysisResult:
+        """The analysis, made for ``params.audience``; with too few data a result that says so."""
+        values = {name: getattr(params, name) for name in type(params).model_fields}
+        try:
+            draft = self.draw_up(study, **values)
+        except TooLittle as found:
+            draft = found.draft.without_answer(found)
+        result = draft.finish(self.name, self.title, self.question, params.to_dict(), self.limits)
+        return for_audience(result, params.audience)
+
+
+def analysis(
+    title: str, question: str, limits: Sequence[str] = ()
+) -> Callable[[Callable[P, Draft]], Callable[P, AnalysisResult]]:
+    """Make an analysis of a function that fills a `Draft`.
+
+    The function's first parameter is the study; the others, with their types, bounds, descriptions and defaults, become
+    the checks, the command line, the batch file's schema, the notebook's parameters cell and the docstring.
+
+    Parameters
+    ----------
+    title, question : str
+        What stands at the head of its report.
+    limits : sequence of str
+        What the design cannot say, whatever the data.
+    """
+
+    def made(draw_up: Callable[P, Draft]) -> Callable[P, AnalysisResult]:
+        params = Params.of(draw_up)
+        names = [n for n in inspect.signature(draw_up).parameters if n != "study"]
+
+        @wraps(draw_up)
+        def function(*args: P.args, **kwargs: P.kwargs) -> AnalysisResult:
+            given: dict[str, Any] = dict(kwargs)
+            study, *rest = args if args else (given.pop("study"),)
+            asked = dict(zip(names, rest, strict=False)) | given
+            return DEFINED[draw_up.__name__].run(study, params.from_mapping(asked))  # type: ignore[arg-type]
+
+        summary, _, more = inspect.cleandoc(draw_up.__doc__ or title).partition("\n")
+        function.__doc__ = docstring(summary, more, params)
+        function.__signature__ = shown_signature(draw_up)  # type: ignore[attr-defined]
+        DEFINED[draw_up.__name__] = Analysis(
+            draw_up.__name__, title, question, summary, params, tuple(limits), draw_up, function
+        )
+        return function
+
+    return made
+
+
+def shown_signature(draw_up: Callable[..., Draft]) -> inspect.Signature:
+    """The signature as people read it: plain types, and what the finished analysis returns."""
+    hints = get_type_hints(draw_up)
+    signature = inspect.signature(draw_up)
+    plain = [p.replace(annotation=hints[name]) for name, p in signature.parameters.items()]
+    return signature.replace(parameters=plain, return_annotation=AnalysisResult)
+
+
+def docstring(summary: str, more: str, params: type[Params]) -> str:
+    """The docstring of an analysis: its own words, with the parameters described between them and its examples."""
+    prose, header, examples = more.partition("Examples\n--------")
+    parts = [
+        summary,
+        prose.strip(),
+        f"Parameters\n----------\nstudy : Study\n    From ``al.load_study``.\n{params.described()}",
+        "Returns\n-------\nAnalysisResult\n    With too few data, one whose answer and status say so.",
+        "Raises\n------\nStudyError\n    If a parameter cannot be used, or not with this study.",
+        f"{header}{examples}".strip(),
+    ]
+    return "\n\n".join(part for part in parts if part)

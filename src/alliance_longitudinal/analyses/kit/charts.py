@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.present import Column, FigureSpec, figures
 from alliance_longitudinal.present.labels import interval, number
 

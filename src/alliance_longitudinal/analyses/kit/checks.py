@@ -6,70 +6,57 @@ from dataclasses import replace
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.fits import Fitted
+from alliance_longitudinal.analyses.kit.references import short
+from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.present import Column, Table
-from alliance_longitudinal.present.labels import count
+from alliance_longitudinal.sentences import joined, say
 
-#: Fewer therapists than this cannot carry an estimate of how therapists differ; with fewer than ENOUGH it is rough.
+#: Fewer therapists than this are too few to estimate how therapists differ; with fewer than ENOUGH it is rough.
 #: With 20 therapists of 10 clients and a true share of 5 % the estimate is zero in 14 % of samples and the power is 38 %.
 FEW, ENOUGH = 20, 50
-_FEW_REFERENCE = (
-    "Schiefele et al. 2017, doi 10.1007/s10488-016-0736-3; Maas & Hox 2005, doi 10.1027/1614-2241.1.3.86"
-)
+_FEW_REFERENCE = short("schiefele2017", "maas2005")
 
 
 def therapist_findings(n_therapists: int, caseloads: "pd.Series[int]") -> list[Finding]:
     """What the number of therapists and their caseloads allow to be said."""
     out = []
-    number = count(n_therapists, "therapist")
+    therapists = Number(n_therapists, "integer", "therapist")
     if n_therapists < FEW:
-        out.append(
-            Finding(
-                "few_therapists",
-                "underpowered",
-                f"{number} cannot carry a therapist effect: differences between therapists, and effects of a therapist's "
-                "mean alliance, are too uncertain to be used. A variance of zero here does not mean that therapists are alike.",
-                "therapists",
-                _FEW_REFERENCE,
-            )
+        message = say(
+            "{n:noun} {n:is|are} too few to estimate how therapists differ: differences between therapists, and effects of "
+            "a therapist's mean alliance, are too uncertain to be used. A variance of zero here does not mean that "
+            "therapists are alike.",
+            n=therapists,
         )
+        out.append(Finding("few_therapists", "underpowered", message, "therapists", _FEW_REFERENCE))
     elif n_therapists < ENOUGH:
-        out.append(
-            Finding(
-                "moderate_therapists",
-                "caution",
-                f"With {number}, therapist effects are rough: read their intervals, not their point estimates.",
-                "therapists",
-                _FEW_REFERENCE,
-            )
+        message = say(
+            "With {n:noun}, therapist effects are rough: read their intervals, not their point estimates.",
+            n=therapists,
         )
+        out.append(Finding("moderate_therapists", "caution", message, "therapists", _FEW_REFERENCE))
     single = int((caseloads == 1).sum())
     if single:
-        verb, they = ("has", "this client says") if single == 1 else ("have", "these clients say")
-        out.append(
-            Finding(
-                "single_client_therapists",
-                "info",
-                f"{count(single, 'therapist')} {verb} one analysed client: {they} nothing about differences within a therapist.",
-                "therapists",
-            )
+        # As many clients as therapists: a count of people that outsiders must not see when it is small.
+        message = say(
+            "{n} of the therapists {n:has|have} only one analysed client: {n:this client says|these clients say} nothing "
+            "about differences within a therapist.",
+            n=Count(single, "therapist"),
         )
+        out.append(Finding("single_client_therapists", "info", message, "therapists"))
     return out
 
 
 def clinic_findings(sessions: pd.DataFrame, clinic: str | None) -> list[Finding]:
-    """Several clinics in one analysis: therapist and clinic differences are not told apart."""
+    """Several clinics in one analysis: differences between therapists and between clinics are not separated."""
     if clinic is not None or "clinic" not in sessions or sessions["clinic"].nunique() < 2:
         return []
-    n = int(sessions["clinic"].nunique())
-    return [
-        Finding(
-            "clinics_pooled",
-            "info",
-            f"{n} clinics are analysed together; differences between clinics count as differences between therapists.",
-            "clinics",
-        )
-    ]
+    message = say(
+        "{n} clinics are analysed together; differences between clinics count as differences between therapists.",
+        n=Number(int(sessions["clinic"].nunique()), "integer"),
+    )
+    return [Finding("clinics_pooled", "info", message, "clinics")]
 
 
 def model_findings(models: Sequence[Fitted]) -> list[Finding]:
@@ -99,7 +86,7 @@ def models_table(models: Sequence[Fitted]) -> Table:
                 "nobs": int(result.nobs),
                 "deviance": float(result.deviance) if fitted.mixed else -2 * float(result.llf),
                 "optimum": _optimum(fitted),
-                "skipped": " ".join(fitted.skipped) or "none",
+                "skipped": joined(fitted.skipped) or "none",
             }
         )
     columns = [
@@ -111,7 +98,7 @@ def models_table(models: Sequence[Fitted]) -> Table:
         Column("skipped", "Fuller models not used"),
     ]
     note = (
-        "The fullest structure that the design can carry is used; an estimated variance of zero stays in the model. "
+        "The fullest random structure that the design allows is used; an estimated variance of zero stays in the model. "
         "Certified: slope and curvature of the likelihood were checked at the optimum."
     )
     return Table.from_frame(

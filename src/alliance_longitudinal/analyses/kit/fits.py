@@ -1,8 +1,8 @@
-"""Fits the model that the data can carry, by a rule that is stated beforehand.
+"""Fits the fullest model that the design allows, by a rule that is stated beforehand.
 
 The rule looks at the design (how many therapists, how many scores a client), never at the estimates: a variance
 that comes out as zero stays in the model, so that uncertainty about therapists is not thrown away. The next
-simpler structure is taken only when the design cannot carry one, or when the engine cannot certify its optimum.
+simpler structure is taken only when the design does not allow one, or when the engine cannot certify its optimum.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from alliance_longitudinal.engine import MixedModel
+from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import Sentence, joined, say
 
 #: Fewest therapists with at least two clients for a therapist level: three variance parameters need more levels.
 MIN_THERAPISTS = 5
@@ -116,6 +116,8 @@ class Fitted:
 
 def t_inference(estimate: float, se: float, df: float) -> dict[str, float]:
     """95 % interval and two-sided p from a t distribution with ``df`` degrees of freedom."""
+    from scipy import stats
+
     half = float(stats.t.ppf(0.975, df)) * se
     t = estimate / se if se > 0 else float("nan")
     p = float(2 * stats.t.sf(abs(t), df))
@@ -140,8 +142,8 @@ def therapist_df(n_therapists: int, n_predictors: int) -> float:
     return float(max(n_therapists - 1 - n_predictors, 1))
 
 
-def can_carry(structure: Structure, frame: pd.DataFrame) -> str:
-    """Why the design cannot carry ``structure``; empty if it can.
+def too_few_for(structure: Structure, frame: pd.DataFrame) -> Sentence:
+    """Why the design does not allow ``structure``; empty if it does.
 
     Parameters
     ----------
@@ -150,14 +152,21 @@ def can_carry(structure: Structure, frame: pd.DataFrame) -> str:
     """
     if structure.therapist:
         usable = int((frame.groupby("therapist")["client"].nunique() >= 2).sum())
-        verb = " has" if usable == 1 else "s have"
         if usable < MIN_THERAPISTS:
-            return f"only {usable} therapist{verb} two or more clients in the analysis; a therapist level needs {MIN_THERAPISTS}"
+            return say(
+                "only {n:noun} {n:has|have} two or more clients in the analysis; a therapist level needs {needed}",
+                n=Number(usable, "integer", "therapist"),
+                needed=Number(MIN_THERAPISTS, "integer"),
+            )
     if structure.client_slope:
-        share = float((frame.groupby("client").size() >= 3).mean())
-        if share < MIN_SHARE_WITH_SLOPE:
-            return f"only {100 * share:.0f} % of the clients have three or more scores; rates of change for each client need half of them"
-    return ""
+        scores = frame.groupby("client").size()
+        enough = int((scores >= 3).sum())
+        if enough < MIN_SHARE_WITH_SLOPE * len(scores):
+            return say(
+                "only {share} of the clients have three or more scores; rates of change for each client need half of them",
+                share=Share(enough, len(scores)),
+            )
+    return Sentence("")
 
 
 def fit_first(
@@ -169,7 +178,7 @@ def fit_first(
     *,
     reml: bool = True,
 ) -> Fitted:
-    """Fit ``fixed`` with the first of ``structures`` that the design can carry and whose optimum is certified.
+    """Fit ``fixed`` with the first of ``structures`` that the design allows and whose optimum is certified.
 
     Raises
     ------
@@ -178,14 +187,14 @@ def fit_first(
     """
     skipped: list[str] = []
     for structure in structures:
-        reason = can_carry(structure, frame)
+        reason = too_few_for(structure, frame)
         if not reason:
             try:
                 return _fit(name, title, fixed, frame, structure, tuple(skipped), reml)
             except FitError as error:
-                reason = f"it could not be fitted ({error})"
-        skipped.append(f"{structure.words[0].upper()}{structure.words[1:]}: {reason}.")
-    raise FitError(f"No version of the model '{title}' can be fitted. " + " ".join(skipped))
+                reason = "it could not be fitted (" + Sentence(str(error)) + ")"
+        skipped.append(f"{structure.words[0].upper()}{structure.words[1:]}: " + reason + ".")
+    raise FitError(Sentence(f"No version of the model '{title}' can be fitted. ") + joined(skipped))
 
 
 def _fit(
@@ -198,6 +207,8 @@ def _fit(
     reml: bool,
 ) -> Fitted:
     if structure.terms:
+        from alliance_longitudinal.engine import MixedModel
+
         formula = f"{fixed} + {structure.terms}"
         result = MixedModel.from_formula(formula, frame).fit(reml=reml)
         findings = tuple(result.findings)
@@ -206,5 +217,5 @@ def _fit(
 
         formula, findings = fixed, ()
         result = smf.ols(fixed, frame).fit()
-    step = [Finding("simpler_model", "caution", f"A simpler model was used. {s}", title) for s in skipped]
+    step = [Finding("simpler_model", "caution", "A simpler model was used. " + s, title) for s in skipped]
     return Fitted(name, title, formula, structure, result, skipped, (*findings, *step))

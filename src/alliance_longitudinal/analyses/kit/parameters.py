@@ -1,28 +1,90 @@
-"""What an analysis can be asked: typed, checked, and refused with the nearest right name."""
+"""What an analysis can be asked: typed, checked, and refused with the nearest right name.
+
+The parameters of an analysis are those of its function. This file holds what they are made of: the aliases that
+several analyses share, each with its description, and the model that checks them.
+"""
 
 import difflib
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+)
 
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.timing import TimeWindow
+
+
+def _window(value: object) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    window = TimeWindow.parse(value)
+    return window.first, window.last
+
+
+def _enough_samples(value: int) -> int:
+    if 0 < value < 50:
+        raise ValueError("0 takes the profile likelihood, a bootstrap needs at least 50 samples")
+    return value
+
+
+AllianceName = Annotated[
+    str | None, Field(description="Alliance measure, by its name in the study file; None takes the first.")
+]
+OutcomeName = Annotated[
+    str | None, Field(description="Symptom measure, by its name in the study file; None takes the first.")
+]
+Clinic = Annotated[str | None, Field(description="Analyse this clinic only.")]
+Window = Annotated[
+    tuple[int, int] | None,
+    BeforeValidator(_window),
+    Field(description="First and last early session, such as 1,5; None takes the study file's early window."),
+]
+Samples = Annotated[
+    int,
+    AfterValidator(_enough_samples),
+    Field(
+        ge=0,
+        le=10_000,
+        description="Bootstrap samples for the intervals of variance shares; 0 takes the profile likelihood, "
+        "which covers better.",
+    ),
+]
+Seed = Annotated[int, Field(ge=0, description="Seed of everything that is drawn at random.")]
+Audience = Annotated[
+    Literal["internal", "shareable"],
+    Field(
+        description="Who may see the result: people who may see the data, or outsiders, for whom counts of "
+        "people are rounded and small ones hidden."
+    ),
+]
 
 
 class Params(BaseModel):
     """Base of every analysis's parameters. Frozen; unknown names are refused.
 
     Values may be typed (from Python or YAML) or text (from the command line).
-
-    Attributes
-    ----------
-    audience : {"internal", "shareable"}
-        Who may see the result: whoever may see the data, or outsiders, for whom small counts are hidden.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    audience: Literal["internal", "shareable"] = "internal"
+    audience: Audience = "internal"
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> type[Self]:
+        """The parameters of an analysis, read from its function's signature."""
+        hints = get_type_hints(function, include_extras=True)
+        own = [p for p in inspect.signature(function).parameters.values() if p.name != "study"]
+        fields: Any = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in own}
+        return create_model(function.__name__, __base__=cls, **fields)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> Self:
@@ -51,14 +113,50 @@ class Params(BaseModel):
 
     @classmethod
     def names(cls) -> list[str]:
-        """Names of the parameters: the analysis's own first, then what it shares with others."""
-        inherited = [name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})]
-        return [n for n in dict.fromkeys(inherited) if n in cls.model_fields]
+        """Names of the parameters in the order of the function's signature; the audience comes last."""
+        return [*(n for n in cls.model_fields if n != "audience"), "audience"]
+
+    @classmethod
+    def described(cls) -> str:
+        """The parameters as the section of a docstring."""
+        lines = []
+        for name in cls.names():
+            field = cls.model_fields[name]
+            lines.append(f"{name} : {type_words(field.annotation)}, default {field.default!r}")
+            lines.append(f"    {field.description}")
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, such as a notebook's parameters cell holds, and in its order."""
         values = self.model_dump(mode="json")
         return {name: values[name] for name in self.names()}
+
+
+def type_words(annotation: Any) -> str:
+    """A type as a docstring names it.
+
+    Examples
+    --------
+    >>> type_words(float | Literal["a", "b"] | None)
+    "float, 'a', 'b' or None"
+    """
+    words = _kinds(annotation)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _kinds(annotation: Any) -> list[str]:
+    inner = get_args(annotation)
+    if annotation is type(None):
+        return ["None"]
+    if getattr(annotation, "__origin__", None) is Literal:
+        return [repr(a) for a in inner]
+    if getattr(annotation, "__origin__", None) is tuple:
+        return [f"({', '.join(type_words(a) for a in inner)})"]
+    if hasattr(annotation, "__metadata__"):
+        return _kinds(inner[0])
+    if inner and not isinstance(annotation, type):
+        return [word for a in inner for word in _kinds(a)]
+    return [getattr(annotation, "__name__", str(annotation))]
 
 
 def _nothing(value: object) -> object:

@@ -4,10 +4,12 @@ import difflib
 
 import pandas as pd
 
+from alliance_longitudinal.counts import Count
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
-from alliance_longitudinal.present.labels import count, number
+from alliance_longitudinal.labels import number
+from alliance_longitudinal.sentences import Sentence, say
 
 
 def choose_measure(study: Study, construct: str, name: str | None) -> Measure:
@@ -67,16 +69,22 @@ def require_clients(n_clients: int, needed: int, what: str, flow: SampleFlow | N
     if n_clients < needed:
         raise DataError(
             f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} needs at least {needed}."
-            f"{_greatest_loss(flow)} "
+            f"{greatest_loss(flow)} "
             "Look at the sample flow (alliance check), choose another early window, or lower the number of rated sessions."
         )
 
 
-def _greatest_loss(flow: SampleFlow | None) -> str:
+def greatest_loss(flow: SampleFlow | None) -> Sentence:
+    """At which step of the flow most clients were lost; empty if none were."""
     step = max(flow.steps, key=lambda s: s.clients_lost, default=None) if flow else None
     if step is None or not step.clients_lost:
-        return ""
-    return f" Most were lost at the step '{step.step}' ({count(step.clients_lost, 'client')}: {step.reason})."
+        return Sentence("")
+    return say(
+        " Most were lost at the step '{step}' ({n:noun}: {reason}).",
+        step=step.step,
+        n=Count(step.clients_lost, "client"),
+        reason=step.reason,
+    )
 
 
 def require_variation(values: "pd.Series[float]", what: str) -> None:

@@ -8,38 +8,16 @@ likelihood or, if samples are asked for, percentiles of a parametric bootstrap, 
 from dataclasses import dataclass, replace
 
 import pandas as pd
-from pydantic import Field, field_validator
 from scipy import stats
 from scipy.stats import hmean
 
 from alliance_longitudinal.analyses.kit.fits import Fitted
-from alliance_longitudinal.analyses.kit.parameters import Params
-from alliance_longitudinal.analyses.kit.result import Estimate
+from alliance_longitudinal.analyses.result import Estimate
+from alliance_longitudinal.counts import Number
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 LEVELS = ("therapist", "client", "session")
-
-
-class ShareParams(Params):
-    """Parameters of analyses that divide variance.
-
-    Attributes
-    ----------
-    n_boot : int
-        Bootstrap samples for the intervals of variance shares; 0 takes the profile likelihood, which covers better.
-    seed : int
-        Seed of the bootstrap.
-    """
-
-    n_boot: int = Field(default=0, ge=0, le=10_000)
-    seed: int = Field(default=20_260_101, ge=0)
-
-    @field_validator("n_boot")
-    @classmethod
-    def _enough(cls, value: int) -> int:
-        if 0 < value < 50:
-            raise ValueError("0 takes the profile likelihood, a bootstrap needs at least 50 samples")
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +57,7 @@ def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Sha
         ``"Intercept"`` for level (then the session's residual is one of the levels), or the time variable for
         change (which has no session level: a rate of change is not a single session's).
     n_boot, seed : int
-        See `ShareParams`.
+        Bootstrap samples, 0 for the profile likelihood; and their seed.
     """
     table = fitted.result.varcorr
     of = None if term == "Intercept" else term
@@ -111,8 +89,12 @@ def with_failures(fitted: Fitted, shares: Shares | None) -> Fitted:
     found = Finding(
         "bootstrap_failures",
         "caution" if shares.failed <= shares.n_boot / 20 else "failed",
-        f"{shares.failed} of {shares.n_boot} bootstrap samples could not be refitted with a certified optimum and are left out of "
-        "the intervals of the variance shares.",
+        say(
+            "{failed} of {n} bootstrap samples could not be refitted with a verified optimum and are left out of the intervals "
+            "of the variance shares.",
+            failed=Number(shares.failed, "integer"),
+            n=Number(shares.n_boot, "integer"),
+        ),
         fitted.title,
     )
     return replace(fitted, findings=(*fitted.findings, found))

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
 from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
 from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
+from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.findings import Finding

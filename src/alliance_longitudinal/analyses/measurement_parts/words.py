@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from alliance_longitudinal.analyses.kit.result import Estimate, Methods
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
+from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.present.labels import number
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit.result import Estimate
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.engine.generalised.model import GeneralisedModel
 from alliance_longitudinal.engine.generalised.results import GeneralisedResults

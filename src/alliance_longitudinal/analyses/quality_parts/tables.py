@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit.result import Estimate, estimate_frame
 from alliance_longitudinal.analyses.quality_parts.check import VERDICTS, Check
 from alliance_longitudinal.analyses.quality_parts.completion import by_therapist
 from alliance_longitudinal.analyses.quality_parts.predict import Answered
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.present import Column, Table
 
 

@@ -1,10 +1,10 @@
 """The sentences of the data-quality report."""
 
-from alliance_longitudinal.analyses.kit.result import Estimate, Methods
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.quality_parts.check import Check
 from alliance_longitudinal.analyses.quality_parts.predict import Answered
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.present.labels import listing, number
 

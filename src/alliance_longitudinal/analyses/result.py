@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.findings import Finding, gravest
@@ -29,7 +30,7 @@ _STATUS = {
 class Estimate:
     """One number with its uncertainty; a row of ``AnalysisResult.estimates``.
 
-    ``level`` is the level that the number speaks of: ``client``, ``therapist``, ``session`` or ``all``.
+    ``level`` is the level that the number is about: ``client``, ``therapist``, ``session`` or ``all``.
     """
 
     id: str
@@ -43,6 +44,15 @@ class Estimate:
     n: int = 0
     level: str = "all"
     unit: str = ""
+
+    def number(self, kind: str = "number") -> Number:
+        """The estimate and its limits as a value in a sentence."""
+        counted = self.n if self.level != "therapist" and self.n else float("inf")
+        return Number(self.estimate, kind, low=self.ci_low, high=self.ci_high, n=counted)
+
+    def share(self) -> Share:
+        """The estimate, a share of ``n`` people or rows, as a value in a sentence."""
+        return Share.of(self.estimate, self.n, self.ci_low, self.ci_high)
 
 
 def estimate_frame(estimates: list[Estimate]) -> pd.DataFrame:
@@ -176,4 +186,4 @@ class AnalysisResult:
 
         badge = f"<p><b>{escape(self.title)}</b> — {escape(self.status['label'])}</p>"
         answer = "".join(f"<p>{escape(s)}</p>" for s in self.answer)
-        return badge + answer + self.tables[0]._repr_html_()
+        return badge + answer + "".join(t._repr_html_() for t in self.tables[:1])
