@@ -4,11 +4,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # loaded where it is used: what only looks at a study file needs no data frames
+    import pandas as pd
 
 T = TypeVar("T")
 
@@ -40,6 +42,8 @@ class Texts:
     @classmethod
     def of(cls, values: Iterable[str]) -> "Texts":
         """The texts ``values``, made clean."""
+        import pandas as pd
+
         codes, words = pd.factorize(objects(values))
         return cls.coded(codes.astype(np.int32), [str(word) for word in words])
 
@@ -104,7 +108,7 @@ class Texts:
         at = np.flatnonzero(self.words == "")
         return self.codes == at[0] if len(at) else np.zeros(len(self), dtype=bool)
 
-    def categorical(self) -> pd.Categorical:
+    def categorical(self) -> "pd.Categorical":
         """The texts as a pandas categorical whose categories are in alphabetical order."""
         present = np.flatnonzero(self.occurring())
         order = (
@@ -113,6 +117,8 @@ class Texts:
         rank = np.full(len(self.words), -1, dtype=np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
         codes = rank[self.codes] if len(rank) else self.codes
+        import pandas as pd
+
         return pd.Categorical.from_codes(codes, categories=pd.Index(self.words[order], dtype=object))
 
 
@@ -131,6 +137,8 @@ def joined(parts: Sequence[Texts]) -> Texts:
 def paired(first: Texts, second: Texts, between: str) -> Texts:
     """Each text of ``first`` with the one beside it in ``second``."""
     both = first.codes.astype(np.int64) * max(len(second.words), 1) + second.codes
+    import pandas as pd
+
     codes, pairs = pd.factorize(both)
     k = max(len(second.words), 1)
     words = [f"{first.words[pair // k]}{between}{second.words[pair % k]}" for pair in pairs]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.reporting.page.render import template
 from alliance_longitudinal.reporting.record.hashing import MANIFEST
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from alliance_longitudinal.findings import SEVERITIES
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.reporting.page.appendix import notebook_cells
 from alliance_longitudinal.reporting.page.flow import flow_boxes
 from alliance_longitudinal.reporting.page.table_text import download_link, text_rows

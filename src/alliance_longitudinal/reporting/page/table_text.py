@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from alliance_longitudinal.present.labels import row as row_text
+from alliance_longitudinal.labels import row as row_text
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Longest CSV that is put into the page as a download, in characters.

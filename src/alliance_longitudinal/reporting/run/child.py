@@ -18,6 +18,7 @@ from typing import Any
 
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.run.lean import lean_imports
 from alliance_longitudinal.reporting.run.spec import RunSpec
 
 
@@ -26,7 +27,6 @@ def main(spec_file: str) -> int:
     spec = RunSpec.read(Path(spec_file))
     emit = _event_channel()
     _die_with_supervisor(Path(spec.run_folder))
-    _skip_slow_import()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     try:
         outcome = _make(spec, emit)
@@ -43,7 +43,9 @@ def main(spec_file: str) -> int:
 
 
 def _make(spec: RunSpec, emit: Any) -> Outcome:
-    import nbformat
+    with lean_imports():
+        import nbformat
+        import papermill  # noqa: F401
 
     from alliance_longitudinal.reporting.page.render import write_report
     from alliance_longitudinal.reporting.record.environment import numerical_libraries
@@ -61,14 +63,6 @@ def _make(spec: RunSpec, emit: Any) -> Outcome:
     environment = numerical_libraries()
     write_report(stage, results, executed, dict(spec.provenance) | {"environment": environment})
     return replace(outcome, environment=environment, status=results["status"], seed=results.get("seed"))
-
-
-def _skip_slow_import() -> None:
-    """Spare each report seconds: beside JupyterLab, jsonschema builds a grammar of addresses when imported.
-
-    It serves the format ``iri``, which neither notebooks nor our results use, and jsonschema does without it.
-    """
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def _event_channel() -> Any:

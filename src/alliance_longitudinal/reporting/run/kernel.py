@@ -7,6 +7,8 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
+from alliance_longitudinal.reporting.run.lean import KERNEL_PROGRAM
+
 #: A Unix socket's path may have about 107 bytes; the kernel appends up to ten.
 _LONGEST_SOCKET_FOLDER = 80
 
@@ -23,7 +25,7 @@ def kernel_manager_class(folder: Path) -> type[AsyncKernelManager]:
     spec = KernelSpec(
         argv=[
             sys.executable,
-            *("-m", "ipykernel_launcher", "-f", "{connection_file}"),
+            *("-c", KERNEL_PROGRAM, "-f", "{connection_file}"),
             "--HistoryManager.enabled=False",
         ],
         display_name="alliance_longitudinal",

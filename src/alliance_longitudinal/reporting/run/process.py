@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
 from alliance_longitudinal.reporting.run.spec import STAGE_VARIABLE, RunSpec
 
 OnEvent = Callable[[Mapping[str, Any]], None]
@@ -25,6 +26,7 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 _POLL_SECONDS = 0.1
 _SECOND_PRESS_SECONDS = 1.0
 _SPEC_FILE = "spec.json"
+_MATPLOTLIB = "matplotlib"
 
 
 def supervise(spec: RunSpec, *, deadline: float, stop: threading.Event, on_event: OnEvent) -> Outcome:
@@ -50,6 +52,7 @@ def supervise(spec: RunSpec, *, deadline: float, stop: threading.Event, on_event
         ended = _follow(process, ends_at, stop, on_event)
     finally:
         _end(process)
+    keep_fonts(run_folder / _MATPLOTLIB)
     if ended is not None:
         return ended if ended.kind != "Deadline" else _out_of_time(deadline)
     return _told(run_folder, process.returncode)
@@ -130,10 +133,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _environment(spec: RunSpec) -> dict[str, str]:
     """Environment of child and kernel: one thread each, private caches, pictures inline."""
     run_folder = Path(spec.run_folder)
+    matplotlib = _made(run_folder / _MATPLOTLIB)
+    lend_fonts(Path(matplotlib))
     return os.environ | {
         STAGE_VARIABLE: spec.stage,
         "IPYTHONDIR": _made(run_folder / "ipython"),
-        "MPLCONFIGDIR": _made(run_folder / "matplotlib"),
+        "MPLCONFIGDIR": matplotlib,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
