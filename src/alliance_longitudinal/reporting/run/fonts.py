@@ -16,7 +16,8 @@ _PATTERN = "fontlist-v*.json"
 
 def lend_fonts(folder: Path) -> None:
     """Copy the list of fonts, if there is one, into a report's own matplotlib ``folder``."""
-    with suppress(OSError, RuntimeError):  # no home folder, or none that can be read: matplotlib makes a new list
+    # No home folder, or none that can be read: matplotlib makes a new list.
+    with suppress(OSError, RuntimeError):
         for known in _kept_in().glob(_PATTERN):
             shutil.copyfile(known, folder / known.name)
 
