@@ -4,7 +4,6 @@ Exit status: 0 fine, 1 the data or a report failed, 2 wrong use.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alliance_longitudinal import __version__
 from alliance_longitudinal.errors import AllianceError, DataError, UsageError
+from alliance_longitudinal.reporting.record.terminal import say, say_data
 
 if TYPE_CHECKING:
     from alliance_longitudinal.measures import Instrument
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(options, type(error).__name__, str(error), problems)
         return WRONG_USE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        say("Stopped.", error=True)
         return FAILED
     except Exception as error:
         if options.debug:
@@ -62,9 +62,9 @@ def _check(options: argparse.Namespace) -> int:
     checks = quality_checks(study)
     if options.json:
         findings = [f.to_dict() for f in study.findings]
-        print(_json(ok=True, findings=findings, checks=check_records(study, checks)))
+        say_data(ok=True, findings=findings, checks=check_records(study, checks))
     else:
-        print("\n".join([*describe_study(study), *check_lines(study, checks)]))
+        say("\n".join([*describe_study(study), *check_lines(study, checks)]))
     return FINE
 
 
@@ -88,9 +88,9 @@ def _report(options: argparse.Namespace) -> int:
             )
         else:
             _tell(options, report.kind, report.error)
-            print(f"What is known of it: {report.folder}", file=sys.stderr)
+            say(f"What is known about the failed run: {report.folder}", error=True)
         return FAILED
-    print(_json(ok=True, report=str(report.page)) if options.json else report.page)
+    _done(options, report.page, report=str(report.page))
     return FINE
 
 
@@ -116,17 +116,15 @@ def _batch(options: argparse.Namespace) -> int:
             options.batch, options.out, jobs=options.jobs, fresh=options.fresh, on_event=on_event
         )
     if options.json:
-        print(_json(ok=batch.ok, index=str(batch.page), reports=list(batch.rows)))
+        say_data(ok=batch.ok, index=str(batch.page), reports=list(batch.rows))
         return FINE if batch.ok else FAILED
     for row in batch.rows:
         if row["status"] == "failed":
-            print(f"{row['label']}: {row['error']}", file=sys.stderr)
+            say(f"{row['label']}: {row['error']}", error=True)
     waiting = sum(row["status"] == "waiting" for row in batch.rows)
     if waiting:
-        print(
-            f"Stopped with {waiting} reports not made. The same command goes on from here.", file=sys.stderr
-        )
-    print(batch.page)
+        say(f"Stopped before {waiting} reports were made. Give the same command to go on.", error=True)
+    say(batch.page)
     return FINE if batch.ok else FAILED
 
 
@@ -138,12 +136,12 @@ def _verify(options: argparse.Namespace) -> int:
     with report_progress("verify", quiet=options.json) as on_event:
         found = verify_report(options.folder, deadline=options.deadline, on_event=on_event)
     if options.json:
-        print(_json(ok=found.ok, problems=found.problems, notes=found.notes, compared=found.compared))
+        say_data(ok=found.ok, problems=found.problems, notes=found.notes, compared=found.compared)
         return FINE if found.ok else FAILED
     for sentence in (*found.problems, *found.notes):
-        print(sentence, file=sys.stderr)
+        say(sentence, error=True)
     if found.ok:
-        print(
+        say(
             f"All {found.compared} numbers came out again (within {RELATIVE:g} of their size, {ABSOLUTE:g} near "
             "zero) and no file was altered."
         )
@@ -154,7 +152,7 @@ def _demo(options: argparse.Namespace) -> int:
     from alliance_longitudinal.data.demo import write_demo
 
     path = write_demo(options.folder)
-    print(_json(ok=True, study=str(path)) if options.json else path)
+    _done(options, path, study=str(path))
     return FINE
 
 
@@ -167,9 +165,9 @@ def _instruments(options: argparse.Namespace) -> int:
         return _show(find_instrument(options.id, options.folder), as_data=options.json)
     table = instruments(options.folder).reset_index()
     if options.json:
-        print(table.to_json(orient="records", force_ascii=False))
+        say(table.to_json(orient="records", force_ascii=False))
     else:
-        print(table[["id", *_INSTRUMENT_COLUMNS]].to_string(index=False))
+        say(table[["id", *_INSTRUMENT_COLUMNS]].to_string(index=False))
     return FINE
 
 
@@ -179,11 +177,10 @@ def _show(instrument: "Instrument", *, as_data: bool) -> int:
 
     from alliance_longitudinal.measures import describe_instrument
 
-    print(
-        _json(ok=True, instrument=asdict(instrument))
-        if as_data
-        else "\n".join(describe_instrument(instrument))
-    )
+    if as_data:
+        say_data(ok=True, instrument=asdict(instrument))
+    else:
+        say("\n".join(describe_instrument(instrument)))
     return FINE
 
 
@@ -290,10 +287,9 @@ def _deadline(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def _tell(
@@ -301,13 +297,17 @@ def _tell(
 ) -> None:
     """A problem as a sentence on standard error, or as data on standard output."""
     if options.json:
-        print(_json(ok=False, error={"kind": kind, "message": message}, problems=list(problems), **more))
+        say_data(ok=False, error={"kind": kind, "message": message}, problems=list(problems), **more)
     else:
-        print(message, file=sys.stderr)
+        say(message, error=True)
 
 
-def _json(**data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False, default=str)
+def _done(options: argparse.Namespace, path: Path, **data: str) -> None:
+    """Where the result is: as one line, or as data."""
+    if options.json:
+        say_data(ok=True, **data)
+    else:
+        say(path)
 
 
 def _unexpected(error: Exception) -> str:

@@ -66,7 +66,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match="cannot be made: "):
+    with pytest.raises(ReportError, match="cannot be used: A file has the name that a folder needs"):
         check_destination(tmp_path / "file" / "out")
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from alliance_longitudinal.reporting.record.folder import make_folder
+
 _HEARTBEAT_SECONDS = 2.0
 #: A claim that was not renewed for so long belongs to a batch that is gone.
 _STALE_SECONDS = 20.0
@@ -27,7 +29,7 @@ def claimed(folder: Path, key: str, stop: threading.Event) -> Iterator[bool]:
     bool
         False if ``stop`` was set while waiting; the block must then do nothing.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     claim = folder / key[:16]
     while not _take(claim):
         if stop.wait(_POLL_SECONDS):
@@ -48,7 +50,7 @@ def _take(claim: Path) -> bool:
     try:
         claim.mkdir()
     except FileNotFoundError:  # another batch has just removed the empty folder of claims
-        claim.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(claim.parent)
         return False
     except FileExistsError:
         with suppress(OSError):

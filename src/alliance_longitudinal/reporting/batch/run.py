@@ -1,8 +1,9 @@
 """Makes every report of a batch file, several at a time; goes on where an earlier run stopped."""
 
 import json
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from alliance_longitudinal.errors import AllianceError, ReportError
 from alliance_longitudinal.reporting.batch.claims import claimed
 from alliance_longitudinal.reporting.batch.index import write_index
 from alliance_longitudinal.reporting.batch.plan import Combination, Plan, read_plan
+from alliance_longitudinal.reporting.record.folder import make_folder
 from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
 from alliance_longitudinal.reporting.record.notebooks import Registry
+from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
 from alliance_longitudinal.reporting.run.report import run_request
 
@@ -74,15 +77,17 @@ def run_batch(
         If the batch file is wrong or ``out`` cannot be written; a report that fails is a row of the index.
     """
     plan = read_plan(Path(batch_file), registry=registry, notebooks=notebooks)
-    folder = Path(out).expanduser().resolve()
+    folder = Path(out).expanduser()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = folder.resolve()
+        make_folder(folder)
     except OSError as error:
-        raise ReportError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+        raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
     with stop_on_signals() as stop:
         runner = _Runner(plan, folder, fresh, stop, on_event or (lambda _: None))
         with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             list(pool.map(runner.make, range(len(plan.combinations))))
+    runner.finish()
     return Batch(folder, tuple(runner.rows))
 
 
@@ -99,6 +104,7 @@ class _Runner:
         self._on_event = on_event
         self._lock = threading.Lock()
         self._done = 0
+        self._trouble: Exception | None = None
         self.rows: list[dict[str, Any]] = [_row(c) for c in plan.combinations]
 
     def make(self, i: int) -> None:
@@ -108,12 +114,35 @@ class _Runner:
             result = self._made(combination)
         except AllianceError as error:
             result = {"status": "failed", "error": str(error)}
+        except OSError as error:
+            result = {"status": "failed", "error": words_of(error)}
+        except Exception as error:  # one report never ends the others
+            logging.getLogger(__name__).debug("report", exc_info=True)
+            result = {"status": "failed", "error": f"Unexpected {type(error).__name__} in the batch itself."}
         with self._lock:
             self.rows[i] |= result
             self._done += self.rows[i]["status"] != "waiting"
-            write_index(self._folder, self.rows, self._plan.excluded)
             counts = {"done": self._done, "total": len(self.rows)}
-            self._on_event({"event": "report", "label": combination.label, **counts, **result})
+            self._try(lambda: write_index(self._folder, self.rows, self._plan.excluded))
+            self._try(
+                lambda: self._on_event({"event": "report", "label": combination.label, **counts, **result})
+            )
+
+    def _try(self, step: Callable[[], None]) -> None:
+        """Do what follows a report; its error is told when all reports are done."""
+        try:
+            step()
+        except Exception as error:
+            self._trouble = self._trouble or error
+
+    def finish(self) -> None:
+        """Write the index once more, and tell what could not be done on the way."""
+        try:
+            write_index(self._folder, self.rows, self._plan.excluded)
+        except OSError as error:
+            raise ReportError(f"The index in {self._folder} cannot be written: {words_of(error)}") from None
+        if self._trouble is not None and not isinstance(self._trouble, OSError):
+            raise self._trouble
 
     def _made(self, combination: Combination) -> dict[str, Any]:
         if combination.request is None:

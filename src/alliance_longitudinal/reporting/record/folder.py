@@ -13,10 +13,13 @@ import psutil
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting.record.hashing import MANIFEST
+from alliance_longitudinal.reporting.record.troubles import words_of
 
 _STAGE = ".stage-"
 _ASIDE = ".replaced-"
 _STALE_SECONDS = 24 * 3600
+#: How often a folder that others remove at the same time is made again.
+_ATTEMPTS = 100
 #: Left behind by file managers and editors; not the user's work.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"}
 
@@ -29,16 +32,16 @@ def check_destination(out: Path) -> Path:
     ReportError
         If it is a file, or a folder that is not a report, or a report to which files were added.
     """
-    out = out.expanduser().resolve()
-    if out.exists() and not out.is_dir():
-        raise ReportError(f"{out} is a file. Name a folder for the report with --out.")
-    _restore(out)
-    if out.is_dir():
-        _refuse_foreign_files(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        out = out.expanduser().resolve()
+        if out.exists() and not out.is_dir():
+            raise ReportError(f"{out} is a file. Name a folder for the report with --out.")
+        _restore(out)
+        if out.is_dir():
+            _refuse_foreign_files(out)
+        make_folder(out.parent)
     except OSError as error:
-        raise ReportError(f"The folder {out.parent} cannot be made: {error.strerror}.") from None
+        raise ReportError(f"The folder {out} cannot be used: {words_of(error)}") from None
     if not os.access(out.parent, os.W_OK):
         raise ReportError(f"The folder {out.parent} cannot be written to. Choose another with --out.")
     return out
@@ -74,7 +77,7 @@ def staged(out: Path) -> Iterator[Path]:
     try:
         stage.mkdir()
     except OSError as error:
-        raise ReportError(f"Nothing can be written in {out.parent}: {error.strerror}.") from None
+        raise ReportError(f"Nothing can be written in {out.parent}: {words_of(error)}") from None
     try:
         yield stage
     finally:
@@ -98,13 +101,14 @@ def publish_folder(stage: Path, out: Path) -> None:
     aside = _aside(out)
     if out.exists():
         shutil.rmtree(aside, ignore_errors=True)
-        out.rename(aside)
+        with suppress(FileNotFoundError):  # another run has just moved it
+            out.rename(aside)
     try:
         stage.rename(out)
     except OSError as error:
         if aside.exists() and not out.exists():
             aside.rename(out)
-        raise ReportError(f"The report could not be put in place as {out}: {error.strerror}.") from None
+        raise ReportError(f"The report could not be put in place as {out}: {words_of(error)}") from None
     _sync(out.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
@@ -124,7 +128,31 @@ def forget_failure(out: Path) -> None:
 def _restore(out: Path) -> None:
     aside = _aside(out)
     if aside.is_dir() and not out.exists():
-        aside.rename(out)
+        with suppress(FileNotFoundError, FileExistsError):  # another run has just put it back
+            aside.rename(out)
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` and those above it, also while other processes make and remove the same ones.
+
+    ``Path.mkdir(exist_ok=True)`` fails if the folder that it met is gone before it looks again.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            if folder.exists():
+                raise
+        except FileNotFoundError:
+            continue
+        else:
+            return
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _aside(out: Path) -> Path:

@@ -18,6 +18,7 @@ from typing import Any
 
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.lean import lean_imports
 from alliance_longitudinal.reporting.run.spec import RunSpec
 
@@ -32,6 +33,9 @@ def main(spec_file: str) -> int:
         outcome = _make(spec, emit)
     except AllianceError as error:
         outcome = failure(type(error).__name__, str(error))
+    except OSError as error:
+        logging.exception("report")
+        outcome = failure(type(error).__name__, f"The report could not be written. {words_of(error)}")
     except Exception as error:
         logging.exception("report")
         outcome = failure(

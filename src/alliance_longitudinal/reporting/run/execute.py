@@ -12,12 +12,15 @@ import nbformat
 
 from alliance_longitudinal import errors
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.record.troubles import trouble_in
 from alliance_longitudinal.reporting.run.spec import RunSpec
 
 Emit = Callable[[Mapping[str, Any]], None]
 
 _START_ATTEMPTS = 3
 _START_SECONDS = 60
+#: Errors of the operating system as the kernel names them; their number is read, their text is not shown.
+_SYSTEM_ERRORS = {"OSError", "PermissionError"}
 #: Names of the errors whose text is written for people; any other error's text may hold data.
 _OWN_ERRORS = {
     name
@@ -129,6 +132,9 @@ def _explain(name: str, text: str, cell: int) -> Outcome:
         )
     if name in _OWN_ERRORS:
         return failure(name, text)
+    refused = trouble_in(text) if name in _SYSTEM_ERRORS else None
+    if refused is not None:
+        return failure(name, f"Cell {cell} of the notebook could not go on. {refused}")
     return failure(
         name,
         f"Cell {cell} of the notebook stopped with an unexpected {name}. The details stand in the log.",

@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.record.troubles import trouble_in
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
 from alliance_longitudinal.reporting.run.spec import STAGE_VARIABLE, RunSpec
 
@@ -101,12 +102,23 @@ def _told(run_folder: Path, returncode: int) -> Outcome:
     except (OSError, ValueError):
         outcome = None
     if outcome is None or outcome.ok != (returncode == 0):
+        refused = trouble_in(_last_words(run_folder / "log.txt"))
+        if refused is not None:
+            return failure("ReportProcess", f"The report's process ended early. {refused}")
         return failure(
             "ReportProcess",
             f"The report's process ended (code {returncode}) before the report was complete. "
             "The machine may have run out of memory.",
         )
     return outcome
+
+
+def _last_words(log: Path) -> str:
+    """The last line of the private log that gives an error's number."""
+    with suppress(OSError):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return next((line for line in reversed(lines[-50:]) if "[Errno" in line), "")
+    return ""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from alliance_longitudinal.reporting.record.terminal import harmless, say
 from alliance_longitudinal.reporting.run.process import OnEvent
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -72,7 +73,7 @@ def _lines(title: str, every_line: bool) -> Any:
         now = time.monotonic()
         if every_line or done is None or now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            print(f"{title}: {words}", file=sys.stderr, flush=True)
+            say(f"{title}: {words}", error=True)
 
     return show
 
@@ -90,11 +91,11 @@ def _bar(title: str) -> Iterator[Any]:
         TextColumn("{task.fields[words]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(escape(title), total=None, words="starting")
+        task = bar.add_task(escape(harmless(title)), total=None, words="starting")
 
         def show(done: int | None, total: int | None, words: str) -> None:
             known = {} if done is None else {"completed": done, "total": total}
-            bar.update(task, words=escape(words), **known)  # type: ignore[arg-type]
+            bar.update(task, words=escape(harmless(words)), **known)  # type: ignore[arg-type]
 
         yield show
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting.record.arguments import rerun_command
 from alliance_longitudinal.reporting.record.folder import (
     check_destination,
@@ -29,6 +30,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
     find_notebook,
 )
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals, supervise
 from alliance_longitudinal.reporting.run.spec import RunSpec
 
@@ -176,7 +178,27 @@ def run_request(
     on_event: OnEvent | None = None,
     stop: threading.Event,
 ) -> Report:
-    """Run a checked request; see :func:`run_report`."""
+    """Run a checked request; see :func:`run_report`.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be used, or the operating system refuses what a report needs.
+    """
+    try:
+        return _run(request, out, deadline, cell_timeout, on_event or (lambda _: None), stop)
+    except OSError as error:
+        raise ReportError(f"The report could not be made. {words_of(error)}") from None
+
+
+def _run(
+    request: Request,
+    out: str | Path,
+    deadline: float,
+    cell_timeout: float | None,
+    on_event: OnEvent,
+    stop: threading.Event,
+) -> Report:
     began = time.monotonic()
     destination = check_destination(Path(out))
     notebook = request.provenance["notebook"]["argument"]
@@ -194,7 +216,7 @@ def run_request(
             cell_timeout=deadline if cell_timeout is None else cell_timeout,
             provenance=known,
         )
-        outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event or (lambda _: None))
+        outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event)
         outcome = _unless_inputs_changed(outcome, known)
         seconds = time.monotonic() - began
         if outcome.ok:
