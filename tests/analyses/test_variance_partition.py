@@ -59,7 +59,7 @@ def test_three_therapists_are_not_a_level(few: Study) -> None:
 
 def test_with_nobody_rated_the_report_says_so(clinic: Study) -> None:
     sessions = clinic.sessions.assign(alliance=np.nan)
-    result = al.variance_partition(replace(clinic, _sessions=sessions))
+    result = variance_partition(with_sessions(clinic, sessions))
     assert result.status["code"] == "underpowered"
     assert result.answer == (
         "There are too few data for an answer. 0 clients can be analysed; the variance partition of WAI-SR needs at least 20. "
