@@ -18,13 +18,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.early_parts.effects import (
+from alliance_longitudinal.analyses.early_alliance.compute import (
     correlation_estimates,
     effect_estimates,
     fit_models,
+    variance_estimates,
 )
-from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
+from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth

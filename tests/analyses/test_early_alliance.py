@@ -11,9 +11,9 @@ import statsmodels.api as sm
 from linearmodels.panel import PanelOLS
 
 from alliance_longitudinal.analyses.early_alliance import early_alliance
-from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.early_parts.effects import fit_models, partial_correlation
-from alliance_longitudinal.analyses.early_parts.findings import late_intake
+from alliance_longitudinal.analyses.early_alliance.compute import fit_models, partial_correlation
+from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.early_alliance.findings import late_intake
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS, therapist_df
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.study import Study

@@ -7,10 +7,11 @@ import nbformat
 import pytest
 
 from alliance_longitudinal import analyses
-from alliance_longitudinal.analyses.early_alliance import EarlyAllianceParams
 from alliance_longitudinal.analyses.registry import REGISTRY
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.resources import shipped
+
+PARAMS = REGISTRY["early_alliance"].params
 
 
 def parameters_cell(name: str) -> dict[str, object]:
@@ -38,20 +39,20 @@ def test_every_notebook_has_an_analysis_and_every_analysis_a_notebook() -> None:
 
 def test_text_of_the_command_line_becomes_values() -> None:
     text = {"window": "2-4", "min_rated": "2", "clinic": "007", "adjust_intake": "no", "outcome": "none"}
-    params = EarlyAllianceParams.from_mapping(text)
-    assert params == EarlyAllianceParams(window=(2, 4), min_rated=2, clinic="007", adjust_intake=False)
+    params = PARAMS.from_mapping(text)
+    assert params == PARAMS(window=(2, 4), min_rated=2, clinic="007", adjust_intake=False)
 
 
 def test_a_misspelt_parameter_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(
         StudyError, match=r"There is no parameter 'windw'\. Did you mean 'window'\? Known: window, min_rated"
     ):
-        EarlyAllianceParams.from_mapping({"windw": "1,5"})
+        PARAMS.from_mapping({"windw": "1,5"})
 
 
 def test_all_problems_come_at_once() -> None:
     with pytest.raises(StudyError) as error:
-        EarlyAllianceParams.from_mapping({"n_boot": "3", "min_rated": "many", "colour": 1})
+        PARAMS.from_mapping({"n_boot": "3", "min_rated": "many", "colour": 1})
     text = str(error.value)
     assert "There is no parameter 'colour'." in text
     assert (
@@ -63,4 +64,4 @@ def test_all_problems_come_at_once() -> None:
 
 def test_a_window_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(StudyError, match="The window 'early' cannot be read"):
-        EarlyAllianceParams.from_mapping({"window": "early"})
+        PARAMS.from_mapping({"window": "early"})

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.early_parts.effects import point_estimates
+from alliance_longitudinal.analyses.early_alliance.compute import point_estimates
+from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.data.study import Study

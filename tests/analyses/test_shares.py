@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.early_parts.variance import variance_estimates
+from alliance_longitudinal.analyses.early_alliance.compute import variance_estimates
 from alliance_longitudinal.analyses.kit.fits import LEVEL, Fitted
 from alliance_longitudinal.analyses.kit.shares import (
     Shares,

@@ -4,7 +4,7 @@ import pytest
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.analyses.variance_partition import variance_partition
 from alliance_longitudinal.data.study import Study
-from analyses.studies import value
+from analyses.studies import value, with_sessions
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from alliance_longitudinal.analyses.early_parts import words
-from alliance_longitudinal.analyses.early_parts.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.early_parts.tables import against_truth
+from alliance_longitudinal.analyses.early_alliance import words
+from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.early_alliance.tables import against_truth
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.analyses.result import AnalysisResult, Estimate
 from alliance_longitudinal.data.study import Study

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.early_parts.design import Choices, build_design
-from alliance_longitudinal.analyses.early_parts.effects import fit_split, split_effects
+from alliance_longitudinal.analyses.early_alliance.compute import fit_split, split_effects
+from alliance_longitudinal.analyses.early_alliance.design import Choices, build_design
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.errors import AllianceError

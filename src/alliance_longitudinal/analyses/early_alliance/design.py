@@ -89,10 +89,10 @@ class EarlyDesign:
     def predictors(self, *, split: bool) -> list[str]:
         """Predictors of the model: alliance in two parts (``split``) or in one, then the adjustment variables.
 
-        The adjustment variables are divided like the alliance. Without therapist means as predictors, alliance
-        undivided goes with adjustment variables undivided: their client deviations alone would leave the differences
+        The adjustment variables are divided like the alliance. Without therapist means as predictors, total alliance
+        goes with total adjustment variables: their client deviations alone would leave the differences
         between therapists' clients unadjusted. If there is no client deviation either (every client another
-        therapist's), all models are undivided.
+        therapist's), all models use totals.
         """
         if not self.between:
             part = "client" if split and self.sd("early_client") > CONSTANT else "total"
@@ -113,6 +113,11 @@ class EarlyDesign:
     def endpoint_formula(self, *, split: bool = True) -> str:
         """Fixed part of the model of the change from intake to the last score."""
         return f"end_change ~ {' + '.join(self.predictors(split=split))}"
+
+
+def differs(values: "pd.Series[float]") -> bool:
+    """Whether the values are not all the same, so that they can be related to anything."""
+    return bool(values.max() - values.min() >= CONSTANT)
 
 
 def build_design(

@@ -1,16 +1,33 @@
 """The effects of early alliance: total, within and between therapists, contextual; on the course and on the end point."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import pandas as pd
 
-from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
-from alliance_longitudinal.analyses.kit.fits import ENDPOINT, GROWTH, Fitted, fit_first, therapist_df
-from alliance_longitudinal.analyses.result import Estimate
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
+from alliance_longitudinal.analyses.kit import (
+    ENDPOINT,
+    GROWTH,
+    LEVEL,
+    Estimate,
+    Fitted,
+    fit_first,
+    therapist_df,
+)
+from alliance_longitudinal.analyses.kit.shares import (
+    exact_icc_interval,
+    reliability_of_mean,
+    share_estimates,
+    variance_shares,
+    with_failures,
+)
 
+Fit = Callable[..., Fitted]
+COURSE, CHANGE = "Course after the window", "Change from intake to the last score"
 _EFFECT_WORDS = {
-    "total": "Early alliance, undivided",
+    "total": "Early alliance, total",
     "within": "Within therapists: clients of the same therapist compared",
     "between": "Between therapists: therapists' means compared",
     "contextual": "Contextual: between minus within",
@@ -33,30 +50,25 @@ class EarlyModels:
 
 def fit_split(design: EarlyDesign) -> tuple[Fitted, Fitted]:
     """The course and the end point with alliance split into client and therapist part."""
-    growth = fit_first("growth", "Course after the window", design.growth_formula(), design.rows, GROWTH)
-    endpoint = fit_first(
-        "endpoint",
-        "Change from intake to the last score",
-        design.endpoint_formula(),
-        design.clients,
-        ENDPOINT,
-    )
+    growth = fit_first("growth", COURSE, design.growth_formula(), design.rows, GROWTH)
+    endpoint = fit_first("endpoint", CHANGE, design.endpoint_formula(), design.clients, ENDPOINT)
     return growth, endpoint
 
 
-def fit_models(design: EarlyDesign) -> EarlyModels:
-    """Fit the split models and, with alliance undivided, the total models."""
-    growth, endpoint = fit_split(design)
-    growth_total = fit_first(
+def fit_models(design: EarlyDesign, fit: Fit = fit_first) -> EarlyModels:
+    """The split models and, with total alliance, the total models; ``fit`` is ``fit_first`` or a draft's ``fit``."""
+    growth = fit("growth", COURSE, design.growth_formula(), design.rows, GROWTH)
+    growth_total = fit(
         "growth_total",
-        "Course after the window, alliance undivided",
+        f"{COURSE}, total alliance",
         design.growth_formula(split=False),
         design.rows,
         GROWTH,
     )
-    endpoint_total = fit_first(
+    endpoint = fit("endpoint", CHANGE, design.endpoint_formula(), design.clients, ENDPOINT)
+    endpoint_total = fit(
         "endpoint_total",
-        "Change from intake, alliance undivided",
+        "Change from intake, total alliance",
         design.endpoint_formula(split=False),
         design.clients,
         ENDPOINT,
@@ -65,7 +77,7 @@ def fit_models(design: EarlyDesign) -> EarlyModels:
 
 
 def split_effects(fitted: Fitted, design: EarlyDesign, kind: str) -> dict[str, dict[str, float]]:
-    """Within, between and contextual effect of a split model; between and contextual only if it can carry them.
+    """Within, between and contextual effect of a split model; between and contextual where both can be estimated.
 
     Parameters
     ----------
@@ -95,7 +107,7 @@ def effect_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]
             "slope",
             models.growth,
             models.growth_total,
-            f"{y} points a {time} per {a} point",
+            f"{y} points per {time} per {a} point",
             design.choices.rate,
         ),
         (
@@ -185,5 +197,71 @@ def partial_correlation(t: float, df: float) -> tuple[float, float, float]:
     r = float(t / np.sqrt(t * t + df))
     if df <= 1:
         return r, -1.0, 1.0
+    from scipy import stats
+
     half = stats.norm.ppf(0.975) / np.sqrt(df - 1)
     return r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
+
+
+def variance_estimates(
+    design: EarlyDesign, n_boot: int, seed: int, fit: Fit = fit_first
+) -> tuple[list[Estimate], list[Fitted]]:
+    """Estimates with ids ``share_level_*``, ``share_change_*``, ``alliance_icc_therapist``, ``reliability_therapist_mean``."""
+    n = {"therapist": design.n_therapists, "client": design.n_clients, "session": len(design.rows)}
+    y = design.choices.outcome.instrument.label
+    level = fit("level", "Symptom level, no predictors", "y ~ weeks", design.rows, LEVEL)
+    change = fit("change", "Rate of change, no predictors", "y ~ weeks", design.rows, GROWTH)
+    out: list[Estimate] = []
+    models: list[Fitted] = []
+    for k, (fitted, term, prefix, what) in enumerate(
+        (
+            (level, "Intercept", "share_level", f"{y} level"),
+            (change, "weeks", "share_change", f"{y} rate of change"),
+        )
+    ):
+        shares = variance_shares(fitted, term, n_boot=n_boot, seed=seed + k)
+        out += share_estimates(shares, prefix, what, n) if shares else []
+        models.append(with_failures(fitted, shares))
+    if design.between and "early_client" in design.predictors(split=True):
+        alliance = fit("alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT)
+        models.append(alliance)
+        if alliance.mixed:
+            out += _reliability(alliance, design)
+    return out, models
+
+
+def _reliability(alliance: Fitted, design: EarlyDesign) -> list[Estimate]:
+    """Therapist share of early alliance, and the reliability of a mean over the usual caseload (harmonic mean)."""
+    variances = alliance.result.varcorr["vcov"].to_numpy()  # therapist, then residual
+    icc = float(variances[0] / variances.sum())
+    low, high = exact_icc_interval(design.clients["early"], design.clients["therapist"])
+    caseload = float(_harmonic(design.clients.groupby("therapist").size()))
+    a = design.choices.alliance.instrument.label
+    reliability = [reliability_of_mean(x, caseload) for x in (icc, low, high)]
+    n = design.n_therapists
+    return [
+        Estimate(
+            "alliance_icc_therapist",
+            f"Early {a}: share between therapists",
+            icc,
+            ci_low=low,
+            ci_high=high,
+            n=n,
+            level="therapist",
+            unit="share",
+        ),
+        Estimate(
+            "reliability_therapist_mean",
+            f"Reliability of a therapist's mean early {a} ({caseload:.1f} clients)",
+            reliability[0],
+            ci_low=reliability[1],
+            ci_high=reliability[2],
+            n=n,
+            level="therapist",
+            unit="reliability",
+        ),
+    ]
+
+
+def _harmonic(sizes: "pd.Series[int]") -> float:
+    return float(1 / (1 / sizes).mean())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.early_parts.design import EarlyDesign
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.kit.fits import Fitted
 from alliance_longitudinal.analyses.result import Estimate
@@ -136,7 +136,7 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
         name="correlations",
         title="Early alliance and outcome as correlations, beside the published figure",
         caption="Partial correlations with the change from intake to the last score; positive means that better "
-        "alliance goes with better outcome. The green band is a benchmark from published studies (undivided), not part of this analysis.",
+        "alliance goes with better outcome. The green band is a benchmark from published studies (total, not split), not part of this analysis.",
         alt=alt + ".",
         how_to_read="A point is the estimate, its line the 95 % interval; an interval that crosses zero leaves the direction open.",
         section="results",

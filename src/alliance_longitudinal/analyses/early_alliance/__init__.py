@@ -1,0 +1,147 @@
+"""Early alliance and later symptom change, between clients of one therapist and between therapists."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from alliance_longitudinal.analyses.early_alliance import charts, tables, words
+from alliance_longitudinal.analyses.early_alliance.compute import (
+    correlation_estimates,
+    effect_estimates,
+    fit_models,
+    point_estimates,
+    variance_estimates,
+)
+from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design, differs
+from alliance_longitudinal.analyses.early_alliance.findings import early_findings
+from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity
+from alliance_longitudinal.analyses.kit import (
+    MIN_THERAPISTS,
+    AllianceName,
+    Audience,
+    Clinic,
+    Count,
+    Draft,
+    Number,
+    OutcomeName,
+    Samples,
+    Seed,
+    Window,
+    analysis,
+    shares_figure,
+    time_unit,
+)
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.timing import TimeWindow
+
+MIN_CLIENTS = 20
+
+
+@analysis(
+    "Early alliance and symptom change",
+    "Do clients with a better early alliance improve more afterwards, and do therapists with better alliances have clients "
+    "who improve more?",
+)
+def early_alliance(
+    study: Study,
+    window: Window = None,
+    min_rated: Annotated[
+        int, Field(ge=1, description="Sessions in the window that must have an alliance score.")
+    ] = 1,
+    alliance: AllianceName = None,
+    outcome: OutcomeName = None,
+    clinic: Clinic = None,
+    adjust_intake: Annotated[bool, Field(description="Adjust for intake severity.")] = True,
+    adjust_early_change: Annotated[
+        bool, Field(description="Adjust for symptom change up to the end of the window.")
+    ] = True,
+    n_boot: Samples = 0,
+    seed: Seed = 20_260_101,
+    audience: Audience = "internal",
+) -> Draft:
+    """Relate early alliance to later symptom change, separating therapists and clients.
+
+    ``window`` also takes a single session, or text such as ``"1,5"``.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.early_alliance(al.load_study("demo"), window=(1, 5))
+    >>> result.estimates.set_index("id").loc["slope_within", ["estimate", "ci_low", "ci_high"]].astype(float).round(3).tolist()
+    [-0.016, -0.019, -0.013]
+    """
+    draft = Draft(study, clinic)
+    asked = TimeWindow(*(window or study.early_window))
+    _check_rated(min_rated, asked)
+    choices = Choices(
+        draft.measure("alliance", alliance),
+        draft.measure("symptoms", outcome),
+        asked,
+        min_rated,
+        adjust_intake,
+        adjust_early_change,
+        time_unit(study),
+    )
+    draft.resolved["window"] = [asked.first, asked.last]
+    sessions = draft.sessions
+    design = build_design(sessions, draft.flow, choices, MIN_THERAPISTS)
+    draft.flow = design.flow
+    _check_clients(draft, design)
+    models = fit_models(design, draft.fit)
+    weeks = typical_followup(design)
+    effects = effect_estimates(models, design)
+    draft.estimate(
+        *effects, *point_estimates(effects, design, weeks), *correlation_estimates(effects, design)
+    )
+    variance, variance_models = variance_estimates(design, n_boot, seed, draft.fit)
+    draft.estimate(*variance)
+    draft.uses(*variance_models)
+    table = sensitivity(sessions, choices)
+    words.answer(draft, design, weeks)
+    tables.early_tables(draft, design, models, table)
+    bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
+    draft.show(
+        charts.course_figure(models.growth, design, weeks),
+        charts.correlation_figure(draft.estimates),
+        shares_figure(draft.estimates, bars, "Who differs: therapists, clients, sessions"),
+        charts.sensitivity_figure(table, design),
+    )
+    early_findings(draft, design)
+    words.methods(draft, design, models, n_boot)
+    words.limits(draft, choices)
+    return draft
+
+
+def _check_rated(min_rated: int, window: TimeWindow) -> None:
+    if min_rated > window.sessions:
+        raise StudyError(
+            f"Parameter 'min_rated': {window} cannot have {min_rated} rated sessions. "
+            f"Give at most {window.sessions}, or widen the window."
+        )
+
+
+def _check_clients(draft: Draft, design: EarlyDesign) -> None:
+    """The header's numbers, and whether there is anything to relate to anything."""
+    draft.fact("Early window", str(design.choices.window))
+    draft.fact("Clients", Count(design.n_clients, "client"))
+    draft.fact("Therapists", Number(design.n_therapists, "integer"))
+    draft.fact("Later outcome scores", Count(len(design.rows), "score"))
+    draft.needs(design.n_clients, MIN_CLIENTS, "the early-alliance analysis")
+    if not differs(design.clients["early"]):
+        raise draft.too_little(
+            "Early {alliance} is the same ({value}) for all {n} analysed clients, so it cannot be related to anything. "
+            "Check that the right columns are named in the study file.",
+            alliance=design.choices.alliance.instrument.label,
+            value=Number(float(design.clients["early"].iloc[0])),
+            n=Count(design.n_clients, "client"),
+        )
+
+
+def typical_followup(design: EarlyDesign) -> float:
+    """Whole weeks (or sessions: see ``Choices.time``) that half of the clients were followed after the window, at least one."""
+    return float(max(np.floor(design.clients["weeks_followed"].median()), 1))
+
+
+__all__ = ["early_alliance"]

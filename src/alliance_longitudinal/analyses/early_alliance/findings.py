@@ -1,0 +1,110 @@
+"""What a reader of the early-alliance report has to know."""
+
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
+from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share, say, short
+
+#: Below this reliability a therapist's mean says more about chance than about the therapist.
+LOW_RELIABILITY = 0.7
+_ADJUSTMENTS = {"intake": "intake severity", "change": "early change"}
+
+
+def early_findings(draft: Draft, design: EarlyDesign) -> None:
+    """All findings; among equally grave ones, what the answer rests on most comes first."""
+    _left_out(draft, design)
+    _selection(draft, design)
+    _reliability(draft)
+    late_intake(draft, design)
+    draft.usual_findings(design.clients.groupby("therapist").size())
+
+
+def _selection(draft: Draft, design: EarlyDesign) -> None:
+    step = next(s for s in design.flow.steps if s.step.startswith("In treatment at the end"))
+    later = sum(s.clients_lost for s in design.flow.steps if "after the early window" in s.step)
+    lost = step.clients_lost
+    if not lost + later:
+        return
+    others = say(", and {later} of the others have no score after it", later=Count(later, "client"))
+    draft.find(
+        "conditioned_on_treatment",
+        "caution" if lost + later > 0.2 * step.clients_in else "info",
+        "{lost:noun} of {all} had ended treatment before the end of the early window{others}: {share} cannot be analysed for "
+        "this reason. If they left because of poor alliance or severe symptoms, the results do not apply to them.",
+        "sample flow",
+        lost=Count(lost, "client"),
+        all=Count(step.clients_in, "client"),
+        others=others if later else "",
+        share=Share(lost + later, step.clients_in),
+    )
+
+
+def late_intake(draft: Draft, design: EarlyDesign) -> None:
+    """Clients whose intake severity is a score from later in the window."""
+    late = int((design.clients["intake_session"] > 1).sum())
+    if not late:
+        return
+    draft.find(
+        "late_intake",
+        "caution" if late > 0.1 * design.n_clients else "info",
+        "{late:noun} ({share}) had the first outcome score after the first session. That score is used as intake severity, so part of "
+        "their early change is not seen.",
+        "intake severity",
+        late=Count(late, "client"),
+        share=Share(late, design.n_clients),
+    )
+
+
+def _left_out(draft: Draft, design: EarlyDesign) -> None:
+    present = design.predictors(split=True)
+    if not design.between and "early_client" not in present:
+        draft.find(
+            "no_therapist_means",
+            "underpowered",
+            "No therapist has two analysed clients whose early alliance differs. Effects within and between therapists cannot "
+            "be separated, and only the total effect of alliance is estimated.",
+            "therapists",
+        )
+    elif not design.between:
+        draft.find(
+            "no_therapist_means",
+            "underpowered",
+            "Too few therapists have two or more clients: effects between therapists are not estimated, only effects "
+            "between clients of the same therapist.",
+            "therapists",
+        )
+    elif "early_client" not in present:
+        draft.find(
+            "no_within_variation",
+            "failed",
+            "No therapist has clients whose early alliance differs: the effect within therapists cannot be estimated.",
+            "early alliance",
+        )
+    constant = [
+        w for k, w in _ADJUSTMENTS.items() if k in design.choices.covariates and not _varies(k, present)
+    ]
+    for words in constant:
+        draft.find(
+            "constant_covariate",
+            "caution",
+            "All clients have the same {words}; it is not adjusted for.",
+            words,
+            words=words,
+        )
+
+
+def _varies(name: str, predictors: list[str]) -> bool:
+    return any(p.startswith(f"{name}_") for p in predictors)
+
+
+def _reliability(draft: Draft) -> None:
+    found = draft["reliability_therapist_mean"]
+    if found is None or found.estimate >= LOW_RELIABILITY:
+        return
+    draft.find(
+        "unreliable_therapist_mean",
+        "caution",
+        "The reliability of a therapist's mean early alliance is {value}: the between-therapist effect is pulled towards the "
+        "within-therapist effect.",
+        "therapists",
+        short("luedtke2008"),
+        value=Number(found.estimate),
+    )

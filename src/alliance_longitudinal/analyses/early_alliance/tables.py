@@ -1,0 +1,152 @@
+"""The tables of the early-alliance report."""
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
+from alliance_longitudinal.analyses.kit import (
+    ESTIMATE,
+    PERCENT,
+    TEST,
+    Draft,
+    Estimate,
+    coefficient_table,
+    estimate_frame,
+    models_table,
+    reference,
+    variance_table,
+)
+from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.present import Column, Table
+
+_EFFECTS = ("total", "within", "between", "contextual")
+
+
+def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensitivity: pd.DataFrame) -> None:
+    """In reading order; the first is the one a notebook shows beside the answer."""
+    a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
+    time, rate = design.choices.time, design.choices.rate
+    better = design.choices.good_sign < 0
+    sign = " A negative number means that better alliance goes with a better outcome." * better
+    points = [e for e in draft.estimates if e.id.endswith("_per_sd")]
+    effects = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in _EFFECTS}
+    draft.table_of(
+        "effects",
+        "Effects of early alliance",
+        "results",
+        [e for e in draft.estimates if e.id in effects],
+        [Column("label", "Effect"), *ESTIMATE, *TEST],
+        f"In {y} points (per {time}) per {a} point.{sign} n: outcome scores ({rate}) or clients (last score).",
+    )
+    draft.table_of(
+        "effects_in_points",
+        f"The same in {y} points",
+        "results",
+        points,
+        [Column("label", "Difference that goes with"), *ESTIMATE],
+        "Within: standard deviation of clients around their therapist's mean. Between: of therapists' means.",
+    )
+    _correlations(draft)
+    draft.table_of(
+        "variance_shares",
+        "Who differs: shares of variance",
+        "results",
+        [e for e in draft.estimates if e.unit in ("share", "reliability")],
+        [Column("label", "Share"), *PERCENT, Column("n", "Units", "count")],
+        "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
+    )
+    draft.show(
+        _sensitivity(sensitivity, "slope", rate),
+        _sensitivity(sensitivity, "end", rate),
+        against_truth(draft.study, design, draft.estimates),
+        models_table(draft.fitted),
+        coefficient_table(models.growth),
+        coefficient_table(models.endpoint),
+        variance_table(draft.fitted),
+    )
+
+
+def _correlations(draft: Draft) -> None:
+    b = ALLIANCE_OUTCOME
+    own = [e for e in draft.estimates if e.id.startswith("r_")]
+    published = Estimate(
+        "benchmark", f"{b.label} (benchmark, not this study)", b.r, ci_low=b.low, ci_high=b.high
+    )
+    frame = estimate_frame([*own, published])
+    draft.show(
+        Table.from_frame(
+            "correlations",
+            "As correlations, beside the published figure",
+            "results",
+            frame,
+            [Column("label", "Effect"), *ESTIMATE],
+            "Partial correlations given the adjustment variables. Only the total one compares like with like to the "
+            "benchmark; one between therapists is a correlation of means, which are less noisy than single clients, and is "
+            "usually larger. Benchmark (correlations of clients, mostly unadjusted, with the outcome at the end): "
+            f"{reference(b.key)}.",
+            row_ids=tuple(frame["id"]),
+        )
+    )
+
+
+def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table:
+    wanted = [
+        Column("window", "Window"),
+        Column("adjusted", "Adjusted for"),
+        Column("clients", "Clients", "count"),
+        Column(f"{kind}_within", "Within", "number"),
+        Column(f"{kind}_within_low", "low", "number"),
+        Column(f"{kind}_within_high", "high", "number"),
+        Column(f"{kind}_between", "Between", "number"),
+        Column(f"{kind}_between_low", "low", "number"),
+        Column(f"{kind}_between_high", "high", "number"),
+        Column("problem", "Not fitted because"),
+    ]
+    columns = [
+        c for c in wanted if c.key in frame and not (c.key == "problem" and (frame[c.key] == "").all())
+    ]
+    shown = frame.assign(window=frame["window"] + frame["main"].map({True: " (main analysis)", False: ""}))
+    words = {"slope": f"{rate} after the window", "end": "change from intake to the last score"}[kind]
+    note = "The same models with other windows and adjustments; per alliance point. low, high: 95 % interval."
+    title = f"Other windows, other adjustments: effect on the {words}"
+    return Table.from_frame(f"sensitivity_{kind}", title, "sensitivity", shown, columns, note)
+
+
+def against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) -> Table | None:
+    """For simulated data: the estimates beside the parameters that made the data."""
+    truth = (study.simulated or {}).get("truth") or {}
+    c = design.choices
+    # The truth is that of the model with both adjustments; without them the estimates are meant to differ from it.
+    as_made = (c.window.first, c.window.last) == (1, 5) and c.adjust_intake and c.adjust_early_change
+    if not ({"within", "between"} <= set(truth) and as_made):
+        return None
+    expected = {
+        "slope_within": truth["within"],
+        "slope_between": truth["between"],
+        "slope_contextual": truth["between"] - truth["within"],
+    }
+    rows = [
+        {
+            "label": e.label,
+            "estimate": e.estimate,
+            "ci_low": e.ci_low,
+            "ci_high": e.ci_high,
+            "truth": expected[e.id],
+        }
+        | {"inside": "yes" if e.ci_low <= expected[e.id] <= e.ci_high else "no"}
+        for e in estimates
+        if e.id in expected
+    ]
+    if not rows:
+        return None
+    columns = [
+        Column("label", "Effect"),
+        *ESTIMATE,
+        Column("truth", "Truth", "number"),
+        Column("inside", "Inside the interval"),
+    ]
+    note = "Simulated data: the parameters that made them are known. One interval in twenty misses the truth."
+    return Table.from_frame(
+        "against_truth", "Estimates beside the truth", "checks", pd.DataFrame(rows), columns, note
+    )

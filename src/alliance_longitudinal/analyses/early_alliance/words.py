@@ -1,0 +1,188 @@
+"""The early-alliance analysis in words: answer, methods and limits, all generated from the numbers."""
+
+from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels
+from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Count, Draft, Estimate, Number, say
+from alliance_longitudinal.analyses.kit.checks import FEW
+from alliance_longitudinal.analyses.kit.shares import interval_words
+from alliance_longitudinal.labels import listing
+
+Values = dict[str, Number | Count | str]
+
+
+def answer(draft: Draft, design: EarlyDesign, weeks: float) -> None:
+    """The question answered in two sentences: clients of one therapist, then therapists."""
+    _within(draft, design, weeks)
+    _between(draft, design, weeks)
+
+
+def _improvement(effect: Estimate, design: EarlyDesign) -> tuple[float, float, float]:
+    """Estimate and interval ends, turned so that positive means more improvement with better alliance."""
+    sign = design.choices.good_sign
+    low, high = sorted((sign * effect.ci_low, sign * effect.ci_high))
+    return sign * effect.estimate, low, high
+
+
+def _size(effect: Estimate, design: EarlyDesign) -> tuple[Number, str]:
+    """The improvement as a value, and ``more`` or ``fewer`` points; the word is empty where the direction is open.
+
+    With a direction in words the numbers have no signs, the interval's smaller end first.
+    """
+    value, low, high = _improvement(effect, design)
+    if low <= 0 <= high:
+        return Number(value, low=low, high=high, n=effect.n), ""
+    ends = sorted((abs(low), abs(high)))
+    return Number(abs(value), low=ends[0], high=ends[1], n=effect.n), "more" if low > 0 else "fewer"
+
+
+def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
+    effect = draft["slope_within_per_sd"]
+    if effect is None:
+        draft.say(
+            "The effect of early alliance within therapists cannot be estimated: no therapist has clients whose early alliance "
+            "differs."
+        )
+        return
+    size, more = _size(effect, design)
+    values: Values = {
+        "sd": Number(design.sd("early_client")),
+        "alliance": design.choices.alliance.instrument.label,
+        "outcome": design.choices.outcome.instrument.label,
+        "size": size,
+        "more": more,
+        "time": Number(weeks, "integer", design.choices.time),
+    }
+    if more:
+        draft.say(
+            "Among clients of the same therapist, those whose early alliance was one standard deviation ({sd} {alliance} points) "
+            "higher improved by {size} {more} {outcome} points over {time:noun} (95 % interval {size:interval}).",
+            **values,
+        )
+    else:
+        draft.say(
+            "Among clients of the same therapist, those whose early alliance was one standard deviation ({sd} {alliance} points) "
+            "higher differed in improvement by {size} {outcome} points over {time:noun}, but the 95 % interval "
+            "({size:interval}) includes zero: the data leave open whether early alliance goes with later change.",
+            **values,
+        )
+
+
+def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
+    effect = draft["slope_between_per_sd"]
+    therapists = Number(design.n_therapists, "integer", "therapist")
+    if effect is None or design.n_therapists < FEW:
+        if design.n_therapists < FEW:
+            why = say("{n:noun} {n:is|are} too few to estimate differences between therapists", n=therapists)
+        else:
+            why = say(
+                "too few of the {n:noun} have two or more analysed clients, or their mean alliances do not differ",
+                n=therapists,
+            )
+        draft.say(
+            "Whether therapists with better alliances have clients who improve more cannot be said: {why}.",
+            why=why,
+        )
+        return
+    size, more = _size(effect, design)
+    values: Values = {
+        "sd": Number(design.sd_of_therapists()),
+        "alliance": design.choices.alliance.instrument.label,
+        "outcome": design.choices.outcome.instrument.label,
+        "size": size,
+        "more": more,
+        "time": Number(weeks, "integer", design.choices.time),
+        "n": therapists,
+    }
+    if more:
+        draft.say(
+            "Clients of therapists whose mean early alliance was one standard deviation ({sd} {alliance} points) higher "
+            "improved by {size} {more} {outcome} points over {time:noun} (95 % interval {size:interval}; {n:noun}).",
+            **values,
+        )
+    else:
+        draft.say(
+            "Between therapists the picture is unclear: clients of therapists whose mean alliance was one standard deviation "
+            "({sd} {alliance} points) higher differed in improvement by {size} {outcome} points over {time:noun}, with a "
+            "95 % interval from {size:interval} ({n:noun}).",
+            **values,
+        )
+
+
+def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int) -> None:
+    """The methods section, from the parameters."""
+    c = design.choices
+    a, y = c.alliance.label, c.outcome.label
+    rated = say("{n:noun}", n=Count(c.min_rated, "rated session"))
+    draft.method(
+        f"Early alliance is the mean {a} score in {c.window}, for clients with at least {rated} in it. It was split into the "
+        f"mean of each therapist's clients (mean of client means, each client counting once) and the client's deviation from "
+        f"it, so that effects within therapists (between clients of the same therapist) and between therapists are estimated "
+        f"separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual effect is the difference between the two.",
+        f"The outcome is the course of {y} after the window, in {c.time}s since the client's last session in it"
+        f"{_counted(c)}, and, side by side, the change from intake to the client's last score. Only clients in treatment at "
+        f"the end of the window can have this outcome; the sample flow gives the number lost to this condition. {_adjusted(c)}",
+        f"The course was modelled with a linear mixed model ({models.growth.structure.words}) by restricted maximum "
+        f"likelihood: {models.growth.formula}. The change from intake: {models.endpoint.formula}. The rule for simpler models "
+        f"uses the design only: a therapist level needs {MIN_THERAPISTS} therapists with two or more clients, rates of change "
+        f"for each client need three or more scores for half of the clients; variances estimated as zero stay in the model. "
+        f"Only fits whose optimum was verified are reported.",
+        f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom, for therapist-level coefficients at most "
+        f"therapists minus one minus therapist-level predictors. Correlations are partial correlations, "
+        f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are "
+        f"{interval_words(n_boot)}; that of the therapist share of early alliance is from the F distribution "
+        f"(Thomas & Hultquist, 1978). No correction for multiple tests was made. In the model of the course, missing "
+        f"outcome scores are handled by the likelihood under missingness at random; the change from intake uses the last "
+        f"available score.",
+    )
+    draft.cite(
+        "baldwin2007", "fluckiger2018", "luedtke2008", "raudenbush2002", "satterthwaite1946", "thomas1978"
+    )
+
+
+def _counted(c: Choices) -> str:
+    if c.time != "session":
+        return ""
+    return " (neither dates nor weeks are known: `weeks` in the formulas counts sessions)"
+
+
+def _adjusted(c: Choices) -> str:
+    unit = "session" if c.window.sessions == 1 else "window"
+    names = {
+        "intake": "intake severity (the first score)",
+        "change": f"change in {c.outcome.label} from intake to the last score in the {unit}",
+    }
+    adjust = [names[k] for k in c.covariates]
+    if not adjust:
+        return "The models adjust for nothing else."
+    return (
+        f"All models adjust for {listing(adjust)}, split into therapist mean and client deviation like the alliance, "
+        "on level and on rate of change."
+    )
+
+
+def limits(draft: Draft, c: Choices) -> None:
+    """What this design cannot say."""
+    draft.limits += [
+        "An observational association: clients who improve early may rate the alliance higher, and what was not measured "
+        "may drive both.",
+        "It applies to clients who were still in treatment at the end of the early window and had an outcome score after it, "
+        "not to those who had left.",
+    ]
+    if c.alliance.rater == c.outcome.rater:
+        draft.limits.append(
+            f"Alliance and outcome were both rated by the {c.alliance.rater}: a shared rater tends to inflate their association (halo)."
+        )
+    if c.adjust_early_change:
+        draft.limits.append(
+            "Adjusting for early change removes any benefit of alliance that had already worked by the end of the window; "
+            "not adjusting counts early improvement as an effect of alliance. The sensitivity table shows both."
+        )
+    else:
+        draft.limits.append(
+            "Early change is not adjusted for: improvement before the end of the window may be counted as an effect of alliance."
+        )
+    draft.limits += [
+        "The effect of a therapist's mean alliance is that of the mean observed in the analysed clients; where caseloads are "
+        "small, it is pulled towards the within effect.",
+        "The end point is the last score, whenever treatment ended; clients who left early contribute an early score.",
+    ]

@@ -1,1 +1,0 @@
-"""The pieces of the early-alliance analysis: effects, sensitivity, figures, words."""
