@@ -5,11 +5,13 @@ line's ``--help`` stay quick.
 """
 
 from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 __version__ = "0.1.0"
 
-#: Public name -> module that defines it. The only list of the public API.
+#: Public name -> module that defines it. The analyses are found in their folder.
 _PUBLIC = {
     "AllianceError": "errors",
     "DataError": "errors",
@@ -35,27 +37,34 @@ _PUBLIC = {
     "SimulatedClinic": "simulation",
     "ClinicTruth": "simulation",
     "AnalysisResult": "analyses",
-    "early_alliance": "analyses",
-    "variance_partition": "analyses",
-    "reliable_change": "analyses",
-    "classify_change": "analyses",
-    "sudden_gains": "analyses",
-    "find_sudden_gains": "analyses",
-    "data_quality": "analyses",
-    "measurement": "analyses",
-    "rater_agreement": "analyses",
+    "classify_change": "methods",
+    "find_sudden_gains": "methods",
+    "rater_agreement": "methods",
     "publish": "analyses",
 }
 
-__all__ = sorted([*_PUBLIC, "__version__"])
+#: What the folder of the analyses holds besides analyses.
+_NO_ANALYSES = {"kit", "disclosure", "registry", "result", "publish"}
+
+
+def _analyses() -> set[str]:
+    """Names of the analyses: each is a file or folder of its own, of the same name."""
+    folder = str(Path(__file__).parent / "analyses")
+    return {m.name for m in iter_modules([folder]) if not m.name.endswith("_parts")} - _NO_ANALYSES
+
+
+__all__ = sorted([*_PUBLIC, *_analyses(), "__version__", "methods"])
 
 
 def __getattr__(name: str) -> Any:
-    try:
-        module = _PUBLIC[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(import_module(f"{__name__}.{module}"), name)
+    if name == "methods":
+        return import_module(f"{__name__}.methods")
+    if name in _PUBLIC:
+        value = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    elif name in _analyses():
+        value = import_module(f"{__name__}.analyses.registry").REGISTRY[name].function
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
 

@@ -12,14 +12,14 @@ from alliance_longitudinal.analyses.measurement import measurement
 from alliance_longitudinal.analyses.measurement_parts import words
 from alliance_longitudinal.analyses.measurement_parts.answers import Answers
 from alliance_longitudinal.analyses.measurement_parts.compute import Found, _improper, compare, side_by_side
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import fit_factors, saturated
-from alliance_longitudinal.analyses.measurement_parts.factor_models import correlated_factors
-from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
-from alliance_longitudinal.analyses.measurement_parts.structure import Model
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.demo import demo_study_path
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors, saturated
+from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors
+from alliance_longitudinal.methods.psychometrics.factors.fiml import patterns
+from alliance_longitudinal.methods.psychometrics.factors.structure import Model
 from analyses.studies import value, with_sessions
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "implement_gad"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import (
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import (
     FactorFit,
     fit_factors,
     minimise,
@@ -16,13 +16,13 @@ from alliance_longitudinal.analyses.measurement_parts.factor_fit import (
     srmr,
     unrestricted_spec,
 )
-from alliance_longitudinal.analyses.measurement_parts.factor_models import (
+from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
     LEVELS,
     bifactor,
     correlated_factors,
     repeated,
 )
-from alliance_longitudinal.analyses.measurement_parts.fiml import deviance, local, patterns
+from alliance_longitudinal.methods.psychometrics.factors.fiml import deviance, local, patterns
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "measurement.json").read_text(encoding="utf-8"))

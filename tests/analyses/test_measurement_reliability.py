@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from alliance_longitudinal.analyses.measurement_parts.change_reliability import (
+from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
+from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors, saturated
+from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors
+from alliance_longitudinal.methods.psychometrics.factors.fiml import Pattern, Patterns, patterns
+from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
     crossed_reliability,
     nested_reliability,
 )
-from alliance_longitudinal.analyses.measurement_parts.consistency import alpha, alpha_from_cov, omega
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import fit_factors, saturated
-from alliance_longitudinal.analyses.measurement_parts.factor_models import correlated_factors
-from alliance_longitudinal.analyses.measurement_parts.fiml import Pattern, Patterns, patterns
-from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
-from alliance_longitudinal.analyses.measurement_parts.raters import ICC_KINDS, rater_agreement
-from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.psychometrics.reliability.consistency import alpha, alpha_from_cov, omega
+from alliance_longitudinal.methods.psychometrics.reliability.raters import ICC_KINDS, rater_agreement
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "measurement.json").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
+from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.analyses.reliable_change import reliable_change
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.flow import SampleFlow

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from alliance_longitudinal.analyses.change_parts.cells import grid_counts
-from alliance_longitudinal.analyses.change_parts.proportions import proportion, wilson
+from alliance_longitudinal.methods.proportions import proportion, wilson
 
 
 def test_wilson_interval() -> None:

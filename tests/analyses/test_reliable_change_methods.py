@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.change_parts.classify import METHODS, ChangeCategories, classify_change
-from alliance_longitudinal.analyses.change_parts.cutoffs import Functional, cutoff
-from alliance_longitudinal.analyses.change_parts.indices import Moments
 from alliance_longitudinal.errors import DataError, FitError, StudyError
+from alliance_longitudinal.methods.psychometrics.change.classify import (
+    METHODS,
+    ChangeCategories,
+    classify_change,
+)
+from alliance_longitudinal.methods.psychometrics.change.cutoffs import Functional, cutoff
+from alliance_longitudinal.methods.psychometrics.change.indices import Moments
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "change.json").read_text(encoding="utf-8"))
 #: Counts that the R package clinicalsignificance prints for HAM-D of claus_2020, times 1 and 4, r = .80, functional

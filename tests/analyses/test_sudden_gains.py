@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.gain_parts.events import Rules, intervals, ordered_scores
-from alliance_longitudinal.analyses.gain_parts.expected import expected_counts, steady_change
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.analyses.sudden_gains import sudden_gains
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.measures.registry import load_instruments
+from alliance_longitudinal.methods.psychometrics.gains.events import Rules, intervals, ordered_scores
+from alliance_longitudinal.methods.psychometrics.gains.expected import expected_counts, steady_change
 from analyses.studies import shuffled, value, with_sessions
 
 REGISTRY = load_instruments()

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "timing": {*WORDS, "resources", "strict_yaml", "measures", "simulation", "data"},
     "engine": {*WORDS},
     "present": {*WORDS},
+    "methods": {*WORDS, "resources", "strict_yaml", "measures", "engine"},
 }
 MAY_IMPORT["analyses"] = set(MAY_IMPORT)
 MAY_IMPORT["reporting"] = set(MAY_IMPORT)
@@ -55,9 +56,29 @@ SHELVES = {
 
 #: Third party -> the parts through whose door it comes in.
 DOORS = {
-    "numpy": {"simulation", "measures", "data", "timing", "engine", "present", "analyses", "reporting"},
-    "pandas": {"simulation", "measures", "data", "timing", "engine", "present", "analyses", "reporting"},
-    "scipy": {"measures", "engine", "analyses"},
+    "numpy": {
+        "simulation",
+        "measures",
+        "data",
+        "timing",
+        "engine",
+        "methods",
+        "present",
+        "analyses",
+        "reporting",
+    },
+    "pandas": {
+        "simulation",
+        "measures",
+        "data",
+        "timing",
+        "engine",
+        "methods",
+        "present",
+        "analyses",
+        "reporting",
+    },
+    "scipy": {"measures", "engine", "methods"},
     "formulaic": {"engine"},
     "numba": {"engine"},
     "pyarrow": {"engine", "data"},
@@ -67,7 +88,7 @@ DOORS = {
     "duckdb": {"data"},
     "sqlalchemy": {"data"},
     "keyring": {"data"},
-    "statsmodels": {"analyses"},
+    "statsmodels": {"analyses", "methods"},
     "matplotlib": {"present"},
     "seaborn": {"present"},
     "pydantic": {"strict_yaml", "measures", "data", "analyses", "reporting"},

@@ -181,4 +181,4 @@ def _notes(study: Study, checks: list[Check], answered: list[Answered]) -> tuple
     return tuple(sorted(dict.fromkeys(found), key=lambda f: -SEVERITIES.index(f.severity)))
 
 
-ANALYSIS = Analysis("data_quality", TITLE, QUESTION, DataQualityParams, run)
+ANALYSIS = Analysis("data_quality", TITLE, QUESTION, DataQualityParams, run, data_quality)

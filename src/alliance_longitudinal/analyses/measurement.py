@@ -229,4 +229,4 @@ def _sorted(found: list[Finding], others: set[str]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(kept), key=lambda f: -SEVERITIES.index(f.severity)))
 
 
-ANALYSIS = Analysis("measurement", TITLE, QUESTION, MeasurementParams, run)
+ANALYSIS = Analysis("measurement", TITLE, QUESTION, MeasurementParams, run, measurement)

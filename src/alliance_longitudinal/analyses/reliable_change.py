@@ -8,8 +8,6 @@ from pydantic import Field
 from alliance_longitudinal.analyses.change_parts import words
 from alliance_longitudinal.analyses.change_parts.charts import bars_figure, map_figure
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods, all_methods, published, told_apart
-from alliance_longitudinal.analyses.change_parts.joint import joint_recovery
-from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
 from alliance_longitudinal.analyses.change_parts.notes import change_findings
 from alliance_longitudinal.analyses.change_parts.scores import ClientScores, client_scores
 from alliance_longitudinal.analyses.change_parts.shares import (
@@ -19,12 +17,14 @@ from alliance_longitudinal.analyses.change_parts.shares import (
 )
 from alliance_longitudinal.analyses.change_parts.tables import change_tables
 from alliance_longitudinal.analyses.kit.former import Analysis, protected
+from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.analyses.kit.parameters import Params
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, require_clients
 from alliance_longitudinal.analyses.result import AnalysisResult, Estimate, estimate_frame
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding
+from alliance_longitudinal.methods.psychometrics.change.joint import joint_recovery
 from alliance_longitudinal.present.labels import number
 
 TITLE = "Reliable and clinically significant change"
@@ -251,4 +251,4 @@ def _notes(study: Study, measure: Measure, found: list[Finding]) -> tuple[Findin
     return tuple(sorted(dict.fromkeys(every), key=lambda f: -SEVERITIES.index(f.severity)))
 
 
-ANALYSIS = Analysis("reliable_change", TITLE, QUESTION, ReliableChangeParams, run)
+ANALYSIS = Analysis("reliable_change", TITLE, QUESTION, ReliableChangeParams, run, reliable_change)

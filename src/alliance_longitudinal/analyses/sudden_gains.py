@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from alliance_longitudinal.analyses.change_parts.norms import Given, known_norms
 from alliance_longitudinal.analyses.gain_parts import words
 from alliance_longitudinal.analyses.gain_parts.charts import around_figure, rules_figure
 from alliance_longitudinal.analyses.gain_parts.compute import (
@@ -14,16 +13,22 @@ from alliance_longitudinal.analyses.gain_parts.compute import (
     points_for,
     variants_of,
 )
-from alliance_longitudinal.analyses.gain_parts.events import Rules, Stability, intervals, ordered_scores
 from alliance_longitudinal.analyses.gain_parts.notes import gain_findings
 from alliance_longitudinal.analyses.gain_parts.tables import gain_tables
 from alliance_longitudinal.analyses.kit.former import Analysis, protected
+from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.analyses.kit.parameters import Params
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, require_clients
 from alliance_longitudinal.analyses.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import SEVERITIES, Finding
+from alliance_longitudinal.methods.psychometrics.gains.events import (
+    Rules,
+    Stability,
+    intervals,
+    ordered_scores,
+)
 from alliance_longitudinal.present.labels import number
 
 TITLE = "Sudden gains and losses"
@@ -218,4 +223,4 @@ def _notes(study: Study, measure: Measure, found: list[Finding]) -> tuple[Findin
     return tuple(sorted(dict.fromkeys(every), key=lambda f: -SEVERITIES.index(f.severity)))
 
 
-ANALYSIS = Analysis("sudden_gains", TITLE, QUESTION, SuddenGainsParams, run)
+ANALYSIS = Analysis("sudden_gains", TITLE, QUESTION, SuddenGainsParams, run, sudden_gains)

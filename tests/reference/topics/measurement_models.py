@@ -5,20 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.measurement_parts.change_reliability import (
-    crossed_reliability,
-    nested_reliability,
-)
-from alliance_longitudinal.analyses.measurement_parts.consistency import alpha_from_cov, omega
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import FactorFit, fit_factors, saturated
-from alliance_longitudinal.analyses.measurement_parts.factor_models import (
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit, fit_factors, saturated
+from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
     LEVELS,
     bifactor,
     correlated_factors,
     repeated,
 )
-from alliance_longitudinal.analyses.measurement_parts.fiml import Pattern, Patterns, patterns
-from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
+from alliance_longitudinal.methods.psychometrics.factors.fiml import Pattern, Patterns, patterns
+from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
+    crossed_reliability,
+    nested_reliability,
+)
+from alliance_longitudinal.methods.psychometrics.reliability.consistency import alpha_from_cov, omega
+from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
 from analyses.test_measurement_factors import GROUPS, INDICES, ITEMS, REFERENCE, WAI, gad, holzinger, indices
 from analyses.test_measurement_reliability import shrout_lane
 from reference.catalogue import SHARED

@@ -3,7 +3,7 @@
 import pandas as pd
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.gain_parts.events import rci_points
+from alliance_longitudinal.methods.psychometrics.gains.events import rci_points
 from analyses.test_sudden_gains_rules import SMALL, bdi_sessions
 from reference.figures import Figure, Table, Topic, beside
 

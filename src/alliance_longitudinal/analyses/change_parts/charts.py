@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.change_parts.cells import grid_counts
-from alliance_longitudinal.analyses.change_parts.classify import RELATIVE
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods
+from alliance_longitudinal.methods.psychometrics.change.classify import RELATIVE
 from alliance_longitudinal.present import Column, FigureSpec, change_figures
 from alliance_longitudinal.present.labels import number
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from alliance_longitudinal.analyses.change_parts.classify import (
+from alliance_longitudinal.analyses.change_parts.scores import ClientScores
+from alliance_longitudinal.analyses.kit.norms import KnownNorms
+from alliance_longitudinal.errors import AllianceError, DataError, FitError, StudyError
+from alliance_longitudinal.methods.psychometrics.change.classify import (
     METHODS,
     ChangeCategories,
     by_index,
     by_slopes,
 )
-from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
-from alliance_longitudinal.analyses.change_parts.scores import ClientScores
-from alliance_longitudinal.errors import AllianceError, DataError, FitError, StudyError
 
 
 @dataclass(frozen=True, slots=True)

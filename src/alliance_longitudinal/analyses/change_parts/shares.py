@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.change_parts.classify import ChangeCategories
-from alliance_longitudinal.analyses.change_parts.joint import LABELS, OF_CASES
-from alliance_longitudinal.analyses.change_parts.proportions import proportion
 from alliance_longitudinal.analyses.result import Estimate
+from alliance_longitudinal.methods.proportions import proportion
+from alliance_longitudinal.methods.psychometrics.change.classify import ChangeCategories
+from alliance_longitudinal.methods.psychometrics.change.joint import LABELS, OF_CASES
 
 
 def category_shares(change: ChangeCategories, therapist: pd.Series) -> list[Estimate]:

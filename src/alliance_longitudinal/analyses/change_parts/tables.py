@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.change_parts.categories import CATEGORIES, WHAT
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods
-from alliance_longitudinal.analyses.change_parts.joint import OUTCOMES
-from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
+from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
+from alliance_longitudinal.methods.psychometrics.change.categories import CATEGORIES, WHAT
+from alliance_longitudinal.methods.psychometrics.change.joint import OUTCOMES
 from alliance_longitudinal.present import Column, Table
 
 #: What each method does, in words for a clinician.

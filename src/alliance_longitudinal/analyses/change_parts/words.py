@@ -1,8 +1,8 @@
 """The sentences of the reliable-change report."""
 
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods
-from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
 from alliance_longitudinal.analyses.change_parts.tables import METHOD_WORDS
+from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
@@ -17,11 +16,14 @@ from alliance_longitudinal.analyses.kit import (
     therapist_df,
 )
 from alliance_longitudinal.analyses.kit.shares import (
-    exact_icc_interval,
-    reliability_of_mean,
     share_estimates,
     variance_shares,
     with_failures,
+)
+from alliance_longitudinal.methods.inference import (
+    exact_icc_interval,
+    partial_correlation,
+    reliability_of_mean,
 )
 
 Fit = Callable[..., Fitted]
@@ -190,17 +192,6 @@ def correlation_estimates(effects: list[Estimate], design: EarlyDesign) -> list[
         # The p value is that of the coefficient: r is a function of the same t.
         out.append(Estimate(prefix + effect, label, r, float("nan"), e.df, low, high, e.p, e.n, e.level, "r"))
     return out
-
-
-def partial_correlation(t: float, df: float) -> tuple[float, float, float]:
-    """Correlation that belongs to a t value, with its 95 % interval; the interval is -1 to 1 where df is at most 1."""
-    r = float(t / np.sqrt(t * t + df))
-    if df <= 1:
-        return r, -1.0, 1.0
-    from scipy import stats
-
-    half = stats.norm.ppf(0.975) / np.sqrt(df - 1)
-    return r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
 
 
 def variance_estimates(

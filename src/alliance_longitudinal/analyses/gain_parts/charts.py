@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from alliance_longitudinal.analyses.gain_parts.compute import Gains
-from alliance_longitudinal.analyses.gain_parts.events import AROUND
+from alliance_longitudinal.methods.inference import half_width
+from alliance_longitudinal.methods.psychometrics.gains.events import AROUND
 from alliance_longitudinal.present import Column, FigureSpec, gain_figures
 from alliance_longitudinal.present.labels import number
 
@@ -26,11 +26,7 @@ def around_figure(gains: Gains, label: str) -> FigureSpec | None:
     for k, offset in enumerate(AROUND):
         own = values[first, k]
         own = own[~np.isnan(own)]
-        half = (
-            float(stats.t.ppf(0.975, max(len(own) - 1, 1)) * own.std(ddof=1) / np.sqrt(len(own)))
-            if len(own) > 1
-            else np.nan
-        )
+        half = half_width(own) if len(own) > 1 else np.nan
         mean = float(own.mean()) if len(own) else np.nan
         rows.append(
             {

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.change_parts.norms import Given, KnownNorms
-from alliance_longitudinal.analyses.change_parts.proportions import proportion
-from alliance_longitudinal.analyses.gain_parts.events import (
+from alliance_longitudinal.analyses.kit.norms import Given, KnownNorms
+from alliance_longitudinal.analyses.result import Estimate
+from alliance_longitudinal.errors import AllianceError, StudyError
+from alliance_longitudinal.methods.proportions import proportion
+from alliance_longitudinal.methods.psychometrics.gains.events import (
     Intervals,
     Rules,
     around,
@@ -18,10 +20,13 @@ from alliance_longitudinal.analyses.gain_parts.events import (
     reversed_later,
     sudden,
 )
-from alliance_longitudinal.analyses.gain_parts.expected import Counts, Steady, expected_counts, steady_change
-from alliance_longitudinal.analyses.gain_parts.find import marks
-from alliance_longitudinal.analyses.result import Estimate
-from alliance_longitudinal.errors import AllianceError, StudyError
+from alliance_longitudinal.methods.psychometrics.gains.expected import (
+    Counts,
+    Steady,
+    expected_counts,
+    steady_change,
+)
+from alliance_longitudinal.methods.psychometrics.gains.find import marks
 
 Bools = NDArray[np.bool_]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from alliance_longitudinal.analyses.change_parts.norms import KnownNorms
 from alliance_longitudinal.analyses.gain_parts.compute import Gains
+from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.present.labels import count, listing, number

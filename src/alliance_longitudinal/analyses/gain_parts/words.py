@@ -1,10 +1,10 @@
 """The sentences of the sudden-gains report."""
 
 from alliance_longitudinal.analyses.gain_parts.compute import Gains
-from alliance_longitudinal.analyses.gain_parts.events import Rules
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.methods.psychometrics.gains.events import Rules
 from alliance_longitudinal.present.labels import interval, number
 
 _REFERENCES = (

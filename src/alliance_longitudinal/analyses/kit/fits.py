@@ -15,6 +15,7 @@ import pandas as pd
 from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.methods.inference import t_inference
 from alliance_longitudinal.sentences import Sentence, joined, say
 
 #: Fewest therapists with at least two clients for a therapist level: three variance parameters need more levels.
@@ -112,24 +113,6 @@ class Fitted:
             se = float(np.sqrt(vector @ self.result.cov_params().to_numpy() @ vector))
             df = float(self.result.df_resid)
         return t_inference(estimate, se, min(df, max_df))
-
-
-def t_inference(estimate: float, se: float, df: float) -> dict[str, float]:
-    """95 % interval and two-sided p from a t distribution with ``df`` degrees of freedom."""
-    from scipy import stats
-
-    half = float(stats.t.ppf(0.975, df)) * se
-    t = estimate / se if se > 0 else float("nan")
-    p = float(2 * stats.t.sf(abs(t), df))
-    return {
-        "estimate": estimate,
-        "se": se,
-        "df": df,
-        "t": t,
-        "ci_low": estimate - half,
-        "ci_high": estimate + half,
-        "p": p,
-    }
 
 
 def therapist_df(n_therapists: int, n_predictors: int) -> float:

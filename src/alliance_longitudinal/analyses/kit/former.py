@@ -26,6 +26,7 @@ class Analysis:
     question: str
     params: type[Params]
     run: Callable[[Any, Any], AnalysisResult]
+    function: Callable[..., AnalysisResult] | None = None
 
 
 def protected(run: Callable[[Any, Any], AnalysisResult]) -> Callable[[Any, Any], AnalysisResult]:

@@ -8,8 +8,6 @@ likelihood or, if samples are asked for, percentiles of a parametric bootstrap, 
 from dataclasses import dataclass, replace
 
 import pandas as pd
-from scipy import stats
-from scipy.stats import hmean
 
 from alliance_longitudinal.analyses.kit.fits import Fitted
 from alliance_longitudinal.analyses.result import Estimate
@@ -125,28 +123,3 @@ def share_estimates(shares: Shares, prefix: str, what: str, n: dict[str, int]) -
             )
         )
     return out
-
-
-def reliability_of_mean(icc: float, caseload: float) -> float:
-    """Reliability of a therapist's mean over ``caseload`` clients (Spearman-Brown).
-
-    ``n icc / (1 + (n - 1) icc)``; Luedtke et al. 2008, doi 10.1037/a0012869.
-    """
-    return caseload * icc / (1 + (caseload - 1) * icc)
-
-
-def exact_icc_interval(values: pd.Series, groups: pd.Series) -> tuple[float, float]:
-    """95 % interval for the share of variance between groups, one value a member.
-
-    From the F distribution of the unweighted means (Thomas & Hultquist 1978, doi 10.1214/aos/1176344202), exact for
-    equal groups; ``values`` must not be equal within every group. Percentiles of a bootstrap cover too rarely here.
-    """
-    by_group = values.groupby(groups)
-    size, j = by_group.size(), by_group.ngroups
-    caseload = float(hmean(size))
-    within_df = len(values) - j
-    within = float(((values - by_group.transform("mean")) ** 2).sum() / within_df)
-    ratio = caseload * float(by_group.mean().var()) / within
-    bounds = [(ratio / stats.f.ppf(q, j - 1, within_df) - 1) / caseload for q in (0.975, 0.025)]
-    low, high = (max(b, 0.0) / (1 + max(b, 0.0)) for b in bounds)
-    return low, high

@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from alliance_longitudinal.analyses.measurement_parts.answers import Answers
-from alliance_longitudinal.analyses.measurement_parts.change_reliability import (
-    ChangeReliability,
-    crossed_reliability,
-    nested_reliability,
-)
-from alliance_longitudinal.analyses.measurement_parts.consistency import Coefficient, alpha, omega
-from alliance_longitudinal.analyses.measurement_parts.structure import (
+from alliance_longitudinal.errors import AllianceError, FitError
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.methods.psychometrics.factors.structure import (
     CLIENTS_PER_ITEM,
     Model,
     Step,
@@ -20,8 +16,12 @@ from alliance_longitudinal.analyses.measurement_parts.structure import (
     one_occasion,
     told_apart,
 )
-from alliance_longitudinal.errors import AllianceError, FitError
-from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
+    ChangeReliability,
+    crossed_reliability,
+    nested_reliability,
+)
+from alliance_longitudinal.methods.psychometrics.reliability.consistency import Coefficient, alpha, omega
 
 FEWEST_FORMS = 10
 

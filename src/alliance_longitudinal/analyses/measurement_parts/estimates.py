@@ -4,11 +4,11 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
 from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
-from alliance_longitudinal.analyses.measurement_parts.raters import rater_agreement
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
 
 #: Fewest clients for correlations of subscales at each level.
 MIN_CLIENTS = 20

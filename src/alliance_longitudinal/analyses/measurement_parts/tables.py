@@ -5,9 +5,9 @@ from functools import partial
 import pandas as pd
 
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import FactorFit
-from alliance_longitudinal.analyses.measurement_parts.structure import DELTA_CFI, Model, loadings
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit
+from alliance_longitudinal.methods.psychometrics.factors.structure import DELTA_CFI, Model, loadings
 from alliance_longitudinal.present import Column, FigureSpec, Table, measurement_figures
 from alliance_longitudinal.present.labels import number
 

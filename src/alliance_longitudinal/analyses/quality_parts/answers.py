@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
 from alliance_longitudinal.analyses.quality_parts.completion import own_answers
 from alliance_longitudinal.analyses.quality_parts.records import Records
 from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.methods.inference import p_of_so_many
 from alliance_longitudinal.present.labels import number
 
 Floats = NDArray[np.float64]
@@ -164,7 +164,7 @@ def _copied(records: Records) -> Check:
     same = _pairs(codes)
     expected = chance * _pairs(day)
     doubled = np.bincount(codes)[codes] > 1
-    many = bool(same > 0 and stats.poisson.sf(same - 1, expected) < 0.001)
+    many = bool(same > 0 and p_of_so_many(same, expected) < 0.001)
     return Check(
         "copied",
         title,

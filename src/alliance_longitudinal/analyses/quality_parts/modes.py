@@ -1,11 +1,11 @@
 """Forms filled in one way at first and another way later: paper, tablet, another version."""
 
 import numpy as np
-from scipy import stats
 
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked
 from alliance_longitudinal.analyses.quality_parts.records import Records
 from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.methods.inference import p_of_no_shift
 from alliance_longitudinal.present.labels import number
 
 _TITLE = "Change of mode or version during treatment"
@@ -52,7 +52,7 @@ def _step(records: Records, measure: Measure, changed: np.ndarray) -> Check | No
     moved = towards * at - float(np.mean(others)) * towards
     spread = float(np.std(others))
     size = abs(float(np.mean(moved))) / spread if spread else 0.0
-    p = float(stats.ttest_1samp(moved, 0.0).pvalue) if np.std(moved) else 1.0
+    p = p_of_no_shift(moved)
     verdict = "problem" if p < 0.01 and size > 0.5 else "look" if p < 0.01 else "fine"
     return Check(
         "mode_step",

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
 from alliance_longitudinal.analyses.quality_parts.completion import own_answers
 from alliance_longitudinal.analyses.quality_parts.records import Records
 from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.methods.inference import beyond, p_of_so_many
 from alliance_longitudinal.present.labels import number
 
 #: Robust standard deviations beyond which a change is called a jump.
@@ -234,8 +234,8 @@ def _jumps(records: Records, measure: Measure) -> Check:
     n, jumps = len(found.change), int(found.jumps.sum())
     if n < 30:
         return not_checked("jumps", title, measure.name, "Fewer than 30 changes: their spread is not known.")
-    by_chance = n * 2 * float(stats.norm.sf(JUMP))
-    more = jumps > 0 and stats.poisson.sf(jumps - 1, by_chance) < 0.01
+    by_chance = n * beyond(JUMP)
+    more = jumps > 0 and p_of_so_many(jumps, by_chance) < 0.01
     return Check(
         "jumps",
         title,

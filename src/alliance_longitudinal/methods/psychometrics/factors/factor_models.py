@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from alliance_longitudinal.analyses.measurement_parts.factor_spec import FactorSpec, SpecBuilder
-from alliance_longitudinal.analyses.measurement_parts.fiml import Patterns
+from alliance_longitudinal.methods.psychometrics.factors.factor_spec import FactorSpec, SpecBuilder
+from alliance_longitudinal.methods.psychometrics.factors.fiml import Patterns
 
 Groups = Mapping[str, Sequence[str]]
 LEVELS = ("configural", "metric", "scalar")

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from alliance_longitudinal.analyses.measurement_parts.factor_spec import FactorSpec, SpecBuilder
-from alliance_longitudinal.analyses.measurement_parts.fiml import (
+from alliance_longitudinal.methods.psychometrics.factors.factor_spec import FactorSpec, SpecBuilder
+from alliance_longitudinal.methods.psychometrics.factors.fiml import (
     Patterns,
     deviance,
     independence_deviance,

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.gain_parts.events import Around, Intervals, Rules, around, sudden
 from alliance_longitudinal.engine import AR1, MixedModel
 from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.methods.psychometrics.gains.events import Around, Intervals, Rules, around, sudden
 
 Floats = NDArray[np.float64]
 FORMULA = "score ~ session + log_session + (1 + session | client)"

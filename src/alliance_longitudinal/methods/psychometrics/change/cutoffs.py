@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.change_parts.indices import Moments
 from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.psychometrics.change.indices import Moments
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

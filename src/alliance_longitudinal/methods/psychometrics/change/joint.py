@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.change_parts.categories import reliable
-from alliance_longitudinal.analyses.change_parts.classify import ChangeCategories
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.methods.psychometrics.change.categories import reliable
+from alliance_longitudinal.methods.psychometrics.change.classify import ChangeCategories
 
 Bools = NDArray[np.bool_]
 OUTCOMES = (

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from alliance_longitudinal.analyses.change_parts.classify import Norms
-from alliance_longitudinal.analyses.change_parts.cutoffs import Cut, Functional
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures.instrument import TOTAL, Cutoff, Instrument, ReliableChange
+from alliance_longitudinal.methods.psychometrics.change.classify import Norms
+from alliance_longitudinal.methods.psychometrics.change.cutoffs import Cut, Functional
 
 YOURS, SAMPLE = "given for this analysis", "this sample"
 

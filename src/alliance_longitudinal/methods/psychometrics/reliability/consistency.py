@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import FactorFit
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit
 
 Floats = NDArray[np.float64]
 

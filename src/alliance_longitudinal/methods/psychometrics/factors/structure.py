@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from alliance_longitudinal.analyses.measurement_parts.factor_fit import (
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import (
     FactorFit,
     Saturated,
     fit_factors,
     saturated,
 )
-from alliance_longitudinal.analyses.measurement_parts.factor_models import (
+from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
     LEVELS,
     Groups,
     bifactor,
     correlated_factors,
     repeated,
 )
-from alliance_longitudinal.analyses.measurement_parts.fiml import patterns
-from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.methods.psychometrics.factors.fiml import patterns
 
 #: Fewest clients an item for a factor model; fewer give estimates that the next sample turns over.
 CLIENTS_PER_ITEM = 5

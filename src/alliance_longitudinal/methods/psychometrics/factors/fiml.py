@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.measurement_parts.factor_spec import FactorSpec
+from alliance_longitudinal.methods.psychometrics.factors.factor_spec import FactorSpec
 
 Floats = NDArray[np.float64]
 

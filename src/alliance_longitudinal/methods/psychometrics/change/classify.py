@@ -7,14 +7,15 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.change_parts.categories import (
+from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.methods.psychometrics.change.categories import (
     CATEGORIES,
     WITHOUT_CUTOFF,
     categorise,
     crossings,
 )
-from alliance_longitudinal.analyses.change_parts.cutoffs import Cut, Functional, cutoff
-from alliance_longitudinal.analyses.change_parts.indices import (
+from alliance_longitudinal.methods.psychometrics.change.cutoffs import Cut, Functional, cutoff
+from alliance_longitudinal.methods.psychometrics.change.indices import (
     TWO_SIDED,
     ChangeIndex,
     Moments,
@@ -22,8 +23,7 @@ from alliance_longitudinal.analyses.change_parts.indices import (
     difference_reliability,
     points_index,
 )
-from alliance_longitudinal.analyses.change_parts.slopes import Slopes, client_slopes
-from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.methods.psychometrics.change.slopes import Slopes, client_slopes
 
 Method = Literal["points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM"]
 METHODS: tuple[Method, ...] = ("points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM")

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.change_parts.cutoffs import Cut
-from alliance_longitudinal.analyses.change_parts.indices import ChangeIndex, Moments
+from alliance_longitudinal.methods.psychometrics.change.cutoffs import Cut
+from alliance_longitudinal.methods.psychometrics.change.indices import ChangeIndex, Moments
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

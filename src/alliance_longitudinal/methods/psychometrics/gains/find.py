@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.gain_parts.events import (
+from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.psychometrics.gains.events import (
     Intervals,
     Rules,
     Stability,
@@ -16,7 +17,6 @@ from alliance_longitudinal.analyses.gain_parts.events import (
     reversed_later,
     sudden,
 )
-from alliance_longitudinal.errors import DataError
 
 
 def find_sudden_gains(

@@ -1,0 +1,33 @@
+"""The field's statistics on plain frames and arrays: no study, no report, no figures.
+
+Public names are loaded when they are first used, so that importing this package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
+    from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
+    from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
+
+#: Public name -> module that defines it.
+_PUBLIC = {
+    "classify_change": "psychometrics.change.classify",
+    "find_sudden_gains": "psychometrics.gains.find",
+    "rater_agreement": "psychometrics.reliability.raters",
+}
+
+__all__ = ["classify_change", "find_sudden_gains", "rater_agreement"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

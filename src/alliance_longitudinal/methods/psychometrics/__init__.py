@@ -1,0 +1,1 @@
+"""What scores of a questionnaire can say: change, sudden gains, reliability, structure."""

@@ -1,0 +1,1 @@
+"""Factor models by full-information maximum likelihood."""

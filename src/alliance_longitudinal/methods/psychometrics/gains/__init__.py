@@ -1,0 +1,1 @@
+"""Sudden gains and losses."""

@@ -1,0 +1,1 @@
+"""Reliability of forms and of changes, and agreement of raters."""
