@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from alliance_longitudinal.present import labels
+from alliance_longitudinal import labels
 
 
 @pytest.mark.parametrize(

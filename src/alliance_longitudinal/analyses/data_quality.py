@@ -23,7 +23,7 @@ from alliance_longitudinal.analyses.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import SEVERITIES, Finding
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
 
 TITLE = "Data quality"
 #: Sessions up to which the models take seconds.

@@ -24,7 +24,7 @@ from alliance_longitudinal.analyses.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
 
 TITLE = "Reliability and structure"
 QUESTION = "How reliably does the questionnaire tell clients apart and see their change, and does it measure the same thing over sessions and raters?"

@@ -24,8 +24,8 @@ from alliance_longitudinal.analyses.result import AnalysisResult, Estimate, esti
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.psychometrics.change.joint import joint_recovery
-from alliance_longitudinal.present.labels import number
 
 TITLE = "Reliable and clinically significant change"
 QUESTION = (

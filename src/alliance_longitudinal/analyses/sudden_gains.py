@@ -23,13 +23,13 @@ from alliance_longitudinal.analyses.result import AnalysisResult, estimate_frame
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import SEVERITIES, Finding
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.psychometrics.gains.events import (
     Rules,
     Stability,
     intervals,
     ordered_scores,
 )
-from alliance_longitudinal.present.labels import number
 
 TITLE = "Sudden gains and losses"
 QUESTION = "How many clients improved suddenly from one session to the next, and is that more than mere fluctuation would show?"

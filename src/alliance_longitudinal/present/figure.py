@@ -25,10 +25,6 @@ class FigureSpec:
         One sentence for readers who are new to this kind of figure.
     data, columns
         The data behind it; ``draw(data)`` gives a new matplotlib Figure.
-    parts, parts_by
-        As of `Table`: counts whose rows add up to a total that is known.
-    successive : bool
-        Whether the counts are of the same people at one time after the other: their differences are the few who left.
     single_people : bool
         Whether a mark stands for one person: then the figure is not for outsiders.
     """
@@ -42,9 +38,6 @@ class FigureSpec:
     data: pd.DataFrame = field(repr=False)
     columns: tuple[Column, ...] = field(repr=False)
     draw: "Callable[[pd.DataFrame], Drawn]" = field(repr=False)
-    parts: tuple[str, ...] = ()
-    parts_by: str = ""
-    successive: bool = False
     single_people: bool = False
 
     def figure(self) -> "Drawn":

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from alliance_longitudinal.present.labels import row as row_text
+from alliance_longitudinal.labels import row as row_text
 
 Kind = Literal["text", "number", "estimate", "p", "integer", "count", "percent", "df"]
 Section = Literal["answer", "results", "sensitivity", "checks", "models"]
@@ -58,10 +58,6 @@ class Table:
         File name of its CSV, without ending.
     section : str
         Where a report shows it.
-    parts : tuple of str
-        Keys of counts whose rows add up to a total that is known.
-    parts_by : str
-        Key of the column within whose values they do; empty: all rows together.
     row_ids : tuple of str
         Id of the estimate that each row shows, where rows show estimates.
     """
@@ -72,8 +68,6 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
     note: str = ""
-    parts: tuple[str, ...] = ()
-    parts_by: str = ""
     row_ids: tuple[str, ...] = ()
 
     @classmethod
@@ -85,8 +79,6 @@ class Table:
         frame: pd.DataFrame,
         columns: list[Column],
         note: str = "",
-        parts: tuple[str, ...] = (),
-        parts_by: str = "",
         row_ids: tuple[str, ...] = (),
     ) -> "Table":
         """Take the listed columns of ``frame``."""
@@ -94,7 +86,7 @@ class Table:
             tuple(plain(v) for v in row)
             for row in frame[[c.key for c in columns]].itertuples(index=False, name=None)
         )
-        return cls(name, title, section, tuple(columns), rows, note, parts, parts_by, row_ids)
+        return cls(name, title, section, tuple(columns), rows, note, row_ids)
 
     def to_frame(self) -> pd.DataFrame:
         """The table's values at full precision."""

@@ -7,9 +7,19 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.change_parts.cells import grid_counts
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.psychometrics.change.classify import RELATIVE
-from alliance_longitudinal.present import Column, FigureSpec, change_figures
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.present import Column, FigureSpec, plots
+from alliance_longitudinal.present.plots import style
+
+#: From best to worst.
+_CATEGORY_COLOURS = {
+    "recovered": style.GREEN,
+    "improved": style.PALE_GREEN,
+    "unchanged": style.PALE_GREY,
+    "deteriorated": style.PALE_ORANGE,
+    "harmed": style.ORANGE,
+}
 
 
 def bars_figure(methods: AllMethods) -> FigureSpec:
@@ -43,9 +53,7 @@ def bars_figure(methods: AllMethods) -> FigureSpec:
             Column("share", "Share", "percent", of="n"),
             Column("n", "Clients", "count"),
         ),
-        parts=("n",),
-        parts_by="bar",
-        draw=partial(change_figures.category_bars, x_label="Share of clients"),
+        draw=partial(plots.stacked, x_label="Share of clients", colours=_CATEGORY_COLOURS),
     )
 
 
@@ -85,9 +93,11 @@ def map_figure(methods: AllMethods, label: str, smallest: int) -> FigureSpec | N
             Column("high", "Band high", "number"),
         ),
         draw=partial(
-            change_figures.change_map,
+            plots.points,
+            x="pre",
+            y="post",
             x_label=f"{label} before (points)",
             y_label=f"{label} after (points)",
-            cutoff=cut,
+            cut=cut,
         ),
     )

@@ -5,8 +5,8 @@ import pandas as pd
 from alliance_longitudinal.analyses.change_parts.compute import AllMethods
 from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.labels import count, listing, number
 from alliance_longitudinal.methods.psychometrics.change.classify import RELATIVE
-from alliance_longitudinal.present.labels import count, listing, number
 
 #: With fewer clients an interval of a proportion spans a third of the scale.
 FEW = 30

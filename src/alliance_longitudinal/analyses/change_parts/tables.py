@@ -193,7 +193,6 @@ def _therapists(frame: pd.DataFrame, hidden: int, smallest: int) -> Table | None
         frame,
         columns,
         note,
-        parts=("n",),  # of all therapists; those that are left out are enough
     )
 
 

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.present.labels import interval, listing, number
+from alliance_longitudinal.labels import interval, listing, number
 
 _REFERENCES = {
     "JT": "Jacobson, N. S., & Truax, P. (1991). Clinical significance: A statistical approach to defining meaningful change in "

@@ -10,8 +10,8 @@ from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.kit.fits import Fitted
 from alliance_longitudinal.analyses.result import Estimate
-from alliance_longitudinal.present import Column, FigureSpec, figures
-from alliance_longitudinal.present.labels import MINUS, number, with_interval
+from alliance_longitudinal.labels import MINUS, number, with_interval
+from alliance_longitudinal.present import Column, FigureSpec, plots
 
 #: An observed mean is drawn only if at least this many clients stand behind it.
 SMALLEST_CELL = 10
@@ -59,7 +59,12 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
             Column("n", "Clients", "count"),
         ),
         draw=partial(
-            figures.trajectories,
+            plots.lines,
+            x="weeks",
+            y="value",
+            by="group",
+            ordered=True,
+            band=True,
             x_label=f"{choices.time.title()}s after {choices.window}",
             y_label=f"{y} (points)",
         ),
@@ -147,7 +152,12 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
             Column("ci_low", "95 % low", "number"),
             Column("ci_high", "95 % high", "number"),
         ),
-        draw=partial(figures.effects, x_label="Correlation (r)", band=(b.low, b.high)),
+        draw=partial(
+            plots.forest,
+            x_label="Correlation (r)",
+            band=(b.low, b.high),
+            band_label="published meta-analysis",
+        ),
     )
 
 
@@ -198,5 +208,5 @@ def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec |
             Column("ci_high", "95 % high", "number"),
             Column("main", "Main analysis"),
         ),
-        draw=partial(figures.specifications, x_label=f"{y} points"),
+        draw=partial(plots.forest, panel="panel", x_label=f"{y} points"),
     )

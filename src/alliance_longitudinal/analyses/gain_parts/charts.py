@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.gain_parts.compute import Gains
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.inference import half_width
 from alliance_longitudinal.methods.psychometrics.gains.events import AROUND
-from alliance_longitudinal.present import Column, FigureSpec, gain_figures
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.present import Column, FigureSpec, plots
 
 _PLACES = ("N - 2", "N - 1", "N", "N + 1", "N + 2", "N + 3")
 
@@ -58,7 +58,15 @@ def around_figure(gains: Gains, label: str) -> FigureSpec | None:
             Column("high", "95 % high", "number", of="n"),
             Column("n", "Clients", "count"),
         ),
-        draw=partial(gain_figures.around, x_label="Session", y_label=f"{label} (points)"),
+        draw=partial(
+            plots.lines,
+            x="offset",
+            y="mean",
+            names="place",
+            span=(0, 1),
+            x_label="Session",
+            y_label=f"{label} (points)",
+        ),
     )
 
 
@@ -100,5 +108,14 @@ def rules_figure(gains: Gains) -> FigureSpec | None:
             Column("low", "Expected, low", "percent"),
             Column("high", "Expected, high", "percent"),
         ),
-        draw=partial(gain_figures.found_and_expected, x_label="Share of clients with a sudden gain"),
+        draw=partial(
+            plots.forest,
+            value="share",
+            bars=("low", "high"),
+            names=("expected from steady change", "found"),
+            reference=None,
+            scale="percent",
+            limits=(0, None),
+            x_label="Share of clients with a sudden gain",
+        ),
     )

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.gain_parts.compute import Gains
 from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.present.labels import count, listing, number
+from alliance_longitudinal.labels import count, listing, number
 
 #: With fewer clients an interval of a proportion spans a third of the scale.
 FEW = 30

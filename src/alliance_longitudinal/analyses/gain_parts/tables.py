@@ -149,7 +149,6 @@ def _sessions(gains: Gains, smallest: int) -> Table:
         frame,
         columns,
         "Compare shares, not counts: fewer clients are there to be tested at later sessions.",
-        parts=("tested", "gains", "losses"),
     )
 
 

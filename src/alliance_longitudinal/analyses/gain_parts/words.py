@@ -4,8 +4,8 @@ from alliance_longitudinal.analyses.gain_parts.compute import Gains
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.labels import interval, number
 from alliance_longitudinal.methods.psychometrics.gains.events import Rules
-from alliance_longitudinal.present.labels import interval, number
 
 _REFERENCES = (
     "Tang, T. Z., & DeRubeis, R. J. (1999). Sudden gains and critical sessions in cognitive-behavioral therapy for depression. "

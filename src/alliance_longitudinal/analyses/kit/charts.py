@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from alliance_longitudinal.analyses.result import Estimate
-from alliance_longitudinal.present import Column, FigureSpec, figures
-from alliance_longitudinal.present.labels import interval, number
+from alliance_longitudinal.labels import interval, number
+from alliance_longitudinal.present import Column, FigureSpec, plots
 
 
 def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -> FigureSpec:
@@ -39,5 +39,5 @@ def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -
             Column("ci_low", "95 % low", "percent"),
             Column("ci_high", "95 % high", "percent"),
         ),
-        draw=partial(figures.shares, x_label="Share of variance"),
+        draw=partial(plots.stacked, x_label="Share of variance"),
     )

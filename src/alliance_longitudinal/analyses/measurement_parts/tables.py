@@ -6,10 +6,10 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit
 from alliance_longitudinal.methods.psychometrics.factors.structure import DELTA_CFI, Model, loadings
-from alliance_longitudinal.present import Column, FigureSpec, Table, measurement_figures
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 
 _FIT = [
     Column("chi2", "Chi-square", "number"),
@@ -223,7 +223,7 @@ def reliability_figure(estimates: list[Estimate], label: str) -> FigureSpec | No
             Column("ci_low", "95 % low", "number"),
             Column("ci_high", "95 % high", "number"),
         ),
-        draw=partial(measurement_figures.coefficients, x_label="Reliability"),
+        draw=partial(plots.forest, reference=None, limits=(None, 1), x_label="Reliability"),
     )
 
 
@@ -250,5 +250,12 @@ def loadings_figure(models: list[Model]) -> FigureSpec | None:
             Column("factor", "Factor"),
             Column("loading", "Loading", "number"),
         ),
-        draw=partial(measurement_figures.loadings, x_label="Standardised loading"),
+        draw=partial(
+            plots.forest,
+            value="loading",
+            label="item",
+            by="factor",
+            panel="panel",
+            x_label="Standardised loading",
+        ),
     )

@@ -7,7 +7,7 @@ from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.measurement_parts.compute import Found
 from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
 
 _REFERENCES = {
     "alpha": "Feldt, L. S. (1965). The approximate sampling distribution of Kuder-Richardson reliability coefficient twenty. "

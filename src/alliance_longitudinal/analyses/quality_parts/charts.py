@@ -11,8 +11,18 @@ from alliance_longitudinal.analyses.quality_parts.completion import by_session, 
 from alliance_longitudinal.analyses.quality_parts.patterns import PATTERNS, patterns_of
 from alliance_longitudinal.analyses.quality_parts.predict import Answered
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
-from alliance_longitudinal.present import Column, FigureSpec, quality_figures
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
+from alliance_longitudinal.present import Column, FigureSpec, plots
+from alliance_longitudinal.present.plots import style
+
+_PATTERN_COLOURS = {
+    "complete": style.BLUE,
+    "gaps": style.PALE_BLUE,
+    "not complete": style.PALE_BLUE,
+    "stopped": style.PALE_ORANGE,
+    "stopped or never": style.PALE_ORANGE,
+    "never": style.ORANGE,
+}
 
 
 def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
@@ -25,7 +35,7 @@ def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
     return FigureSpec(
         name="completion_by_session",
         title="Forms that are there, by session",
-        caption="Percent of the attended sessions of each number at which the form is there. Grey: the form was not planned at "
+        caption="Percent of the attended sessions of each number at which the form is there. Crossed out: the form was not planned at "
         "that session, or its count may not be shown.",
         alt=f"Heat map of the share of forms by session number. Lowest: {low['measure']} at session number "
         f"{low['session']:.0f} with {number(float(low['share']), 'percent')}.",
@@ -40,10 +50,7 @@ def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
             Column("missing", "Missing", "count", total="expected"),
             Column("share", "Share there", "percent", of="present"),
         ),
-        parts=("expected", "present", "missing"),
-        parts_by="measure",
-        successive=True,
-        draw=quality_figures.completion_heat,
+        draw=partial(plots.heat, row="measure", column="session", value="share", x_label="Session number"),
     )
 
 
@@ -74,7 +81,16 @@ def therapist_figure(records: Records, filled: list[Filled]) -> FigureSpec | Non
             Column("place", "Place", "integer"),
             Column("share", "Share there", "percent"),
         ),
-        draw=quality_figures.completion_ranks,
+        draw=partial(
+            plots.lines,
+            x="place",
+            y="share",
+            by="measure",
+            x_label="Therapists, those with fewest forms first",
+            y_label="Completed forms",
+            limits=(0, 1.03),
+            percent=True,
+        ),
         single_people=True,
     )
 
@@ -116,9 +132,9 @@ def pattern_figure(records: Records, filled: list[Filled], smallest: int) -> Fig
             Column("n", "Clients", "count"),
             Column("share", "Share", "percent", of="n"),
         ),
-        parts=("n",),
-        parts_by="measure",
-        draw=quality_figures.missing_patterns,
+        draw=partial(
+            plots.stacked, bar="measure", part="pattern", x_label="Share of clients", colours=_PATTERN_COLOURS
+        ),
     )
 
 
@@ -164,9 +180,13 @@ def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:
             Column("n", "Forms", "count"),
             Column("share", "Share", "percent", of="n"),
         ),
-        parts=("n",),
-        parts_by="measure",
-        draw=partial(quality_figures.distributions, ranges=ranges),
+        draw=partial(
+            plots.histogram,
+            panel="measure",
+            x_label="{panel} (points)",
+            y_label="Share of forms per point",
+            ends=ranges,
+        ),
     )
 
 
@@ -225,5 +245,5 @@ def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
             Column("ci_low", "95 % low", "estimate"),
             Column("ci_high", "95 % high", "estimate"),
         ),
-        draw=quality_figures.odds_ratios,
+        draw=partial(plots.forest, x_label="Odds ratio per standard deviation", reference=1.0, scale="log"),
     )

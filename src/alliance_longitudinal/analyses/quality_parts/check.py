@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
 
 Verdict = Literal["fine", "look", "problem", "not checked"]
 #: From harmless to grave.

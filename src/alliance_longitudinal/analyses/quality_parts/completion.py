@@ -5,7 +5,7 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
 from alliance_longitudinal.analyses.quality_parts.records import ENOUGH_CLIENTS, Filled, Records
-from alliance_longitudinal.present.labels import listing
+from alliance_longitudinal.labels import listing
 
 #: Forms that may be missing; beyond the second, what is left speaks of those who fill forms in.
 SOME_MISSING, MANY_MISSING = 0.20, 0.50

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
 from alliance_longitudinal.analyses.quality_parts.records import Records
-from alliance_longitudinal.present.labels import number
+from alliance_longitudinal.labels import number
 
 #: Weeks without a session after which a treatment may be another one; the same as reading a study takes.
 LONG_GAP = 26

@@ -12,7 +12,7 @@ from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.engine.generalised.model import GeneralisedModel
 from alliance_longitudinal.engine.generalised.results import GeneralisedResults
 from alliance_longitudinal.errors import FitError
-from alliance_longitudinal.present.labels import listing, number
+from alliance_longitudinal.labels import listing, number
 
 #: Events, and rows without one, that a model needs: about ten for each of its coefficients (Peduzzi et al. 1996).
 ENOUGH_EVENTS, ENOUGH_THERAPISTS = 50, 5

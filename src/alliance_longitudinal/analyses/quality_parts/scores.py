@@ -10,8 +10,8 @@ from alliance_longitudinal.analyses.quality_parts.check import Check, not_checke
 from alliance_longitudinal.analyses.quality_parts.completion import own_answers
 from alliance_longitudinal.analyses.quality_parts.records import Records
 from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.inference import beyond, p_of_so_many
-from alliance_longitudinal.present.labels import number
 
 #: Robust standard deviations beyond which a change is called a jump.
 JUMP = 4.0

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.quality_parts.predict import Answered
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
 from alliance_longitudinal.analyses.result import Estimate, Methods
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.present.labels import listing, number
+from alliance_longitudinal.labels import listing, number
 
 LIMITS = (
     "A check finds what its rule describes. Wrong values that look like right ones are not found.",
