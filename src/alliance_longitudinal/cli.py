@@ -130,20 +130,33 @@ def _batch(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import verify_report
+    from alliance_longitudinal.reporting.run.compare import ABSOLUTE, RELATIVE
     from alliance_longitudinal.reporting.run.progress import report_progress
-    from alliance_longitudinal.reporting.run.verify import ABSOLUTE, RELATIVE
 
     with report_progress("verify", quiet=options.json) as on_event:
-        found = verify_report(options.folder, deadline=options.deadline, on_event=on_event)
+        found = verify_report(
+            options.folder,
+            study=options.study,
+            notebook=options.notebook,
+            deadline=options.deadline,
+            on_event=on_event,
+        )
     if options.json:
         say_data(ok=found.ok, problems=found.problems, notes=found.notes, compared=found.compared)
         return FINE if found.ok else FAILED
-    for sentence in (*found.problems, *found.notes):
+    if found.notes:
+        say(
+            "Only numbers were compared, not pictures, page and notebook, because something is not as it was: "
+            + " ".join(found.notes),
+            error=True,
+        )
+    for sentence in found.problems:
         say(sentence, error=True)
     if found.ok:
+        rest = "" if found.notes else ", and pictures, page and notebook are as they were made"
         say(
             f"All {found.compared} numbers came out again (within {RELATIVE:g} of their size, {ABSOLUTE:g} near "
-            "zero) and no file was altered."
+            f"zero){rest}."
         )
     return FINE if found.ok else FAILED
 
@@ -243,9 +256,15 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--fresh", action="store_true", help="make also those again that are there")
 
     verify = _command(
-        commands, "verify", _verify, "make a report again from its manifest and compare every number"
+        commands, "verify", _verify, "make a report again from its manifest and compare every file"
     )
-    verify.add_argument("folder", metavar="DIR")
+    verify.add_argument("folder", metavar="DIR", help="the report's folder")
+    verify.add_argument(
+        "--study", metavar="STUDY.yaml", help="study file; needed for a report made for sharing"
+    )
+    verify.add_argument(
+        "--notebook", metavar="FILE", help="your own notebook, if a report made for sharing used one"
+    )
     _deadline(verify)
 
     demo = _command(commands, "demo", _demo, "write the demonstration study, to look at and edit")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.reporting import Report, run_report
+from alliance_longitudinal.errors import UsageError
+from alliance_longitudinal.reporting import Report, run_report, verify_report
+from alliance_longitudinal.reporting.record.public import names_to_hide, public, without_names
 
 STUDY = """\
 study: Praxis am Fluss
@@ -83,3 +85,70 @@ def test_the_folder_says_for_whom_it_is(report: Report) -> None:
     manifest = json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["parameters"]["audience"] == "shareable"
     assert "<b>Made for sharing.</b>" in report.page.read_text(encoding="utf-8")
+
+
+def test_no_path_and_no_name_of_a_file_is_in_the_folder(report: Report) -> None:
+    """Case: paths of the study file and of the output, and names of the data's files, stood in page and manifest."""
+    source = report.folder.parent
+    names = (
+        str(source),
+        str(report.folder),
+        source.name,
+        "visits.csv",
+        "study.yaml",
+        str(Path.home()),
+        "/tmp/",
+    )
+    for name, content in _contents(report.folder).items():
+        text = content.decode("utf-8", errors="replace")
+        assert [told for told in names if told in text] == [], name
+    manifest = json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["study"] == "STUDY.yaml"
+    assert list(manifest["inputs"]) == ["input 1", "input 2"]
+    assert manifest["command"].startswith("alliance report STUDY.yaml --notebook reliable_change ")
+    assert manifest["command"].endswith(" --out DIR")
+
+
+def test_a_shared_report_is_verified_with_the_study_file_named(report: Report) -> None:
+    with pytest.raises(UsageError, match="was made for sharing and does not say where its study file is"):
+        verify_report(report.folder)
+    found = verify_report(report.folder, study=report.folder.parent / "study.yaml")
+    assert (found.problems, found.notes) == ((), ())
+    assert found.compared > 100
+
+
+KNOWN = {
+    "analysis": "tiny",
+    "study": "/home/ann/Clinic & Sons/study.yaml",
+    "parameters": {"audience": "shareable", "clinic": None},
+    "inputs": {"study.yaml": "b", "data/Müller.xlsx": "a"},
+    "notebook": {"argument": "/home/ann/tiny_ann.ipynb", "name": "tiny_ann.ipynb", "sha256": "c"},
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "read from /home/ann/Clinic & Sons/study.yaml",
+        "read from /home/ann/Clinic &amp; Sons/study.yaml",
+        "sheet 1 of data/Müller.xlsx",
+        json.dumps("Müller.xlsx has 3 rows"),
+        "/out/folder/report.html by tiny_ann.ipynb",
+    ],
+)
+def test_names_are_found_in_every_form(text: str) -> None:
+    hidden = names_to_hide(KNOWN, Path("/home/ann/tiny_ann.ipynb"), Path("/out/folder"))
+    left = json.dumps(without_names({"a": [text, 1, None]}, hidden), ensure_ascii=False)
+    assert not any(word in left for word in ("ann", "Sons", "ller", "/out", "study.yaml")), left
+
+
+def test_a_report_for_insiders_keeps_its_paths() -> None:
+    known = KNOWN | {"parameters": {"audience": "internal"}}
+    assert public(known) == known
+    assert names_to_hide(known, Path("x")) == {}
+
+
+def test_an_own_notebook_is_not_named_to_outsiders() -> None:
+    shown = public(KNOWN)
+    assert shown["notebook"] == {"argument": "NOTEBOOK.ipynb", "name": "NOTEBOOK.ipynb", "sha256": "c"}
+    assert shown["inputs"] == {"input 1": "a", "input 2": "b"}

@@ -4,15 +4,16 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report, Verification, verify_report
 from alliance_longitudinal.reporting.batch.run import is_current
-from alliance_longitudinal.reporting.record.hashing import data_hash
+from alliance_longitudinal.reporting.record.hashing import data_hash, folder_hashes
 from alliance_longitudinal.reporting.record.manifest import read_manifest
-from alliance_longitudinal.reporting.run.verify import compare
+from alliance_longitudinal.reporting.run.compare import compare
 from reporting import tiny
 from reporting.conftest import Lab
 
@@ -33,7 +34,8 @@ def test_an_altered_page_is_named_and_the_numbers_still_come_out(verify: Verify,
     with (copy / "report.html").open("a") as page:
         page.write(" ")
     found = verify(copy)
-    assert found.problems == ("report.html was altered or removed after the report was made.",)
+    (problem,) = found.problems
+    assert problem.startswith("report.html differs from the one made again, first at line ")
     assert found.compared > 60
     assert found.notes == ()
 
@@ -94,3 +96,76 @@ def test_numbers_are_compared_with_their_tolerance() -> None:
         "a[2]: None in the report, 0.0 now.",
         "b.c: 'text' in the report, 'other' now.",
     ]
+
+
+def _reseal(folder: Path, **changes: Any) -> None:
+    """Put new hashes and a new seal into the manifest, as a forger would."""
+    manifest = read_manifest(folder) | {"outputs": folder_hashes(folder)} | changes
+    manifest["manifest_sha256"] = data_hash(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+FORGERIES = {
+    "report.html": ("-0.021", "-0.091"),
+    "tables/effects.csv": ("0.1", "0.7"),
+    "figures/forest.svg": ("#fff", "#000"),
+    "report.ipynb": ("mean computed", "mean invented"),
+    "results.json": ('"n": 812', '"n": 912'),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forged_file_with_a_new_seal_is_named(verify: Verify, copy: Path, name: str) -> None:
+    """Case: a changed page or table whose hash was put into the manifest passed as unaltered."""
+    old, new = FORGERIES[name]
+    text = (copy / name).read_text(encoding="utf-8")
+    assert old in text or name == "report.html"
+    forged = text.replace(old, new) if old in text else text.replace("812", "912", 1)
+    (copy / name).write_text(forged, encoding="utf-8")
+    _reseal(copy)
+    found = verify(copy)
+    assert not found.ok
+    wanted = "estimates[0].n: 912 in the report" if name == "results.json" else name
+    assert any(problem.startswith(wanted) for problem in found.problems), found.problems
+
+
+@pytest.mark.parametrize("name", ["extra.html", "tables/more.csv", "private/notes.txt"])
+def test_a_file_that_was_added_is_named(verify: Verify, copy: Path, name: str) -> None:
+    (copy / name).parent.mkdir(exist_ok=True)
+    (copy / name).write_text("1", encoding="utf-8")
+    _reseal(copy)
+    assert verify(copy).problems == (f"{name} does not belong to the report: it was not made again.",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"seed": 7}, "manifest.json, seed: 7 in the report, 20240501 now."),
+        ({"analysis": "other"}, "manifest.json, analysis: 'other' in the report, 'tiny' now."),
+        ({"approved": "yes"}, "manifest.json, approved: only in one of the two."),
+    ],
+)
+def test_a_forged_manifest_is_named(verify: Verify, copy: Path, changes: Any, sentence: str) -> None:
+    _reseal(copy, **changes)
+    assert sentence in verify(copy).problems
+
+
+def test_other_versions_are_said_and_only_numbers_compared(verify: Verify, copy: Path) -> None:
+    versions = read_manifest(copy)["versions"] | {"numpy": "1.0"}
+    page = copy / "report.html"
+    page.write_text(page.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    _reseal(copy, versions=versions)
+    found = verify(copy)
+    assert found.ok
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("numpy was 1.0 and is ")
+    (copy / "tables" / "effects.csv").write_text("level,estimate\nclient,0.2\n", encoding="utf-8")
+    _reseal(copy, versions=versions)
+    assert verify(copy).problems == ("tables/effects.csv: 0.2 in the report, 0.1 now.",)
+
+
+def test_an_unaltered_report_holds_in_every_file(verify: Verify, copy: Path) -> None:
+    found = verify(copy)
+    assert found.problems == ()
+    assert found.notes == ()
+    assert found.ok

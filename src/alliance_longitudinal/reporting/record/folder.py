@@ -48,9 +48,7 @@ def check_destination(out: Path) -> Path:
 
 
 def _refuse_foreign_files(out: Path) -> None:
-    present = {
-        p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and not _LITTER & set(p.parts)
-    }
+    present = own_files(out)
     if not present:
         return
     try:
@@ -67,6 +65,15 @@ def _refuse_foreign_files(out: Path) -> None:
             f"The report in {out} would be replaced, but files were added to it: {', '.join(added[:5])}. "
             "Move them elsewhere, or choose another folder with --out."
         )
+
+
+def own_files(folder: Path) -> set[str]:
+    """Names of the files under ``folder``, with forward slashes, without what file managers leave behind."""
+    return {
+        p.relative_to(folder).as_posix()
+        for p in folder.rglob("*")
+        if p.is_file() and not _LITTER & set(p.relative_to(folder).parts)
+    }
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any
 
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.record.public import hide_in_files, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.lean import lean_imports
 from alliance_longitudinal.reporting.run.spec import RunSpec
@@ -62,6 +63,11 @@ def _make(spec: RunSpec, emit: Any) -> Outcome:
     emit({"event": "rendering"})
     stage = Path(spec.stage)
     executed.metadata.pop("papermill", None)
+    for cell in executed.cells:  # papermill draws an identifier at random for the cell that it adds
+        if "injected-parameters" in cell.metadata.get("tags", ()) and "id" in cell:
+            cell["id"] = "injected-parameters"
+    executed = without_names(executed, spec.hidden)
+    hide_in_files(stage, spec.hidden)
     nbformat.write(executed, stage / "report.ipynb")  # type: ignore[no-untyped-call]
     results = read_results(stage)
     environment = numerical_libraries()

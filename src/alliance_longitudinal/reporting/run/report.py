@@ -30,6 +30,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
     find_notebook,
 )
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
+from alliance_longitudinal.reporting.record.public import names_to_hide, public, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals, supervise
 from alliance_longitudinal.reporting.run.spec import RunSpec
@@ -177,8 +178,11 @@ def run_request(
     cell_timeout: float | None = None,
     on_event: OnEvent | None = None,
     stop: threading.Event,
+    told: Mapping[str, Any] | None = None,
 ) -> Report:
     """Run a checked request; see :func:`run_report`.
+
+    ``told`` replaces what the report says of when and how it was made, so that it can be made again to the letter.
 
     Raises
     ------
@@ -186,7 +190,7 @@ def run_request(
         If the folder cannot be used, or the operating system refuses what a report needs.
     """
     try:
-        return _run(request, out, deadline, cell_timeout, on_event or (lambda _: None), stop)
+        return _run(request, out, deadline, cell_timeout, on_event or (lambda _: None), stop, told)
     except OSError as error:
         raise ReportError(f"The report could not be made. {words_of(error)}") from None
 
@@ -198,6 +202,7 @@ def _run(
     cell_timeout: float | None,
     on_event: OnEvent,
     stop: threading.Event,
+    told: Mapping[str, Any] | None,
 ) -> Report:
     began = time.monotonic()
     destination = check_destination(Path(out))
@@ -206,25 +211,30 @@ def _run(
     known = dict(request.provenance) | {
         "command": rerun_command(study, notebook, parameters, destination),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **(told or {}),
     }
+    shown = public(known)
     with staged(destination) as stage, _run_folder() as run_folder:
+        hidden = names_to_hide(known, request.notebook, stage, run_folder, destination)
         spec = RunSpec(
             notebook=str(request.notebook),
             parameters={"study": study, **parameters},
             stage=str(stage),
             run_folder=str(run_folder),
             cell_timeout=deadline if cell_timeout is None else cell_timeout,
-            provenance=known,
+            provenance=shown,
+            hidden=hidden,
         )
         outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event)
         outcome = _unless_inputs_changed(outcome, known)
         seconds = time.monotonic() - began
         if outcome.ok:
-            write_manifest(stage, known, outcome, seconds)
+            write_manifest(stage, shown, outcome, seconds)
             publish_folder(stage, destination)
             forget_failure(destination)
             return Report(destination, True, seconds)
-        return _tell_failure(stage, run_folder, destination, known, outcome, seconds)
+        outcome = replace(outcome, public_message=without_names(outcome.public_message, hidden))
+        return _tell_failure(stage, run_folder, destination, shown, outcome, seconds)
 
 
 def _tell_failure(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ class RunSpec:
         Seconds that one cell may take.
     provenance : mapping
         The manifest so far; the report page prints it.
+    hidden : mapping
+        Texts that must not stand in the report, with what stands there instead.
     """
 
     notebook: str
@@ -36,6 +38,7 @@ class RunSpec:
     run_folder: str
     cell_timeout: float
     provenance: Mapping[str, Any]
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write as JSON."""

@@ -1,24 +1,20 @@
-"""Makes a report again from its manifest and compares every number."""
+"""Makes a report again from its manifest and compares every file with it."""
 
-import json
-import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.errors import ReportError, StudyError
+from alliance_longitudinal.errors import ReportError, StudyError, UsageError
 from alliance_longitudinal.reporting.record.hashing import MANIFEST
-from alliance_longitudinal.reporting.record.inputs import input_hashes
+from alliance_longitudinal.reporting.record.inputs import DEMO, input_hashes
 from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
 from alliance_longitudinal.reporting.record.notebooks import Registry
-from alliance_longitudinal.reporting.run.process import OnEvent
-from alliance_longitudinal.reporting.run.report import DEADLINE_SECONDS, Request, prepare, run_report
-
-#: Numbers agree if they differ by at most this share of the larger one, or by this much near zero. On one machine
-#: they are equal; other linear algebra moves an optimum within its certificate, which is tighter than this.
-RELATIVE, ABSOLUTE = 1e-5, 1e-8
+from alliance_longitudinal.reporting.record.public import is_shareable
+from alliance_longitudinal.reporting.run.compare import compare_folders
+from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
+from alliance_longitudinal.reporting.run.report import DEADLINE_SECONDS, Request, prepare, run_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +26,9 @@ class Verification:
     problems : tuple of str
         Sentences; none if the report holds.
     notes : tuple of str
-        What is different but explains nothing away, such as another version of the package.
+        Other versions of what made the report. With any of them only numbers were compared.
     compared : int
-        Numbers compared.
+        Numbers compared, in ``results.json`` and in the tables.
     """
 
     problems: tuple[str, ...]
@@ -41,115 +37,127 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether the report stands as it was made and its numbers come out again."""
+        """Whether everything that was compared came out again."""
         return not self.problems
 
 
 def verify_report(
     folder: str | Path,
     *,
+    study: str | Path | None = None,
+    notebook: str | None = None,
     deadline: float = DEADLINE_SECONDS,
     on_event: OnEvent | None = None,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Verification:
-    """Check that the report in ``folder`` is unaltered, make it again beside, and compare every number.
+    """Make the report in ``folder`` again beside it and compare every file.
+
+    With the same versions every file is compared: tables and results number by number, pictures, page and notebook
+    line by line. With other versions, named in ``notes``, the numbers are compared.
+
+    Parameters
+    ----------
+    folder : path
+        The report's folder.
+    study : path, optional
+        The study file. A report made for sharing does not say where it is; other reports do.
+    notebook : str, optional
+        Your own notebook, if a report made for sharing was made with one.
+    deadline : float
+        Seconds that making it again may take.
+    on_event : callable, optional
+        Called with each event of the run.
+    registry, notebooks
+        Other analyses, and the folder of their notebooks.
 
     Raises
     ------
     ReportError
         If there is no complete report, its manifest was altered, or it cannot be made again.
+    UsageError
+        If ``study`` or ``notebook`` is needed.
     """
     folder = Path(folder).expanduser().resolve()
     manifest = read_manifest(folder)
     if manifest["status"] != "complete":
         raise ReportError(f"The report in {folder} failed when it was made; there is nothing to compare.")
+    if not (folder / "results.json").is_file():
+        raise ReportError(f"{folder} has a {MANIFEST} but no results.json.")
+    source, argument = _origin(manifest, study, notebook)
     altered = altered_files(folder, manifest)
     problems = [f"{name} was altered or removed after the report was made." for name in altered]
-    changed = _changed_inputs(manifest)
-    problems += changed
-    argument = manifest["notebook"]["argument"]
-    request = prepare(
-        manifest["study"], argument, manifest["parameters"], registry=registry, notebooks=notebooks
-    )
+    changed = _changed_inputs(manifest, source)
+    request = prepare(source, argument, manifest["parameters"], registry=registry, notebooks=notebooks)
     notes = _differences_in_origin(manifest, request)
     if "results.json" in altered or changed:  # other numbers are then no surprise
-        return Verification(tuple(problems), notes, 0)
-    with tempfile.TemporaryDirectory(prefix="al-verify-") as scratch:
-        again = run_report(
-            manifest["study"],
-            argument,
-            manifest["parameters"],
-            Path(scratch) / "again",
-            deadline=deadline,
-            on_event=on_event,
-            registry=registry,
-            notebooks=notebooks,
+        return Verification((*problems, *changed), notes, 0)
+    with tempfile.TemporaryDirectory(prefix="al-verify-") as scratch, stop_on_signals() as stop:
+        told = {"started": manifest["started"]} | (
+            {} if _is_public(manifest) else {"command": manifest["command"]}
         )
+        out = Path(scratch) / "again"
+        again = run_request(request, out, deadline=deadline, on_event=on_event, stop=stop, told=told)
         if not again.ok:
             raise ReportError(f"The report could not be made again: {again.error}")
-        compared, different = compare(_results(folder), _results(again.folder))
+        if not notes and not _same_bytes(folder / "results.json", again.folder / "results.json"):
+            notes = ("Numbers differ in their last digits, as they do between processors.",)
+        compared, different = compare_folders(folder, again.folder, to_the_letter=not notes)
+    known = tuple(name for name in altered if any(sentence.startswith(name) for sentence in different))
+    problems = [p for p in problems if not p.startswith(known or ("\0",))]
     return Verification((*problems, *different), notes, compared)
 
 
-def compare(then: Any, now: Any) -> tuple[int, list[str]]:
-    """How many numbers two results have, and a sentence for each value that does not agree."""
-    left, right = dict(_leaves(then)), dict(_leaves(now))
-    different = [f"{place}: only in one of the two." for place in sorted(left.keys() ^ right.keys())]
-    different += [
-        f"{place}: {left[place]!r} in the report, {right[place]!r} now."
-        for place in left
-        if place in right and not _agree(left[place], right[place])
-    ]
-    return sum(_is_number(value) for value in left.values()), different
+def _same_bytes(then: Path, now: Path) -> bool:
+    return then.read_bytes() == now.read_bytes()
 
 
-def _leaves(data: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _leaves(value, f"{place}.{key}" if place else key)
-    elif isinstance(data, list):
-        for i, value in enumerate(data):
-            yield from _leaves(value, f"{place}[{i}]")
-    else:
-        yield place, data
+def _is_public(manifest: Mapping[str, Any]) -> bool:
+    return is_shareable(manifest["parameters"])
 
 
-def _agree(a: Any, b: Any) -> bool:
-    if _is_number(a) and _is_number(b):
-        return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
-    return bool(a == b)
+def _origin(
+    manifest: Mapping[str, Any], study: str | Path | None, notebook: str | None
+) -> tuple[str | Path, str]:
+    """Study and notebook that the report was made of."""
+    own_notebook = manifest["notebook"]["argument"] != manifest["analysis"]
+    if _is_public(manifest):
+        if study is None and manifest["study"] != DEMO:
+            raise UsageError(
+                "This report was made for sharing and does not say where its study file is. "
+                "Name it: alliance verify DIR --study STUDY.yaml"
+            )
+        if notebook is None and own_notebook:
+            raise UsageError(
+                "This report was made for sharing with a notebook of your own. "
+                "Name it: alliance verify DIR --notebook NOTEBOOK.ipynb"
+            )
+    return study or manifest["study"], notebook or manifest["notebook"]["argument"]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _changed_inputs(manifest: dict[str, Any]) -> list[str]:
+def _changed_inputs(manifest: Mapping[str, Any], study: str | Path) -> list[str]:
     try:
-        now = input_hashes(manifest["study"])
+        now = input_hashes(study)
     except StudyError as error:
         raise ReportError(f"The report cannot be made again: {error}") from None
     then = manifest["inputs"]
+    if _is_public(manifest):
+        same = sorted(then.values()) == sorted(now.values())
+        return [] if same else ["The study file or its data are not those that the report was made of."]
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     return [f"The input {name} is not the one that the report was made of." for name in names]
 
 
-def _differences_in_origin(manifest: dict[str, Any], request: Request) -> tuple[str, ...]:
+def _differences_in_origin(manifest: Mapping[str, Any], request: Request) -> tuple[str, ...]:
     now = request.provenance
     notes = []
     if now["notebook"]["sha256"] != manifest["notebook"]["sha256"]:
-        notes.append(f"The notebook {manifest['notebook']['name']} was changed since.")
+        notes.append(f"The notebook {manifest['notebook']['name']} has changed since.")
     if now["package_sha256"] != manifest["package_sha256"]:
-        notes.append("The package's source is not the one that made the report.")
+        notes.append("Another version of this package's source made the report.")
     for name, version in manifest["versions"].items():
         if now["versions"].get(name) != version:
             notes.append(f"{name} was {version} and is {now['versions'].get(name, 'missing')}.")
+    if now["machine"] != manifest["machine"]:
+        notes.append("The report was made with another Python or on another kind of machine.")
     return tuple(notes)
-
-
-def _results(folder: Path) -> Any:
-    path = folder / "results.json"
-    if not path.is_file():
-        raise ReportError(f"{folder} has a {MANIFEST} but no results.json.")
-    return json.loads(path.read_text(encoding="utf-8"))
