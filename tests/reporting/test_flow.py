@@ -52,3 +52,13 @@ def test_flows_that_do_not_add_up_are_refused() -> None:
         ReportError, match=r"37 rows and 10 clients enter 'In treatment .* which no earlier step leaves"
     ):
         flow_boxes(chain)
+
+
+def test_a_therapist_whose_clients_count_under_another_may_be_gone() -> None:
+    flow = [_step("read", (40, 40)), _step("rated", (40, 30))]
+    fewer = {"therapists_in": flow[0]["therapists_out"] - 1, "therapists_out": flow[0]["therapists_out"] - 1}
+    boxes = flow_boxes([flow[0], flow[1] | fewer])
+    assert [(b.step, b.rows, b.last) for b in boxes] == [("read", 40, False), ("rated", 30, True)]
+    more = {"therapists_in": flow[0]["therapists_out"] + 1, "therapists_out": flow[0]["therapists_out"] + 1}
+    with pytest.raises(ReportError, match="which no earlier step leaves"):
+        flow_boxes([flow[0], flow[1] | more])
