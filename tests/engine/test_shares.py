@@ -10,6 +10,7 @@ from scipy import optimize, stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.inference import surface
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
 
@@ -232,3 +233,53 @@ def test_a_saddle_beside_a_trial_that_is_turned_down_is_left():
     assert (table["lower"] < table["icc"]).all()
     assert (table["icc"] < table["upper"]).all()
     assert table[["lower", "upper"]].notna().all(axis=None)
+
+
+def evaluations(monkeypatch, compute):
+    """What a computation gives, and how often it evaluated the criterion."""
+    count = 0
+
+    def counted(*args):
+        nonlocal count
+        count += 1
+        return profiled(*args)
+
+    profiled = surface.profiled
+    monkeypatch.setattr(surface, "profiled", counted)
+    return compute(), count
+
+
+def test_limits_of_shares_at_their_edge_take_few_evaluations(monkeypatch):
+    """Without a residual both ends of the range are ordinary points: no search wanders towards them."""
+    sessions = al.simulate_clinic(5, therapists=10, clients=80, items=False).sessions
+    res = al.MixedModel.from_formula("wai ~ week + (1 + week | therapist/client)", sessions).fit()
+    table, count = evaluations(monkeypatch, lambda: res.icc(of="week", method="profile"))
+    assert count < 100  # 3,688 in coordinates that stretch one side only
+    assert table[["lower", "upper"]].to_numpy().tolist() == [[0, 1], [0, 1]]
+    assert (
+        table["note"][1]
+        == "lower limit: a share of 0 is not excluded, the deviance rises by 1.30, less than 3.84; "
+        "upper limit: a share of 1 is not excluded, the deviance rises by 0.42, less than 3.84"
+    )
+
+
+@pytest.mark.parametrize("end", ["all", "none"])
+def test_a_share_that_is_estimated_at_its_edge(end):
+    """One of two slopes' variances is zero: its share has the edge as estimate, the other one all of it."""
+    rng = np.random.default_rng(5)
+    outer, inner, week = (
+        a.ravel() for a in np.meshgrid(np.arange(8), np.arange(6), np.arange(5.0), indexing="ij")
+    )
+    of = outer if end == "all" else outer * 6 + inner
+    slopes = rng.normal(size=48)
+    slopes = slopes if end == "all" else slopes - np.repeat(slopes.reshape(8, 6).mean(1), 6)
+    frame = pd.DataFrame({"outer": outer, "inner": inner, "week": week})
+    frame["y"] = slopes[of] * week + rng.normal(size=len(frame))
+    res = al.MixedModel.from_formula("y ~ week + (0 + week | outer/inner)", frame).fit()
+    table = res.icc(of="week", method="profile").set_index("group")
+    whole, nothing = ("outer", "inner:outer") if end == "all" else ("inner:outer", "outer")
+    assert table.loc[nothing, ["icc", "lower"]].tolist() == [0, 0]
+    assert table.loc[whole, ["icc", "upper"]].tolist() == [1, 1]
+    limit = table.loc[nothing, "upper"]
+    t = [term.group for term in res.fit.design.terms].index(nothing)
+    assert held(res.fit, t, limit, False) - res.deviance == pytest.approx(CUT, abs=1e-5)

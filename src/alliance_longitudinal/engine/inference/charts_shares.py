@@ -1,9 +1,14 @@
 """Coordinates in which the share of some random effects in the total variance is a coordinate of its own.
 
 The share is ``Q / (Q + N)`` with ``Q = x'Ax`` of the chosen terms' factors and ``N`` of the others and the residual, in
-residual variances. The coordinate ``h`` fixes it by stretching the chosen entries by ``c = tan(h) sqrt(N / Q)``. Where a
-variance does not count all effects of a term, as at one value of a covariate, the term is turned so that those that count
-come first; only their rows are stretched, so that a share of zero leaves the other effects what they are.
+residual variances. The coordinate ``h``, the arc sine of the share's root, fixes it:
+
+- With a residual, ``N`` is never zero: the chosen entries are stretched by ``tan(h) sqrt(N / Q)``, and ``Q`` is held near 1.
+- Without one a share of 1 is possible as well: the chosen entries are stretched by ``sin(h)``, the others by
+  ``cos(h) sqrt(Q / N)``, and ``N`` is held near 1. Both ends of the range are then ordinary points.
+
+Where a variance does not count all effects of a term, as at one value of a covariate, the term is turned so that those that
+count come first; only their rows are stretched, so that a share of zero leaves the other effects what they are.
 """
 
 from dataclasses import dataclass
@@ -18,6 +23,10 @@ Array = NDArray[np.float64]
 
 #: Eigenvalues of a term's weights below this share of the largest one are zero.
 _FLAT = 1e-10
+#: A variance this small, in residual variances, is zero at the start of a search.
+_TINY = 1e-12
+#: Below this a variance has no logarithm that could be worked with.
+_NIL = 1e-200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +58,41 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """Quadratic forms in the stacked factors: chosen, other; which entries are stretched."""
+class _Forms:
+    """Quadratic forms in the stacked factors, of the chosen terms and of the others, and the entries that count in each."""
 
     inner: Array
     outer: Array
     mine: NDArray[np.bool_]
+    others: NDArray[np.bool_]
     rest: Rest
     extra: int
 
-    def numbers(self, x: Array) -> tuple[float, float, Array, Array, Array]:
-        """``N``, ``Q``, half their gradients, and half the second derivative of ``N``."""
-        rest, half = self.rest.at(x, self.extra)
-        slope = self.outer @ x
-        inside = self.inner @ x
-        n, q = rest + float(x @ slope), float(x @ inside)
-        return n, q, slope + half, inside, self.outer + np.diag(2 * half)
+    def sizes(self, x: Array) -> tuple[float, float]:
+        """``Q`` and ``N``."""
+        return float(x @ self.inner @ x), self.rest.at(x, self.extra)[0] + float(x @ self.outer @ x)
 
     def log_ratio(self, x: Array) -> tuple[float, Array, Array]:
-        """``sqrt(N / Q)`` and the derivatives of its logarithm."""
-        n, q, of_n, of_q, curve = self.numbers(x)
-        gradient = of_n / n - of_q / q
-        bend = curve / n - self.inner / q - 2 * np.outer(of_n, of_n) / n**2 + 2 * np.outer(of_q, of_q) / q**2
-        size = float(np.sqrt(n / q)) if n / q >= 0 else np.nan  # a trial step may leave the space; it is lost
-        return size, gradient, bend
+        """``sqrt(N / Q)`` and the derivatives of its logarithm; not numbers where either is zero."""
+        m = len(x)
+        q, n = self.sizes(x)
+        if not (q > _NIL and n > _NIL):  # also where a trial step left the space of parameters
+            return np.nan, np.full(m, np.nan), np.full((m, m), np.nan)
+        _, half = self.rest.at(x, self.extra)
+        of_q, of_n = self.inner @ x / q, (self.outer @ x + half) / n
+        curve = (self.outer + np.diag(2 * half)) / n
+        bend = curve - self.inner / q - 2 * np.outer(of_n, of_n) + 2 * np.outer(of_q, of_q)
+        return float(np.sqrt(n / q)), of_n - of_q, bend
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A factor by which some entries are stretched, with its derivatives in all coordinates."""
+
+    entries: NDArray[np.bool_]
+    by: float
+    gradient: Array
+    bend: Array
 
 
 def share(face: Face, chosen: list[int], weights: list[Array], rest: Rest) -> Chart:
@@ -86,58 +106,106 @@ def share(face: Face, chosen: list[int], weights: list[Array], rest: Rest) -> Ch
         ``M`` of each term: its variance is ``tr(M D)`` residual variances.
     rest : Rest
     """
-    m = face.dimension
-    parts, turn = _parts(face, chosen, weights, rest)
-    inner, mine = parts.inner, parts.mine
+    forms, turn = _forms(face, chosen, weights, rest)
+    gauge = forms.outer if rest.none else forms.inner
 
     def place(u: Array) -> Placed:
-        x, h = u[:-1], u[-1]
-        size, gradient, bend = parts.log_ratio(x)
-        tan, sec2 = np.tan(h), 1 / np.cos(h) ** 2
-        c = tan * size
-        c1 = np.append(tan * size * gradient, sec2 * size)
-        c2 = np.zeros((m + 1, m + 1))
-        c2[:m, :m] = c * (np.outer(gradient, gradient) + bend)
-        c2[:m, -1] = c2[-1, :m] = sec2 * size * gradient
-        c2[-1, -1] = 2 * tan * sec2 * size
-        jacobian, second = np.zeros((m, m + 1)), np.zeros((m, m + 1, m + 1))
-        jacobian[:, :m] = np.diag(np.where(mine, c, 1.0))
-        jacobian[mine] += x[mine, None] * c1
-        for k in np.flatnonzero(mine):
-            second[k] = x[k] * c2
-            second[k, k] += c1
-            second[k, :, k] += c1
-        return Placed(np.where(mine, c * x, x), jacobian, second)
+        x, h = u[:-1], float(u[-1])
+        if rest.none:
+            ratio, gradient, bend = forms.log_ratio(x)
+            others = _product(forms.others, _cosine(h), 1 / ratio, -gradient, -bend)
+            return _placed(x, [_sine(forms.mine, h, len(u)), others])
+        return _placed(x, [_product(forms.mine, _tangent(h), *forms.log_ratio(x))])
 
     def start(relative: list[Array], _: float, extra: Array) -> Array:
         x = face.pack(turned(relative, turn), extra)
-        n, within = parts.numbers(x)[:2]
-        ratio = within / (within + n)
-        if within < 1e-12:  # only the direction counts
-            x = np.where(mine, face.pack([np.eye(q) for q in face.sizes], extra), x)
-        x = np.where(mine, x / np.sqrt(x @ inner @ x), x)
-        return np.array([*x, np.arcsin(np.sqrt(ratio))])
+        q, n = forms.sizes(x)
+        h = float(np.arcsin(np.sqrt(q / (q + n))))
+        unit = face.pack([np.eye(size) for size in face.sizes], extra)
+        if q < _TINY:  # only the direction counts
+            x = np.where(forms.mine, unit, x)
+        if rest.none and n < _TINY:
+            x = np.where(forms.others, unit, x)
+        x = np.where(forms.mine, x / np.sqrt(x @ forms.inner @ x), x)
+        if rest.none:  # the total as the size of the chosen, the others of size one
+            x = np.where(forms.mine, np.sqrt(q + n) * x, x)
+            x = np.where(forms.others, x / np.sqrt(x @ forms.outer @ x), x)
+        return np.array([*x, h])
 
-    return Chart(face, turn, place, start, lambda h: float(np.sin(h) ** 2), 0.0, np.pi / 2, inner)
+    return Chart(face, turn, place, start, lambda h: float(np.sin(h) ** 2), 0.0, np.pi / 2, gauge)
 
 
-def _parts(
+def _tangent(h: float) -> tuple[float, float, float]:
+    """Tangent and its two derivatives."""
+    tan, sec2 = np.tan(h), 1 / np.cos(h) ** 2
+    return tan, sec2, 2 * tan * sec2
+
+
+def _cosine(h: float) -> tuple[float, float, float]:
+    """Cosine and its two derivatives; exactly zero at the end of the range."""
+    cos = np.cos(h) if h < np.pi / 2 else 0.0
+    return cos, -np.sin(h), -cos
+
+
+def _sine(entries: NDArray[np.bool_], h: float, d: int) -> _Stretch:
+    """Stretch by the sine of the last coordinate."""
+    gradient, bend = np.zeros(d), np.zeros((d, d))
+    gradient[-1], bend[-1, -1] = np.cos(h), -np.sin(h)
+    return _Stretch(entries, float(np.sin(h)), gradient, bend)
+
+
+def _product(
+    entries: NDArray[np.bool_], of_h: tuple[float, float, float], size: float, gradient: Array, bend: Array
+) -> _Stretch:
+    """Stretch by a function of the last coordinate times one of the others, given by its logarithm's derivatives."""
+    m = len(gradient)
+    value, slope, curve = of_h
+    second = np.zeros((m + 1, m + 1))
+    second[:m, :m] = value * size * (np.outer(gradient, gradient) + bend)
+    second[:m, -1] = second[-1, :m] = slope * size * gradient
+    second[-1, -1] = curve * size
+    return _Stretch(entries, value * size, np.append(value * size * gradient, slope * size), second)
+
+
+def _placed(x: Array, stretches: list[_Stretch]) -> Placed:
+    m = len(x)
+    factor, jacobian, bend = x.copy(), np.zeros((m, m + 1)), np.zeros((m, m + 1, m + 1))
+    jacobian[:, :m] = np.eye(m)
+    for s in stretches:
+        for k in np.flatnonzero(s.entries):
+            factor[k] = s.by * x[k]
+            jacobian[k, k] = s.by
+            jacobian[k] += x[k] * s.gradient
+            bend[k] = x[k] * s.bend
+            bend[k, k] += s.gradient
+            bend[k, :, k] += s.gradient
+    return Placed(factor, jacobian, bend)
+
+
+def _forms(
     face: Face, chosen: list[int], weights: list[Array], rest: Rest
-) -> tuple[_Parts, dict[int, Array]]:
+) -> tuple[_Forms, dict[int, Array]]:
     m, at = face.dimension, offsets(face)
-    inner, outer = np.zeros((m, m)), np.zeros((m, m))
-    mine, turn = np.zeros(m, dtype=bool), {}
+    form = {True: np.zeros((m, m)), False: np.zeros((m, m))}  # of the chosen, of the others
+    counted = {True: np.zeros(m, dtype=bool), False: np.zeros(m, dtype=bool)}
+    turn: dict[int, Array] = {}
     for t, weight in enumerate(weights):
-        rank = face.sizes[t]
-        if t in chosen:
-            values, vectors = np.linalg.eigh(weight)
-            rank = int(np.sum(values > _FLAT * max(float(values[-1]), 1e-300)))
-            if rank < face.sizes[t]:
-                turn[t] = vectors[:, ::-1]
-                weight = np.diag(np.where(np.arange(len(values)) < rank, values[::-1], 0.0))
+        mine, rank = t in chosen, face.sizes[t]
+        if mine or rest.none:
+            weight, rank = _first(weight, t, turn)
         for a, (i, k) in enumerate(face.places(t)):
-            mine[at[t] + a] = t in chosen and i < rank
+            counted[mine][at[t] + a] = i < rank
             for b, (j, v) in enumerate(face.places(t)):
                 if k == v:
-                    (inner if t in chosen else outer)[at[t] + a, at[t] + b] = weight[i, j]
-    return _Parts(inner, outer, mine, rest, face.extra), turn
+                    form[mine][at[t] + a, at[t] + b] = weight[i, j]
+    return _Forms(form[True], form[False], counted[True], counted[False], rest, face.extra), turn
+
+
+def _first(weight: Array, t: int, turn: dict[int, Array]) -> tuple[Array, int]:
+    """Weight of a term's effects, turned so that those that count come first, and how many they are."""
+    values, vectors = np.linalg.eigh(weight)
+    rank = int(np.sum(values > _FLAT * max(float(values[-1]), 1e-300)))
+    if rank < len(values):
+        turn[t] = vectors[:, ::-1]
+        weight = np.diag(np.where(np.arange(len(values)) < rank, values[::-1], 0.0))
+    return weight, rank

@@ -89,6 +89,6 @@ def _rest(whole: Interval) -> Interval:
     }
     note = "; ".join(
         next((part.replace(old, new, 1) for old, new in turned.items() if part.startswith(old)), part)
-        for part in whole.note.split("; ")
+        for part in reversed(whole.note.split("; "))
     )
     return Interval(1 - whole.upper, 1 - whole.lower, whole.criterion, note)
