@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ def proportion(hits: NDArray[np.bool_], clusters: NDArray[np.object_] | None = N
     10.1093/jssam/smv024, after Korn & Graubard 1998). An effective number above n is taken as n: clustering that is
     negative by chance does not make an interval narrower. Without clusters it is Wilson's interval.
     """
+    from scipy import stats
+
     n, p = len(hits), float(np.mean(hits))
     variance, df = p * (1 - p) / n, np.inf
     if clusters is not None and len(set(clusters)) > 1:
@@ -57,6 +58,8 @@ def proportion(hits: NDArray[np.bool_], clusters: NDArray[np.object_] | None = N
 
 def wilson(p: float, n: float) -> tuple[float, float]:
     """Wilson's 95 % score interval (1927) of proportion ``p`` of ``n`` independent observations."""
+    from scipy import stats
+
     z2 = float(stats.norm.ppf(0.975)) ** 2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2) * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2)) / (1 + z2 / n)

@@ -60,6 +60,8 @@ class Table:
         Where a report shows it.
     row_ids : tuple of str
         Id of the estimate that each row shows, where rows show estimates.
+    single_people : bool
+        Whether a row is about one client or one therapist: then the table is not for outsiders.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
     note: str = ""
     row_ids: tuple[str, ...] = ()
+    single_people: bool = False
 
     @classmethod
     def from_frame(
@@ -80,13 +83,14 @@ class Table:
         columns: list[Column],
         note: str = "",
         row_ids: tuple[str, ...] = (),
+        single_people: bool = False,
     ) -> "Table":
         """Take the listed columns of ``frame``."""
         rows = tuple(
             tuple(plain(v) for v in row)
             for row in frame[[c.key for c in columns]].itertuples(index=False, name=None)
         )
-        return cls(name, title, section, tuple(columns), rows, note, row_ids)
+        return cls(name, title, section, tuple(columns), rows, note, row_ids, single_people)
 
     def to_frame(self) -> pd.DataFrame:
         """The table's values at full precision."""

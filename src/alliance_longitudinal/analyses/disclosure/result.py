@@ -45,6 +45,8 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
     estimates = safe_estimates(result.estimates, outsiders)
     figures = [_figure(f, outsiders) for f in result.figure_specs if not f.single_people]
     shown = tuple(f for f in figures if f is not None)
+    tables = tuple(_table(t, outsiders, estimates) for t in result.tables if not t.single_people)
+    lost = len(result.figure_specs) - len(shown) + len(result.tables) - len(tables)
     return replace(
         result,
         study=_without_rows(result.study),
@@ -54,10 +56,10 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
         models={name: Withheld.of(model) for name, model in result.models.items()},
         notes=(
             *(_finding(f, outsiders) for f in result.notes),
-            _made_for_sharing(outsiders, len(result.figure_specs) - len(shown)),
+            _made_for_sharing(outsiders, lost),
         ),
         flow=safe_flow(result.flow, outsiders),
-        tables=tuple(_table(t, outsiders, estimates) for t in result.tables),
+        tables=tables,
         figure_specs=shown,
     )
 
@@ -151,5 +153,8 @@ def _made_for_sharing(outsiders: Outsiders, lost: int) -> Finding:
         smallest=Number(outsiders.smallest, "integer"),
     )
     if lost:
-        message += say(" Figures left out: {lost}.", lost=Number(lost, "integer"))
+        message += say(
+            " Tables and figures left out, because they show single people: {lost}.",
+            lost=Number(lost, "integer"),
+        )
     return Finding("shareable", "info", message, "the whole report")

@@ -1,6 +1,7 @@
 """What predicts that the next form is missing, and that a client leaves: mixed models of yes and no."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,11 @@ from alliance_longitudinal.analyses.quality_parts.check import Check, not_checke
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.engine.generalised.model import GeneralisedModel
-from alliance_longitudinal.engine.generalised.results import GeneralisedResults
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.labels import listing, number
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.engine.generalised.results import GeneralisedResults
 
 #: Events, and rows without one, that a model needs: about ten for each of its coefficients (Peduzzi et al. 1996).
 ENOUGH_EVENTS, ENOUGH_THERAPISTS = 50, 5
@@ -56,7 +58,7 @@ class Answered:
     question: Question
     check: Check
     formula: str = ""
-    result: GeneralisedResults | None = None
+    result: "GeneralisedResults | None" = None
     estimates: tuple[Estimate, ...] = ()
 
 
@@ -163,6 +165,8 @@ def _leaving(records: Records, known: _Known) -> Question:
 
 
 def _answer(question: Question) -> Answered:
+    from alliance_longitudinal.engine.generalised.model import GeneralisedModel
+
     frame, n = question.frame, len(question.frame)
     events = int(frame["event"].sum()) if n else 0
     need = 10 * (len(question.predictors) + 1)
@@ -185,7 +189,7 @@ def _answer(question: Question) -> Answered:
     )
 
 
-def _check(question: Question, result: GeneralisedResults, n: int, events: int) -> Check:
+def _check(question: Question, result: "GeneralisedResults", n: int, events: int) -> Check:
     clear = [k for k in question.predictors if result.pvalues[k] < CLEAR]
     if clear:
         said = [
@@ -213,7 +217,7 @@ def _check(question: Question, result: GeneralisedResults, n: int, events: int) 
     )
 
 
-def _ratios(question: Question, result: GeneralisedResults, n: int) -> tuple[Estimate, ...]:
+def _ratios(question: Question, result: "GeneralisedResults", n: int) -> tuple[Estimate, ...]:
     interval = result.conf_int()
     return tuple(
         Estimate(

@@ -19,16 +19,16 @@ The seventh, by a mixed model (HLM), is in ``slopes.py``.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from alliance_longitudinal.errors import DataError
 
 Floats = NDArray[np.float64]
-TWO_SIDED = float(stats.norm.ppf(0.975))
-ONE_SIDED = float(stats.norm.ppf(0.95))
+TWO_SIDED = NormalDist().inv_cdf(0.975)
+ONE_SIDED = NormalDist().inv_cdf(0.95)
 
 
 @dataclass(frozen=True, slots=True)

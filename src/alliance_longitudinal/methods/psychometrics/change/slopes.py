@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine import MixedModel
 from alliance_longitudinal.errors import DataError, FitError
 from alliance_longitudinal.findings import Finding
 
@@ -52,6 +51,8 @@ def client_slopes(scores: pd.DataFrame) -> Slopes:
     FitError
         If the model cannot be fitted, or slopes do not differ.
     """
+    from alliance_longitudinal.engine import MixedModel
+
     known = scores.dropna(subset=["client", "time", "score"]).sort_values(["client", "time"], kind="stable")
     enough = known.groupby("client")["score"].transform("size") >= MIN_SCORES
     rows = known[enough].reset_index(drop=True)

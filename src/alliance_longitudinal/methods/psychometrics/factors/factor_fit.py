@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
 
 from alliance_longitudinal.methods.psychometrics.factors.factor_spec import FactorSpec, SpecBuilder
 from alliance_longitudinal.methods.psychometrics.factors.fiml import (
@@ -114,6 +113,8 @@ def minimise(data: Patterns, spec: FactorSpec, start: Floats | None = None) -> O
 
 
 def _quasi_newton(data: Patterns, spec: FactorSpec, free: Floats) -> Optimum:
+    from scipy import optimize
+
     def value(x: Floats) -> tuple[float, Floats]:
         at = local(data, spec, x, information=False)
         return (at.deviance, at.gradient) if np.isfinite(at.deviance) else (1e300, at.gradient)
@@ -178,6 +179,8 @@ def fit_factors(
         For the standard errors: with values missing at random only the observed information is right (Kenward &
         Molenberghs 1998).
     """
+    from scipy import stats
+
     best = minimise(data, spec)
     covariance = _covariance(data, spec, best.free, information)
     with np.errstate(invalid="ignore"):
@@ -245,6 +248,8 @@ def _comparative(chi2: float, df: int, base: float, base_df: int) -> tuple[float
 
 def _rmsea_interval(chi2: float, df: int, n: int) -> tuple[float, float]:
     """90 % interval from the noncentral chi-square (Steiger 1990)."""
+    from scipy import optimize, stats
+
     if df <= 0:
         return 0.0, 0.0
     ends = []

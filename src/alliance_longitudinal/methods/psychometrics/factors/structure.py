@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import (
@@ -122,6 +121,8 @@ def invariance(wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], whe
     FitError
         If some answers determine others, or there are too few to determine the model.
     """
+    from scipy import stats
+
     data = patterns(wide.to_numpy(dtype=float))
     first = repeated(groups, occasions, LEVELS[0], data)
     if len(first.start) > data.p * (data.p + 3) // 2:

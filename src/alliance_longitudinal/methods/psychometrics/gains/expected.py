@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.engine import AR1, MixedModel
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.methods.psychometrics.gains.events import Around, Intervals, Rules, around, sudden
 
@@ -56,6 +55,8 @@ def steady_change(ordered: pd.DataFrame) -> Steady:
     AllianceError
         If no such model can be fitted.
     """
+    from alliance_longitudinal.engine import AR1, MixedModel
+
     session = ordered["session"].to_numpy(float)
     rows = ordered.assign(log_session=np.log(session - session.min() + 1))
     try:

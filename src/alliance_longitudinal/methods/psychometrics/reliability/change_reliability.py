@@ -22,9 +22,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine import MixedModel
-from alliance_longitudinal.engine.inference.charts_shares import Rest
-from alliance_longitudinal.engine.inference.profile_shares import share_intervals
 from alliance_longitudinal.errors import FitError
 
 NESTED = "value ~ 1 + (1 | client) + (1 | client:session)"
@@ -79,6 +76,8 @@ def crossed_reliability(long: pd.DataFrame, sessions: int) -> ChangeReliability:
 
 def _components(formula: str, long: pd.DataFrame, *, crossed: bool) -> tuple[Any, dict[str, float]]:
     """The fit, and its variance components by group."""
+    from alliance_longitudinal.engine import MixedModel
+
     fit = MixedModel.from_formula(formula, long, crossed=crossed).fit(reml=True, df="normal")
     return fit, dict(zip(fit.varcorr["group"], fit.varcorr["vcov"].astype(float), strict=True))
 
@@ -90,6 +89,9 @@ def _limits(
 
     ``shares`` has for each coefficient the term in its numerator, and the weights of both terms and of the residual.
     """
+    from alliance_longitudinal.engine.inference.charts_shares import Rest
+    from alliance_longitudinal.engine.inference.profile_shares import share_intervals
+
     out = {}
     for name, (term, weights, residual) in shares.items():
         moments = [np.full((1, 1), float(w)) for w in weights]

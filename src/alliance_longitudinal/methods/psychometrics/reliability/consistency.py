@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit
 
@@ -33,6 +32,8 @@ def alpha(values: Floats) -> Coefficient:
 
 def alpha_from_cov(cov: Floats, n: int) -> Coefficient:
     """The same from a covariance matrix, shape (k, k), of n forms."""
+    from scipy import stats
+
     k = len(cov)
     value = k / (k - 1) * (1 - float(np.trace(cov) / cov.sum()))
     freedom = (n - 1, (n - 1) * (k - 1))
@@ -45,6 +46,7 @@ def omega(fit: FactorFit) -> Coefficient:
 
     The interval is by the delta method on ``log(1 - omega)``, with the covariance of the estimates.
     """
+    from scipy import stats
 
     def value(free: Floats) -> float:
         a = fit.spec.arrays(free)

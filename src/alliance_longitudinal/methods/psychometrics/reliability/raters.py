@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from alliance_longitudinal.errors import DataError
 
@@ -63,6 +62,8 @@ def rater_agreement(ratings: pd.DataFrame) -> pd.DataFrame:
 
 def _from_f(f: float, df1: float, df2: float, k: int) -> tuple[float, float, float]:
     """Coefficient and exact interval of a one-way (or consistency) ICC from its F."""
+    from scipy import stats
+
     low = f / float(stats.f.ppf(0.975, df1, df2))
     high = f * float(stats.f.ppf(0.975, df2, df1))
     one, two, three = ((v - 1) / (v + k - 1) for v in (f, low, high))
@@ -71,6 +72,8 @@ def _from_f(f: float, df1: float, df2: float, k: int) -> tuple[float, float, flo
 
 def _two_way(target: float, rater: float, error: float, n: int, k: int) -> tuple[float, float, float]:
     """ICC(2,1) and its interval by Satterthwaite's degrees of freedom (Shrout & Fleiss 1979, p. 424)."""
+    from scipy import stats
+
     value = (target - error) / (target + (k - 1) * error + k * (rater - error) / n)
     fj = rater / error
     top = (k - 1) * (n - 1) * (k * value * fj + n * (1 + (k - 1) * value) - k * value) ** 2

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.change_parts.compute import AllMethods
+from alliance_longitudinal.analyses.kit import PERCENT, Count, Draft, Estimate, Number, estimate_frame, say
 from alliance_longitudinal.analyses.kit.norms import KnownNorms
-from alliance_longitudinal.analyses.result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.reliable_change.compute import AllMethods
 from alliance_longitudinal.methods.psychometrics.change.categories import CATEGORIES, WHAT
 from alliance_longitudinal.methods.psychometrics.change.joint import OUTCOMES
 from alliance_longitudinal.present import Column, Table
@@ -20,31 +20,21 @@ METHOD_WORDS = {
     "HA": "Hageman-Arrindell: true scores, partly against the average change",
     "HLM": "mixed model: rate of change against the average rate",
 }
-_INTERVAL = [
-    Column("estimate", "Share", "percent"),
-    Column("ci_low", "95 % low", "percent"),
-    Column("ci_high", "95 % high", "percent"),
-]
 
 
 def change_tables(
-    methods: AllMethods,
-    known: KnownNorms,
-    estimates: list[Estimate],
-    by_therapist: tuple[pd.DataFrame, int],
-    smallest: int,
-) -> tuple[Table, ...]:
+    draft: Draft, methods: AllMethods, known: KnownNorms, by_therapist: tuple[pd.DataFrame, int]
+) -> None:
     """In reading order; the first is the one a notebook shows beside the answer."""
-    tables = [
-        _main(methods, estimates),
+    draft.show(
+        _main(methods, draft.estimates),
         _by_method(methods),
-        _joint(estimates),
+        _joint(draft.estimates),
         _indices(methods),
         _norms(known),
-        _therapists(*by_therapist, smallest),
+        _therapists(*by_therapist),
         _refused(methods),
-    ]
-    return tuple(t for t in tables if t is not None)
+    )
 
 
 def _main(methods: AllMethods, estimates: list[Estimate]) -> Table:
@@ -63,11 +53,14 @@ def _main(methods: AllMethods, estimates: list[Estimate]) -> Table:
         Column("category", "Category"),
         Column("meaning", "Meaning"),
         Column("count", "Clients", "count"),
-        *_INTERVAL,
+        *PERCENT,
     ]
-    note = (
-        f"Method {methods.main}: {METHOD_WORDS[methods.main]}. {methods.chosen.n} clients. Intervals: Wilson's with the "
-        "effective number of clients, given that clients of one therapist are alike (CR2, Satterthwaite df)."
+    note = say(
+        "Method {method}: {words}. {n:noun}. Intervals: Wilson's with the effective number of clients, given that clients of "
+        "one therapist are alike (cluster-robust errors, Satterthwaite df).",
+        method=methods.main,
+        words=METHOD_WORDS[methods.main],
+        n=Count(methods.chosen.n, "client"),
     )
     return Table.from_frame(
         "change_categories",
@@ -110,7 +103,7 @@ def _joint(estimates: list[Estimate]) -> Table | None:
     rows = [e for e in estimates if e.id in OUTCOMES]
     if not rows:
         return None
-    columns = [Column("label", "Outcome"), *_INTERVAL, Column("n", "Of clients", "count")]
+    columns = [Column("label", "Outcome"), *PERCENT, Column("n", "Of clients", "count")]
     note = (
         "Counted as English routine services do: recovery means beyond caseness on neither measure after treatment, among "
         "clients at caseness on either before; improvement and deterioration are shares of all clients."
@@ -134,6 +127,7 @@ def _indices(methods: AllMethods) -> Table:
         rows.append(
             {
                 "method": name,
+                "n": change.n,
                 "expected": None if index is None else index.slope,
                 "se": None if index is None or name == "points" else index.se,
                 "points": None if index is None else index.points,
@@ -147,15 +141,16 @@ def _indices(methods: AllMethods) -> Table:
         )
     columns = [
         Column("method", "Method"),
+        Column("n", "Clients", "count"),
         Column("expected", "Expected change of the score after, per point before", "number"),
         Column("se", "Standard error", "number"),
         Column("points", "Reliable from (points)", "number"),
         Column("cut", "Cut-off", "number"),
         Column("kind", "Kind"),
-        Column("mean", "Mean before", "number"),
-        Column("sd", "SD before", "number"),
-        Column("mean_post", "Mean after", "number"),
-        Column("sd_post", "SD after", "number"),
+        Column("mean", "Mean before", "number", of="n"),
+        Column("sd", "SD before", "number", of="n"),
+        Column("mean_post", "Mean after", "number", of="n"),
+        Column("sd_post", "SD after", "number", of="n"),
     ]
     note = "Reliable from: distance from the score that the method expects after treatment."
     return Table.from_frame(
@@ -173,18 +168,19 @@ def _norms(known: KnownNorms) -> Table | None:
     )
 
 
-def _therapists(frame: pd.DataFrame, hidden: int, smallest: int) -> Table | None:
+def _therapists(frame: pd.DataFrame, too_few: int) -> Table | None:
     if frame.empty:
         return None
     columns = [
         Column("n", "Clients", "count"),
-        Column("share", "Reliably better", "percent"),
-        Column("share_low", "95 % low", "percent"),
-        Column("share_high", "95 % high", "percent"),
+        Column("share", "Reliably better", "percent", of="n"),
+        Column("share_low", "95 % low", "percent", of="n"),
+        Column("share_high", "95 % high", "percent", of="n"),
     ]
-    note = (
-        f"One row a therapist, without names, only with at least {smallest} clients reliably better and as many not; {hidden} "
-        "therapists are not shown. Not a ranking: intervals overlap, and clients were not assigned at random."
+    note = say(
+        "One row per therapist, without names, only where enough clients are reliably better and enough are not; "
+        "{few:noun} {few:has|have} too few. Not a ranking: intervals overlap, and clients were not assigned at random.",
+        few=Number(too_few, "integer", "therapist"),
     )
     return Table.from_frame(
         "change_by_therapist",
@@ -193,6 +189,7 @@ def _therapists(frame: pd.DataFrame, hidden: int, smallest: int) -> Table | None
         frame,
         columns,
         note,
+        single_people=True,
     )
 
 

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.change_parts.cells import grid_counts
-from alliance_longitudinal.analyses.change_parts.compute import AllMethods
+from alliance_longitudinal.analyses.reliable_change.cells import grid_counts
+from alliance_longitudinal.analyses.reliable_change.compute import AllMethods
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.psychometrics.change.classify import RELATIVE
 from alliance_longitudinal.present import Column, FigureSpec, plots

@@ -1,1 +1,0 @@
-"""Reliable and clinically significant change: indices, cut-offs, categories, intervals, words."""

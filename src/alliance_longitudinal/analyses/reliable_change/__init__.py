@@ -1,0 +1,181 @@
+"""Reliable and clinically significant change of each client, by seven methods and published points."""
+
+from typing import Annotated, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from alliance_longitudinal.analyses.kit import (
+    Audience,
+    Clinic,
+    Count,
+    Draft,
+    Number,
+    OutcomeName,
+    analysis,
+    choose_measure,
+)
+from alliance_longitudinal.analyses.kit.norms import Given, known_norms
+from alliance_longitudinal.analyses.reliable_change.charts import bars_figure, map_figure
+from alliance_longitudinal.analyses.reliable_change.compute import (
+    AllMethods,
+    all_methods,
+    category_shares,
+    joint_outcomes,
+    therapist_shares,
+)
+from alliance_longitudinal.analyses.reliable_change.design import ClientScores, client_scores
+from alliance_longitudinal.analyses.reliable_change.findings import change_findings
+from alliance_longitudinal.analyses.reliable_change.tables import change_tables
+from alliance_longitudinal.analyses.reliable_change.words import answer, describe
+from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.errors import StudyError
+
+MIN_CLIENTS = 10
+Method = Literal["points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM"]
+
+
+@analysis(
+    "Reliable and clinically significant change",
+    "How many clients changed by more than measurement error, and how many returned to the functional range?",
+    limits=(
+        "Categories cut a continuous change at a line: a client just below it hardly differs from one just above it.",
+        "Change is not the effect of treatment: clients also improve without treatment and by regression to the mean.",
+        "The last score of a client who broke off treatment counts as the score after treatment.",
+    ),
+)
+def reliable_change(
+    study: Study,
+    outcome: OutcomeName = None,
+    method: Annotated[
+        Method | None,
+        Field(
+            description="The method that the answer is about; all others are shown beside it. None takes JT where a "
+            "reliability is known, else the published points."
+        ),
+    ] = None,
+    first: Annotated[
+        int | None, Field(ge=0, description="Session before; None takes each client's first score.")
+    ] = None,
+    last: Annotated[
+        int | None, Field(ge=0, description="Session after; None takes each client's last score.")
+    ] = None,
+    reliability: Annotated[
+        float | None, Field(ge=0, lt=1, description="Reliability, in place of the registry's.")
+    ] = None,
+    reliability_post: Annotated[
+        float | None, Field(ge=0, lt=1, description="Reliability after treatment, for method NK.")
+    ] = None,
+    sd: Annotated[
+        float | None, Field(gt=0, description="SD before treatment, in place of the sample's.")
+    ] = None,
+    points: Annotated[
+        float | None, Field(gt=0, description="Points of reliable change, in place of the registry's.")
+    ] = None,
+    cutoff: Annotated[
+        float | Literal["a", "b", "c"] | None,
+        Field(
+            description="Cut-off in points, or a criterion; None takes the registry's, if it knows exactly one."
+        ),
+    ] = None,
+    m_functional: Annotated[
+        float | None, Field(description="Mean of people without the disorder, for criteria b and c.")
+    ] = None,
+    sd_functional: Annotated[
+        float | None, Field(gt=0, description="SD of people without the disorder, for criteria b and c.")
+    ] = None,
+    joint: Annotated[
+        str | None, Field(description="A second symptom measure, for joint recovery over both.")
+    ] = None,
+    clinic: Clinic = None,
+    audience: Audience = "internal",
+) -> Draft:
+    """Classify each client's change as recovered, improved, unchanged, deteriorated or harmed.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.reliable_change(al.load_study("demo"), method="points")
+    >>> result.estimates.loc[0, "label"]
+    'points: recovered'
+    """
+    draft = Draft(study, clinic)
+    measure = draft.measure("symptoms", outcome)
+    second = _second(study, measure, joint)
+    _check_sessions(first, last)
+    given = Given(reliability, reliability_post, sd, points, cutoff, m_functional, sd_functional)
+    scores = client_scores(draft.sessions, measure, draft.flow, first, last)
+    draft.flow = scores.flow
+    _header(draft, scores)
+    draft.needs(len(scores.ends), MIN_CLIENTS, f"reliable change in {measure.instrument.label}")
+    known = known_norms(measure, given)
+    methods = all_methods(scores, known, method, measure.instrument.label)
+    draft.resolved["method"] = methods.main
+    if "HLM" in methods.done:
+        draft.models["HLM"] = methods.done["HLM"].slopes.result  # type: ignore[union-attr]
+    for name in [methods.main, *(m for m in methods.done if m != methods.main)]:
+        draft.estimate(*category_shares(methods.done[name], therapist_of(methods, scores, name)))
+    if second is not None:
+        other = client_scores(draft.sessions, second, scores.flow, first, last)
+        _joint(draft, (scores, measure, given), (other, second, Given()))
+    answer(draft, methods, measure.instrument.label)
+    by_therapist = therapist_shares(
+        methods.chosen, therapist_of(methods, scores, methods.main), study.small_cells
+    )
+    change_tables(draft, methods, known, by_therapist)
+    draft.show(map_figure(methods, measure.instrument.label, study.small_cells), bars_figure(methods))
+    change_findings(draft, methods, known, scores.ends, measure.instrument.label)
+    describe(draft, methods, known, measure, _when(first, last), second)
+    return draft
+
+
+def _second(study: Study, measure: Measure, name: str | None) -> Measure | None:
+    if name is None:
+        return None
+    second = choose_measure(study, "symptoms", name)
+    if second.name == measure.name:
+        raise StudyError(
+            f"Parameter 'joint': {name!r} is the outcome itself. Joint recovery needs a second symptom measure."
+        )
+    return second
+
+
+def _check_sessions(first: int | None, last: int | None) -> None:
+    if first is not None and last is not None and last <= first:
+        raise StudyError(
+            f"Parameter 'last': session {last} is not after session {first}, which is the first."
+        )
+
+
+def _header(draft: Draft, scores: ClientScores) -> None:
+    between = (scores.ends["post_session"] - scores.ends["pre_session"]).median()
+    draft.fact("Clients", Count(len(scores.ends), "client"))
+    draft.fact("Therapists", Number(scores.ends["therapist"].nunique(), "integer"))
+    draft.fact("Sessions between the scores (median)", Number(float(between), "integer"))
+
+
+def therapist_of(methods: AllMethods, scores: ClientScores, name: str) -> pd.Series:
+    """Therapist of each row of a method's frame; HLM has fewer clients."""
+    frame = methods.done[name].frame
+    if name != "HLM":
+        return scores.ends["therapist"]
+    return frame["client"].map(scores.ends.set_index("client")["therapist"])
+
+
+def _joint(
+    draft: Draft, one: tuple[ClientScores, Measure, Given], other: tuple[ClientScores, Measure, Given]
+) -> None:
+    """Joint outcomes of the clients who have scores before and after on both measures."""
+    shared = sorted(set(one[0].ends["client"]) & set(other[0].ends["client"]))
+    labels = " and ".join(m.instrument.label for _, m, _ in (one, other))
+    draft.needs(len(shared), MIN_CLIENTS, f"joint recovery in {labels}")
+    draft.estimate(*joint_outcomes(shared, one, other))
+
+
+def _when(first: int | None, last: int | None) -> str:
+    start = "each client's first score" if first is None else f"session {first}"
+    end = "the last" if last is None else f"session {last}"
+    return f"{start} to {end}"
+
+
+__all__ = ["reliable_change"]
