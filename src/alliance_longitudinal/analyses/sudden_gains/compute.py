@@ -33,7 +33,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What one set of rules finds, and what it would find in steady change (None: no model of it)."""
+    """What one set of rules finds, and what it would find in gradual change (None: no model of it)."""
 
     words: str
     rules: Rules
@@ -65,7 +65,7 @@ class Gains:
         Where the points of criterion 1 are from.
     steady : Steady or None
     why_not : str
-        Why there is no model of steady change; empty if there is one.
+        Why there is no model of gradual change; empty if there is one.
     """
 
     table: pd.DataFrame
@@ -94,12 +94,6 @@ class Gains:
         return pd.DataFrame(
             {"therapist": grouped["therapist"].first(), "events": grouped[what].sum().astype(int)}
         ).reset_index()
-
-
-def told_apart(gains: Gains, name: str, smallest: int) -> bool:
-    """Whether outsiders may see the number of events beside that of clients: a few more would be clients with several."""
-    per = gains.by_client(name)["events"]
-    return not 0 < int(per.sum() - per.gt(0).sum()) < smallest
 
 
 def points_for(known: KnownNorms, given: Given, ordered: pd.DataFrame, label: str) -> tuple[float, str]:
@@ -165,7 +159,7 @@ def find_all(
     n: int,
     seed: int,
 ) -> Gains:
-    """Find gains and losses by every set of rules, and what steady change would show.
+    """Find gains and losses by every set of rules, and what gradual change alone would produce.
 
     Parameters
     ----------
@@ -235,11 +229,8 @@ def _table(ordered: pd.DataFrame, found: Intervals, rules: Rules, fall: bool) ->
     return out.assign(**marks(ordered, found, rules, not fall))
 
 
-def gain_estimates(gains: Gains, smallest: int = 0) -> list[Estimate]:
-    """Shares of clients and of intervals, reversals, and the shares that steady change would show.
-
-    ``smallest`` is the smallest count that may be told; without events where they would tell a smaller one.
-    """
+def gain_estimates(gains: Gains) -> list[Estimate]:
+    """Shares of clients and of intervals, reversals, and the shares that gradual change alone would produce."""
     out = []
     # The intervals of a client go together: with one therapist, clients are the clusters.
     cluster = "therapist" if len(set(gains.table["therapist"])) > 1 else "client"
@@ -253,8 +244,6 @@ def gain_estimates(gains: Gains, smallest: int = 0) -> list[Estimate]:
             _share(f"{name}_clients", f"Clients with a {word}", *clients, "client", "share of clients")
         )
         out += _expected(gains, name, word)
-        if not told_apart(gains, name, smallest):
-            continue
         every = gains.table[name].to_numpy(bool), gains.table[cluster]
         out.append(
             _share(f"{name}_rate", f"Intervals with a {word}", *every, "session", "share of intervals")
@@ -276,7 +265,7 @@ def _expected(gains: Gains, name: str, word: str) -> list[Estimate]:
     return [
         Estimate(
             id=f"{name}_expected",
-            label=f"Clients with a {word}, expected from steady change",
+            label=f"Clients with a {word}, expected from gradual change",
             estimate=float(shares.mean()),
             ci_low=float(low),
             ci_high=float(high),

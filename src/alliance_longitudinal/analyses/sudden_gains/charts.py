@@ -1,12 +1,13 @@
 """The figures of the sudden-gains report."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.gain_parts.compute import Gains
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.analyses.kit import Number, Share, joined, say
+from alliance_longitudinal.analyses.sudden_gains.compute import Gains
 from alliance_longitudinal.methods.inference import half_width
 from alliance_longitudinal.methods.psychometrics.gains.events import AROUND
 from alliance_longitudinal.present import Column, FigureSpec, plots
@@ -22,7 +23,7 @@ def around_figure(gains: Gains, label: str) -> FigureSpec | None:
     first = gained.groupby("client").head(1).index.to_numpy()
     if len(first) < 2:
         return None
-    rows = []
+    rows: list[dict[str, Any]] = []
     for k, offset in enumerate(AROUND):
         own = values[first, k]
         own = own[~np.isnan(own)]
@@ -39,9 +40,8 @@ def around_figure(gains: Gains, label: str) -> FigureSpec | None:
             }
         )
     data = pd.DataFrame(rows)
-    alt = f"Mean {label} around the first sudden gain: " + ", ".join(
-        f"session {r['place']} {number(r['mean'])}" for r in rows
-    )
+    means = [say("session {place} {mean}", place=r["place"], mean=Number(r["mean"], n=r["n"])) for r in rows]
+    alt = f"Mean {label} around the first sudden gain: " + joined(means, ", ")
     return FigureSpec(
         name="around_gains",
         title=f"{label} around the first sudden gain of each client",
@@ -71,16 +71,17 @@ def around_figure(gains: Gains, label: str) -> FigureSpec | None:
 
 
 def rules_figure(gains: Gains) -> FigureSpec | None:
-    """Clients with a gain by each set of rules, beside what steady change would show."""
+    """Clients with a gain by each set of rules, beside what gradual change alone would produce."""
     if gains.main.expected is None:
         return None
-    rows = []
+    rows: list[dict[str, Any]] = []
     for v in gains.variants:
         if v.expected is not None:
             low, high = np.quantile(v.expected.gain_clients, [0.025, 0.975])
             rows.append(
                 {
                     "label": v.words,
+                    "clients": gains.clients,
                     "found": v.gain_clients,
                     "share": v.gain_clients / gains.clients,
                     "expected": float(np.mean(v.expected.gain_clients)) / gains.clients,
@@ -88,21 +89,28 @@ def rules_figure(gains: Gains) -> FigureSpec | None:
                     "high": float(high) / gains.clients,
                 }
             )
-    alt = "Clients with a sudden gain, found and expected from steady change. " + "; ".join(
-        f"{r['label']}: {number(r['share'], 'percent')} found, {number(r['expected'], 'percent')} expected"
+    found = [
+        say(
+            "{rule}: {found} found, {expected} expected",
+            rule=str(r["label"]),
+            found=Share(r["found"], r["clients"]),
+            expected=Number(r["expected"], "percent"),
+        )
         for r in rows
-    )
+    ]
+    alt = "Clients with a sudden gain, found and expected from gradual change. " + joined(found, "; ")
     return FigureSpec(
         name="found_and_expected",
-        title="Sudden gains found, and expected if everybody changed steadily",
-        caption="Dots: share of clients with a gain. Bars: middle 95 % of data simulated from steady change and ordinary fluctuation.",
+        title="Sudden gains found, and expected if everybody changed gradually",
+        caption="Dots: share of clients with a gain. Bars: middle 95 % of data simulated from gradual change and ordinary fluctuation.",
         alt=alt + ".",
-        how_to_read="A dot within its bar is no more than fluctuation would show.",
+        how_to_read="A dot within its bar is no more than fluctuation would produce.",
         section="answer",
         data=pd.DataFrame(rows),
         columns=(
             Column("label", "Rules"),
-            Column("found", "Clients with a gain", "count"),
+            Column("clients", "Clients", "count"),
+            Column("found", "Clients with a gain", "count", total="clients"),
             Column("share", "Share", "percent", of="found"),
             Column("expected", "Expected share", "percent"),
             Column("low", "Expected, low", "percent"),
@@ -112,7 +120,7 @@ def rules_figure(gains: Gains) -> FigureSpec | None:
             plots.forest,
             value="share",
             bars=("low", "high"),
-            names=("expected from steady change", "found"),
+            names=("expected from gradual change", "found"),
             reference=None,
             scale="percent",
             limits=(0, None),

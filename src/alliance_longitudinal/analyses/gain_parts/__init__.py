@@ -1,1 +1,0 @@
-"""Sudden gains and losses: the criteria, what steady change would show, tables, figures, words."""

@@ -1,0 +1,174 @@
+"""Sudden gains and losses from one session to the next, and how many random fluctuation alone would produce."""
+
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from alliance_longitudinal.analyses.kit import (
+    Audience,
+    Clinic,
+    Count,
+    Draft,
+    Number,
+    OutcomeName,
+    Seed,
+    analysis,
+)
+from alliance_longitudinal.analyses.kit.norms import Given, known_norms
+from alliance_longitudinal.analyses.sudden_gains.charts import around_figure, rules_figure
+from alliance_longitudinal.analyses.sudden_gains.compute import (
+    find_all,
+    gain_estimates,
+    points_for,
+    variants_of,
+)
+from alliance_longitudinal.analyses.sudden_gains.findings import gain_findings
+from alliance_longitudinal.analyses.sudden_gains.tables import gain_tables
+from alliance_longitudinal.analyses.sudden_gains.words import answer, describe
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.methods.psychometrics.gains.events import (
+    Rules,
+    Stability,
+    intervals,
+    ordered_scores,
+)
+
+MIN_CLIENTS = 10
+
+
+def _as_list(value: object) -> object:
+    parts = [p.strip() for p in value.strip("[]() ").split(",")] if isinstance(value, str) else value
+    return [parts] if isinstance(parts, int | float) else parts
+
+
+def _above_zero(value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    if value is not None and any(not p > 0 for p in value):
+        message = "points have to be above 0"
+        raise ValueError(message)
+    return value
+
+
+@analysis(
+    "Sudden gains and losses",
+    "How many clients improved suddenly from one session to the next, and is that more than random fluctuation alone would "
+    "produce?",
+    limits=(
+        "A sudden gain is found by rules, and rules find some in random fluctuation: compare with what gradual change alone "
+        "would produce.",
+        "Clients with more sessions have more chances of a gain; compare rates per interval where lengths of treatment differ.",
+        "That clients with sudden gains end better is partly arithmetic: the gain is a part of their change.",
+    ),
+)
+def sudden_gains(
+    study: Study,
+    outcome: OutcomeName = None,
+    points: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="First criterion: points of a sudden change. None takes reliable change: from the reliability if it is "
+            "given, else the registry's points.",
+        ),
+    ] = None,
+    percent: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            lt=100,
+            description="Second criterion: percent of the score before the change. None leaves it out.",
+        ),
+    ] = 25.0,
+    stability: Annotated[
+        Stability, Field(description="Third criterion, and how its critical value is chosen.")
+    ] = "adjusted",
+    alpha: Annotated[float, Field(gt=0, lt=1, description="Two-sided level of the third criterion.")] = 0.05,
+    reliability: Annotated[
+        float | None, Field(ge=0, lt=1, description="Reliability for points from reliable change.")
+    ] = None,
+    sd: Annotated[float | None, Field(gt=0, description="SD for points from reliable change.")] = None,
+    other_points: Annotated[
+        tuple[float, ...] | None,
+        BeforeValidator(_as_list),
+        AfterValidator(_above_zero),
+        Field(
+            description="Other points to compare with, such as 5,7; None takes three and five quarters of the main ones."
+        ),
+    ] = None,
+    intake: Annotated[bool, Field(description="Whether session 0 counts as a session.")] = False,
+    simulations: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="Simulated data sets for what gradual change alone would produce; 0 for none.",
+        ),
+    ] = 200,
+    seed: Seed = 20_260_101,
+    clinic: Clinic = None,
+    audience: Audience = "internal",
+) -> Draft:
+    """Find sudden gains and losses by the criteria of Tang and DeRubeis (1999), and what fluctuation alone would produce.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.sudden_gains(al.load_study("demo"), points=5, simulations=0)
+    >>> result.estimates.loc[0, "label"]
+    'Clients with a sudden gain'
+    """
+    draft = Draft(study, clinic)
+    measure = draft.measure("symptoms", outcome)
+    label = measure.instrument.label
+    draft.keep(
+        draft.sessions[measure.name].notna(), f"Sessions with {label}", f"no {label} score at the session"
+    )
+    if not intake:
+        draft.keep(draft.sessions["session"].ge(1), f"Sessions with {label} from session 1", "intake")
+    rated = draft.sessions
+    ordered = ordered_scores(rated, score=measure.name)
+    _keep_tested(draft, ordered, label)
+    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"sudden gains in {label}")
+    given = Given(points=points, reliability=reliability, sd=sd)
+    known = known_norms(measure, given)
+    points, points_from = points_for(known, given, ordered, label)
+    others = (0.75 * points, 1.25 * points) if other_points is None else other_points
+    draft.resolved |= {"points": points, "other_points": list(others)}
+    gains = find_all(
+        ordered,
+        rated.groupby("client")["therapist"].first(),
+        variants_of(Rules(points, None if percent is None else percent / 100, stability, alpha), others),
+        fall=known.norms.direction < 0,
+        points_from=points_from,
+        limits=measure.instrument.total_range,
+        n=simulations,
+        seed=seed,
+    )
+    draft.fact("Clients", Count(gains.clients, "client"))
+    draft.fact("Therapists", Number(gains.table["therapist"].nunique(), "integer"))
+    draft.fact("Intervals tested", Count(len(gains.table), "interval"))
+    draft.fact("Points of a sudden change", f"{points:.4g}")
+    if gains.steady is not None:
+        draft.models["Gradual change"] = gains.steady.result
+    draft.estimate(*gain_estimates(gains))
+    answer(draft, gains, label)
+    gain_tables(draft, gains)
+    draft.show(rules_figure(gains), around_figure(gains, label))
+    gain_findings(draft, gains, known, measure)
+    draft.method(describe(gains, measure, simulations, seed, intake))
+    draft.cite("tang1999", "lutz2013", "wiedemann2020", "dean2015")
+    return draft
+
+
+def _keep_tested(draft: Draft, ordered: pd.DataFrame, label: str) -> None:
+    """Keep the clients with an interval that can be tested; all their scores stay."""
+    found = intervals(ordered)
+    tested = np.unique(ordered["client"].to_numpy(object)[found.row[found.testable]])
+    reason = "no two consecutive sessions with a score at both, and another one before and after"
+    draft.keep(
+        draft.sessions["client"].isin(tested), f"Clients whose changes in {label} can be tested", reason
+    )
+
+
+__all__ = ["sudden_gains"]

@@ -1,0 +1,128 @@
+"""What a reader of the gains has to know."""
+
+import numpy as np
+
+from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share
+from alliance_longitudinal.analyses.kit.norms import KnownNorms
+from alliance_longitudinal.analyses.sudden_gains.compute import Gains
+from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.labels import listing
+
+#: With fewer clients an interval of a proportion spans a third of the scale.
+FEW = 30
+#: With fewer therapists the allowance for clients who share one is itself uncertain.
+FEW_THERAPISTS = 10
+#: If fewer of the pairs of sessions can be tested, gains at the ends and beside missing forms are not seen.
+TESTED = 0.7
+
+
+def gain_findings(draft: Draft, gains: Gains, known: KnownNorms, measure: Measure) -> None:
+    """Findings about the sample, the rules and what gradual change alone would produce."""
+    _sample(draft, gains, measure.instrument.label)
+    _facts(draft, gains, known, measure.instrument.label)
+    _percent(draft, gains, measure)
+    _expected(draft, gains, measure.instrument.label)
+
+
+def _sample(draft: Draft, gains: Gains, label: str) -> None:
+    if gains.clients < FEW:
+        draft.find(
+            "few_clients",
+            "caution",
+            "{n:noun} could be tested: the shares are rough; read their intervals.",
+            label,
+            n=Count(gains.clients, "client"),
+        )
+    therapists = int(gains.table["therapist"].nunique())
+    if therapists == 1:
+        draft.find(
+            "few_clusters",
+            "caution",
+            "All clients have one therapist: the intervals apply to this therapist's clients only.",
+            "therapists",
+        )
+    elif therapists < FEW_THERAPISTS:
+        draft.find(
+            "few_clusters",
+            "caution",
+            "With {n:noun} the allowance for clients who share a therapist is itself uncertain; the intervals have few degrees "
+            "of freedom and are wide.",
+            "therapists",
+            n=Number(therapists, "integer", "therapist"),
+        )
+    if len(gains.table) < TESTED * gains.pairs:
+        draft.find(
+            "few_tested",
+            "info",
+            "Only {share} of the pairs of consecutive sessions with {label} could be tested; the others have fewer than two "
+            "scores before or after. Gains in the first and last sessions, and beside missing forms, are not seen.",
+            label,
+            share=Share(len(gains.table), gains.pairs),
+            label=label,
+        )
+
+
+def _facts(draft: Draft, gains: Gains, known: KnownNorms, label: str) -> None:
+    published = gains.points_from.startswith("published")
+    unsure = [w for w in known.from_memory if (w == "points of reliable change") == published]
+    if unsure and not gains.points_from.startswith("given"):
+        draft.find(
+            "change_norms_unchecked",
+            "caution",
+            "Facts about {label} that rest on memory and were not checked against the manual: {facts}. Compare them with yours "
+            "before you rely on the counts.",
+            label,
+            label=label,
+            facts=listing(unsure),
+        )
+
+
+def _percent(draft: Draft, gains: Gains, measure: Measure) -> None:
+    share, label, possible = gains.main.rules.share, measure.instrument.label, measure.instrument.total_range
+    if share is None:
+        return
+    if not gains.fall:
+        draft.find(
+            "percent_of_a_rise",
+            "caution",
+            "Higher {label} is better, so a gain is a rise by {percent} of the score before it: easier from a low score than from "
+            "a high one. The rule was made for scales on which a gain is a fall; percent=none leaves it out.",
+            label,
+            label=label,
+            percent=Number(share, "percent"),
+        )
+    elif possible and possible[0] != 0:
+        draft.find(
+            "percent_without_zero",
+            "caution",
+            "The lowest score of {label} is {lowest} and not {zero}, so that {percent} of a score is more, or less, than of its "
+            "distance from the lowest. percent=none leaves this rule out.",
+            label,
+            label=label,
+            lowest=Number(possible[0]),
+            zero=Number(0, "integer"),
+            percent=Number(share, "percent"),
+        )
+
+
+def _expected(draft: Draft, gains: Gains, label: str) -> None:
+    expected = gains.main.expected
+    if expected is None:
+        if gains.why_not:
+            draft.find(
+                "no_expected_gains",
+                "caution",
+                "How many gains gradual change alone would produce is not known, because its model cannot be fitted: {why}",
+                label,
+                why=gains.why_not,
+            )
+        return
+    if gains.main.gain_clients <= float(np.quantile(expected.gain_clients, 0.975)):
+        draft.find(
+            "gains_within_noise",
+            "caution",
+            "No more clients have a sudden gain in {label} than gradual change and ordinary fluctuation would produce. These gains "
+            "are no evidence of sudden change, and what happened before them may not have brought them about.",
+            label,
+            label=label,
+        )
