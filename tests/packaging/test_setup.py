@@ -83,3 +83,57 @@ def test_make_help_names_every_target(root):
         "lock",
         "clean",
     } <= names
+
+
+def test_uv_looks_for_packages_where_pip_is_configured_to(setup):
+    config = (
+        ":env:.find-links='/wheels /more'\n:env:.index-url='https://mirror.clinic.example/simple'\n"
+        "global.cert='/etc/clinic.pem'\nglobal.extra-index-url='\\nhttps://a.example\\nhttps://b.example'\n"
+        "global.index-url='https://older.example/simple'\nglobal.timeout='60'\n"
+    )
+    told = setup.uv_environment(config, {"HOME": "h", "SSL_CERT_FILE": "own.pem"})
+    assert told == {
+        "HOME": "h",
+        "SSL_CERT_FILE": "own.pem",  # what uv was told before holds
+        "UV_DEFAULT_INDEX": "https://mirror.clinic.example/simple",
+        "UV_FIND_LINKS": "/wheels,/more",
+        "UV_INDEX": "https://a.example https://b.example",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+
+
+def test_the_lock_pins_the_uv_that_installs_it(setup, root):
+    text = setup.pinned("uv", (root / "requirements.lock").read_text(encoding="utf-8"))
+    lines = text.splitlines()
+    assert lines[0].startswith("uv==")
+    assert len(lines) > 10
+    assert all(line.strip().startswith("--hash=sha256:") for line in lines[1:])
+    assert setup.pinned("nothing", "uv==1 \\\n    --hash=sha256:0\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("uv", "status", "programs", "said"),
+    [
+        (["uv"], 0, ["uv"], "with uv"),
+        (["uv"], 2, ["uv", "pip"], "uv did not succeed; pip installs the same file now."),
+        ([], 0, ["pip"], "with pip; the first time takes minutes"),
+    ],
+)
+def test_uv_installs_the_lock_and_pip_does_where_uv_cannot(
+    setup, monkeypatch, capsys, tmp_path, uv, status, programs, said
+):
+    ran = []
+
+    def run(command, **_):
+        if "install" in command:
+            ran.append(("uv" if command[0] == "uv" else "pip", command))
+        return subprocess.CompletedProcess(command, status if command[0] == "uv" else 0, stdout="")
+
+    monkeypatch.setattr(setup, "find_uv", lambda *_: uv)
+    monkeypatch.setattr(setup.subprocess, "run", run)
+    setup.install_lock(tmp_path / "python", ["python", "-m", "pip", "install"])
+    assert [program for program, _ in ran] == programs
+    for _, command in ran:  # both check every hash of the same file
+        assert command[-5:-1] == ["--require-hashes", "--only-binary", ":all:", "-r"]
+        assert command[-1].endswith("requirements.lock")
+    assert said in capsys.readouterr().out
