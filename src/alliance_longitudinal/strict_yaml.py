@@ -5,6 +5,7 @@ where text is wanted, ``007`` stays ``007``. All mistakes of a file come in one 
 """
 
 import difflib
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -57,6 +58,8 @@ def read_document(path: Path, what: str) -> Document:
     StudyError
         If the file is missing, is not UTF-8, is not YAML, gives a key twice, or repeats itself without end.
     """
+    if _is_endless(path):
+        raise StudyError(f"{path} is a device, a pipe or a socket; the {what} is a file that ends in .yaml.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -126,6 +129,15 @@ def raise_mistakes(document: Document, what: str, mistakes: list[tuple[Location,
     lines = [f"  line {line}: {sentence}" for line, sentence in dict.fromkeys(numbered)]
     count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
     raise StudyError("\n".join([f"The {what} {document.path.name} has {count}:", *lines]))
+
+
+def _is_endless(path: Path) -> bool:
+    """Whether reading ``path`` may never end: it is there, and is neither a file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -241,7 +253,7 @@ def _mistake(error: Any, model: type[BaseModel]) -> str:
     bounds = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}
     if kind in bounds:
         bound, words = bounds[kind]
-        wanted = f"{error['ctx'][bound]} {words}"
+        wanted = f"{error['ctx'][bound]:g} {words}"
     if wanted:
         return f"{key!r} is {given!r}; it must be {wanted}."
     return f"{key!r} is {given!r}: {error['msg']}."

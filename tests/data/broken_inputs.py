@@ -196,7 +196,13 @@ STUDY_FILE: dict[str, tuple[Builder, tuple[str, ...]]] = {
         studied("total: phq9", "total: phq9, items: 'p{item}'"),
         ("either 'items' or 'total'",),
     ),
-    "no_therapist": (studied("therapist: therapist, ", ""), ("no table names a 'therapist' column",)),
+    "no_therapist_where_ids_start_again": (
+        studied(
+            STUDY[: STUDY.index("session: session")],
+            STUDY[: STUDY.index("therapist")].replace("study:", "client_ids: within-therapist\nstudy:"),
+        ),
+        ("'client_ids: within-therapist' needs a 'therapist' column",),
+    ),
     "no_order": (
         studied(", session: session, date: date", ""),
         ("'columns' must name 'session' or 'date'",),

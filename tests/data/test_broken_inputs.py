@@ -110,7 +110,6 @@ def test_clients_table_is_checked(tmp_path):
     assert found == {
         ("duplicate_client", "clients.csv", 2),
         ("duplicate_client", "clients.csv", 3),
-        ("missing_therapist", "clients.csv", 4),
         ("not_a_number", "clients.csv", 4),
         ("unknown_client", "sessions.csv", 6),
         ("unknown_client", "sessions.csv", 7),

@@ -132,9 +132,15 @@ def test_form_without_a_column_of_forms(tmp_path):
 
 
 def test_a_value_that_differs_within_a_record_is_not_spread(tmp_path):
-    """Two baseline rows of a record that name different therapists: neither is taken for the sessions."""
-    with pytest.raises(DataError, match="the therapist id is missing"):
-        load_study(study_of(tmp_path, RAW.replace("02,,,T2", "01,,,T9,,,,,,\n02,,,T2")))
+    """Two baseline rows of a record that name different therapists: neither is taken, and both rows are named."""
+    table = RAW.replace("02,,,T2", "01,,,T9,,,,,,\n02,,,T2")
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, table))
+    text = str(caught.value)
+    assert "a record has more than one therapist in its rows" in text
+    assert "record 01: T1 (row 2), T9 (row 5)" in text
+    assert "'transfers: first' (or last, longest)" in text
+    assert "id is missing" not in text
 
 
 SHIFTED = DICTIONARY.replace(
@@ -159,3 +165,143 @@ def test_labels_that_are_other_codes(tmp_path):
     )
     with pytest.raises(DataError, match=r"in 'gad1', '3' is both a code and the label of the code '4'"):
         load_study(study_of(tmp_path / "c", raw.replace(",4,2\n", ",3,2\n"), dictionary=SHIFTED))
+
+
+TWO_FORMS = """\
+record_id,redcap_repeat_instrument,redcap_repeat_instance,therapist,sex,visit,gad1,wai
+01,,,T1,2,,,
+01,session,1,,,2024-01-01,3,
+01,session,2,,,2024-01-08,1,
+01,alliance_form,1,,,,,40
+01,alliance_form,2,,,,,44
+01,alliance_form,3,,,2024-01-15,,50
+02,,,T2,1,,,
+02,alliance_form,1,,,2024-01-02,,33
+"""
+BOTH = """\
+study: REDCap
+tables:
+  sessions:
+    file: export.csv
+    redcap: {instrument: [session, alliance_form]}
+    columns: {client: record_id, therapist: therapist, session: redcap_repeat_instance, date: visit}
+measures:
+  gad: {instrument: phq_9, total: gad1}
+  alliance: {instrument: wai_sr, total: wai}
+"""
+
+
+def test_repeating_forms_are_joined_by_record_and_instance(tmp_path):
+    study = load_study(study_of(tmp_path, TWO_FORMS, BOTH))
+    sessions = study.sessions
+    assert sessions[["client", "session"]].values.tolist() == [["01", 1], ["01", 2], ["01", 3], ["02", 1]]
+    assert_array_equal(sessions["gad"], [3, 1, np.nan, np.nan])
+    assert_array_equal(sessions["alliance"], [40, 44, 50, 33])
+    assert sessions["therapist"].tolist() == ["T1", "T1", "T1", "T2"]
+    assert [s.rows_out for s in study.flow.steps] == [8, 4]
+
+
+def test_the_order_of_the_rows_of_two_forms_does_not_matter(tmp_path):
+    head, *rows = TWO_FORMS.splitlines()
+    turned = "\n".join([head, *reversed(rows)]) + "\n"
+    one = load_study(study_of(tmp_path, TWO_FORMS, BOTH))
+    other = load_study(study_of(tmp_path / "t", turned, BOTH))
+    assert_frame_equal(one.sessions, other.sessions)
+
+
+def test_answers_only_in_a_form_that_is_not_named(tmp_path):
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, TWO_FORMS, BOTH.replace("[session, alliance_form]", "session")))
+    text = str(caught.value)
+    assert "column 'wai' has its 4 values only in rows of alliance_form, which are left out" in text
+    assert (
+        "'redcap: {instrument: [session, alliance_form]}'; several are joined by record and instance" in text
+    )
+
+
+def test_two_values_of_one_answer_in_joined_rows(tmp_path):
+    table = TWO_FORMS.replace("01,alliance_form,2,,,,,44", "01,alliance_form,2,,,,2,44")
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, table, BOTH))
+    assert "rows of two forms of one record and instance hold different values of 'gad1'" in str(caught.value)
+    assert "row 6, column 'gad1'" in str(caught.value)
+
+
+def test_an_instance_that_stands_twice_in_one_form_is_not_joined_away(tmp_path):
+    table = TWO_FORMS + "01,session,2,,,2024-01-08,2,\n"
+    with pytest.raises(DataError, match="a client has the same session in more than one row"):
+        load_study(study_of(tmp_path, table, BOTH))
+
+
+ARMS = """\
+record_id,redcap_event_name,therapist,sex,reasons___1,reasons____2,visit,gad1,gad2
+01,session_1_arm_1,T1,2,1,0,2024-01-08,3,2
+02,session_1_arm_2,T1,1,1,0,2024-01-08,4,2
+02,session_2_arm_2,,,,,2024-01-15,5,2
+03,session_1_arm_1,T2,1,1,0,2024-01-08,6,2
+03,follow_up_arm_1,,,,,2025-01-08,7,2
+"""
+
+
+def test_clients_of_events_that_are_not_named_are_counted_and_said(tmp_path):
+    study = STUDY.replace("instrument: session", "events: {session_1_arm_1: 1}")
+    loaded = load_study(
+        study_of(tmp_path, ARMS, study.replace("redcap_repeat_instance", "redcap_event_name"))
+    )
+    assert [(s.clients_in, s.clients_out, s.rows_out) for s in loaded.flow.steps] == [(3, 3, 5), (3, 2, 2)]
+    (message,) = [f.message for f in loaded.findings if f.code == "redcap_rows_left_out"]
+    assert "3 rows of events that the study file does not name hold answers of the measures" in message
+    assert "session_1_arm_2, session_2_arm_2, follow_up_arm_1. 1 clients have no other row" in message
+
+
+TICKS = """\
+record_id,redcap_repeat_instrument,redcap_repeat_instance,therapist,sex,reasons___1,reasons____2,visit,gad1,gad2
+01,,,T1,Male,Mood,,,,
+01,Session,1,,,,,2024-01-01,3,2
+02,,,T2,Female,,{two},,,
+02,Session,1,,,,,2024-01-02,0,0
+03,,,T2,,,,,,
+03,Session,1,,,,,2024-01-02,0,0
+"""
+
+
+@pytest.mark.parametrize(
+    ("two", "sleep"),
+    [('"Sleep, tiredness"', ["Unchecked", "Checked", "Unchecked"]), ("", ["Unchecked"] * 3)],
+)
+def test_boxes_exported_as_the_labels_of_what_is_ticked(tmp_path, two, sleep):
+    """Empty is not ticked where the form was filled in, also in a box that nobody ticked."""
+    clients = load_study(study_of(tmp_path, TICKS.replace("{two}", two))).clients
+    assert clients["mood"].tolist() == ["Checked", "Unchecked", "Unchecked"]
+    assert clients["sleep"].tolist() == sleep
+
+
+def test_boxes_of_a_form_that_was_not_filled_in_are_missing(tmp_path):
+    table = (
+        TICKS.replace("{two}", "")
+        .replace("03,,,T2,,,,,,\n", "")
+        .replace("03,Session,1,,", "03,Session,1,T2,")
+    )
+    clients = load_study(
+        study_of(
+            tmp_path,
+            table.replace("T2,,,,2024", "T2,,,,2024"),
+            dictionary=DICTIONARY.replace("therapist,intake", "therapist,session"),
+        )
+    ).clients
+    assert clients["mood"].tolist()[:2] == ["Checked", "Unchecked"]
+    assert clients["mood"].isna().tolist() == [False, False, True]
+
+
+def test_boxes_whose_form_the_dictionary_does_not_name(tmp_path):
+    dictionary = DICTIONARY.replace("reasons,intake,", "reasons,,")
+    with pytest.raises(DataError, match="a ticked box holds its label and a box that is not ticked is empty"):
+        load_study(study_of(tmp_path, TICKS.replace("{two}", ""), dictionary=dictionary))
+
+
+def test_a_baseline_value_that_differs_between_rows_of_a_record(tmp_path):
+    table = RAW.replace("02,,,T2,1,0,1,,,", "02,,,T2,1,0,1,,,\n02,,,,2,,,,,")
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, table))
+    assert "a record has more than one 'sex' in its rows" in str(caught.value)
+    assert "record 02: 1 (row 5), 2 (row 6)" in str(caught.value)

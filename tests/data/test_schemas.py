@@ -5,7 +5,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from alliance_longitudinal.data.study_file.json_schemas import main, schema_texts
-from alliance_longitudinal.data.study_file.table_blocks import ClientColumns, SessionColumns
+from alliance_longitudinal.data.study_file.table_blocks import ClientColumns, SessionColumns, TherapistColumns
 from alliance_longitudinal.resources import shipped
 
 
@@ -42,7 +42,10 @@ def test_committed_files_fit_their_schema(root):
         instrument.validate(read(path))
 
 
-@pytest.mark.parametrize(("name", "model"), [("sessions", SessionColumns), ("clients", ClientColumns)])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("sessions", SessionColumns), ("clients", ClientColumns), ("therapists", TherapistColumns)],
+)
 def test_table_definitions_name_the_columns_of_the_study_file(name, model):
     table = read(shipped("data_schema") / "tables" / f"{name}.yaml")
     assert list(table["columns"]) == list(model.model_fields)

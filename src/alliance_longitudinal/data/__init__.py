@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.data.inputs import table_hashes
     from alliance_longitudinal.data.load import load_study
     from alliance_longitudinal.data.readers.source import Source
+    from alliance_longitudinal.data.schedule import planned_assessments
     from alliance_longitudinal.data.study import Study
     from alliance_longitudinal.data.study_file.measure import Measure
 
@@ -23,6 +24,7 @@ __all__ = [
     "Study",
     "describe_study",
     "load_study",
+    "planned_assessments",
     "table_hashes",
 ]
 
@@ -34,6 +36,7 @@ _HOMES = {
     "Study": "study",
     "describe_study": "describe",
     "load_study": "load",
+    "planned_assessments": "schedule",
     "table_hashes": "inputs",
 }
 

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.data.cells.columns import Places
 from alliance_longitudinal.data.cleaning.answers import score_measure
+from alliance_longitudinal.data.cleaning.covariates import as_declared
 from alliance_longitudinal.data.cleaning.endings import ending_finding, ending_of_clients
 from alliance_longitudinal.data.cleaning.forms import Forms
 from alliance_longitudinal.data.cleaning.keys import ClientRows
 from alliance_longitudinal.data.cleaning.raters import Rows, over_raters, own_rows, rows_of_sessions
 from alliance_longitudinal.data.cleaning.remarks import (
+    arm_findings,
     client_findings,
     gap_finding,
     key_findings,
     simulated_findings,
+    therapist_findings,
 )
 from alliance_longitudinal.data.cleaning.timeline import (
     analysed_under,
@@ -28,7 +31,9 @@ from alliance_longitudinal.data.cleaning.timeline import (
 )
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.readers.source import Source
+from alliance_longitudinal.data.schedule import planned_pause
 from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study_file.checks import ARM, names_therapists
 from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
 
@@ -44,7 +49,11 @@ class Parsed:
     answers : mapping of str to float array, shape (n, columns)
     places : Places
         Of the same rows.
-    baseline : mapping of str to Series, indexed by client
+    of_clients : mapping of str to Series, indexed by client
+    by_person : frozenset of str
+        Those of them that are indexed by the person also where each episode is a client.
+    therapists : DataFrame, indexed by therapist
+    of_sessions : mapping of str to Series
     endings : Series of str, indexed by client, or None
     clients : ClientRows or None
     flow : SampleFlow
@@ -55,7 +64,10 @@ class Parsed:
     keys: pd.DataFrame
     answers: Mapping[str, NDArray[np.float64]]
     places: Places
-    baseline: Mapping[str, "pd.Series[float] | pd.Series[str]"]
+    of_clients: Mapping[str, "pd.Series[float] | pd.Series[str]"]
+    by_person: frozenset[str]
+    therapists: pd.DataFrame
+    of_sessions: Mapping[str, "pd.Series[float] | pd.Series[str]"]
     endings: "pd.Series[str] | None"
     clients: ClientRows | None
     flow: SampleFlow
@@ -75,26 +87,44 @@ def build_study(plan: StudyPlan, parsed: Parsed, *, forms: bool = False) -> Stud
     findings = [*simulated_findings(plan), *key_findings(keys.iloc[rows.first], plan), *parsed.findings]
     if parsed.clients is not None:
         findings += client_findings(keys, parsed.clients.frame.index)
+    findings += therapist_findings(keys, plan)
     parts = [_key_columns(keys.iloc[rows.first], plan)]
     for name in plan.measures:
         columns, remarks = _scores(keys, plan, parsed, name, rows)
         parts.append(columns)
         findings += remarks
+    parts.append(_session_covariates(parsed, plan, rows))
     sessions = pd.concat(parts, axis=1)
     person = keys["client"].cat.codes.to_numpy()[rows.first].astype(np.int64)
     starts = np.r_[True, person[1:] != person[:-1]][: len(person)]
     clients = _client_frame(sessions, starts, keys, parsed, plan)
+    if ARM in clients:
+        sessions.insert(
+            _place_of_arm(sessions), ARM, sessions["client"].map(clients.set_index("client")[ARM])
+        )
+        findings += arm_findings(clients)
     if plan.file.ending is not None:
         findings.append(ending_finding(clients["ending"], plan.file.ending))
     if plan.file.episodes is None and ("date" in sessions or parsed.keys["week"].notna().any()):
-        findings += gap_finding(weeks_since_last(person, sessions["week"].to_numpy()), person)
+        weeks = sessions["week"].to_numpy()
+        findings += gap_finding(
+            weeks_since_last(person, weeks) - planned_pause(person, sessions, plan.file),
+            person,
+            planned=bool(plan.file.schedule),
+        )
     first, last = plan.file.early_window
     digest = hashlib.sha256(plan.path.read_bytes()).hexdigest()
     return Study(
         title=plan.file.study,
         measures={name: planned.measure for name, planned in plan.measures.items()},
         early_window=(first, last),
-        covariates=tuple(plan.file.baseline),
+        covariates=tuple(name for name in plan.file.of_clients if name != ARM),
+        therapist_covariates=tuple(plan.file.covariates.therapist),
+        session_covariates=tuple(plan.file.covariates.session),
+        time_unit=plan.file.time_unit,
+        schedule={name: tuple(times) for name, times in plan.file.schedule.items()},
+        caseload=plan.file.caseload if isinstance(plan.file.caseload, float) else None,
+        reporting=plan.file.reporting.stated(),
         flow=flow,
         findings=tuple(findings),
         sources=(Source(plan.path.name, digest, 0), *parsed.sources),
@@ -103,7 +133,38 @@ def build_study(plan: StudyPlan, parsed: Parsed, *, forms: bool = False) -> Stud
         forms=_forms(plan, parsed, rows) if forms else None,
         _sessions=sessions,
         _clients=clients,
+        _therapists=_therapist_frame(clients, parsed, plan),
     )
+
+
+def _place_of_arm(sessions: pd.DataFrame) -> int:
+    """Where the arm goes among the columns: before the session's number."""
+    return list(sessions.columns).index("episode" if "episode" in sessions else "session")
+
+
+def _session_covariates(parsed: Parsed, plan: StudyPlan, rows: Rows) -> pd.DataFrame:
+    """Covariates of single sessions, one row each; of several raters' rows, the first that has a value."""
+    out = {}
+    for name, known in plan.file.covariates.session.items():
+        values = as_declared(parsed.of_sessions[name], known)
+        if rows.session is not None:
+            values = values.groupby(rows.session).first().reindex(range(len(rows.first)))
+            out[name] = values.reset_index(drop=True)
+        else:
+            out[name] = values.iloc[rows.first].reset_index(drop=True)
+    return pd.DataFrame(out, index=range(len(rows.first)))
+
+
+def _therapist_frame(clients: pd.DataFrame, parsed: Parsed, plan: StudyPlan) -> pd.DataFrame:
+    """One row per therapist who has clients, with what is known of him or her."""
+    if "therapist" not in clients:
+        return pd.DataFrame({"therapist": pd.Series([], dtype=object)})
+    frame = pd.DataFrame({"therapist": sorted(clients["therapist"].dropna().unique())})
+    for name in parsed.therapists:
+        values = frame["therapist"].map(parsed.therapists[name])
+        known = plan.file.covariates.therapist.get(str(name))
+        frame[name] = values if known is None else as_declared(values, known)
+    return frame
 
 
 def _forms(plan: StudyPlan, parsed: Parsed, rows: Rows) -> Forms:
@@ -146,8 +207,8 @@ def _key_columns(keys: pd.DataFrame, plan: StudyPlan) -> pd.DataFrame:
     """The key columns of ``study.sessions`` in their final types and order."""
     out = {}
     for role in ("client", "therapist", "seen_by", "clinic", "group", "family", "mode"):
-        if role in keys:
-            out[role] = _as_text(keys[role], optional=role in ("clinic", "group", "family", "mode"))
+        if role in keys and (role != "therapist" or names_therapists(plan.file)):
+            out[role] = _as_text(keys[role], optional=role != "client")
     if plan.file.episodes is not None:
         out["episode"] = keys["episode"].astype("int64")
     out["session"] = keys["session"].astype("int64")
@@ -183,21 +244,13 @@ def _client_frame(
         person = person.map(
             dict(zip(once["client"].astype(object), once["person"].astype(object), strict=True))
         )
-    for name in plan.file.baseline:
-        values = parsed.baseline[name]
-        from_sessions = plan.file.tables.clients is None or _header(plan, name) not in _listed(parsed)
-        clients[name] = (clients["client"] if from_sessions else person).map(values)
+    for name, known in plan.file.of_clients.items():
+        if name in parsed.of_clients:
+            values = (person if name in parsed.by_person else clients["client"]).map(parsed.of_clients[name])
+            clients[name] = as_declared(values, known)
     if plan.file.ending is not None:
         words = parsed.endings
         endings = ending_of_clients(words, sessions, plan.file.ending)
         own = plan.file.tables.sessions.columns.ending is not None or words is None
         clients["ending"] = (clients["client"] if own else person).map(endings)
     return clients
-
-
-def _header(plan: StudyPlan, name: str) -> str:
-    return plan.file.baseline[name]
-
-
-def _listed(parsed: Parsed) -> tuple[str, ...]:
-    return () if parsed.clients is None else parsed.clients.table.headers

@@ -1,5 +1,7 @@
 """A study in a few lines, aggregated, for ``alliance check`` and for a first look in a notebook."""
 
+import pandas as pd
+
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.data.study_file.measure import Measure
 from alliance_longitudinal.measures.registry import total_range_in_words
@@ -12,18 +14,19 @@ def describe_study(study: Study) -> list[str]:
     """
     sessions = study.sessions
     per_client = sessions.groupby("client").size()
-    per_therapist = study.clients.groupby("therapist").size()
+    per_therapist = study.clients.groupby("therapist").size() if study.has_therapists else None
     lines = [study.title]
     if study.simulated is not None:
         lines.append(f"SIMULATED: {study.simulated['note']}")
     lines += [
-        f"{len(per_client)} clients of {len(per_therapist)} therapists"
+        f"{len(per_client)} clients"
+        + ("" if per_therapist is None else f" of {len(per_therapist)} therapists")
         + (f" in {sessions['clinic'].nunique()} clinics" if "clinic" in sessions else "")
         + f"; {len(sessions)} sessions.",
         f"Sessions per client: median {per_client.median():g}, from {per_client.min()} to {per_client.max()}.",
-        f"Clients per therapist: median {per_therapist.median():g}, from {per_therapist.min()} to "
-        f"{per_therapist.max()}.",
-        f"Time: up to {sessions['week'].max():.1f} weeks since the client's first session.",
+        *_therapist_lines(per_therapist, len(per_client)),
+        *_arm_lines(study),
+        _time_line(study),
         f"Early window: sessions {study.early_window[0]} to {study.early_window[1]}.",
     ]
     if study.covariates:
@@ -36,6 +39,28 @@ def describe_study(study: Study) -> list[str]:
     ]
     lines += [f"{finding.severity.capitalize()}: {finding.message}" for finding in study.findings]
     return lines
+
+
+def _therapist_lines(per_therapist: "pd.Series[int] | None", clients: int) -> list[str]:
+    if per_therapist is None:
+        return []
+    without = clients - int(per_therapist.sum())
+    line = f"Clients per therapist: median {per_therapist.median():g}, from {per_therapist.min()} to {per_therapist.max()}"
+    return [f"{line}; {without} clients without a therapist." if without else f"{line}."]
+
+
+def _arm_lines(study: Study) -> list[str]:
+    if "arm" not in study.clients:
+        return []
+    counts = study.clients["arm"].value_counts().sort_index()
+    return [f"Arms: {', '.join(f'{arm} {n} clients' for arm, n in counts.items())}."]
+
+
+def _time_line(study: Study) -> str:
+    longest = study.sessions["week"].max()
+    if study.time_unit == "sessions":
+        return f"Time: counted in sessions, up to {longest:g} after the client's first."
+    return f"Time: up to {longest:.1f} weeks since the client's first session."
 
 
 def _measure_line(study: Study, measure: Measure) -> str:

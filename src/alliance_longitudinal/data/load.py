@@ -1,6 +1,6 @@
 """``load_study``: from a study file to a checked, scored, frozen study."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,15 @@ from alliance_longitudinal.data.build import Parsed, build_study
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.cleaning.answers import read_answers
 from alliance_longitudinal.data.cleaning.contract import check_contract
-from alliance_longitudinal.data.cleaning.covariates import one_per_client, read_covariate
+from alliance_longitudinal.data.cleaning.covariates import (
+    TWO_ARMS,
+    mixed_findings,
+    one_per_client,
+    read_covariate,
+)
 from alliance_longitudinal.data.cleaning.endings import TWO_ENDINGS, check_endings
 from alliance_longitudinal.data.cleaning.episodes import WORDS, episode_findings, find_episodes
+from alliance_longitudinal.data.cleaning.exclude import leave_out
 from alliance_longitudinal.data.cleaning.keys import ClientRows, read_clients, read_keys
 from alliance_longitudinal.data.cleaning.layout import (
     SessionCells,
@@ -23,17 +29,19 @@ from alliance_longitudinal.data.cleaning.layout import (
     long_cells,
     wide_cells,
 )
+from alliance_longitudinal.data.cleaning.matching import refuse_strangers
 from alliance_longitudinal.data.cleaning.raters import check_raters, one_date_a_session
-from alliance_longitudinal.data.cleaning.remarks import missing_code_finding
+from alliance_longitudinal.data.cleaning.remarks import empty_findings, missing_code_finding
+from alliance_longitudinal.data.cleaning.therapists import check_therapist_headers, read_therapists
 from alliance_longitudinal.data.cleaning.timeline import number_by_date
 from alliance_longitudinal.data.demo import study_file_path
 from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.readers.tables import RawTable, check_headers, read_table
+from alliance_longitudinal.data.readers.tables import LeftOut, RawTable, check_headers, read_table
 from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study_file.blocks import Covariate
+from alliance_longitudinal.data.study_file.checks import ARM
 from alliance_longitudinal.data.study_file.plan import StudyPlan, read_plan
 from alliance_longitudinal.findings import Finding
-
-Baseline = Mapping[str, "pd.Series[float] | pd.Series[str]"]
 
 
 def load_study(path: str | Path, *, forms: bool = False) -> Study:
@@ -58,10 +66,24 @@ def load_study(path: str | Path, *, forms: bool = False) -> Study:
     """
     plan = read_plan(study_file_path(path))
     problems = Problems(plan.file.study)
-    sessions, clients = _read_tables(plan, problems)
-    parsed = _parse(plan, sessions, clients, problems)
+    tables = _read_tables(plan, problems)
+    parsed = _parse(plan, tables, problems)
     problems.raise_if_any()
     return build_study(plan, parsed, forms=forms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The tables as they were read, without the rows that the study file excludes."""
+
+    sessions: RawTable
+    clients: RawTable | None
+    therapists: RawTable | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def all(self) -> tuple[RawTable, ...]:
+        return tuple(t for t in (self.sessions, self.clients, self.therapists) if t is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,57 +96,108 @@ class _Rows:
     findings: tuple[Finding, ...]
 
 
-def _read_tables(plan: StudyPlan, problems: Problems) -> tuple[RawTable, RawTable | None]:
-    """Both tables; raises at once if one cannot be read at all, with the problems of both."""
-    spec = plan.file.tables
-    folder, baseline_headers = plan.path.parent, frozenset(plan.file.baseline.values())
-    sessions = read_table(folder, spec.sessions, baseline_headers, plan.dialect, problems)
-    clients = None
-    if spec.clients is not None:
-        clients = read_table(folder, spec.clients, baseline_headers, plan.dialect, problems)
-        if clients is not None:
-            columns = spec.clients.columns.model_dump(exclude_none=True)
-            in_sessions = set() if sessions is None else set(sessions.headers)
-            baseline = [
-                h for h in plan.file.baseline.values() if h in clients.headers or h not in in_sessions
-            ]
-            check_headers(clients, [*columns.values(), *baseline], problems)
-    if sessions is None or (spec.clients is not None and clients is None):
+def _read_tables(plan: StudyPlan, problems: Problems) -> _Tables:
+    """All tables; raises at once if one cannot be read at all, with the problems of each."""
+    spec = plan.file
+    findings: list[Finding] = []
+    known = {**spec.of_clients, **spec.covariates.therapist}
+    constant = frozenset(c.column for c in known.values())
+    answers = frozenset(h for measure in plan.measures.values() for h in measure.headers)
+    read: dict[str, RawTable | None] = {}
+    for kind in ("sessions", "clients", "therapists"):
+        block = getattr(spec.tables, kind)
+        table = None
+        if block is not None:
+            table = read_table(plan.path.parent, block, constant, answers, plan.dialect, problems)
+        if table is not None:
+            findings += table.findings
+            rules = [rule for rule in spec.exclude if rule.table == kind]
+            table, unused = leave_out(table, block, rules, plan.dialect, problems)
+            findings += unused
+        elif block is not None:
+            read[kind] = None
+            continue
+        read[kind] = table
+    sessions, clients, therapists = read["sessions"], read["clients"], read["therapists"]
+    if clients is not None and spec.tables.clients is not None:
+        named = spec.tables.clients.columns.model_dump(exclude_none=True)
+        in_sessions = set() if sessions is None else set(sessions.headers)
+        wanted = [
+            c.column
+            for c in spec.of_clients.values()
+            if c.column in clients.headers or c.column not in in_sessions
+        ]
+        check_headers(clients, [*named.values(), *wanted], problems)
+    if therapists is not None:
+        check_therapist_headers(therapists, sessions, spec, problems)
+    if any(getattr(spec.tables, kind) is not None and read[kind] is None for kind in read):
         problems.raise_if_any()
     assert sessions is not None  # else there was a problem
-    return sessions, clients
+    return _Tables(sessions, clients, therapists, tuple(findings))
 
 
-def _parse(plan: StudyPlan, sessions: RawTable, table: RawTable | None, problems: Problems) -> Parsed:
-    spec, dialect = plan.file, plan.dialect
-    clients = None if table is None else read_clients(table, spec, problems)
+def _parse(plan: StudyPlan, tables: _Tables, problems: Problems) -> Parsed:
+    spec, dialect, sessions = plan.file, plan.dialect, tables.sessions
+    clients = None if tables.clients is None else read_clients(tables.clients, spec, problems)
     rows = _analysed_rows(plan, sessions, clients, problems)
+    rows.keys.attrs["file"] = sessions.file
     check_contract(_for_contract(rows.keys), rows.cells.places, spec, problems)
     answers = read_answers(rows.cells, plan.measures, dialect, problems)
     if "rater" in rows.keys:
         check_raters(rows.keys, rows.cells.places, answers, plan.measures, problems)
-    baseline = {
-        name: one_per_client(
-            rows.keys["client"], column, sessions.labels.get(column.header, {}), dialect, problems
-        )
-        for name, column in rows.cells.baseline.items()
+    of_clients = _of_clients(plan, rows, sessions, clients, problems)
+    therapists, of_therapists = read_therapists(
+        tables.therapists, rows.cells, rows.keys, sessions.labels, spec, dialect, problems
+    )
+    of_sessions = {
+        name: read_covariate(column, sessions.labels.get(column.header, {}), dialect, problems, known)
+        for name, known in spec.covariates.session.items()
+        for column in [rows.cells.covariates[name]]
     }
-    if clients is not None:
-        baseline |= _from_clients(plan, clients, [n for n in spec.baseline if n not in baseline], problems)
-    endings = _endings(plan, rows, clients, problems)
-    tables = (sessions,) if table is None else (sessions, table)
-    used = {h for plan_ in plan.measures.values() for h in plan_.headers} | set(spec.baseline.values())
+    used = rows.cells.headers | {c.column for c in spec.of_clients.values()}
     return Parsed(
         keys=rows.keys,
         answers=answers,
         places=rows.cells.places,
-        baseline=baseline,
-        endings=endings,
+        of_clients=of_clients,
+        by_person=frozenset() if clients is None else frozenset(set(of_clients) - set(rows.cells.baseline)),
+        therapists=therapists,
+        of_sessions=of_sessions,
+        endings=_endings(plan, rows, clients, problems),
         clients=clients,
         flow=rows.flow,
-        findings=(*rows.findings, *missing_code_finding(tables, used)),
-        sources=tuple(source for one in tables for source in one.sources),
+        findings=(
+            *tables.findings,
+            *rows.findings,
+            *mixed_findings(of_clients, spec.of_clients, dialect),
+            *of_therapists,
+            *mixed_findings(of_sessions, spec.covariates.session, dialect),
+            *missing_code_finding(tables.all, used),
+            *empty_findings(answers, plan),
+        ),
+        sources=tuple(source for one in tables.all for source in one.sources),
     )
+
+
+def _of_clients(
+    plan: StudyPlan, rows: _Rows, sessions: RawTable, clients: ClientRows | None, problems: Problems
+) -> dict[str, "pd.Series[float] | pd.Series[str]"]:
+    """What is known of clients, by name, indexed by client; from the sessions table or the clients table."""
+    found = {}
+    for name, known in plan.file.of_clients.items():
+        words, twice = name == ARM, {"twice": TWO_ARMS} if name == ARM else {}
+        if name in rows.cells.baseline:
+            column = rows.cells.baseline[name]
+            labels = sessions.labels.get(column.header, {})
+            values = read_covariate(column, labels, plan.dialect, problems, known, words=words)
+            found[name] = one_per_client(rows.keys["client"], column, values, problems, **twice)
+        elif clients is not None:
+            labels = clients.table.labels.get(known.column, {})
+            column = clients.table.column(known.column)
+            values = read_covariate(column, labels, plan.dialect, problems, known, words=words)
+            values.index = clients.frame.index
+            found[name] = values[~values.index.duplicated()]
+    return found
 
 
 def _analysed_rows(plan: StudyPlan, table: RawTable, clients: ClientRows | None, problems: Problems) -> _Rows:
@@ -132,13 +205,16 @@ def _analysed_rows(plan: StudyPlan, table: RawTable, clients: ClientRows | None,
     cells, filled, empty_rows = _session_cells(plan, table, clients, problems)
     keys = read_keys(cells, clients, plan.file, plan.dialect, problems)
     people = _people(keys)
-    flow = _reading_flow(people, filled, {**table.left_out, "empty rows": empty_rows}, table.file)
+    flow = _reading_flow(people, filled, table.left_out, empty_rows, table.file)
     if not filled.all():
         cells, keys = cells.take(filled), _only(keys, filled)
-    findings: tuple[Finding, ...] = ()
+    findings = cells.findings
+    if clients is not None:
+        seen = [c for c in keys["client"].cat.categories if c]
+        refuse_strangers(seen, list(clients.frame.index), "client", table.file, clients.table.file, problems)
     episodes = find_episodes(keys, cells.places, plan.file, problems)
     if episodes is not None and plan.file.episodes is not None:
-        findings = episode_findings(keys["client"], episodes.number, plan.file.episodes)
+        findings += episode_findings(keys["client"], episodes.number, plan.file.episodes)
         words = WORDS[plan.file.episodes.analyse]
         if words:
             _, flow = flow.filter(
@@ -162,16 +238,26 @@ def _session_cells(
     plan: StudyPlan, table: RawTable, clients: ClientRows | None, problems: Problems
 ) -> tuple[SessionCells, NDArray[np.bool_], int]:
     """Cells of the sessions table, which of them are client sessions, and the number of empty rows."""
-    spec = plan.file.tables.sessions
+    file, spec = plan.file, plan.file.tables.sessions
     in_clients = () if clients is None else clients.table.headers
+    keys = spec.columns.model_dump(exclude_none=True)
+    keys.pop(ARM, None)  # read with what is known of clients
+    of_clients = {
+        name: known.column
+        for name, known in file.of_clients.items()
+        if clients is None or (known.column not in in_clients and known.column in table.headers)
+    }
+    of_therapists = {
+        name: known.column
+        for name, known in file.covariates.therapist.items()
+        if file.tables.therapists is None or known.column in table.headers
+    }
     wanted = Wanted(
-        keys=spec.columns.model_dump(exclude_none=True),
+        keys=keys,
         measures={name: measure.headers for name, measure in plan.measures.items()},
-        baseline={
-            name: header
-            for name, header in plan.file.baseline.items()
-            if clients is None or (header not in in_clients and header in table.headers)
-        },
+        baseline=of_clients | of_therapists,
+        covariates={name: known.column for name, known in file.covariates.session.items()},
+        sessions=file.sessions,
     )
     not_empty = table.filled
     empty_rows = int((~not_empty).sum())
@@ -209,34 +295,25 @@ def _people(keys: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reading_flow(
-    people: pd.DataFrame, filled: NDArray[np.bool_], left_out: Mapping[str, int], file: str
+    people: pd.DataFrame, filled: NDArray[np.bool_], left_out: Sequence[LeftOut], empty_rows: int, file: str
 ) -> SampleFlow:
     """The flow from the table to the client sessions; ``people`` has the rows that hold anything."""
-    lost = {reason: n for reason, n in left_out.items() if n}
+    steps = [*left_out, *([LeftOut("empty rows", empty_rows, {})] if empty_rows else [])]
     frames = [people]
-    for n in reversed(list(lost.values())):
-        frames.insert(0, pd.concat([frames[0], people.iloc[:0].reindex(range(n))], ignore_index=True))
+    for step in reversed(steps):
+        texts = {role: text.categorical() for role, text in step.people.items() if role in people}
+        gone = pd.DataFrame(texts, index=range(step.n)).astype(object)
+        gone = gone.where(gone != "").reindex(columns=people.columns)
+        frames.insert(0, pd.concat([frames[0].astype(object), gone], ignore_index=True))
     flow = SampleFlow().record(frames[0], frames[0], f"rows read from {file}", "")
-    for (reason, _), before, after in zip(lost.items(), frames, frames[1:], strict=False):
-        step = "rows that hold anything" if reason == "empty rows" else f"without {reason}"
-        flow = flow.record(before, after, step, reason)
+    for step, before, after in zip(steps, frames, frames[1:], strict=False):
+        rest = "rows that hold anything" if step.reason == "empty rows" else f"without {step.reason}"
+        flow = flow.record(before, after, rest, step.reason)
     if not filled.all():
         _, flow = flow.filter(
             people, pd.Series(filled), "client sessions", "nothing filled in for that session"
         )
     return flow
-
-
-def _from_clients(plan: StudyPlan, clients: ClientRows, names: list[str], problems: Problems) -> Baseline:
-    """Baseline columns of the clients table, indexed by client."""
-    table, found = clients.table, {}
-    for name in names:
-        header = plan.file.baseline[name]
-        labels = table.labels.get(header, {})
-        values = read_covariate(table.column(header), labels, plan.dialect, problems)
-        values.index = clients.frame.index
-        found[name] = values[~values.index.duplicated()]
-    return found
 
 
 def _endings(
@@ -249,10 +326,13 @@ def _endings(
     if "ending" in rows.cells.keys:
         column = rows.cells.keys["ending"]
         check_endings(column, rule, plan.dialect, problems)
-        return one_per_client(rows.keys["client"], column, {}, plan.dialect, problems, twice=TWO_ENDINGS)
+        words = read_covariate(
+            column, {}, plan.dialect, problems, Covariate(column=column.header), words=True
+        )
+        return one_per_client(rows.keys["client"], column, words, problems, twice=TWO_ENDINGS)
     assert clients is not None
     assert block is not None
     column = clients.table.column(str(block.columns.ending))
     check_endings(column, rule, plan.dialect, problems)
-    words = pd.Series(column.text.spread(), index=clients.frame.index)
-    return words[~words.index.duplicated()]
+    of_row = pd.Series(column.text.spread(), index=clients.frame.index)
+    return of_row[~of_row.index.duplicated()]

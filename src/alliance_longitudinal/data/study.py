@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from alliance_longitudinal.data.study_file.measure import Measure
 from alliance_longitudinal.findings import Finding
 
 __all__ = ["Measure", "Source", "Study"]
+
+
+TimeUnit = Literal["weeks", "days", "months", "sessions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Study:
     early_window : tuple of int
         First and last session that count as early, as the study file states it.
     covariates : tuple of str
-        Baseline columns of ``clients``.
+        What is known of clients at the start: columns of ``clients``.
     flow : SampleFlow
         What reading and cleaning kept and lost.
     findings : tuple of Finding
@@ -37,6 +40,17 @@ class Study:
         For simulated data: ``{"note": str, "truth": {...}}``; None for real data.
     small_cells : int
         Smallest number of people that a published table may show in one cell.
+    therapist_covariates, session_covariates : tuple of str
+        Covariates of therapists, columns of ``therapists``; and of single sessions, columns of ``sessions``.
+    time_unit : {"weeks", "days", "months", "sessions"}
+        In which the study file gives time, and its schedule; ``sessions["week"]`` counts in weeks all the same, or in
+        sessions where nothing else is known.
+    schedule : mapping of str to tuple of float
+        Planned assessments of a measure, in ``time_unit``.
+    caseload : float or None
+        Clients that each therapist sees in the study period; single ones are in ``therapists["caseload"]``.
+    reporting : mapping of str to str
+        What the study file states for the report: setting, dates, eligibility and others.
     forms : Forms or None
         The single answers and their places in the file; only if ``load_study`` was asked to keep them.
     """
@@ -53,22 +67,44 @@ class Study:
     _clients: pd.DataFrame = field(repr=False)
     small_cells: int = 10
     forms: Forms | None = field(default=None, repr=False)
+    therapist_covariates: tuple[str, ...] = ()
+    session_covariates: tuple[str, ...] = ()
+    time_unit: TimeUnit = "weeks"
+    schedule: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    caseload: float | None = None
+    reporting: Mapping[str, str] = field(default_factory=dict)
+    _therapists: pd.DataFrame | None = field(default=None, repr=False)
 
     @property
     def sessions(self) -> pd.DataFrame:
         """One row per client and session, ordered by client and session.
 
-        Columns: ``client, therapist`` (text; the therapist under whom the client is analysed), ``seen_by``
-        (text; who held the session, only if a client changed therapist), ``clinic`` (text, if the study file
-        names it), ``mode`` (text; how the forms were filled in, if named), ``session`` (int, 0 = intake), ``week``
-        (float, weeks since the client's first row), ``date`` (if known), then a float column a measure and subscale; missing = not scored.
+        Columns: ``client, therapist`` (text; the therapist under whom the client is analysed, missing for clients
+        without one, and no such column if the study file names none), ``seen_by`` (text; who held the session, only if
+        a client changed therapist), ``clinic`` (text, if the study file names it), ``mode`` (text; how the forms were
+        filled in, if named), ``arm`` (text, if named), ``session`` (int, 0 = intake), ``week`` (float, weeks since the
+        client's first row), ``date`` (if known), then a float column per measure and subscale (missing = not scored),
+        and the covariates of sessions.
         """
         return self._sessions.copy()
 
     @property
     def clients(self) -> pd.DataFrame:
-        """One row per client: ``client, therapist, clinic`` and the baseline covariates."""
+        """One row per client: ``client, therapist, clinic, arm`` as in ``sessions``, and the covariates of clients."""
         return self._clients.copy()
+
+    @property
+    def therapists(self) -> pd.DataFrame:
+        """One row per therapist with clients: ``therapist``, ``caseload`` if known by therapist, and covariates."""
+        if self._therapists is not None:
+            return self._therapists.copy()
+        known = self._clients["therapist"].dropna() if "therapist" in self._clients else []
+        return pd.DataFrame({"therapist": sorted(set(known))})
+
+    @property
+    def has_therapists(self) -> bool:
+        """Whether any client has a therapist; a study, or some of its clients, may have none."""
+        return bool("therapist" in self._clients and self._clients["therapist"].notna().any())
 
     def measure(self, construct: str, name: str | None = None) -> Measure:
         """The measure called ``name``, or the first of ``construct``.

@@ -20,6 +20,26 @@ _CLOCK = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
 _TIME = rf"(?:[ T]{_CLOCK}(?: ?(?:[AaPp]\.?[Mm]\.?|Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?))?)?"
 _ISO = re.compile(rf"([0-9]{{4}})[-/.]([0-9]{{1,2}})[-/.]([0-9]{{1,2}}){_TIME}")
 _YEAR_LAST = re.compile(rf"([0-9]{{1,2}})[-/.]([0-9]{{1,2}})[-/.]([0-9]{{4}}|[0-9]{{2}}){_TIME}")
+_MONTHS = {
+    "jan": 1, "january": 1, "januar": 1, "jänner": 1, "janvier": 1, "enero": 1, "ene": 1, "januari": 1, "gennaio": 1, "gen": 1,
+    "feb": 2, "february": 2, "februar": 2, "février": 2, "févr": 2, "fév": 2, "febrero": 2, "februari": 2, "febbraio": 2,
+    "mar": 3, "march": 3, "märz": 3, "mär": 3, "mrz": 3, "mars": 3, "marzo": 3, "maart": 3, "mrt": 3,
+    "apr": 4, "april": 4, "avril": 4, "avr": 4, "abril": 4, "abr": 4, "aprile": 4,
+    "may": 5, "mai": 5, "mayo": 5, "mei": 5, "maggio": 5, "mag": 5,
+    "jun": 6, "june": 6, "juni": 6, "juin": 6, "junio": 6, "giugno": 6, "giu": 6,
+    "jul": 7, "july": 7, "juli": 7, "juillet": 7, "juil": 7, "julio": 7, "luglio": 7, "lug": 7,
+    "aug": 8, "august": 8, "août": 8, "agosto": 8, "ago": 8, "augustus": 8,
+    "sep": 9, "sept": 9, "september": 9, "septembre": 9, "septiembre": 9, "settembre": 9, "set": 9,
+    "oct": 10, "october": 10, "okt": 10, "oktober": 10, "octobre": 10, "octubre": 10, "ottobre": 10, "ott": 10,
+    "nov": 11, "november": 11, "novembre": 11, "noviembre": 11,
+    "dec": 12, "december": 12, "dez": 12, "dezember": 12, "déc": 12, "décembre": 12, "dic": 12, "diciembre": 12,
+    "dicembre": 12,
+}  # fmt: skip
+_BETWEEN = r"[-/. ]{1,2}"
+_NAMED_MONTH = re.compile(
+    rf"([0-9]{{1,2}})\.?{_BETWEEN}([^\W\d_]{{3,10}})\.?,?{_BETWEEN}([0-9]{{4}}|[0-9]{{2}}){_TIME}"
+)
+_MONTH_FIRST = re.compile(rf"([^\W\d_]{{3,10}})\.?{_BETWEEN}([0-9]{{1,2}}),?{_BETWEEN}([0-9]{{4}}){_TIME}")
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 
 
@@ -34,7 +54,7 @@ class Dialect:
     decimal, thousands : str, str or None
     encoding : str
     dates : {"day-first", "month-first", "iso"}
-        ISO dates (2024-03-31) are unambiguous and are read under each order.
+        ISO dates (2024-03-31) and those with the month's name (02-Jan-2023) are unambiguous and are read under each order.
     missing : tuple of str
         Texts that mean "nothing", for values; identifiers are only missing when empty.
     """
@@ -86,6 +106,10 @@ class Dialect:
         values = text.from_words([p[0] for p in pairs], "datetime64[D]")
         return np.asarray(values, dtype="datetime64[D]"), _flags(text, [p[1] for p in pairs])
 
+    def is_number(self, word: str) -> bool:
+        """Whether a text is a number as the tables write it."""
+        return _number(word, _number_pattern(self), self) is not None
+
     def orders_that_read(self, text: Texts) -> list[DateOrder]:
         """Date orders under which every value that is not missing is a date."""
         values = [v for v in text.present() if v and v not in self.missing]
@@ -126,17 +150,38 @@ def _number(text: str, pattern: re.Pattern[str], dialect: Dialect) -> float | No
 
 def _day(text: str, order: DateOrder) -> datetime.date | None:
     match = _ISO.fullmatch(text)
+    named = None if match else _with_named_month(text)
     if match:
         year, month, day = (int(g) for g in match.groups())
+    elif named is not None:
+        year, month, day = named
     else:
         match = _YEAR_LAST.fullmatch(text)
         if not match or order == "iso":
             return None
         first, second, year = (int(g) for g in match.groups())
         day, month = (first, second) if order == "day-first" else (second, first)
-        if year < 100:  # the POSIX reading: 69 to 99 are the last century
-            year += 1900 if year >= 69 else 2000
+        year = _full_year(year)
     try:
         return datetime.date(year, month, day)
     except ValueError:
         return None
+
+
+def _with_named_month(text: str) -> tuple[int, int, int] | None:
+    """Year, month and day of a date that names its month, such as 02-Jan-2023 or January 2, 2023."""
+    match = _NAMED_MONTH.fullmatch(text)
+    if match:
+        day, name, year = match.groups()
+    else:
+        match = _MONTH_FIRST.fullmatch(text)
+        if not match:
+            return None
+        name, day, year = match.groups()
+    month = _MONTHS.get(name.lower())
+    return None if month is None else (_full_year(int(year)), month, int(day))
+
+
+def _full_year(year: int) -> int:
+    """A year of two digits in its century, in the POSIX reading: 69 to 99 are the last century."""
+    return year if year >= 100 else year + (1900 if year >= 69 else 2000)

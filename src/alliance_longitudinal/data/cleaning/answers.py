@@ -46,6 +46,12 @@ def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, 
         message = (
             f"The totals of {measure.label} are taken as given; their items and keys could not be checked."
         )
+        if plan.points != 1:
+            given, counts = ("means", "sums") if plan.block.total_is == "mean" else ("sums", "means")
+            message += (
+                f" The table holds {given} of the items; they are multiplied by {plan.points:g}, because the instrument "
+                f"counts {counts}."
+            )
         return pd.DataFrame({measure.name: answers[:, 0]}), (
             *findings,
             Finding("total_as_given", "info", message, measure.name),
@@ -111,9 +117,18 @@ def _numbers(
         outside_word = outside_range(of_word, instrument, item, entry=plan.block.entry)
         what = f"items: {range_in_words(instrument)}"
     else:
-        low, high = instrument.total_range or (-np.inf, np.inf)
-        outside_word = (of_word < low) | (of_word > high)
-        what = f"the total: {low:g} to {high:g}"
+        low, high = (limit / plan.points for limit in instrument.total_range or (-np.inf, np.inf))
+        slack = (
+            1e-9 * max(abs(low), abs(high), 1.0) if np.isfinite([low, high]).all() else 0.0
+        )  # of the division
+        outside_word = (of_word < low - slack) | (of_word > high + slack)
+        what = (
+            f"the total: {low:g} to {high:g}"
+            if plan.points == 1
+            else f"the mean of the items: {low:g} to {high:g}"
+        )
+        if plan.block.total_is == "sum":
+            what = f"the sum of the items: {low:g} to {high:g}"
     wrong = bad_word | outside_word
     if wrong.any() and (wrong & column.text.occurring()).any():
         codes = column.text.codes
@@ -130,9 +145,24 @@ def _numbers(
             outside_word[codes],
             f"a value is outside the range of {instrument.label} ({what}).",
             "correct it, or list missing codes under 'dialect: missing'; a version with another response format or "
-            "total needs an instrument file of its own.",
+            "total needs an instrument file of its own." + _mean_hint(plan, of_word[outside_word], item),
         )
-    return np.where(outside_word, np.nan, of_word)
+    return np.where(outside_word, np.nan, of_word if item is not None else of_word * plan.points)
+
+
+def _mean_hint(plan: PlannedMeasure, outside: Floats, item: int | None) -> str:
+    """What to write if the values outside would be item means."""
+    form = plan.form
+    if item is not None or plan.block.total_is is not None or plan.measure.instrument.total_rule != "sum":
+        return ""
+    if form.response_min is None or form.response_max is None or not len(outside):
+        return ""
+    fits = (outside >= form.response_min) & (outside <= form.response_max)
+    return (
+        " If the column holds means of the items, write 'total_is: mean' below the measure."
+        if fits.all()
+        else ""
+    )
 
 
 def _each_word(text: Texts) -> Texts:

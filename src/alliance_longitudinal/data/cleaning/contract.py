@@ -23,12 +23,17 @@ def check_contract(keys: pd.DataFrame, places: Places, spec: StudyFile, problems
     """
     if _nothing_to_report(keys, spec):
         return
-    known = keys[(keys["client"] != "") & (keys["therapist"] != "") & keys["session"].notna()]
+    known = keys[(keys["client"] != "") & keys["session"].notna()]
+    with_one = known.loc[
+        known["therapist"] != "", "client"
+    ]  # where only some rows have one, that is reported elsewhere
+    known = known[(known["therapist"] != "") | ~known["client"].isin(with_one)]
     known = known.astype(dict.fromkeys(("client", "therapist"), str))
     recycled = _recycled_ids(known, places, problems)
     rest = known[~known["client"].isin(recycled)]
-    if spec.tables.sessions.layout == "long" and spec.tables.sessions.columns.session is None:
-        _same_day(rest, places, problems)
+    columns = spec.tables.sessions.columns
+    if spec.tables.sessions.layout == "long" and columns.session is None:
+        _same_day(rest, places, "week" if columns.date is None else "day", problems)
     _duplicates(rest, places, problems)
     if spec.transfers == "refuse":
         _transfers(rest, places, problems)
@@ -66,7 +71,7 @@ def _nothing_to_report(keys: pd.DataFrame, spec: StudyFile) -> bool:
     same = client[1:] == client[:-1]
     if (same & (session[1:] == session[:-1])).any() or (same & (therapist[1:] != therapist[:-1])).any():
         return False
-    if "" in keys["client"].cat.categories or "" in keys["therapist"].cat.categories:
+    if "" in keys["client"].cat.categories:
         return False
     time = along(keys["day"].to_numpy() if keys["day"].notna().any() else keys["week"].to_numpy())
     if pd.isna(time).any() and not pd.isna(time).all():
@@ -123,17 +128,18 @@ def _duplicates(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
     )
 
 
-def _same_day(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
-    """Where the date numbers the sessions, two rows of one day cannot be told from a row exported twice."""
-    twice = keys[keys.duplicated(["client", "day"])]
+def _same_day(keys: pd.DataFrame, places: Places, column: str, problems: Problems) -> None:
+    """Where the date (or the day, week or month) numbers the sessions, two rows of one day cannot be told from a row exported twice."""
+    twice = keys[keys.duplicated(["client", column])]
+    what = "date" if column == "day" else "time"
     problems.add_rows(
         "duplicate_session",
-        "a client has two rows of the same date, and only the date numbers the sessions.",
+        f"a client has two rows of the same {what}, and only the {what} numbers the sessions.",
         "keep one row per session; or name a 'session' column if there were two sessions that day.",
         places=places,
         at=twice.index.to_numpy(),
-        column="date",
-        value=lambda place: f"client {twice['client'].iloc[place]}, {_shown(twice['day'].iloc[place])}",
+        column=what,
+        value=lambda place: f"client {twice['client'].iloc[place]}, {_shown(twice[column].iloc[place])}",
     )
 
 

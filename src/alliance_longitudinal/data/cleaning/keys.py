@@ -15,6 +15,7 @@ from alliance_longitudinal.data.cells.texts import Texts, paired
 from alliance_longitudinal.data.cleaning.layout import SessionCells
 from alliance_longitudinal.data.readers.tables import RawTable
 from alliance_longitudinal.data.study_file.format import StudyFile
+from alliance_longitudinal.data.study_file.table_blocks import TIME_UNITS
 
 NO_DAY = np.datetime64("NaT", "D")
 #: Years in which a session can have been held; another is a slip of the pen or an empty date of some program.
@@ -52,7 +53,7 @@ def read_keys(
     client = keys["client"].text
     _need(keys["client"], "missing_client", "the client id is missing.", problems)
     if "therapist" in keys:
-        _need(keys["therapist"], "missing_therapist", "the therapist id is missing.", problems)
+        _need_therapist(keys["therapist"], client, spec, problems)
     if "rater" in keys:
         _need(keys["rater"], "missing_rater", "who filled in the row is missing.", problems)
     if spec.client_ids == "within-therapist":
@@ -63,7 +64,9 @@ def read_keys(
             frame[role] = keys[role].text.categorical()
     if clients is not None:
         _from_clients(frame, keys["client"], clients, problems)
-    frame["session"] = _sessions(keys, dialect, problems)
+    if "therapist" not in frame:  # nobody names one
+        frame["therapist"] = Texts.constant("", len(frame)).categorical()
+    frame["session"] = _sessions(keys, spec.sessions, dialect, problems)
     frame["day"] = _days(keys, dialect, problems)
     frame["week"] = _weeks(keys, dialect, problems)
     return frame
@@ -78,7 +81,7 @@ def read_clients(table: RawTable, spec: StudyFile, problems: Problems) -> Client
     client = column.text
     if block.columns.therapist is not None:
         therapist = table.column(block.columns.therapist)
-        _need(therapist, "missing_therapist", "the therapist id is missing.", problems)
+        _need_therapist(therapist, client, spec, problems)
         if spec.client_ids == "within-therapist":
             client = paired(therapist.text, client, "/")
     frame = pd.DataFrame({"client": client.spread()})
@@ -105,6 +108,25 @@ def _need(column: Column, rule: str, message: str, problems: Problems) -> None:
         message,
         "fill it in, or take the row out; identifiers are only missing when the cell is empty.",
     )
+    _no_excel_error(column, problems)
+
+
+def _need_therapist(column: Column, client: Texts, spec: StudyFile, problems: Problems) -> None:
+    """Report rows without a therapist, unless none of the client's rows has one: such clients have no therapist."""
+    empty = column.text.empty
+    if empty.any() and spec.client_ids == "unique":
+        has_one = np.zeros(len(client.words), dtype=bool)
+        has_one[client.codes[~empty]] = True
+        bad = empty & has_one[client.codes] & ~client.empty
+        message = "the therapist id is missing, though other rows of the client have one."
+        remedy = "fill it in. A client without a therapist, such as one in an arm without therapy, has no id in any row."
+        problems.add_cells("missing_therapist", column, bad, message, remedy)
+        _no_excel_error(column, problems)
+    else:
+        _need(column, "missing_therapist", "the therapist id is missing.", problems)
+
+
+def _no_excel_error(column: Column, problems: Problems) -> None:
     if set(column.text.words) & set(EXCEL_ERRORS):
         problems.add_cells(
             "excel_error",
@@ -135,18 +157,22 @@ def _from_clients(frame: pd.DataFrame, client: Column, clients: ClientRows, prob
                 )
 
 
-def _sessions(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) -> NDArray[np.float64]:
+def _sessions(
+    keys: Mapping[str, Column], names: Mapping[str, int], dialect: Dialect, problems: Problems
+) -> NDArray[np.float64]:
     if "session" not in keys:
         return np.full(len(keys["client"].places), np.nan)
     column = keys["session"]
-    values, bad = dialect.numbers(column.text)
+    numbered = column.text.replaced(lambda word: str(names[word]) if word in names else word)
+    values, bad = dialect.numbers(numbered if names else column.text)
     bad = bad | (~np.isnan(values) & ((values < 0) | (values != np.floor(values))))
     problems.add_cells(
         "session_number",
         column,
         bad,
         "a session number is not a whole number from 0.",
-        "number the sessions 0 (intake), 1, 2, ...; put remarks into another column.",
+        "number the sessions 0 (intake), 1, 2, ...; if sessions have names, give their numbers: 'sessions: {pre: 0, "
+        "post: 99}'; put remarks into another column.",
     )
     odd = values > LAST_SESSION
     problems.add_cells(
@@ -217,12 +243,17 @@ def _date_remedy(column: Column, bad: NDArray[np.bool_], dialect: Dialect) -> st
 
 
 def _weeks(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) -> NDArray[np.float64]:
-    if "week" not in keys:
+    unit = next((unit for unit in TIME_UNITS if unit in keys), None)
+    if unit is None:
         return np.full(len(keys["client"].places), np.nan)
-    column = keys["week"]
+    column = keys[unit]
     values, bad = dialect.numbers(column.text)
-    problems.add_cells("week", column, bad, "a week is not a number.", number_remedy(dialect))
-    return values
+    problems.add_cells("week", column, bad, f"a {unit} is not a number.", number_remedy(dialect))
+    if "session" not in keys and "date" not in keys:
+        message = f"the {unit} is missing, and without a session number it decides the order."
+        remedy = "fill it in, or name a 'session' column."
+        problems.add_cells("missing_date", column, np.isnan(values) & ~bad, message, remedy)
+    return values * TIME_UNITS[unit]
 
 
 def number_remedy(dialect: Dialect) -> str:

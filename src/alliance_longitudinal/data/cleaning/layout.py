@@ -1,20 +1,22 @@
 """Brings a sessions table, long or wide, into one shape: one row per client and session, still as text."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alliance_longitudinal.data.cells.columns import Column, Keep, Places
 from alliance_longitudinal.data.cells.dialect import Dialect
-from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.problems import Problems, some
 from alliance_longitudinal.data.cells.texts import Texts, joined
 from alliance_longitudinal.data.readers.tables import RawTable, check_headers
-from alliance_longitudinal.data.study_file.table_blocks import SessionsTable
+from alliance_longitudinal.data.study_file.table_blocks import TIME_UNITS, SessionsTable
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.strict_yaml import nearest
 
-REPEATED_ROLES = ("date", "week")  # of the key columns, those that a wide table repeats per session
+REPEATED_ROLES = ("date", *TIME_UNITS)  # of the key columns, those that a wide table repeats per session
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,20 @@ class SessionCells:
     measures : mapping of str to tuple of Column
         One column an item, or a single one for a total.
     baseline : mapping of str to Column
-        Baseline columns that stand in the sessions table.
+        What is known of clients and therapists and is in the sessions table, by name.
+    covariates : mapping of str to Column
+        Covariates of single sessions, by name.
+    headers : frozenset of str
+        The table's headers that were used.
+    findings : tuple of Finding
     """
 
     keys: Mapping[str, Column]
     measures: Mapping[str, tuple[Column, ...]]
     baseline: Mapping[str, Column]
+    covariates: Mapping[str, Column]
+    headers: frozenset[str]
+    findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys["client"].places)
@@ -45,25 +55,29 @@ class SessionCells:
 
     def take(self, keep: Keep) -> "SessionCells":
         """The rows ``keep``."""
-        return SessionCells(
+        return replace(
+            self,
             keys={role: c.take(keep) for role, c in self.keys.items()},
             measures={name: tuple(c.take(keep) for c in items) for name, items in self.measures.items()},
             baseline={name: c.take(keep) for name, c in self.baseline.items()},
+            covariates={name: c.take(keep) for name, c in self.covariates.items()},
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Headers to be read from the sessions table."""
+    """Headers to be read from the sessions table; ``sessions`` holds the names of sessions and their numbers."""
 
     keys: Mapping[str, str]
     measures: Mapping[str, tuple[str, ...]]
     baseline: Mapping[str, str]
+    covariates: Mapping[str, str]
+    sessions: Mapping[str, int]
 
     def repeated(self) -> list[str]:
         """Headers that a wide table repeats per session."""
         keys = [h for role, h in self.keys.items() if role in REPEATED_ROLES]
-        return [*keys, *(h for items in self.measures.values() for h in items)]
+        return [*keys, *(h for items in self.measures.values() for h in items), *self.covariates.values()]
 
     def constant(self) -> list[str]:
         """Headers that stand once per client in a wide table."""
@@ -77,7 +91,11 @@ def drop_second_header(table: RawTable, wanted: Wanted, dialect: Dialect, proble
     be, while below it at least one of these columns is in order.
     """
     dates = {h for role, h in wanted.keys.items() if role == "date"}
-    numbers = {h for role, h in wanted.keys.items() if role in ("session", "week")}
+    numbers = {
+        h
+        for role, h in wanted.keys.items()
+        if role in TIME_UNITS or (role == "session" and not wanted.sessions)
+    }
     numbers |= {h for headers in wanted.measures.values() for h in headers}
 
     def bad(rows: slice) -> list[bool]:
@@ -115,6 +133,8 @@ def long_cells(table: RawTable, wanted: Wanted, problems: Problems) -> SessionCe
         keys={role: table.column(header) for role, header in wanted.keys.items()},
         measures={name: tuple(map(table.column, headers)) for name, headers in wanted.measures.items()},
         baseline={name: table.column(header) for name, header in wanted.baseline.items()},
+        covariates={name: table.column(header) for name, header in wanted.covariates.items()},
+        headers=frozenset([*wanted.constant(), *wanted.repeated()]),
     )
 
 
@@ -127,11 +147,13 @@ def wide_cells(
         problems.raise_if_any()
     assert spec.wide is not None  # the study file was checked
     repeated = dict.fromkeys(wanted.repeated())
-    found = {h: _repeats(table, spec.wide.pattern, h, problems) for h in repeated}
+    found = {h: _repeats(table, spec.wide.pattern, h, wanted.sessions, problems) for h in repeated}
     _report_unmatched(table, spec.wide.pattern, found, problems)
+    _report_unknown_names(table, spec.wide.pattern, repeated, wanted.sessions, problems)
     _report_ambiguous(table, spec.wide.pattern, found, problems)
     sessions = sorted({session for repeats in found.values() for session in repeats})
     spread = _Spread(table, sessions, spec.wide.pattern, found)
+    used = frozenset([*wanted.constant(), *(h for repeats in found.values() for h in repeats.values())])
     cells = SessionCells(
         keys={
             **{
@@ -142,10 +164,14 @@ def wide_cells(
         },
         measures={name: tuple(map(spread.repeated, headers)) for name, headers in wanted.measures.items()},
         baseline={name: spread.constant(header) for name, header in wanted.baseline.items()},
+        covariates={name: spread.repeated(header) for name, header in wanted.covariates.items()},
+        headers=used,
+        findings=_unused_finding(table, spec.wide.pattern, repeated, used),
     )
     filled = np.zeros(len(cells), dtype=bool)
     dates = [cells.keys[role] for role in REPEATED_ROLES if role in cells.keys]
-    for column in (*dates, *(c for items in cells.measures.values() for c in items)):
+    answers = (c for items in cells.measures.values() for c in items)
+    for column in (*dates, *answers, *cells.covariates.values()):
         filled |= ~dialect.is_missing(column.text)
     return cells, filled
 
@@ -184,25 +210,73 @@ class _Spread:
         return Texts(np.tile(one.codes, len(self.table)), one.words)
 
 
-def _repeats(table: RawTable, pattern: str, column: str, problems: Problems) -> dict[int, str]:
+def _repeats(
+    table: RawTable, pattern: str, column: str, names: Mapping[str, int], problems: Problems
+) -> dict[int, str]:
     """Session number -> header, for the headers of ``column`` under ``pattern``; two for one session are a problem."""
     before, after = pattern.replace("{column}", column).split("{session}")
-    expression = re.compile(f"{re.escape(before)}([0-9]{{1,9}}){re.escape(after)}")
+    session = "|".join(["[0-9]{1,9}", *(re.escape(name) for name in names)])
+    expression = re.compile(f"{re.escape(before)}({session}){re.escape(after)}")
     found: dict[int, str] = {}
     for header in table.headers:
         match = expression.fullmatch(header)
-        if match and int(match.group(1)) in found:
+        if not match:
+            continue
+        word = match.group(1)
+        number = names[word] if word in names else int(word)
+        if number in found:
             problems.add(
                 "duplicate_header",
-                f"two columns hold {column!r} of session {int(match.group(1))}: {found[int(match.group(1))]!r} and "
-                f"{header!r}.",
+                f"two columns hold {column!r} of session {number}: {found[number]!r} and {header!r}.",
                 "take one of them out, or give it another name.",
                 file=table.file,
                 column=header,
             )
-        elif match:
-            found[int(match.group(1))] = header
+        else:
+            found[number] = header
     return found
+
+
+def _report_unknown_names(
+    table: RawTable, pattern: str, columns: Collection[str], names: Mapping[str, int], problems: Problems
+) -> None:
+    """Report names of sessions that no header holds."""
+    for name in names:
+        wanted = {pattern.replace("{column}", column).replace("{session}", name) for column in columns}
+        if not wanted & set(table.headers):
+            example = min(wanted)
+            problems.add(
+                "missing_column",
+                f"no column belongs to the session {name!r}; one such as {example!r} was expected. "
+                f"{nearest(example, [h for h in table.headers if h])}".strip(),
+                "correct 'sessions', or 'wide: {pattern: ...}', in the study file.",
+                file=table.file,
+                column=example,
+            )
+
+
+def _unused_finding(
+    table: RawTable, pattern: str, columns: Collection[str], used: Collection[str]
+) -> tuple[Finding, ...]:
+    """Headers that begin (or end) like a repeated column and were not used: most likely another session of it."""
+    shapes = []
+    for column in columns:
+        before, after = (re.escape(part.replace("{column}", column)) for part in pattern.split("{session}"))
+        name = re.escape(column)
+        if "{column}" in pattern.split("{session}")[0]:
+            shapes += [f"{before}.+", f"{name}[^0-9A-Za-z].+"]
+        else:
+            shapes += [f".+{after}", f".+[^0-9A-Za-z]{name}"]
+    alike = re.compile("|".join(shapes), re.IGNORECASE)
+    unused = [h for h in table.headers if h and h not in used and alike.fullmatch(h)]
+    if not unused:
+        return ()
+    message = (
+        f"{table.file}: {len(unused)} column{'s look' if len(unused) > 1 else ' looks'} like another session of a "
+        f"column that is used, but the pattern {pattern!r} does not fit: {some(unused, 8)}. What they hold is left out. If "
+        "they are sessions, change the pattern, or name them under 'sessions', such as 'sessions: {pre: 0, post: 99}'."
+    )
+    return (Finding("columns_not_used", "caution", message, table.file),)
 
 
 def _report_ambiguous(

@@ -1,14 +1,14 @@
 """What is not wrong in the tables, but what the reader of a result has to know."""
 
-import re
-import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.data.cleaning.matching import bare, written_otherwise
 from alliance_longitudinal.data.readers.tables import RawTable
+from alliance_longitudinal.data.study_file.checks import names_therapists
 from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
 
@@ -27,6 +27,52 @@ def simulated_findings(plan: StudyPlan) -> tuple[Finding, ...]:
     return (Finding("simulated", "info", str(plan.simulated["note"]), plan.file.study),)
 
 
+def therapist_findings(keys: pd.DataFrame, plan: StudyPlan) -> tuple[Finding, ...]:
+    """That the study, or some of its clients, have no therapist."""
+    if not names_therapists(plan.file):
+        message = "The study file names no therapist column, so nothing can be said about differences between therapists."
+        return (Finding("no_therapists", "info", message, "therapist"),)
+    without = int(keys.loc[keys["therapist"] == "", "client"].nunique())
+    if not without:
+        return ()
+    message = (
+        f"{without} of {keys['client'].nunique()} clients have no therapist. They are in the study, but not in what is said "
+        "about differences between therapists."
+    )
+    return (Finding("clients_without_therapist", "caution", message, "therapist"),)
+
+
+def arm_findings(clients: pd.DataFrame) -> tuple[Finding, ...]:
+    """How many clients have no treatment arm."""
+    without = int(clients["arm"].isna().sum())
+    if not without:
+        return ()
+    message = (
+        f"{without} of {len(clients)} clients have no treatment arm; a comparison of arms leaves them out."
+    )
+    return (Finding("clients_without_arm", "caution", message, "arm"),)
+
+
+def empty_findings(answers: Mapping[str, NDArray[np.float64]], plan: StudyPlan) -> tuple[Finding, ...]:
+    """Measures without a single value: a wrong column, or codes that were read as missing."""
+    findings = []
+    for name, values in answers.items():
+        if not np.isnan(values).all():
+            continue
+        planned = plan.measures[name]
+        columns = (
+            f"column {planned.headers[0]!r}"
+            if len(planned.headers) == 1
+            else f"its {len(planned.headers)} columns"
+        )
+        message = (
+            f"{planned.measure.label} has no value in any row of {columns}. Check that the study file names the right "
+            "columns, and that 'dialect: missing' lists no code that stands for an answer."
+        )
+        findings.append(Finding("measure_without_values", "caution", message, name))
+    return tuple(findings)
+
+
 def client_findings(keys: pd.DataFrame, listed: "pd.Index[str]") -> tuple[Finding, ...]:
     """Findings about clients that stand in only one of the two tables."""
     seen = keys["client"].cat.categories
@@ -38,6 +84,13 @@ def client_findings(keys: pd.DataFrame, listed: "pd.Index[str]") -> tuple[Findin
     without_baseline = len(seen.difference(listed))
     if without_baseline:
         message = f"{without_baseline} clients with sessions are not in the clients table; their baseline is missing."
+        alike = written_otherwise(list(seen), list(listed))
+        if alike:
+            mine, theirs = min(alike.items())
+            message += (
+                f" {len(alike)} of them are there in another spelling, such as {mine!r} among the sessions and {theirs!r} in "
+                "the clients table."
+            )
         findings.append(Finding("clients_without_baseline", "caution", message))
     return tuple(findings)
 
@@ -55,7 +108,7 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
                 "Identifiers are only missing when the cell is empty, so it counts as one person or place."
             )
             findings.append(Finding("id_is_missing_code", "caution", message, role))
-        alike = len(ids) - len({_bare(text) for text in ids})
+        alike = len(ids) - len({bare(text) for text in ids})
         if alike:
             message = (
                 f"{alike} {role} ids differ from another only in capital letters, blanks or leading zeros (such as a7, "
@@ -100,18 +153,6 @@ def _several_of(keys: pd.DataFrame, role: str) -> int:
     return int(pairs.loc[pairs.duplicated("client"), "client"].nunique())
 
 
-def _bare(text: str) -> str:
-    """An id without what people mistype: capital letters, blanks, unseen marks, leading zeros, other digits."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-        text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc"))
-    text = "".join(text.casefold().split())
-    return _ZEROS.sub("", text) if "0" in text else text
-
-
-_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
-
-
 def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     if "seen_by" not in keys:
         return []
@@ -125,8 +166,7 @@ def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
 
 
 def _time_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
-    columns = plan.file.tables.sessions.columns
-    if columns.week is None and columns.date is None:
+    if plan.file.time_unit == "sessions":
         message = (
             "Neither dates nor weeks are given, so time is counted in sessions: rates of change are per session, "
             "and longer gaps between sessions are not seen."
@@ -160,14 +200,17 @@ def missing_code_finding(tables: Sequence[RawTable], used: Collection[str]) -> t
     return tuple(findings)
 
 
-def gap_finding(weeks_since_last: NDArray[np.float64], client: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """How many clients paused so long that they may have come back for another treatment."""
+def gap_finding(
+    weeks_since_last: NDArray[np.float64], client: NDArray[np.int64], *, planned: bool = False
+) -> tuple[Finding, ...]:
+    """How many clients paused so long (``planned``: beyond the schedule) that they may have come back for another treatment."""
     long = weeks_since_last > LONG_GAP
     if not long.any():
         return ()
     clients = len(np.unique(client[long]))
+    beyond = " beyond what the schedule plans" if planned else ""
     message = (
-        f"{clients} clients paused for more than {LONG_GAP} weeks between two sessions ({int(long.sum())} pauses). If "
+        f"{clients} clients paused for more than {LONG_GAP} weeks{beyond} between two sessions ({int(long.sum())} pauses). If "
         f"they came back for another treatment, write 'episodes: {{after_days: {7 * LONG_GAP}}}'."
     )
     return (Finding("long_gaps", "info", message, "week"),)

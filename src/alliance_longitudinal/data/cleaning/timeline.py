@@ -8,11 +8,12 @@ from alliance_longitudinal.data.study_file.format import Transfers
 
 
 def number_by_date(keys: pd.DataFrame, *, several_rows: bool = False) -> NDArray[np.float64]:
-    """Session numbers 1, 2, ... of each client in order of date, shape (n,); missing where the date is.
+    """Session numbers 1, 2, ... of each client in order of date (without dates, of weeks), missing where it is.
 
     With ``several_rows``, rows of one client and day are one session that several people rated.
     """
-    days = keys["day"].to_numpy()
+    dated = bool(keys["day"].notna().any()) or not keys["week"].notna().any()
+    days = keys["day" if dated else "week"].to_numpy()
     clients = keys["client"].cat.codes.to_numpy()
     order = np.lexsort((days, clients))
     client, day = clients[order], days[order]
@@ -26,7 +27,7 @@ def number_by_date(keys: pd.DataFrame, *, several_rows: bool = False) -> NDArray
     starts = np.maximum.accumulate(np.where(new_client, count - 1, 0))
     numbers = np.empty(len(keys))
     numbers[order] = count - starts
-    return np.where(np.isnat(days), np.nan, numbers)
+    return np.where(pd.isna(days), np.nan, numbers)
 
 
 def weeks_since_first(keys: pd.DataFrame) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """One file, all files of a folder, or all that fit a pattern: each read by its own reader."""
 
 import hashlib
+import stat
 from pathlib import Path
 
 from alliance_longitudinal.data.cells.dialect import Dialect
@@ -53,6 +54,15 @@ def _is_dir(path: Path) -> bool:
         return False
 
 
+def is_regular(path: Path) -> bool:
+    """Whether reading ``path`` can end: it is a file (or a folder, or nothing), and no device, pipe or socket."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return True  # what is wrong with it is said where it is opened
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
 def read_file(path: Path, block: Table, dialect: Dialect, problems: Problems) -> tuple[Sheet, str] | None:
     """The table in one file and the SHA-256 of the file; None, and a problem, if it cannot be read."""
     content = _content(path, problems)
@@ -100,6 +110,14 @@ def _read_by_ending(
 
 
 def _content(path: Path, problems: Problems) -> bytes | None:
+    if not is_regular(path):
+        problems.add(
+            "not_a_file",
+            "it is a device, a pipe or a socket, not a file with a table.",
+            "correct 'file' in the study file.",
+            file=path.name,
+        )
+        return None
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -11,16 +11,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.data.cells.problems import Problems, some
-from alliance_longitudinal.data.cells.texts import Texts
+from alliance_longitudinal.data.cells.problems import Problems
+from alliance_longitudinal.data.cells.texts import Texts, objects
+from alliance_longitudinal.data.readers.files import is_regular
+from alliance_longitudinal.data.readers.redcap_rows import (
+    EVENT,
+    FORM,
+    INSTANCE,
+    Arranged,
+    Export,
+    RecordRoles,
+    arranged_rows,
+    plain,
+)
 from alliance_longitudinal.data.readers.sheet import Sheet
 from alliance_longitudinal.data.study_file.table_blocks import Redcap
 
-EVENT, FORM, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
 _ON_SCREEN = {"event name": EVENT, "repeat instrument": FORM, "repeat instance": INSTANCE}
-_FIELD, _LABEL, _TYPE = "Variable / Field Name", "Field Label", "Field Type"
+_FIELD, _LABEL, _TYPE, _FORM = "Variable / Field Name", "Field Label", "Field Type", "Form Name"
 _CHOICES = "Choices, Calculations, OR Slider Labels"
 _FIXED = {
     "yesno": {"0": "No", "1": "Yes"},
@@ -36,19 +45,14 @@ class Field:
     label: str
     kind: str
     choices: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRoles:
-    """Headers of the record's id, and of what holds for a record as a whole."""
-
-    client: str
-    constant: frozenset[str]
+    form: str = ""
 
 
 def read_dictionary(path: Path, problems: Problems) -> dict[str, Field] | None:
     """The fields of a data dictionary by name; None, and a problem, if it cannot be read."""
     try:
+        if not is_regular(path):
+            raise OSError
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     except (OSError, UnicodeDecodeError, csv.Error):
         message = "the data dictionary is not there, or is not CSV text in UTF-8."
@@ -62,7 +66,9 @@ def read_dictionary(path: Path, problems: Problems) -> dict[str, Field] | None:
     for row in rows:
         kind, name = (row.get(_TYPE) or "").strip(), (row.get(_FIELD) or "").strip()
         choices = _FIXED.get(kind) or (_choices(row.get(_CHOICES) or "") if kind in _LISTED else {})
-        fields[name] = Field(name, (row.get(_LABEL) or "").strip(), kind, choices)
+        fields[name] = Field(
+            name, (row.get(_LABEL) or "").strip(), kind, choices, (row.get(_FORM) or "").strip()
+        )
     return fields
 
 
@@ -70,40 +76,18 @@ _LISTED = ("radio", "dropdown", "checkbox")
 
 
 def arrange(
-    name: str,
-    sheet: Sheet,
-    block: Redcap,
-    roles: RecordRoles,
-    fields: Mapping[str, Field],
-    problems: Problems,
-) -> tuple[Sheet, NDArray[np.bool_]] | None:
-    """The rows of ``sheet`` that are sessions, and which rows of it those are; None, and a problem, if that fails.
+    table: Export, block: Redcap, roles: RecordRoles, fields: Mapping[str, Field], problems: Problems
+) -> Arranged | None:
+    """The rows of an export that are sessions; None, and a problem, if they cannot be found.
 
     What holds for the whole record (therapist, baseline) and stands in one of its rows, such as that of the intake
     form, is filled in where the session's own row is empty; only where all rows of the record agree on it.
     """
-    sheet = _coded(name, _named(sheet, fields), fields, problems)
-    keep = np.ones(len(sheet), dtype=bool)
-    if block.instrument is not None:
-        keep &= _of_form(name, sheet, block.instrument, problems)
-    if block.events is not None:
-        chosen = _numbered_by_event(name, sheet, block.events, problems)
-        if chosen is None:
-            return None
-        sheet, of_event = chosen
-        keep &= of_event
-    if problems:
-        return None
-    if not keep.any():
-        message = "no row belongs to the form and events that the study file names."
-        problems.add("redcap_rows", message, "correct 'redcap' in the study file.", file=name)
-        return None
-    if roles.client not in sheet.headers:  # reported with the other missing columns
-        return sheet, np.ones(len(sheet), dtype=bool)
-    return _filled_from_record(sheet, roles, keep), keep
+    sheet = coded(table.name, named(table.sheet, fields), fields, problems)
+    return arranged_rows(replace(table, sheet=sheet), block, roles, problems)
 
 
-def _named(sheet: Sheet, fields: Mapping[str, Field]) -> Sheet:
+def named(sheet: Sheet, fields: Mapping[str, Field]) -> Sheet:
     """Headers that are labels, replaced by the names of their fields where that is unambiguous."""
     labels: dict[str, list[str]] = {}
     for field in fields.values():
@@ -122,11 +106,16 @@ def _named(sheet: Sheet, fields: Mapping[str, Field]) -> Sheet:
     return replace(sheet, headers=tuple(map(name, sheet.headers)))
 
 
-def _coded(name: str, sheet: Sheet, fields: Mapping[str, Field], problems: Problems) -> Sheet:
+def coded(name: str, sheet: Sheet, fields: Mapping[str, Field], problems: Problems) -> Sheet:
     """Answers that were exported as labels, as their codes; and what the codes mean."""
     columns, labels = [], {}
     for header, column in zip(sheet.headers, sheet.columns, strict=True):
         codes, known = _meaning(header, fields)
+        box = _box_of(header, fields)
+        if box is not None and _ticked_by_label(column, box, sheet, fields):
+            columns.append(_from_ticks(header, column, box, sheet, fields, name, problems))
+            labels[header] = known
+            continue
         recode = _codes_of_words({word for word in column.present() if word}, codes, known)
         if recode is None:
             example = next(word for word in column.present() if codes.get(word, word) != word)
@@ -179,65 +168,70 @@ def _meaning(header: str, fields: Mapping[str, Field]) -> tuple[dict[str, str], 
     return codes, field.choices
 
 
-def _of_form(name: str, sheet: Sheet, form: str, problems: Problems) -> NDArray[np.bool_]:
-    if FORM not in sheet.headers:
-        message = f"there is no column {FORM!r}, so no repeating form can be told from the others."
-        problems.add("redcap_rows", message, "take out 'redcap: instrument'.", file=name, column=FORM)
-        return np.zeros(len(sheet), dtype=bool)
-    column = sheet.columns[sheet.headers.index(FORM)]
-    wanted = _plain(form)
-    own = column.where(lambda word: _plain(word) == wanted)
-    if not own.any():
-        forms = [word for word in column.present() if word]
-        message = f"no row belongs to the repeating form {form!r}; there are {some(forms, 10) or 'none'}."
-        problems.add("redcap_rows", message, "correct 'redcap: instrument'.", file=name, column=FORM)
-    return own
-
-
-def _numbered_by_event(
-    name: str, sheet: Sheet, events: Mapping[str, int], problems: Problems
-) -> tuple[Sheet, NDArray[np.bool_]] | None:
-    """The sheet with session numbers in place of the events' names, and which rows belong to one of them."""
-    if EVENT not in sheet.headers:
-        message = f"there is no column {EVENT!r}."
-        problems.add("redcap_rows", message, "take out 'redcap: events'.", file=name, column=EVENT)
+def _box_of(header: str, fields: Mapping[str, Field]) -> tuple[Field, str] | None:
+    """The checkbox field that a column is one box of, and the label of that box."""
+    field = fields.get(header.split("___")[0])
+    if field is None or field.kind != "checkbox" or "___" not in header:
         return None
-    at = sheet.headers.index(EVENT)
-    column = sheet.columns[at]
-    absent = sorted(set(events) - set(column.words))
-    if absent:
-        there = some([word for word in column.present() if word], 10)
-        message = f"no row belongs to the event {absent[0]!r}; there are {there}."
-        problems.add("redcap_rows", message, "correct 'redcap: events'.", file=name, column=EVENT)
-        return None
-    numbers = column.replaced(lambda word: str(events[word]) if word in events else "")
-    columns = (*sheet.columns[:at], numbers, *sheet.columns[at + 1 :])
-    return replace(sheet, columns=columns), ~numbers.empty
+    label = next((text for code, text in field.choices.items() if _box(field.name, code) == header), None)
+    return None if label is None else (field, label)
 
 
-def _filled_from_record(sheet: Sheet, roles: RecordRoles, keep: NDArray[np.bool_]) -> Sheet:
-    """The rows ``keep``, with what holds for their whole record where their own cell is empty."""
-    records = sheet.columns[sheet.headers.index(roles.client)].codes
-    columns = []
-    for header, column in zip(sheet.headers, sheet.columns, strict=True):
-        own = column.take(keep)
-        blank = own.empty
-        if header not in roles.constant or not blank.any():
-            columns.append(own)
-            continue
-        said = _agreed(records, column)[records[keep]]
-        columns.append(Texts(np.where(blank & (said >= 0), said, own.codes).astype(np.int32), own.words))
-    return replace(sheet, columns=tuple(columns))
+def _ticked_by_label(
+    column: Texts, box: tuple[Field, str], sheet: Sheet, fields: Mapping[str, Field]
+) -> bool:
+    """Whether the box was exported as its label where it is ticked and empty where it is not.
+
+    A box that nobody ticked is empty altogether; then another box of the same field decides.
+    """
+    field, label = box
+    words = {word for word in column.present() if word}
+    if words:
+        return words == {label} and label not in ("0", "1", "Checked", "Unchecked")
+    others = [(c, _box_of(h, fields)) for h, c in zip(sheet.headers, sheet.columns, strict=True)]
+    return any(
+        other is not None
+        and other[0] is field
+        and c.present()
+        and {w for w in c.present() if w} == {other[1]}
+        for c, other in others
+    )
 
 
-def _agreed(records: NDArray[np.int32], column: Texts) -> NDArray[np.int64]:
-    """For each record the code of the one value that its rows have; -1 without one or with several."""
-    filled = ~column.empty
-    n = int(records.max()) + 1
-    low, high = np.full(n, np.iinfo(np.int32).max, dtype=np.int64), np.full(n, -1, dtype=np.int64)
-    np.minimum.at(low, records[filled], column.codes[filled])
-    np.maximum.at(high, records[filled], column.codes[filled])
-    return np.where(low == high, high, -1)
+def _from_ticks(
+    header: str,
+    column: Texts,
+    box: tuple[Field, str],
+    sheet: Sheet,
+    fields: Mapping[str, Field],
+    name: str,
+    problems: Problems,
+) -> Texts:
+    """1 where the box is ticked, 0 where its form was filled in and it is not, else empty."""
+    field, _ = box
+    done = f"{plain(field.form)}_complete"
+    own = [
+        c
+        for h, c in zip(sheet.headers, sheet.columns, strict=True)
+        if field.form
+        and (h == done or getattr(fields.get(h.split("___")[0]), "form", "") == field.form)
+        and h != sheet.headers[0]  # the record's id is in every row
+    ]
+    if not own:
+        problems.add(
+            "redcap_checkbox",
+            f"in {header!r}, a ticked box holds its label and a box that is not ticked is empty, and the dictionary does not "
+            "say to which form it belongs, so an empty cell may mean either that or that nobody was asked.",
+            "export the data as raw values, or download the whole data dictionary again.",
+            file=name,
+            column=header,
+        )
+        return column
+    filled = np.zeros(len(column), dtype=bool)
+    for other in own:
+        filled |= ~other.empty
+    codes = np.where(~column.empty, 1, np.where(filled, 0, 2)).astype(np.int32)
+    return Texts(codes, objects(["0", "1", ""]))
 
 
 def _choices(text: str) -> dict[str, str]:
@@ -249,8 +243,3 @@ def _choices(text: str) -> dict[str, str]:
 def _box(name: str, code: str) -> str:
     """Name of the column of one checkbox, as REDCap writes it."""
     return f"{name}___{re.sub('[^a-z0-9]', '_', code.lower())}"
-
-
-def _plain(text: str) -> str:
-    """A form's name or its label, alike."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

@@ -12,12 +12,25 @@ from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems, some
 from alliance_longitudinal.data.cells.texts import Texts, joined
 from alliance_longitudinal.data.readers.files import find_files, is_several, no_files, read_file
-from alliance_longitudinal.data.readers.redcap import RecordRoles, arrange, read_dictionary
+from alliance_longitudinal.data.readers.redcap import arrange, read_dictionary
+from alliance_longitudinal.data.readers.redcap_rows import Export, RecordRoles
 from alliance_longitudinal.data.readers.several import differing_labels, one_table, repeated_in_another_file
 from alliance_longitudinal.data.readers.sheet import Counts, Labels, Sheet, filled_rows
 from alliance_longitudinal.data.readers.source import Source
-from alliance_longitudinal.data.study_file.table_blocks import ClientsTable, SessionsTable
+from alliance_longitudinal.data.study_file.table_blocks import ClientsTable, SessionsTable, TherapistsTable
+from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.strict_yaml import nearest
+
+AnyTable = SessionsTable | ClientsTable | TherapistsTable
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Rows that were left out: why, how many, and whose (texts by role, n each; nobody's where it is empty)."""
+
+    reason: str
+    n: int
+    people: Mapping[str, Texts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +52,9 @@ class RawTable:
         Header -> code that a file itself declares as missing -> how often it stood there.
     labels : mapping of str to mapping of str to str
         Header -> value -> what the file says that it means.
-    left_out : mapping of str to int
-        Why rows were left out while reading -> how many.
+    left_out : tuple of LeftOut
+        Rows that were left out while reading, in the order of the steps.
+    findings : tuple of Finding
     """
 
     file: str
@@ -50,7 +64,8 @@ class RawTable:
     places: Places
     missing: Counts = field(default_factory=dict)
     labels: Labels = field(default_factory=dict)
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -66,6 +81,18 @@ class RawTable:
         columns = tuple(column.take(keep) for column in self.columns)
         return replace(self, columns=columns, places=self.places.take(keep))
 
+    def without(self, gone: NDArray[np.bool_], reason: str, roles: Mapping[str, str]) -> "RawTable":
+        """The table without the rows ``gone``, which are remembered with the ``reason`` they went for.
+
+        Parameters
+        ----------
+        roles : mapping of str to str
+            Headers of ``client`` and, where there is one, ``therapist``.
+        """
+        people = {role: self.column(header).text.take(gone) for role, header in roles.items()}
+        step = LeftOut(reason, int(gone.sum()), people)
+        return replace(self.take(~gone), left_out=(*self.left_out, step))
+
     @property
     def filled(self) -> NDArray[np.bool_]:
         """Which rows hold anything, shape (n,)."""
@@ -74,24 +101,26 @@ class RawTable:
 
 def read_table(
     folder: Path,
-    block: SessionsTable | ClientsTable,
+    block: AnyTable,
     baseline: Collection[str],
+    answers: Collection[str],
     dialect: Dialect,
     problems: Problems,
 ) -> RawTable | None:
-    """Read what ``block`` names, relative to ``folder``; None if that fails, and then ``problems`` says why."""
+    """Read what ``block`` names, relative to ``folder``; None if that fails, and then ``problems`` says why.
+
+    ``baseline`` and ``answers`` are the headers of what is known of clients and of the measures' columns.
+    """
     if block.database is not None:
         table = _from_server(block, dialect, problems)
     else:
         table = _from_files(folder, str(block.file), block, dialect, problems)
     if table is None or block.redcap is None:
         return table
-    return _from_redcap(folder, table, block, baseline, problems)
+    return _from_redcap(folder, table, block, baseline, answers, problems)
 
 
-def _from_server(
-    block: SessionsTable | ClientsTable, dialect: Dialect, problems: Problems
-) -> RawTable | None:
+def _from_server(block: AnyTable, dialect: Dialect, problems: Problems) -> RawTable | None:
     from alliance_longitudinal.data.readers.database import read_postgresql
 
     assert block.database is not None
@@ -103,7 +132,7 @@ def _from_server(
 
 
 def _from_files(
-    folder: Path, named: str, block: SessionsTable | ClientsTable, dialect: Dialect, problems: Problems
+    folder: Path, named: str, block: AnyTable, dialect: Dialect, problems: Problems
 ) -> RawTable | None:
     paths = find_files(folder, named)
     if not paths:
@@ -150,16 +179,13 @@ def _table(name: str, parts: Sequence[tuple[str, Sheet, str]]) -> RawTable:
     )
 
 
-def _without_repeats(
-    table: RawTable, block: SessionsTable | ClientsTable, problems: Problems
-) -> RawTable | None:
+def _without_repeats(table: RawTable, block: AnyTable, problems: Problems) -> RawTable | None:
     """The table without rows that stand in an earlier file too; under ``overlap: refuse`` they are a problem."""
     again = repeated_in_another_file(table.columns, table.places)
     if not again.any():
         return table
     if block.overlap == "drop":
-        words = "rows that stand in an earlier file too"
-        return replace(table.take(~again), left_out={words: int(again.sum())})
+        return table.without(again, "rows that stand in an earlier file too", people(block))
     problems.add_rows(
         "overlapping_files",
         "a row stands in more than one file, word for word.",
@@ -175,8 +201,9 @@ def _without_repeats(
 def _from_redcap(
     folder: Path,
     table: RawTable,
-    block: SessionsTable | ClientsTable,
+    block: AnyTable,
     baseline: Collection[str],
+    answers: Collection[str],
     problems: Problems,
 ) -> RawTable | None:
     assert block.redcap is not None
@@ -187,28 +214,34 @@ def _from_redcap(
             return None
         fields = found
     sheet = Sheet(table.headers, table.columns, 1, table.missing, table.labels)
-    arranged = arrange(table.file, sheet, block.redcap, _roles(block, baseline), fields, problems)
+    export = Export(table.file, sheet, table.places)
+    arranged = arrange(export, block.redcap, _roles(block, baseline, answers), fields, problems)
     if arranged is None:
         return None
-    sheet, keep = arranged
-    columns = sheet.columns if len(sheet) == keep.sum() else tuple(c.take(keep) for c in sheet.columns)
-    left_out = dict(table.left_out)
-    if not keep.all():
-        left_out["rows of other REDCap forms and events"] = int((~keep).sum())
+    whole = replace(table, headers=arranged.everything.headers, columns=arranged.everything.columns)
+    read = whole.without(~arranged.keep, "rows of other REDCap forms and events", people(block))
+    steps = read.left_out if not arranged.keep.all() else table.left_out
     return replace(
-        table,
-        headers=sheet.headers,
-        columns=columns,
-        places=table.places.take(keep),
-        labels=sheet.labels,
-        left_out=left_out,
+        read,
+        columns=arranged.sheet.columns,
+        labels=arranged.sheet.labels,
+        left_out=steps,
+        findings=arranged.findings,
     )
 
 
-def _roles(block: SessionsTable | ClientsTable, baseline: Collection[str]) -> RecordRoles:
+def people(block: AnyTable) -> dict[str, str]:
+    """Headers of client and therapist in a table, by role; those that it names."""
+    named = {role: getattr(block.columns, role, None) for role in ("client", "therapist")}
+    return {role: header for role, header in named.items() if header is not None}
+
+
+def _roles(block: AnyTable, baseline: Collection[str], answers: Collection[str]) -> RecordRoles:
+    assert not isinstance(block, TherapistsTable)  # one row each, so never a repeating form
     columns = block.columns
-    per_client = (columns.therapist, columns.clinic, columns.family, columns.ending)
-    return RecordRoles(columns.client, frozenset(baseline) | {h for h in per_client if h is not None})
+    per_client = (columns.therapist, columns.clinic, columns.family, columns.ending, columns.arm)
+    constant = frozenset(baseline) | {h for h in per_client if h is not None}
+    return RecordRoles(columns.client, columns.therapist, constant, frozenset(answers))
 
 
 def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) -> None:

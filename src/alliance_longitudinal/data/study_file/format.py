@@ -5,14 +5,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from alliance_longitudinal.data.cells.dialect import DateOrder
-from alliance_longitudinal.data.study_file.parts import Header, Name, Part, Word, list_to_mapping, one_to_list
+from alliance_longitudinal.data.study_file.blocks import Covariate, Covariates, Exclusion, Reporting
+from alliance_longitudinal.data.study_file.checks import ARM, misfits
+from alliance_longitudinal.data.study_file.parts import (
+    Header,
+    Name,
+    Part,
+    Word,
+    keys_as_text,
+    list_to_mapping,
+    one_to_list,
+)
 from alliance_longitudinal.data.study_file.table_blocks import Tables
 from alliance_longitudinal.measures.instrument import Construct, Rater
-
-RESERVED = (
-    *("client", "therapist", "clinic", "session", "week", "date", "seen_by"),
-    *("group", "family", "episode", "ending", "mode"),
-)
 
 Transfers = Literal["refuse", "first", "last", "longest"]
 #: Raters for whom no questionnaire has a form of its own; a measure says whose form they filled in.
@@ -65,6 +70,12 @@ class MeasureBlock(Part):
         Field(description="One header an item, in item order; or one pattern such as wai_{item}."),
     ] = None
     total: Header | None = None
+    total_is: Annotated[
+        Literal["sum", "mean"] | None,
+        Field(
+            description="Whether the total is the sum or the mean of the items; as the instrument has it if absent."
+        ),
+    ] = None
     entry: Annotated[Literal["raw", "prescored"], Field(description="prescored: already reversed.")] = "raw"
     timing: Annotated[
         Literal["start", "end"], Field(description="Filled in before or after the session.")
@@ -85,6 +96,8 @@ class MeasureBlock(Part):
             raise ValueError("give either 'items' or 'total'.")
         if self.total is not None and (self.missing is not None or self.entry != "raw"):
             raise ValueError("'missing' and 'entry' are about items; a total is taken as given.")
+        if self.total is None and self.total_is is not None:
+            raise ValueError("'total_is' is about a total; the items are added up as the instrument says.")
         return self
 
 
@@ -152,6 +165,26 @@ class StudyFile(Part):
             default_factory=dict, description="Columns known at baseline: a list of headers, or name: header."
         ),
     ]
+    covariates: Annotated[Covariates, Field(default_factory=lambda: Covariates.model_validate({}))]
+    caseload: Annotated[
+        Annotated[float, Field(gt=0)] | Header | None,
+        Field(
+            description="Clients that a therapist sees in the study period: a number, or a column of the therapists."
+        ),
+    ] = None
+    sessions: Annotated[
+        dict[Header, Annotated[int, Field(ge=0, le=9999)]],
+        BeforeValidator(keys_as_text),
+        Field(default_factory=dict, description="Names of sessions, such as pre or post -> session number."),
+    ]
+    schedule: Annotated[
+        dict[Name, Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]],
+        Field(
+            default_factory=dict, description="Planned assessments of a measure, in the study's time unit."
+        ),
+    ]
+    exclude: Annotated[list[Exclusion], Field(default_factory=list, description="Rows that are left out.")]
+    reporting: Annotated[Reporting, Field(default_factory=lambda: Reporting.model_validate({}))]
     early_window: Annotated[
         list[Annotated[int, Field(ge=0)]], Field(default_factory=lambda: [1, 5], min_length=2, max_length=2)
     ]
@@ -170,7 +203,7 @@ class StudyFile(Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*_therapist_problems(self), *_name_problems(self), *_timeline_problems(self)]
+        problems = misfits(self)
         first, last = self.early_window
         if first > last:
             problems.append(f"'early_window' runs backwards: [{first}, {last}].")
@@ -178,13 +211,43 @@ class StudyFile(Part):
             raise ValueError(" ".join(problems))
         return self
 
+    @property
+    def arm(self) -> str | None:
+        """Header of the treatment arm, wherever the file names it."""
+        clients = self.tables.clients
+        in_clients = None if clients is None else clients.columns.arm
+        return self.tables.sessions.columns.arm or in_clients or self.baseline.get(ARM)
+
+    @property
+    def of_clients(self) -> dict[str, Covariate]:
+        """What is known of a client at the start, by name: the arm, ``baseline``, and covariates of clients."""
+        arm = {} if self.arm is None else {ARM: self.arm}
+        plain = {**arm, **{name: header for name, header in self.baseline.items() if name != ARM}}
+        return {name: Covariate(column=header) for name, header in plain.items()} | self.covariates.client
+
+    @property
+    def time_unit(self) -> Literal["weeks", "days", "months", "sessions"]:
+        """The unit in which the file gives time; dates count in weeks."""
+        columns = self.tables.sessions.columns
+        if columns.day is not None:
+            return "days"
+        if columns.month is not None:
+            return "months"
+        return "sessions" if columns.week is None and columns.date is None else "weeks"
+
 
 def study_json_schema() -> dict[str, Any]:
     """JSON Schema of a study file, for editors; ``data_schema/study.schema.json`` holds it."""
     schema = StudyFile.model_json_schema(by_alias=True)
     properties = schema["properties"]
     measures = schema["$defs"]["MeasureBlock"]["properties"]
-    _also(properties["baseline"], {"type": "array", "items": {"type": "string"}})
+    texts = {"type": "array", "items": {"type": "string"}}
+    _also(properties["baseline"], texts)
+    levels = schema["$defs"]["Covariates"]["properties"]
+    for level in levels.values():
+        _also(next(iter(level["patternProperties"].values())), {"type": "string"})
+        _also(level, texts)
+    _also(schema["$defs"]["Redcap"]["properties"]["instrument"], {"type": "string"})
     _also(measures["items"], {"type": "string"})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Study file"}
 
@@ -195,60 +258,3 @@ def _also(target: dict[str, Any], other: dict[str, Any]) -> None:
     known = target.pop("anyOf", None) or [dict(target)]
     target.clear()
     target.update({"anyOf": [*known, other], **keep})
-
-
-def _therapist_problems(file: StudyFile) -> list[str]:
-    sessions, clients = file.tables.sessions, file.tables.clients
-    places = [t for t in (sessions, clients) if t is not None and t.columns.therapist is not None]
-    if not places:
-        return ["no table names a 'therapist' column; the therapist level needs one."]
-    if file.client_ids == "within-therapist":
-        if len(places) < sum(t is not None for t in (sessions, clients)):
-            return ["with 'client_ids: within-therapist' every table must name its 'therapist' column."]
-    elif len(places) == 2:
-        return ["both tables name a 'therapist' column; name it in one of them."]
-    return []
-
-
-def _timeline_problems(file: StudyFile) -> list[str]:
-    columns, episodes, ending = file.tables.sessions.columns, file.episodes, file.ending
-    problems = []
-    if episodes is not None:
-        ways = [episodes.after_days is not None, episodes.at_intake, columns.episode is not None]
-        if sum(ways) == 0:
-            problems.append("'episodes' needs 'after_days', 'at_intake: true', or a column 'episode'.")
-        if episodes.at_intake and columns.session is None:
-            problems.append("'episodes: at_intake' needs a 'session' column, in which 0 is intake.")
-        if episodes.after_days is not None and columns.date is None:
-            problems.append("'episodes: after_days' needs a 'date' column.")
-        elif episodes.at_intake and columns.date is None:
-            problems.append(
-                "'episodes: at_intake' needs a 'date' column; else it is not known which session follows which intake."
-            )
-        if file.tables.sessions.layout == "wide":
-            problems.append("'episodes' needs a long table, one row per client and session.")
-    elif columns.episode is not None:
-        problems.append("a column 'episode' needs a block 'episodes: {analyse: first}' (or last, each).")
-    clients = file.tables.clients
-    in_clients = clients is not None and clients.columns.ending is not None
-    named = (columns.ending is not None) + in_clients
-    if named == 2:
-        problems.append("both tables name an 'ending' column; name it in one of them.")
-    by_words = ending is not None and ending.dropout_below is None
-    if bool(named) != by_words:
-        problems.append("an 'ending' column and the words of the block 'ending' belong together.")
-    return problems
-
-
-def _name_problems(file: StudyFile) -> list[str]:
-    problems = []
-    for name in (*file.measures, *file.baseline):
-        if name in RESERVED:
-            problems.append(f"the name {name!r} is taken by the package; choose another.")
-    by_row = [n for n, m in file.measures.items() if m.rows is not None or m.average]
-    if by_row and file.tables.sessions.columns.rater is None:
-        problems.append(f"{', '.join(by_row)}: 'rows' and 'average' need a column 'rater'.")
-    both = sorted(set(file.measures) & set(file.baseline))
-    if both:
-        problems.append(f"{', '.join(both)}: a name may stand for a measure or a baseline column, not both.")
-    return problems

@@ -48,6 +48,9 @@ class PlannedMeasure:
     items : tuple of int
         Item number of each header; empty for a total.
     headers : tuple of str
+    points : float
+        What one unit of a total in the table is in points of the instrument: the number of items where the table holds
+        item means and the instrument counts sums.
     """
 
     measure: Measure
@@ -55,6 +58,7 @@ class PlannedMeasure:
     form: Instrument
     items: tuple[int, ...]
     headers: tuple[str, ...]
+    points: float = 1.0
 
     @property
     def rule(self) -> MissingRule:

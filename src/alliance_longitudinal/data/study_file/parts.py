@@ -26,3 +26,10 @@ def one_to_list(value: Any) -> Any:
 def list_to_mapping(value: Any) -> Any:
     """A list of texts as a mapping of each to itself."""
     return {str(item): item for item in value} if isinstance(value, list) else value
+
+
+def keys_as_text(value: Any) -> Any:
+    """A mapping with whole numbers among its keys, with their texts in place of them."""
+    if not isinstance(value, dict):
+        return value
+    return {str(key) if isinstance(key, int) else key: item for key, item in value.items()}

@@ -1,6 +1,6 @@
 """The study file resolved: instruments found, item headers spelled out, texts that stay as they were written."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,32 @@ def _plan_measure(
     if complaint:
         mistakes.append(((*here, "items"), complaint))
     measure = Measure(name, instrument.construct, block.rater, seen, block.timing)
-    return PlannedMeasure(measure, block, instrument, items, headers)
+    points, complaint = _points(block, instrument, seen)
+    if complaint:
+        mistakes.append(((*here, "total_is"), complaint))
+    return PlannedMeasure(measure, block, instrument, items, headers, points)
+
+
+#: How many points one point of the items' mean is, for n items.
+_OF_MEAN: Mapping[str, Callable[[int], float]] = {
+    "sum": float,
+    "mean": lambda _: 1.0,
+    "mean_x10": lambda _: 10.0,
+}
+
+
+def _points(block: MeasureBlock, instrument: Instrument, seen: Instrument) -> tuple[float, str]:
+    """Points of the instrument in one unit of the table's total, and what is wrong, as a sentence."""
+    if block.total_is is None:
+        return 1.0, ""
+    if seen.total_rule not in _OF_MEAN:
+        return 1.0, f"how a total of {seen.label} is made is not known, so 'total_is' cannot be used."
+    listed = instrument.subscales.get(block.scale) if block.scale is not None else None
+    n = len(listed) if listed is not None else (instrument.n_items if block.scale is None else None)
+    if n is None:
+        return 1.0, f"how many items {seen.label} has is not known, so 'total_is' cannot be used."
+    of_mean = _OF_MEAN[seen.total_rule](n)
+    return (of_mean if block.total_is == "mean" else of_mean / n), ""
 
 
 def _rater_mistake(block: MeasureBlock, instrument: Instrument) -> str:

@@ -5,9 +5,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from alliance_longitudinal.data.study_file.parts import Header, Part
+from alliance_longitudinal.data.study_file.parts import Header, Part, one_to_list
 
-_ADDRESS = re.compile(r"://|@|password\s*=", re.IGNORECASE)
+#: Key columns that hold time, and how many weeks one unit is.
+TIME_UNITS = {"week": 1.0, "day": 1 / 7, "month": 365.25 / 84}
+
+_SECRET = re.compile(r"password\s*=|:[^/@:]*@", re.IGNORECASE)
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_NOT_READ = (
+    "this is an address; tables are read from files and databases. Download the file and name it here, or describe a "
+    "database under 'database:'."
+)
 _NO_PASSWORD = (
     "a password does not belong into the study file, which is copied and shared. Write 'password: {env: NAME}' with "
     "the name of an environment variable, or 'password: {keyring: SERVICE}'; give host, database and user each in "
@@ -16,9 +24,11 @@ _NO_PASSWORD = (
 
 
 def _no_secret(value: Any) -> Any:
-    """Refuse, without showing it, an address that may hold a password."""
-    if isinstance(value, str) and _ADDRESS.search(value):
+    """Refuse an address, and without showing it a text that may hold a password."""
+    if isinstance(value, str) and _SECRET.search(value):
         raise ValueError(_NO_PASSWORD)
+    if isinstance(value, str) and _ADDRESS.search(value):
+        raise ValueError(_NOT_READ)
     return value
 
 
@@ -75,7 +85,11 @@ class Redcap(Part):
         str | None, Field(min_length=1, description="The project's data dictionary, a CSV file.")
     ] = None
     instrument: Annotated[
-        Header | None, Field(description="The repeating form of which each instance is a session.")
+        list[Header] | None,
+        BeforeValidator(one_to_list),
+        Field(
+            description="The repeating form of which each instance is a session; several are joined by record and instance."
+        ),
     ] = None
     events: Annotated[
         dict[Header, Annotated[int, Field(ge=0)]] | None,
@@ -94,6 +108,9 @@ class SessionColumns(Part):
     week: Annotated[
         Header | None, Field(description="Weeks, on any origin; computed from dates if absent.")
     ] = None
+    day: Annotated[Header | None, Field(description="Days in place of weeks, on any origin.")] = None
+    month: Annotated[Header | None, Field(description="Months in place of weeks, on any origin.")] = None
+    arm: Annotated[Header | None, Field(description="Treatment arm of the client.")] = None
     group: Annotated[Header | None, Field(description="Therapy group in which the session was held.")] = None
     family: Annotated[Header | None, Field(description="Couple or family that the client belongs to.")] = None
     episode: Annotated[
@@ -120,6 +137,13 @@ class ClientColumns(Part):
     clinic: Header | None = None
     family: Header | None = None
     ending: Header | None = None
+    arm: Header | None = None
+
+
+class TherapistColumns(Part):
+    """Headers of the therapists table."""
+
+    therapist: Header
 
 
 class Wide(Part):
@@ -184,9 +208,11 @@ class SessionsTable(Table):
     def _layout_fits(self) -> Self:
         if (self.layout == "wide") != (self.wide is not None):
             raise ValueError("'layout: wide' and a block 'wide: {pattern: ...}' belong together.")
-        if self.layout == "long" and self.columns.session is None and self.columns.date is None:
+        named = {role for role in ("session", "date", *TIME_UNITS) if getattr(self.columns, role) is not None}
+        if self.layout == "long" and not named:
             raise ValueError(
-                "'columns' must name 'session' or 'date'; without either the order is not known."
+                "'columns' must name 'session' or 'date' (or 'day', 'week', 'month'); without one of them the order is "
+                "not known."
             )
         if self.layout == "wide" and self.columns.session is not None:
             raise ValueError(
@@ -194,6 +220,9 @@ class SessionsTable(Table):
             )
         if self.layout == "wide" and self.columns.rater is not None:
             raise ValueError("in a wide table raters stand side by side; take out 'columns.rater'.")
+        times = [unit for unit in TIME_UNITS if getattr(self.columns, unit) is not None]
+        if len(times) > 1:
+            raise ValueError(f"'columns' names {' and '.join(times)}; time is read from one of them.")
         return self
 
 
@@ -203,8 +232,15 @@ class ClientsTable(Table):
     columns: ClientColumns
 
 
+class TherapistsTable(Table):
+    """The table of therapists, one row each."""
+
+    columns: TherapistColumns
+
+
 class Tables(Part):
     """The tables."""
 
     sessions: SessionsTable
     clients: ClientsTable | None = None
+    therapists: TherapistsTable | None = None

@@ -1,0 +1,61 @@
+"""Ids of one table held against those of another: who is in only one of them, and whether they are written alike."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from alliance_longitudinal.data.cells.problems import Problems, some
+
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
+_POINT_ZERO = re.compile(r"(?<=[0-9])\.0+$")
+
+
+def bare(text: str) -> str:
+    """An id without what people mistype: capital letters, blanks, unseen marks, leading zeros, other digits."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc"))
+    text = "".join(text.casefold().split())
+    return _ZEROS.sub("", text) if "0" in text else text
+
+
+def written_otherwise(ids: Sequence[str], listed: Sequence[str]) -> dict[str, str]:
+    """For those of ``ids`` that are not ``listed``: the listed id that differs only in how it is written."""
+    known = {_POINT_ZERO.sub("", bare(text)): text for text in listed}
+    there = set(listed)
+    absent = (text for text in ids if text not in there)
+    return {text: known[key] for text in absent if (key := _POINT_ZERO.sub("", bare(text))) in known}
+
+
+def refuse_strangers(
+    ids: Sequence[str], listed: Sequence[str], who: str, file: str, table: str, problems: Problems
+) -> None:
+    """Report that not one of ``ids`` is ``listed``, or that most would be if they were written alike.
+
+    Parameters
+    ----------
+    who : str
+        ``client`` or ``therapist``.
+    file, table : str
+        The sessions' file, and the file that lists.
+    """
+    absent = set(ids) - set(listed)
+    if not ids or not absent:
+        return
+    otherwise = written_otherwise(ids, listed)
+    if len(otherwise) >= max(2, 0.5 * len(ids)) or (otherwise and len(absent) == len(ids)):
+        pairs = [f"{mine!r} there and {theirs!r} in {table}" for mine, theirs in sorted(otherwise.items())]
+        problems.add(
+            "ids_written_otherwise",
+            f"{len(otherwise)} of {len(ids)} {who} ids are written otherwise in {table}: {some(pairs, 3)}.",
+            "write them alike; Excel drops leading zeros unless the column is formatted as text. They are compared as "
+            "text: 7 is not 007.",
+            file=file,
+        )
+    elif len(absent) == len(ids):
+        problems.add(
+            "no_common_ids",
+            f"no {who} of {file} is in {table}, which has ids such as {some(sorted(listed), 3)}.",
+            f"correct the columns that hold the {who} ids, or take {table} out of the study file.",
+            file=file,
+        )
