@@ -54,6 +54,31 @@ SHELVES = {
     },
 }
 
+#: The rooms of the engine from the ground up; a name without a folder is a file.
+ENGINE_FLOORS = (
+    ("arrays", "options", "distributions"),
+    ("linalg",),
+    ("design",),
+    ("sources",),
+    ("statistics",),
+    ("search",),
+    ("families",),
+    ("fit", "generalised_fit"),
+    ("fitted",),
+    ("resampling",),
+    ("inference",),
+    ("diagnostics",),
+    ("results",),
+    ("generalised_model", "streamed_model"),
+    ("model",),
+    ("",),
+)
+SHELVES["engine"] = {
+    room: {below for lower in ENGINE_FLOORS[:i] for below in lower}
+    for i, floor in enumerate(ENGINE_FLOORS)
+    for room in floor
+}
+
 #: Third party -> the parts through whose door it comes in.
 DOORS = {
     "numpy": {

@@ -20,6 +20,12 @@ def part(path: Path) -> str:
     return path.parts[0].removesuffix(".py")
 
 
+def shelf(path: Path, name: str) -> str:
+    """Folder of a file within its part; of a file beside the folders its own name if it has a floor, else none."""
+    own = path.parts[1].removesuffix(".py")
+    return own if len(path.parts) > 2 or own in rules.SHELVES[name] else ""
+
+
 def test_the_plan_names_every_part_and_no_other():
     parts = {part(path) for path in TREES}
     assert parts - set(rules.MAY_IMPORT) == set()
@@ -35,13 +41,13 @@ def test_imports_follow_the_plan():
 
 @pytest.mark.parametrize("name", rules.SHELVES)
 def test_imports_within_a_part_follow_its_shelves(name):
-    folders = {p.parts[1] for p in TREES if part(p) == name and len(p.parts) > 2 and p.suffix == ".py"}
-    assert folders == set(rules.SHELVES[name]) - {""}
+    places = {shelf(p, name) for p in TREES if part(p) == name} | {""}
+    assert places == set(rules.SHELVES[name]) | {""}
     found = [
         f"{p}:{problem}"
         for p, tree in TREES.items()
         if part(p) == name
-        for problem in rules.shelf_problems(tree, name, p.parts[1] if len(p.parts) > 2 else "")
+        for problem in rules.shelf_problems(tree, name, shelf(p, name))
     ]
     assert not found, "\n".join(found)
 
@@ -63,6 +69,26 @@ def test_imports_within_a_part_follow_its_shelves(name):
 )
 def test_an_import_up_the_floors_of_reporting_is_seen(code, problems):
     assert rules.shelf_problems(ast.parse(code), "reporting", "page") == problems
+
+
+@pytest.mark.parametrize(
+    ("room", "code", "problem"),
+    [
+        ("linalg", "from alliance_longitudinal.engine.design import groups", "engine.design"),
+        (
+            "inference",
+            "def f():\n    from alliance_longitudinal.engine.results.linear import x",
+            "engine.results",
+        ),
+        ("search", "from alliance_longitudinal.engine import fit", "engine.fit"),
+        ("fit", "from alliance_longitudinal.engine.fitted.rows import x", "engine.fitted"),
+        ("fitted", "from alliance_longitudinal.engine.fit import MixedFit", None),
+        ("statistics", "from alliance_longitudinal.engine.arrays import Array", None),
+    ],
+)
+def test_an_import_up_the_floors_of_the_engine_is_seen(room, code, problem):
+    found = [p.split(": ", 1)[1] for p in rules.shelf_problems(ast.parse(code), "engine", room)]
+    assert found == ([] if problem is None else [f"engine.{room} may not import {problem}"])
 
 
 @pytest.mark.parametrize(

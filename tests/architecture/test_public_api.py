@@ -1,12 +1,16 @@
 """The public names resolve, and importing the package stays quick."""
 
+import ast
 import os
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal import engine
 
 HEAVY = ("numpy", "pandas", "matplotlib", "formulaic", "statsmodels", "papermill", "pydantic", "scipy")
 
@@ -58,3 +62,27 @@ def test_the_help_of_the_command_line_loads_nothing_heavy():
 def test_the_command_is_installed_beside_the_interpreter():
     script = os.path.join(os.path.dirname(sys.executable), "alliance")  # noqa: PTH118, PTH120
     assert os.path.exists(script) or os.path.exists(script + ".exe")  # noqa: PTH110
+
+
+def test_the_engine_s_lazy_names_are_those_of_its_types():
+    """What runs, what type checkers see and what is listed agree."""
+    source = Path(engine.__file__).read_text(encoding="utf-8")
+    block = next(n for n in ast.parse(source).body if isinstance(n, ast.If))
+    typed = {a.name: n.module for n in block.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    lazy = {name: f"alliance_longitudinal.engine.{module}" for name, module in engine._PUBLIC.items()}
+    assert typed == lazy
+    assert sorted(typed) == engine.__all__
+    for name, module in lazy.items():
+        assert getattr(engine, name) is getattr(import_module(module), name)
+
+
+def test_importing_the_engine_loads_nothing_heavy():
+    code = f"import sys, alliance_longitudinal.engine; print([m for m in {(*HEAVY, 'numba')} if m in sys.modules])"
+    assert _run(code) == "[]"
+
+
+def test_an_unknown_name_of_the_engine_is_an_attribute_error():
+    with pytest.raises(
+        AttributeError, match=r"no attribute .Modell."
+    ):
+        _ = engine.Modell

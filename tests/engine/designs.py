@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine.design import design
-from alliance_longitudinal.engine.fitting import basis, blocks, criterion, theta
+from alliance_longitudinal.engine.search import criterion, theta
+from alliance_longitudinal.engine.statistics import basis
+from alliance_longitudinal.engine.statistics import nested as blocks
 
 GROWTH = "y ~ week * rating + arm + (1 + week | outer/inner)"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine.design.groups import factor, match
-from alliance_longitudinal.engine.fitting.blocks import describe
+from alliance_longitudinal.engine.statistics.nested import describe
 from engine.designs import blocks_of, three_levels
 
 

@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import criterion, optimize
 from alliance_longitudinal.engine.resampling import bootstrap, draws, refits, regroup
+from alliance_longitudinal.engine.search import criterion, optimize
 from alliance_longitudinal.errors import FitError
 from engine.designs import GROWTH, three_levels
 

@@ -6,8 +6,8 @@ import pytest
 from scipy import linalg
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import dense
 from alliance_longitudinal.engine.inference import cluster_robust
+from alliance_longitudinal.engine.linalg import dense
 from engine import small_reference
 from engine.designs import three_levels
 

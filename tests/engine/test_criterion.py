@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliance_longitudinal.engine.fitting import dense
-from alliance_longitudinal.engine.fitting.criterion import profiled
-from alliance_longitudinal.engine.fitting.modes import conditional_modes
+from alliance_longitudinal.engine.linalg import dense
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.statistics.modes import conditional_modes
 from engine.designs import blocks_of, entries, random_relative, three_levels
 
 RANDOM_PARTS = [

@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.crossing import build, elimination, quick
-from alliance_longitudinal.engine.crossing.choose import statistics_of
-from alliance_longitudinal.engine.crossing.compiled import PLAIN
-from alliance_longitudinal.engine.crossing.crossing import Crossing
 from alliance_longitudinal.engine.design.design import learn
-from alliance_longitudinal.engine.fitting import basis as internal
-from alliance_longitudinal.engine.fitting.blocks import Blocks
-from alliance_longitudinal.engine.fitting.criterion import profiled
-from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.linalg.crossed_compiled import PLAIN
 from alliance_longitudinal.engine.resampling import draws
+from alliance_longitudinal.engine.search import quick
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.search.theta import Face
+from alliance_longitudinal.engine.statistics import basis as internal
+from alliance_longitudinal.engine.statistics.choose import statistics_of
+from alliance_longitudinal.engine.statistics.crossed import build, elimination
+from alliance_longitudinal.engine.statistics.crossed.crossing import Crossing
+from alliance_longitudinal.engine.statistics.nested import Blocks
 from engine.crossing_designs import PARTS, crossing_frame, crossing_of, dense_deviance, dense_parts
 from engine.designs import random_relative
 

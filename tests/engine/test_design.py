@@ -9,7 +9,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.design.design import learn
-from alliance_longitudinal.engine.fitting.linalg import block_diagonal, independent_columns
+from alliance_longitudinal.engine.linalg.matrices import block_diagonal, independent_columns
 from engine.designs import GROWTH
 
 SAME = {

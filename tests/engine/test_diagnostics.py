@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.after.caterpillar import comparison_factor, expected_rank
-from alliance_longitudinal.engine.after.residuals import standing
-from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.diagnostics.caterpillar import comparison_factor, expected_rank
+from alliance_longitudinal.engine.diagnostics.residuals import standing
+from alliance_longitudinal.engine.linalg import dense
 from engine.designs import GROWTH, three_levels
 
 
@@ -173,7 +173,7 @@ def test_few_groups_and_no_variance_are_said(frame):
 
 
 def test_refusals(growth, monkeypatch):
-    from alliance_longitudinal.engine.after import residuals
+    from alliance_longitudinal.engine.diagnostics import residuals
 
     cases = [
         (lambda: growth.residuals("raw"), "kind of residual='raw' is not available"),

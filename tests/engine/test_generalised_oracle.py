@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.generalised import problem as internal
-from alliance_longitudinal.engine.generalised.criterion import Criterion
-from alliance_longitudinal.engine.generalised.fit import face_of, reported
+from alliance_longitudinal.engine.families import problem as internal
+from alliance_longitudinal.engine.families.criterion import Criterion
+from alliance_longitudinal.engine.generalised_fit import face_of, reported
 from engine.glmm_oracle import brute_force, laplace
 from reference.generalised import rows
 

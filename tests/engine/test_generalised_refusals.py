@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.generalised import fit as fitting
-from alliance_longitudinal.engine.generalised import words
-from alliance_longitudinal.engine.generalised.criterion import Criterion
-from alliance_longitudinal.engine.generalised.search import covariance_of_params, search
+from alliance_longitudinal.engine import generalised_fit as fitting
+from alliance_longitudinal.engine.families import words
+from alliance_longitudinal.engine.families.criterion import Criterion
+from alliance_longitudinal.engine.families.search import covariance_of_params, search
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.linalg import dense
 from engine.designs import three_levels
 
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.after import influence
-from alliance_longitudinal.engine.after.leave_out import tree_of, without_each
-from alliance_longitudinal.engine.after.refits_without import without_rows
-from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.diagnostics import influence
+from alliance_longitudinal.engine.diagnostics.leave_out import tree_of, without_each
+from alliance_longitudinal.engine.diagnostics.refits_without import without_rows
+from alliance_longitudinal.engine.linalg import dense
 from engine import after_reference
 from engine.designs import GROWTH, three_levels
 

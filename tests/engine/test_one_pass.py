@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from alliance_longitudinal.engine.design import design, groups
-from alliance_longitudinal.engine.fitting import basis, blocks, products
-from alliance_longitudinal.engine.fitting.criterion import profiled
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.statistics import basis, products
+from alliance_longitudinal.engine.statistics import nested as blocks
 from engine.designs import GROWTH, random_relative, three_levels
 
 

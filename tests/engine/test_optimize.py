@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import optimize
-from alliance_longitudinal.engine.fitting.criterion import profiled
-from alliance_longitudinal.engine.fitting.newton import minimise
-from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.search import optimize
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.search.newton import minimise
+from alliance_longitudinal.engine.search.theta import Face
 from engine.designs import GROWTH, blocks_of, face_of, random_relative, three_levels
 
 TRUTHS = [(1, 1), (0.0, 1), (0.3, 1), (1, [1, 0.0]), ([1, 0], [1, 0.2])]

@@ -69,7 +69,7 @@ def test_uncorrelated_slopes_predict_too(frame):
 
 def test_conditional_spread_is_the_textbook_one(frame):
     res = al.MixedModel.from_formula(GROWTH, frame).fit()
-    from alliance_longitudinal.engine.fitting import dense
+    from alliance_longitudinal.engine.linalg import dense
 
     design = res.fit.design
     spreads = [

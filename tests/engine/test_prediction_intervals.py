@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.after.equations import equations
-from alliance_longitudinal.engine.after.prediction_errors import (
+from alliance_longitudinal.engine.diagnostics.prediction_errors import (
     degrees_of_freedom,
     error_variance,
     mean_errors,
 )
-from alliance_longitudinal.engine.after.rows import Effects, rows_of_data, rows_of_fit
-from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.fitted.equations import equations
+from alliance_longitudinal.engine.fitted.rows import Effects, rows_of_data, rows_of_fit
+from alliance_longitudinal.engine.linalg import dense
 from engine.designs import three_levels
 
 
@@ -200,7 +200,7 @@ def test_intervals_hold_what_they_promise():
 
 def test_structured_residuals(frame):
     """Correlated residuals of unequal variance: errors against n by n matrices, degrees of freedom at the fixed part."""
-    from alliance_longitudinal.engine.residuals.whiten import relative_covariance
+    from alliance_longitudinal.engine.statistics.structured.whiten import relative_covariance
 
     data = frame.assign(kind=np.where(frame["item"] > 1, "b", "a"), w=1.0)
     formula = "y ~ week + arm + (1 | outer) + (1 | inner:outer)"

@@ -8,9 +8,11 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.design import design, groups
-from alliance_longitudinal.engine.fitting import basis, blocks, presearch
-from alliance_longitudinal.engine.fitting.criterion import profiled
-from alliance_longitudinal.engine.fitting.optimize import search
+from alliance_longitudinal.engine.search import presearch
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.search.optimize import search
+from alliance_longitudinal.engine.statistics import basis
+from alliance_longitudinal.engine.statistics import nested as blocks
 from engine.designs import GROWTH, face_of, three_levels
 
 SMALL = Path(__file__).parents[1] / "reference" / "small"

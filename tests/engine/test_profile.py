@@ -10,11 +10,11 @@ import pytest
 from scipy import optimize, stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import dense
-from alliance_longitudinal.engine.fitting.fit import package
+from alliance_longitudinal.engine.fit import package
 from alliance_longitudinal.engine.inference import charts, constrained, profile, profile_names
 from alliance_longitudinal.engine.inference import surface as surfaces
 from alliance_longitudinal.engine.inference.charts_shares import Rest, share
+from alliance_longitudinal.engine.linalg import dense
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
 

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliance_longitudinal.engine.fitting import blocks
-from alliance_longitudinal.engine.fitting.basis import GivenRows
-from alliance_longitudinal.engine.fitting.criterion import profiled
-from alliance_longitudinal.engine.residuals import AR1, CAR1, VarIdent, products
-from alliance_longitudinal.engine.residuals import model as residual_model
-from alliance_longitudinal.engine.residuals.model import build_model
-from alliance_longitudinal.engine.residuals.whiten import innovations, relative_covariance
+from alliance_longitudinal.engine import AR1, CAR1, VarIdent
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.statistics import nested as blocks
+from alliance_longitudinal.engine.statistics.basis import GivenRows
+from alliance_longitudinal.engine.statistics.structured import model as residual_model
+from alliance_longitudinal.engine.statistics.structured import products
+from alliance_longitudinal.engine.statistics.structured.model import build_model
+from alliance_longitudinal.engine.statistics.structured.whiten import innovations, relative_covariance
 from engine.designs import random_relative
 from engine.series import dense_residual, dense_value, model_of, natural, series
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import dense
+from alliance_longitudinal.engine.linalg import dense
 from engine.series import dense_residual, natural, series
 
 SMALL = Path(__file__).parents[1] / "reference" / "small"

@@ -10,7 +10,7 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.design.groups import Factor
 from alliance_longitudinal.engine.inference import kenward_roger_structured
-from alliance_longitudinal.engine.residuals.pattern import read_pattern, refuse_crossed
+from alliance_longitudinal.engine.statistics.structured.pattern import read_pattern, refuse_crossed
 from engine.residual_recovery import recovery
 from engine.series import series
 
@@ -102,7 +102,7 @@ def test_results_show_and_count_the_structure(frame):
 
 def test_fitted_values_and_modes_are_those_of_the_whole_covariance(frame):
     """``Psi Z'V^-1 (y - X beta)`` with V written out, the residual's part in it."""
-    from alliance_longitudinal.engine.fitting import dense
+    from alliance_longitudinal.engine.linalg import dense
     from engine.series import dense_residual, natural
 
     res = fit("y ~ order + arm + (1 + order | inner) + (1 | outer)", frame, al.AR1("order", strata="how"))

@@ -9,8 +9,8 @@ import pytest
 from scipy import optimize, stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import dense
 from alliance_longitudinal.engine.inference import surface
+from alliance_longitudinal.engine.linalg import dense
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
 

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting.criterion import profiled
-from alliance_longitudinal.engine.streaming import chunked, spill
-from alliance_longitudinal.engine.streaming.chunked import ChunkedBlocks
-from alliance_longitudinal.engine.streaming.spill import Spill
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.sources import spill
+from alliance_longitudinal.engine.sources.spill import Spill
+from alliance_longitudinal.engine.statistics.streamed import chunked
+from alliance_longitudinal.engine.statistics.streamed.chunked import ChunkedBlocks
 from engine.designs import GROWTH, three_levels
 
 #: Chunks and batches add up in another order: differences of rounding.

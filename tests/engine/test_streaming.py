@@ -10,9 +10,9 @@ import pyarrow.dataset
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.streaming import sums
-from alliance_longitudinal.engine.streaming.accumulate import gather
-from alliance_longitudinal.engine.streaming.recipe import learn_recipe
+from alliance_longitudinal.engine.sources.recipe import learn_recipe
+from alliance_longitudinal.engine.statistics.streamed import sums
+from alliance_longitudinal.engine.statistics.streamed.accumulate import gather
 from engine.designs import GROWTH, three_levels
 
 #: Sums in another order: differences of rounding, relative to a deviance of thousands.
@@ -301,7 +301,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same(frame):
 
 
 def test_sums_of_a_source_do_not_depend_on_its_batches(tmp_path, frame):
-    from alliance_longitudinal.engine.streaming.parquet import parquet_source
+    from alliance_longitudinal.engine.sources.parquet import parquet_source
 
     frame.to_parquet(tmp_path / "rows.parquet")
     totals = []

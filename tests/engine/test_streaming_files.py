@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.streaming.parquet import ParquetSource
+from alliance_longitudinal.engine.sources.parquet import ParquetSource
 from engine.designs import three_levels
 
 FORMULA = "y ~ week + mode + (1 + week | outer/inner)"
@@ -222,7 +222,7 @@ INTERRUPTED = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 sys.path[:0] = {path!r}
-from alliance_longitudinal.engine.streaming.spill import Spill
+from alliance_longitudinal.engine.sources.spill import Spill
 append = Spill.append
 def slow(self, values):
     append(self, values)

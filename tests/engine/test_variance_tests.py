@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fitting import dense
 from alliance_longitudinal.engine.inference import boundary_tests, reduced, restricted_lrt
+from alliance_longitudinal.engine.linalg import dense
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
 from engine.test_profile_structures import least, series

@@ -9,18 +9,22 @@ import pandas as pd
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, learn
 from alliance_longitudinal.engine.design.membership import MultipleMembership
 from alliance_longitudinal.engine.design.with_members import learn_with_members
-from alliance_longitudinal.engine.fitting.fit import fit_mixed
+from alliance_longitudinal.engine.fit import fit_mixed
 from alliance_longitudinal.engine.inference.clusters import clusters_of
 from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.options import FitOptions
-from alliance_longitudinal.engine.residuals.pattern import check_columns
-from alliance_longitudinal.engine.residuals.structure import Structure, check_structure, columns_of
-from alliance_longitudinal.engine.results import MixedModelResults, results
+from alliance_longitudinal.engine.results.linear import MixedModelResults, results
+from alliance_longitudinal.engine.statistics.structured.pattern import check_columns
+from alliance_longitudinal.engine.statistics.structured.structure import (
+    Structure,
+    check_structure,
+    columns_of,
+)
 from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
-    from alliance_longitudinal.engine.generalised.model import GeneralisedModel
-    from alliance_longitudinal.engine.streaming.model import StreamedModel
+    from alliance_longitudinal.engine.generalised_model import GeneralisedModel
+    from alliance_longitudinal.engine.streamed_model import StreamedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class MixedModel:
         {'Intercept': 5.5}
         """
         if family != "gaussian" or link is not None:
-            from alliance_longitudinal.engine.generalised.model import GeneralisedModel
+            from alliance_longitudinal.engine.generalised_model import GeneralisedModel
 
             if membership:
                 raise FitError(
@@ -190,8 +194,8 @@ class MixedModel:
         FormulaError, FitError
             As `from_formula`; the data cannot be read.
         """
-        from alliance_longitudinal.engine.streaming.model import read
-        from alliance_longitudinal.engine.streaming.parquet import parquet_source
+        from alliance_longitudinal.engine.sources.parquet import parquet_source
+        from alliance_longitudinal.engine.streamed_model import read
 
         return read(formula, parquet_source(data, batch_rows), weights, offset, memory)
 
@@ -231,8 +235,8 @@ class MixedModel:
         FormulaError, FitError
             As `from_formula`; Dask is not installed.
         """
-        from alliance_longitudinal.engine.streaming.dask import dask_source
-        from alliance_longitudinal.engine.streaming.model import read
+        from alliance_longitudinal.engine.sources.dask import dask_source
+        from alliance_longitudinal.engine.streamed_model import read
 
         return read(formula, dask_source(data, scheduler), weights, offset, memory)
 

@@ -14,7 +14,7 @@ from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.labels import listing, number
 
 if TYPE_CHECKING:
-    from alliance_longitudinal.engine.generalised.results import GeneralisedResults
+    from alliance_longitudinal.engine.results.generalised import GeneralisedResults
 
 #: Events, and rows without one, that a model needs: about ten for each of its coefficients (Peduzzi et al. 1996).
 ENOUGH_EVENTS, ENOUGH_THERAPISTS = 50, 5
@@ -165,7 +165,7 @@ def _leaving(records: Records, known: _Known) -> Question:
 
 
 def _answer(question: Question) -> Answered:
-    from alliance_longitudinal.engine.generalised.model import GeneralisedModel
+    from alliance_longitudinal.engine.generalised_model import GeneralisedModel
 
     frame, n = question.frame, len(question.frame)
     events = int(frame["event"].sum()) if n else 0

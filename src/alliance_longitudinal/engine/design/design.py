@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.arrays import Array, Mask
 from alliance_longitudinal.engine.design.columns import (
     check_columns_exist,
     is_real,
@@ -21,10 +21,9 @@ from alliance_longitudinal.engine.design.membership import MultipleMembership
 from alliance_longitudinal.engine.design.missing import complete_rows, missing_of
 from alliance_longitudinal.engine.design.plain import recipe_of, required_of
 from alliance_longitudinal.engine.design.terms import RandomTerm, expand
-from alliance_longitudinal.engine.fitting.linalg import independent_columns
+from alliance_longitudinal.engine.linalg.matrices import independent_columns
 from alliance_longitudinal.errors import FitError, FormulaError
 
-Array = NDArray[np.float64]
 _NAMES = re.compile(r"`([^`]+)`|(?<![\w.])([^\W\d]\w*)(?!\s*(?:\(|=[^=]))")
 
 
@@ -86,7 +85,7 @@ class Design:
     weights: Array | None
     offset: Array | None
     extra: dict[str, pd.Series]
-    kept: NDArray[np.bool_]
+    kept: Mask
     index: pd.Index
     missing: dict[str, tuple[int, int]] = field(default_factory=dict)
 

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-Codes = NDArray[np.intp]
+from alliance_longitudinal.engine.arrays import Array, Index
 
 #: From this many rows on, which grouping holds which is remembered while their codes are in use.
 MANY_ROWS = 50_000
-_HELD: dict[tuple[int, int], tuple[weakref.ref[Codes], weakref.ref[Codes], Codes | None]] = {}
+_HELD: dict[tuple[int, int], tuple[weakref.ref[Index], weakref.ref[Index], Index | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Factor:
 
     name: str
     columns: tuple[str, ...]
-    codes: Codes
+    codes: Index
     levels: pd.Index
-    weights: NDArray[np.float64] | None = None
+    weights: Array | None = None
 
     @property
     def size(self) -> int:
@@ -46,11 +46,11 @@ class Factor:
         return len(self.levels)
 
     @property
-    def members(self) -> Codes:
+    def members(self) -> Index:
         """Levels of each row, shape (n, w); w is 1 without multiple membership."""
         return self.codes if self.codes.ndim == 2 else self.codes[:, None]
 
-    def overlap(self, rows: Codes) -> NDArray[np.float64]:
+    def overlap(self, rows: Index) -> Array:
         """How much pairs of rows share groups, shape (r, r): 1 or 0, sums of products of shares for members."""
         if self.weights is None:
             return np.asarray(self.codes[rows, None] == self.codes[rows], dtype=float)
@@ -89,16 +89,16 @@ def factor(frame: pd.DataFrame, columns: tuple[str, ...]) -> Factor:
     return Factor(":".join(columns), columns, joint, labels)
 
 
-def _join(fine: Codes, n_fine: int, other: Codes, n_other: int) -> tuple[Codes, int]:
-    """Codes of the pairs that occur, sorted, and how many there are."""
+def _join(fine: Index, n_fine: int, other: Index, n_other: int) -> tuple[Index, int]:
+    """Index of the pairs that occur, sorted, and how many there are."""
     if parents(fine, other, n_fine) is not None:
         return fine, n_fine
     codes, levels = _code_numbers(fine.astype(np.int64) * n_other + other)
     return codes, len(levels)
 
 
-def code_column(column: pd.Series) -> tuple[Codes, pd.Index]:
-    """Codes and sorted labels of a column without missing values."""
+def code_column(column: pd.Series) -> tuple[Index, pd.Index]:
+    """Index and sorted labels of a column without missing values."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
         codes, numbers = _code_numbers(column.to_numpy())
         return codes, pd.Index(numbers, name=column.name)
@@ -117,8 +117,8 @@ def code_column(column: pd.Series) -> tuple[Codes, pd.Index]:
     return np.asarray(codes, dtype=np.intp), pd.Index(levels, name=column.name)
 
 
-def _code_numbers(numbers: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
-    """Codes and sorted distinct values of whole numbers; without hashing where they lie close together."""
+def _code_numbers(numbers: NDArray[Any]) -> tuple[Index, NDArray[Any]]:
+    """Index and sorted distinct values of whole numbers; without hashing where they lie close together."""
     low, high = int(numbers.min()), int(numbers.max())
     span = high - low + 1
     if span > 4 * len(numbers) + 1000:
@@ -136,15 +136,15 @@ def _code_numbers(numbers: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
     return codes, (values.astype(wide.dtype) + base).astype(numbers.dtype)
 
 
-def match(levels: pd.Index, frame: pd.DataFrame, columns: tuple[str, ...]) -> Codes:
-    """Codes of new rows; -1 for a group that was not in the data of the fit, or is missing."""
+def match(levels: pd.Index, frame: pd.DataFrame, columns: tuple[str, ...]) -> Index:
+    """Index of new rows; -1 for a group that was not in the data of the fit, or is missing."""
     if len(columns) == 1:
         return np.asarray(levels.get_indexer(pd.Index(frame[columns[0]])), dtype=np.intp)
     labels = pd.MultiIndex.from_arrays([frame[c] for c in columns], names=columns)
     return np.asarray(levels.get_indexer(labels), dtype=np.intp)
 
 
-def parents(fine: Codes, coarse: Codes, n_fine: int) -> Codes | None:
+def parents(fine: Index, coarse: Index, n_fine: int) -> Index | None:
     """Level of the coarse factor that holds each level of the fine one; None when they are not nested."""
     known = _HELD.get((id(fine), id(coarse)))
     if known is not None and known[0]() is fine and known[1]() is coarse:
@@ -161,7 +161,7 @@ def parents(fine: Codes, coarse: Codes, n_fine: int) -> Codes | None:
     return found
 
 
-def pairs(outer: Codes, inner: Codes, n_inner: int) -> tuple[Codes, Codes]:
+def pairs(outer: Index, inner: Index, n_inner: int) -> tuple[Index, Index]:
     """Distinct pairs of levels that occur, sorted by the outer and then the inner level."""
     holder = parents(inner, outer, n_inner)
     if holder is not None:
@@ -208,9 +208,9 @@ class Chain:
     """
 
     order: tuple[int, ...]
-    labels: tuple[Codes, ...]
-    starts: tuple[Codes, ...]
-    places: Codes
+    labels: tuple[Index, ...]
+    starts: tuple[Index, ...]
+    places: Index
 
 
 def chain_of(factors: list[Factor]) -> Chain | None:
@@ -227,7 +227,7 @@ def chain_of(factors: list[Factor]) -> Chain | None:
     return link([factors[i].size for i in order], holders, tuple(order))
 
 
-def link(sizes: list[int], holders: list[Codes], order: tuple[int, ...]) -> Chain:
+def link(sizes: list[int], holders: list[Index], order: tuple[int, ...]) -> Chain:
     """A chain from the number of groups of each grouping and what holds each group, innermost first."""
     above = [np.arange(sizes[0])]
     for holder in holders:

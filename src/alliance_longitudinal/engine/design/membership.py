@@ -4,12 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.arrays import Array, Index
 from alliance_longitudinal.engine.design.groups import Factor, code_column
 from alliance_longitudinal.errors import FormulaError
-
-Array = NDArray[np.float64]
 
 #: How far the shares of a row may be from 1 in sum.
 _TOLERANCE = 1e-6
@@ -90,8 +88,8 @@ class Members:
         Sorted labels of the codes.
     """
 
-    row: NDArray[np.intp]
-    code: NDArray[np.intp]
+    row: Index
+    code: Index
     weight: Array
     levels: pd.Index
 
@@ -134,7 +132,7 @@ def read_members(name: str, membership: MultipleMembership, frame: pd.DataFrame)
 
 def _from_columns(
     name: str, membership: MultipleMembership, frame: pd.DataFrame
-) -> tuple[NDArray[np.intp], pd.Series, Array]:
+) -> tuple[Index, pd.Series, Array]:
     wanted = [*membership.columns, *(membership.weights or ())]
     absent = [c for c in wanted if c not in frame.columns]
     if absent:
@@ -162,7 +160,7 @@ def _from_columns(
 
 def _from_table(
     name: str, membership: MultipleMembership, table: pd.DataFrame, frame: pd.DataFrame
-) -> tuple[NDArray[np.intp], pd.Series, Array]:
+) -> tuple[Index, pd.Series, Array]:
     key, level = table.columns[0], membership.columns[0]
     if key not in frame.columns:
         raise FormulaError(
@@ -187,7 +185,7 @@ def _numbers(name: str, column: pd.Series) -> Array:
     return np.asarray(column.astype(float), dtype=float)
 
 
-def _check_weights(name: str, row: NDArray[np.intp], weight: Array, index: pd.Index) -> None:
+def _check_weights(name: str, row: Index, weight: Array, index: pd.Index) -> None:
     bad = np.flatnonzero(~np.isfinite(weight))
     if len(bad):
         raise FormulaError(
@@ -230,18 +228,14 @@ def member_factor(numbered: Factor, members: Members) -> Factor:
     )
 
 
-def match_members(
-    levels: pd.Index, members: Members, rows: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], Array]:
-    """Codes and shares of new rows, shape (n, w); code -1 for a level that was not in the data of the fit."""
+def match_members(levels: pd.Index, members: Members, rows: Index) -> tuple[Index, Array]:
+    """Index and shares of new rows, shape (n, w); code -1 for a level that was not in the data of the fit."""
     known = np.asarray(levels.get_indexer(members.levels), dtype=np.intp)
     return _wide(members, known[members.code], rows)
 
 
-def _wide(
-    members: Members, codes: NDArray[np.intp], rows: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], Array]:
-    """Codes and weights of rows, shape (n, w), -1 and 0 where a row has fewer members."""
+def _wide(members: Members, codes: Index, rows: Index) -> tuple[Index, Array]:
+    """Index and weights of rows, shape (n, w), -1 and 0 where a row has fewer members."""
     starts = np.searchsorted(members.row, rows)
     counts = np.searchsorted(members.row, rows, side="right") - starts
     width = int(counts.max(initial=1))

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from alliance_longitudinal.engine.arrays import Mask
 
 
-def complete_rows(frame: pd.DataFrame, used: list[str]) -> NDArray[np.bool_]:
+def complete_rows(frame: pd.DataFrame, used: list[str]) -> Mask:
     """Rows with a value in every used column."""
     kept = np.ones(len(frame), dtype=bool)
     for name in used:

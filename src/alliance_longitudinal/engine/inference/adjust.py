@@ -1,11 +1,9 @@
 """Tests of many pairs at once: adjusted p-values and simultaneous limits."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.arrays import Array
 
 
 def adjusted(t: Array, df: Array, adjust: str, means: int) -> Array:

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
-from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
-from alliance_longitudinal.engine.fitting.fit import MixedFit, fit_mixed
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit, fit_mixed
 from alliance_longitudinal.engine.inference.family import (
     Family,
     Source,
@@ -28,10 +27,9 @@ from alliance_longitudinal.engine.inference.restricted_lrt import MOST_GROUPS, e
 from alliance_longitudinal.engine.resampling.draws import draws_of
 from alliance_longitudinal.engine.resampling.refits import careful, start_of
 from alliance_longitudinal.engine.resampling.structured import structured_draws
-from alliance_longitudinal.engine.residuals.search import FittedResidual
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
+from alliance_longitudinal.engine.search.residual import FittedResidual
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,10 @@ the part of the response outside the span of ``Q`` has covariance s I and meets 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.design.groups import Codes, Factor
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.arrays import Array, Index
+from alliance_longitudinal.engine.design.groups import Factor
+from alliance_longitudinal.engine.fit import MixedFit
 
 #: An eigenvalue of a cell's cross-products below this share of the largest one is zero.
 _ZERO = 1e-12
@@ -34,7 +32,7 @@ class Cells:
 
     columns: Array
     y: Array
-    row: Codes
+    row: Index
 
 
 def condense(fit: MixedFit) -> Cells:
@@ -60,15 +58,15 @@ def condense(fit: MixedFit) -> Cells:
     return Cells(columns[used], condensed[used], np.repeat(order[starts], used.sum(axis=1)))
 
 
-def _columns(factor: Factor) -> list[Codes]:
-    """Codes that are equal in rows with the same groups, and the same shares of them."""
+def _columns(factor: Factor) -> list[Index]:
+    """Index that are equal in rows with the same groups, and the same shares of them."""
     if factor.weights is None:
         return [factor.codes]
     shares = [np.unique(column, return_inverse=True)[1] for column in factor.weights.T]
     return [*(column + 1 for column in factor.members.T), *shares]
 
 
-def _joint(codes: list[Codes]) -> Codes:
+def _joint(codes: list[Index]) -> Index:
     """One code for each combination that occurs."""
     joint = codes[0].astype(np.int64)
     for other in codes[1:]:

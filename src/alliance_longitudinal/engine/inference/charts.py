@@ -13,11 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.theta import Face
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.search.theta import Face
 
 
 @dataclass(frozen=True, slots=True)

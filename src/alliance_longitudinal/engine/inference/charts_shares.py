@@ -14,12 +14,10 @@ count come first; only their rows are stretched, so that a share of zero leaves 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.arrays import Array, Mask
 from alliance_longitudinal.engine.inference.charts import Chart, Placed, offsets, turned
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.search.theta import Face
 
 #: Eigenvalues of a term's weights below this share of the largest one are zero.
 _FLAT = 1e-10
@@ -63,8 +61,8 @@ class _Forms:
 
     inner: Array
     outer: Array
-    mine: NDArray[np.bool_]
-    others: NDArray[np.bool_]
+    mine: Mask
+    others: Mask
     rest: Rest
     extra: int
 
@@ -89,7 +87,7 @@ class _Forms:
 class _Stretch:
     """A factor by which some entries are stretched, with its derivatives in all coordinates."""
 
-    entries: NDArray[np.bool_]
+    entries: Mask
     by: float
     gradient: Array
     bend: Array
@@ -147,7 +145,7 @@ def _cosine(h: float) -> tuple[float, float, float]:
     return cos, -np.sin(h), -cos
 
 
-def _sine(entries: NDArray[np.bool_], h: float, d: int) -> _Stretch:
+def _sine(entries: Mask, h: float, d: int) -> _Stretch:
     """Stretch by the sine of the last coordinate."""
     gradient, bend = np.zeros(d), np.zeros((d, d))
     gradient[-1], bend[-1, -1] = np.cos(h), -np.sin(h)
@@ -155,7 +153,7 @@ def _sine(entries: NDArray[np.bool_], h: float, d: int) -> _Stretch:
 
 
 def _product(
-    entries: NDArray[np.bool_], of_h: tuple[float, float, float], size: float, gradient: Array, bend: Array
+    entries: Mask, of_h: tuple[float, float, float], size: float, gradient: Array, bend: Array
 ) -> _Stretch:
     """Stretch by a function of the last coordinate times one of the others, given by its logarithm's derivatives."""
     m = len(gradient)

@@ -7,14 +7,13 @@ the fitted model as working model, as clubSandwich does for lme4.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.arrays import Array, Index
 from alliance_longitudinal.engine.design.groups import Factor
-from alliance_longitudinal.engine.fitting.blocks import Array
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.cells import Cells, condense
 from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
-from alliance_longitudinal.engine.residuals.whiten import relative_covariance
+from alliance_longitudinal.engine.statistics.structured.whiten import relative_covariance
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
@@ -176,7 +175,7 @@ def _refuse_one_cluster(fit: MixedFit, clusters: Factor, own: Array, fixed: Arra
         )
 
 
-def _covariance(fit: MixedFit, cells: Cells, at: NDArray[np.intp]) -> Array:
+def _covariance(fit: MixedFit, cells: Cells, at: Index) -> Array:
     """Relative covariance of the coordinates of one cluster."""
     v = np.eye(len(at))
     if fit.residual is not None:

@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.linalg import independent_columns
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitted.residual_nesting import adds_boundary, special_case
 from alliance_longitudinal.engine.inference.boundary_tests import mixture_p
-from alliance_longitudinal.engine.residuals.nesting import adds_boundary, special_case
+from alliance_longitudinal.engine.linalg.matrices import independent_columns
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
 
 _MIXTURE = (
     "The null value lies on the boundary of what is possible, so that p_chi2 is too large; the mixture holds for many "

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.criterion import profiled
-from alliance_longitudinal.engine.fitting.newton import minimise
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.inference.charts import Chart
 from alliance_longitudinal.engine.inference.family import Family, Source, statistics_at
 from alliance_longitudinal.engine.inference.surface import surface, turned_back
+from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.search.newton import minimise
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
 
 #: A constrained deviance lower than the fit's by more than this means that the fit was not the best.
 LOWER = 1e-6

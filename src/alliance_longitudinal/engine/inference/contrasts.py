@@ -2,11 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
 
 
 def read_contrasts(

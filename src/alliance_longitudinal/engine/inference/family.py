@@ -2,23 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.criterion import Criterion
-from alliance_longitudinal.engine.fitting.optimize import Optimum
-from alliance_longitudinal.engine.fitting.statistics import Parts, Statistics
-from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.resampling.refits import careful
-from alliance_longitudinal.engine.residuals.model import AtParameters, ResidualModel
-from alliance_longitudinal.engine.residuals.structure import CAR1
-
-if TYPE_CHECKING:
-    from alliance_longitudinal.engine.fitting.fit import MixedFit
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.search.criterion import Criterion
+from alliance_longitudinal.engine.search.optimize import Optimum
+from alliance_longitudinal.engine.search.theta import Face
+from alliance_longitudinal.engine.statistics.protocol import Parts, Statistics
+from alliance_longitudinal.engine.statistics.structured.model import AtParameters, ResidualModel
+from alliance_longitudinal.engine.statistics.structured.structure import CAR1
 
 #: Root of a correlation below which it is nil.
 _NIL = 1e-6
@@ -124,12 +120,12 @@ class Family:
 Source: TypeAlias = Statistics | Family
 
 
-def source_of(fit: "MixedFit") -> Source:
+def source_of(fit: MixedFit) -> Source:
     """What the deviance of a fit is a function of."""
     return fit.blocks if fit.residual is None else Family(fit.residual.full)
 
 
-def extra_of(fit: "MixedFit") -> Array:
+def extra_of(fit: MixedFit) -> Array:
     """Coordinates of a fit's residual structure; none without."""
     if fit.residual is None:
         return np.zeros(0)

@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import DesignSpec, matrix_of
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,15 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitted.residual_nesting import refuse_structure
+from alliance_longitudinal.engine.fitted.tables import varcorr_keys, varcorr_values
+from alliance_longitudinal.engine.inference.residual_estimates import residual_parameters
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap, jackknife
-from alliance_longitudinal.engine.residuals.estimates import residual_parameters
-from alliance_longitudinal.engine.residuals.nesting import refuse_structure
-from alliance_longitudinal.engine.show.tables import varcorr_keys, varcorr_values
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
 
 
 def bootstrap_intervals(

@@ -8,15 +8,13 @@ products of n by n matrices in the paper are derivatives of ``X'V^-1 X`` and ``l
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.criterion import entry_terms, sweep
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.kenward_roger_structured import moments
 from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
+from alliance_longitudinal.engine.search.criterion import entry_terms, sweep
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,12 @@ that the unit of time does not matter). Matrices are written out for each group 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.residuals.structure import AR1
-from alliance_longitudinal.engine.residuals.whiten import relative_sd
+from alliance_longitudinal.engine.arrays import Array, Index
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.statistics.structured.structure import AR1
+from alliance_longitudinal.engine.statistics.structured.whiten import relative_sd
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 #: Most rows of one group of the top level, whose covariance is a dense matrix.
 LARGEST = 3000

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.arrays import Array, Index
 from alliance_longitudinal.engine.design.design import DesignSpec
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.adjust import adjusted, half_width
 from alliance_longitudinal.engine.inference.grid import Grid, reference_grid
 from alliance_longitudinal.engine.inference.protocol import Inference, contrast_table
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
-Array = NDArray[np.float64]
 Names = str | Sequence[str] | None
 
 #: A part of a function in a direction on which the data say nothing, above which it cannot be estimated.
@@ -80,7 +79,7 @@ class MarginalMeans:
             out.append(self._block(at, adjust, alpha))
         return pd.concat(out, ignore_index=True)
 
-    def _block(self, at: NDArray[np.intp], adjust: str, alpha: float) -> pd.DataFrame:
+    def _block(self, at: Index, adjust: str, alpha: float) -> pd.DataFrame:
         first, second = np.array(list(combinations(at, 2))).T
         words = self.frame[list(self.specs)].astype(str).agg(" ".join, axis=1).to_numpy()
         labels = [f"{a} - {b}" for a, b in zip(words[first], words[second], strict=True)]
@@ -233,7 +232,7 @@ def _averaged(
     )
 
 
-def _blocks(points: pd.DataFrame) -> NDArray[np.intp]:
+def _blocks(points: pd.DataFrame) -> Index:
     """Number of each point's combination of values, the first column's values varying slowest."""
     out = np.zeros(len(points), dtype=np.intp)
     for name in points.columns:

@@ -1,7 +1,7 @@
 """From the options of a fit to its method of inference."""
 
 from alliance_longitudinal.engine.design.groups import Factor
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.cluster_robust import cluster_robust
 from alliance_longitudinal.engine.inference.kenward_roger import kenward_roger
 from alliance_longitudinal.engine.inference.protocol import Inference

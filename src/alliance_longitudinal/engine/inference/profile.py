@@ -11,24 +11,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
-from alliance_longitudinal.engine.crossing.choose import statistics_of
-from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
-from alliance_longitudinal.engine.fitting.fit import ONE_START, MixedFit, package
-from alliance_longitudinal.engine.fitting.optimize import OptimRecord, Optimum, descend
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import ONE_START, MixedFit, package
 from alliance_longitudinal.engine.inference import charts
 from alliance_longitudinal.engine.inference.constrained import End, LowerOptimum, Profile, walk
 from alliance_longitudinal.engine.inference.family import Family, extra_of, source_of
 from alliance_longitudinal.engine.inference.profile_fixed import FixedProfile, maximum_likelihood
 from alliance_longitudinal.engine.inference.profile_names import parameters, variance_parameters
 from alliance_longitudinal.engine.options import check_alpha
-from alliance_longitudinal.engine.residuals.search import FittedResidual, evaluator
-from alliance_longitudinal.engine.residuals.whiten import refuse_perfect, whitened_basis
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
+from alliance_longitudinal.engine.search.optimize import OptimRecord, Optimum, descend
+from alliance_longitudinal.engine.search.residual import FittedResidual, evaluator
+from alliance_longitudinal.engine.statistics.choose import statistics_of
+from alliance_longitudinal.engine.statistics.structured.whiten import refuse_perfect, whitened_basis
 from alliance_longitudinal.errors import FitError
 
-Array = NDArray[np.float64]
 _STEP = 0.3
 
 

@@ -3,15 +3,13 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
-from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
-from alliance_longitudinal.engine.fitting.statistics import Parts, Statistics
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.inference.constrained import AT_CUT, LOWER, LowerOptimum
 from alliance_longitudinal.engine.inference.family import Family, Source, statistics_at
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
+from alliance_longitudinal.engine.search.optimize import Optimum, descend
+from alliance_longitudinal.engine.statistics.protocol import Parts, Statistics
 
 
 @dataclass(frozen=True, slots=True)

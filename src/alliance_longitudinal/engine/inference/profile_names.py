@@ -8,11 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitted.residual_names import names_of
 from alliance_longitudinal.engine.inference import charts
 from alliance_longitudinal.engine.inference.family import Family, extra_of
-from alliance_longitudinal.engine.residuals.estimates import names_of
+from alliance_longitudinal.engine.search.theta import Face
 from alliance_longitudinal.errors import FitError
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.charts_shares import Rest, share
 from alliance_longitudinal.engine.inference.profile import (
     Interval,
@@ -15,8 +15,6 @@ from alliance_longitudinal.engine.inference.profile import (
     from_the_best,
 )
 from alliance_longitudinal.engine.inference.profile_names import full_face
-
-Array = NDArray[np.float64]
 
 
 def share_intervals(

@@ -5,14 +5,12 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions as stats
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.options import check_alpha
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,12 @@ that stay and ``S`` free. The search and its certificate run on ``S``.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.theta import Face
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.family import Family, Source, best_over, statistics_at
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
+from alliance_longitudinal.engine.search.theta import Face
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,11 @@ instead; that ignores how much of the tested effect the others can explain.)
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
 
 #: Most groups for which the eigenvalues are computed; with more, the mixture of chi-squared distributions is as good.
 MOST_GROUPS = 2000

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.fit import MixedFit
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.protocol import FTest, pooled_df, rotated_test
 from alliance_longitudinal.findings import Finding
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,11 @@
 """The deviance with exact derivatives in the coordinates of a chart."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.inference.charts import Chart, Placed, offsets
 from alliance_longitudinal.engine.inference.family import Source, statistics_at
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
 
 
 def surface(

@@ -6,22 +6,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.groups import Factor
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.statistics import Statistics
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitted.residual_names import names_of
+from alliance_longitudinal.engine.fitted.residual_nesting import refuse_structure
+from alliance_longitudinal.engine.fitted.tables import varcorr_keys
 from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, many_refitted, root_of
 from alliance_longitudinal.engine.resampling.refits import Refitter, start_of
 from alliance_longitudinal.engine.resampling.regroup import Groups
 from alliance_longitudinal.engine.resampling.structured import structured_draws, structured_refits
-from alliance_longitudinal.engine.residuals.estimates import names_of
-from alliance_longitudinal.engine.residuals.nesting import refuse_structure
-from alliance_longitudinal.engine.show.tables import varcorr_keys
+from alliance_longitudinal.engine.statistics.protocol import Statistics
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.crossing.crossing import Crossing
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.statistics.crossed.crossing import Crossing
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from alliance_longitudinal.engine.crossing.crossing import Crossing
-from alliance_longitudinal.engine.fitting.blocks import Blocks, Level, covariance
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.linalg import block_diagonal
-from alliance_longitudinal.engine.fitting.statistics import Statistics
+from alliance_longitudinal.engine.arrays import Array, Index, Mask
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.linalg.matrices import block_diagonal
 from alliance_longitudinal.engine.resampling.crossed import CrossedDraws
-from alliance_longitudinal.engine.streaming.chunked import refuse_in_file
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
+from alliance_longitudinal.engine.statistics.crossed.crossing import Crossing
+from alliance_longitudinal.engine.statistics.nested import Blocks, Level, covariance
+from alliance_longitudinal.engine.statistics.protocol import Statistics
+from alliance_longitudinal.engine.statistics.streamed.chunked import refuse_in_file
 
 #: Innermost groups from which the compiled loops are worth loading for refits.
 MANY_REFITTED = 500
@@ -132,7 +129,7 @@ class ProductDraws:
     blocks: Blocks
     products: Array
     roots: Array
-    used: NDArray[np.bool_]
+    used: Mask
     scale: float
     spare: Index
     effects: tuple[tuple[int, Index, Array], ...]

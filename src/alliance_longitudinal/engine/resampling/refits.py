@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.criterion import Criterion, profiled
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
-from alliance_longitudinal.engine.fitting.statistics import Statistics
-from alliance_longitudinal.engine.fitting.theta import Face
-from alliance_longitudinal.engine.fitting.threads import in_order
-from alliance_longitudinal.engine.show.tables import varcorr_values
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitted.tables import varcorr_values
+from alliance_longitudinal.engine.linalg.threads import in_order
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
+from alliance_longitudinal.engine.search.optimize import Optimum, descend
+from alliance_longitudinal.engine.search.theta import Face
+from alliance_longitudinal.engine.statistics.protocol import Statistics
 
 #: Added to relative covariances on their boundary, so that a refit can leave it.
 LEAVE_BOUNDARY = 0.02

@@ -3,15 +3,12 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.blocks import Blocks
-from alliance_longitudinal.engine.fitting.statistics import Statistics
-from alliance_longitudinal.engine.streaming.chunked import refuse_in_file
+from alliance_longitudinal.engine.arrays import Array, Index
+from alliance_longitudinal.engine.statistics.nested import Blocks
+from alliance_longitudinal.engine.statistics.protocol import Statistics
+from alliance_longitudinal.engine.statistics.streamed.chunked import refuse_in_file
 from alliance_longitudinal.errors import FitError
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 #: What is drawn with replacement, by kind of bootstrap.
 KINDS = {

@@ -3,20 +3,18 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alliance_longitudinal.engine.fitting.fit import MixedFit
-from alliance_longitudinal.engine.fitting.optimize import Optimum, descend
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitted.residual_names import natural
+from alliance_longitudinal.engine.fitted.tables import varcorr_values
 from alliance_longitudinal.engine.resampling.draws import Noise, root_of
 from alliance_longitudinal.engine.resampling.refits import start_of
-from alliance_longitudinal.engine.residuals.estimates import natural
-from alliance_longitudinal.engine.residuals.model import ResidualModel
-from alliance_longitudinal.engine.residuals.search import evaluator
-from alliance_longitudinal.engine.residuals.structure import AR1
-from alliance_longitudinal.engine.residuals.whiten import Innovations, innovations
-from alliance_longitudinal.engine.show.tables import varcorr_values
-
-Array = NDArray[np.float64]
+from alliance_longitudinal.engine.search.optimize import Optimum, descend
+from alliance_longitudinal.engine.search.residual import evaluator
+from alliance_longitudinal.engine.statistics.structured.model import ResidualModel
+from alliance_longitudinal.engine.statistics.structured.structure import AR1
+from alliance_longitudinal.engine.statistics.structured.whiten import Innovations, innovations
 
 #: Where a refit of a `CAR1` starts whose fit lies at independence.
 _START = 0.1

@@ -1,1 +1,0 @@
-"""Crossed factors and multiple membership: sparse elimination, the densely connected rest as one block."""

@@ -1,0 +1,1 @@
+"""Questions about rows and groups after a fit: residuals, influence, prediction intervals, shares of variance."""

@@ -1,0 +1,1 @@
+"""Responses that are not normal: families, integrals over the random effects, and their search."""

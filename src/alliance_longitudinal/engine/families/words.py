@@ -1,0 +1,173 @@
+"""What a reader of a generalised fit has to know, in sentences."""
+
+import numpy as np
+
+from alliance_longitudinal.engine.arrays import Array
+from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.families.response import Response
+from alliance_longitudinal.engine.families.search import SearchRecord
+from alliance_longitudinal.engine.search.words import boundary_phrase
+from alliance_longitudinal.findings import Finding
+
+#: Events, or rows without one, for each coefficient, below which estimates are shaky (Peduzzi et al. 1996).
+EVENTS_PER_COEFFICIENT = 10
+NO_OVERDISPERSION = "the counts are no more dispersed than Poisson counts"
+
+
+def boundary(design: Design, record: SearchRecord, aux: Array | None = None) -> list[str]:
+    """One phrase for each parameter that lies on the boundary."""
+    face = record.best.face
+    said = [
+        boundary_phrase(term, face.ranks[t])
+        for t, term in enumerate(design.terms)
+        if face.ranks[t] < face.sizes[t]
+    ]
+    return [*said, NO_OVERDISPERSION] if aux is not None and np.isinf(aux).any() else said
+
+
+def convergence(design: Design, record: SearchRecord, aux: Array | None = None) -> str:
+    """What was checked, and what came out of it."""
+    certificate = record.best.certificate
+    numbers = f"Newton decrement {certificate.decrement:.1e} deviance units, smallest curvature {certificate.curvature:.3g}"
+    if np.isfinite(certificate.descent):
+        numbers += f", smallest slope off the boundary {certificate.descent:.3g}"
+    if certificate.holds:
+        edges = boundary(design, record, aux)
+        if not edges:
+            return f"Converged to a certified optimum inside the parameter space ({numbers})."
+        return f"Converged to a boundary optimum, verified: {'; '.join(edges)} ({numbers})."
+    if not np.isfinite(record.best.value):
+        return (
+            "The search for the random effects' modes failed, so there is no likelihood. Look for extreme values in "
+            "predictors or offset, or leave out a random effect."
+        )
+    return (
+        f"No optimum could be certified after {record.evaluations} evaluations ({numbers}). The data probably do not "
+        "identify all parameters: leave out a random effect or a fixed term, or look at the uncertified fit with "
+        "fit(require_certificate=False)."
+    )
+
+
+def separated(terms: tuple[str, ...]) -> str:
+    """That there is no finite estimate, and of what."""
+    which = " and ".join(repr(t) for t in terms)
+    together = "their combination" if len(terms) > 1 else "it"
+    return (
+        f"The estimate of {which} runs off to infinity: {together} separates the responses, such as a category in which all "
+        "responses are the same. Merge the category with another, leave the term out, or leave out those rows and say so."
+    )
+
+
+def infinite_variance(design: Design) -> str:
+    """That there is no finite variance."""
+    names = " and ".join(repr(f.name) for f in design.factors)
+    return (
+        f"The variance of the effects over {names} runs off to infinity: together with the predictors the groups tell every "
+        "response, such as groups in which all responses are the same. Leave the random term out, take a coarser grouping, or "
+        "describe the groups in a table."
+    )
+
+
+def before(design: Design, response: Response) -> tuple[Finding, ...]:
+    """Findings about the response that need no fit."""
+    y, size, p = response.y, response.size, design.x.shape[1]
+    if response.family.name == "ordinal":
+        rarest = int(np.bincount(y.astype(np.intp)).min())
+        if rarest >= EVENTS_PER_COEFFICIENT:
+            return ()
+        label = response.categories[int(np.bincount(y.astype(np.intp)).argmin())]
+        message = (
+            f"The category {label!r} has {rarest} responses only; the threshold beside it is known badly."
+        )
+        return (Finding("few_events", "caution", message),)
+    events = int(y.sum())
+    if response.family.name == "binomial":
+        events = int(min(events, size.sum() - events))
+    if events >= EVENTS_PER_COEFFICIENT * p:
+        return ()
+    kind = "responses of the rarer kind" if response.family.name == "binomial" else "events"
+    message = (
+        f"{events} {kind} for {p} coefficients; fewer than {EVENTS_PER_COEFFICIENT} for each make estimates and their "
+        "standard errors unreliable. Use fewer terms."
+    )
+    return (
+        Finding(
+            "few_events",
+            "underpowered",
+            message,
+            reference="Peduzzi et al. (1996), doi 10.1016/S0895-4356(96)00236-3",
+        ),
+    )
+
+
+def after(
+    design: Design,
+    response: Response,
+    record: SearchRecord,
+    lost: tuple[str, ...],
+    aux: Array,
+    infinite: bool = False,
+) -> tuple[Finding, ...]:
+    """Findings of the search."""
+    findings = [*_one_sided_groups(design, response), *_unused(response)]
+    best = record.best
+    if lost:
+        findings.append(Finding("separation", "failed", separated(lost), where=", ".join(lost)))
+    if infinite:
+        findings.append(Finding("separation", "failed", infinite_variance(design)))
+    if not best.certificate.holds:
+        findings.append(
+            Finding("not_converged", "failed", "The optimum of the model is not certified; do not use it.")
+        )
+    edges = boundary(design, record)
+    if edges:
+        findings.append(
+            Finding(
+                "singular",
+                "caution",
+                f"Boundary estimate: {'; '.join(edges)}. This is the best fit, not an error; it often means that there are too "
+                "few groups to see a small variance, not that there is none. Tests and intervals treat what lies on the "
+                "boundary as fixed there.",
+            )
+        )
+    if np.isinf(aux).any():
+        message = f"{NO_OVERDISPERSION[0].upper()}{NO_OVERDISPERSION[1:]}: the estimate is a Poisson model. Use family='poisson'."
+        findings.append(Finding("no_overdispersion", "info", message))
+    if max(record.values) - min(record.values) > 1e-6 and np.isfinite(max(record.values)):
+        message = (
+            f"The likelihood has more than one optimum; the best of {len(record.values)} searches was taken (the worst was "
+            f"{max(record.values) - min(record.values):.2g} deviance units above)."
+        )
+        findings.append(Finding("several_optima", "info", message))
+    return tuple(findings)
+
+
+def _unused(response: Response) -> list[Finding]:
+    """Categories that no row has."""
+    if not response.unused:
+        return []
+    message = (
+        f"No row has the response {' or '.join(map(repr, response.unused))}. Without rows a category has no threshold: the model "
+        "is one of the other categories, and gives it no probability."
+    )
+    return [Finding("empty_category", "caution", message)]
+
+
+def _one_sided_groups(design: Design, response: Response) -> list[Finding]:
+    """Groups of the coarsest grouping without an event, or with events only."""
+    if response.family.name == "ordinal":
+        return []
+    factor = min(design.factors, key=lambda f: f.size)
+    events = np.bincount(factor.codes, weights=response.y, minlength=factor.size)
+    none = int((events == 0).sum())
+    every = 0
+    if response.family.name == "binomial":
+        every = int((events == np.bincount(factor.codes, weights=response.size, minlength=factor.size)).sum())
+    if none + every < factor.size / 2:
+        return []
+    said = [f"{none} have no event" if none else "", f"{every} have nothing else" if every else ""]
+    message = (
+        f"Of {factor.size} levels of {factor.name}, {' and '.join(filter(None, said))}; such levels tell little about the "
+        "variance between them."
+    )
+    return [Finding("one_sided_groups", "caution", message, where=factor.name)]

@@ -1,1 +1,0 @@
-"""From arrays to a certified optimum: internal units, elimination, criterion, search."""

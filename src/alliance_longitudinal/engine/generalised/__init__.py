@@ -1,1 +1,0 @@
-"""Generalised mixed models: binary, count and ordered responses, by Laplace's method or adaptive quadrature."""

@@ -1,0 +1,1 @@
+"""Kernels and compiled code; knows no statistics."""

@@ -1,0 +1,63 @@
+"""Linear algebra that knows no statistics."""
+
+import numpy as np
+
+from alliance_longitudinal.engine.arrays import Array, Index
+
+#: A column counts as a combination of earlier ones when less than this share of its length is new.
+DEPENDENT = 1e-9
+
+
+def spread(size: int, count: int) -> Index:
+    """At most ``count`` of ``size`` places, spread evenly without keeping step with any pattern in them.
+
+    Multiples of the golden section modulo one (Weyl's sequence).
+    """
+    if count >= size:
+        return np.arange(size)
+    return np.unique((np.arange(count) * 0.6180339887498949 % 1 * size).astype(np.intp))
+
+
+def thin_qr(columns: Array) -> tuple[Array, Array]:
+    """QR decomposition with a non-negative diagonal, so that it does not depend on the library's signs."""
+    q, r = np.linalg.qr(columns)
+    signs = np.where(np.diag(r) < 0, -1.0, 1.0)
+    return q * signs, signs[:, None] * r
+
+
+def independent_columns(columns: Array, tolerance: float = DEPENDENT) -> list[int]:
+    """Positions of the columns that are not combinations of earlier kept ones (the later one goes, as in lme4).
+
+    Parameters
+    ----------
+    columns : ndarray, shape (n, k)
+    """
+    kept = list(range(columns.shape[1]))
+    lengths = np.sqrt(np.einsum("ij,ij->j", columns, columns))
+    kept = [j for j in kept if lengths[j] > 0]
+    some = columns[spread(len(columns), 2000)]
+    if (
+        len(kept) == columns.shape[1] <= len(some) < len(columns)
+        # What a column has that is new over some rows, it has over all.
+        and (np.abs(np.diag(np.linalg.qr(some, mode="r"))) > 2 * tolerance * lengths).all()
+    ):
+        return kept
+    while kept:
+        few = kept[: columns.shape[0]]
+        diagonal = np.abs(np.diag(np.linalg.qr(columns[:, few], mode="r")))
+        weak = np.flatnonzero(diagonal <= tolerance * lengths[few])
+        if not len(weak):
+            return few
+        del kept[weak[0]]
+    return kept
+
+
+def block_diagonal(blocks: list[Array]) -> Array:
+    """Stack square blocks along the diagonal."""
+    size = sum(len(b) for b in blocks)
+    out = np.zeros((size, size))
+    at = 0
+    for block in blocks:
+        out[at : at + len(block), at : at + len(block)] = block
+        at += len(block)
+    return out

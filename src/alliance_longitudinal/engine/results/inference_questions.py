@@ -1,0 +1,204 @@
+"""Questions of inference that a fitted model answers: intervals, contrasts, joint tests, comparisons.
+
+What answers them is loaded when it is asked: all of it takes longer to load than a small fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from alliance_longitudinal.engine import distributions as stats
+from alliance_longitudinal.engine.design.design import DesignSpec
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.inference.contrasts import read_contrasts
+from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
+from alliance_longitudinal.engine.options import check_alpha, choose
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
+    from alliance_longitudinal.engine.inference.means import MarginalMeans
+    from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
+
+
+class InferenceQuestions:
+    """Methods of `MixedModelResults` about uncertainty."""
+
+    __slots__ = ()
+
+    fit: MixedFit
+    inference: Inference
+    spec: DesignSpec
+    data: pd.DataFrame | None
+    params: pd.Series
+    bse: pd.Series
+    df: pd.Series
+
+    def conf_int(
+        self,
+        alpha: float = 0.05,
+        method: str = "wald",
+        *,
+        which: str | Sequence[str] | None = None,
+        n_boot: int = 1000,
+        seed: int | None = None,
+        kind: str = "parametric",
+        interval: str = "percentile",
+    ) -> pd.DataFrame:
+        """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
+
+        ``method="profile"`` and ``method="bootstrap"`` add rows for standard deviations (``sd(effect)|group``),
+        correlations (``cor(a,b)|group``) and ``sigma``; ``which`` names the rows of a profile that are wanted.
+
+        Profile intervals hold the values that a likelihood-ratio test does not reject. Variance parameters of a REML
+        fit are profiled in the restricted likelihood, coefficients in the full one (column ``criterion``); for
+        coefficients with few groups ``method="wald"`` with ``df="kenward-roger"`` is the better interval. Column
+        ``note`` says why a limit is not where the deviance reaches the cut: zero or a perfect correlation is not
+        excluded, or the parameter is not identified.
+
+        ``method="bootstrap"`` takes the ``kind`` of `bootstrap` and an ``interval``: ``"percentile"``, ``"basic"`` or
+        ``"bca"`` (nested groupings). Replicates on a boundary are kept; ``note`` counts them and those that failed.
+        """
+        check_alpha(alpha)
+        if choose("method", method) == "profile":
+            from alliance_longitudinal.engine.inference.profile import profile_intervals
+
+            return profile_intervals(self.fit, which, alpha)
+        if method == "bootstrap":
+            from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
+
+            choose("bootstrap interval", interval)
+            return bootstrap_intervals(self.fit, self.bootstrap(n_boot, seed, kind), alpha, interval)
+        half = stats.t.ppf(1 - alpha / 2, self.df) * self.bse
+        return pd.DataFrame({"lower": self.params - half, "upper": self.params + half})
+
+    def contrast(
+        self, contrasts: Any, labels: list[str] | None = None, *, alpha: float = 0.05
+    ) -> pd.DataFrame:
+        """Linear combinations of the coefficients with the small-sample test of the fit.
+
+        Parameters
+        ----------
+        contrasts : array of shape (r, p) or (p,), mapping of term to weight, list of mappings, or DataFrame
+        labels : list of str, optional
+
+        Returns
+        -------
+        DataFrame
+            ``estimate, se, df, t, p, lower, upper`` by label.
+        """
+        rows, labels = read_contrasts(contrasts, self.fit.design.names, labels)
+        return contrast_table(self.inference, self.fit.beta, rows, labels, alpha)
+
+    def f_test(self, contrasts: Any) -> FTest:
+        """Joint test that all contrasts (as in `contrast`) are zero."""
+        rows, _ = read_contrasts(contrasts, self.fit.design.names, None)
+        return self.inference.joint(rows)
+
+    def means(
+        self,
+        specs: str | Sequence[str],
+        at: Mapping[str, Any] | None = None,
+        by: str | Sequence[str] | None = None,
+        weights: str = "equal",
+        *,
+        alpha: float = 0.05,
+    ) -> MarginalMeans:
+        """Estimated marginal means, with ``pairs()`` for their differences.
+
+        The fixed part is averaged over a grid of all levels of its categorical variables, numeric ones at their mean over
+        the rows used.
+
+        Parameters
+        ----------
+        specs : str or sequence of str
+            Variables whose means are wanted.
+        at : mapping, optional
+            Other values of some variables, as in ``{"week": [0, 10]}``.
+        by : str or sequence of str, optional
+            Variables within whose levels pairs are compared.
+        weights : {"equal", "proportional"}
+            Of the categories that are averaged over: equal, or as frequent as in the rows.
+        """
+        from alliance_longitudinal.engine.inference.means import Question, marginal_means
+
+        asked = Question.of(specs, by, at, weights, alpha)
+        return marginal_means(self.fit, self.spec, self.inference, self.data, asked)
+
+    def slopes(
+        self,
+        variable: str,
+        specs: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        by: str | Sequence[str] | None = None,
+        weights: str = "equal",
+        *,
+        alpha: float = 0.05,
+    ) -> MarginalMeans:
+        """Slopes of a numeric variable over the same grid, one for each combination of ``specs``; see `means`."""
+        from alliance_longitudinal.engine.inference.means import Question, marginal_slopes
+
+        asked = Question.of(specs, by, at, weights, alpha)
+        return marginal_slopes(self.fit, self.spec, self.inference, self.data, variable, asked)
+
+    def bootstrap(self, n_boot: int = 1000, seed: int | None = None, kind: str = "parametric") -> Bootstrap:
+        """Refits to simulated responses or resampled groups, started from this optimum.
+
+        Parameters
+        ----------
+        kind : {"parametric", "cluster", "case", "two-stage"}
+            Responses drawn from the fitted model; the groups of the top level drawn with replacement, whole; the
+            innermost groups drawn within their parents; both.
+        """
+        from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
+
+        return bootstrap(self.fit, n_boot, seed, choose("kind", kind))
+
+    def profile(self, which: str | Sequence[str] | None = None) -> pd.DataFrame:
+        """Profile likelihoods for plots, up to the 99 % limits.
+
+        Returns
+        -------
+        DataFrame
+            ``parameter, value, deviance, zeta`` (the signed root of the rise of the deviance: a straight line where the
+            estimate is normally distributed); a coefficient's deviance is that of maximum likelihood.
+        """
+        from alliance_longitudinal.engine.inference.profile import profile_paths
+
+        return profile_paths(self.fit, which)
+
+    def variance_tests(
+        self, method: str = "exact", *, n_sim: int | None = None, seed: int | None = None
+    ) -> pd.DataFrame:
+        """Tests that random effects have no variance: restricted likelihood ratios with their right distributions.
+
+        One row for each random effect that is left out (an intercept only where it stands alone) with its correlations,
+        and one for each whole term of several effects. The statistic is that of REML, whatever the fit's method.
+
+        Parameters
+        ----------
+        method : {"exact", "mixture", "bootstrap"}
+            ``"exact"`` simulates the finite-sample distribution for effects that stand alone in their term (Crainiceanu
+            and Ruppert 2004), else (and with a residual structure) takes the mixture; ``"mixture"`` is the equal mixture of two chi-squared distributions
+            (Stram and Lee 1994), for many groups; ``"bootstrap"`` refits data drawn without the effects.
+        n_sim : int, optional
+            Draws of the exact distribution (10,000), or refits of the bootstrap (1,000).
+
+        Returns
+        -------
+        DataFrame
+            ``group, effects, deviance_without, statistic, df, p, distribution``.
+        """
+        from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
+
+        usual = 1000 if choose("variance test", method) == "bootstrap" else 10_000
+        return variance_tests(self.fit, method, usual if n_sim is None else n_sim, seed)
+
+    def lrt(self, other: InferenceQuestions) -> LikelihoodRatio:
+        """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""
+        from alliance_longitudinal.engine.inference.compare import likelihood_ratio, refuse_other_kinds
+
+        refuse_other_kinds(self, other)
+        return likelihood_ratio(self.fit, other.fit)

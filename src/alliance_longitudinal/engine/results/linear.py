@@ -1,0 +1,266 @@
+"""What a fitted model tells: the object that users hold."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.engine import distributions as stats
+from alliance_longitudinal.engine.design.design import DesignSpec
+from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.fitted.predict import fitted
+from alliance_longitudinal.engine.fitted.tables import missing_table, random_effects, varcorr
+from alliance_longitudinal.engine.inference.protocol import Inference
+from alliance_longitudinal.engine.inference.residual_estimates import residual_parameters
+from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.results.diagnostic_questions import AfterQuestions
+from alliance_longitudinal.engine.results.inference_questions import InferenceQuestions
+from alliance_longitudinal.engine.results.show import as_html, as_plain_data, as_text, glance_row
+from alliance_longitudinal.engine.search.optimize import OptimRecord
+from alliance_longitudinal.findings import Finding
+
+
+@dataclass(frozen=True, repr=False)
+class MixedModelResults(InferenceQuestions, AfterQuestions):
+    """Results of a linear mixed model.
+
+    Attributes
+    ----------
+    params, bse, df, tvalues, pvalues : Series
+        By fixed-effect term: estimate, standard error, degrees of freedom, t statistic, two-sided p.
+    varcorr : DataFrame
+        ``group, term1, term2, vcov, sdcor``; ``term2`` is missing on a variance's row; the last row is ``Residual``.
+    deviance, llf, aic, bic : float
+        ``deviance`` is -2 log-likelihood, the REML criterion under REML, with lme4's constants; the criteria
+        count all coefficients and variance parameters, ``bic`` with the number of rows.
+    nobs, n_dropped : int
+        Rows used, and rows left out because a used value is missing.
+    n_groups : dict
+        Number of levels by group.
+    groups : tuple of str
+        Names of the groupings in formula order, the finer of ``a/b`` first as ``b:a``.
+    scale : float
+        Residual variance (of a row of weight one, of the reference stratum).
+    random_effects, random_effects_sd : dict
+        Group to DataFrame (levels by terms): conditional modes, and their standard deviations given the
+        estimated parameters.
+    fittedvalues, resid : Series
+        In row order of the data; the fitted values include the conditional modes.
+    converged, singular : bool
+        Optimum certified; some covariance on its boundary.
+    convergence : str
+        What was checked, in words.
+    findings : tuple of Finding
+        What a reader of the result has to know.
+    data : DataFrame or None
+        The data of the fit, when they are at hand; marginal means need them.
+    """
+
+    formula: str
+    fit: MixedFit
+    spec: DesignSpec
+    options: FitOptions
+    inference: Inference
+    params: pd.Series
+    bse: pd.Series
+    df: pd.Series
+    tvalues: pd.Series
+    pvalues: pd.Series
+    data: pd.DataFrame | None = None
+
+    @cached_property
+    def varcorr(self) -> pd.DataFrame:
+        """Variance components."""
+        return varcorr(self.fit)
+
+    @cached_property
+    def _random_effects(self) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+        return random_effects(self.fit)
+
+    @property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes by group."""
+        return self._random_effects[0]
+
+    @property
+    def random_effects_sd(self) -> dict[str, pd.DataFrame]:
+        """Standard deviations of the conditional modes, given the estimated parameters."""
+        return self._random_effects[1]
+
+    @cached_property
+    def fittedvalues(self) -> pd.Series:
+        """Fitted values of the rows used, conditional modes included."""
+        return pd.Series(fitted(self.fit), index=self.fit.design.index, name="fitted")
+
+    @cached_property
+    def resid(self) -> pd.Series:
+        """Response less fitted values."""
+        values = self.fit.design.y - self.fittedvalues.to_numpy()
+        return pd.Series(values, index=self.fit.design.index, name="resid")
+
+    @property
+    def reml(self) -> bool:
+        """Whether the fit is by REML."""
+        return self.fit.reml
+
+    @property
+    def nobs(self) -> int:
+        """Rows used."""
+        return self.fit.design.n
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows left out because a used value is missing."""
+        return self.fit.design.lost
+
+    @property
+    def dropped_rows(self) -> pd.DataFrame:
+        """What missing values cost, by column: ``missing`` rows without a value, ``alone`` rows that lack nothing else."""
+        return missing_table(self.fit.design.missing)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groupings."""
+        return tuple(f.name for f in self.fit.design.factors)
+
+    @property
+    def n_groups(self) -> dict[str, int]:
+        """Number of levels by group."""
+        return {f.name: f.size for f in self.fit.design.factors}
+
+    @property
+    def scale(self) -> float:
+        """Residual variance."""
+        return self.fit.scale
+
+    @property
+    def deviance(self) -> float:
+        """-2 log-likelihood; the REML criterion under REML."""
+        return self.fit.deviance
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood (restricted under REML)."""
+        return -self.fit.deviance / 2
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return self.fit.deviance + 2 * self.fit.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, with the number of rows."""
+        return float(self.fit.deviance + np.log(self.nobs) * self.fit.n_parameters)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the optimum is certified."""
+        return self.fit.converged
+
+    @property
+    def singular(self) -> bool:
+        """Whether some covariance lies on its boundary."""
+        return self.fit.singular
+
+    @property
+    def convergence(self) -> str:
+        """What was checked, in words."""
+        return self.fit.convergence
+
+    @property
+    def residual_parameters(self) -> pd.DataFrame:
+        """Parameters of the residual structure: ``name, estimate, se, lower, upper`` (95 % Wald limits).
+
+        ``phi`` is the correlation of residuals one position or one unit of time apart; ``sd(b)/sd(a)`` a stratum's
+        residual standard deviation relative to the reference's, whose variance is ``scale``. No row without a structure.
+        """
+        return residual_parameters(self.fit)
+
+    @property
+    def optimization(self) -> OptimRecord:
+        """The search: starts, path, evaluations, certificate."""
+        return self.fit.record
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of the result has to know."""
+        return (*self.fit.findings, *self.inference.findings)
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the coefficients by the fit's method of inference, terms by terms."""
+        names = list(self.params.index)
+        return pd.DataFrame(self.inference.cov, index=names, columns=names)
+
+    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
+        """One row a coefficient: ``term, estimate, se, df, stat, p, low, high``."""
+        limits = self.conf_int(alpha)
+        columns = {
+            "estimate": self.params,
+            "se": self.bse,
+            "df": self.df,
+            "stat": self.tvalues,
+            "p": self.pvalues,
+        }
+        table = pd.DataFrame(columns | {"low": limits["lower"], "high": limits["upper"]})
+        return table.rename_axis("term").reset_index()
+
+    def glance(self) -> pd.DataFrame:
+        """One row about the whole fit."""
+        return pd.DataFrame([glance_row(self)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: numbers, text, lists and dictionaries only; missing and infinite numbers are None."""
+        return as_plain_data(self)
+
+    def summary(self) -> str:
+        """The fit as text."""
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        return f"<MixedModelResults: {self.formula}; {self.nobs} rows; use .summary()>"
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+@lru_cache(maxsize=64)
+def _terms(names: tuple[str, ...]) -> pd.Index:
+    """Labels of the coefficients; each result gets a view, so that what its user does to it stays there."""
+    return pd.Index(names, name="term")
+
+
+def results(
+    fit: MixedFit,
+    spec: DesignSpec,
+    options: FitOptions,
+    inference: Inference,
+    data: pd.DataFrame | None = None,
+) -> MixedModelResults:
+    """Label the numbers of a fit."""
+    names = _terms(fit.design.names).view()
+    bse = np.sqrt(np.diag(inference.cov))
+    df = inference.df(np.eye(len(names)))
+    t = fit.beta / bse
+
+    def series(numbers: Any, name: str) -> pd.Series:
+        return pd.Series(numbers, index=names, name=name)
+
+    return MixedModelResults(
+        formula=spec.formula,
+        fit=fit,
+        spec=spec,
+        options=options,
+        inference=inference,
+        params=series(fit.beta, "estimate"),
+        bse=series(bse, "se"),
+        df=series(df, "df"),
+        tvalues=series(t, "t"),
+        pvalues=series(2 * stats.t.sf(np.abs(t), df), "p"),
+        data=data,
+    )

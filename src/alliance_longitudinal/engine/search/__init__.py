@@ -1,0 +1,1 @@
+"""The criterion of a fit and the search for its optimum."""

@@ -1,0 +1,129 @@
+"""What the optimiser found, in sentences."""
+
+import numpy as np
+
+from alliance_longitudinal.engine.design.design import Design, TermDesign
+from alliance_longitudinal.engine.search.criterion import Criterion
+from alliance_longitudinal.engine.search.optimize import OptimRecord
+from alliance_longitudinal.engine.search.residual import FittedResidual
+from alliance_longitudinal.engine.statistics.structured.structure import in_words
+from alliance_longitudinal.findings import Finding
+
+#: Fewer rows than this carry a residual variance badly.
+FEW_ROWS = 10
+NO_CORRELATION = "the correlation of neighbouring residuals is zero"
+#: Curvature, in deviance per squared unit of relative SD, below which a parameter is not identified.
+FLAT = 1e-4
+
+
+def convergence(
+    design: Design, record: OptimRecord, criterion: Criterion, residual: FittedResidual | None = None
+) -> str:
+    """What was checked, and what came out of it."""
+    certificate = record.best.certificate
+    numbers = f"Newton decrement {certificate.decrement:.1e} deviance units, smallest curvature {certificate.curvature:.3g}"
+    if np.isfinite(certificate.descent):
+        numbers += f", smallest slope off the boundary {certificate.descent:.3g}"
+    if certificate.holds:
+        edges = boundary(design, record)
+        if residual and residual.independent:
+            edges.append(NO_CORRELATION)
+        if not edges:
+            return f"Converged to a certified optimum inside the parameter space ({numbers})."
+        return f"Converged to a boundary optimum, verified: {'; '.join(edges)} ({numbers})."
+    if not np.isfinite(record.best.value) or criterion.rss / criterion.nu < 1e-9:
+        return (
+            "The residual variance goes to zero: fixed and random effects together reproduce the response exactly. "
+            "Use fewer random effects."
+        )
+    return (
+        f"No optimum could be certified after {record.evaluations} evaluations ({numbers}). The data probably do not "
+        "identify all variances: leave out a random effect, or look at the uncertified fit with "
+        "fit(require_certificate=False)."
+    )
+
+
+def boundary(design: Design, record: OptimRecord) -> list[str]:
+    """One phrase for each covariance that lies on the boundary."""
+    face = record.best.face
+    return [
+        boundary_phrase(term, face.ranks[t])
+        for t, term in enumerate(design.terms)
+        if face.ranks[t] < face.sizes[t]
+    ]
+
+
+def boundary_phrase(term: TermDesign, rank: int) -> str:
+    """What lies on the boundary, where a covariance has this rank."""
+    if rank == 0:
+        if len(term.names) == 1:
+            return f"the variance of {term.names[0]} over {term.group} is zero"
+        return f"the variances of {', '.join(term.names)} over {term.group} are all zero"
+    return (
+        f"the random effects {', '.join(term.names)} over {term.group} are perfectly correlated (rank {rank})"
+    )
+
+
+def after(design: Design, record: OptimRecord, residual: FittedResidual | None = None) -> tuple[Finding, ...]:
+    """Findings of the search."""
+    findings = _of_residual(residual) if residual else []
+    best = record.best
+    if not best.certificate.holds:
+        findings.append(
+            Finding("not_converged", "failed", "The optimum of the model is not certified; do not use it.")
+        )
+    if best.face.ranks != best.face.sizes:
+        findings.append(
+            Finding(
+                "singular",
+                "caution",
+                f"Boundary estimate: {'; '.join(boundary(design, record))}. This is the best fit, not an error; it often "
+                "means that there are too few groups to see a small variance, not that there is none. Tests and "
+                "intervals treat what lies on the boundary as fixed there (Kenward and Roger's do not).",
+            )
+        )
+    if best.certificate.curvature < FLAT:
+        findings.append(
+            Finding(
+                "not_identified",
+                "caution",
+                "The likelihood is almost flat in one direction of the variance parameters: the data hardly identify "
+                "how the variance divides between the random effects.",
+            )
+        )
+    if record.differ:
+        findings.append(
+            Finding(
+                "several_optima",
+                "info",
+                f"The likelihood has more than one optimum; the best of {len(record.values)} searches was taken (the "
+                f"worst was {max(record.values) - min(record.values):.2g} deviance units above).",
+            )
+        )
+    return tuple(findings)
+
+
+def _of_residual(residual: FittedResidual) -> list[Finding]:
+    pattern = residual.model.pattern
+    findings = []
+    if residual.independent:
+        findings.append(
+            Finding(
+                "no_correlation",
+                "info",
+                f"Boundary estimate: {NO_CORRELATION}; with {in_words(pattern.structure)} it cannot be negative. The other "
+                "estimates are those of independent residuals.",
+            )
+        )
+    counts = np.bincount(pattern.stratum)
+    few = [f"{label} ({n})" for label, n in zip(pattern.strata, counts, strict=True) if n < FEW_ROWS]
+    if few and pattern.structure.strata is not None:
+        findings.append(
+            Finding(
+                "few_rows_in_stratum",
+                "caution",
+                f"Strata of {pattern.structure.strata} with fewer than {FEW_ROWS} rows: {', '.join(few)}; their residual "
+                "variances are very uncertain.",
+            )
+        )
+    return findings

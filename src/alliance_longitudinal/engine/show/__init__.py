@@ -1,1 +1,0 @@
-"""A fit as text, tables and plain data."""

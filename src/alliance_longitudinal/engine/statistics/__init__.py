@@ -1,0 +1,1 @@
+"""Sufficient statistics of a design: nested, crossed, structured and streamed, behind one protocol."""

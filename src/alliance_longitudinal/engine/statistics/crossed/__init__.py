@@ -1,0 +1,1 @@
+"""Statistics of crossed groups: eliminated by their graph."""

@@ -1,0 +1,1 @@
+"""Statistics summed over batches of rows."""

@@ -1,0 +1,1 @@
+"""Statistics of residuals with a structure, for every value of its parameters."""

@@ -1,1 +1,0 @@
-"""Fits of data that come in batches: what a fit needs are sums over groups, and sums add up."""
