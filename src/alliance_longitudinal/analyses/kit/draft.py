@@ -13,7 +13,7 @@ from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.result import AnalysisResult, Estimate, Methods, estimate_frame
 from alliance_longitudinal.counts import Count, Number, Share
 from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.errors import AllianceError, FitError
+from alliance_longitudinal.errors import AllianceError, FitError, StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding, Severity
 from alliance_longitudinal.present import Column, FigureSpec, Table
 from alliance_longitudinal.present.tables import Section
@@ -87,6 +87,29 @@ class Draft:
         self.fact(fact or usual[1], found.label)
         self.references += found.instrument.citations
         return found
+
+    def any_measure(self, name: str | None, parameter: str = "measure") -> Measure:
+        """The measure called ``name``, whatever it measures; None takes the first alliance measure, else the first of all."""
+        known = list(self.study.measures.values())
+        first = next((m for m in known if m.construct == "alliance"), known[0])
+        found = first if name is None else self.named_measure(name)
+        self.measures.append(found)
+        self.resolved[parameter] = found.name
+        self.fact("Measure", found.label)
+        self.references += found.instrument.citations
+        return found
+
+    def named_measure(self, name: str) -> Measure:
+        """The measure of the study that is called ``name``.
+
+        Raises
+        ------
+        StudyError
+            If there is none.
+        """
+        if name not in self.study.measures:
+            raise StudyError(f"The study has no measure {name!r}. It has: {', '.join(self.study.measures)}.")
+        return self.study.measures[name]
 
     def keep(self, rows: "pd.Series[bool]", step: str, reason: str) -> None:
         """Keep rows of ``sessions``; the sample flow counts what that costs."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.methods.psychometrics.factors.factor_spec import FactorSpec, SpecBuilder
@@ -74,6 +75,16 @@ class FactorFit:
     aic: float
     bic: float
     improper: tuple[str, ...]
+
+    @property
+    def params(self) -> "pd.Series[float]":
+        """Estimates by name."""
+        return pd.Series(self.free, index=list(self.spec.names))
+
+    @property
+    def bse(self) -> "pd.Series[float]":
+        """Standard errors by name."""
+        return pd.Series(self.se, index=list(self.spec.names))
 
     def summary(self) -> str:
         """The fit as text: indices, then each parameter with its standard error."""

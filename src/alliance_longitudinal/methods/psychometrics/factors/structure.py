@@ -86,7 +86,7 @@ def _regular(base: Saturated, items: Sequence[str]) -> Saturated:
     return base
 
 
-def told_apart(fit: FactorFit, n_factors: int) -> bool:
+def factors_differ(fit: FactorFit, n_factors: int) -> bool:
     """Whether the ``n_factors`` factors of each occasion have possible covariances: no correlation beyond 1."""
     cov = fit.spec.arrays(fit.free)["factor_cov"]
     starts = range(0, len(cov), n_factors)

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.measurement_parts.answers import Answers
+from alliance_longitudinal.analyses.kit import Count, Number, Share
+from alliance_longitudinal.analyses.measurement.design import Answers
 from alliance_longitudinal.errors import AllianceError, FitError
-from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.findings import Finding, Severity
 from alliance_longitudinal.methods.psychometrics.factors.structure import (
     CLIENTS_PER_ITEM,
     Model,
     Step,
+    factors_differ,
     invariance,
     one_occasion,
-    told_apart,
 )
 from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
     ChangeReliability,
@@ -22,14 +23,16 @@ from alliance_longitudinal.methods.psychometrics.reliability.change_reliability 
     nested_reliability,
 )
 from alliance_longitudinal.methods.psychometrics.reliability.consistency import Coefficient, alpha, omega
+from alliance_longitudinal.sentences import say
 
 FEWEST_FORMS = 10
 
 
 @dataclass(slots=True)
 class Found:
-    """What was computed, collected step by step."""
+    """What was computed, collected step by step; ``items`` says whether there were answers to compute it from."""
 
+    items: bool = True
     alphas: list[tuple[str, Coefficient]] = field(default_factory=list)
     omegas: list[tuple[str, Coefficient]] = field(default_factory=list)
     change: list[ChangeReliability] = field(default_factory=list)
@@ -37,9 +40,16 @@ class Found:
     steps: list[Step] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def say(self, code: str, message: str, where: str) -> None:
-        """Add a finding that limits what the numbers can carry."""
-        self.findings.append(Finding(code, "caution", message, where))
+    def say(
+        self,
+        code: str,
+        where: str,
+        template: str,
+        severity: Severity = "caution",
+        **values: Count | Number | Share | str,
+    ) -> None:
+        """Add a finding that limits what can be said."""
+        self.findings.append(Finding(code, severity, say(template, **values), where))
 
 
 def from_items(answers: Answers, occasions: Sequence[int], label: str, crossed: bool) -> Found:
@@ -48,9 +58,10 @@ def from_items(answers: Answers, occasions: Sequence[int], label: str, crossed: 
     if answers.constant:
         found.say(
             "constant_items",
-            f"{len(answers.constant)} of the items of {label} have the same answer everywhere ({', '.join(answers.constant)}) and "
-            "are left out: they tell nobody apart.",
             label,
+            "These items of {label} have the same answer everywhere and are left out, because they distinguish nobody: {items}.",
+            label=label,
+            items=", ".join(answers.constant),
         )
     for session in occasions:
         _one_form(found, answers, session, label)
@@ -68,15 +79,19 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
     if len(answers.items) < 2:
         found.say(
             "few_items",
-            f"{label} has fewer than two items with different answers: no reliability of it.",
             label,
+            "{label} has fewer than two items with different answers: its reliability cannot be computed.",
+            label=label,
         )
         return
     if len(complete) < FEWEST_FORMS:
         found.say(
             "few_forms",
-            f"Only {len(complete)} complete forms of {label} at {where}: no reliability of it.",
             where,
+            "Only {n:noun} of {label} at {form}: its reliability is not computed.",
+            n=Count(len(complete), "complete form"),
+            label=label,
+            form=where,
         )
         return
     found.alphas.append((where, alpha(complete.to_numpy(float))))
@@ -84,9 +99,14 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
     if len(form) < CLIENTS_PER_ITEM * len(usable):
         found.say(
             "few_clients_for_factors",
-            f"{len(form)} forms of {label} at {where} are too few for a factor model of {len(usable)} items: at least "
-            f"{CLIENTS_PER_ITEM} an item.",
             where,
+            "{n:noun} of {label} at {form} are too few for a factor model of {items} items: at least {needed} per item are "
+            "needed.",
+            n=Count(len(form), "form"),
+            label=label,
+            form=where,
+            items=Number(len(usable), "integer"),
+            needed=Number(CLIENTS_PER_ITEM, "integer"),
         )
         return
     groups = {name: tuple(i for i in own if i in usable) for name, own in answers.groups.items()}
@@ -95,7 +115,7 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
     try:
         models = one_occasion(form, {k: v for k, v in groups.items() if len(v) >= 2}, usable, where)
     except FitError as error:
-        found.say("factor_model_failed", str(error), where)
+        found.say("factor_model_failed", where, "{why}", why=str(error))
         return
     found.models += models
     if models[0].fit.converged:
@@ -111,7 +131,10 @@ def _change(found: Found, answers: Answers, label: str, crossed: bool) -> None:
     several = frame.groupby("client")["session"].nunique()
     if int((several >= 2).sum()) < FEWEST_FORMS or len(answers.items) < 2:
         found.say(
-            "no_change_reliability", f"Too few clients have {label} twice: no reliability of change.", label
+            "no_change_reliability",
+            label,
+            "Too few clients have {label} twice: reliability of change cannot be computed.",
+            label=label,
         )
         return
     typical = int(several.median())
@@ -120,7 +143,13 @@ def _change(found: Found, answers: Answers, label: str, crossed: bool) -> None:
         if crossed:
             found.change.append(crossed_reliability(long, typical))
     except AllianceError as error:
-        found.say("change_reliability_failed", f"Reliability of change in {label}: {error}", label)
+        found.say(
+            "change_reliability_failed",
+            label,
+            "Reliability of change in {label}: {why}",
+            label=label,
+            why=str(error),
+        )
 
 
 def side_by_side(frame: pd.DataFrame, items: Sequence[str], occasions: Sequence[int]) -> pd.DataFrame:
@@ -138,15 +167,21 @@ def compare(
     """Invariance of all subscales together, or one by one where clients are too few for that."""
     if len(occasions) < 2 or len(answers.items) < 2:
         return
-    groups = answers.groups or {"alliance": answers.items}
+    groups = answers.groups or {label: answers.items}
     together = sum(len(own) for own in groups.values()) * len(occasions)
     sets = [groups] if len(wide) >= CLIENTS_PER_ITEM * together else [{k: v} for k, v in groups.items()]
     if len(sets) > 1:
-        message = (
-            f"{len(wide)} clients are too few to test {label} {what} with all its subscales at once ({together} variables); "
-            "each subscale was tested alone."
+        found.say(
+            "subscales_alone",
+            label,
+            "{n:noun} {n:is|are} too few to test {label} {what} with all its subscales at once ({variables} variables); each "
+            "subscale was tested alone.",
+            "info",
+            n=Count(len(wide), "client"),
+            label=label,
+            what=what,
+            variables=Number(together, "integer"),
         )
-        found.findings.append(Finding("subscales_alone", "info", message, label))
     for own in sets:
         names = [item for group in own.values() for item in group]
         columns = [
@@ -159,31 +194,43 @@ def compare(
         if len(part) < CLIENTS_PER_ITEM * len(columns):
             found.say(
                 "few_clients_for_invariance",
-                f"{len(part)} clients are too few to compare {len(columns)} answers ({where}): at least {CLIENTS_PER_ITEM} each.",
                 where,
+                "{n:noun} {n:is|are} too few to compare {answers} answers ({what}): at least {needed} per answer are needed.",
+                n=Count(len(part), "client"),
+                answers=Number(len(columns), "integer"),
+                what=where,
+                needed=Number(CLIENTS_PER_ITEM, "integer"),
             )
         elif ((part.max() - part.min()) <= 0).any() or part.notna().sum().min() < FEWEST_FORMS:
             found.say(
                 "items_without_variation",
-                f"An item has one answer only, or hardly any, at one of the occasions ({where}): invariance was not tested.",
                 where,
+                "An item has one answer only, or hardly any, at one of the occasions ({what}): invariance was not tested.",
+                what=where,
             )
         else:
             try:
                 steps = invariance(part, own, occasions, where)
             except FitError as error:
-                found.say("invariance_not_tested", f"Invariance was not tested ({where}): {error}", where)
+                found.say(
+                    "invariance_not_tested",
+                    where,
+                    "Invariance was not tested ({what}): {why}",
+                    what=where,
+                    why=str(error),
+                )
                 continue
             found.steps += steps
-            if len(own) > 1 and not all(told_apart(s.fit, len(own)) for s in steps):
-                found.findings.append(
-                    Finding(
-                        "subscales_not_told_apart",
-                        "info",
-                        f"The subscales of {label} cannot be told apart {what}: as factors they would correlate beyond 1. All answers together "
-                        "were tested as one factor, too.",
-                        label,
-                    )
+            if len(own) > 1 and not all(factors_differ(s.fit, len(own)) for s in steps):
+                found.say(
+                    "subscales_not_distinguished",
+                    label,
+                    "The subscales of {label} cannot be distinguished {what}: as factors they would correlate beyond {one}. All "
+                    "answers together were tested as one factor, too.",
+                    "info",
+                    label=label,
+                    what=what,
+                    one=Number(1, "integer"),
                 )
                 found.steps += invariance(
                     part, {"all answers": tuple(names)}, occasions, f"one factor, {what}"
@@ -191,25 +238,26 @@ def compare(
 
 
 def _improper(found: Found) -> None:
-    """Findings of models that did not converge or have impossible values."""
+    """Findings of models that did not converge or are improper."""
     fits = [(f"{m.name}, {m.where}", m.fit) for m in found.models]
     fits += [(f"{s.level}, {s.where}", s.fit) for s in found.steps]
     for where, fit in fits:
         if not fit.converged:
             found.say(
                 "factor_model_not_converged",
-                "No best solution of this factor model was found in these data; its numbers are not used.",
                 where,
+                "This factor model did not converge in these data; its numbers are not used.",
             )
         elif fit.improper:
             found.say(
                 "improper_solution",
-                f"An impossible value: {'; '.join(fit.improper)}. The model asks too much of these data, or does not hold.",
                 where,
+                "Improper solution: {values}. The model asks too much of these data, or does not hold.",
+                values="; ".join(fit.improper),
             )
         elif pd.isna(fit.se).any():
             found.say(
                 "singular_information",
-                "Standard errors of this factor model cannot be computed: the data do not determine all its parameters.",
                 where,
+                "Standard errors of this factor model cannot be computed: the data do not determine all its parameters.",
             )

@@ -1,15 +1,13 @@
 """The tables and figures of the measurement report."""
 
-from functools import partial
-
 import pandas as pd
 
-from alliance_longitudinal.analyses.measurement_parts.compute import Found
-from alliance_longitudinal.analyses.result import Estimate, estimate_frame
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.analyses.kit import ESTIMATE, Draft
+from alliance_longitudinal.analyses.measurement.compute import Found
+from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit
-from alliance_longitudinal.methods.psychometrics.factors.structure import DELTA_CFI, Model, loadings
-from alliance_longitudinal.present import Column, FigureSpec, Table, plots
+from alliance_longitudinal.methods.psychometrics.factors.structure import DELTA_CFI, loadings
+from alliance_longitudinal.present import Column, Table
 
 _FIT = [
     Column("chi2", "Chi-square", "number"),
@@ -32,63 +30,85 @@ _EQUAL = {
     "metric": "loadings (metric)",
     "scalar": "also intercepts (scalar)",
 }
-_NUMBERS = [
-    Column("estimate", "Estimate", "number"),
-    Column("ci_low", "95 % low", "number"),
-    Column("ci_high", "95 % high", "number"),
-]
 
 
-def measurement_tables(found: Found, estimates: list[Estimate]) -> tuple[Table, ...]:
-    """In reading order."""
-    frame = estimate_frame(estimates)
-    tables = [
-        _reliability(frame),
-        _correlations(frame),
+def measurement_tables(draft: Draft, found: Found, rated: pd.DataFrame, measure: Measure) -> None:
+    """In reading order; totals alone still have a distribution."""
+    _reliability(draft)
+    _correlations(draft)
+    draft.show(
         _models(found),
         _invariance(found),
         _all_fits(found),
         _loadings(found),
         _components(found),
+        None if found.items else _totals(rated, measure),
+    )
+
+
+def _reliability(draft: Draft) -> None:
+    rows = [e for e in draft.estimates if e.unit == "reliability"]
+    if rows:
+        draft.table_of(
+            "reliability",
+            "Reliability",
+            "answer",
+            rows,
+            [Column("label", "Coefficient"), *ESTIMATE, Column("n", "n", "count")],
+            "Alpha: Feldt's interval; omega: one-factor model, delta method; RkRn and Rcn: profile likelihood. RkF, R1R, RkR, "
+            "RkRn: how reliably clients are distinguished; Rc, Rcn: how reliably change within a client is seen, which is what "
+            "models of sessions need.",
+        )
+
+
+def _correlations(draft: Draft) -> None:
+    rows = [e for e in draft.estimates if e.unit == "correlation"]
+    if rows:
+        draft.table_of(
+            "level_correlations",
+            "How the subscales go together, by level",
+            "results",
+            rows,
+            [
+                Column("label", "Scales"),
+                Column("level", "Level"),
+                Column("estimate", "r", "number"),
+                Column("n", "Rows", "count"),
+            ],
+            "From variance components: correlations free of the other levels. Between sessions they hold measurement error, and "
+            "are lower by it; a correlation is missing where a level has no variance.",
+        )
+
+
+def _totals(rated: pd.DataFrame, measure: Measure) -> Table | None:
+    """What totals alone can tell: their distribution, and how alike a client's scores are from session to session."""
+    scores = rated[["client", "session", measure.name]].dropna() if measure.name in rated else rated.iloc[:0]
+    if scores.empty:
+        return None
+    after = scores.assign(session=scores["session"] - 1)
+    pairs = scores.merge(after, on=["client", "session"], suffixes=("", "_next"))
+    r = float(pairs[measure.name].corr(pairs[f"{measure.name}_next"])) if len(pairs) > 2 else None
+    rows = [
+        {"what": "Mean (points)", "value": float(scores[measure.name].mean()), "n": len(scores)},
+        {"what": "SD (points)", "value": float(scores[measure.name].std()), "n": len(scores)},
+        {"what": "Correlation of one session with the next", "value": r, "n": len(pairs)},
     ]
-    return tuple(t for t in tables if t is not None)
-
-
-def _reliability(frame: pd.DataFrame) -> Table | None:
-    rows = frame[frame["unit"].eq("reliability")]
-    if rows.empty:
-        return None
-    note = (
-        "Alpha: Feldt's interval; omega: one-factor model, delta method; RkRn and Rcn: profile likelihood. RkF, R1R, RkR, RkRn: how reliably clients are told apart; "
-        "Rc, Rcn: how reliably change within a client is seen, which is what models of sessions need."
-    )
-    columns = [Column("label", "Coefficient"), *_NUMBERS, Column("n", "n", "integer")]
-    return Table.from_frame("reliability", "Reliability", "answer", rows, columns, note)
-
-
-def _correlations(frame: pd.DataFrame) -> Table | None:
-    rows = frame[frame["unit"].eq("correlation")]
-    if rows.empty:
-        return None
-    note = (
-        "From variance components: correlations free of the other levels. Between sessions they hold measurement error, and are "
-        "lower by it; a correlation is missing where a level has no variance."
-    )
     columns = [
-        Column("label", "Scales"),
-        Column("level", "Level"),
-        Column("estimate", "r", "number"),
-        Column("n", "Rows", "integer"),
+        Column("what", "What"),
+        Column("value", "Value", "number", of="n"),
+        Column("n", "Forms or pairs of forms", "count"),
     ]
-    return Table.from_frame(
-        "level_correlations", "How the subscales go together, by level", "results", rows, columns, note
+    note = (
+        "What totals alone can tell. The correlation of neighbouring sessions mixes the reliability of one form with true "
+        "change in between."
     )
+    return Table.from_frame("totals", "Totals", "answer", pd.DataFrame(rows), columns, note)
 
 
 def _remark(fit: FactorFit) -> str:
     if not fit.converged:
         return "not converged"
-    return "impossible values" if fit.improper else ""
+    return "improper solution" if fit.improper else ""
 
 
 def _fit_row(fit: FactorFit) -> dict[str, object]:
@@ -112,7 +132,7 @@ def _models(found: Found) -> Table | None:
         _BIC,
         Column("remark", "Remark"),
     ]
-    note = "Maximum likelihood with all available answers (FIML). The lower BIC, the better a model pays for its parameters."
+    note = "Maximum likelihood with all available answers (FIML). The lower the BIC, the better a model pays for its parameters."
     return Table.from_frame("factor_models", "Factor models of one form", "results", rows, columns, note)
 
 
@@ -142,7 +162,7 @@ def _invariance(found: Found) -> Table | None:
         Column("verdict", "Verdict"),
     ]
     note = (
-        f"Holds: CFI falls by {DELTA_CFI:g} at most. p: of the difference of chi-squares. Residuals of the same item are "
+        f"Holds: CFI falls by at most {DELTA_CFI:g}. p: of the difference of chi-squares. Residuals of the same item are "
         "correlated. Means may be compared where loadings and intercepts are equal."
     )
     return Table.from_frame(
@@ -200,62 +220,4 @@ def _components(found: Found) -> Table | None:
     columns = [Column("model", "Model"), Column("part", "Between"), Column("variance", "Variance", "number")]
     return Table.from_frame(
         "variance_components", "Variance of the answers", "models", pd.DataFrame(rows), columns
-    )
-
-
-def reliability_figure(estimates: list[Estimate], label: str) -> FigureSpec | None:
-    """All reliability coefficients."""
-    rows = [e for e in estimates if e.unit == "reliability"]
-    if not rows:
-        return None
-    data = estimate_frame(rows)[["label", "estimate", "ci_low", "ci_high"]]
-    return FigureSpec(
-        name="reliability",
-        title=f"Reliability of {label}",
-        caption="Points: estimates; lines: 95 % intervals, where there are some.",
-        alt="Reliability coefficients: " + "; ".join(f"{e.label} {number(e.estimate)}" for e in rows) + ".",
-        how_to_read="The nearer to 1, the less of the differences is error. Change within clients is usually told less reliably.",
-        section="answer",
-        data=data,
-        columns=(
-            Column("label", "Coefficient"),
-            Column("estimate", "Estimate", "number"),
-            Column("ci_low", "95 % low", "number"),
-            Column("ci_high", "95 % high", "number"),
-        ),
-        draw=partial(plots.forest, reference=None, limits=(None, 1), x_label="Reliability"),
-    )
-
-
-def loadings_figure(models: list[Model]) -> FigureSpec | None:
-    """Loadings of the models of the first form that were fitted."""
-    good = [m for m in models if m.fit.converged and not m.fit.improper]
-    if not good:
-        return None
-    shown = [m for m in good if m.where == good[0].where]
-    data = pd.concat([loadings(m).assign(panel=m.name) for m in shown], ignore_index=True)
-    return FigureSpec(
-        name="loadings",
-        title=f"Standardised loadings, {shown[0].where}",
-        caption="How strongly each answer goes with its factor, in each model without impossible values.",
-        alt="Standardised loadings. "
-        + "; ".join(f"{r.item} on {r.factor} ({r.panel}): {number(r.loading)}" for r in data.itertuples())
-        + ".",
-        how_to_read="The further right, the more an answer tells about the factor.",
-        section="results",
-        data=data,
-        columns=(
-            Column("panel", "Model"),
-            Column("item", "Item"),
-            Column("factor", "Factor"),
-            Column("loading", "Loading", "number"),
-        ),
-        draw=partial(
-            plots.forest,
-            value="loading",
-            label="item",
-            by="factor",
-            panel="panel",
-            x_label="Standardised loading",
-        ),
     )

@@ -2,12 +2,11 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.measurement_parts.compute import Found
-from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
-from alliance_longitudinal.analyses.result import Estimate
-from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.analyses.kit import Draft, Estimate, Number
+from alliance_longitudinal.analyses.measurement.compute import Found
+from alliance_longitudinal.analyses.measurement.levels import level_correlations
+from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError
-from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
 
 #: Fewest clients for correlations of subscales at each level.
@@ -57,7 +56,7 @@ def reliability_estimates(found: Found) -> list[Estimate]:
     return out
 
 
-def subscale_correlations(rated: pd.DataFrame, measure: Measure) -> tuple[list[Estimate], list[Finding]]:
+def subscale_correlations(draft: Draft, rated: pd.DataFrame, measure: Measure) -> None:
     """Correlations of the subscales at each level."""
     scales = [
         name
@@ -65,76 +64,93 @@ def subscale_correlations(rated: pd.DataFrame, measure: Measure) -> tuple[list[E
         if f"{measure.name}_{name}" in rated and len(items) >= 2
     ]
     if len(scales) < 2:
-        return [], []
+        return
     columns = {f"{measure.name}_{name}": name for name in scales}
     rows = rated[["client", "therapist", *columns]].rename(columns=columns).dropna()
     usable = [s for s in scales if rows[s].max() > rows[s].min()]
     if len(usable) < 2 or rows["client"].nunique() < MIN_CLIENTS:
-        return [], []
+        return
     try:
         table = level_correlations(rows, usable)
     except AllianceError as error:
-        text = f"Correlations of the subscales by level could not be had: {error}"
-        return [], [Finding("level_correlations_failed", "caution", text, measure.name)]
+        draft.find(
+            "level_correlations_failed",
+            "caution",
+            "Correlations of the subscales by level could not be computed: {why}",
+            measure.name,
+            why=str(error),
+        )
+        return
     named = {
         "therapist": "between therapists",
         "client": "between clients",
         "session": "between sessions of a client",
     }
-    estimates = [
-        Estimate(
-            id=f"r_{r.first}_{r.second}_{r.level}",
-            label=f"{r.first} and {r.second}, {named[str(r.level)]}",
-            estimate=float(r.r),
-            n=len(rows),
-            level=str(r.level),
-            unit="correlation",
+    draft.estimate(
+        *(
+            Estimate(
+                id=f"r_{r.first}_{r.second}_{r.level}",
+                label=f"{r.first} and {r.second}, {named[str(r.level)]}",
+                estimate=float(r.r),
+                n=len(rows),
+                level=str(r.level),
+                unit="correlation",
+            )
+            for r in table.itertuples()
         )
-        for r in table.itertuples()
-    ]
-    cut = int(table["beyond"].sum())
-    if not cut:
-        return estimates, []
-    message = (
-        f"{cut} of the correlations came out beyond 1 and were cut there: at that level the subscales differ too little to be told "
-        "apart."
     )
-    return estimates, [Finding("correlation_cut", "info", message, measure.name)]
+    cut = int(table["beyond"].sum())
+    if cut:
+        draft.find(
+            "correlation_cut",
+            "info",
+            "{cut} of the correlations came out beyond {one} and were cut there: at that level the subscales differ too little to be "
+            "distinguished.",
+            measure.name,
+            cut=Number(cut, "integer"),
+            one=Number(1, "integer"),
+        )
 
 
-def observer_agreement(
-    study: Study, rows: pd.DataFrame, measure: Measure
-) -> tuple[list[Estimate], list[Finding]]:
+def observer_agreement(draft: Draft, rows: pd.DataFrame, measure: Measure) -> None:
     """Agreement of several observers with the same instrument, each of whom is a measure of the study."""
     same = [
         m.name
-        for m in study.measures.values()
+        for m in draft.study.measures.values()
         if m.rater == "observer" and m.instrument.id == measure.instrument.id
     ]
     averaged = f"{measure.name}_raters"
     if averaged in rows and rows[averaged].max() > 1 and len(same) < 2:
-        message = (
-            f"{measure.label} is the mean of several raters, so how well they agree cannot be told. Give each of them as a measure of "
-            "its own, too, such as 'first: {rows: rater 1, ...}' and 'second: {rows: rater 2, ...}', and ask for measure=first."
+        draft.find(
+            "raters_averaged",
+            "info",
+            "{measure} is the mean of several raters, so how well they agree cannot be told. Give each of them as a measure of its "
+            "own, too, such as '{first}' and '{second}', and ask for measure=first.",
+            measure.name,
+            measure=measure.label,
+            first="first: {rows: rater 1, ...}",
+            second="second: {rows: rater 2, ...}",
         )
-        return [], [Finding("raters_averaged", "info", message, measure.name)]
+        return
     if measure.rater != "observer" or len(same) < 2:
-        return [], []
+        return
     try:
         table = rater_agreement(rows[same])
     except AllianceError as error:
-        return [], [Finding("no_agreement", "caution", str(error), measure.name)]
-    estimates = [
-        Estimate(
-            id=f"icc_{r.kind[4]}_{r.kind[6]}",
-            label=f"Agreement of {len(same)} observers, {r.kind}",
-            estimate=float(r.estimate),
-            ci_low=float(r.low),
-            ci_high=float(r.high),
-            n=int(r.n),
-            level="session",
-            unit="reliability",
+        draft.find("no_agreement", "caution", "{why}", measure.name, why=str(error))
+        return
+    draft.estimate(
+        *(
+            Estimate(
+                id=f"icc_{r.kind[4]}_{r.kind[6]}",
+                label=f"Agreement of {len(same)} observers, {r.kind}",
+                estimate=float(r.estimate),
+                ci_low=float(r.low),
+                ci_high=float(r.high),
+                n=int(r.n),
+                level="session",
+                unit="reliability",
+            )
+            for r in table.itertuples()
         )
-        for r in table.itertuples()
-    ]
-    return estimates, []
+    )

@@ -1,1 +1,0 @@
-"""Reliability and structure of a questionnaire: alpha, omega, change reliability, raters, factor models."""
