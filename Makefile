@@ -9,7 +9,7 @@ PY := $(BIN)/python
 PYTHON ?= $(shell [ -x $(PY) ] && echo $(PY) || echo python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lint format bench parity calibrate lab lock clean
+.PHONY: help setup report test lint format bench parity calibrate notebooks lab lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -45,6 +45,9 @@ parity: setup ## Compare with R's programs (run anew when R is here): docs/valid
 calibrate: setup ## Coverage in simulation: docs/calibration.md and docs/calibration_engine.md
 	@$(PY) benchmarks/calibrate.py
 	@$(PY) benchmarks/calibrate_engine.py
+
+notebooks: setup ## Write the notebooks and the batch file's schema from the analyses (for maintainers)
+	@$(PY) tools/notebooks.py
 
 lab: setup ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks

@@ -41,6 +41,7 @@ _PUBLIC = {
     "find_sudden_gains": "methods",
     "rater_agreement": "methods",
     "publish": "analyses",
+    "list_analyses": "analyses.registry",
 }
 
 #: What the folder of the analyses holds besides analyses.

@@ -94,6 +94,30 @@ def _report(options: argparse.Namespace) -> int:
     return FINE
 
 
+def _list(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.reporting.record.listing import (
+        analyses_lines,
+        analysis_record,
+        parameter_lines,
+    )
+    from alliance_longitudinal.reporting.record.notebooks import default_registry, known_analysis
+
+    registry = default_registry()
+    if options.name is None:
+        records = [analysis_record(analysis) for analysis in registry.values()]
+        if options.json:
+            say_data(ok=True, analyses=records)
+        else:
+            say("\n".join(analyses_lines(records)))
+        return FINE
+    record = analysis_record(known_analysis(options.name, registry))
+    if options.json:
+        say_data(ok=True, analysis=record)
+    else:
+        say("\n".join(parameter_lines(record)))
+    return FINE
+
+
 def _problems(options: argparse.Namespace, kind: str) -> Sequence[Any]:
     """The list behind a DataError, which leaves the notebook only as text: read the study once more for it."""
     from alliance_longitudinal.data import load_study
@@ -116,8 +140,10 @@ def _batch(options: argparse.Namespace) -> int:
             options.batch, options.out, jobs=options.jobs, fresh=options.fresh, on_event=on_event
         )
     if options.json:
-        say_data(ok=batch.ok, index=str(batch.page), reports=list(batch.rows))
+        say_data(ok=batch.ok, index=str(batch.page), notes=list(batch.notes), reports=list(batch.rows))
         return FINE if batch.ok else FAILED
+    for note in batch.notes:
+        say(note, error=True)
     for row in batch.rows:
         if row["status"] == "failed":
             say(f"{row['label']}: {row['error']}", error=True)
@@ -246,6 +272,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)
+
+    listed = _command(commands, "list", _list, "list the analyses with their questions, or one's parameters")
+    listed.add_argument("name", nargs="?", metavar="NAME", help="show the parameters of this analysis")
 
     batch = _command(commands, "batch", _batch, "make every report of a grid; goes on from where it stopped")
     batch.add_argument("batch", metavar="BATCH.yaml")

@@ -157,7 +157,7 @@ def test_the_index_speaks_of_many_chances(tmp_path: Path) -> None:
     write_index(tmp_path, [_row("a", -1, 0, 1), _row("<b>", 1, 2, 3), waiting], 0)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert lint(page) == []
-    assert "2 intervals of 95 % stand here." in page
+    assert "This page shows 2 intervals of 95&nbsp;%." in page
     assert "The batch was stopped first; start it again to go on." in page
     assert "&lt;b&gt;" in page
     assert "in this folder" not in page
@@ -171,3 +171,70 @@ def test_the_index_counts_reports_of_an_earlier_state(tmp_path: Path) -> None:
     assert "1 other report in this folder: made of earlier" in (tmp_path / "index.html").read_text(
         encoding="utf-8"
     )
+
+
+def test_studies_of_the_same_content_are_said(lab: Lab, tmp_path: Path) -> None:
+    tiny.write_study(tmp_path / "c")
+    text = "studies: {North: a/study.yaml, South: c/study.yaml, East: b/study.yaml}\nnotebook: tiny\n"
+    plan = _plan(lab, tmp_path, text)
+    assert [c.study for c in plan.combinations] == ["North", "East"]
+    sentence = (
+        "The studies 'North' and 'South' have the same content, so each report is made once, as 'North'."
+    )
+    assert plan.notes == (sentence,)
+    batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)
+    assert batch.notes == (sentence,)
+    assert json.loads((tmp_path / "out" / "index.json").read_text(encoding="utf-8"))["notes"] == [sentence]
+    assert "have the same content" in batch.page.read_text(encoding="utf-8")
+
+
+WRONG = [
+    ("scale: 1\n  scael: [1, 2, 3]", ["line 5: There is no parameter 'scael'. Did you mean 'scale'?"]),
+    ("scael: 1\n  windw: 2\n  labl: [a, b]", ["line 4: ", "line 5: ", "line 6: "]),
+]
+
+
+@pytest.mark.parametrize(("parameters", "wanted"), WRONG)
+def test_each_wrong_value_is_said_once_with_its_line(
+    lab: Lab, tmp_path: Path, parameters: str, wanted: list[str]
+) -> None:
+    """Case: mistakes were printed once for each combination, and no line said where in the file."""
+    text = f"study: [a/study.yaml, b/study.yaml]\nnotebooks: [tiny]\nparameters:\n  {parameters}\n"
+    with pytest.raises(StudyError) as caught:
+        _plan(lab, tmp_path, text)
+    lines = str(caught.value).splitlines()[1:]
+    assert len(lines) == len(wanted)
+    for line, start in zip(lines, wanted, strict=True):
+        assert line.startswith(f"  {start}")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "wanted"),
+    [
+        ("  n_boot: [null, .nan, .inf, 0]\n  clinic: [null, ~, [a], {x: 1}]", [4, 4, 4, 5, 5]),
+        ("  n_boot: [10, 10]\n  seed: [1, 2]", [4]),
+        ("  seed: [-1, 1.5, -1]\n  n_boot: 0", [4, 4]),
+        ("  audience: [internal, public]\n  seed: [1, 2, 3]", [4]),
+        ("  windw: [1, 2]\n  seed: [x, y]", [4, 5, 5]),
+    ],
+)
+def test_wrong_values_of_a_real_analysis(tmp_path: Path, parameters: str, wanted: list[int]) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text(
+        f"study: demo\nnotebook: variance_partition\nparameters:\n{parameters}\n", encoding="utf-8"
+    )
+    with pytest.raises(StudyError) as caught:
+        read_plan(path)
+    lines = str(caught.value).splitlines()[1:]
+    assert [int(line.split()[1].rstrip(":")) for line in lines] == wanted
+    assert all(line.startswith("  line ") for line in lines)
+
+
+def test_a_failed_row_of_a_batch_for_outsiders_names_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text(
+        "studies: {Gone: gone/study.yaml}\nnotebook: variance_partition\nparameters: {audience: shareable}\n",
+        encoding="utf-8",
+    )
+    batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out")
+    assert str(tmp_path) not in str(batch.rows)
+    assert batch.rows[0]["error"].startswith("The study file DIR/gone/study.yaml does not exist.")

@@ -33,7 +33,7 @@ def test_the_shipped_notebook_and_copies_of_it(tmp_path: Path) -> None:
         (
             "{folder}/other.ipynb",
             UsageError,
-            "other.ipynb does not say which analysis it is: let its name start with",
+            "other.ipynb does not say which analysis it is. Write a line such as 'analysis: tiny' into its first cell.",
         ),
         ("{folder}/tiny_text.ipynb", ReportError, "tiny_text.ipynb is not a Jupyter notebook of format 4."),
         ("tiny", ReportError, "The notebook tiny.ipynb is missing from this installation"),
@@ -70,8 +70,14 @@ def test_a_parameters_cell_that_is_not_the_analysis_s(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     content["cells"][1]["source"] = content["cells"][1]["source"].replace("scale", "skale")
     path.write_text(json.dumps(content))
-    with pytest.raises(ReportError, match=r"does not match the analysis 'tiny': scale, skale\."):
+    with pytest.raises(ReportError) as caught:
         find_notebook("tiny", tiny.REGISTRY, tmp_path)
+    assert str(caught.value).splitlines() == [
+        "The parameters cell of tiny.ipynb does not fit the analysis 'tiny'.",
+        "  missing: scale",
+        "  not known to the analysis: skale",
+        "  Keep every parameter of the analysis, under its own name; add yours beside them.",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(default_registry()))

@@ -15,14 +15,15 @@ SCHEMA = "alliance_longitudinal/batch/1"
 Row = Mapping[str, Any]
 
 
-def write_index(folder: Path, rows: Sequence[Row], excluded: int) -> None:
+def write_index(folder: Path, rows: Sequence[Row], excluded: int, notes: Sequence[str] = ()) -> None:
     """Write ``index.json`` and ``index.html`` into ``folder``, each replaced as a whole."""
-    data = {"schema": SCHEMA, "excluded": excluded, "reports": list(rows)}
+    data = {"schema": SCHEMA, "excluded": excluded, "notes": list(notes), "reports": list(rows)}
     _replace(folder / "index.json", json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     page = template("index.html.j2").render(
         rows=rows,
         counts={s: sum(row["status"] == s for row in rows) for s in ("complete", "failed", "waiting")},
         excluded=excluded,
+        notes=notes,
         superseded=_superseded(folder, rows),
         forests=forests(rows),
         intervals=sum(_has_interval(row) for row in rows),

@@ -13,9 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from alliance_longitudinal.errors import AllianceError, StudyError, UsageError
 from alliance_longitudinal.reporting.record.arguments import as_argument
 from alliance_longitudinal.reporting.record.inputs import DEMO
-from alliance_longitudinal.reporting.record.notebooks import Registry
+from alliance_longitudinal.reporting.record.notebooks import (
+    Registry,
+    check_parameters,
+    default_registry,
+    find_notebook,
+)
 from alliance_longitudinal.reporting.run.report import Request, prepare
-from alliance_longitudinal.strict_yaml import nearest, read_document, validate
+from alliance_longitudinal.strict_yaml import nearest, raise_mistakes, read_document, validate
 
 _LONGEST_NAME = 60
 
@@ -90,11 +95,26 @@ class Combination:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All reports of a batch file, and the seconds that each may take."""
+    """All reports of a batch file.
+
+    Attributes
+    ----------
+    combinations : tuple of Combination
+    deadline : float
+        Seconds that each may take.
+    excluded : int
+        Combinations that the batch file leaves out.
+    notes : tuple of str
+        What the reader of the index has to know about the whole.
+    folder : Path or None
+        Folder of the batch file, from which its paths start.
+    """
 
     combinations: tuple[Combination, ...]
     deadline: float
     excluded: int
+    notes: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path | None = None) -> Plan:
@@ -110,7 +130,8 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
     batch = validate(document, BatchFile, "batch file")
     _check_exclusions(batch, path)
     found: dict[str, Combination] = {}
-    mistakes: dict[str, None] = {}
+    together: dict[str, None] = {}
+    same: dict[tuple[str, str], None] = {}
     excluded = 0
     for study, notebook, values in _grid(batch):
         if _is_excluded(study, notebook, values, batch.exclude):
@@ -121,15 +142,56 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
                 study, batch.study_files()[study], notebook, values, path.parent, registry, notebooks
             )
         except UsageError as error:
-            mistakes[str(error)] = None
+            together |= dict.fromkeys(str(error).splitlines())
             continue
         identity = combination.request.key if combination.request else combination.label
-        found.setdefault(identity, combination)
-    if mistakes:
-        raise StudyError("\n".join([f"The batch file {path.name} is wrong:", *(f"  {m}" for m in mistakes)]))
+        first = found.setdefault(identity, combination)
+        if first.study != study:
+            same[first.study, study] = None
+    if together:
+        single = _single_mistakes(batch, path, registry, notebooks)
+        said = {line for _, sentence in single for line in sentence.splitlines()}
+        raise_mistakes(document, "batch file", single + [((), m) for m in together if m not in said])
     if not found:
         raise StudyError(f"The batch file {path.name} asks for no report: every combination is excluded.")
-    return Plan(tuple(found.values()), batch.deadline, excluded)
+    notes = tuple(
+        f"The studies {first!r} and {second!r} have the same content, so each report is made once, as {first!r}."
+        for first, second in same
+    )
+    return Plan(tuple(found.values()), batch.deadline, excluded, notes, path.parent)
+
+
+def _single_mistakes(
+    batch: BatchFile, path: Path, registry: Registry | None, notebooks: Path | None
+) -> list[tuple[tuple[str | int, ...], str]]:
+    """Every notebook and every value that is wrong whatever stands beside it: its place in the file and a sentence.
+
+    Some values need another beside them. They are asked about only when a combination was refused.
+    """
+    found: dict[tuple[tuple[str | int, ...], str], None] = {}
+    known = default_registry() if registry is None else registry
+    for k, name in enumerate([batch.notebook] if batch.notebook else batch.notebooks or []):
+        try:
+            notebook = find_notebook(own_notebook(name, path.parent), known, notebooks)
+        except UsageError as error:
+            found[("notebook",) if batch.notebook else ("notebooks", k), str(error)] = None
+            continue
+        for parameter, value in batch.parameters.items():
+            several = isinstance(value, list)
+            for i, one in enumerate(value if several else [value]):
+                try:
+                    check_parameters(notebook, {parameter: one})
+                except UsageError as error:
+                    exact = ("parameters", parameter, i) if several else ("parameters", parameter)
+                    unknown = f"no parameter {parameter!r}" in str(error)
+                    found[("parameters", parameter) if unknown else exact, str(error)] = None
+    return list(found)
+
+
+def own_notebook(name: str, folder: Path) -> str:
+    """A notebook file beside the batch file by its whole path; any other name as it is."""
+    own = folder / Path(name).expanduser()
+    return str(own) if name.endswith(".ipynb") and own.is_file() else name
 
 
 def _grid(batch: BatchFile) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -150,7 +212,9 @@ def _checked(
 ) -> Combination:
     place = file if file == DEMO and not (folder / file).is_file() else str(folder / file)
     try:
-        request = prepare(place, notebook, values, registry=registry, notebooks=notebooks)
+        request = prepare(
+            place, own_notebook(notebook, folder), values, registry=registry, notebooks=notebooks
+        )
     except UsageError:
         raise
     except AllianceError as error:

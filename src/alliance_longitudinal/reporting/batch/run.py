@@ -11,11 +11,14 @@ from typing import Any
 
 from alliance_longitudinal.errors import AllianceError, ReportError
 from alliance_longitudinal.reporting.batch.claims import claimed
+from alliance_longitudinal.reporting.batch.differences import sentence_of, small_cells, telling_pairs
 from alliance_longitudinal.reporting.batch.index import write_index
 from alliance_longitudinal.reporting.batch.plan import Combination, Plan, read_plan
 from alliance_longitudinal.reporting.record.folder import make_folder
+from alliance_longitudinal.reporting.record.inputs import study_file
 from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
 from alliance_longitudinal.reporting.record.notebooks import Registry
+from alliance_longitudinal.reporting.record.public import FOLDER, is_shareable, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
 from alliance_longitudinal.reporting.run.report import run_request
@@ -30,6 +33,8 @@ class Batch:
     Attributes
     ----------
     folder : Path
+    notes : tuple of str
+        What has to be known about the whole, as the index says it.
     rows : tuple of mapping
         One a combination, in the order of the grid, as in ``index.json``. ``status`` is ``complete``, ``failed``
         or ``waiting`` (the batch was stopped first); ``kept`` says that an earlier run had made it.
@@ -37,6 +42,7 @@ class Batch:
 
     folder: Path
     rows: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -88,7 +94,7 @@ def run_batch(
         with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             list(pool.map(runner.make, range(len(plan.combinations))))
     runner.finish()
-    return Batch(folder, tuple(runner.rows))
+    return Batch(folder, tuple(runner.rows), runner.notes)
 
 
 class _Runner:
@@ -104,6 +110,7 @@ class _Runner:
         self._on_event = on_event
         self._lock = threading.Lock()
         self._done = 0
+        self._limits = _limits(plan)
         self._trouble: Exception | None = None
         self.rows: list[dict[str, Any]] = [_row(c) for c in plan.combinations]
 
@@ -119,11 +126,14 @@ class _Runner:
         except Exception as error:  # one report never ends the others
             logging.getLogger(__name__).debug("report", exc_info=True)
             result = {"status": "failed", "error": f"Unexpected {type(error).__name__} in the batch itself."}
+        if result.get("error") and is_shareable(combination.values):
+            hidden = {str(place): FOLDER for place in (self._folder, self._plan.folder) if place is not None}
+            result["error"] = without_names(result["error"], hidden)
         with self._lock:
             self.rows[i] |= result
             self._done += self.rows[i]["status"] != "waiting"
             counts = {"done": self._done, "total": len(self.rows)}
-            self._try(lambda: write_index(self._folder, self.rows, self._plan.excluded))
+            self._try(lambda: write_index(self._folder, self.rows, self._plan.excluded, self.notes))
             self._try(
                 lambda: self._on_event({"event": "report", "label": combination.label, **counts, **result})
             )
@@ -135,10 +145,16 @@ class _Runner:
         except Exception as error:
             self._trouble = self._trouble or error
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the index says about the whole."""
+        told = sentence_of(telling_pairs(self._folder, self.rows, self._limits))
+        return (*self._plan.notes, *filter(None, [told]))
+
     def finish(self) -> None:
         """Write the index once more, and tell what could not be done on the way."""
         try:
-            write_index(self._folder, self.rows, self._plan.excluded)
+            write_index(self._folder, self.rows, self._plan.excluded, self.notes)
         except OSError as error:
             raise ReportError(f"The index in {self._folder} cannot be written: {words_of(error)}") from None
         if self._trouble is not None and not isinstance(self._trouble, OSError):
@@ -159,6 +175,15 @@ class _Runner:
         if not report.ok:
             return {"status": "failed", "error": report.public_error, "seconds": round(report.seconds, 1)}
         return _reported(place)
+
+
+def _limits(plan: Plan) -> dict[str, int]:
+    """Smallest count for outsiders by the name of the study, where a report for outsiders is asked for."""
+    return {
+        c.study: small_cells(study_file(c.request.provenance["study"]))
+        for c in plan.combinations
+        if c.request is not None and is_shareable(c.request.provenance["parameters"])
+    }
 
 
 def is_current(folder: Path, key: str) -> bool:

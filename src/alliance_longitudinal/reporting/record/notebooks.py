@@ -1,8 +1,10 @@
 """Which notebook makes a report, and whether its parameters cell is the analysis's own."""
 
 import ast
+import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -36,15 +38,32 @@ class Analysis(Protocol):
 
 Registry = Mapping[str, Analysis]
 
+#: A line of a notebook's first cell that names its analysis.
+_SAID = re.compile(r"^[\s#*`-]*analysis\s*:[\s`*]*(\w+)", re.MULTILINE | re.IGNORECASE)
+#: Words for values that are not Python's, as they are typed and as YAML writes them.
+_WORDS = {"true": True, "false": False, "none": None, "null": None, "": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Notebook:
-    """A notebook ready to run: its file, its analysis, and whether it is the shipped one."""
+    """A notebook ready to run.
+
+    Attributes
+    ----------
+    path : Path
+    analysis : Analysis
+    sha256 : str
+    modified : bool
+        Whether it differs from the shipped one.
+    own : mapping
+        Further names of its parameters cell, which are its author's, with their defaults.
+    """
 
     path: Path
     analysis: Analysis
     sha256: str
     modified: bool
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 def default_registry() -> Registry:
@@ -54,10 +73,25 @@ def default_registry() -> Registry:
     return REGISTRY
 
 
+def known_analysis(name: str, registry: Registry) -> Analysis:
+    """The analysis called ``name``.
+
+    Raises
+    ------
+    UsageError
+        If there is none, with the nearest name.
+    """
+    if name not in registry:
+        raise UsageError(f"There is no analysis {name!r}. {nearest(name, sorted(registry))}")
+    return registry[name]
+
+
 def find_notebook(name: str, registry: Registry, folder: Path | None = None) -> Notebook:
     """The notebook called ``name``, or the user's own copy if ``name`` is a path to an ``.ipynb``.
 
-    A copy belongs to the analysis whose name its file name starts with: ``early_alliance_clinic_b.ipynb``.
+    A copy says which analysis it is, by the first of these that it has: ``alliance: {analysis: NAME}`` in its metadata,
+    which every copy of a shipped notebook has; a line ``analysis: NAME`` in its first cell; a file name that starts with
+    ``NAME``.
 
     Raises
     ------
@@ -77,13 +111,7 @@ def find_notebook(name: str, registry: Registry, folder: Path | None = None) -> 
         raise UsageError(f"There is no notebook {name!r}. {nearest(name, sorted(registry))}")
     if not path.is_file():
         raise UsageError(f"The notebook file {path} does not exist.")
-    matches = [key for key in registry if path.stem.startswith(key)]
-    if not matches:
-        raise UsageError(
-            f"{path.name} does not say which analysis it is: let its name start with one of "
-            f"{', '.join(sorted(registry))}."
-        )
-    analysis = max(matches, key=len)
+    analysis = _analysis_of(path, registry)
     sha256 = file_hash(path)
     original = folder / f"{analysis}.ipynb"
     modified = not original.is_file() or file_hash(original) != sha256
@@ -98,11 +126,27 @@ def check_parameters(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, 
     UsageError
         In the analysis's words, naming the nearest right parameter or the allowed values.
     """
+    own = {name: _typed(value, notebook.own[name]) for name, value in given.items() if name in notebook.own}
+    rest = {name: value for name, value in given.items() if name not in notebook.own}
     try:
-        params: Parameters = notebook.analysis.params.from_mapping(dict(given))
+        params: Parameters = notebook.analysis.params.from_mapping(rest)
     except StudyError as error:
-        raise UsageError(str(error)) from None
-    return params.to_dict()
+        more = f"\nThe notebook's own parameters: {', '.join(notebook.own)}." if notebook.own else ""
+        raise UsageError(f"{error}{more}") from None
+    return params.to_dict() | {name: own.get(name, default) for name, default in notebook.own.items()}
+
+
+def _typed(value: Any, default: Any) -> Any:
+    """A value for a notebook's own parameter: text as typed becomes what it spells, unless the default is a text."""
+    if not isinstance(value, str) or isinstance(default, str):
+        return value
+    if value.strip().lower() in _WORDS:
+        return _WORDS[value.strip().lower()]
+    try:
+        found = ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError):
+        return value
+    return list(found) if isinstance(found, tuple) else found
 
 
 def cell_names(notebook: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,20 +181,55 @@ def _assignments(body: Iterable[ast.stmt]) -> Iterable[tuple[str, Any]]:
         yield line.targets[0].id, ast.literal_eval(line.value)
 
 
+def _analysis_of(path: Path, registry: Registry) -> str:
+    """Which analysis a notebook says that it is."""
+    content = _content(path)
+    metadata = content.get("metadata", {}).get("alliance", {})
+    said = metadata.get("analysis") if isinstance(metadata, dict) else None
+    if said is None:
+        first: Mapping[str, Any] = next(iter(content["cells"]), {})
+        line = _SAID.search("".join(first.get("source", "")))
+        said = line[1] if line else None
+    if said is not None:
+        if said not in registry:
+            raise UsageError(
+                f"{path.name} says that its analysis is {said!r}. {nearest(said, sorted(registry))}"
+            )
+        return str(said)
+    matches = [key for key in registry if path.stem.startswith(key)]
+    if not matches:
+        raise UsageError(
+            f"{path.name} does not say which analysis it is. Write a line such as 'analysis: {min(registry)}' into its "
+            f"first cell. Known: {', '.join(sorted(registry))}."
+        )
+    return max(matches, key=len)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content["cells"], list):
+            return dict(content)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ReportError(f"{path.name} is not a Jupyter notebook of format 4.")
+
+
 def _checked(notebook: Notebook) -> Notebook:
     """Refuse a notebook whose parameters cell does not offer what the analysis takes."""
-    import json
-
     try:
-        content = json.loads(notebook.path.read_text(encoding="utf-8"))
-        offered = set(cell_names(content))
+        offered = cell_names(_content(notebook.path))
     except (ValueError, KeyError, TypeError):
         raise ReportError(f"{notebook.path.name} is not a Jupyter notebook of format 4.") from None
-    wanted = {"study", *notebook.analysis.params().to_dict()}
-    if offered != wanted:
-        odd = ", ".join(sorted(offered ^ wanted))
-        raise ReportError(
-            f"The parameters cell of {notebook.path.name} does not match the analysis "
-            f"{notebook.analysis.name!r}: {odd}."
-        )
-    return notebook
+    wanted = ["study", *notebook.analysis.params().to_dict()]
+    missing = [name for name in wanted if name not in offered]
+    own = {name: value for name, value in offered.items() if name not in wanted}
+    if missing:
+        lines = [
+            f"The parameters cell of {notebook.path.name} does not fit the analysis {notebook.analysis.name!r}.",
+            f"  missing: {', '.join(missing)}",
+            *([f"  not known to the analysis: {', '.join(own)}"] if own else []),
+            "  Keep every parameter of the analysis, under its own name; add yours beside them.",
+        ]
+        raise ReportError("\n".join(lines))
+    return replace(notebook, own=own)
