@@ -125,13 +125,27 @@ def test_published_points_without_a_reliability(clinic: Study) -> None:
     assert value(result, "points_better") == pytest.approx(better)
 
 
-def test_no_client_is_a_row_or_a_point(change: AnalysisResult, clinic: Study) -> None:
-    cells = change.to_dict()["figures"][0]
-    assert cells["name"] == "change_map"
-    keys = [c["key"] for c in cells["columns"]]
-    counts = [row[keys.index("n")] for row in cells["rows"] if row[keys.index("kind")] == "clients"]
-    assert counts
-    assert min(counts) >= clinic.small_cells
+def test_the_circles_of_the_map_are_the_clients_of_the_table(change: AnalysisResult) -> None:
+    """Circles below the band used to hold fewer clients than the table counted as improved."""
+    spec = next(f for f in change.figure_specs if f.name == "change_map")
+    circles = spec.data[spec.data["kind"] == "clients"]
+    drawn = circles.groupby("category")["n"].sum()
+    table = change.table("change_categories").to_frame().set_index("category")["count"].dropna()
+    assert drawn.to_dict() == table[table > 0].to_dict()
+    band = spec.data[spec.data["kind"] == "band"]
+    edge = np.interp(circles["pre"].astype(float), band["pre"], band["low"].astype(float))
+    better = circles["category"].isin(["recovered", "improved"])
+    assert (better == (circles["post"] <= edge)).all()
+
+
+def test_outsiders_see_no_client_as_a_row_or_a_point(clinic: Study) -> None:
+    change = reliable_change(clinic, reliability=0.84, audience="shareable")
+    assert [f.name for f in change.figure_specs] == ["change_by_method"]
+    bars = change.figure_specs[0].data
+    assert (bars["n"] % clinic.small_cells == 0).all()
+    rows = {r["method"]: r for r in change.table("change_by_method").to_frame().to_dict("records")}
+    for method, part, n in zip(bars["bar"], bars["part"], bars["n"], strict=True):
+        assert rows[method.split(" (")[0]][part] == n
     names = set(clinic.clients["client"]) | set(clinic.clients["therapist"])
     said = {str(cell) for t in change.tables for row in t.rows for cell in row}
     assert not names & said

@@ -1,10 +1,8 @@
 """The interval of a proportion of clients who share therapists."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.change_parts.cells import grid_counts
 from alliance_longitudinal.methods.proportions import proportion, wilson
 
 
@@ -83,22 +81,3 @@ def test_coverage(therapists: int, mean: int, share: float, icc: float) -> None:
         naive.append(low <= share <= high)
     assert 0.93 <= np.mean(inside) <= 0.985
     assert np.mean(naive) < 0.90
-
-
-def test_no_cell_of_the_map_is_small() -> None:
-    rng = np.random.default_rng(2)
-    pre = rng.normal(18, 4, 400).round()
-    post = pre - rng.normal(5, 4, 400).round()
-    cells = grid_counts(pre, post, 10)
-    assert cells["n"].min() >= 10
-    assert cells["n"].sum() >= 0.7 * 400
-    everything = pd.DataFrame({"pre": pre, "post": post})
-    assert len(cells) < len(everything.drop_duplicates())
-
-
-def test_a_hidden_cell_cannot_be_worked_out() -> None:
-    """Nine of 29 clients lie apart; showing the other two cells would give them away by subtraction."""
-    pre = np.repeat([0.0, 1.0, 1.0], [9, 10, 10])
-    post = np.repeat([0.0, 0.0, 1.0], [9, 10, 10])
-    cells = grid_counts(pre, post, 10)
-    assert cells["n"].sum() <= 10

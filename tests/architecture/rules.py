@@ -45,6 +45,7 @@ SHELVES = {
         "cleaning": {"cells", "study_file", "readers"},
         "": {"cells", "study_file", "readers", "cleaning"},
     },
+    "present": {"plots": set(), "": {"plots"}},
     "reporting": {
         "record": set(),
         "page": {"record"},

@@ -78,7 +78,8 @@ CELLS = pd.DataFrame(
         "kind": ["band", "band", "clients", "clients"],
         "pre": [0.0, 20.0, 5.0, 15.0],
         "post": [None, None, 4.0, 18.0],
-        "n": [None, None, 12, 30],
+        "group": [None, None, "same", HOSTILE],
+        "n": [None, None, 1, 30],
         "low": [-6.0, 14.0, None, None],
         "high": [6.0, 26.0, None, None],
     }
@@ -130,7 +131,19 @@ ALL = {
             plots.histogram, panel="panel", x_label="{panel} points", y_label=HOSTILE, ends={"a": (0, 4)}
         ),
     ),
-    "points": (CELLS, partial(plots.points, x="pre", y="post", x_label=HOSTILE, y_label=HOSTILE, cut=10.0)),
+    "points": (
+        CELLS,
+        partial(
+            plots.points,
+            x="pre",
+            y="post",
+            by="group",
+            colours={"better": style.GREEN, "same": style.GREY, HOSTILE: style.ORANGE},
+            x_label=HOSTILE,
+            y_label=HOSTILE,
+            cut=10.0,
+        ),
+    ),
 }
 
 
@@ -300,9 +313,13 @@ def test_a_wider_bar_of_a_histogram_is_lower() -> None:
     assert [line.get_xdata()[0] for line in axes[0].lines] == [0, 4]
 
 
-def test_cells_carry_their_counts() -> None:
-    ax = spec("points").figure().axes[0]
-    assert [(t.get_text(), *t.get_position()) for t in ax.texts] == [("12", 5, 4), ("30", 15, 18)]
+def test_circles_are_where_the_scores_are_and_larger_for_more_clients() -> None:
+    figure = spec("points").figure()
+    band, first, second = figure.axes[0].collections
+    assert [c.get_offsets().tolist() for c in (first, second)] == [[[5, 4]], [[15, 18]]]
+    assert first.get_sizes()[0] < second.get_sizes()[0]
+    assert band.get_paths()[0].vertices[:, 1].max() == 26
+    assert labels([t.get_text() for t in figure.legends[0].get_texts()]) == ["same", HOSTILE]
 
 
 def test_ink_is_readable_on_its_colour() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from alliance_longitudinal.present.tables import Column, Section, Table
 
 if TYPE_CHECKING:
-    from alliance_longitudinal.present.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,10 @@ class Column:
     total : str
         Key of the column of the same row that this count is a part of.
     of : str
-        Key of the count that this number was computed from.
+        Key of the count of people or rows that this number rests on. For a share of people (``percent``) it is the count of
+        the part, whose ``total`` names the whole, or the count of the whole.
+    modelled : bool
+        Whether a share is a model's, a simulation's or a quantile's: it may rest on the people of ``of``, but counts none.
     """
 
     key: str
@@ -30,6 +33,7 @@ class Column:
     kind: Kind = "text"
     total: str = ""
     of: str = ""
+    modelled: bool = False
 
     def to_dict(self) -> dict[str, str]:
         """Plain data."""

@@ -50,13 +50,13 @@ def _cell(
     n = cells.get(column.of)
     if is_number(n) and outsiders.hides(n):
         return HIDDEN
-    if column.kind == "percent" and is_number(n):
+    if column.kind == "percent" and is_number(n) and not column.modelled:
         return _share(column, value, cells, kinds, outsiders)
     if column.kind in _AS_THEY_ARE:
         return value
     if column.kind == "df":
         return two_digits(value)
-    if column.kind == "percent":
+    if column.kind == "percent" and not is_number(n):
         return round(value, 3)
     if column.key in spans:
         return round(value, spans[column.key])
@@ -74,14 +74,21 @@ def _share(
     n: float = cells[column.of]
     total = cells.get(kinds[column.of].total)
     whole = total if is_number(total) else n
-    middle = cells["estimate"] if column.key in ("ci_low", "ci_high") and "estimate" in cells else value
+    low, high = column.key.endswith("_low"), column.key.endswith("_high")
+    middle = cells[_middle_of(column.key)] if low or high else value
     part = n if is_number(total) else middle * n
     share = outsiders.share(part, whole)
     if share is None:
         return HIDDEN
-    if column.key == "ci_low":
+    if low:
         return limits_of_share(share, value, 1.0)[0]
-    return limits_of_share(share, 0.0, value)[1] if column.key == "ci_high" else share
+    return limits_of_share(share, 0.0, value)[1] if high else share
+
+
+def _middle_of(limit: str) -> str:
+    """Key of the number that a limit belongs to: ``estimate`` of ``ci_low``, ``x`` of ``x_high``."""
+    stem = limit.removesuffix("_low").removesuffix("_high")
+    return "estimate" if stem == "ci" else stem
 
 
 def _spans(columns: Sequence[Column], cells: Mapping[str, Any]) -> dict[str, int]:

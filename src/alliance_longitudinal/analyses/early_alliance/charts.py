@@ -10,8 +10,10 @@ from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
 from alliance_longitudinal.analyses.kit.fits import Fitted
 from alliance_longitudinal.analyses.result import Estimate
-from alliance_longitudinal.labels import MINUS, number, with_interval
+from alliance_longitudinal.counts import Number
+from alliance_longitudinal.labels import MINUS, number
 from alliance_longitudinal.present import Column, FigureSpec, plots
+from alliance_longitudinal.sentences import joined, say
 
 #: An observed mean is drawn only if at least this many clients stand behind it.
 SMALLEST_CELL = 10
@@ -53,9 +55,9 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
             Column("label", "Early alliance"),
             Column("kind", "What"),
             Column("weeks", f"{choices.time.title()}s after the window", "number"),
-            Column("value", f"{y}", "number"),
-            Column("low", "95 % low", "number"),
-            Column("high", "95 % high", "number"),
+            Column("value", f"{y}", "number", of="n"),
+            Column("low", "95 % low", "number", of="n"),
+            Column("high", "95 % high", "number", of="n"),
             Column("n", "Clients", "count"),
         ),
         draw=partial(
@@ -126,6 +128,7 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
             "estimate": e.estimate,
             "ci_low": e.ci_low,
             "ci_high": e.ci_high,
+            "n": e.n,
         }
         for e in estimates
         if e.id in {"r_total", "r_within", "r_between"}
@@ -133,10 +136,15 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
     b = ALLIANCE_OUTCOME
     rows.append({"label": b.label, "estimate": b.r, "ci_low": b.low, "ci_high": b.high})
     data = pd.DataFrame(rows)
-    alt = "Estimates with 95 % intervals: " + "; ".join(
-        "{} {} ({})".format(r["label"], *with_interval(r["estimate"], r["ci_low"], r["ci_high"]))
+    told = [
+        say(
+            "{label} {r} ({r:interval})",
+            label=r["label"],
+            r=Number(r["estimate"], low=r["ci_low"], high=r["ci_high"], n=r.get("n", np.inf)),
+        )
         for r in rows
-    )
+    ]
+    alt = "Estimates with 95 % intervals: " + joined(told, "; ")
     return FigureSpec(
         name="correlations",
         title="Early alliance and outcome as correlations, beside the published figure",
@@ -148,9 +156,10 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
         data=data,
         columns=(
             Column("label", "Effect"),
-            Column("estimate", "r", "number"),
-            Column("ci_low", "95 % low", "number"),
-            Column("ci_high", "95 % high", "number"),
+            Column("estimate", "r", "number", of="n"),
+            Column("ci_low", "95 % low", "number", of="n"),
+            Column("ci_high", "95 % high", "number", of="n"),
+            Column("n", "Clients", "count"),
         ),
         draw=partial(
             plots.forest,
@@ -181,6 +190,7 @@ def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec |
                 "ci_low": table[f"{kind}_within_low"],
                 "ci_high": table[f"{kind}_within_high"],
                 "main": table["main"],
+                "clients": table["clients"],
             }
         )
         parts.append(part)
@@ -203,10 +213,11 @@ def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec |
         columns=(
             Column("label", "Window and adjustment"),
             Column("panel", "Effect on"),
-            Column("estimate", "Estimate", "number"),
-            Column("ci_low", "95 % low", "number"),
-            Column("ci_high", "95 % high", "number"),
+            Column("estimate", "Estimate", "number", of="clients"),
+            Column("ci_low", "95 % low", "number", of="clients"),
+            Column("ci_high", "95 % high", "number", of="clients"),
             Column("main", "Main analysis"),
+            Column("clients", "Clients", "count"),
         ),
         draw=partial(plots.forest, panel="panel", x_label=f"{y} points"),
     )

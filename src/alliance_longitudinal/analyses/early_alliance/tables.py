@@ -5,6 +5,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels
 from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit import (
+    COUNT,
     ESTIMATE,
     PERCENT,
     TEST,
@@ -44,7 +45,7 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
         f"The same in {y} points",
         "results",
         points,
-        [Column("label", "Difference that goes with"), *ESTIMATE],
+        [Column("label", "Difference that goes with"), *ESTIMATE, COUNT],
         "Within: standard deviation of clients around their therapist's mean. Between: of therapists' means.",
     )
     _correlations(draft)
@@ -80,7 +81,7 @@ def _correlations(draft: Draft) -> None:
             "As correlations, beside the published figure",
             "results",
             frame,
-            [Column("label", "Effect"), *ESTIMATE],
+            [Column("label", "Effect"), *ESTIMATE, COUNT],
             "Partial correlations given the adjustment variables. Only the total one compares like with like to the "
             "benchmark; one between therapists is a correlation of means, which are less noisy than single clients, and is "
             "usually larger. Benchmark (correlations of clients, mostly unadjusted, with the outcome at the end): "
@@ -95,12 +96,12 @@ def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table:
         Column("window", "Window"),
         Column("adjusted", "Adjusted for"),
         Column("clients", "Clients", "count"),
-        Column(f"{kind}_within", "Within", "number"),
-        Column(f"{kind}_within_low", "low", "number"),
-        Column(f"{kind}_within_high", "high", "number"),
-        Column(f"{kind}_between", "Between", "number"),
-        Column(f"{kind}_between_low", "low", "number"),
-        Column(f"{kind}_between_high", "high", "number"),
+        Column(f"{kind}_within", "Within", "number", of="clients"),
+        Column(f"{kind}_within_low", "low", "number", of="clients"),
+        Column(f"{kind}_within_high", "high", "number", of="clients"),
+        Column(f"{kind}_between", "Between", "number", of="clients"),
+        Column(f"{kind}_between_low", "low", "number", of="clients"),
+        Column(f"{kind}_between_high", "high", "number", of="clients"),
         Column("problem", "Not fitted because"),
     ]
     columns = [
@@ -132,6 +133,7 @@ def against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) 
             "estimate": e.estimate,
             "ci_low": e.ci_low,
             "ci_high": e.ci_high,
+            "n": e.n,
             "truth": expected[e.id],
         }
         | {"inside": "yes" if e.ci_low <= expected[e.id] <= e.ci_high else "no"}
@@ -143,6 +145,7 @@ def against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) 
     columns = [
         Column("label", "Effect"),
         *ESTIMATE,
+        COUNT,
         Column("truth", "Truth", "number"),
         Column("inside", "Inside the interval"),
     ]

@@ -3,7 +3,7 @@
 from alliance_longitudinal.analyses.kit.analysis import analysis
 from alliance_longitudinal.analyses.kit.charts import shares_figure
 from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
-from alliance_longitudinal.analyses.kit.columns import ESTIMATE, PERCENT, TEST
+from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, PERCENT, SHARE, TEST
 from alliance_longitudinal.analyses.kit.draft import Draft, TooLittle
 from alliance_longitudinal.analyses.kit.fits import (
     ENDPOINT,
@@ -31,12 +31,14 @@ from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.sentences import Sentence, joined, listed, say
 
 __all__ = [
+    "COUNT",
     "ENDPOINT",
     "ESTIMATE",
     "GROWTH",
     "LEVEL",
     "MIN_THERAPISTS",
     "PERCENT",
+    "SHARE",
     "TEST",
     "AllianceName",
     "Audience",

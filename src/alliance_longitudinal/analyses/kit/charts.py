@@ -35,9 +35,9 @@ def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -
         columns=(
             Column("bar", "Variance of"),
             Column("part", "Between"),
-            Column("share", "Share", "percent"),
-            Column("ci_low", "95 % low", "percent"),
-            Column("ci_high", "95 % high", "percent"),
+            Column("share", "Share", "percent", modelled=True),
+            Column("ci_low", "95 % low", "percent", modelled=True),
+            Column("ci_high", "95 % high", "percent", modelled=True),
         ),
         draw=partial(plots.stacked, x_label="Share of variance"),
     )

@@ -93,7 +93,7 @@ def models_table(models: Sequence[Fitted]) -> Table:
         Column("title", "Model"),
         Column("formula", "Formula"),
         Column("nobs", "Rows", "count"),
-        Column("deviance", "\u22122 log-likelihood (REML)", "number"),
+        Column("deviance", "\u22122 log-likelihood (REML)", "number", of="nobs"),
         Column("optimum", "Optimum"),
         Column("skipped", "Fuller models not used"),
     ]

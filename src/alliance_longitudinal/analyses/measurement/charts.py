@@ -4,7 +4,7 @@ from functools import partial
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import ESTIMATE, Estimate, estimate_frame
+from alliance_longitudinal.analyses.kit import COUNT, ESTIMATE, Estimate, estimate_frame
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.psychometrics.factors.structure import Model, loadings
 from alliance_longitudinal.present import Column, FigureSpec, plots
@@ -15,7 +15,7 @@ def reliability_figure(estimates: list[Estimate], label: str) -> FigureSpec | No
     rows = [e for e in estimates if e.unit == "reliability"]
     if not rows:
         return None
-    data = estimate_frame(rows)[["label", "estimate", "ci_low", "ci_high"]]
+    data = estimate_frame(rows)[["label", "estimate", "ci_low", "ci_high", "n"]]
     return FigureSpec(
         name="reliability",
         title=f"Reliability of {label}",
@@ -24,7 +24,7 @@ def reliability_figure(estimates: list[Estimate], label: str) -> FigureSpec | No
         how_to_read="The nearer to 1, the less of the differences is error. Change within clients is usually seen less reliably.",
         section="answer",
         data=data,
-        columns=(Column("label", "Coefficient"), *ESTIMATE),
+        columns=(Column("label", "Coefficient"), *ESTIMATE, COUNT),
         draw=partial(plots.forest, reference=None, limits=(None, 1), x_label="Reliability"),
     )
 
@@ -35,7 +35,7 @@ def loadings_figure(models: list[Model]) -> FigureSpec | None:
     if not good:
         return None
     shown = [m for m in good if m.where == good[0].where]
-    data = pd.concat([loadings(m).assign(panel=m.name) for m in shown], ignore_index=True)
+    data = pd.concat([loadings(m).assign(panel=m.name, clients=m.fit.n) for m in shown], ignore_index=True)
     return FigureSpec(
         name="loadings",
         title=f"Standardised loadings, {shown[0].where}",
@@ -50,7 +50,8 @@ def loadings_figure(models: list[Model]) -> FigureSpec | None:
             Column("panel", "Model"),
             Column("item", "Item"),
             Column("factor", "Factor"),
-            Column("loading", "Loading", "number"),
+            Column("loading", "Loading", "number", of="clients"),
+            Column("clients", "Clients", "count"),
         ),
         draw=partial(
             plots.forest,

@@ -10,17 +10,17 @@ from alliance_longitudinal.methods.psychometrics.factors.structure import DELTA_
 from alliance_longitudinal.present import Column, Table
 
 _FIT = [
-    Column("chi2", "Chi-square", "number"),
+    Column("chi2", "Chi-square", "number", of="clients"),
     Column("df", "df", "integer"),
     Column("p", "p", "p"),
-    Column("cfi", "CFI", "number"),
-    Column("tli", "TLI", "number"),
+    Column("cfi", "CFI", "number", of="clients"),
+    Column("tli", "TLI", "number", of="clients"),
     Column(
         "rmsea", "RMSEA", "number", of="clients"
     ),  # with chi-square and df, it tells the number of clients
     Column("rmsea_low", "90 % low", "number", of="clients"),
     Column("rmsea_high", "90 % high", "number", of="clients"),
-    Column("srmr", "SRMR", "number"),
+    Column("srmr", "SRMR", "number", of="clients"),
 ]
 _CLIENTS = Column("clients", "Clients", "count")
 _BIC = Column("bic", "BIC", "number", of="clients")
@@ -72,7 +72,7 @@ def _correlations(draft: Draft) -> None:
             [
                 Column("label", "Scales"),
                 Column("level", "Level"),
-                Column("estimate", "r", "number"),
+                Column("estimate", "r", "number", of="n"),
                 Column("n", "Rows", "count"),
             ],
             "From variance components: correlations free of the other levels. Between sessions they hold measurement error, and "
@@ -156,8 +156,9 @@ def _invariance(found: Found) -> Table | None:
     columns = [
         Column("what", "Compared"),
         Column("level", "Equal are"),
+        _CLIENTS,
         *[c for c in _FIT if c.key in ("chi2", "df", "cfi")],
-        Column("delta_cfi", "Change of CFI", "number"),
+        Column("delta_cfi", "Change of CFI", "number", of="clients"),
         Column("delta_p", "p", "p"),
         Column("verdict", "Verdict"),
     ]
@@ -181,7 +182,7 @@ def _all_fits(found: Found) -> Table | None:
         Column("where", "Of"),
         _CLIENTS,
         *_FIT,
-        Column("aic", "AIC", "number"),
+        Column("aic", "AIC", "number", of="clients"),
         _BIC,
         Column("remark", "Remark"),
     ]
@@ -193,12 +194,15 @@ def _loadings(found: Found) -> Table | None:
     good = [m for m in found.models if m.fit.converged]
     if not good:
         return None
-    rows = pd.concat([loadings(m).assign(model=f"{m.name}, {m.where}") for m in good], ignore_index=True)
+    rows = pd.concat(
+        [loadings(m).assign(model=f"{m.name}, {m.where}", clients=m.fit.n) for m in good], ignore_index=True
+    )
     columns = [
         Column("model", "Model"),
         Column("item", "Item"),
         Column("factor", "Factor"),
-        Column("loading", "Standardised loading", "number"),
+        Column("loading", "Standardised loading", "number", of="clients"),
+        _CLIENTS,
     ]
     return Table.from_frame("loadings", "Standardised loadings", "models", rows, columns)
 
@@ -211,13 +215,19 @@ def _components(found: Found) -> Table | None:
             else "sessions crossed with clients",
             "part": part,
             "variance": v,
+            "clients": c.clients,
         }
         for c in found.change
         for part, v in c.components.items()
     ]
     if not rows:
         return None
-    columns = [Column("model", "Model"), Column("part", "Between"), Column("variance", "Variance", "number")]
+    columns = [
+        Column("model", "Model"),
+        Column("part", "Between"),
+        Column("variance", "Variance", "number", of="clients"),
+        _CLIENTS,
+    ]
     return Table.from_frame(
         "variance_components", "Variance of the answers", "models", pd.DataFrame(rows), columns
     )

@@ -11,9 +11,11 @@ from alliance_longitudinal.analyses.quality_parts.completion import by_session, 
 from alliance_longitudinal.analyses.quality_parts.patterns import PATTERNS, patterns_of
 from alliance_longitudinal.analyses.quality_parts.predict import Answered
 from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.present import Column, FigureSpec, plots
 from alliance_longitudinal.present.plots import style
+from alliance_longitudinal.sentences import joined, say
 
 _PATTERN_COLOURS = {
     "complete": style.BLUE,
@@ -37,8 +39,12 @@ def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
         title="Forms that are there, by session",
         caption="Percent of the attended sessions of each number at which the form is there. Crossed out: the form was not planned at "
         "that session, or its count may not be shown.",
-        alt=f"Heat map of the share of forms by session number. Lowest: {low['measure']} at session number "
-        f"{low['session']:.0f} with {number(float(low['share']), 'percent')}.",
+        alt=say(
+            "Heat map of the share of forms by session number. Lowest: {measure} at session number {session} with {share}.",
+            measure=str(low["measure"]),
+            session=Number(int(low["session"]), "integer"),
+            share=Share(int(low["present"]), int(low["expected"])),
+        ),
         how_to_read="Each row is a questionnaire, each column a session number; dark cells are sessions at which forms are missing.",
         section="answer",
         data=data,
@@ -56,12 +62,11 @@ def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
 
 def therapist_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
     """Share of forms that are there, therapists without names in order of it; each mark is a person."""
-    rows = []
+    rows: list[dict[Any, Any]] = []
     for one in filled:
-        shares = np.sort(by_therapist(records, one)["share"].to_numpy())
-        rows += [
-            {"measure": one.measure.label, "place": k, "share": float(s)} for k, s in enumerate(shares, 1)
-        ]
+        own = by_therapist(records, one).sort_values("share", ignore_index=True)
+        own = own.assign(measure=one.measure.label, place=own.index + 1)
+        rows += own[["measure", "place", "expected", "present", "share"]].to_dict("records")
     if not rows:
         return None
     return FigureSpec(
@@ -79,7 +84,9 @@ def therapist_figure(records: Records, filled: list[Filled]) -> FigureSpec | Non
         columns=(
             Column("measure", "Measure"),
             Column("place", "Place", "integer"),
-            Column("share", "Share there", "percent"),
+            Column("expected", "Forms expected", "count"),
+            Column("present", "There", "count", total="expected"),
+            Column("share", "Share there", "percent", of="present"),
         ),
         draw=partial(
             plots.lines,
@@ -109,7 +116,7 @@ def pattern_figure(records: Records, filled: list[Filled], smallest: int) -> Fig
         counts = joined_patterns({p: int(found.get(p, 0)) for p in PATTERNS}, smallest)
         total = sum(counts.values())
         rows += [
-            {"measure": one.measure.label, "pattern": p, "n": n, "share": n / total}
+            {"measure": one.measure.label, "pattern": p, "n": n, "clients": total, "share": n / total}
             for p, n in counts.items()
             if total
         ]
@@ -121,7 +128,18 @@ def pattern_figure(records: Records, filled: list[Filled], smallest: int) -> Fig
         caption="Clients with at least two planned forms. Complete: all are there. Gaps: some are missing in between, or the "
         "last one. Stopped: none is there from some session on, at least the last two (monotone). Never: none at all.",
         alt="Stacked bars of clients by how their forms are missing. "
-        + "; ".join(f"{r['measure']}, {r['pattern']} {number(float(r['share']), 'percent')}" for r in rows)
+        + joined(
+            [
+                say(
+                    "{measure}, {pattern} {share}",
+                    measure=r["measure"],
+                    pattern=r["pattern"],
+                    share=Share(r["n"], r["clients"]),
+                )
+                for r in rows
+            ],
+            "; ",
+        )
         + ".",
         how_to_read="Gaps cost precision; clients who stopped take the end of their course with them.",
         section="results",
@@ -129,7 +147,8 @@ def pattern_figure(records: Records, filled: list[Filled], smallest: int) -> Fig
         columns=(
             Column("measure", "Measure"),
             Column("pattern", "Pattern"),
-            Column("n", "Clients", "count"),
+            Column("n", "Clients", "count", total="clients"),
+            Column("clients", "Of clients", "count"),
             Column("share", "Share", "percent", of="n"),
         ),
         draw=partial(
@@ -159,7 +178,7 @@ def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:
         if len(scores) < max(smallest, 2):
             continue
         bars = histogram(scores, smallest)
-        parts.append(bars.assign(measure=measure.label, share=bars["n"] / len(scores)))
+        parts.append(bars.assign(measure=measure.label, forms=len(scores), share=bars["n"] / len(scores)))
         if measure.instrument.total_range:
             ranges[measure.label] = measure.instrument.total_range
     if not parts:
@@ -177,7 +196,8 @@ def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:
             Column("measure", "Measure"),
             Column("low", "From", "number"),
             Column("high", "Below", "number"),
-            Column("n", "Forms", "count"),
+            Column("n", "Forms", "count", total="forms"),
+            Column("forms", "Of forms", "count"),
             Column("share", "Share", "percent", of="n"),
         ),
         draw=partial(
@@ -222,6 +242,7 @@ def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
                 "estimate": e.estimate,
                 "ci_low": e.ci_low,
                 "ci_high": e.ci_high,
+                "n": e.n,
             }
             for e in estimates
         ]
@@ -231,9 +252,12 @@ def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
         title="What predicts missing forms and leaving",
         caption="Odds ratios per standard deviation of what is known before, with 95 % intervals, from logistic mixed models.",
         alt="Odds ratios with intervals. "
-        + "; ".join(
-            f"{r.label}: {number(float(r.estimate))} ({number(float(r.ci_low))} to {number(float(r.ci_high))})"
-            for r in data.itertuples()
+        + joined(
+            [
+                say("{label}: {ratio} ({ratio:interval})", label=name, ratio=e.number())
+                for name, e in zip(data["label"], estimates, strict=True)
+            ],
+            "; ",
         )
         + ".",
         how_to_read="To the right of 1: the higher it is, the more often the form is missing or the client leaves.",
@@ -241,9 +265,10 @@ def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
         data=data,
         columns=(
             Column("label", "Of what, by what"),
-            Column("estimate", "Odds ratio", "estimate"),
-            Column("ci_low", "95 % low", "estimate"),
-            Column("ci_high", "95 % high", "estimate"),
+            Column("estimate", "Odds ratio", "estimate", of="n"),
+            Column("ci_low", "95 % low", "estimate", of="n"),
+            Column("ci_high", "95 % high", "estimate", of="n"),
+            Column("n", "Rows", "count"),
         ),
         draw=partial(plots.forest, x_label="Odds ratio per standard deviation", reference=1.0, scale="log"),
     )

@@ -118,9 +118,9 @@ def _therapists(records: Records, filled: list[Filled]) -> Table | None:
     columns = [
         Column("measure", "Measure"),
         Column("n", "Therapists", "integer"),
-        Column("low", "Lower quartile", "percent"),
-        Column("mid", "Median", "percent"),
-        Column("high", "Upper quartile", "percent"),
+        Column("low", "Lower quartile", "percent", modelled=True),
+        Column("mid", "Median", "percent", modelled=True),
+        Column("high", "Upper quartile", "percent", modelled=True),
     ]
     note = "Share of forms that are there among those expected; therapists with at least ten clients."
     return Table.from_frame(
@@ -134,9 +134,9 @@ def _predictors(answered: list[Answered]) -> Table | None:
         return None
     columns = [
         Column("label", "Of what, by what"),
-        Column("estimate", "Odds ratio", "estimate"),
-        Column("ci_low", "95 % low", "estimate"),
-        Column("ci_high", "95 % high", "estimate"),
+        Column("estimate", "Odds ratio", "estimate", of="n"),
+        Column("ci_low", "95 % low", "estimate", of="n"),
+        Column("ci_high", "95 % high", "estimate", of="n"),
         Column("p", "p", "p"),
         Column("n", "Rows", "count"),
     ]
@@ -169,7 +169,7 @@ def _models(answered: list[Answered]) -> Table | None:
         Column("title", "Model"),
         Column("formula", "Formula"),
         Column("nobs", "Rows", "count"),
-        Column("therapist_sd", "SD between therapists", "number"),
+        Column("therapist_sd", "SD between therapists", "number", of="nobs"),
         Column("optimum", "Optimum"),
     ]
     note = (

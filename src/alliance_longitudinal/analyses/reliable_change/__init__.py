@@ -123,7 +123,7 @@ def reliable_change(
         methods.chosen, therapist_of(methods, scores, methods.main), study.small_cells
     )
     change_tables(draft, methods, known, by_therapist)
-    draft.show(map_figure(methods, measure.instrument.label, study.small_cells), bars_figure(methods))
+    draft.show(map_figure(methods, measure.instrument.label), bars_figure(methods))
     change_findings(draft, methods, known, scores.ends, measure.instrument.label)
     describe(draft, methods, known, measure, _when(first, last), second)
     return draft

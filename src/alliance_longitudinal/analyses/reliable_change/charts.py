@@ -5,9 +5,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.reliable_change.cells import grid_counts
+from alliance_longitudinal.analyses.kit import Count, Share, joined, say
 from alliance_longitudinal.analyses.reliable_change.compute import AllMethods
-from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.psychometrics.change.classify import RELATIVE
 from alliance_longitudinal.present import Column, FigureSpec, plots
 from alliance_longitudinal.present.plots import style
@@ -30,14 +29,17 @@ def bars_figure(methods: AllMethods) -> FigureSpec:
             "part": part,
             "share": count / change.n,
             "n": count,
+            "clients": change.n,
         }
         for name, change in methods.done.items()
         for part, count in change.counts.items()
     ]
-    alt = "Stacked bars of the categories of change. " + "; ".join(
-        f"{name}: " + ", ".join(f"{part} {number(n / c.n, 'percent')}" for part, n in c.counts.items())
-        for name, c in methods.done.items()
-    )
+    told = [
+        joined([say(f"{part} {{share}}", share=Share(n, c.n)) for part, n in c.counts.items()], ", ")
+        for c in methods.done.values()
+    ]
+    named = [say("{name}: {parts}", name=name, parts=t) for name, t in zip(methods.done, told, strict=True)]
+    alt = "Stacked bars of the categories of change. " + joined(named, "; ")
     return FigureSpec(
         name="change_by_method",
         title="Categories of change, by method",
@@ -51,36 +53,34 @@ def bars_figure(methods: AllMethods) -> FigureSpec:
             Column("bar", "Method"),
             Column("part", "Category"),
             Column("share", "Share", "percent", of="n"),
-            Column("n", "Clients", "count"),
+            Column("n", "Clients", "count", total="clients"),
+            Column("clients", "Of clients", "count"),
         ),
         draw=partial(plots.stacked, x_label="Share of clients", colours=_CATEGORY_COLOURS),
     )
 
 
-def map_figure(methods: AllMethods, label: str, smallest: int) -> FigureSpec | None:
-    """Scores before and after as counts of at least ``smallest`` clients; no client is a point."""
+def map_figure(methods: AllMethods, label: str) -> FigureSpec | None:
+    """Scores of all clients before and after: a circle for each pair of scores, larger for more clients."""
     change = methods.chosen
     if change.index is None:
         return None
-    known = change.frame.dropna(subset=["pre", "post"])
-    pre, post = known["pre"].to_numpy(float), known["post"].to_numpy(float)
-    cells = grid_counts(pre, post, smallest)
-    ends = np.array([min(pre.min(), post.min()), max(pre.max(), post.max())])
+    known = change.frame.dropna(subset=["pre", "post", "category"])
+    circles = known.groupby(["pre", "post", "category"], observed=True).size().rename("n").reset_index()
+    ends = np.array([known[["pre", "post"]].min().min(), known[["pre", "post"]].max().max()], float)
     low, high = change.index.band(ends)
     band = pd.DataFrame({"kind": "band", "pre": ends, "low": low, "high": high})
-    data = pd.concat([band, cells.assign(kind="clients")], ignore_index=True)
+    data = pd.concat([band, circles.assign(kind="clients")], ignore_index=True)
     better = "below" if methods.direction < 0 else "above"
-    shown = int(cells["n"].sum())
     cut = None if change.cut is None else change.cut.value
     return FigureSpec(
         name="change_map",
         title=f"{label} before and after treatment",
-        caption=f"Circles: clients with similar scores, at least {smallest} in each ({number(shown / len(pre), 'percent')} of "
-        f"{len(pre)} clients); smaller groups are not shown. Grey band: no reliable change by method {methods.main}; line: no "
-        "change at all" + ("; dashed: cut-off." if cut is not None else "."),
+        caption="Circles: clients with the same two scores, larger for more clients. Grey band: no reliable change by method "
+        f"{methods.main}; line: no change at all" + ("; dashed: cut-off." if cut is not None else "."),
         alt=f"{label} before (across) and after (up) treatment. Circles {better} the grey band are reliably better: "
-        + ", ".join(f"{name} {n}" for name, n in change.counts.items())
-        + f" of {change.n} clients.",
+        + joined([say(f"{name} {{n}}", n=Count(n, "client")) for name, n in change.counts.items()], ", ")
+        + say(" of {n:noun}.", n=Count(change.n, "client")),
         how_to_read=f"Circles {better} the band improved reliably; the further from the line, the more they changed.",
         section="answer",
         data=data,
@@ -88,6 +88,7 @@ def map_figure(methods: AllMethods, label: str, smallest: int) -> FigureSpec | N
             Column("kind", "What"),
             Column("pre", "Before", "number"),
             Column("post", "After", "number"),
+            Column("category", "Category"),
             Column("n", "Clients", "count"),
             Column("low", "Band low", "number"),
             Column("high", "Band high", "number"),
@@ -96,8 +97,11 @@ def map_figure(methods: AllMethods, label: str, smallest: int) -> FigureSpec | N
             plots.points,
             x="pre",
             y="post",
+            by="category",
+            colours=_CATEGORY_COLOURS | {"unchanged": style.GREY},
             x_label=f"{label} before (points)",
             y_label=f"{label} after (points)",
             cut=cut,
         ),
+        single_people=True,
     )

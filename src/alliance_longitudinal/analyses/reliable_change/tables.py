@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import PERCENT, Count, Draft, Estimate, Number, estimate_frame, say
+from alliance_longitudinal.analyses.kit import SHARE, Count, Draft, Estimate, Number, estimate_frame, say
 from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.analyses.reliable_change.compute import AllMethods
 from alliance_longitudinal.methods.psychometrics.change.categories import CATEGORIES, WHAT
@@ -52,8 +52,9 @@ def _main(methods: AllMethods, estimates: list[Estimate]) -> Table:
     columns = [
         Column("category", "Category"),
         Column("meaning", "Meaning"),
-        Column("count", "Clients", "count"),
-        *PERCENT,
+        Column("count", "Clients", "count", total="n"),
+        Column("n", "Of clients", "count"),
+        *SHARE,
     ]
     note = say(
         "Method {method}: {words}. {n:noun}. Intervals: Wilson's with the effective number of clients, given that clients of "
@@ -103,7 +104,7 @@ def _joint(estimates: list[Estimate]) -> Table | None:
     rows = [e for e in estimates if e.id in OUTCOMES]
     if not rows:
         return None
-    columns = [Column("label", "Outcome"), *PERCENT, Column("n", "Of clients", "count")]
+    columns = [Column("label", "Outcome"), *SHARE, Column("n", "Of clients", "count")]
     note = (
         "Counted as English routine services do: recovery means beyond caseness on neither measure after treatment, among "
         "clients at caseness on either before; improvement and deterioration are shares of all clients."
@@ -142,9 +143,9 @@ def _indices(methods: AllMethods) -> Table:
     columns = [
         Column("method", "Method"),
         Column("n", "Clients", "count"),
-        Column("expected", "Expected change of the score after, per point before", "number"),
-        Column("se", "Standard error", "number"),
-        Column("points", "Reliable from (points)", "number"),
+        Column("expected", "Expected change of the score after, per point before", "number", of="n"),
+        Column("se", "Standard error", "number", of="n"),
+        Column("points", "Reliable from (points)", "number", of="n"),
         Column("cut", "Cut-off", "number"),
         Column("kind", "Kind"),
         Column("mean", "Mean before", "number", of="n"),

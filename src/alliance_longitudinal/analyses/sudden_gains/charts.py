@@ -94,7 +94,7 @@ def rules_figure(gains: Gains) -> FigureSpec | None:
             "{rule}: {found} found, {expected} expected",
             rule=str(r["label"]),
             found=Share(r["found"], r["clients"]),
-            expected=Number(r["expected"], "percent"),
+            expected=Number(r["expected"], "percent", n=r["clients"]),
         )
         for r in rows
     ]
@@ -112,9 +112,9 @@ def rules_figure(gains: Gains) -> FigureSpec | None:
             Column("clients", "Clients", "count"),
             Column("found", "Clients with a gain", "count", total="clients"),
             Column("share", "Share", "percent", of="found"),
-            Column("expected", "Expected share", "percent"),
-            Column("low", "Expected, low", "percent"),
-            Column("high", "Expected, high", "percent"),
+            Column("expected", "Expected share", "percent", of="clients", modelled=True),
+            Column("low", "Expected, low", "percent", of="clients", modelled=True),
+            Column("high", "Expected, high", "percent", of="clients", modelled=True),
         ),
         draw=partial(
             plots.forest,

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import PERCENT, Count, Draft, say
+from alliance_longitudinal.analyses.kit import SHARE, Count, Draft, say
 from alliance_longitudinal.analyses.sudden_gains.compute import Gains, Variant
 from alliance_longitudinal.present import Column, Table
 
@@ -15,7 +15,7 @@ def gain_tables(draft: Draft, gains: Gains) -> None:
         "Sudden gains and losses",
         "answer",
         draft.estimates,
-        [Column("label", "What"), *PERCENT, Column("n", "Of", "count")],
+        [Column("label", "What"), *SHARE, Column("n", "Of", "count")],
         "Of clients, or intervals between two sessions, that could be tested. Intervals: Wilson's with the effective number, "
         "given that clients of one therapist are alike (cluster-robust errors, Satterthwaite df). Expected from gradual change: "
         "mean and middle 95 % of simulated data in which every client changes gradually and fluctuates as these clients do.",
@@ -143,8 +143,12 @@ def _steady(gains: Gains) -> Table | None:
         "steady_change",
         "The model of gradual change",
         "checks",
-        pd.DataFrame(rows),
-        [Column("what", "What"), Column("value", "Estimate", "number")],
+        pd.DataFrame(rows).assign(clients=gains.clients),
+        [
+            Column("what", "What"),
+            Column("value", "Estimate", "number", of="clients"),
+            Column("clients", "Clients", "count"),
+        ],
         "Fitted by REML to all scores that are compared; sudden gains themselves add to the fluctuation, so that the expected "
         "number is rather too high than too low.",
     )

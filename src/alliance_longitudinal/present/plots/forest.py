@@ -10,7 +10,7 @@ from alliance_longitudinal.present.plots import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from alliance_longitudinal.present.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
 
 def forest(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from alliance_longitudinal.present.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
 #: With more columns than this, the numbers would not be readable.
 _MOST_WRITTEN = 18

@@ -8,7 +8,7 @@ import pandas as pd
 from alliance_longitudinal.present.plots import style
 
 if TYPE_CHECKING:
-    from alliance_longitudinal.present.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
 
 def histogram(

@@ -8,7 +8,7 @@ import pandas as pd
 from alliance_longitudinal.present.plots import style
 
 if TYPE_CHECKING:
-    from alliance_longitudinal.present.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
 #: Parts in order of their appearance, if nobody says their colours.
 _COLOURS = (style.ORANGE, style.BLUE, "#bdbdbd", style.GREEN, style.PALE_BLUE, style.PALE_ORANGE)

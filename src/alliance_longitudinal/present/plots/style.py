@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from alliance_longitudinal.present.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
 #: Colour-blind safe (Okabe & Ito), and paler tones of three of them.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b6b6b"
@@ -53,7 +53,7 @@ def new(height: float, columns: int = 1, rows: int = 1, width: float = WIDTH) ->
     """A figure on white, in the house style; pyplot does not know of it, so it is never shown twice."""
     import matplotlib as mpl
 
-    from alliance_longitudinal.present.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
     with mpl.rc_context(_RC):
         figure = Drawn(figsize=(width, height), layout="constrained")

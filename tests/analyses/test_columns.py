@@ -1,0 +1,66 @@
+"""Columns say what their numbers rest on: by it, outsiders are shown no count that is too small."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.registry import REGISTRY
+from alliance_longitudinal.analyses.result import AnalysisResult
+from alliance_longitudinal.present import Column
+from analyses.quality_studies import clean_frame, planted
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, AnalysisResult]:
+    """Every analysis of a study with items, totals and dates."""
+    study = planted(tmp_path_factory.mktemp("columns") / Path("study"), clean_frame())
+    return {name: getattr(al, name)(study) for name in REGISTRY}
+
+
+def shown(result: AnalysisResult) -> Iterator[tuple[str, tuple[Column, ...], Rows]]:
+    """Tables and the data of figures: name, columns, rows."""
+    for table in result.tables:
+        keys = [c.key for c in table.columns]
+        yield table.name, table.columns, [dict(zip(keys, r, strict=True)) for r in table.rows]
+    for spec in result.figure_specs:
+        rows: Any = spec.data.to_dict("records")
+        yield f"figure {spec.name}", spec.columns, rows
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_what_a_number_rests_on_is_counted_beside_it(name: str, results: dict[str, AnalysisResult]) -> None:
+    wrong = []
+    for where, columns, _ in shown(results[name]):
+        kinds = {c.key: c.kind for c in columns}
+        for c in columns:
+            wrong += [
+                f"{where}: {c.key} is of {k!r}" for k in (c.of, c.total) if k and kinds.get(k) != "count"
+            ]
+            if c.kind == "percent" and not (c.of or c.modelled):
+                wrong.append(f"{where}: {c.key} does not say of whom it is the share")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_share_is_the_part_of_the_whole_that_it_names(
+    name: str, results: dict[str, AnalysisResult]
+) -> None:
+    for where, columns, rows in shown(results[name]):
+        by_key = {c.key: c for c in columns}
+        for c in columns:
+            if c.kind != "percent" or c.modelled or c.key.endswith(("_low", "_high")):
+                continue
+            total = by_key[c.of].total
+            for row in rows:
+                if not isinstance(row[c.key], float) or row[c.key] != row[c.key]:
+                    continue
+                if total:
+                    assert row[c.key] == pytest.approx(row[c.of] / row[total], rel=1e-12), where
+                elif "expected" not in str(row):  # a mean over simulated data
+                    part = row[c.key] * row[c.of]
+                    assert part == pytest.approx(round(part), abs=1e-6), where
