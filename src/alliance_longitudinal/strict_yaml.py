@@ -6,7 +6,8 @@ where text is wanted, ``007`` stays ``007``. All mistakes of a file come in one 
 
 import difflib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -105,20 +106,112 @@ def validate(document: Document, model: type[Model], what: str) -> Model:
     StudyError
         Listing every mistake with its line, and for an unknown key the nearest right one.
     """
+    checked, mistakes = examine(document, model, what)
+    raise_mistakes(document, what, mistakes)
+    assert checked is not None  # else there was a mistake
+    return checked
+
+
+class Misfits(ValueError):
+    """Several sentences about one block, each a mistake of its own."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = tuple(sentences)
+
+
+def examine(
+    document: Document, model: type[Model], what: str
+) -> tuple[Model | None, list[tuple[Location, str]]]:
+    """The model of ``document`` and its mistakes, also those that show only once the others are out of the way.
+
+    Entries with a mistake are taken out and the rest is looked at again, so that a wrong word in one block hides
+    nothing in another. What is left of the document, if it makes a model, is returned with the mistakes: a help to
+    find more of them, and nothing to work with.
+
+    Raises
+    ------
+    StudyError
+        If the document holds no mapping.
+    """
     if not isinstance(document.data, dict):
         raise StudyError(f"The {what} {document.path.name} is empty or is not a list of 'key: value' lines.")
-    data = document.data
+    _as_written(document.data, document, _errors(document.data, model))
+    rest, gone = deepcopy(document.data), set[Location]()
+    mistakes: dict[tuple[Location, str], None] = {}
+    for _ in range(MOST_LOOKS):
+        errors = _errors(rest, model)
+        if not errors:
+            return model.model_validate(rest), list(mistakes)
+        if all(not e["loc"] and isinstance(e.get("ctx", {}).get("error"), Misfits) for e in errors):
+            told = [sentence for error in errors for sentence in _sentences(error, model, gone)]
+            return model.model_validate(rest, context=ALLOW_MISFITS), [*mistakes, *(((), s) for s in told)]
+        for error in _one_choice(errors):
+            if not _follows(error, gone):
+                told = _sentences(error, model, gone)
+                mistakes |= {(error["loc"], sentence): None for sentence in told}
+        places = {_take_out(rest, error) for error in errors}
+        if () in places:
+            break
+        gone |= places
+    return None, list(mistakes)
+
+
+#: Context of a validation in which blocks that are right one by one need not fit together.
+ALLOW_MISFITS = {"misfits": "allowed"}
+#: How often a file is looked at again without what was wrong; more than the blocks that are nested in each other.
+MOST_LOOKS = 12
+
+
+def _errors(data: Any, model: type[BaseModel]) -> Any:
     try:
-        return model.model_validate(data)
+        model.model_validate(data)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-    if _as_written(data, document, errors):
-        try:
-            return model.model_validate(data)
-        except ValidationError as error:
-            errors = error.errors(include_url=False)
-    raise_mistakes(document, what, [(e["loc"], _mistake(e, model)) for e in _one_choice(errors)])
-    raise AssertionError("unreachable")  # pragma: no cover
+        return error.errors(include_url=False)
+    return []
+
+
+def _follows(error: Any, gone: Collection[Location]) -> bool:
+    """Whether an error is only there because something inside its place was taken out."""
+    place = error["loc"]
+    if any(out and place[: len(out)] == out for out in gone):
+        return True
+    if error["type"] not in ("missing", "too_short", "value_error"):
+        return False
+    inside = any(out[: len(place)] == place for out in gone)
+    return inside and (error["type"] != "value_error" or bool(place))
+
+
+def _sentences(error: Any, model: type[BaseModel], gone: Collection[Location]) -> list[str]:
+    """What to say of an error; of several sentences about the whole, those that name nothing that was taken out."""
+    raised = error.get("ctx", {}).get("error")
+    if not isinstance(raised, Misfits):
+        return [_mistake(error, model)]
+    names = {repr(out[-1]) for out in gone} | {f"{out[-1]}:" for out in gone}
+    return [sentence for sentence in raised.sentences if not any(name in sentence for name in names)]
+
+
+def _take_out(data: Any, error: Any) -> Location:
+    """Take the entry with an error out of ``data``; where it was, which is () if that would be everything."""
+    if error["type"] == "missing" and len(error["loc"]) == 1:
+        data[error["loc"][0]] = "?"  # a text in the place of a title, so that the rest can be looked at
+        return tuple(error["loc"])
+    steps = error["loc"][:-1] if error["type"] == "missing" else error["loc"]
+    path: list[str | int] = []
+    holder, here = None, data
+    for step in steps:
+        known = isinstance(here, dict) and step in here
+        if not known and not (isinstance(here, list) and isinstance(step, int) and step < len(here)):
+            break
+        holder, here = here, here[step]
+        path.append(step)
+    if holder is None:
+        return ()
+    if isinstance(holder, list):  # the places of the others stay what they are
+        path.pop()
+        return _take_out(data, {"loc": tuple(path), "type": "value_error"}) if path else ()
+    del holder[path[-1]]
+    return tuple(path)
 
 
 def raise_mistakes(document: Document, what: str, mistakes: list[tuple[Location, str]]) -> None:

@@ -29,7 +29,7 @@ def test_the_wide_workbook(examples: list[str], tmp_path: Path) -> None:
     clients.append(["Code", "Age"])
     clients.append(["007", "33,5"])
     book.save(tmp_path / "export.xlsx")
-    (tmp_path / "study.yaml").write_text(examples[0], encoding="utf-8")
+    (tmp_path / "study.yaml").write_text(examples[1], encoding="utf-8")
     study = load_study(tmp_path / "study.yaml")
     assert study.sessions["therapist"].tolist() == ["Müller", "Müller"]
     assert study.sessions["alliance"].tolist()[0] == 44.5
@@ -70,8 +70,8 @@ def test_the_other_examples_are_parts_of_a_sound_study_file(examples: list[str],
         },
         "measures": {"anxiety": {"instrument": "gad_7", "total": "GAD7"}},
     }
-    parts = [yaml.load(text) for text in examples[1:-1]]
-    assert len(parts) == 6
+    parts = [yaml.load(text) for text in (examples[0], *examples[2:-1])]
+    assert len(parts) == 11
     for part in parts:
         with (tmp_path / "study.yaml").open("w", encoding="utf-8") as file:
             yaml.dump(whole | part, file)

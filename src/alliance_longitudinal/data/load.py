@@ -20,27 +20,23 @@ from alliance_longitudinal.data.cleaning.covariates import (
 )
 from alliance_longitudinal.data.cleaning.endings import TWO_ENDINGS, check_endings
 from alliance_longitudinal.data.cleaning.episodes import WORDS, episode_findings, find_episodes
-from alliance_longitudinal.data.cleaning.exclude import leave_out
 from alliance_longitudinal.data.cleaning.keys import ClientRows, read_clients, read_keys
 from alliance_longitudinal.data.cleaning.layout import (
     SessionCells,
-    Wanted,
-    drop_second_header,
-    long_cells,
-    wide_cells,
 )
 from alliance_longitudinal.data.cleaning.matching import refuse_strangers
 from alliance_longitudinal.data.cleaning.raters import check_raters, one_date_a_session
 from alliance_longitudinal.data.cleaning.remarks import empty_findings, missing_code_finding
-from alliance_longitudinal.data.cleaning.therapists import check_therapist_headers, read_therapists
+from alliance_longitudinal.data.cleaning.therapists import read_therapists
 from alliance_longitudinal.data.cleaning.timeline import number_by_date
 from alliance_longitudinal.data.demo import study_file_path
 from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.readers.tables import LeftOut, RawTable, check_headers, read_table
+from alliance_longitudinal.data.read import Tables, read_tables, session_cells, sound_plan
+from alliance_longitudinal.data.readers.tables import LeftOut, RawTable
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.data.study_file.blocks import Covariate
 from alliance_longitudinal.data.study_file.checks import ARM
-from alliance_longitudinal.data.study_file.plan import StudyPlan, read_plan
+from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
 
 
@@ -64,26 +60,12 @@ def load_study(path: str | Path, *, forms: bool = False) -> Study:
     DataError
         If the tables break the contract; all problems in one error, each with file, row, column and value.
     """
-    plan = read_plan(study_file_path(path))
+    plan = sound_plan(study_file_path(path))
     problems = Problems(plan.file.study)
-    tables = _read_tables(plan, problems)
+    tables = read_tables(plan, problems)
     parsed = _parse(plan, tables, problems)
     problems.raise_if_any()
     return build_study(plan, parsed, forms=forms)
-
-
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    """The tables as they were read, without the rows that the study file excludes."""
-
-    sessions: RawTable
-    clients: RawTable | None
-    therapists: RawTable | None
-    findings: tuple[Finding, ...]
-
-    @property
-    def all(self) -> tuple[RawTable, ...]:
-        return tuple(t for t in (self.sessions, self.clients, self.therapists) if t is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,47 +78,7 @@ class _Rows:
     findings: tuple[Finding, ...]
 
 
-def _read_tables(plan: StudyPlan, problems: Problems) -> _Tables:
-    """All tables; raises at once if one cannot be read at all, with the problems of each."""
-    spec = plan.file
-    findings: list[Finding] = []
-    known = {**spec.of_clients, **spec.covariates.therapist}
-    constant = frozenset(c.column for c in known.values())
-    answers = frozenset(h for measure in plan.measures.values() for h in measure.headers)
-    read: dict[str, RawTable | None] = {}
-    for kind in ("sessions", "clients", "therapists"):
-        block = getattr(spec.tables, kind)
-        table = None
-        if block is not None:
-            table = read_table(plan.path.parent, block, constant, answers, plan.dialect, problems)
-        if table is not None:
-            findings += table.findings
-            rules = [rule for rule in spec.exclude if rule.table == kind]
-            table, unused = leave_out(table, block, rules, plan.dialect, problems)
-            findings += unused
-        elif block is not None:
-            read[kind] = None
-            continue
-        read[kind] = table
-    sessions, clients, therapists = read["sessions"], read["clients"], read["therapists"]
-    if clients is not None and spec.tables.clients is not None:
-        named = spec.tables.clients.columns.model_dump(exclude_none=True)
-        in_sessions = set() if sessions is None else set(sessions.headers)
-        wanted = [
-            c.column
-            for c in spec.of_clients.values()
-            if c.column in clients.headers or c.column not in in_sessions
-        ]
-        check_headers(clients, [*named.values(), *wanted], problems)
-    if therapists is not None:
-        check_therapist_headers(therapists, sessions, spec, problems)
-    if any(getattr(spec.tables, kind) is not None and read[kind] is None for kind in read):
-        problems.raise_if_any()
-    assert sessions is not None  # else there was a problem
-    return _Tables(sessions, clients, therapists, tuple(findings))
-
-
-def _parse(plan: StudyPlan, tables: _Tables, problems: Problems) -> Parsed:
+def _parse(plan: StudyPlan, tables: Tables, problems: Problems) -> Parsed:
     spec, dialect, sessions = plan.file, plan.dialect, tables.sessions
     clients = None if tables.clients is None else read_clients(tables.clients, spec, problems)
     rows = _analysed_rows(plan, sessions, clients, problems)
@@ -202,7 +144,7 @@ def _of_clients(
 
 def _analysed_rows(plan: StudyPlan, table: RawTable, clients: ClientRows | None, problems: Problems) -> _Rows:
     """The rows of the sessions table that hold a session of an analysed episode, numbered."""
-    cells, filled, empty_rows = _session_cells(plan, table, clients, problems)
+    cells, filled, empty_rows = session_cells(plan, table, clients, problems)
     keys = read_keys(cells, clients, plan.file, plan.dialect, problems)
     people = _people(keys)
     flow = _reading_flow(people, filled, table.left_out, empty_rows, table.file)
@@ -232,42 +174,6 @@ def _analysed_rows(plan: StudyPlan, table: RawTable, clients: ClientRows | None,
     if "rater" in keys:
         keys = one_date_a_session(keys)
     return _Rows(cells, keys, flow, findings)
-
-
-def _session_cells(
-    plan: StudyPlan, table: RawTable, clients: ClientRows | None, problems: Problems
-) -> tuple[SessionCells, NDArray[np.bool_], int]:
-    """Cells of the sessions table, which of them are client sessions, and the number of empty rows."""
-    file, spec = plan.file, plan.file.tables.sessions
-    in_clients = () if clients is None else clients.table.headers
-    keys = spec.columns.model_dump(exclude_none=True)
-    keys.pop(ARM, None)  # read with what is known of clients
-    of_clients = {
-        name: known.column
-        for name, known in file.of_clients.items()
-        if clients is None or (known.column not in in_clients and known.column in table.headers)
-    }
-    of_therapists = {
-        name: known.column
-        for name, known in file.covariates.therapist.items()
-        if file.tables.therapists is None or known.column in table.headers
-    }
-    wanted = Wanted(
-        keys=keys,
-        measures={name: measure.headers for name, measure in plan.measures.items()},
-        baseline=of_clients | of_therapists,
-        covariates={name: known.column for name, known in file.covariates.session.items()},
-        sessions=file.sessions,
-    )
-    not_empty = table.filled
-    empty_rows = int((~not_empty).sum())
-    if empty_rows:
-        table = table.take(not_empty)
-    if spec.layout == "wide":
-        return *wide_cells(table, spec, wanted, plan.dialect, problems), empty_rows
-    table = drop_second_header(table, wanted, plan.dialect, problems)
-    cells = long_cells(table, wanted, problems)
-    return cells, np.ones(len(cells), dtype=bool), empty_rows
 
 
 def _only(keys: pd.DataFrame, keep: NDArray[np.bool_]) -> pd.DataFrame:

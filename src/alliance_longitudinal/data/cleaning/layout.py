@@ -11,6 +11,7 @@ from alliance_longitudinal.data.cells.columns import Column, Keep, Places
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems, some
 from alliance_longitudinal.data.cells.texts import Texts, joined
+from alliance_longitudinal.data.cleaning.item_patterns import report_item_patterns
 from alliance_longitudinal.data.readers.tables import RawTable, check_headers
 from alliance_longitudinal.data.study_file.table_blocks import TIME_UNITS, SessionsTable
 from alliance_longitudinal.findings import Finding
@@ -66,13 +67,17 @@ class SessionCells:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Headers to be read from the sessions table; ``sessions`` holds the names of sessions and their numbers."""
+    """Headers to be read from the sessions table.
+
+    ``sessions`` holds the names of sessions and their numbers, ``patterns`` the pattern of each measure's item headers.
+    """
 
     keys: Mapping[str, str]
     measures: Mapping[str, tuple[str, ...]]
     baseline: Mapping[str, str]
     covariates: Mapping[str, str]
     sessions: Mapping[str, int]
+    patterns: Mapping[str, str]
 
     def repeated(self) -> list[str]:
         """Headers that a wide table repeats per session."""
@@ -126,7 +131,10 @@ def long_cells(table: RawTable, wanted: Wanted, problems: Problems) -> SessionCe
 
     Without one of the key columns nothing more can be said, and the problems so far are raised.
     """
-    check_headers(table, [*wanted.constant(), *wanted.repeated()], problems)
+    explained = report_item_patterns(table, table.headers, wanted.patterns, wanted.measures, problems)
+    check_headers(
+        table, [h for h in (*wanted.constant(), *wanted.repeated()) if h not in explained], problems
+    )
     if not set(wanted.keys.values()) <= set(table.headers):
         problems.raise_if_any()
     return SessionCells(
@@ -148,7 +156,12 @@ def wide_cells(
     assert spec.wide is not None  # the study file was checked
     repeated = dict.fromkeys(wanted.repeated())
     found = {h: _repeats(table, spec.wide.pattern, h, wanted.sessions, problems) for h in repeated}
-    _report_unmatched(table, spec.wide.pattern, found, problems)
+    spelled = re.escape(spec.wide.pattern).replace(re.escape("{session}"), "[0-9]+", 1)
+    shape = re.compile(spelled.replace(re.escape("{column}"), "(.+?)", 1))
+    stems = [match.group(1) for h in table.headers if (match := shape.fullmatch(h))]
+    explained = report_item_patterns(table, stems, wanted.patterns, wanted.measures, problems)
+    open_columns = {h: repeats for h, repeats in found.items() if h not in explained}
+    _report_unmatched(table, spec.wide.pattern, open_columns, problems)
     _report_unknown_names(table, spec.wide.pattern, repeated, wanted.sessions, problems)
     _report_ambiguous(table, spec.wide.pattern, found, problems)
     sessions = sorted({session for repeats in found.values() for session in repeats})

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, model_validator
 
 from alliance_longitudinal.data.cells.dialect import DateOrder
 from alliance_longitudinal.data.study_file.blocks import Covariate, Covariates, Exclusion, Reporting
@@ -18,6 +18,7 @@ from alliance_longitudinal.data.study_file.parts import (
 )
 from alliance_longitudinal.data.study_file.table_blocks import Tables
 from alliance_longitudinal.measures.instrument import Construct, Rater
+from alliance_longitudinal.strict_yaml import ALLOW_MISFITS, Misfits
 
 Transfers = Literal["refuse", "first", "last", "longest"]
 #: Raters for whom no questionnaire has a form of its own; a measure says whose form they filled in.
@@ -202,13 +203,13 @@ class StudyFile(Part):
     ] = 10
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _fits_together(self, info: ValidationInfo) -> Self:
         problems = misfits(self)
         first, last = self.early_window
         if first > last:
             problems.append(f"'early_window' runs backwards: [{first}, {last}].")
-        if problems:
-            raise ValueError(" ".join(problems))
+        if problems and info.context != ALLOW_MISFITS:
+            raise Misfits(problems)
         return self
 
     @property

@@ -1,5 +1,6 @@
 """What the blocks of a study file are made of."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
@@ -9,7 +10,8 @@ from alliance_longitudinal.data.cells.texts import clean
 #: A text that is compared with cells of a table, and so has to be as clean as they are.
 Word = Annotated[str, AfterValidator(clean)]
 Header = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(clean)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
+Name = Annotated[str, StringConstraints(pattern=f"^{_NAME.pattern}$")]
 
 
 class Part(BaseModel):
@@ -25,7 +27,23 @@ def one_to_list(value: Any) -> Any:
 
 def list_to_mapping(value: Any) -> Any:
     """A list of texts as a mapping of each to itself."""
-    return {str(item): item for item in value} if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    wrong = [str(item) for item in value if not _NAME.fullmatch(str(item))]
+    if wrong:
+        own = ", ".join(f"{_made_name(header)}: {header}" for header in wrong)
+        raise ValueError(
+            f"in a list, headers are names, and {', '.join(map(repr, wrong))} cannot be one, because a name is of letters "
+            f"(a to z), digits and '_'. Give names of your own, such as {{{own}}}; the treatment arm is called 'arm', as in "
+            f"{{arm: {wrong[0]}}}."
+        )
+    return {str(item): item for item in value}
+
+
+def _made_name(header: str) -> str:
+    """A name that a header could have."""
+    name = re.sub("[^A-Za-z0-9]+", "_", header).strip("_")
+    return name if _NAME.fullmatch(name) else f"x_{name}".rstrip("_")
 
 
 def keys_as_text(value: Any) -> Any:

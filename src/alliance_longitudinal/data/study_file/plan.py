@@ -13,7 +13,14 @@ from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures.instrument import Instrument
 from alliance_longitudinal.measures.registry import load_instruments
 from alliance_longitudinal.measures.score import why_not_from_items
-from alliance_longitudinal.strict_yaml import Location, nearest, raise_mistakes, read_document, validate
+from alliance_longitudinal.strict_yaml import (
+    Document,
+    Location,
+    examine,
+    nearest,
+    raise_mistakes,
+    read_document,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +42,43 @@ def read_plan(path: Path) -> StudyPlan:
     StudyError
         Listing every mistake with its line.
     """
+    plan, mistakes, document = examine_plan(path)
+    raise_mistakes(document, "study file", mistakes)
+    assert plan is not None  # else there was a mistake
+    return plan
+
+
+def examine_plan(path: Path) -> tuple[StudyPlan | None, list[tuple[Location, str]], Document]:
+    """The plan, all mistakes of the study file, and the file itself.
+
+    With mistakes, the plan is that of the entries that are right, if they make one: a help to find more mistakes.
+
+    Raises
+    ------
+    StudyError
+        If the file, or an instrument file or file of true parameters that it names, cannot be read.
+    """
     document = read_document(path, "study file")
-    file = validate(document, StudyFile, "study file")
+    file, found = examine(document, StudyFile, "study file")
+    if file is None:
+        return None, found, document
     folders = [] if file.instruments is None else [path.parent / file.instruments]
     registry = load_instruments(folders)
-    mistakes: list[tuple[Location, str]] = []
+    mistakes = list(found)
     measures = {name: _plan_measure(name, block, registry, mistakes) for name, block in file.measures.items()}
-    mistakes += _dialect_mistakes(file)
+    unreadable = _dialect_mistakes(file)
+    mistakes += unreadable
     mistakes += _name_mistakes({n: p for n, p in measures.items() if p is not None}, file)
-    raise_mistakes(document, "study file", mistakes)
-    return StudyPlan(
+    if unreadable:  # nor can the tables be looked at
+        return None, mistakes, document
+    plan = StudyPlan(
         path=path,
         file=file,
         dialect=declared_dialect(file),
         measures={name: plan for name, plan in measures.items() if plan is not None},
-        simulated=_simulated(path, file),
+        simulated=None if mistakes else _simulated(path, file),
     )
+    return plan, mistakes, document
 
 
 def declared_dialect(file: StudyFile) -> Dialect:
