@@ -12,6 +12,7 @@ from alliance_longitudinal.data.study_file.checks import names_therapists
 from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
 
+MANY_TRANSFERS = 0.3  # share of clients with several therapists from which ids may stand for several people
 LONG_GAP = 26  # weeks between two sessions after which a treatment may be another one
 
 
@@ -162,7 +163,25 @@ def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         f"{moved.nunique()} clients changed therapist; each is analysed under the "
         f"{words.get(plan.file.transfers, plan.file.transfers)}, with {len(moved)} sessions held by another."
     )
-    return [Finding("transfers", "caution", message, "therapist")]
+    return [Finding("transfers", "caution", message, "therapist"), *_recycled_findings(keys)]
+
+
+def _recycled_findings(keys: pd.DataFrame) -> list[Finding]:
+    """Clients who seem to be several people: they go back and forth between therapists, or most of them change."""
+    ordered = keys[["client", "seen_by", "session"]].sort_values(["client", "session"], kind="stable")
+    client, seen = ordered["client"].cat.codes.to_numpy(), ordered["seen_by"].cat.codes.to_numpy()
+    changes = np.r_[False, (client[1:] == client[:-1]) & (seen[1:] != seen[:-1])][: len(keys)]
+    of_client = pd.DataFrame({"client": client, "seen": seen, "changes": changes}).groupby("client")
+    several = of_client["seen"].nunique()
+    back = int((of_client["changes"].sum() > several - 1).sum())
+    changed, all_clients = int((several > 1).sum()), len(several)
+    if not back and changed < MANY_TRANSFERS * all_clients:
+        return []
+    message = (
+        f"{changed} of {all_clients} clients have several therapists, and {back} of them go back and forth between theirs. If "
+        "client ids start again at each therapist, these are different people: write 'client_ids: within-therapist'."
+    )
+    return [Finding("recycled_client_ids", "caution", message, "client")]
 
 
 def _time_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
