@@ -51,7 +51,7 @@ _NO_ANALYSES = {"kit", "disclosure", "registry", "result", "publish"}
 def _analyses() -> set[str]:
     """Names of the analyses: each is a file or folder of its own, of the same name."""
     folder = str(Path(__file__).parent / "analyses")
-    return {m.name for m in iter_modules([folder]) if not m.name.endswith("_parts")} - _NO_ANALYSES
+    return {m.name for m in iter_modules([folder])} - _NO_ANALYSES
 
 
 __all__ = sorted([*_PUBLIC, *_analyses(), "__version__", "methods"])

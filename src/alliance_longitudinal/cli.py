@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from alliance_longitudinal.analyses.data_quality import quality_checks
-    from alliance_longitudinal.analyses.quality_parts.terminal import check_lines, check_records
+    from alliance_longitudinal.analyses.data_quality.terminal import check_lines, check_records
     from alliance_longitudinal.data import describe_study, load_study
     from alliance_longitudinal.reporting.record.inputs import study_file
 

@@ -193,6 +193,10 @@ class Number:
         )
 
 
+class Things(int):
+    """A number in a column of counts that counts no people: therapists, numbers of sessions. Outsiders may see it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Private:
     """A name that outsiders do not see: of a file, of a folder, an identifier.

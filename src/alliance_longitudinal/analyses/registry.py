@@ -8,31 +8,15 @@ import alliance_longitudinal.analyses as package
 from alliance_longitudinal.analyses.kit.analysis import DEFINED, Analysis
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 _NO_ANALYSES = {"registry", "result", "publish", "kit", "disclosure"}
 
 
 def _found() -> dict[str, Analysis]:
-    names = sorted(m.name for m in iter_modules(package.__path__) if m.name not in _NO_ANALYSES)
-    loaded = {name: import_module(f"{package.__name__}.{name}") for name in names}
-    former = {m.ANALYSIS.name: m.ANALYSIS for m in loaded.values() if hasattr(m, "ANALYSIS")}
-    return {name: (DEFINED | former)[name] for name in sorted(DEFINED | former)}
+    for name in sorted(m.name for m in iter_modules(package.__path__) if m.name not in _NO_ANALYSES):
+        import_module(f"{package.__name__}.{name}")
+    return dict(sorted(DEFINED.items()))
 
 
 REGISTRY: dict[str, Analysis] = _found()
-
-
-def list_analyses() -> "pd.DataFrame":
-    """Every analysis: its name, its title and the question that it answers.
-
-    Examples
-    --------
-    >>> import alliance_longitudinal as al
-    >>> al.list_analyses().loc["variance_partition", "title"]
-    'Who differs: therapists, clients, sessions'
-    """
-    import pandas as pd
-
-    rows = [(a.name, a.title, a.question) for a in REGISTRY.values()]
-    return pd.DataFrame(rows, columns=["name", "title", "question"]).set_index("name")

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-from alliance_longitudinal.counts import Outsiders, decimals_of, limits_of_share
+from alliance_longitudinal.counts import Outsiders, Things, decimals_of, limits_of_share
 from alliance_longitudinal.present import Column
 from alliance_longitudinal.sentences import for_outsiders
 
@@ -42,12 +42,14 @@ def _cell(
     value = cells[column.key]
     if isinstance(value, str):
         return for_outsiders(value, outsiders)
-    if not is_number(value):
+    if not is_number(value) or isinstance(value, Things):
         return value
     if column.kind == "count":
         rounded = outsiders.count(value)
         return HIDDEN if rounded is None else rounded
     n = cells.get(column.of)
+    if isinstance(n, Things):
+        n = None
     if is_number(n) and outsiders.hides(n):
         return HIDDEN
     if column.kind == "percent" and is_number(n) and not column.modelled:

@@ -10,6 +10,8 @@ from alliance_longitudinal.sentences import for_outsiders
 
 #: How the unit of an estimate begins that is the share of people or rows in a category.
 SHARE = "share of "
+#: Shares of what are no people.
+OF_NO_PEOPLE = frozenset({"share of therapists", "share of session numbers"})
 #: Units of estimates that count people or their rows.
 COUNTS = frozenset({"clients", "sessions", "rows", "scores", "forms", "records"})
 _NUMBERS = ("estimate", "se", "df", "ci_low", "ci_high", "p")
@@ -29,11 +31,11 @@ def safe_estimates(frame: pd.DataFrame, outsiders: Outsiders) -> pd.DataFrame:
 def _safe(row: dict[Any, Any], outsiders: Outsiders) -> dict[Any, Any]:
     row["label"] = for_outsiders(row["label"], outsiders)
     n = row["n"]
-    if row["level"] != "therapist":
+    if row["level"] != "therapist" and row["unit"] not in OF_NO_PEOPLE:
         row["n"] = outsiders.count(n)
         if outsiders.hides(n):
             return row | dict.fromkeys(_NUMBERS, float("nan"))
-    if row["unit"].startswith(SHARE):
+    if row["unit"].startswith(SHARE) and row["unit"] not in OF_NO_PEOPLE:
         return row | _share(row, n, outsiders)
     if row["unit"] in COUNTS:
         count = outsiders.count(row["estimate"])

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.quality_parts.check import Check, verdict_of
-from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.analyses.data_quality.check import Check, verdict_of
+from alliance_longitudinal.analyses.data_quality.records import Filled, Records
 
 #: From complete to empty.
 PATTERNS = ("complete", "gaps", "stopped", "never")

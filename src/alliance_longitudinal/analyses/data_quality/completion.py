@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
-from alliance_longitudinal.analyses.quality_parts.records import ENOUGH_CLIENTS, Filled, Records
+from alliance_longitudinal.analyses.data_quality.check import Check, not_checked, verdict_of
+from alliance_longitudinal.analyses.data_quality.records import ENOUGH_CLIENTS, Filled, Records
 from alliance_longitudinal.labels import listing
 
 #: Forms that may be missing; beyond the second, what is left speaks of those who fill forms in.

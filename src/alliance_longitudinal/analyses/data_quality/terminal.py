@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from alliance_longitudinal.analyses.quality_parts.check import Check
+from alliance_longitudinal.analyses.data_quality.check import Check
 from alliance_longitudinal.data.cells.problems import printable, some
 from alliance_longitudinal.data.study import Study
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
-from alliance_longitudinal.analyses.quality_parts.completion import own_answers
-from alliance_longitudinal.analyses.quality_parts.records import Records
+from alliance_longitudinal.analyses.data_quality.check import Check, not_checked, verdict_of
+from alliance_longitudinal.analyses.data_quality.completion import own_answers
+from alliance_longitudinal.analyses.data_quality.records import Records
+from alliance_longitudinal.analyses.kit import Share, say
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.inference import beyond, p_of_so_many
@@ -19,7 +20,7 @@ JUMP = 4.0
 AT_END = 0.15
 #: Standard deviation of a standard normal variable cut at -3 and 3.
 _WITHIN_THREE = 0.98658
-_TERWEE = "Terwee et al. 2007, doi 10.1016/j.jclinepi.2006.03.012"
+_TERWEE = ("terwee2007",)
 
 
 def score_checks(records: Records) -> list[Check]:
@@ -63,7 +64,7 @@ def _fractions(records: Records, measure: Measure) -> Check:
         return _fractional_answers(records, measure)
     if instrument.total_rule != "sum" or any(s is not None and s % 1 for s in steps):
         return not_checked(
-            "fractions", title, measure.name, "Totals of this instrument need not be whole numbers."
+            "fractions", title, measure.name, "Totals of this instrument may not be whole numbers."
         )
     scores = records.sessions[measure.name].to_numpy(dtype=float)
     known = ~np.isnan(scores)
@@ -92,7 +93,7 @@ def _fractional_answers(records: Records, measure: Measure) -> Check:
     n = int(known.sum())
     if odd.sum() > n / 2:
         return not_checked(
-            "fractions", title, measure.name, "Answers to this instrument need not be whole numbers."
+            "fractions", title, measure.name, "Answers to this instrument may not be whole numbers."
         )
     forms = odd.any(axis=1)
     return Check(
@@ -152,10 +153,13 @@ def _ends(records: Records, measure: Measure) -> list[Check]:
         at = np.abs(scores - end) < 1e-9
         healthy = (id_ == "floor") == (measure.construct == "symptoms")
         first = scores[~records.same_client]
-        start = (
-            float(np.mean(np.abs(first[~np.isnan(first)] - end) < 1e-9)) if (~np.isnan(first)).any() else 0.0
+        known_first = first[~np.isnan(first)]
+        start = int((np.abs(known_first - end) < 1e-9).sum())
+        means = (
+            say("At the first session {share}.", share=Share(start, len(known_first)))
+            if at.any() and start
+            else ""
         )
-        means = f"At the first session {number(start, 'percent')}." if at.any() and start else ""
         out.append(
             Check(
                 id_,
@@ -247,6 +251,6 @@ def _jumps(records: Records, measure: Measure) -> Check:
         f"More than {number(JUMP * found.spread)} points (4 robust standard deviations of all changes of clients) from the median "
         "change. Normal errors give 6 in 100 000; look if there are more than chance gives (p < .01), problem if more than 1 %.",
         "Look these rows up: typing errors, another form, a swapped client, or a crisis; repeat the analysis without them.",
-        reference="Rousseeuw & Leroy 1987, Robust regression and outlier detection, Wiley",
+        cites=("rousseeuw1987",),
         rows=found.rows[found.jumps],
     )

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
-from alliance_longitudinal.analyses.quality_parts.records import Records
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.analyses.data_quality.check import Check, not_checked, verdict_of
+from alliance_longitudinal.analyses.data_quality.records import Records
+from alliance_longitudinal.analyses.kit import Share, say
 
 #: Weeks without a session after which a treatment may be another one; the same as reading a study takes.
 LONG_GAP = 26
@@ -120,7 +120,7 @@ def _of_days(records: Records, days: pd.Series) -> list[Check]:
             (0.05, 0.20),
             "Look if one date holds more than 5 % of all sessions (at least 20), problem if more than 20 %.",
             "A date such as 1 January often stands for 'unknown', or for the day on which old forms were typed in.",
-            f"The commonest date holds {number(float(heap.sum() / n), 'percent')}." if heaped.any() else "",
+            say("The commonest date holds {share}.", share=Share(int(heap.sum()), n)) if heaped.any() else "",
         ),
     ]
 

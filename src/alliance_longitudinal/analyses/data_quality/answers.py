@@ -6,19 +6,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked, verdict_of
-from alliance_longitudinal.analyses.quality_parts.completion import own_answers
-from alliance_longitudinal.analyses.quality_parts.records import Records
+from alliance_longitudinal.analyses.data_quality.check import Check, not_checked, verdict_of
+from alliance_longitudinal.analyses.data_quality.completion import own_answers
+from alliance_longitudinal.analyses.data_quality.records import Records
+from alliance_longitudinal.analyses.kit import Count, say
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import number
-from alliance_longitudinal.methods.inference import p_of_so_many
 
 Floats = NDArray[np.float64]
 #: With fewer items the same answer throughout is common.
 ENOUGH_ITEMS = 5
+#: Shuffled copies of the data that say how many rows agree by chance.
+_SHIFTS = 20
 _NO_ITEMS = "The answers to single items are not known."
 _EXPORT = "Export the items, not only the total."
-_CARELESS = "Meade & Craig 2012, doi 10.1037/a0028085; Curran 2016, doi 10.1016/j.jesp.2015.07.006"
+_CARELESS = ("meade2012", "curran2016")
 
 
 def answer_checks(records: Records) -> list[Check]:
@@ -94,7 +96,7 @@ def _straight(
         verdict_of(float(found.mean()) if n else 0.0, look, problem),
         rule,
         "See in the terminal which rows they are; repeat the analysis without these forms and report both.",
-        reference=_CARELESS,
+        cites=_CARELESS,
         rows=rows[found],
     )
 
@@ -117,7 +119,7 @@ def _long_string(measure: Measure, rows: NDArray[np.intp], answers: Floats) -> C
         f"{middle}, 95th percentile {number(float(np.quantile(runs, 0.95)), 'integer')} in a row."
         if middle
         else "",
-        reference=_CARELESS,
+        cites=_CARELESS,
         rows=rows[long],
     )
 
@@ -152,38 +154,66 @@ def _copied(records: Records) -> Check:
     told = table.notna().sum(axis=1).to_numpy()
     use = (told >= ENOUGH_ITEMS) & varied
     if not use.any():
-        return not_checked("copied", title, "", "Too few answers a row to tell copies from chance.", _EXPORT)
+        return not_checked(
+            "copied", title, "", "Too few answers per row to distinguish copies from chance.", _EXPORT
+        )
     pattern = pd.util.hash_pandas_object(table[use].fillna(-1e9), index=False).to_numpy()
-    by_date = "date" in sessions and sessions["date"].notna().any()
+    by_date = "date" in sessions and bool(sessions["date"].notna().any())
     keys = sessions.loc[use, "date"] if by_date else sessions.loc[use, "session"]
     day = keys.astype("int64").to_numpy()
-    when = f"{'day' if by_date else 'session number'}"
-    chance = _pairs(pattern) / max(_pairs(np.zeros(len(pattern))), 1)
-    both = pd.Series(list(zip(day, pattern, strict=True))).to_numpy()
-    codes = pd.factorize(both)[0]
-    same = _pairs(codes)
-    expected = chance * _pairs(day)
-    doubled = np.bincount(codes)[codes] > 1
-    many = bool(same > 0 and p_of_so_many(same, expected) < 0.001)
+    client = pd.factorize(sessions.loc[use, "client"])[0]
+    doubled = _doubled(day, pattern)
+    expected, most = _by_chance(day, pattern, client)
+    many = bool(doubled.sum() > most)
     return Check(
         "copied",
         title,
         "",
         "row",
         int(use.sum()),
-        int(doubled.sum()) if many else 0,
+        int(doubled.sum()),
         "problem" if many else "fine",
-        f"Rows of two clients of the same {when} that agree in every answer and score (at least {ENOUGH_ITEMS}, not all the "
-        "same), if there are more than chance gives (p < .001, from how often rows of any two clients agree).",
+        f"Rows of two clients of the same {'day' if by_date else 'session number'} that agree in every answer and score (at "
+        f"least {ENOUGH_ITEMS}, not all the same), if there are clearly more than chance gives: more than in each of "
+        f"{_SHIFTS} copies of the data in which each client's rows were moved to a neighbouring one at random.",
         "Look the rows up in the file: most likely a row was copied and only its client changed.",
+        say("By chance alone about {n} would agree.", n=Count(round(expected), "row"))
+        if doubled.any()
+        else "",
         rows=records.rows[use][doubled] if many else np.empty(0, dtype=np.intp),
     )
+
+
+def _doubled(day: NDArray[Any], pattern: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows agree with another of the same day."""
+    codes = pd.DataFrame({"day": day, "pattern": pattern}).groupby(["day", "pattern"]).ngroup().to_numpy()
+    return np.asarray(np.bincount(codes)[codes] > 1)
+
+
+def _by_chance(day: NDArray[Any], pattern: NDArray[Any], client: NDArray[Any]) -> tuple[float, float]:
+    """Mean, and a bound far above it, of the rows that agree where no row was copied.
+
+    Each client's rows are moved by one or two of the client's own places, so that clients stay as ill as they were at that
+    time but copies of one day part. The bound is four standard deviations above the mean, at least three rows.
+    """
+    rng = np.random.default_rng(0)
+    order = np.argsort(client, kind="stable")
+    start = np.r_[0, np.flatnonzero(np.diff(client[order])) + 1]
+    size = np.diff(np.r_[start, len(order)])
+    place = np.arange(len(order)) - np.repeat(start, size)
+    counts = []
+    for _ in range(_SHIFTS):
+        shift = rng.integers(-2, 3, len(size))
+        moved = np.repeat(start, size) + (place + np.repeat(shift, size)) % np.repeat(size, size)
+        counts.append(int(_doubled(day[order], pattern[order][moved]).sum()))
+    mean, spread = float(np.mean(counts)), float(np.std(counts))
+    return mean, mean + max(4 * spread, 4 * np.sqrt(mean), 3.0)
 
 
 def _contents(records: Records) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     """All answers and given totals of each session, one row a session, and in which of them the answers differ.
 
-    A form with one answer throughout agrees with many others, and a total beside it does not tell them apart.
+    A form with one answer throughout agrees with many others, and a total beside it does not distinguish them.
     """
     forms, parts, totals = records.study.forms, [], []
     varied = np.zeros(len(records.sessions), dtype=bool)
@@ -201,9 +231,3 @@ def _contents(records: Records) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
     out = pd.concat([*parts, *totals], axis=1)
     out.columns = pd.RangeIndex(out.shape[1])
     return out, varied
-
-
-def _pairs(codes: NDArray[Any]) -> float:
-    """How many pairs share a code."""
-    counts = np.unique(codes, return_counts=True)[1].astype(float)
-    return float((counts * (counts - 1) / 2).sum())

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked
-from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
-from alliance_longitudinal.analyses.result import Estimate
+from alliance_longitudinal.analyses.data_quality.check import Check, not_checked
+from alliance_longitudinal.analyses.data_quality.records import Filled, Records
+from alliance_longitudinal.analyses.kit import Estimate
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.labels import listing, number
@@ -22,7 +22,7 @@ ENOUGH_EVENTS, ENOUGH_THERAPISTS = 50, 5
 STILL_THERE = 42
 #: Below this p the missing forms are called predictable.
 CLEAR = 0.01
-_REFERENCE = "Peduzzi et al. 1996, doi 10.1016/S0895-4356(96)00236-3"
+_REFERENCE = ("peduzzi1996",)
 
 
 @dataclass(frozen=True, slots=True)

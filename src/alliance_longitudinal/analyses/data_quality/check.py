@@ -1,12 +1,12 @@
 """One check of the data: what was looked at, by which rule, what was found, and what to do."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.analyses.kit import Count, Number, Share, joined, say, short
 
 Verdict = Literal["fine", "look", "problem", "not checked"]
 #: From harmless to grave.
@@ -36,7 +36,8 @@ class Check:
         What to do about it.
     means : str
         A sentence without counts on what the outcome means; may be empty.
-    reference : str
+    cites : tuple of str
+        Keys of the sources of the rule.
     rows : int array
         Rows of ``study.sessions`` that the rule found. Never part of a report.
     who : tuple of str
@@ -53,7 +54,7 @@ class Check:
     rule: str
     do: str
     means: str = ""
-    reference: str = ""
+    cites: tuple[str, ...] = ()
     rows: NDArray[np.intp] = field(default_factory=lambda: _NOBODY, repr=False, compare=False)
     who: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
@@ -68,33 +69,38 @@ class Check:
         return self.found / self.n if self.n else float("nan")
 
     @property
+    def of_people(self) -> bool:
+        """Whether people or their rows are counted, and not therapists or numbers of sessions."""
+        return self.unit not in ("therapist", "session number")
+
+    @property
+    def reference(self) -> str:
+        """Source of the rule; empty without one."""
+        return short(*self.cites)
+
+    @property
     def result(self) -> str:
         """The outcome as a sentence."""
         if self.verdict == "not checked":
             return self.means
-        units = f"{number(self.n, 'integer')} {self.unit}s"
+        n, found = (self._counted(k) for k in (self.n, self.found))
         if not self.found:
-            counted = f"None of {units}"
+            counted = say("None of {n:noun}.", n=n)
         else:
-            share = "under 0.1 %" if self.share < 0.0005 else number(self.share, "percent")
-            counted = f"{number(self.found, 'integer')} of {units} ({share})"
-        return f"{counted}.{' ' + self.means if self.means else ''}"
+            share = Share(self.found, self.n) if self.of_people else Number(self.share, "percent")
+            tiny = self.share < 0.0005
+            counted = say(
+                "{found} of {n:noun} ({share}).", found=found, n=n, share="under 0.1 %" if tiny else share
+            )
+        return joined([counted, self.means]) if self.means else counted
+
+    def _counted(self, n: int) -> Count | Number:
+        return Count(n, self.unit) if self.of_people else Number(n, "integer", self.unit)
 
 
 def verdict_of(share: float, look: float, problem: float) -> Verdict:
     """``look`` above the first share, ``problem`` above the second."""
     return "problem" if share > problem else "look" if share > look else "fine"
-
-
-def coarse(check: Check, smallest: int) -> Check:
-    """For outsiders: what is counted from one session to the next, in multiples of ``smallest``.
-
-    A client has one change, or pause, less than scores, or sessions. Beside these, the exact number would tell how many
-    clients have any, and so how few have none.
-    """
-    if check.unit not in ("change", "pause") or check.n < smallest:
-        return check
-    return replace(check, n=max(round(check.n / smallest) * smallest, check.found))
 
 
 def not_checked(id: str, title: str, about: str, why: str, do: str = "") -> Check:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from alliance_longitudinal.analyses.quality_parts.check import Check, not_checked
-from alliance_longitudinal.analyses.quality_parts.records import Records
+from alliance_longitudinal.analyses.data_quality.check import Check, not_checked
+from alliance_longitudinal.analyses.data_quality.records import Records
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.inference import p_of_no_shift

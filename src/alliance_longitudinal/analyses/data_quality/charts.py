@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.quality_parts.completion import by_session, by_therapist
-from alliance_longitudinal.analyses.quality_parts.patterns import PATTERNS, patterns_of
-from alliance_longitudinal.analyses.quality_parts.predict import Answered
-from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
+from alliance_longitudinal.analyses.data_quality.completion import by_session, by_therapist
+from alliance_longitudinal.analyses.data_quality.patterns import PATTERNS, patterns_of
+from alliance_longitudinal.analyses.data_quality.predict import Answered
+from alliance_longitudinal.analyses.data_quality.records import Filled, Records
 from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.present import Column, FigureSpec, plots
@@ -20,15 +20,13 @@ from alliance_longitudinal.sentences import joined, say
 _PATTERN_COLOURS = {
     "complete": style.BLUE,
     "gaps": style.PALE_BLUE,
-    "not complete": style.PALE_BLUE,
     "stopped": style.PALE_ORANGE,
-    "stopped or never": style.PALE_ORANGE,
     "never": style.ORANGE,
 }
 
 
 def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
-    """Share of forms that are there, by session number and measure."""
+    """Share of completed forms, by session number and measure."""
     parts = [by_session(records, f).assign(measure=f.measure.label) for f in filled]
     data = pd.concat(parts, ignore_index=True)
     if data.empty:
@@ -36,7 +34,7 @@ def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
     low = data.loc[data["share"].idxmin()]
     return FigureSpec(
         name="completion_by_session",
-        title="Forms that are there, by session",
+        title="Completed forms, by session",
         caption="Percent of the attended sessions of each number at which the form is there. Crossed out: the form was not planned at "
         "that session, or its count may not be shown.",
         alt=say(
@@ -61,7 +59,7 @@ def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
 
 
 def therapist_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
-    """Share of forms that are there, therapists without names in order of it; each mark is a person."""
+    """Share of completed forms, therapists without names in order of it; each mark is a person."""
     rows: list[dict[Any, Any]] = []
     for one in filled:
         own = by_therapist(records, one).sort_values("share", ignore_index=True)
@@ -71,9 +69,9 @@ def therapist_figure(records: Records, filled: list[Filled]) -> FigureSpec | Non
         return None
     return FigureSpec(
         name="completion_by_therapist",
-        title="Forms that are there, by therapist",
+        title="Completed forms, by therapist",
         caption="Therapists with at least ten clients, without names and in order; the order differs between the lines.",
-        alt="Lines of the share of forms that are there, therapists in order of it. "
+        alt="Lines of the share of completed forms, therapists in order of it. "
         + " ".join(
             _span(f.measure.label, [float(str(r["share"])) for r in rows if r["measure"] == f.measure.label])
             for f in filled
@@ -108,12 +106,12 @@ def _span(label: str, shares: list[float]) -> str:
     return f"{label}: from {number(min(shares), 'percent')} to {number(max(shares), 'percent')}."
 
 
-def pattern_figure(records: Records, filled: list[Filled], smallest: int) -> FigureSpec | None:
-    """How forms are missing, as shares of clients; patterns of fewer than ``smallest`` clients joined with the next."""
+def pattern_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
+    """How forms are missing, as shares of clients."""
     rows: list[dict[str, Any]] = []
     for one in filled:
         found = patterns_of(records, one)["pattern"].value_counts()
-        counts = joined_patterns({p: int(found.get(p, 0)) for p in PATTERNS}, smallest)
+        counts = {p: int(found.get(p, 0)) for p in PATTERNS}
         total = sum(counts.values())
         rows += [
             {"measure": one.measure.label, "pattern": p, "n": n, "clients": total, "share": n / total}
@@ -157,27 +155,14 @@ def pattern_figure(records: Records, filled: list[Filled], smallest: int) -> Fig
     )
 
 
-def joined_patterns(counts: dict[str, int], smallest: int) -> dict[str, int]:
-    """The rare patterns joined, until each that is left holds nobody or at least ``smallest`` clients, if that can be."""
-    few = {p for p, n in counts.items() if 0 < n < smallest}
-    if few & {"stopped", "never"}:
-        ended = counts["stopped"] + counts["never"]
-        counts = {"complete": counts["complete"], "gaps": counts["gaps"], "stopped or never": ended}
-        few = {p for p, n in counts.items() if 0 < n < smallest}
-    if few & {"gaps", "stopped or never"}:
-        all_clients = sum(counts.values())
-        counts = {"complete": counts["complete"], "not complete": all_clients - counts["complete"]}
-    return counts
-
-
-def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:
-    """Histograms of all scores; a bar holds at least ``smallest`` forms."""
+def distribution_figure(records: Records) -> FigureSpec | None:
+    """Histograms of all scores."""
     parts, ranges = [], {}
     for measure in records.measures:
         scores = records.sessions[measure.name].dropna().to_numpy(dtype=float)
-        if len(scores) < max(smallest, 2):
+        if len(scores) < 2:
             continue
-        bars = histogram(scores, smallest)
+        bars = histogram(scores)
         parts.append(bars.assign(measure=measure.label, forms=len(scores), share=bars["n"] / len(scores)))
         if measure.instrument.total_range:
             ranges[measure.label] = measure.instrument.total_range
@@ -186,8 +171,7 @@ def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:
     return FigureSpec(
         name="distributions",
         title="Distribution of the scores",
-        caption="All forms of all sessions. Dashed: lowest and highest possible score."
-        + (f" Bars are joined until each holds at least {smallest} forms." if smallest > 1 else ""),
+        caption="All forms of all sessions. Dashed: lowest and highest possible score.",
         alt="Histograms of the scores of " + ", ".join(str(p["measure"].iloc[0]) for p in parts) + ".",
         how_to_read="Bars piled up at a dashed line are a floor or a ceiling; single bars that stick out are favourite numbers.",
         section="results",
@@ -210,24 +194,14 @@ def distribution_figure(records: Records, smallest: int) -> FigureSpec | None:
     )
 
 
-def histogram(scores: NDArray[np.float64], smallest: int) -> pd.DataFrame:
-    """``low, high, n``: about 30 bars of whole points, neighbours joined until each holds ``smallest`` or more."""
+def histogram(scores: NDArray[np.float64]) -> pd.DataFrame:
+    """``low, high, n``: about 30 bars of whole points; empty ones are left out."""
     spread = float(scores.max() - scores.min())
     width = max(1.0, np.ceil(spread / 30)) if spread > 5 else max(spread / 20, 0.05)
     start = np.floor(scores.min() / width) * width
     edges = start - width / 2 + width * np.arange(int(spread / width) + 3)
-    counts = np.histogram(scores, edges)[0]
-    bars: list[list[float]] = []
-    for low, high, n in zip(edges, edges[1:], counts, strict=False):
-        if bars and bars[-1][2] < smallest:
-            bars[-1][1:] = [high, bars[-1][2] + n]
-        elif n or bars:
-            bars.append([low, high, n])
-    while len(bars) > 1 and bars[-1][2] < smallest:
-        low, high, n = bars.pop()
-        bars[-1][1:] = [high if n or smallest > 1 else bars[-1][1], bars[-1][2] + n]
-    frame = pd.DataFrame(bars, columns=["low", "high", "n"])
-    return frame[frame["n"] > 0].astype({"n": int}).reset_index(drop=True)
+    frame = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": np.histogram(scores, edges)[0]})
+    return frame[frame["n"] > 0].reset_index(drop=True)
 
 
 def prediction_figure(answered: list[Answered]) -> FigureSpec | None:

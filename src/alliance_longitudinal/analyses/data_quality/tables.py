@@ -2,11 +2,12 @@
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.quality_parts.check import VERDICTS, Check
-from alliance_longitudinal.analyses.quality_parts.completion import by_therapist
-from alliance_longitudinal.analyses.quality_parts.predict import Answered
-from alliance_longitudinal.analyses.quality_parts.records import Filled, Records
-from alliance_longitudinal.analyses.result import Estimate, estimate_frame
+from alliance_longitudinal.analyses.data_quality.check import VERDICTS, Check
+from alliance_longitudinal.analyses.data_quality.completion import by_therapist
+from alliance_longitudinal.analyses.data_quality.predict import Answered
+from alliance_longitudinal.analyses.data_quality.records import Filled, Records
+from alliance_longitudinal.analyses.kit import Estimate, estimate_frame
+from alliance_longitudinal.counts import Things
 from alliance_longitudinal.present import Column, Table
 
 
@@ -59,9 +60,9 @@ def _all(checks: list[Check], labels: dict[str, str]) -> Table:
             "title": c.title,
             "about": _looked_at(c, labels),
             "verdict": c.verdict,
-            "n": c.n if c.verdict != "not checked" else None,
-            "found": c.found if c.verdict != "not checked" else None,
-            "others": c.n - c.found if c.verdict != "not checked" else None,
+            "n": _counted(c, c.n),
+            "found": _counted(c, c.found),
+            "others": _counted(c, c.n - c.found),
             "share": c.share if c.verdict != "not checked" else None,
         }
         for c in checks
@@ -79,6 +80,13 @@ def _all(checks: list[Check], labels: dict[str, str]) -> Table:
     return Table.from_frame(
         "checks", "Every check", "results", pd.DataFrame(rows).astype(object), columns, note
     )
+
+
+def _counted(check: Check, n: int) -> int | None:
+    """The number in a cell: of people, or of therapists and numbers of sessions, which are no secret."""
+    if check.verdict == "not checked":
+        return None
+    return n if check.of_people else Things(n)
 
 
 def _rules(checks: list[Check]) -> Table:
@@ -122,9 +130,9 @@ def _therapists(records: Records, filled: list[Filled]) -> Table | None:
         Column("mid", "Median", "percent", modelled=True),
         Column("high", "Upper quartile", "percent", modelled=True),
     ]
-    note = "Share of forms that are there among those expected; therapists with at least ten clients."
+    note = "Share of completed forms among those expected; therapists with at least ten clients."
     return Table.from_frame(
-        "therapists", "Forms that are there, over therapists", "results", pd.DataFrame(rows), columns, note
+        "therapists", "Completed forms, over therapists", "results", pd.DataFrame(rows), columns, note
     )
 
 
