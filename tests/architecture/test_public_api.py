@@ -82,7 +82,5 @@ def test_importing_the_engine_loads_nothing_heavy():
 
 
 def test_an_unknown_name_of_the_engine_is_an_attribute_error():
-    with pytest.raises(
-        AttributeError, match=r"no attribute .Modell."
-    ):
+    with pytest.raises(AttributeError, match=r"no attribute .Modell."):
         _ = engine.Modell

@@ -280,7 +280,7 @@ def test_what_cannot_be_resampled_is_refused(frame):
         crossed.bootstrap(10, kind="groups")
     with pytest.raises(FitError, match="A bootstrap needs at least 2 replicates, not 1"):
         crossed.bootstrap(1)
-    with pytest.raises(FitError, match="bootstrap interval='normal' is not available"):
+    with pytest.raises(FitError, match="interval='normal' is not available"):
         crossed.conf_int(method="bootstrap", n_boot=5, interval="normal")
 
 

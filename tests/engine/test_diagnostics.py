@@ -176,8 +176,8 @@ def test_refusals(growth, monkeypatch):
     from alliance_longitudinal.engine.diagnostics import residuals
 
     cases = [
-        (lambda: growth.residuals("raw"), "kind of residual='raw' is not available"),
-        (lambda: growth.envelope("raw"), "kind of envelope='raw' is not available"),
+        (lambda: growth.residuals("raw"), "kind='raw' is not available"),
+        (lambda: growth.envelope("raw"), "kind='raw' is not available"),
         (lambda: growth.envelope(n=5), "An envelope needs at least 19 simulations, not 5"),
         (
             lambda: growth.envelope("modes", group="outer"),

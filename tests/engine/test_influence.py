@@ -150,7 +150,7 @@ def test_crossed_groups_need_refits(frame, monkeypatch):
         res.influence("item")
     with pytest.raises(al.FitError, match=r"There is no grouping 'unit'\. There are: outer, item"):
         res.influence("unit")
-    with pytest.raises(al.FitError, match="influence='loo' is not available"):
+    with pytest.raises(al.FitError, match="method='loo' is not available"):
         res.influence("item", "loo")
 
 

@@ -193,7 +193,7 @@ def test_profile_intervals_of_shares_cover():
 
 
 def test_what_is_asked_wrongly_is_refused(sleep):
-    with pytest.raises(FitError, match="icc='wald' is not available; there is 'profile' and 'bootstrap'"):
+    with pytest.raises(FitError, match="method='wald' is not available; there is 'profile' and 'bootstrap'"):
         sleep.icc(method="wald")
     with pytest.raises(FitError, match="at: also give a value of 'Days', which has a random slope"):
         sleep.icc(at={})

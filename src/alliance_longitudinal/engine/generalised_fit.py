@@ -15,7 +15,7 @@ from alliance_longitudinal.engine.families.distributions import Poisson
 from alliance_longitudinal.engine.families.refuse import refuse_impossible, refuse_nodes
 from alliance_longitudinal.engine.families.response import Response
 from alliance_longitudinal.engine.families.search import (
-    Optimum,
+    GeneralisedOptimum,
     SearchRecord,
     covariance_of_params,
     refined,
@@ -258,7 +258,7 @@ def _covariance(hessian: Array, require_certificate: bool) -> Array:
 
 
 def effects(
-    criterion: Criterion, units: internal.Units, best: Optimum
+    criterion: Criterion, units: internal.Units, best: GeneralisedOptimum
 ) -> tuple[tuple[Array, ...], tuple[Modes, ...]]:
     """Covariance, modes and conditional covariances of each term's effects, in the user's units."""
     problem = criterion.problem

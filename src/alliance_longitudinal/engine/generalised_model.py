@@ -7,6 +7,7 @@ import pandas as pd
 from alliance_longitudinal.engine.design.design import Design, DesignSpec
 from alliance_longitudinal.engine.families.response import Response, read
 from alliance_longitudinal.engine.generalised_fit import fit_generalised
+from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, LinkName
 from alliance_longitudinal.engine.results.generalised import GeneralisedResults, results
 from alliance_longitudinal.errors import FitError
 
@@ -56,8 +57,8 @@ class GeneralisedModel:
         formula: str,
         data: pd.DataFrame,
         *,
-        family: str,
-        link: str | None = None,
+        family: FamilyName,
+        link: LinkName | None = None,
         weights: str | None = None,
         offset: str | None = None,
         residual: object = None,
@@ -85,8 +86,8 @@ class GeneralisedModel:
         n_agq: int = 1,
         *,
         reml: bool = False,
-        df: str = "normal",
-        cov_type: str = "model",
+        df: DfMethod = "normal",
+        cov_type: CovType = "model",
         require_certificate: bool = True,
     ) -> GeneralisedResults:
         """Fit by maximum likelihood to a certified optimum of all parameters together.

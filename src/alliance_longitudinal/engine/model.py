@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, cast, overload
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from alliance_longitudinal.engine.design.with_members import learn_with_members
 from alliance_longitudinal.engine.fit import fit_mixed
 from alliance_longitudinal.engine.inference.clusters import clusters_of
 from alliance_longitudinal.engine.inference.methods import inference_of
-from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, FitOptions, LinkName
 from alliance_longitudinal.engine.results.linear import MixedModelResults, results
 from alliance_longitudinal.engine.statistics.structured.pattern import check_columns
 from alliance_longitudinal.engine.statistics.structured.structure import (
@@ -64,8 +64,8 @@ class MixedModel:
         formula: str,
         data: pd.DataFrame,
         *,
-        family: str,
-        link: str | None = None,
+        family: FamilyName,
+        link: LinkName | None = None,
         weights: str | None = None,
         offset: str | None = None,
         residual: object = None,
@@ -79,8 +79,8 @@ class MixedModel:
         formula: str,
         data: pd.DataFrame,
         *,
-        family: str = "gaussian",
-        link: str | None = None,
+        family: Literal["gaussian"] | FamilyName = "gaussian",
+        link: LinkName | None = None,
         weights: str | None = None,
         offset: str | None = None,
         residual: object = None,
@@ -138,7 +138,7 @@ class MixedModel:
             return GeneralisedModel.from_formula(
                 formula,
                 data,
-                family=family,
+                family=cast(FamilyName, family),  # gaussian with a link is refused there
                 link=link,
                 weights=weights,
                 offset=offset,
@@ -243,8 +243,8 @@ class MixedModel:
     def fit(
         self,
         reml: bool = True,
-        df: str = "satterthwaite",
-        cov_type: str = "model",
+        df: DfMethod = "satterthwaite",
+        cov_type: CovType = "model",
         cov_groups: str | None = None,
         *,
         require_certificate: bool = True,

@@ -2,25 +2,36 @@
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 
 from alliance_longitudinal.errors import FitError
 
-#: The choices of this version, by option.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "df": ("satterthwaite", "kenward-roger", "normal"),
-    "cov_type": ("model", "CR0", "CR2"),
-    "interval": ("confidence", "prediction"),
-    "kind of residual": ("conditional", "marginal", "pearson", "whitened"),
-    "kind of envelope": ("conditional", "marginal", "pearson", "whitened", "quantile", "modes"),
-    "influence": ("auto", "one-step", "fixed", "refit"),
-    "method": ("wald", "profile", "bootstrap"),
-    "kind": ("parametric", "cluster", "case", "two-stage"),
-    "variance test": ("exact", "mixture", "bootstrap"),
-    "icc": ("profile", "bootstrap"),
-    "bootstrap interval": ("percentile", "basic", "bca"),
-}
+#: How degrees of freedom and the covariance of the coefficients are found.
+DfMethod: TypeAlias = Literal["satterthwaite", "kenward-roger", "normal"]
+CovType: TypeAlias = Literal["model", "CR0", "CR2"]
+#: Intervals of parameters, of their bootstrap, and of predictions.
+IntervalMethod: TypeAlias = Literal["wald", "profile", "bootstrap"]
+BootstrapInterval: TypeAlias = Literal["percentile", "basic", "bca"]
+PredictionInterval: TypeAlias = Literal["confidence", "prediction"]
+#: What a bootstrap draws anew, how a variance is tested, and where limits of shares are from.
+BootstrapKind: TypeAlias = Literal["parametric", "cluster", "case", "two-stage"]
+VarianceTest: TypeAlias = Literal["exact", "mixture", "bootstrap"]
+ShareMethod: TypeAlias = Literal["profile", "bootstrap"]
+#: Diagnostics.
+ResidualKind: TypeAlias = Literal["conditional", "marginal", "pearson", "whitened"]
+EnvelopeKind: TypeAlias = Literal["conditional", "marginal", "pearson", "whitened", "quantile", "modes"]
+InfluenceMethod: TypeAlias = Literal["auto", "one-step", "fixed", "refit"]
+#: Marginal means: over what categories are averaged, and how p values are adjusted for their number.
+MeanWeights: TypeAlias = Literal["equal", "proportional"]
+Adjustment: TypeAlias = Literal["tukey", "holm", "none"]
+#: Generalised models: families, links, and the scale of predictions.
+FamilyName: TypeAlias = Literal["binomial", "poisson", "negative-binomial", "ordinal"]
+LinkName: TypeAlias = Literal["logit", "cloglog", "log"]
+PredictionScale: TypeAlias = Literal["response", "linear"]
+
+Choice = TypeVar("Choice", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +49,14 @@ class FitOptions:
     """
 
     reml: bool = True
-    df: str = "satterthwaite"
-    cov_type: str = "model"
+    df: DfMethod = "satterthwaite"
+    cov_type: CovType = "model"
     cov_groups: str | None = None
     require_certificate: bool = True
 
     def __post_init__(self) -> None:
-        choose("df", self.df)
-        choose("cov_type", self.cov_type)
+        choose("df", self.df, DfMethod)
+        choose("cov_type", self.cov_type, CovType)
         if self.cov_type == "model" and self.cov_groups is not None:
             raise FitError(
                 f"cov_groups={self.cov_groups!r} belongs to cluster-robust standard errors. Add cov_type='CR2', or leave it out."
@@ -63,22 +74,22 @@ class FitOptions:
             )
 
 
-def choose(option: str, value: str) -> str:
-    """Return ``value`` if this version has it.
+def choose(argument: str, value: Choice, choices: Any) -> Choice:
+    """Return ``value`` if it is one of the choices, a `Literal`.
 
     Raises
     ------
     FitError
-        With the choices there are.
+        With the argument's name and the choices there are.
     """
-    choices = CHOICES[option]
+    choices = get_args(choices)
     if value in choices:
         return value
     near = get_close_matches(str(value), choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     *most, last = map(repr, choices)
     there = f"{', '.join(most)} and {last}" if most else last
-    raise FitError(f"{option}={value!r} is not available; there is {there}.{hint}")
+    raise FitError(f"{argument}={value!r} is not available; there is {there}.{hint}")
 
 
 def check_alpha(alpha: float) -> None:

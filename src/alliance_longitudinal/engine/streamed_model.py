@@ -11,7 +11,7 @@ from alliance_longitudinal.engine.design.design import Design, DesignSpec, TermD
 from alliance_longitudinal.engine.design.groups import Factor, chain_of, factor
 from alliance_longitudinal.engine.fit import fit_statistics
 from alliance_longitudinal.engine.inference.methods import inference_of
-from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.options import CovType, DfMethod, FitOptions
 from alliance_longitudinal.engine.results.linear import MixedModelResults, results
 from alliance_longitudinal.engine.sources.recipe import learn_recipe
 from alliance_longitudinal.engine.sources.source import Source
@@ -107,8 +107,8 @@ class StreamedModel:
     def fit(
         self,
         reml: bool = True,
-        df: str = "satterthwaite",
-        cov_type: str = "model",
+        df: DfMethod = "satterthwaite",
+        cov_type: CovType = "model",
         cov_groups: str | None = None,
         *,
         require_certificate: bool = True,

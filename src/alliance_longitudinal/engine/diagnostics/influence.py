@@ -7,7 +7,7 @@ import pandas as pd
 
 from alliance_longitudinal.engine.arrays import Array, Mask
 from alliance_longitudinal.engine.design.groups import Factor
-from alliance_longitudinal.engine.diagnostics.leave_out import Part, Tree, tree_of, without_each
+from alliance_longitudinal.engine.diagnostics.leave_out import GroupPart, Tree, tree_of, without_each
 from alliance_longitudinal.engine.diagnostics.refits_without import Without, refits_without
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.tables import varcorr_keys, varcorr_values
@@ -162,7 +162,7 @@ def _at_once(fit: MixedFit, tree: Tree, factor: int, method: str) -> Without:
 
 
 def _newton(
-    fit: MixedFit, tree: Tree, level: int, order: list[int], left: Part, nu: Array
+    fit: MixedFit, tree: Tree, level: int, order: list[int], left: GroupPart, nu: Array
 ) -> tuple[Array, Array]:
     """Newton step of the Cholesky parameters without each group (J, m), and the gain in deviance it promises (J,).
 
@@ -189,12 +189,12 @@ def _newton(
     return -np.einsum("jmi,ji->jm", vectors, along / size), np.sum(along**2 / size, axis=1)
 
 
-def _gradient(fit: MixedFit, left: Part, nu: Array, theta: Array, order: list[int]) -> Array:
+def _gradient(fit: MixedFit, left: GroupPart, nu: Array, theta: Array, order: list[int]) -> Array:
     """Gradient of the criterion without each group in the Cholesky parameters, shape (J, m)."""
     return np.asarray(_entry_gradient(fit, left, nu, order) @ fit.record.best.face.jacobian(theta))
 
 
-def _entry_gradient(fit: MixedFit, left: Part, nu: Array, order: list[int]) -> Array:
+def _entry_gradient(fit: MixedFit, left: GroupPart, nu: Array, order: list[int]) -> Array:
     """Gradient of the criterion without each group in the covariances' entries, shape (J, entries)."""
     beta, cov, rss = _solved(left.s)
     r = np.concatenate([-beta, np.ones((len(beta), 1))], axis=1)
@@ -205,7 +205,7 @@ def _entry_gradient(fit: MixedFit, left: Part, nu: Array, order: list[int]) -> A
     return _in_face_order(fit, entries, order)
 
 
-def _leaves_boundary(fit: MixedFit, left: Part, nu: Array, order: list[int]) -> Mask:
+def _leaves_boundary(fit: MixedFit, left: GroupPart, nu: Array, order: list[int]) -> Mask:
     """Whether without a group the deviance falls off the boundary on which the whole fit lies, shape (J,)."""
     face, relative = fit.record.best.face, fit.record.best.relative
     out = np.zeros(len(nu), dtype=bool)
@@ -239,7 +239,7 @@ def _solved(s: Array) -> tuple[Array, Array, Array]:
     return beta, cov, np.where(rss > 0, rss, np.nan)
 
 
-def _estimates(fit: MixedFit, left: Part, nu: Array, theta: Array, order: list[int]) -> Without:
+def _estimates(fit: MixedFit, left: GroupPart, nu: Array, theta: Array, order: list[int]) -> Without:
     """Estimates at parameters near the optimum, the cross-products carried there by their derivatives."""
     face, basis = fit.record.best.face, fit.basis
     here = face.covariances(fit.record.best.theta)

@@ -64,7 +64,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GroupPart:
     """Cross-products of some groups, log-determinants, and their derivatives in the entries of the levels so far.
 
     Shapes (J, k, k), (J,), (J, m, k, k), (J, m).
@@ -75,23 +75,23 @@ class Part:
     ds: Array
     dlogdet: Array
 
-    def take(self, at: Index) -> "Part":
+    def take(self, at: Index) -> "GroupPart":
         """Those of some groups."""
-        return Part(self.s[at], self.logdet[at], self.ds[at], self.dlogdet[at])
+        return GroupPart(self.s[at], self.logdet[at], self.ds[at], self.dlogdet[at])
 
-    def less(self, other: "Part") -> "Part":
+    def less(self, other: "GroupPart") -> "GroupPart":
         """Without a part."""
-        return Part(
+        return GroupPart(
             self.s - other.s, self.logdet - other.logdet, self.ds - other.ds, self.dlogdet - other.dlogdet
         )
 
-    def plus(self, other: "Part") -> "Part":
+    def plus(self, other: "GroupPart") -> "GroupPart":
         """With a part."""
-        return Part(
+        return GroupPart(
             self.s + other.s, self.logdet + other.logdet, self.ds + other.ds, self.dlogdet + other.dlogdet
         )
 
-    def within(self, parent: Index, size: int) -> "Part":
+    def within(self, parent: Index, size: int) -> "GroupPart":
         """Summed within parents."""
 
         def summed(values: Array) -> Array:
@@ -99,7 +99,7 @@ class Part:
             np.add.at(out, parent, values)
             return out
 
-        return Part(summed(self.s), summed(self.logdet), summed(self.ds), summed(self.dlogdet))
+        return GroupPart(summed(self.s), summed(self.logdet), summed(self.ds), summed(self.dlogdet))
 
 
 def tree_of(fit: MixedFit) -> Tree | None:
@@ -139,15 +139,15 @@ def tree_of(fit: MixedFit) -> Tree | None:
     return Tree(tuple(steps), products, design.x.shape[1])
 
 
-def without_each(tree: Tree, relative: list[Array], level: int) -> tuple[Part, Part]:
+def without_each(tree: Tree, relative: list[Array], level: int) -> tuple[GroupPart, GroupPart]:
     """What is left without each group of a level, and the whole (one group), at the top.
 
     Only the columns of the fixed part and the response are kept. Derivatives are in the free entries of the levels, the
     innermost first, each term's lower triangle row by row.
     """
     none = np.zeros((len(tree.products), 0, *tree.products.shape[1:]))
-    before = [Part(tree.products, np.zeros(len(none)), none, none[:, :, 0, 0])]
-    after: list[Part] = []
+    before = [GroupPart(tree.products, np.zeros(len(none)), none, none[:, :, 0, 0])]
+    after: list[GroupPart] = []
     for i, step in enumerate(tree.steps):
         after.append(eliminate(before[i], step, relative))
         above = tree.steps[i + 1].size if i + 1 < len(tree.steps) else 1
@@ -158,12 +158,17 @@ def without_each(tree: Tree, relative: list[Array], level: int) -> tuple[Part, P
         for i in range(0, len(groups), _PIECE)
     ]
     joined = (np.concatenate(values) for values in zip(*map(_arrays, parts), strict=True))
-    return Part(*joined), _kept(before[-1], tree.p)
+    return GroupPart(*joined), _kept(before[-1], tree.p)
 
 
 def _without(
-    tree: Tree, relative: list[Array], level: int, groups: Index, before: list[Part], after: list[Part]
-) -> Part:
+    tree: Tree,
+    relative: list[Array],
+    level: int,
+    groups: Index,
+    before: list[GroupPart],
+    after: list[GroupPart],
+) -> GroupPart:
     """What is left at the top without each of some groups."""
     at = tree.steps[level].parent[groups]
     left = before[level + 1].take(at).less(after[level].take(groups))
@@ -175,11 +180,11 @@ def _without(
     return _kept(left, tree.p)
 
 
-def _arrays(part: Part) -> tuple[Array, Array, Array, Array]:
+def _arrays(part: GroupPart) -> tuple[Array, Array, Array, Array]:
     return part.s, part.logdet, part.ds, part.dlogdet
 
 
-def eliminate(part: Part, step: Step, relative: list[Array]) -> Part:
+def eliminate(part: GroupPart, step: Step, relative: list[Array]) -> GroupPart:
     """Eliminate one level's effects from every group; see `fitting.kernels` for the formulas."""
     d = block_diagonal([relative[t] for t in step.terms])
     e = directions([len(relative[t]) for t in step.terms])
@@ -195,7 +200,7 @@ def eliminate(part: Part, step: Step, relative: list[Array]) -> Part:
     own = -y.transpose(0, 2, 1)[:, None] @ (e @ y[:, None])
     through = np.einsum("jab,jmba->jm", d @ inverse, part.ds[:, :, a, a])
     naa = inverse @ rows[:, :, a]
-    return Part(
+    return GroupPart(
         0.5 * (s + s.transpose(0, 2, 1)),
         part.logdet + np.linalg.slogdet(inner)[1],
         np.concatenate([ds, own], axis=1),
@@ -215,7 +220,7 @@ def directions(sizes: list[int]) -> Array:
     return np.stack(out)
 
 
-def _kept(part: Part, p: int) -> Part:
+def _kept(part: GroupPart, p: int) -> GroupPart:
     """Only the fixed part and the response, the last p + 1 columns."""
     last = slice(part.s.shape[-1] - p - 1, None)
-    return Part(part.s[:, last, last], part.logdet, part.ds[:, :, last, last], part.dlogdet)
+    return GroupPart(part.s[:, last, last], part.logdet, part.ds[:, :, last, last], part.dlogdet)

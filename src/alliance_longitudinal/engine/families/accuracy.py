@@ -6,7 +6,7 @@ from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.families.criterion import Criterion
 from alliance_longitudinal.engine.families.refuse import has_quadrature
-from alliance_longitudinal.engine.families.search import Optimum
+from alliance_longitudinal.engine.families.search import GeneralisedOptimum
 from alliance_longitudinal.findings import Finding
 
 #: Nodes of the better approximation, over one factor and over two nested ones.
@@ -22,7 +22,7 @@ ROUGH = 0.25
 WIDE = 8.0
 
 
-def rough(design: Design, criterion: Criterion, best: Optimum, hessian: Array) -> Finding | None:
+def rough(design: Design, criterion: Criterion, best: GeneralisedOptimum, hessian: Array) -> Finding | None:
     """Whether quadrature with more nodes has its optimum elsewhere.
 
     One Newton step from this optimum on the better approximation, measured by the covariance of the estimates: its length
@@ -52,7 +52,7 @@ def rough(design: Design, criterion: Criterion, best: Optimum, hessian: Array) -
     return Finding("rough_approximation", "caution", message)
 
 
-def runaway(criterion: Criterion, best: Optimum) -> bool:
+def runaway(criterion: Criterion, best: GeneralisedOptimum) -> bool:
     """Whether random and fixed effects together tell every response, with a variance that has run off.
 
     All linear predictors then lie on the right side, and multiplied together by any number they do so ever more clearly:

@@ -50,8 +50,8 @@ class Inner:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of a problem whose groups are integrated over: ``zeta`` is their loading, shape (n, 1)."""
+class NodeRows:
+    """NodeRows of a problem whose groups are integrated over: ``zeta`` is their loading, shape (n, 1)."""
 
     problem: Problem
     grouping: Grouping
@@ -158,7 +158,7 @@ class Rows:
 def one_factor(problem: Problem, at: Loadings, fixed: Array, aux: Array, nodes: int) -> Evaluation:
     """-2 log-likelihood by quadrature over one scalar factor: the chain's level that has an effect."""
     level = at.widths.index(1)
-    rows = Rows(problem, problem.layout.chain[level], at.zeta, aux)
+    rows = NodeRows(problem, problem.layout.chain[level], at.zeta, aux)
     modes = find_modes(problem, at, fixed, aux, None)
     eta = fixed[:, None]
     inner = rows.integrate(eta, nodes)
@@ -177,7 +177,7 @@ def two_factors(
     if not modes.found:
         return Evaluation(np.inf, None, modes)
     outer, x, log_weight = problem.layout.chain[1], *rule(nodes)
-    rows = Rows(problem, problem.layout.chain[0], at.zeta[:, :1], aux)
+    rows = NodeRows(problem, problem.layout.chain[0], at.zeta[:, :1], aux)
     within = modes.elimination.paths()[0][0]  # (J inner, 2, 2), the outer effect second
     column = within[problem.layout.chain[0].codes][
         :, :, 1

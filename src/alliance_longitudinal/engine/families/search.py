@@ -19,7 +19,7 @@ _SAME = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
-class Optimum:
+class GeneralisedOptimum:
     """Where a search ended.
 
     Attributes
@@ -46,14 +46,14 @@ class SearchRecord:
 
     Attributes
     ----------
-    best : Optimum
+    best : GeneralisedOptimum
     values : tuple of float
         Criterion reached from each start.
     evaluations : int
         Evaluations of the criterion with its gradient.
     """
 
-    best: Optimum
+    best: GeneralisedOptimum
     values: tuple[float, ...]
     evaluations: int
 
@@ -77,7 +77,7 @@ def search(
     fixed : ndarray
         Starting coefficients and auxiliary parameters.
     """
-    found: list[Optimum] = []
+    found: list[GeneralisedOptimum] = []
     before = criterion.evaluations
     for start in starts:
         found.append(descend(criterion, face, fixed, [start * np.eye(q) for q in face.sizes]))
@@ -88,7 +88,7 @@ def search(
     return SearchRecord(best, tuple(f.value for f in found), criterion.evaluations - before)
 
 
-def descend(criterion: Criterion, face: Face, fixed: Array, start: list[Array]) -> Optimum:
+def descend(criterion: Criterion, face: Face, fixed: Array, start: list[Array]) -> GeneralisedOptimum:
     """Newton, then faces and escapes until the certificate holds or nothing more helps."""
     face = face.full()
     params = np.concatenate([fixed, face.pack(start)])
@@ -104,7 +104,7 @@ def descend(criterion: Criterion, face: Face, fixed: Array, start: list[Array]) 
         if certificate.descent > DESCENT or way_out is None:
             break
         params, face = _escape(criterion, face, here, *way_out), face.full()
-    return Optimum(here.theta, face, here.value, certificate, tuple(path))
+    return GeneralisedOptimum(here.theta, face, here.value, certificate, tuple(path))
 
 
 def _minimise(criterion: Criterion, face: Face, params: Array) -> Stationary:
@@ -204,7 +204,7 @@ def _escape(criterion: Criterion, face: Face, here: Stationary, t: int, directio
     return params
 
 
-def refined(criterion: Criterion, optimum: Optimum) -> tuple[Optimum, Array]:
+def refined(criterion: Criterion, optimum: GeneralisedOptimum) -> tuple[GeneralisedOptimum, Array]:
     """The optimum after last Newton steps with the accurate second derivative, certified by it; and that derivative."""
     face, params = optimum.face, optimum.params
     hessian = criterion.hessian(face, params)

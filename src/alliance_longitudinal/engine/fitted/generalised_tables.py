@@ -9,7 +9,7 @@ from alliance_longitudinal.engine.fitted.predict import expected
 from alliance_longitudinal.engine.fitted.rows import Rows, rows_of_data, rows_of_fit
 from alliance_longitudinal.engine.fitted.tables import varcorr_keys, varcorr_values
 from alliance_longitudinal.engine.generalised_fit import GeneralisedFit
-from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.engine.options import PredictionScale, choose
 
 
 def component_keys(design: Design) -> pd.DataFrame:
@@ -41,8 +41,7 @@ def predicted(
     FormulaError
         The new data do not fit the model.
     """
-    if scale not in ("response", "linear"):
-        raise FitError(f"scale={scale!r} is not available; there is 'response' and 'linear'.")
+    choose("scale", scale, PredictionScale)
     rows = rows_of_fit(fit) if frame is None else rows_of_data(fit, spec, frame, groups)
     if not groups:
         rows = Rows(rows.x, rows.offset, (), rows.complete, rows.index)

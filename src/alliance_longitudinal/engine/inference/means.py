@@ -17,6 +17,7 @@ from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.adjust import adjusted, half_width
 from alliance_longitudinal.engine.inference.grid import Grid, reference_grid
 from alliance_longitudinal.engine.inference.protocol import Inference, contrast_table
+from alliance_longitudinal.engine.options import Adjustment, MeanWeights, choose
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
@@ -50,7 +51,7 @@ class MarginalMeans:
     inference: Inference
     findings: tuple[Finding, ...]
 
-    def pairs(self, adjust: str = "tukey", *, alpha: float = 0.05) -> pd.DataFrame:
+    def pairs(self, adjust: Adjustment = "tukey", *, alpha: float = 0.05) -> pd.DataFrame:
         """All differences, first minus second, within the levels of ``by``.
 
         Parameters
@@ -64,8 +65,7 @@ class MarginalMeans:
         DataFrame
             The variables of ``by``, ``contrast, estimate, se, df, t, p, lower, upper``.
         """
-        if adjust not in ("tukey", "holm", "none"):
-            raise FitError(f"adjust={adjust!r} is not available; there is 'tukey', 'holm' and 'none'.")
+        choose("adjust", adjust, Adjustment)
         out = []
         blocks = (
             self.frame.groupby(list(self.by), observed=True, sort=False).indices if self.by else {(): None}
@@ -119,11 +119,10 @@ class Question:
 
     @classmethod
     def of(
-        cls, specs: Names, by: Names, at: Mapping[str, Any] | None, weights: str, alpha: float
+        cls, specs: Names, by: Names, at: Mapping[str, Any] | None, weights: MeanWeights, alpha: float
     ) -> "Question":
         """Read what a user passes."""
-        if weights not in ("equal", "proportional"):
-            raise FitError(f"weights={weights!r} is not available; there is 'equal' and 'proportional'.")
+        choose("weights", weights, MeanWeights)
         blocks = tuple(dict.fromkeys(_names(by)))
         wanted = tuple(name for name in dict.fromkeys(_names(specs)) if name not in blocks)
         return cls(wanted, blocks, dict(at or {}), weights, alpha)

@@ -14,7 +14,16 @@ import pandas as pd
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.protocol import Inference
-from alliance_longitudinal.engine.options import FitOptions, choose
+from alliance_longitudinal.engine.options import (
+    BootstrapKind,
+    EnvelopeKind,
+    FitOptions,
+    InfluenceMethod,
+    PredictionInterval,
+    ResidualKind,
+    ShareMethod,
+    choose,
+)
 from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
@@ -46,7 +55,7 @@ class AfterQuestions:
         data: pd.DataFrame | None = None,
         groups: bool = True,
         *,
-        interval: str | None = None,
+        interval: PredictionInterval | None = None,
         alpha: float = 0.05,
         n_boot: int = 0,
         seed: int | None = None,
@@ -83,7 +92,7 @@ class AfterQuestions:
                 predict_with_interval,
             )
 
-            choose("interval", interval)
+            choose("interval", interval, PredictionInterval)
             request = Request(groups, interval, alpha, self.options.df == "normal", n_boot, seed)
             return predict_with_interval(self.fit, self.spec, self.inference, data, request)
         from alliance_longitudinal.engine.fitted.predict import predict
@@ -112,7 +121,7 @@ class AfterQuestions:
         fit, inference = refit(self.fit, self.options, self.inference, response)
         return results(fit, self.spec, self.options, inference, self.data)
 
-    def influence(self, group: str, method: str = "auto") -> Influence:
+    def influence(self, group: str, method: InfluenceMethod = "auto") -> Influence:
         """What changes when each group of a grouping is left out: Cook's distance, DFBETAS, COVRATIO, variances.
 
         ``method``: ``"auto"`` (one Newton step of the variances, a refit where that is long or there is none), ``"one-step"``, ``"fixed"``
@@ -120,9 +129,9 @@ class AfterQuestions:
         """
         from alliance_longitudinal.engine.diagnostics.influence import influence
 
-        return influence(self.fit, group, choose("influence", method))
+        return influence(self.fit, group, choose("method", method, InfluenceMethod))
 
-    def residuals(self, kind: str = "conditional") -> pd.Series:
+    def residuals(self, kind: ResidualKind = "conditional") -> pd.Series:
         """Residuals by row of the fit.
 
         ``kind``: ``"conditional"`` (response less its expectation in its own groups), ``"marginal"`` (less the fixed part
@@ -131,12 +140,12 @@ class AfterQuestions:
         """
         from alliance_longitudinal.engine.diagnostics.residuals import residuals
 
-        values = residuals(self.fit, choose("kind of residual", kind))
+        values = residuals(self.fit, choose("kind", kind, ResidualKind))
         return pd.Series(values, index=self.fit.design.index, name=kind)
 
     def envelope(
         self,
-        kind: str = "whitened",
+        kind: EnvelopeKind = "whitened",
         n: int = 99,
         seed: int | None = None,
         *,
@@ -159,7 +168,7 @@ class AfterQuestions:
         """
         from alliance_longitudinal.engine.diagnostics.envelope import asked_of, envelope
 
-        asked = asked_of(self.fit, choose("kind of envelope", kind), group, effect)
+        asked = asked_of(self.fit, choose("kind", kind, EnvelopeKind), group, effect)
         return envelope(self.fit, asked, n, seed, refit, alpha)
 
     def caterpillar(
@@ -182,10 +191,10 @@ class AfterQuestions:
         seed: int | None = None,
         alpha: float = 0.05,
         *,
-        method: str | None = None,
+        method: ShareMethod | None = None,
         at: Mapping[str, object] | None = None,
         of: str | None = None,
-        kind: str = "parametric",
+        kind: BootstrapKind = "parametric",
     ) -> pd.DataFrame:
         """Share of the variance around the fixed part at each level, and in the residual.
 
@@ -220,7 +229,7 @@ class AfterQuestions:
         from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
 
         if method is not None:
-            choose("icc", method)
+            choose("method", method, ShareMethod)
         if at is not None and of is not None:
             raise FitError(
                 "Give either at, for the variance of the response there, or of, for that of an effect."
@@ -234,11 +243,16 @@ class AfterQuestions:
             return with_profile(table, self.fit, weights, alpha)
         if not n_boot and method is None:
             return table
-        boot = bootstrap(self.fit, n_boot or 1000, seed, choose("kind", kind))
+        boot = bootstrap(self.fit, n_boot or 1000, seed, choose("kind", kind, BootstrapKind))
         return with_percentiles(table, weights, boot, alpha)
 
     def r2(
-        self, n_boot: int = 0, seed: int | None = None, alpha: float = 0.05, *, kind: str = "parametric"
+        self,
+        n_boot: int = 0,
+        seed: int | None = None,
+        alpha: float = 0.05,
+        *,
+        kind: BootstrapKind = "parametric",
     ) -> pd.Series | pd.DataFrame:
         """Marginal and conditional R2 of Nakagawa and Schielzeth (2013), for random slopes Johnson (2014).
 
@@ -249,4 +263,6 @@ class AfterQuestions:
 
         if not n_boot:
             return r_squared(self.fit)
-        return r_squared_intervals(self.fit, bootstrap(self.fit, n_boot, seed, choose("kind", kind)), alpha)
+        return r_squared_intervals(
+            self.fit, bootstrap(self.fit, n_boot, seed, choose("kind", kind, BootstrapKind)), alpha
+        )

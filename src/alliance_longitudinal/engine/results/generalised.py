@@ -11,7 +11,7 @@ from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.diagnostics import generalised_shares as shares
 from alliance_longitudinal.engine.families.search import SearchRecord
 from alliance_longitudinal.engine.fitted.generalised_tables import fitted, predicted, varcorr
-from alliance_longitudinal.engine.fitted.tables import missing_table, random_effects
+from alliance_longitudinal.engine.fitted.tables import random_effects
 from alliance_longitudinal.engine.generalised_fit import GeneralisedFit
 from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, refuse_other_kinds
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
@@ -20,13 +20,21 @@ from alliance_longitudinal.engine.inference.generalised_intervals import bootstr
 from alliance_longitudinal.engine.inference.generalised_profile import profile_intervals
 from alliance_longitudinal.engine.inference.protocol import FTest, contrast_table
 from alliance_longitudinal.engine.inference.satterthwaite import Normal
-from alliance_longitudinal.engine.options import check_alpha
+from alliance_longitudinal.engine.options import (
+    BootstrapInterval,
+    BootstrapKind,
+    IntervalMethod,
+    PredictionScale,
+    ShareMethod,
+    check_alpha,
+    choose,
+)
 from alliance_longitudinal.engine.resampling import generalised as resampling
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
+from alliance_longitudinal.engine.results.base import FitResults
 from alliance_longitudinal.engine.results.linear_only import LinearOnly
 from alliance_longitudinal.engine.results.show_generalised import as_html, as_plain_data, as_text, glance_row
 from alliance_longitudinal.errors import FitError
-from alliance_longitudinal.findings import Finding
 
 #: What ``exp(coefficient)`` is, by family and link.
 RATIOS = {
@@ -39,7 +47,7 @@ RATIOS = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class GeneralisedResults(LinearOnly):
+class GeneralisedResults(LinearOnly, FitResults):
     """Results of a generalised mixed model.
 
     Attributes
@@ -121,31 +129,6 @@ class GeneralisedResults(LinearOnly):
         return len(self.fit.params) - len(self.fit.beta)
 
     @property
-    def nobs(self) -> int:
-        """Rows used."""
-        return len(self.fit.design.y)
-
-    @property
-    def n_dropped(self) -> int:
-        """Rows left out because a used value is missing."""
-        return int((~self.fit.design.kept).sum())
-
-    @property
-    def dropped_rows(self) -> pd.DataFrame:
-        """What missing values cost, by column, as in `MixedModelResults`."""
-        return missing_table(self.fit.design.missing)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groupings."""
-        return tuple(f.name for f in self.fit.design.factors)
-
-    @property
-    def n_groups(self) -> dict[str, int]:
-        """Number of levels by group."""
-        return {f.name: f.size for f in self.fit.design.factors}
-
-    @property
     def dispersion(self) -> float:
         """Theta of the negative binomial; infinite when the counts are no more dispersed than Poisson counts."""
         return float(np.exp(self.fit.aux[0])) if self.family == "negative-binomial" else np.nan
@@ -156,49 +139,9 @@ class GeneralisedResults(LinearOnly):
         return float(self.fit.aux_se[0]) if self.family == "negative-binomial" else np.nan
 
     @property
-    def deviance(self) -> float:
-        """-2 log-likelihood."""
-        return self.fit.deviance
-
-    @property
-    def llf(self) -> float:
-        """Log-likelihood."""
-        return -self.fit.deviance / 2
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion."""
-        return self.fit.deviance + 2 * self.fit.n_parameters
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, with the number of rows."""
-        return float(self.fit.deviance + np.log(self.nobs) * self.fit.n_parameters)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the optimum is certified."""
-        return self.fit.converged
-
-    @property
-    def singular(self) -> bool:
-        """Whether some covariance lies on its boundary."""
-        return self.fit.singular
-
-    @property
-    def convergence(self) -> str:
-        """What was checked, in words."""
-        return self.fit.convergence
-
-    @property
     def optimization(self) -> SearchRecord:
         """The search: path, evaluations, certificate."""
         return self.fit.record
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What a reader of the result has to know."""
-        return self.fit.findings
 
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of `params`."""
@@ -207,13 +150,13 @@ class GeneralisedResults(LinearOnly):
     def conf_int(
         self,
         alpha: float = 0.05,
-        method: str = "wald",
+        method: IntervalMethod = "wald",
         *,
         which: list[str] | None = None,
         n_boot: int = 1000,
         seed: int | None = None,
-        kind: str = "parametric",
-        interval: str = "percentile",
+        kind: BootstrapKind = "parametric",
+        interval: BootstrapInterval = "percentile",
     ) -> pd.DataFrame:
         """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
 
@@ -255,7 +198,9 @@ class GeneralisedResults(LinearOnly):
         """Joint Wald test that all contrasts are zero."""
         return self.inference.joint(read_contrasts(contrasts, self.fit.names, None)[0])
 
-    def bootstrap(self, n_boot: int = 1000, seed: int | None = None, kind: str = "parametric") -> Bootstrap:
+    def bootstrap(
+        self, n_boot: int = 1000, seed: int | None = None, kind: BootstrapKind = "parametric"
+    ) -> Bootstrap:
         """Parametric bootstrap: refits to simulated responses, started from this optimum; there is no other ``kind``."""
         if kind != "parametric":
             raise FitError(
@@ -269,7 +214,7 @@ class GeneralisedResults(LinearOnly):
         seed: int | None = None,
         alpha: float = 0.05,
         *,
-        method: str | None = None,
+        method: ShareMethod | None = None,
         **others: object,
     ) -> pd.DataFrame:
         """Share of the latent variance at each grouping, of a binary or ordered response: ``group, variance, icc``.
@@ -282,8 +227,8 @@ class GeneralisedResults(LinearOnly):
             raise FitError(
                 f"icc({', '.join(others)}=...) is not available for generalised models. Leave it out."
             )
-        if method not in (None, "profile", "bootstrap"):
-            raise FitError(f"method={method!r} is not available; there is 'profile' and 'bootstrap'.")
+        if method is not None:
+            choose("method", method, ShareMethod)
         if method == "profile":
             return shares.with_profile(self.fit, alpha)
         table = shares.intraclass(self.fit)
@@ -300,7 +245,7 @@ class GeneralisedResults(LinearOnly):
         self,
         data: pd.DataFrame | None = None,
         groups: bool = True,
-        scale: str = "response",
+        scale: PredictionScale = "response",
         **intervals: object,
     ) -> pd.Series | pd.DataFrame:
         """Predictions; without ``data`` for the rows of the fit.
@@ -327,19 +272,6 @@ class GeneralisedResults(LinearOnly):
         """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""
         return resampling.simulate(self.fit, n, seed)
 
-    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
-        """One row a parameter: ``term, estimate, se, df, stat, p, low, high``."""
-        limits = self.conf_int(alpha)
-        columns = {
-            "estimate": self.params,
-            "se": self.bse,
-            "df": self.df,
-            "stat": self.zvalues,
-            "p": self.pvalues,
-        }
-        table = pd.DataFrame(columns | {"low": limits["lower"], "high": limits["upper"]})
-        return table.rename_axis("term").reset_index()
-
     def glance(self) -> pd.DataFrame:
         """One row about the whole fit."""
         return pd.DataFrame([glance_row(self)])
@@ -350,12 +282,6 @@ class GeneralisedResults(LinearOnly):
 
     def summary(self) -> str:
         """The fit as text."""
-        return as_text(self)
-
-    def __repr__(self) -> str:
-        return f"<GeneralisedResults: {self.formula}; {self.nobs} rows; use .summary()>"
-
-    def __str__(self) -> str:
         return as_text(self)
 
     def _repr_html_(self) -> str:

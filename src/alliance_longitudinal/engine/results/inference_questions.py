@@ -15,7 +15,15 @@ from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
-from alliance_longitudinal.engine.options import check_alpha, choose
+from alliance_longitudinal.engine.options import (
+    BootstrapInterval,
+    BootstrapKind,
+    IntervalMethod,
+    MeanWeights,
+    VarianceTest,
+    check_alpha,
+    choose,
+)
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
@@ -39,13 +47,13 @@ class InferenceQuestions:
     def conf_int(
         self,
         alpha: float = 0.05,
-        method: str = "wald",
+        method: IntervalMethod = "wald",
         *,
         which: str | Sequence[str] | None = None,
         n_boot: int = 1000,
         seed: int | None = None,
-        kind: str = "parametric",
-        interval: str = "percentile",
+        kind: BootstrapKind = "parametric",
+        interval: BootstrapInterval = "percentile",
     ) -> pd.DataFrame:
         """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
 
@@ -62,14 +70,14 @@ class InferenceQuestions:
         ``"bca"`` (nested groupings). Replicates on a boundary are kept; ``note`` counts them and those that failed.
         """
         check_alpha(alpha)
-        if choose("method", method) == "profile":
+        if choose("method", method, IntervalMethod) == "profile":
             from alliance_longitudinal.engine.inference.profile import profile_intervals
 
             return profile_intervals(self.fit, which, alpha)
         if method == "bootstrap":
             from alliance_longitudinal.engine.inference.intervals import bootstrap_intervals
 
-            choose("bootstrap interval", interval)
+            choose("interval", interval, BootstrapInterval)
             return bootstrap_intervals(self.fit, self.bootstrap(n_boot, seed, kind), alpha, interval)
         half = stats.t.ppf(1 - alpha / 2, self.df) * self.bse
         return pd.DataFrame({"lower": self.params - half, "upper": self.params + half})
@@ -102,7 +110,7 @@ class InferenceQuestions:
         specs: str | Sequence[str],
         at: Mapping[str, Any] | None = None,
         by: str | Sequence[str] | None = None,
-        weights: str = "equal",
+        weights: MeanWeights = "equal",
         *,
         alpha: float = 0.05,
     ) -> MarginalMeans:
@@ -133,7 +141,7 @@ class InferenceQuestions:
         specs: str | Sequence[str] | None = None,
         at: Mapping[str, Any] | None = None,
         by: str | Sequence[str] | None = None,
-        weights: str = "equal",
+        weights: MeanWeights = "equal",
         *,
         alpha: float = 0.05,
     ) -> MarginalMeans:
@@ -143,7 +151,9 @@ class InferenceQuestions:
         asked = Question.of(specs, by, at, weights, alpha)
         return marginal_slopes(self.fit, self.spec, self.inference, self.data, variable, asked)
 
-    def bootstrap(self, n_boot: int = 1000, seed: int | None = None, kind: str = "parametric") -> Bootstrap:
+    def bootstrap(
+        self, n_boot: int = 1000, seed: int | None = None, kind: BootstrapKind = "parametric"
+    ) -> Bootstrap:
         """Refits to simulated responses or resampled groups, started from this optimum.
 
         Parameters
@@ -154,7 +164,7 @@ class InferenceQuestions:
         """
         from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
 
-        return bootstrap(self.fit, n_boot, seed, choose("kind", kind))
+        return bootstrap(self.fit, n_boot, seed, choose("kind", kind, BootstrapKind))
 
     def profile(self, which: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Profile likelihoods for plots, up to the 99 % limits.
@@ -170,7 +180,7 @@ class InferenceQuestions:
         return profile_paths(self.fit, which)
 
     def variance_tests(
-        self, method: str = "exact", *, n_sim: int | None = None, seed: int | None = None
+        self, method: VarianceTest = "exact", *, n_sim: int | None = None, seed: int | None = None
     ) -> pd.DataFrame:
         """Tests that random effects have no variance: restricted likelihood ratios with their right distributions.
 
@@ -193,7 +203,7 @@ class InferenceQuestions:
         """
         from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
 
-        usual = 1000 if choose("variance test", method) == "bootstrap" else 10_000
+        usual = 1000 if choose("method", method, VarianceTest) == "bootstrap" else 10_000
         return variance_tests(self.fit, method, usual if n_sim is None else n_sim, seed)
 
     def lrt(self, other: InferenceQuestions) -> LikelihoodRatio:

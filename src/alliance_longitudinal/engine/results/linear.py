@@ -11,10 +11,11 @@ from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.predict import fitted
-from alliance_longitudinal.engine.fitted.tables import missing_table, random_effects, varcorr
+from alliance_longitudinal.engine.fitted.tables import random_effects, varcorr
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.inference.residual_estimates import residual_parameters
 from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.results.base import FitResults
 from alliance_longitudinal.engine.results.diagnostic_questions import AfterQuestions
 from alliance_longitudinal.engine.results.inference_questions import InferenceQuestions
 from alliance_longitudinal.engine.results.show import as_html, as_plain_data, as_text, glance_row
@@ -23,7 +24,7 @@ from alliance_longitudinal.findings import Finding
 
 
 @dataclass(frozen=True, repr=False)
-class MixedModelResults(InferenceQuestions, AfterQuestions):
+class MixedModelResults(InferenceQuestions, AfterQuestions, FitResults):
     """Results of a linear mixed model.
 
     Attributes
@@ -106,69 +107,9 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
         return self.fit.reml
 
     @property
-    def nobs(self) -> int:
-        """Rows used."""
-        return self.fit.design.n
-
-    @property
-    def n_dropped(self) -> int:
-        """Rows left out because a used value is missing."""
-        return self.fit.design.lost
-
-    @property
-    def dropped_rows(self) -> pd.DataFrame:
-        """What missing values cost, by column: ``missing`` rows without a value, ``alone`` rows that lack nothing else."""
-        return missing_table(self.fit.design.missing)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groupings."""
-        return tuple(f.name for f in self.fit.design.factors)
-
-    @property
-    def n_groups(self) -> dict[str, int]:
-        """Number of levels by group."""
-        return {f.name: f.size for f in self.fit.design.factors}
-
-    @property
     def scale(self) -> float:
         """Residual variance."""
         return self.fit.scale
-
-    @property
-    def deviance(self) -> float:
-        """-2 log-likelihood; the REML criterion under REML."""
-        return self.fit.deviance
-
-    @property
-    def llf(self) -> float:
-        """Log-likelihood (restricted under REML)."""
-        return -self.fit.deviance / 2
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion."""
-        return self.fit.deviance + 2 * self.fit.n_parameters
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, with the number of rows."""
-        return float(self.fit.deviance + np.log(self.nobs) * self.fit.n_parameters)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the optimum is certified."""
-        return self.fit.converged
-
-    @property
-    def singular(self) -> bool:
-        """Whether some covariance lies on its boundary."""
-        return self.fit.singular
-
-    @property
-    def convergence(self) -> str:
-        """What was checked, in words."""
-        return self.fit.convergence
 
     @property
     def residual_parameters(self) -> pd.DataFrame:
@@ -187,25 +128,12 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What a reader of the result has to know."""
-        return (*self.fit.findings, *self.inference.findings)
+        return (*super().findings, *self.inference.findings)
 
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the coefficients by the fit's method of inference, terms by terms."""
         names = list(self.params.index)
         return pd.DataFrame(self.inference.cov, index=names, columns=names)
-
-    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
-        """One row a coefficient: ``term, estimate, se, df, stat, p, low, high``."""
-        limits = self.conf_int(alpha)
-        columns = {
-            "estimate": self.params,
-            "se": self.bse,
-            "df": self.df,
-            "stat": self.tvalues,
-            "p": self.pvalues,
-        }
-        table = pd.DataFrame(columns | {"low": limits["lower"], "high": limits["upper"]})
-        return table.rename_axis("term").reset_index()
 
     def glance(self) -> pd.DataFrame:
         """One row about the whole fit."""
@@ -217,12 +145,6 @@ class MixedModelResults(InferenceQuestions, AfterQuestions):
 
     def summary(self) -> str:
         """The fit as text."""
-        return as_text(self)
-
-    def __repr__(self) -> str:
-        return f"<MixedModelResults: {self.formula}; {self.nobs} rows; use .summary()>"
-
-    def __str__(self) -> str:
         return as_text(self)
 
     def _repr_html_(self) -> str:

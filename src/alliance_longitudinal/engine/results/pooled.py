@@ -14,17 +14,18 @@ from alliance_longitudinal.engine.inference.contrasts import read_contrasts
 from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
 from alliance_longitudinal.engine.inference.rubin import Shares, joint_df, shares_of
 from alliance_longitudinal.engine.options import check_alpha
+from alliance_longitudinal.engine.results.base import Results
 from alliance_longitudinal.engine.results.linear import MixedModelResults
 from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.results.generalised import GeneralisedResults
 
-Results: TypeAlias = "MixedModelResults | GeneralisedResults"
+OfOne: TypeAlias = "MixedModelResults | GeneralisedResults"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PooledResults:
+class PooledResults(Results):
     """Estimates pooled over imputed data sets.
 
     Attributes
@@ -44,7 +45,7 @@ class PooledResults:
     formula : str
     """
 
-    results: tuple[Results, ...]
+    results: tuple[OfOne, ...]
     params: pd.Series
     bse: pd.Series
     df: pd.Series
@@ -103,20 +104,11 @@ class PooledResults:
 
     def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
         """One row a coefficient: ``term, estimate, se, df, stat, p, low, high, riv, lambda, fmi``."""
-        limits = self.conf_int(alpha)
-        columns = {
-            "estimate": self.params,
-            "se": self.bse,
-            "df": self.df,
-            "stat": self.tvalues,
-            "p": self.pvalues,
-            "low": limits["lower"],
-            "high": limits["upper"],
-            "riv": self.riv,
-            "lambda": self.lambda_,
-            "fmi": self.fmi,
-        }
-        return pd.DataFrame(columns).rename_axis("term").reset_index()
+        more = {"riv": self.riv, "lambda": self.lambda_, "fmi": self.fmi}
+        return Results.tidy(self, alpha).assign(**{name: column.to_numpy() for name, column in more.items()})
+
+    def _size(self) -> str:
+        return f"{self.n_imputations} data sets"
 
     def summary(self) -> str:
         """The pooled fit as text."""
@@ -135,14 +127,8 @@ class PooledResults:
             ]
         )
 
-    def __repr__(self) -> str:
-        return f"<PooledResults: {self.formula}; {self.n_imputations} data sets; use .summary()>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
-
-def pool(results: Sequence[Results]) -> PooledResults:
+def pool(results: Sequence[OfOne]) -> PooledResults:
     """Pool fits of one model to several imputed data sets.
 
     Rubin (1987), Multiple Imputation for Nonresponse in Surveys; degrees of freedom by Barnard and Rubin (1999),
@@ -186,7 +172,7 @@ def pool(results: Sequence[Results]) -> PooledResults:
     )
 
 
-def _refuse(fits: tuple[Results, ...]) -> None:
+def _refuse(fits: tuple[OfOne, ...]) -> None:
     if len(fits) < 2:
         raise FitError(
             f"Pooling needs the fits to at least two imputed data sets; got {len(fits)}. Pass a list of results."
@@ -233,17 +219,17 @@ def _is_result(given: object) -> bool:
     return isinstance(given, GeneralisedResults)
 
 
-def _criterion(res: Results) -> str:
+def _criterion(res: OfOne) -> str:
     if isinstance(res, MixedModelResults):
         return "REML" if res.reml else "maximum likelihood"
     return "Laplace's method" if res.n_agq == 1 else f"quadrature with {res.n_agq} nodes"
 
 
-def _family(res: Results) -> str:
+def _family(res: OfOne) -> str:
     return "linear" if isinstance(res, MixedModelResults) else f"{res.family}, {res.link}"
 
 
-def _kind(res: Results) -> str:
+def _kind(res: OfOne) -> str:
     """What the models are, for the head of a summary."""
     if isinstance(res, MixedModelResults):
         return "Linear mixed models"
@@ -252,13 +238,13 @@ def _kind(res: Results) -> str:
     return title(res).replace(" model ", " models ")
 
 
-def _words(res: Results) -> str:
+def _words(res: OfOne) -> str:
     """Where the fits' own variances are from."""
     linear = isinstance(res, MixedModelResults)
     return res.inference.words if linear else "Standard errors from the full likelihood of each fit."
 
 
-def _components(fits: tuple[Results, ...], psi: tuple[Array, ...]) -> tuple[Array, Array]:
+def _components(fits: tuple[OfOne, ...], psi: tuple[Array, ...]) -> tuple[Array, Array]:
     """Rows of the table of variance components from mean covariances."""
     scales = [f.scale for f in fits if isinstance(f, MixedModelResults)]
     if scales:
@@ -267,7 +253,7 @@ def _components(fits: tuple[Results, ...], psi: tuple[Array, ...]) -> tuple[Arra
     return vcov[:-1], sdcor[:-1]  # there is no residual
 
 
-def _pooled(fits: tuple[Results, ...], rows: Array) -> tuple[Array, Array, Shares, Array]:
+def _pooled(fits: tuple[OfOne, ...], rows: Array) -> tuple[Array, Array, Shares, Array]:
     """Estimates and standard errors of contrasts, what imputation adds, and the total covariance."""
     m = len(fits)
     each = np.array([rows @ f.params.to_numpy() for f in fits])
@@ -279,7 +265,7 @@ def _pooled(fits: tuple[Results, ...], rows: Array) -> tuple[Array, Array, Share
     return each.mean(axis=0), np.sqrt(np.diag(total)), shares, total
 
 
-def joint_test(fits: tuple[Results, ...], rows: Array) -> FTest:
+def joint_test(fits: tuple[OfOne, ...], rows: Array) -> FTest:
     """Wald test of several contrasts with one relative increase in variance for all of them.
 
     The statistic D1 of Li, Raghunathan and Rubin (1991), J Am Stat Assoc 86:1065-1073, with the degrees of freedom of

@@ -32,7 +32,7 @@ LEARN = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class BatchRows:
     """Complete rows of one batch.
 
     Attributes
@@ -46,7 +46,7 @@ class Rows:
     groups : DataFrame, m rows
         Grouping columns.
     lost : int
-        Rows left out.
+        BatchRows left out.
     missing : dict
         See `Design.missing`.
     """
@@ -110,7 +110,7 @@ class Recipe:
             np.stack([(plain | self.combined)[n] for n in term.names], axis=1) for term in self.example.terms
         ]
 
-    def read(self, batch: pd.DataFrame) -> Rows:
+    def read(self, batch: pd.DataFrame) -> BatchRows:
         """Columns of the model over the complete rows of a batch."""
         batch = settled(self.categories, batch)
         kept = complete_rows(batch, list(self.used))
@@ -124,7 +124,7 @@ class Recipe:
             y = response_of(self.spec.response, rows, self.used)
             y = y - offset_of(rows[self.spec.offset]) if self.spec.offset else y
             root = np.sqrt(weights_of(rows[self.spec.weights])) if self.spec.weights else root
-        return Rows(
+        return BatchRows(
             columns,
             y,
             root,

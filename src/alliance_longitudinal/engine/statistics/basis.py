@@ -20,8 +20,8 @@ from alliance_longitudinal.engine.statistics.products import Products, distinct,
 from alliance_longitudinal.errors import FitError
 
 
-class Rows(Protocol):
-    """Rows in internal units."""
+class DesignRows(Protocol):
+    """DesignRows in internal units."""
 
     @property
     def q(self) -> Array:
@@ -34,7 +34,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GivenRows:
-    """Rows that are at hand; see `Rows`."""
+    """DesignRows that are at hand; see `DesignRows`."""
 
     q: Array
     y: Array
@@ -42,7 +42,7 @@ class GivenRows:
 
 @dataclass(frozen=True)
 class DeferredRows:
-    """Rows that are made when asked for: a large fit does without them.
+    """DesignRows that are made when asked for: a large fit does without them.
 
     Attributes
     ----------
@@ -60,13 +60,13 @@ class DeferredRows:
 
     @cached_property
     def q(self) -> Array:
-        """See `Rows`."""
+        """See `DesignRows`."""
         columns = np.stack(distinct(self.design)[0], axis=1)
         return np.asarray((columns * _root(self.design)[:, None]) @ self.transform)
 
     @cached_property
     def y(self) -> Array:
-        """See `Rows`."""
+        """See `DesignRows`."""
         rest = self.design.centred - self.design.x @ self.beta_ols
         return np.asarray(rest * _root(self.design) / self.y_scale)
 
@@ -77,7 +77,7 @@ class Basis:
 
     Attributes
     ----------
-    rows : Rows
+    rows : DesignRows
         ``q`` and ``y``.
     r_x : ndarray, shape (p, p)
         Upper triangular: internal coefficients are ``r_x @ (beta - beta_ols) / y_scale``.
@@ -94,7 +94,7 @@ class Basis:
         Cross-products of the innermost groups, when they were taken without making the rows.
     """
 
-    rows: Rows
+    rows: DesignRows
     r_x: Array
     beta_ols: Array
     y_scale: float

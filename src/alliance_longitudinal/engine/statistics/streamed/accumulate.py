@@ -9,7 +9,7 @@ import pandas as pd
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.groups import factor
 from alliance_longitudinal.engine.linalg.matrices import independent_columns
-from alliance_longitudinal.engine.sources.recipe import Recipe, Rows
+from alliance_longitudinal.engine.sources.recipe import BatchRows, Recipe
 from alliance_longitudinal.engine.sources.source import Source
 from alliance_longitudinal.engine.sources.spill import Spill
 from alliance_longitudinal.engine.statistics.products import Exact, Units, better, full, sample_units, settle
@@ -18,7 +18,7 @@ from alliance_longitudinal.errors import FitError
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BatchSums:
     """What one batch adds: sums of its groups, what was left out, and sums by which its rows are known again."""
 
     sums: Sums
@@ -58,7 +58,7 @@ class Total:
     stamp: Array
 
 
-def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
+def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> BatchSums:
     """Sums of one batch."""
     from alliance_longitudinal.engine.linalg.compiled_products import add_rows
 
@@ -66,7 +66,7 @@ def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
     k = len(rows.columns)
     if not len(rows.y):
         none = Sums(rows.groups, np.zeros((0, (k + 1) * (k + 2) // 2)), np.zeros(0, dtype=np.intp))
-        return Part(none, rows.lost, rows.missing, stamp_of(rows))
+        return BatchSums(none, rows.lost, rows.missing, stamp_of(rows))
     groups = factor(rows.groups, recipe.grouping)
     values, counts = np.zeros((groups.size, (k + 1) * (k + 2) // 2)), np.zeros(groups.size, dtype=np.intp)
     add_rows(
@@ -85,10 +85,10 @@ def part_of(recipe: Recipe, units: Units, batch: pd.DataFrame) -> Part:
     first = np.empty(groups.size, dtype=np.intp)
     first[groups.codes[::-1]] = np.arange(len(groups.codes) - 1, -1, -1)
     labels = rows.groups.take(first).reset_index(drop=True)
-    return Part(Sums(labels, values, counts), rows.lost, rows.missing, stamp_of(rows))
+    return BatchSums(Sums(labels, values, counts), rows.lost, rows.missing, stamp_of(rows))
 
 
-def stamp_of(rows: Rows) -> Array:
+def stamp_of(rows: BatchRows) -> Array:
     """Sums of response (less its offset) and weights that do not depend on the model: fits of the same rows share them."""
     y, total = rows.y, float(rows.y.sum())
     if not len(rows.root):
