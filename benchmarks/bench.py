@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from growth import FORMULA, LONG, SIZES, data_of, pieces_of
+from small_report import measure
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -275,6 +276,33 @@ def first() -> Line:
     )
 
 
+def small_report() -> list[Line]:
+    """CPU time of one small report in all its processes, beside R Markdown with the same fits and figure."""
+    mine, full, bare = measure(FOLDER / "small_report")
+    if "error" in mine:
+        return [Line("a small report", "", f"failed: {mine['error']}", "no")]
+    cpu = float(mine["cpu"])
+    rows = [
+        Line(
+            "a report of 954 sessions, all its processes",
+            "at most 6 s of CPU",
+            _cost(mine),
+            verdict([cpu <= 6]),
+        )
+    ]
+    for peer, words in ((full, "with profile intervals as here"), (bare, "without intervals")):
+        more = None if "error" in peer else float(peer["cpu"]) > cpu
+        work = f"its fits and figure in R Markdown (lme4, lmerTest, ggplot2), {words}"
+        rows.append(Line(work, "more CPU than here", _cost(peer), verdict([more])))
+    return rows
+
+
+def _cost(numbers: Numbers) -> str:
+    if "error" in numbers:
+        return str(numbers["error"])
+    return f"{numbers['cpu']:.2f} s of CPU, {numbers['wall']:.2f} s of time"
+
+
 def machine() -> str:
     """Processor, cores, memory and versions, without names of this machine."""
     info = Path("/proc/cpuinfo")
@@ -330,6 +358,7 @@ def main() -> None:
     parts: dict[str, Callable[[], Line | list[Line]]] = {
         "small": lambda: against_lme4("a small fit, warm (sleepstudy)", "3 times lmer", "small", 3),
         "first": first,
+        "small_report": small_report,
         "hundred_thousand": hundred_thousand,
         "million": million,
         "scaling": scaling,

@@ -41,6 +41,15 @@ def test_a_request_is_checked_without_frames_or_figures(lab: Lab) -> None:
     assert _loaded(code, heavy) == []
 
 
+@pytest.mark.parametrize("name", ["variance_partition", "early_alliance", "reliable_change", "sudden_gains"])
+def test_the_packages_own_analyses_are_checked_without_statistics_or_figures(name: str) -> None:
+    code = (
+        "from alliance_longitudinal.reporting.run.report import prepare\n"
+        f"prepare('demo', {name!r}, {{'audience': 'shareable'}})"
+    )
+    assert _loaded(code, ("scipy", "matplotlib", "seaborn", "numba", "formulaic", "papermill")) == []
+
+
 def test_the_reports_process_loads_papermill_without_its_stores() -> None:
     code = (
         "from alliance_longitudinal.reporting.run.lean import lean_imports\n"
