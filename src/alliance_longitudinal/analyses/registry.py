@@ -8,7 +8,7 @@ import alliance_longitudinal.analyses as package
 from alliance_longitudinal.analyses.kit.analysis import DEFINED, Analysis
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 _NO_ANALYSES = {"registry", "result", "publish", "kit", "disclosure"}
 
@@ -20,3 +20,18 @@ def _found() -> dict[str, Analysis]:
 
 
 REGISTRY: dict[str, Analysis] = _found()
+
+
+def list_analyses() -> "pd.DataFrame":
+    """Every analysis: its name, its title and the question that it answers.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> al.list_analyses().loc["variance_partition", "title"]
+    'Who differs: therapists, clients, sessions'
+    """
+    import pandas as pd
+
+    rows = [(a.name, a.title, a.question) for a in REGISTRY.values()]
+    return pd.DataFrame(rows, columns=["name", "title", "question"]).set_index("name")
