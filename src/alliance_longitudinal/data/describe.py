@@ -11,6 +11,12 @@ def describe_study(study: Study) -> list[str]:
     """Sentences about ``study``: who is in it, what was filled in, the sample flow, and the findings.
 
     Counts and ranges over the whole study only; nothing about a single person.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> describe_study(al.load_study("demo"))[2:4]
+    ['900 clients of 30 therapists in 3 clinics; 10059 sessions.', 'Sessions per client: median 12, from 2 to 17.']
     """
     sessions = study.sessions
     per_client = sessions.groupby("client").size()

@@ -36,7 +36,16 @@ def _counts(frame: pd.DataFrame) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class SampleFlow:
-    """The ordered filters that led from the files to the analysed rows. Immutable: each filter returns a new flow."""
+    """The ordered filters that led from the files to the analysed rows. Immutable: each filter returns a new flow.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"client": ["1", "1", "2"], "therapist": "T1", "phq9": [10.0, None, None]})
+    >>> rated, flow = SampleFlow().filter(rows, rows["phq9"].notna(), "rated sessions", "no PHQ-9 score")
+    >>> flow.steps[0].rows_lost, flow.steps[0].clients_lost
+    (2, 1)
+    """
 
     steps: tuple[FlowStep, ...] = ()
 

@@ -59,6 +59,17 @@ def load_study(path: str | Path, *, forms: bool = False) -> Study:
         If the study file, or an instrument file that it names, is wrong; all mistakes in one error.
     DataError
         If the tables break the contract; all problems in one error, each with file, row, column and value.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> study = al.load_study("demo")
+    >>> study.title, list(study.measures), len(study.clients)
+    ('Demonstration clinic group', ['alliance', 'phq9'], 900)
+    >>> study.sessions[["client", "therapist", "session", "phq9"]].head(2)
+      client therapist  session  phq9
+    0   0001       T01        0  23.0
+    1   0001       T01        1  18.0
     """
     plan = sound_plan(study_file_path(path))
     problems = Problems(plan.file.study)

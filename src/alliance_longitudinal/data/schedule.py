@@ -35,6 +35,14 @@ def planned_assessments(study: Study, name: str) -> pd.DataFrame:
     ------
     KeyError
         If the study has no schedule for the measure.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import alliance_longitudinal as al
+    >>> study = replace(al.load_study("demo"), schedule={"phq9": (0, 8, 16)})
+    >>> planned_assessments(study, "phq9").groupby("planned")["made"].mean().round(2).to_dict()
+    {0.0: 1.0, 8.0: 0.88, 16.0: 0.5}
     """
     planned = np.asarray(study.schedule[name], dtype=float)
     sessions = study.sessions

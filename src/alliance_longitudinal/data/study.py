@@ -53,6 +53,19 @@ class Study:
         What the study file states for the report: setting, dates, eligibility and others.
     forms : Forms or None
         The single answers and their places in the file; only if ``load_study`` was asked to keep them.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> study = al.load_study("demo")
+    >>> study.covariates, study.time_unit, study.has_therapists
+    (('Age', 'Sex'), 'weeks', True)
+    >>> study.measures["phq9"].label
+    'PHQ-9 (client)'
+    >>> [finding.code for finding in study.findings][:2]
+    ['simulated', 'transfers']
+    >>> study.flow.steps[0].clients_out
+    900
     """
 
     title: str

@@ -95,6 +95,15 @@ def instruments(extra: Iterable[Path | str] = ()) -> "pd.DataFrame":
     Columns: ``label, name, construct, raters, items, item_range, reversed_items, total, total_range,
     higher_is, max_missing, subscales, status, from_memory, unknown``; the last two name the facts that rest
     on memory or are not known.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> known = al.instruments()
+    >>> known.loc["wai_sr", ["label", "items", "total_range", "higher_is"]].to_dict()
+    {'label': 'WAI-SR', 'items': 12, 'total_range': '12 to 60', 'higher_is': 'better'}
+    >>> known.loc[known["construct"] == "symptoms", "label"].head(3).tolist()
+    ['BAI', 'BDI-II', 'BSI-18']
     """
     import pandas as pd
 

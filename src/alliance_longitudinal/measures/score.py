@@ -69,6 +69,14 @@ def score(
         If the number of columns or a value does not fit the instrument.
     StudyError
         If something that scoring needs is not known, such as which items are reversed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from alliance_longitudinal.measures import find_instrument, score
+    >>> answers = np.array([[0, 1, 2, 3, 0, 1, 2, 3, 0.0], [1, 1, 1, 1, 1, 1, 1, np.nan, np.nan]])
+    >>> score(answers, find_instrument("phq_9")).total  # two unanswered items count as the mean of the others
+    array([12.,  9.])
     """
     reason = why_not_from_items(instrument)
     if reason:

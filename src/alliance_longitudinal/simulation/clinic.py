@@ -60,6 +60,13 @@ class SimulatedClinic:
     others : dict of str to float array, shape (n_clients, S + 1)
         Ratings of other raters.
     attended : bool array, shape (n_clients, S + 1)
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> clinic = al.simulate_clinic(1, therapists=4, clients=30, items=False)
+    >>> list(clinic.sessions)
+    ['client', 'therapist', 'session', 'week', 'phq9', 'wai']
     """
 
     truth: ClinicTruth
@@ -115,6 +122,15 @@ def simulate_clinic(
     ------
     DataError
         Unknown or impossible parameters.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> clinic = al.simulate_clinic(1, therapists=4, clients=30, within=-0.05, items=False)
+    >>> clinic.sessions["client"].nunique(), clinic.sessions["therapist"].nunique()
+    (30, 4)
+    >>> clinic.truth.within
+    -0.05
     """
     truth = _settled(truth, sessions, raters, parameters)
     rng = np.random.default_rng(seed)

@@ -72,6 +72,13 @@ class ClinicTruth:
         Clients of one therapist treated together, and what they share.
     family_size, family_alliance_sd, family_slope_sd : float
         Clients of one therapist from one family or couple, and what they share.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> truth = al.ClinicTruth(therapists=20, clients=400, within=-0.1)
+    >>> truth.within, truth.to_dict()["clients"]
+    (-0.1, 400)
     """
 
     therapists: int = 30
