@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 
 MINUS = "\u2212"
+#: The space between a number and its unit: a line never ends there.
+NO_BREAK = "\u00a0"
 
 
 def number(value: object, kind: str = "number") -> str:
-    """Format one cell.
+    r"""Format one cell.
 
     Parameters
     ----------
@@ -19,7 +21,7 @@ def number(value: object, kind: str = "number") -> str:
     Examples
     --------
     >>> number(-0.01234), number(0.0004, "p"), number(0.256, "percent")
-    ('\u22120.0123', '< .001', '26 %')
+    ('\u22120.0123', '< .001', '26\xa0%')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "\u2013"
@@ -33,7 +35,7 @@ def number(value: object, kind: str = "number") -> str:
     if kind in ("integer", "count"):
         text = f"{round(x):,}".replace(",", "\u202f")
     elif kind == "percent":
-        text = f"{100 * x:.0f} %" if abs(x) >= 0.10 or x == 0 else f"{100 * x:.1f} %"
+        text = f"{100 * x:.{0 if abs(x) >= 0.10 or x == 0 else 1}f}{NO_BREAK}%"
     elif kind == "df":
         text = f"{x:.0f}" if x >= 100 else f"{x:.1f}"
     else:

@@ -76,7 +76,7 @@ def test_the_report_says_how_much_is_there(study, result):
     filled = filled_in(Records(study, study.sessions, TODAY), study.measures["phq9"])
     share = filled.present.mean()
     assert value(result, "there-phq9") == pytest.approx(share)
-    assert f"{100 * share:.0f} % of the planned PHQ-9 (client) forms" in result.answer[1]
+    assert f"{100 * share:.0f}\xa0% of the planned PHQ-9 (client) forms" in result.answer[1]
     assert result.parameters["today"] == "2026-01-01"
     assert "Dates after 2026-01-01 count as future" in result.methods
     assert set(result.figures) == {

@@ -177,7 +177,7 @@ def test_joint_recovery_follows_the_rules() -> None:
     assert value(result, "joint_reliable_recovery") == pytest.approx(1 / 4)
     assert value(result, "joint_reliable_deterioration") == pytest.approx(1 / 6)
     assert value(result, "joint_recovery", "n") == 16
-    assert "Over both measures, 50 %" in result.answer[-1]
+    assert "Over both measures, 50\xa0%" in result.answer[-1]
     assert "Gyani" in result.methods
 
 

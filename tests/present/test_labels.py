@@ -19,9 +19,9 @@ from alliance_longitudinal import labels
         (0.0004, "p", "< .001"),
         (0.0456, "p", ".046"),
         (1.0, "p", "1.000"),
-        (0.256, "percent", "26 %"),
-        (0.0256, "percent", "2.6 %"),
-        (0, "percent", "0 %"),
+        (0.256, "percent", "26\xa0%"),
+        (0.0256, "percent", "2.6\xa0%"),
+        (0, "percent", "0\xa0%"),
         (12369, "integer", "12\u202f369"),
         (9.26, "df", "9.3"),
         (812.6, "df", "813"),
@@ -46,7 +46,7 @@ def test_words() -> None:
     assert labels.count(57, "client") == "57 clients"
     assert labels.interval(-0.1, 2.0) == "−0.10 to 2.00"
     assert labels.interval(0.783, 1.25) == "0.78 to 1.25"
-    assert labels.interval(0.009, 0.086, "percent") == "0.9 % to 8.6 %"
+    assert labels.interval(0.009, 0.086, "percent") == "0.9\xa0% to 8.6\xa0%"
     assert labels.interval(0.1, math.inf) == "0.100 to ∞"
 
 

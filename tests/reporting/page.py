@@ -37,7 +37,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] != "style":
-            self.words.append(data)
+            self.words.append(data.replace("\xa0", " "))
 
     def all(self, *tags: str) -> list[dict[str, str]]:
         return [attributes for tag, attributes in self.elements if tag in tags]

@@ -11,7 +11,7 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report
-from alliance_longitudinal.reporting.page.render import write_report
+from alliance_longitudinal.reporting.page.render import no_break, write_report
 from alliance_longitudinal.reporting.page.table_text import csv_text
 from alliance_longitudinal.reporting.run.results import read_results, results_schema
 from reporting import tiny
@@ -102,7 +102,7 @@ def test_cautions_are_counted_in_the_head_and_graver_reasons_are_said(tmp_path: 
     (tmp_path / "few").mkdir()
     results = tiny.sample_results()
     reason = results["status"]["reasons"][0]
-    assert f"<li>{reason}</li>" in _page(tmp_path / "few", results)
+    assert f"<li>{no_break(reason)}</li>" in _page(tmp_path / "few", results)
     results["status"] = {"code": "caution", "label": "Complete, with cautions", "reasons": [reason] * 2}
     page = _page(tmp_path, results)
     assert f"<li>{reason}</li>" not in page
@@ -225,3 +225,17 @@ def test_the_page_says_for_whom_it_is(tmp_path: Path, audience: str, sentence: s
     text = _page(tmp_path, results)
     assert sentence in " ".join("".join(Page(text).words).split())
     assert lint(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("improved by 3.1 points in 12 weeks", "improved by 3.1\xa0points in 12\xa0weeks"),
+        ("95 % interval 1 % to 2 %", "95\xa0% interval 1\xa0% to 2\xa0%"),
+        ("of 10 clients; 3 clientele", "of 10\xa0clients; 3 clientele"),
+        ("PHQ-9 points", "PHQ-9\xa0points"),
+        (None, None),
+    ],
+)
+def test_no_line_ends_between_a_number_and_its_unit(text: str | None, shown: str | None) -> None:
+    assert no_break(text) == shown

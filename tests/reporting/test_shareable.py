@@ -76,7 +76,7 @@ def test_the_planted_counts_are_told_nowhere(report: Report) -> None:
     assert messages["transfers"].startswith("Fewer than 10 clients changed therapist; each is analysed under")
     assert "by dropout for fewer than 10, otherwise for fewer than 10;" in messages["endings"]
     for name, content in _contents(report.folder).items():
-        text = content.decode("utf-8", errors="replace")
+        text = content.decode("utf-8", errors="replace").replace("\xa0", " ")
         for told in ("4 clients changed", "by dropout for 6", "otherwise for 3", "for 151 clients"):
             assert told not in text, name
 
@@ -100,7 +100,7 @@ def test_no_path_and_no_name_of_a_file_is_in_the_folder(report: Report) -> None:
         "/tmp/",
     )
     for name, content in _contents(report.folder).items():
-        text = content.decode("utf-8", errors="replace")
+        text = content.decode("utf-8", errors="replace").replace("\xa0", " ")
         assert [told for told in names if told in text] == [], name
     manifest = json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["study"] == "STUDY.yaml"

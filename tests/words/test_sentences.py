@@ -33,11 +33,11 @@ def test_a_count_as_its_owner_and_as_an_outsider_reads_it(n, inside, outside):
 @pytest.mark.parametrize(
     ("part", "whole", "shown"),
     [
-        (0, 240, "0 %"),
+        (0, 240, "0\xa0%"),
         (3, 240, "a small share"),
         (237, 240, "nearly all"),
-        (240, 240, "100 %"),
-        (104, 239, "42 %"),  # 100 of 240
+        (240, 240, "100\xa0%"),
+        (104, 239, "42\xa0%"),  # 100 of 240
         (12, 14, "nearly all"),
     ],
 )
@@ -47,8 +47,8 @@ def test_a_share_for_outsiders_is_made_from_rounded_counts(part, whole, shown):
 
 def test_limits_of_a_share_go_outwards_and_hold_the_rounded_share():
     share = Share(104, 239, 0.3711, 0.5012)
-    assert say("{s} ({s:interval})", s=share) == "44 % (37 % to 50 %)"
-    assert for_outsiders(say("{s} ({s:interval})", s=share), TEN) == "42 % (37 % to 51 %)"
+    assert say("{s} ({s:interval})", s=share) == "44\xa0% (37\xa0% to 50\xa0%)"
+    assert for_outsiders(say("{s} ({s:interval})", s=share), TEN) == "42\xa0% (37\xa0% to 51\xa0%)"
     few = Share(4, 239, 0.001, 0.05)
     assert for_outsiders(say("It is {s} ({s:interval})", s=few), TEN) == "It is a small share (not shown)"
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from alliance_longitudinal.findings import SEVERITIES
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.labels import NO_BREAK, number
 from alliance_longitudinal.reporting.page.appendix import notebook_cells
 from alliance_longitudinal.reporting.page.flow import flow_boxes
 from alliance_longitudinal.reporting.page.table_text import download_link, text_rows
@@ -28,6 +28,10 @@ _ESTIMATE_COLUMNS = (
     ("n", "n", "integer"),
     ("level", "Level", "text"),
     ("unit", "Unit", "text"),
+)
+#: The space after a number, before what it is a number of.
+_NUMBER_AND_UNIT = re.compile(
+    r"(?<=\d) (?=(?:%|points?|days?|weeks?|months?|sessions?|clients?|therapists?)(?!\w))"
 )
 SEVERITY_LABELS = {
     "failed": "Failed",
@@ -65,6 +69,7 @@ def template(name: str) -> Any:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=no_break,
     )
     environment.filters |= {
         "text_rows": text_rows,
@@ -77,6 +82,13 @@ def template(name: str) -> Any:
     style = Path(__file__).with_name("templates") / "style.css"
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
     return environment.get_template(name)
+
+
+def no_break(value: Any) -> Any:
+    """Text of which no line ends between a number and its percent sign or its unit."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _NUMBER_AND_UNIT.sub(NO_BREAK, value)
+    return value
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
