@@ -324,7 +324,7 @@ def _mistake(error: Any, model: type[BaseModel]) -> str:
     if kind == "literal_error":
         return f"{key!r} is {given!r}; it must be {error['ctx']['expected']}."
     if kind == "invalid_key":
-        return f"the key {given!r} is no text."
+        return f"the key {given!r} is not text."
     if kind == "string_pattern_mismatch" and "[key]" in location:
         return f"the name {given!r} has to be of letters (a to z), digits and '_', and begin with a letter."
     if kind in _COUNTED:

@@ -245,7 +245,7 @@ FILES: dict[str, tuple[Builder, tuple[str, ...]]] = {
     ),
     "overlapping_months": (
         months(jan_csv="\n".join([HEADER, *ROWS]), feb_csv=_REST),
-        ("jan.csv: a row stands in more than one file, word for word", "row 4", "overlap: drop"),
+        ("jan.csv: the same row is in more than one file, word for word", "row 4", "overlap: drop"),
     ),
     "same_session_in_two_months": (
         months(jan_csv=_FIRST, feb_csv=_REST + "\n007,T1,1,2024-03-01,5"),

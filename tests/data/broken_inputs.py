@@ -138,11 +138,11 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
     ),
     "header_further_down": (
         lambda folder: write(folder, table="Export of 2024,,,,\n" + "\n".join([HEADER, *ROWS]) + "\n"),
-        ("do not stand in the header row but in row 2", "header_row: 2"),
+        ("are not in the header row but in row 2", "header_row: 2"),
     ),
     "duplicate_headers": (
         rows("1,T1,1,2024-03-01,9,8", header=HEADER + ",phq9"),
-        ("the column 'phq9' stands there 2 times (columns 5, 6)",),
+        ("the column name 'phq9' is there 2 times (columns 5, 6)",),
     ),
     "missing_client": (changed("007,T1,1", ",T1,1"), ("the client id is missing", "row 2, column 'client'")),
     "missing_therapist": (

@@ -243,7 +243,7 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
     "julian_day": (sqlite("insert into t values(7, 'T', 1, 2460370.5, 12)"), ("a date cannot be read", "2460370.5")),
     "column_twice_in_a_query": (
         sqlite("insert into t values(7, 'T', 1, '2024-03-01', 12)", ask="query: select *, phq9 from t"),
-        ("the column 'phq9' stands there 2 times",),
+        ("the column name 'phq9' is there 2 times",),
     ),
     "damaged_text_in_a_database": (
         sqlite("insert into t values(cast(x'ff' as text), 'T', 1, '2024-03-01', 12)"),
@@ -331,7 +331,7 @@ STUDY_FILE: dict[str, tuple[Builder, tuple[str, ...]]] = {
         ("could not determine a constructor",),
     ),
     "tab": (study("  sessions:", "\tsessions:"), ("a tab is used for indenting; use spaces",)),
-    "key_that_is_nothing": (study("study:", "~: 5\nstudy:"), ("the key None is no text",)),
+    "key_that_is_nothing": (study("study:", "~: 5\nstudy:"), ("the key None is not text",)),
     "window_of_three": (study("study:", "early_window: [1, 2, 3]\nstudy:"), ("at most 2 values",)),
     "name_with_an_umlaut": (
         study("  phq9:", "  Ängste:"),

@@ -28,7 +28,7 @@ SERVER = "database: {host: h, database: d, user: u PASSWORD}\n    table: t"
             STUDY.replace(", session: session", ", rater: who").replace(
                 "    columns", '    layout: wide\n    wide: {pattern: "{column}_{session}"}\n    columns'
             ),
-            "in a wide table raters stand side by side",
+            "in a wide table raters are side by side",
         ),
         (
             STUDY.replace(", session: session", "").replace(

@@ -191,13 +191,13 @@ def test_overlapping_months(tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "1.csv").write_text("\n".join([HEADER, *ROWS[:4]]))
     (tmp_path / "m" / "2.csv").write_text("\n".join([HEADER, *ROWS[2:]]))
-    with pytest.raises(DataError, match="a row stands in more than one file, word for word") as caught:
+    with pytest.raises(DataError, match="the same row is in more than one file, word for word") as caught:
         load_study(study_in(tmp_path, "m"))
     assert [(p["file"], p["row"]) for p in caught.value.problems] == [("2.csv", 2), ("2.csv", 3)]
     study = load_study(study_in(tmp_path, "m", "\n    overlap: drop"))
     assert_frame_equal(study.sessions, canonical(tmp_path))
     step = study.flow.steps[1]
-    assert (step.rows_in, step.rows_out, step.reason) == (8, 6, "rows that stand in an earlier file too")
+    assert (step.rows_in, step.rows_out, step.reason) == (8, 6, "rows that are in an earlier file too")
 
 
 def test_quoted_and_irregular_text_is_read_as_regular_text(tmp_path):

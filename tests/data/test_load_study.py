@@ -335,7 +335,7 @@ def test_items_that_run_the_wrong_way_are_noticed(entry, tmp_path):
     assert ("reverse_key_doubt" in codes(loaded)) == (entry == "raw")
     if entry == "raw":
         message = next(f.message for f in loaded.findings if f.code == "reverse_key_doubt")
-        assert "items 2, 3 run against" in message
+        assert "items 2, 3 correlate negatively" in message
         assert "entry: prescored" in message
 
 

@@ -31,7 +31,7 @@ IDS = {
 @pytest.mark.parametrize("more", ["", "transfers: first", "transfers: longest"])
 def test_the_same_session_numbers_under_two_therapists_are_refused(tmp_path, ids, more):
     table = rows(ids, gone={("a", ids[0], 1), ("b", ids[1], 2)})
-    with pytest.raises(DataError, match="the id seems to stand for different people") as caught:
+    with pytest.raises(DataError, match="the id seems to be that of different people") as caught:
         load_study(study_file(tmp_path, table, more))
     assert "'client_ids: within-therapist'" in str(caught.value)
 

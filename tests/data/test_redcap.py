@@ -110,7 +110,7 @@ def test_events_give_the_session_numbers(tmp_path):
         ),
         ("instrument: session", "events: {a: 1}", "there is no column 'redcap_event_name'"),
         ("dictionary.csv", "nowhere.csv", "the data dictionary is not there"),
-        ("dictionary.csv", "export.csv", "the file is no REDCap data dictionary"),
+        ("dictionary.csv", "export.csv", "the file is not a REDCap data dictionary"),
     ],
 )
 def test_what_the_export_does_not_have(old, new, phrase, tmp_path):

@@ -110,7 +110,7 @@ def test_episode_without_a_date(tmp_path):
         (STUDY + "ending: {planned: [x]}\n", "an 'ending' column and the words of the block 'ending' belong"),
         (STUDY.replace("client: client", "client: client, ending: e"), "belong together"),
         (STUDY + "ending: {planned: [x], dropout_below: 3}\n", "give either words under 'planned'"),
-        (STUDY + "ending: {planned: [x], other: [x]}\n", "'x' stands there twice"),
+        (STUDY + "ending: {planned: [x], other: [x]}\n", "'x' is there twice"),
     ],
 )  # fmt: skip
 def test_blocks_that_do_not_fit(study, phrase, tmp_path):

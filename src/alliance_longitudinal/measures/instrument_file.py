@@ -37,7 +37,7 @@ class InstrumentFile(BaseModel):
 
     id: parts.Identifier
     replaces_shipped: Annotated[
-        bool, Field(description="This file stands in for the package's own of the same id.")
+        bool, Field(description="This file replaces the package's own of the same id.")
     ] = False
     label: Annotated[str, Field(description="Short name for people, such as PHQ-9.")]
     name: Annotated[str, Field(description="Name in full.")]

@@ -43,9 +43,7 @@ def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, 
     measure = plan.measure
     findings = (*_status_findings(measure, from_items=bool(plan.items)), *_form_findings(plan))
     if not plan.items:
-        message = (
-            f"The totals of {measure.label} are taken as given; their items and keys could not be checked."
-        )
+        message = f"The totals of {measure.label} are taken as given. The study file names no items, so how they were scored could not be checked."
         if plan.points != 1:
             given, counts = ("means", "sums") if plan.block.total_is == "mean" else ("sums", "means")
             message += (
@@ -239,8 +237,8 @@ def _key_findings(answers: Floats, plan: PlannedMeasure) -> tuple[Finding, ...]:
         return ()
     other = "prescored" if plan.block.entry == "raw" else "raw"
     message = (
-        f"In {plan.measure.label}, items {', '.join(map(str, doubtful))} run against the other items after "
-        f"scoring. If the form prints already reversed values, or the export does not, write 'entry: {other}'."
+        f"In {plan.measure.label}, items {', '.join(map(str, doubtful))} correlate negatively with the other items after "
+        f"scoring, so they may be reversed once too often or not at all. If so, write 'entry: {other}' below the measure."
     )
     return (Finding("reverse_key_doubt", "caution", message, plan.measure.name),)
 

@@ -93,7 +93,7 @@ def _recycled_ids(keys: pd.DataFrame, places: Places, problems: Problems) -> set
 
     problems.add_rows(
         "recycled_client_id",
-        "a client id has the same session numbers under different therapists: the id seems to stand for "
+        "a client id has the same session numbers under different therapists: the id seems to be that of "
         "different people.",
         "if ids start again at each therapist, write 'client_ids: within-therapist'; if it is one person who "
         "changed therapist, number the sessions on and write 'transfers: first' (or last, longest); if the person "

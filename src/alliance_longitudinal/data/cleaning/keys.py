@@ -94,7 +94,7 @@ def read_clients(table: RawTable, spec: StudyFile, problems: Problems) -> Client
         "duplicate_client",
         column,
         twice,
-        "a client stands in more than one row of the clients table.",
+        "a client is in more than one row of the clients table.",
         "keep one row per client.",
     )
     return ClientRows(table, frame.set_index("client"))
@@ -180,7 +180,7 @@ def _sessions(
         column,
         odd & ~bad,
         f"a session number is higher than {LAST_SESSION}.",
-        "number the sessions of each client 0 (intake), 1, 2, ...; if these numbers only tell visits apart, name the "
+        "number the sessions of each client 0 (intake), 1, 2, ...; if these numbers only separate visits, name the "
         "date in place of the session, and sessions are numbered by date.",
     )
     bad = bad | odd

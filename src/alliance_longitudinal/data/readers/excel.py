@@ -72,9 +72,7 @@ def read_excel_columns(
         message = (
             f"the sheet {chosen.title!r} reaches to column {width} and row {len(rows)}, far beyond any table."
         )
-        remedy = (
-            "delete what stands far away from the table (Ctrl+End in Excel goes there), and save it again."
-        )
+        remedy = "delete what is far away from the table (Ctrl+End in Excel goes there), and save it again."
         problems.add("too_large", message, remedy, file=name)
         return None
     full = [[*row, *[""] * (width - len(row))] for row in rows]

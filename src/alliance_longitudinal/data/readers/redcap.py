@@ -59,7 +59,7 @@ def read_dictionary(path: Path, problems: Problems) -> dict[str, Field] | None:
         problems.add("redcap_dictionary", message, "download it from REDCap again.", file=path.name)
         return None
     if not rows or _FIELD not in rows[0] or _TYPE not in rows[0]:
-        message = f"the file is no REDCap data dictionary; it has no column {_FIELD!r}."
+        message = f"the file is not a REDCap data dictionary; it has no column {_FIELD!r}."
         problems.add("redcap_dictionary", message, "download it from REDCap again.", file=path.name)
         return None
     fields = {}
@@ -136,7 +136,7 @@ def coded(name: str, sheet: Sheet, fields: Mapping[str, Field], problems: Proble
 def _codes_of_words(
     words: set[str], codes: Mapping[str, str], labels: Mapping[str, str]
 ) -> Mapping[str, str] | None:
-    """Word -> code for the words of a column that are labels; None if codes and labels cannot be told apart."""
+    """Word -> code for the words of a column that are labels; None if codes and labels cannot be distinguished."""
     if words <= set(labels):  # as in a raw export
         unclear = words <= set(codes) and any(codes[word] != word for word in words)
         return None if unclear else {}

@@ -98,7 +98,7 @@ def _column(sheet: Sheet, header: str) -> Texts:
 
 def _of_forms(name: str, sheet: Sheet, forms: Sequence[str], problems: Problems) -> NDArray[np.bool_]:
     if FORM not in sheet.headers:
-        message = f"there is no column {FORM!r}, so no repeating form can be told from the others."
+        message = f"there is no column {FORM!r}, so the rows of a repeating form cannot be found."
         problems.add("redcap_rows", message, "take out 'redcap: instrument'.", file=name, column=FORM)
         return np.zeros(len(sheet), dtype=bool)
     column = _column(sheet, FORM)

@@ -78,7 +78,7 @@ def _report(
     parts += [f"it has {some([repr(h) for h in more])} in addition"] if more else []
     problems.add(
         "different_columns",
-        f"its columns are not those of {first}: {'; '.join(parts) or 'a name stands there twice'}.",
+        f"its columns are not those of {first}: {'; '.join(parts) or 'a name is there twice'}.",
         f"export all files of {name!r} with the same columns, or take this one out of the folder.",
         file=file,
     )

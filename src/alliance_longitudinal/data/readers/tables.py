@@ -180,15 +180,15 @@ def _table(name: str, parts: Sequence[tuple[str, Sheet, str]]) -> RawTable:
 
 
 def _without_repeats(table: RawTable, block: AnyTable, problems: Problems) -> RawTable | None:
-    """The table without rows that stand in an earlier file too; under ``overlap: refuse`` they are a problem."""
+    """The table without rows that are in an earlier file too; under ``overlap: refuse`` they are a problem."""
     again = repeated_in_another_file(table.columns, table.places)
     if not again.any():
         return table
     if block.overlap == "drop":
-        return table.without(again, "rows that stand in an earlier file too", people(block))
+        return table.without(again, "rows that are in an earlier file too", people(block))
     problems.add_rows(
         "overlapping_files",
-        "a row stands in more than one file, word for word.",
+        "the same row is in more than one file, word for word.",
         "take the overlap out of one file; or write 'overlap: drop' below the table to count each row once.",
         places=table.places,
         at=np.flatnonzero(again),
@@ -252,7 +252,7 @@ def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) ->
             places = [i + 1 for i, h in enumerate(table.headers) if h == header]
             problems.add(
                 "duplicate_header",
-                f"the column {header!r} stands there {count} times (columns {some(places)}).",
+                f"the column name {header!r} is there {count} times (columns {some(places)}).",
                 "give each column a name of its own.",
                 file=table.file,
                 column=header,
@@ -264,7 +264,7 @@ def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) ->
     if elsewhere is not None:
         problems.add(
             "header_row",
-            f"the column names do not stand in the header row but in row {elsewhere}.",
+            f"the column names are not in the header row but in row {elsewhere}.",
             f"write 'header_row: {elsewhere}' below the file's name in the study file.",
             file=table.file,
             row=elsewhere,

@@ -97,7 +97,9 @@ def _name_problems(file: "StudyFile") -> list[str]:
         problems.append(f"{', '.join(by_row)}: 'rows' and 'average' need a column 'rater'.")
     both = sorted(set(file.measures) & set(covariates))
     if both:
-        problems.append(f"{', '.join(both)}: a name may stand for a measure or a baseline column, not both.")
+        problems.append(
+            f"{', '.join(both)}: a name is either that of a measure or that of a covariate, not both."
+        )
     twice = {name for name in covariates if covariates.count(name) > 1}
     twice |= set(file.baseline) & set(file.covariates.client)
     if twice:

@@ -139,7 +139,7 @@ class Ending(Part):
             raise ValueError("give either words under 'planned', 'dropout' and 'other', or 'dropout_below'.")
         twice = sorted({w for w in words if words.count(w) > 1})
         if twice:
-            raise ValueError(f"{twice[0]!r} stands there twice.")
+            raise ValueError(f"{twice[0]!r} is there twice.")
         return self
 
 

@@ -40,7 +40,7 @@ def _no_plain_password(value: Any) -> Any:
 
 def _variable_name(value: Any) -> Any:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError(f"this is no name of an environment variable; {_NO_PASSWORD}")
+        raise ValueError(f"this is not the name of an environment variable; {_NO_PASSWORD}")
     return value
 
 
@@ -114,7 +114,7 @@ class SessionColumns(Part):
     group: Annotated[Header | None, Field(description="Therapy group in which the session was held.")] = None
     family: Annotated[Header | None, Field(description="Couple or family that the client belongs to.")] = None
     episode: Annotated[
-        Header | None, Field(description="Episode of care, if the export already tells them apart.")
+        Header | None, Field(description="Episode of care, if the export already separates them.")
     ] = None
     ending: Annotated[
         Header | None, Field(description="How the treatment ended; see 'ending' of the study.")
@@ -179,7 +179,7 @@ class Table(Part):
     redcap: Redcap | None = None
     overlap: Annotated[
         Literal["refuse", "drop"],
-        Field(description="Several files only: what to do with a row that stands in two of them."),
+        Field(description="Several files only: what to do with a row that is in two of them."),
     ] = "refuse"
 
     @model_validator(mode="after")
@@ -219,7 +219,7 @@ class SessionsTable(Table):
                 "in a wide table the session number comes from the pattern; take out 'columns.session'."
             )
         if self.layout == "wide" and self.columns.rater is not None:
-            raise ValueError("in a wide table raters stand side by side; take out 'columns.rater'.")
+            raise ValueError("in a wide table raters are side by side; take out 'columns.rater'.")
         times = [unit for unit in TIME_UNITS if getattr(self.columns, unit) is not None]
         if len(times) > 1:
             raise ValueError(f"'columns' names {' and '.join(times)}; time is read from one of them.")
