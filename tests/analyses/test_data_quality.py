@@ -8,7 +8,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.data_quality import quality_checks
-from alliance_longitudinal.analyses.quality_parts.terminal import check_lines, check_records
+from alliance_longitudinal.analyses.data_quality.terminal import check_lines, check_records
 from analyses.quality_studies import ITEMS, clean_frame, planted
 
 TODAY = date(2026, 1, 1)

@@ -8,11 +8,11 @@ from alliance_longitudinal.analyses.kit.fits import (
     ENDPOINT,
     GROWTH,
     LEVEL,
-    can_carry,
     fit_first,
-    t_inference,
+    too_few_for,
 )
 from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.methods.inference import t_inference
 
 
 def rows(therapists: int, clients: int, scores: int, seed: int = 0) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def test_the_fullest_structure_that_the_design_carries(
     therapists: int, clients: int, scores: int, chosen: str
 ) -> None:
     frame = rows(therapists, clients, scores)
-    carried = [s.terms for s in GROWTH if not can_carry(s, frame)]
+    carried = [s.terms for s in GROWTH if not too_few_for(s, frame)]
     assert carried[0] == chosen
 
 

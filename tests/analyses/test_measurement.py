@@ -8,14 +8,13 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.measurement import measurement
-from alliance_longitudinal.analyses.measurement_parts import words
-from alliance_longitudinal.analyses.measurement_parts.answers import Answers
-from alliance_longitudinal.analyses.measurement_parts.compute import Found, _improper, compare, side_by_side
+from alliance_longitudinal.analyses.measurement import measurement, words
+from alliance_longitudinal.analyses.measurement.compute import Found, _improper, compare, side_by_side
+from alliance_longitudinal.analyses.measurement.design import Answers
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.demo import demo_study_path
 from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors, saturated
 from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors
 from alliance_longitudinal.methods.psychometrics.factors.fiml import patterns
@@ -252,11 +251,11 @@ def test_subscales_that_are_one_are_also_tested_as_one() -> None:
     ] * 3
     assert any(s.fit.improper for s in found.steps[:3])
     assert not any(s.fit.improper for s in found.steps[3:])
-    assert [f.code for f in found.findings] == ["subscales_not_told_apart"]
-    first, second = words.answer(found, [], "Test")
+    assert [f.code for f in found.findings] == ["subscales_not_distinguished"]
+    first, second = words.verdicts(found)
     assert first == (
         "Same measurement (goal, bond, over sessions): loadings and intercepts are equal enough, so means may be compared (but the "
-        "models have impossible values, so this is not sure)."
+        "models have improper solutions, so this is not sure)."
     )
     assert second.startswith(
         "Same measurement (one factor, over sessions): loadings and intercepts are equal enough"
@@ -324,12 +323,11 @@ def test_refused_parameters(
         measurement(study, **asked)  # type: ignore[arg-type]
 
 
-def test_few_clients_are_refused(study: Study) -> None:
+def test_few_clients_are_said(study: Study) -> None:
     sessions = study.sessions
-    with pytest.raises(
-        DataError, match="Only 5 clients can be analysed, and the measurement of Test alliance"
-    ):
-        measurement(with_sessions(study, sessions[sessions["client"].isin([f"c{k}" for k in range(5)])]))
+    few = measurement(with_sessions(study, sessions[sessions["client"].isin([f"c{k}" for k in range(5)])]))
+    assert few.status["code"] == "underpowered"
+    assert "5 clients can be analysed; the measurement of Test alliance needs at least 20" in few.answer[0]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from alliance_longitudinal.analyses.measurement_parts.levels import level_correlations
+from alliance_longitudinal.analyses.measurement.levels import level_correlations
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors, saturated
 from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors

@@ -6,7 +6,7 @@ import inspect
 import nbformat
 import pytest
 
-from alliance_longitudinal import analyses
+import alliance_longitudinal as al
 from alliance_longitudinal.analyses.registry import REGISTRY
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.resources import shipped
@@ -28,7 +28,7 @@ def test_notebook_cell_signature_and_params_say_the_same(name: str) -> None:
     defaults = params().to_dict()
     cell = parameters_cell(name)
     assert cell == {"study": "demo"} | defaults
-    signature = inspect.signature(getattr(analyses, name))
+    signature = inspect.signature(getattr(al, name))
     assert {k: p.default for k, p in signature.parameters.items() if k != "study"} == defaults
     assert list(cell) == ["study", *defaults]
 

@@ -130,11 +130,12 @@ def early(study: Study) -> AnalysisResult:
     return al.early_alliance(study)
 
 
-def test_thirteen_therapists_cannot_carry_a_therapist_effect(early: AnalysisResult) -> None:
+def test_thirteen_therapists_are_too_few_for_a_therapist_effect(early: AnalysisResult) -> None:
     assert early.status["code"] == "underpowered"
-    assert "13 therapists cannot carry an estimate of differences between therapists" in early.answer[1]
+    assert "13 therapists are too few to estimate differences between therapists" in early.answer[1]
     assert any(
-        "13 therapists cannot carry a therapist effect" in reason for reason in early.status["reasons"]
+        "13 therapists are too few to estimate how therapists differ" in reason
+        for reason in early.status["reasons"]
     )
 
 
@@ -166,5 +167,5 @@ def test_check_and_both_reports_on_the_command_line(study_file: Path, tmp_path: 
     report = alliance("report", study_file, "--notebook", notebook, "--out", tmp_path / "report")
     assert report.returncode == 0, report.stderr
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
-    assert "13 therapists cannot carry a therapist effect" in page
+    assert "13 therapists are too few to estimate how therapists differ" in page
     assert "Underpowered" in page

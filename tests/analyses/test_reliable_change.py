@@ -11,7 +11,7 @@ from alliance_longitudinal.analyses.reliable_change import reliable_change
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures.registry import load_instruments
 from analyses.studies import shuffled, value, with_sessions
 
@@ -217,7 +217,7 @@ def test_between_several_cutoffs_the_user_chooses() -> None:
     [
         ({"method": "NK"}, "Parameter 'method': NK cannot be used here. Method NK needs"),
         ({"method": "RCI"}, "Parameter 'method'"),
-        ({"first": 5, "last": 5}, "session 5 does not lie after session 5"),
+        ({"first": 5, "last": 5}, "session 5 is not after session 5"),
         ({"joint": "phq9"}, "'phq9' is the outcome itself"),
         ({"joint": "gad"}, "no symptoms measure 'gad'"),
         ({"reliability": 1.0}, "Parameter 'reliability'"),
@@ -259,11 +259,13 @@ def test_an_instrument_of_which_too_little_is_known(clinic: Study) -> None:
             reliable_change(replace(study, measures=dict(study.measures) | {"gad": bare}), joint="gad")
 
 
-def test_few_clients_are_refused_or_said(clinic: Study) -> None:
+def test_few_clients_are_said(clinic: Study) -> None:
     sessions = clinic.sessions
     names = sessions["client"].unique()
-    with pytest.raises(DataError, match="Only 5 clients can be analysed, and reliable change in PHQ-9 needs"):
-        reliable_change(with_sessions(clinic, sessions[sessions["client"].isin(names[:5])]))
+    five = reliable_change(with_sessions(clinic, sessions[sessions["client"].isin(names[:5])]))
+    assert five.status["code"] == "underpowered"
+    assert "5 clients can be analysed; reliable change in PHQ-9 needs at least 10" in five.answer[0]
+    assert five.estimates.empty
     result = reliable_change(with_sessions(clinic, sessions[sessions["client"].isin(names[:20])]))
     assert {f.code for f in result.notes} >= {"few_clients", "few_clusters"}
 

@@ -8,11 +8,10 @@ from alliance_longitudinal.analyses.early_alliance.compute import variance_estim
 from alliance_longitudinal.analyses.kit.fits import LEVEL, Fitted
 from alliance_longitudinal.analyses.kit.shares import (
     Shares,
-    exact_icc_interval,
-    reliability_of_mean,
     with_failures,
 )
 from alliance_longitudinal.analyses.result import AnalysisResult
+from alliance_longitudinal.methods.inference import exact_icc_interval, reliability_of_mean
 from analyses.studies import value
 from analyses.test_early_alliance import design_of
 

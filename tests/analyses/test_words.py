@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from alliance_longitudinal.analyses.early_alliance import words
+from alliance_longitudinal.analyses.early_alliance import early_alliance, words
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_alliance.tables import against_truth
-from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Draft
 from alliance_longitudinal.analyses.result import AnalysisResult, Estimate
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.timing import TimeWindow
@@ -19,13 +19,16 @@ def design(clinic: Study) -> EarlyDesign:
     return build_design(clinic.sessions, clinic.flow, choices, MIN_THERAPISTS)
 
 
-def said(design: EarlyDesign, level: str, low: float, high: float) -> str:
+def said(study: Study, design: EarlyDesign, level: str, low: float, high: float) -> str:
     """The sentence about ``level`` for an effect on symptoms (negative is better) with this interval."""
     effects = [
         Estimate(f"slope_{k}_per_sd", k, (low + high) / 2, ci_low=low, ci_high=high)
         for k in ("within", "between")
     ]
-    return words.answer(effects, design, 10.0)[0 if level == "within" else 1]
+    draft = Draft(study)
+    draft.estimate(*effects)
+    words.answer(draft, design, 10.0)
+    return draft.sentences[0 if level == "within" else 1]
 
 
 @pytest.mark.parametrize(
@@ -34,18 +37,18 @@ def said(design: EarlyDesign, level: str, low: float, high: float) -> str:
         (
             -1.5,
             -0.5,
-            "went with 1.00 more PHQ-9 points of improvement over 10 weeks (95 % interval 0.50 to 1.50)",
+            "improved by 1.00 more PHQ-9 points over 10 weeks (95 % interval 0.50 to 1.50)",
         ),
         (
             0.5,
             1.5,
-            "went with 1.00 fewer PHQ-9 points of improvement over 10 weeks (95 % interval 0.50 to 1.50)",
+            "improved by 1.00 fewer PHQ-9 points over 10 weeks (95 % interval 0.50 to 1.50)",
         ),
         (-1.5, 0.5, "includes zero: the data leave open whether early alliance goes with later change"),
     ],
 )
-def test_within_therapists(design: EarlyDesign, low: float, high: float, phrase: str) -> None:
-    assert phrase in said(design, "within", low, high)
+def test_within_therapists(clinic: Study, design: EarlyDesign, low: float, high: float, phrase: str) -> None:
+    assert phrase in said(clinic, design, "within", low, high)
 
 
 @pytest.mark.parametrize(
@@ -54,19 +57,17 @@ def test_within_therapists(design: EarlyDesign, low: float, high: float, phrase:
         (
             -1.5,
             -0.5,
-            "improved by 1.00 PHQ-9 points more over 10 weeks (95 % interval 0.50 to 1.50; 24 therapists)",
+            "improved by 1.00 more PHQ-9 points over 10 weeks (95 % interval 0.50 to 1.50; 24 therapists)",
         ),
-        (0.5, 1.5, "improved by 1.00 PHQ-9 points less over 10 weeks"),
+        (0.5, 1.5, "improved by 1.00 fewer PHQ-9 points over 10 weeks"),
         (-1.5, 0.5, "Between therapists the picture is unclear"),
     ],
 )
-def test_between_therapists(design: EarlyDesign, low: float, high: float, phrase: str) -> None:
-    assert phrase in said(design, "between", low, high)
+def test_between_therapists(clinic: Study, design: EarlyDesign, low: float, high: float, phrase: str) -> None:
+    assert phrase in said(clinic, design, "between", low, high)
 
 
 def test_methods_follow_the_parameters(early: AnalysisResult, clinic: Study) -> None:
-    from alliance_longitudinal.analyses.early_alliance import early_alliance
-
     assert "mean WAI-SR (client) score in sessions 1 to 5" in early.methods
     assert "adjust for intake severity (the first score) and change in PHQ-9 (client)" in early.methods
     assert "doi 10.1037/pst0000172" in early.methods
@@ -77,11 +78,11 @@ def test_methods_follow_the_parameters(early: AnalysisResult, clinic: Study) -> 
     assert any("Early change is not adjusted for" in text for text in other.limits)
 
 
-def test_a_shared_rater_is_a_limit_two_raters_are_not(design: EarlyDesign) -> None:
-    assert any("(halo)" in text for text in words.limits(design))
-    therapist = replace(design.choices.alliance, rater="therapist")
-    other = replace(design, choices=replace(design.choices, alliance=therapist))
-    assert not any("(halo)" in text for text in words.limits(other))
+def test_a_shared_rater_is_a_limit_two_raters_are_not(clinic: Study, early: AnalysisResult) -> None:
+    assert any("(halo)" in text for text in early.limits)
+    therapist = replace(clinic.measures["alliance"], rater="therapist")
+    other = replace(clinic, measures={**clinic.measures, "alliance": therapist})
+    assert not any("(halo)" in text for text in early_alliance(other).limits)
 
 
 def test_only_the_adjusted_model_is_set_beside_the_truth(

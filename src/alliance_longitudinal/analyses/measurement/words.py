@@ -30,7 +30,7 @@ def answer(draft: Draft, found: Found, label: str) -> None:
             clients=_with_limits(clients),
             change=_with_limits(change),
         )
-    for sentence in _verdicts(found):
+    for sentence in verdicts(found):
         draft.say("{s}", s=sentence)
     pairs = [e.estimate for e in draft.estimates if e.unit == "correlation" and e.level == "client"]
     if pairs and not found.items:
@@ -53,7 +53,8 @@ def _with_limits(e: Estimate) -> str:
     return f"{e.estimate:.2f} (95 % interval {e.ci_low:.2f} to {e.ci_high:.2f})"
 
 
-def _verdicts(found: Found) -> list[str]:
+def verdicts(found: Found) -> list[str]:
+    """One sentence per verdict on the invariance, with all that it is about."""
     said: dict[str, list[str]] = {}
     for where in dict.fromkeys(s.where for s in found.steps):
         steps = {s.level: s.holds for s in found.steps if s.where == where}
