@@ -46,6 +46,12 @@ SHELVES = {
         "": {"cells", "study_file", "readers", "cleaning"},
     },
     "present": {"plots": set(), "": {"plots"}},
+    "methods": {
+        "basics": set(),
+        "psychometrics": {"basics"},
+        "panel": {"basics"},
+        "": {"basics", "psychometrics", "panel"},
+    },
     "reporting": {
         "record": set(),
         "page": {"record"},

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.methods.panel.decompose import decompose
+    from alliance_longitudinal.methods.panel.lag import lag
     from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
     from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
@@ -14,11 +16,13 @@ if TYPE_CHECKING:
 #: Public name -> module that defines it.
 _PUBLIC = {
     "classify_change": "psychometrics.change.classify",
+    "decompose": "panel.decompose",
     "find_sudden_gains": "psychometrics.gains.find",
+    "lag": "panel.lag",
     "rater_agreement": "psychometrics.reliability.raters",
 }
 
-__all__ = ["classify_change", "find_sudden_gains", "rater_agreement"]
+__all__ = ["classify_change", "decompose", "find_sudden_gains", "lag", "rater_agreement"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.data_quality.check import Check, not_checked
 from alliance_longitudinal.analyses.data_quality.records import Records
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import number
-from alliance_longitudinal.methods.inference import p_of_no_shift
+from alliance_longitudinal.methods.basics.inference import p_of_no_shift
 
 _TITLE = "Change of mode or version during treatment"
 

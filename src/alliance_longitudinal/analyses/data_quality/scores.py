@@ -12,7 +12,7 @@ from alliance_longitudinal.analyses.data_quality.records import Records
 from alliance_longitudinal.analyses.kit import Share, say
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import number
-from alliance_longitudinal.methods.inference import beyond, p_of_so_many
+from alliance_longitudinal.methods.basics.inference import beyond, p_of_so_many
 
 #: Robust standard deviations beyond which a change is called a jump.
 JUMP = 4.0

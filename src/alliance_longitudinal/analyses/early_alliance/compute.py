@@ -20,7 +20,7 @@ from alliance_longitudinal.analyses.kit.shares import (
     variance_shares,
     with_failures,
 )
-from alliance_longitudinal.methods.inference import (
+from alliance_longitudinal.methods.basics.inference import (
     exact_icc_interval,
     partial_correlation,
     reliability_of_mean,

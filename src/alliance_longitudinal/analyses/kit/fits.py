@@ -15,7 +15,7 @@ import pandas as pd
 from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.methods.inference import t_inference
+from alliance_longitudinal.methods.basics.inference import t_inference
 from alliance_longitudinal.sentences import Sentence, joined, say
 
 #: Fewest therapists with at least two clients for a therapist level: three variance parameters need more levels.

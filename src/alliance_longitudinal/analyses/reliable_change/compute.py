@@ -11,7 +11,7 @@ from alliance_longitudinal.analyses.kit.norms import Given, KnownNorms, known_no
 from alliance_longitudinal.analyses.reliable_change.design import ClientScores
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError, DataError, FitError, StudyError
-from alliance_longitudinal.methods.proportions import proportion
+from alliance_longitudinal.methods.basics.proportions import proportion
 from alliance_longitudinal.methods.psychometrics.change.classify import (
     METHODS,
     ChangeCategories,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.kit import Number, Share, joined, say
 from alliance_longitudinal.analyses.sudden_gains.compute import Gains
-from alliance_longitudinal.methods.inference import half_width
+from alliance_longitudinal.methods.basics.inference import half_width
 from alliance_longitudinal.methods.psychometrics.gains.events import AROUND
 from alliance_longitudinal.present import Column, FigureSpec, plots
 

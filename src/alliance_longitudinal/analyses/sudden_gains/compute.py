@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.analyses.kit.norms import Given, KnownNorms
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.errors import AllianceError, StudyError
-from alliance_longitudinal.methods.proportions import proportion
+from alliance_longitudinal.methods.basics.proportions import proportion
 from alliance_longitudinal.methods.psychometrics.gains.events import (
     Intervals,
     Rules,

@@ -1,0 +1,1 @@
+"""What every method needs: checks of a frame, small inference, proportions."""

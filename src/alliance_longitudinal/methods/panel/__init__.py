@@ -1,0 +1,1 @@
+"""Repeated measures of people: lags, and parts within and between them."""
