@@ -47,6 +47,22 @@ def describe_study(study: Study) -> list[str]:
     return lines
 
 
+def study_in_brief(study: Study) -> list[str]:
+    """The title and a few sentences: how many people and sessions, which measures, how many findings."""
+    clients, sessions = len(study.clients), len(study.sessions)
+    who = f"{clients} clients"
+    if study.has_therapists:
+        who += f" of {len(study.therapists)} therapists"
+    lines = [study.title, f"{who}; {sessions} sessions."]
+    if study.simulated is not None:
+        lines.append("Simulated data.")
+    lines.append(f"Measures: {', '.join(f'{name} ({m.label})' for name, m in study.measures.items())}.")
+    counts = {level: sum(f.severity == level for f in study.findings) for level in ("caution", "info")}
+    words = ", ".join(f"{n} {level}" for level, n in counts.items() if n)
+    lines.append(f"Findings: {words or 'none'}; see study.describe() and study.flow.")
+    return lines
+
+
 def _therapist_lines(per_therapist: "pd.Series[int] | None", clients: int) -> list[str]:
     if per_therapist is None:
         return []

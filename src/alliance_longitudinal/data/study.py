@@ -18,7 +18,7 @@ __all__ = ["Measure", "Source", "Study"]
 TimeUnit = Literal["weeks", "days", "months", "sessions"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Study:
     """A checked study. Frozen: the frames are copies each time they are asked for.
 
@@ -87,6 +87,29 @@ class Study:
     caseload: float | None = None
     reporting: Mapping[str, str] = field(default_factory=dict)
     _therapists: pd.DataFrame | None = field(default=None, repr=False)
+
+    def describe(self) -> list[str]:
+        """Sentences about the study: who is in it, what was filled in, the sample flow, and the findings.
+
+        Counts and ranges over the whole study only; nothing about a single person.
+        """
+        from alliance_longitudinal.data.describe import describe_study
+
+        return describe_study(self)
+
+    def __repr__(self) -> str:
+        """A few lines without any client's data, for a notebook that may be saved and passed on."""
+        from alliance_longitudinal.data.describe import study_in_brief
+
+        return "\n".join(study_in_brief(self))
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from alliance_longitudinal.data.describe import study_in_brief
+
+        title, *lines = (escape(line) for line in study_in_brief(self))
+        return f"<b>{title}</b><ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 
     @property
     def sessions(self) -> pd.DataFrame:
