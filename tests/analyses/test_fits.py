@@ -12,7 +12,7 @@ from alliance_longitudinal.analyses.kit.fits import (
     too_few_for,
 )
 from alliance_longitudinal.errors import FitError
-from alliance_longitudinal.methods.inference import t_inference
+from alliance_longitudinal.methods.basics.inference import t_inference
 
 
 def rows(therapists: int, clients: int, scores: int, seed: int = 0) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from alliance_longitudinal.analyses.kit.shares import (
     with_failures,
 )
 from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.methods.inference import exact_icc_interval, reliability_of_mean
+from alliance_longitudinal.methods.basics.inference import exact_icc_interval, reliability_of_mean
 from analyses.studies import value
 from analyses.test_early_alliance import design_of
 
