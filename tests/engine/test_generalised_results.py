@@ -106,7 +106,7 @@ def test_fitted_values_are_predictions_with_modes_and_new_groups_get_none(slopes
     np.testing.assert_allclose(slopes.predict(mixed.head(9)), slopes.fittedvalues.head(9))
     alone = slopes.predict(mixed.head(9), groups=False, scale="linear")
     np.testing.assert_allclose(alone, x[:9] @ slopes.params.to_numpy())
-    np.testing.assert_allclose(slopes.predict(mixed.head(9).assign(outer=99), scale="linear"), alone)
+    np.testing.assert_allclose(slopes.predict(mixed.head(9).assign(outer=np.nan), scale="linear"), alone)
     missing = slopes.predict(mixed.head(2).assign(x=[np.nan, 1.0]))
     assert missing.isna().tolist() == [True, False]
 
@@ -332,7 +332,7 @@ def test_a_dropout_hazard_is_a_binomial_model_of_rows_at_risk():
     """Rows are periods at risk, 1 where the unit leaves; cloglog coefficients are log hazard ratios of grouped time."""
     res = fit(rows("hazard"), "event ~ C(period) + arm + score + (1 | group)", link="cloglog")
     assert "Hazard ratio" in res.summary()
-    one = pd.DataFrame({"period": [1, 2], "arm": 0, "score": 0.0, "group": "new"})
+    one = pd.DataFrame({"period": [1, 2], "arm": 0, "score": 0.0, "group": np.nan})
     hazards = res.predict(one)
     eta = res.params["Intercept"] + np.array([0.0, res.params["C(period)[T.2]"]])
     np.testing.assert_allclose(hazards, 1 - np.exp(-np.exp(eta)))

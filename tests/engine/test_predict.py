@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal.engine.design.groups import match
+from alliance_longitudinal.errors import FitError, FormulaError
 from engine.designs import GROWTH
 
 
@@ -17,12 +19,69 @@ def test_predictions_for_the_data_are_the_fitted_values(growth, frame):
 
 
 def test_a_new_group_has_its_expected_value(growth, frame):
-    new = frame.head(3).assign(outer=[0, 99, 99], inner=[99, 0, 0])
+    new = frame.head(3).assign(outer=[0, 99, 99], inner=[np.nan, 0, 0])
     fixed = growth.predict(new, groups=False)
     known = growth.random_effects["outer"].loc[0]
     expected = fixed + np.array([known["Intercept"] + known["week"] * new["week"].iloc[0], 0, 0])
     np.testing.assert_allclose(growth.predict(new), expected)
     assert not np.allclose(growth.predict(frame.head(3)), expected)
+
+
+@pytest.mark.parametrize("as_given", [str, float, "{} ".format, " {}.".format, lambda label: f"0{label}"])
+def test_labels_are_matched_by_their_text(growth, frame, as_given):
+    """Whole numbers, decimals and texts with blanks are one label; other spellings are new groups."""
+    same = as_given(7) not in (" 7.", "07")
+    new = frame.head(12).assign(outer=frame["outer"].head(12).map(as_given).astype(object))
+    if same:
+        np.testing.assert_array_equal(growth.predict(new), growth.predict(frame.head(12)))
+    else:
+        with pytest.raises(
+            FitError, match=r"The fit knows no 'outer' of the new data; the first is .*, the fit's first is 0"
+        ):
+            growth.predict(new)
+
+
+def test_labels_that_differ_in_blanks_only_stay_apart():
+    levels = pd.Index(["a", "a ", "b"], name="g")
+    found = match(levels, pd.DataFrame({"g": ["a", "a ", " a", "b ", None]}), ("g",))
+    np.testing.assert_array_equal(found, [0, 1, -1, 2, -1])
+
+
+def test_what_the_data_say_nothing_of_has_no_prediction(frame):
+    """Columns were left out as combinations of others: the same cells are missing in means and in predict."""
+    frame = frame.assign(arm=frame["arm"].map("arm {}".format))
+    some = frame[~((frame["arm"] == frame["arm"].iloc[-1]) & (frame["week"] > 2))].assign(
+        twice=lambda d: 2 * d["week"]
+    )
+    res = al.MixedModel.from_formula("y ~ C(week) * arm + (1 | outer)", some).fit()
+    means = res.means(["arm", "week"]).frame
+    cells = means[["arm", "week"]].assign(outer=0)
+    predicted = res.predict(cells, groups=False)
+    assert 0 < means["estimate"].isna().sum() < len(means)
+    np.testing.assert_allclose(predicted, means["estimate"])
+    both = res.predict(cells, interval="confidence")
+    np.testing.assert_array_equal(both.isna().all(axis=1), means["estimate"].isna())
+    pair = al.MixedModel.from_formula("y ~ week + twice + (1 | outer)", some).fit()
+    assert pair.predict(some.head(2).assign(twice=[100, 2 * some["week"].iloc[1]])).isna().tolist() == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("Intercept", "y ~ Intercept + (1 | outer)"),
+        ("Intercept", "y ~ 1 + (1 + Intercept | outer)"),
+        ("1", "y ~ `1` + (1 | outer)"),
+        ("1", "y ~ 1 + (`1` | outer)"),
+        ("Residual", "y ~ 1 + (1 | Residual)"),
+    ],
+)
+def test_names_of_a_model_s_own_parts_are_refused(frame, name, formula):
+    column = "outer" if name == "Residual" else "week"
+    with pytest.raises(FormulaError, match=f"cannot be called '{name}'.* Rename it in the data"):
+        al.MixedModel.from_formula(formula, frame.rename(columns={column: name}))
 
 
 def test_missing_values_give_missing_predictions(growth, frame):

@@ -188,8 +188,8 @@ def test_intervals_hold_what_they_promise():
             unit = units[inner.codes[at]] if kind == "known" else rng.normal(size=10) * 1.5
             truth = 10 - 2.8 + group[:, 0] + 4 * group[:, 1] + unit + rng.normal(size=10)
             asked = data.assign(
-                inner=data["inner"] if kind == "known" else 99,
-                outer=99 if kind == "new group" else data["outer"],
+                inner=data["inner"] if kind == "known" else np.nan,
+                outer=np.nan if kind == "new group" else data["outer"],
             )
             table = res.predict(asked, interval="prediction")
             hits[i] += ((table["lower"] < truth) & (truth < table["upper"])).sum()
@@ -278,7 +278,7 @@ def test_rows_of_several_groups(frame):
     assert found.frame["rows"].tolist() == [
         (members == level).any(axis=1).sum() for level in range(res.n_groups["team"])
     ]
-    new = data.iloc[[0, 0]].assign(group=[0, 77], other=[88.0, 88.0], s=0.6, rest=0.4, item=9, week=2.0)
+    new = data.iloc[[0, 0]].assign(group=[0, 77], other=[88.0, 88.0], s=0.6, rest=0.4, item=np.nan, week=2.0)
     half, none = res.predict(new, interval="confidence")["se"] ** 2
     z, psi = np.array([1, 2.0]), fit.psi[0]
     item = fit.psi[1][0, 0]

@@ -11,6 +11,7 @@ import alliance_longitudinal as al
 from alliance_longitudinal.engine.design.groups import Factor
 from alliance_longitudinal.engine.inference import kenward_roger_structured
 from alliance_longitudinal.engine.statistics.structured.pattern import read_pattern, refuse_crossed
+from engine.designs import three_levels
 from engine.residual_recovery import recovery
 from engine.series import series
 
@@ -378,3 +379,14 @@ def test_multiple_membership_has_no_innermost_group(frame):
         al.FitError, match=r"does not go with the multiple membership of 'inner': a row has no innermost"
     ):
         refuse_crossed(al.AR1("order"), replace(made.design, factors=(several,)))
+
+
+def test_a_correlation_of_rows_that_are_far_apart_is_not_estimated():
+    """With positions in days and rows every hundred of them, phi could be anything; the search's start is no estimate."""
+    frame = three_levels(3, outer=8, inner=4, rows=6).assign(day=lambda d: d["week"] * 100)
+    res = al.MixedModel.from_formula("y ~ week + (1 | unique)", frame, residual=al.AR1("day")).fit()
+    found = res.residual_parameters
+    assert found["name"].tolist() == ["phi"]
+    assert found[["estimate", "se", "lower", "upper"]].isna().all(axis=None)
+    message = next(f.message for f in res.findings if f.code == "not_identified")
+    assert "no two rows of a group are closer than 100 positions" in message

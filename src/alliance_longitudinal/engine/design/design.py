@@ -21,7 +21,7 @@ from alliance_longitudinal.engine.design.membership import MultipleMembership
 from alliance_longitudinal.engine.design.missing import complete_rows, missing_of
 from alliance_longitudinal.engine.design.plain import recipe_of, required_of
 from alliance_longitudinal.engine.design.terms import RandomTerm, expand
-from alliance_longitudinal.engine.linalg.matrices import independent_columns
+from alliance_longitudinal.engine.linalg.matrices import independent_columns, unseen_directions
 from alliance_longitudinal.errors import FitError, FormulaError
 
 _NAMES = re.compile(r"`([^`]+)`|(?<![\w.])([^\W\d]\w*)(?!\s*(?:\(|=[^=]))")
@@ -129,6 +129,8 @@ class DesignSpec:
     offset: str | None = None
     weights: str | None = None
     membership: tuple[tuple[str, MultipleMembership], ...] = ()
+    #: Directions of all columns of the fixed part on which the data say nothing; none where no column was left out.
+    unseen: Array | None = field(default=None, compare=False, repr=False)
 
 
 def learn(
@@ -165,6 +167,7 @@ def learn(
     named = [c for c in (weights, offset, *extra) if c]
     used = list(dict.fromkeys([*used_y, *used_x, *(c for z in used_z for c in z), *named]))
     check_columns_exist(used, frame, formula)
+    _refuse_names(used_x, used_z, terms)
     kept = complete_rows(frame, used)
     if not kept.any():
         empty = [c for c in used if frame[c].isna().all()]
@@ -181,7 +184,10 @@ def learn(
     names = tuple(x_names[j] for j in columns)
     dropped = tuple(name for j, name in enumerate(x_names) if j not in columns)
     factors, designs, specs = _random(terms, used_z, rows)
-    spec = DesignSpec(formula, parsed.response, fixed_spec, names, specs, used_x, used_z, offset, weights)
+    unseen = unseen_directions(x) if dropped else None
+    spec = DesignSpec(
+        formula, parsed.response, fixed_spec, names, specs, used_x, used_z, offset, weights, unseen=unseen
+    )
     return spec, Design(
         y=y,
         x=x if not dropped else x[:, columns],
@@ -196,6 +202,26 @@ def learn(
         index=rows.index,
         missing=missing_of(frame[used]) if not kept.all() else {},
     )
+
+
+def _refuse_names(
+    used_x: tuple[str, ...], used_z: tuple[tuple[str, ...], ...], terms: tuple[RandomTerm, ...]
+) -> None:
+    """Columns whose names are those of a model's own parts."""
+    effects = {
+        *used_x,
+        *(name for used, t in zip(used_z, terms, strict=True) for name in {*used} - {*t.columns}),
+    }
+    for name, what in (
+        ("Intercept", "name of the model's intercept"),
+        ("1", "sign for the intercept in a formula"),
+    ):
+        if name in effects:
+            raise FormulaError(f"A column cannot be called {name!r}, the {what}. Rename it in the data.")
+    if any(term.group == "Residual" for term in terms):
+        raise FormulaError(
+            "A grouping cannot be called 'Residual', the name of the residual in tables. Rename it in the data."
+        )
 
 
 def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:

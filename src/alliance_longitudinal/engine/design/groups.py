@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from alliance_longitudinal.engine.arrays import Array, Index
+from alliance_longitudinal.errors import FitError
 
 #: From this many rows on, which grouping holds which is remembered while their codes are in use.
 MANY_ROWS = 50_000
@@ -137,11 +138,51 @@ def _code_numbers(numbers: NDArray[Any]) -> tuple[Index, NDArray[Any]]:
 
 
 def match(levels: pd.Index, frame: pd.DataFrame, columns: tuple[str, ...]) -> Index:
-    """Index of new rows; -1 for a group that was not in the data of the fit, or is missing."""
+    """Codes of new rows; -1 for a group that was not in the data of the fit, or is missing.
+
+    Labels are compared as they are, then by their text: ``7``, ``7.0``, ``"7"`` and ``" 7"`` are one label.
+
+    Raises
+    ------
+    FitError
+        Not one label of a column is known.
+    """
     if len(columns) == 1:
-        return np.asarray(levels.get_indexer(pd.Index(frame[columns[0]])), dtype=np.intp)
-    labels = pd.MultiIndex.from_arrays([frame[c] for c in columns], names=columns)
-    return np.asarray(levels.get_indexer(labels), dtype=np.intp)
+        return match_labels(levels, frame[columns[0]])
+    assert isinstance(levels, pd.MultiIndex)
+    known = [match_labels(of, frame[c]) for of, c in zip(levels.levels, columns, strict=True)]
+    joint = pd.MultiIndex.from_arrays(levels.codes)
+    return np.asarray(joint.get_indexer(pd.MultiIndex.from_arrays(known)), dtype=np.intp)
+
+
+def match_labels(levels: pd.Index, column: pd.Series) -> Index:
+    """Codes of one column's labels among those of the fit; see `match`."""
+    given = pd.Index(column)
+    codes = np.asarray(levels.get_indexer(given), dtype=np.intp)
+    lost = (codes < 0) & ~np.asarray(given.isna())
+    if lost.any():
+        texts = pd.Index([label_text(level) for level in levels])
+        twice = texts.duplicated(keep=False)  # labels that differ in blanks only stay apart
+        new = given[lost]
+        found = np.asarray(texts[~twice].get_indexer([label_text(v) for v in new]), dtype=np.intp)
+        codes[lost] = np.where(found < 0, -1, np.flatnonzero(~twice)[found] if (~twice).any() else -1)
+        if not (codes >= 0).any():
+            raise FitError(
+                f"The fit knows no {column.name!r} of the new data; the first is {_plain(new[0])!r}, the fit's first is "
+                f"{_plain(levels[0])!r}. Correct the labels. For new groups leave {column.name!r} empty, or pass groups=False."
+            )
+    return codes
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def label_text(label: object) -> str:
+    """A label as text, without blanks around it; whole numbers without a decimal point."""
+    if isinstance(label, float | np.floating) and float(label).is_integer():
+        return str(int(label))
+    return str(label).strip()
 
 
 def parents(fine: Index, coarse: Index, n_fine: int) -> Index | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine.arrays import Array, Index
-from alliance_longitudinal.engine.design.groups import Factor, code_column
+from alliance_longitudinal.engine.design.groups import Factor, code_column, match_labels
 from alliance_longitudinal.errors import FormulaError
 
 #: How far the shares of a row may be from 1 in sum.
@@ -230,7 +230,11 @@ def member_factor(numbered: Factor, members: Members) -> Factor:
 
 def match_members(levels: pd.Index, members: Members, rows: Index) -> tuple[Index, Array]:
     """Index and shares of new rows, shape (n, w); code -1 for a level that was not in the data of the fit."""
-    known = np.asarray(levels.get_indexer(members.levels), dtype=np.intp)
+    known = (
+        match_labels(levels, pd.Series(members.levels, name=levels.name))
+        if len(members.levels)
+        else np.zeros(0, dtype=np.intp)
+    )
     return _wide(members, known[members.code], rows)
 
 

@@ -17,6 +17,8 @@ def fitted(fit: Fitted) -> Array:
 def predict(fit: Fitted, spec: DesignSpec, frame: pd.DataFrame, groups: bool) -> pd.Series:
     """Expected response for each row of new data; missing where a used value is missing.
 
+    It is missing, too, where columns were left out of the model and the data of the fit say nothing of the row.
+
     Parameters
     ----------
     frame : DataFrame

@@ -10,6 +10,7 @@ from alliance_longitudinal.engine.design.design import Design, DesignSpec, matri
 from alliance_longitudinal.engine.design.groups import Factor, match
 from alliance_longitudinal.engine.design.membership import MultipleMembership, match_members, read_members
 from alliance_longitudinal.engine.fitted.protocol import Fitted
+from alliance_longitudinal.engine.linalg.matrices import can_be_estimated
 from alliance_longitudinal.errors import FitError, FormulaError
 
 
@@ -64,7 +65,7 @@ class Rows:
     effects : tuple of Effects
         Of each term of the fit.
     complete : ndarray of bool, shape (N,)
-        Which rows of the data these are.
+        Which rows of the data these are: with all values, and with an expected response that can be estimated.
     index : Index
         Labels of all N rows.
     """
@@ -121,6 +122,9 @@ def rows_of_data(
         raise FitError(f"The new data must be a pandas DataFrame, not {type(frame).__name__}.")
     wanted = groups if effects is None else effects
     complete = _complete(spec, frame, groups, wanted)
+    if spec.unseen is not None and complete.any():  # of the others the data of the fit say nothing
+        full = matrix_of(spec.fixed, frame.loc[complete]).to_numpy(dtype=float)
+        complete[complete] = can_be_estimated(full, spec.unseen)
     rows = frame.loc[complete]
     if not len(rows):
         terms = fit.design.terms if wanted else ()
@@ -145,7 +149,9 @@ def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool, wanted: bool)
         raise FormulaError(
             f"The new data have no column {', '.join(map(repr, absent))}, which the model needs."
         )
-    return frame[needed].notna().all(axis=1).to_numpy() if needed else np.ones(len(frame), dtype=bool)
+    return (
+        frame[needed].notna().all(axis=1).to_numpy(copy=True) if needed else np.ones(len(frame), dtype=bool)
+    )
 
 
 def _effects(fit: Fitted, spec: DesignSpec, rows: pd.DataFrame, groups: bool) -> tuple[Effects, ...]:

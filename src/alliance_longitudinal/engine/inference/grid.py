@@ -55,15 +55,13 @@ class Grid:
         return np.asarray(counts.reindex(pd.Index(labels)).fillna(0.0), dtype=float)
 
 
-def reference_grid(spec: DesignSpec, rows: pd.DataFrame, dropped: bool, at: Mapping[str, Any] | None) -> Grid:
+def reference_grid(spec: DesignSpec, rows: pd.DataFrame, at: Mapping[str, Any] | None) -> Grid:
     """Grid over all variables of the fixed part.
 
     Parameters
     ----------
     rows : DataFrame
         Rows of the fit.
-    dropped : bool
-        Whether columns of the fixed part were left out.
     at : mapping of variable to value or values, optional
 
     Raises
@@ -91,7 +89,8 @@ def reference_grid(spec: DesignSpec, rows: pd.DataFrame, dropped: bool, at: Mapp
     for name in points.columns:
         if isinstance(rows[name].dtype, pd.CategoricalDtype):
             points[name] = points[name].astype(rows[name].dtype)
-    return Grid(spec, rows, points, factors, _unseen(spec, rows, dropped))
+    unseen = np.zeros((len(spec.fixed.column_names), 0)) if spec.unseen is None else spec.unseen
+    return Grid(spec, rows, points, factors, unseen)
 
 
 def categorical(spec: DesignSpec, rows: pd.DataFrame, variables: list[str]) -> tuple[str, ...]:
@@ -128,14 +127,3 @@ def _asked(name: str, wanted: Any, column: pd.Series | None) -> list[Any]:
     if not values:
         raise FitError(f"at= gives no value for {name!r}.")
     return values
-
-
-def _unseen(spec: DesignSpec, rows: pd.DataFrame, dropped: bool) -> Array:
-    full = matrix_of(spec.fixed, rows) if dropped else None
-    if full is None:
-        return np.zeros((len(spec.fixed.column_names), 0))
-    x = full.to_numpy(dtype=float)
-    size = np.sqrt(np.einsum("np,np->p", x, x))
-    size[size == 0] = 1.0
-    values, vectors = np.linalg.eigh((x / size).T @ (x / size))
-    return np.asarray(vectors[:, values < 1e-10 * values[-1]] / size[:, None])

@@ -187,7 +187,7 @@ def _grid(fit: MixedFit, spec: DesignSpec, data: pd.DataFrame | None, asked: Que
             "the coefficients with contrast(), or fit the rows in memory with from_formula."
         )
     rows = data.loc[fit.design.kept]
-    grid = reference_grid(spec, rows, bool(fit.design.dropped), asked.at)
+    grid = reference_grid(spec, rows, asked.at)
     for name in (*asked.specs, *asked.by):
         if name not in grid.points.columns:
             there = ", ".join(map(str, grid.points.columns)) or "none"

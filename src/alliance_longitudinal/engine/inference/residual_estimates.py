@@ -38,6 +38,7 @@ def residual_parameters(fit: MixedFit, alpha: float = 0.05) -> pd.DataFrame:
     table = np.column_stack(
         [natural(pattern, residual.tau), spread * _slopes(pattern, residual.tau), low, high]
     )
+    table[~np.isfinite(spread)] = np.nan  # the search's start is no estimate
     if residual.independent:
         table = np.vstack([[0.0, np.nan, np.nan, np.nan], table])
     frame = pd.DataFrame(table, columns=columns[1:])

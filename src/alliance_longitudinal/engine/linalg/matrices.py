@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from alliance_longitudinal.engine.arrays import Array, Index
+from alliance_longitudinal.engine.arrays import Array, Index, Mask
 
 #: A column counts as a combination of earlier ones when less than this share of its length is new.
 DEPENDENT = 1e-9
@@ -61,3 +61,24 @@ def block_diagonal(blocks: list[Array]) -> Array:
         out[at : at + len(block), at : at + len(block)] = block
         at += len(block)
     return out
+
+
+def unseen_directions(columns: Array) -> Array:
+    """Directions of the columns on which the rows say nothing, shape (k, d); of the columns or of their triangle."""
+    size = np.sqrt(np.einsum("np,np->p", columns, columns))
+    size[size == 0] = 1.0
+    values, vectors = np.linalg.eigh((columns / size).T @ (columns / size))
+    return np.asarray(vectors[:, values < 1e-10 * values[-1]] / size[:, None])
+
+
+def can_be_estimated(rows: Array, unseen: Array) -> Mask:
+    """Whether each function of the coefficients has no part in unseen directions.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (r, k)
+        Functions, over all columns.
+    unseen : ndarray, shape (k, d)
+    """
+    size = np.maximum(np.abs(rows) @ np.abs(unseen), 1e-300)
+    return np.asarray((np.abs(rows @ unseen) < 1e-7 * size).all(axis=1) | (unseen.shape[1] == 0))

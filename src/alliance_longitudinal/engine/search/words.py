@@ -6,7 +6,7 @@ from alliance_longitudinal.engine.design.design import Design, TermDesign
 from alliance_longitudinal.engine.search.criterion import Criterion
 from alliance_longitudinal.engine.search.optimize import OptimRecord
 from alliance_longitudinal.engine.search.residual import FittedResidual
-from alliance_longitudinal.engine.statistics.structured.structure import in_words
+from alliance_longitudinal.engine.statistics.structured.structure import AR1, in_words
 from alliance_longitudinal.findings import Finding
 
 #: Fewer rows than this carry a residual variance badly.
@@ -87,8 +87,7 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
             Finding(
                 "not_identified",
                 "caution",
-                "The likelihood is almost flat in one direction of the variance parameters: the data hardly identify "
-                "how the variance divides between the random effects.",
+                _flat(residual),
             )
         )
     if record.differ:
@@ -101,6 +100,27 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
             )
         )
     return tuple(findings)
+
+
+def _flat(residual: FittedResidual | None) -> str:
+    """What a flat direction of the likelihood means."""
+    if residual is not None and residual.model.pattern.correlated:
+        pattern, gap = residual.model.pattern, float(residual.model.products.classes.lags.min())
+        structure = in_words(pattern.structure)
+        if isinstance(pattern.structure, AR1) and gap > 1:
+            return (
+                f"The correlation of the residuals cannot be estimated: with {structure}, phi is the correlation of rows "
+                f"one position apart, and no two rows of a group are closer than {gap:g} positions. Number the rows of "
+                "each group 1, 2, 3, ... or leave out residual=."
+            )
+        return (
+            f"The likelihood is almost flat in one direction: the data hardly separate the correlation of {structure} "
+            "from the variances of the random effects. Leave out residual= or a random effect."
+        )
+    return (
+        "The likelihood is almost flat in one direction of the variance parameters: the data hardly identify how the "
+        "variance divides between the random effects."
+    )
 
 
 def _of_residual(residual: FittedResidual) -> list[Finding]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.groups import factor
-from alliance_longitudinal.engine.linalg.matrices import independent_columns
+from alliance_longitudinal.engine.linalg.matrices import independent_columns, unseen_directions
 from alliance_longitudinal.engine.sources.recipe import BatchRows, Recipe
 from alliance_longitudinal.engine.sources.source import Source
 from alliance_longitudinal.engine.sources.spill import Spill
@@ -164,6 +164,8 @@ def _units_of_all(recipe: Recipe, source: Source) -> tuple[Recipe, Units]:
     fixed = independent_columns(r[:, : len(every.spec.names)])
     kept = recipe.keeping(tuple(every.distinct[j] for j in fixed))
     p, k = len(fixed), len(kept.distinct)
+    if p < len(every.spec.names):
+        kept = replace(kept, spec=replace(kept.spec, unseen=unseen_directions(r[:, : len(every.spec.names)])))
     if n <= k:
         raise FitError(
             f"{n} complete rows cannot carry {p} fixed effects, the random effects and a residual. Leave out terms."
