@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Private
 from alliance_longitudinal.data.build import Parsed, build_study
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.cleaning.answers import read_answers
@@ -38,6 +39,7 @@ from alliance_longitudinal.data.study_file.blocks import Covariate
 from alliance_longitudinal.data.study_file.checks import ARM
 from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 
 def load_study(path: str | Path, *, forms: bool = False) -> Study:
@@ -222,7 +224,9 @@ def _reading_flow(
         gone = pd.DataFrame(texts, index=range(step.n)).astype(object)
         gone = gone.where(gone != "").reindex(columns=people.columns)
         frames.insert(0, pd.concat([frames[0].astype(object), gone], ignore_index=True))
-    flow = SampleFlow().record(frames[0], frames[0], f"rows read from {file}", "")
+    flow = SampleFlow().record(
+        frames[0], frames[0], say("rows read from {file}", file=Private(file, "the table")), ""
+    )
     for step, before, after in zip(steps, frames, frames[1:], strict=False):
         rest = "rows that hold anything" if step.reason == "empty rows" else f"without {step.reason}"
         flow = flow.record(before, after, rest, step.reason)

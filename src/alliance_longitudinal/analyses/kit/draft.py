@@ -17,7 +17,7 @@ from alliance_longitudinal.errors import AllianceError, FitError, StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding, Severity
 from alliance_longitudinal.present import Column, FigureSpec, Table
 from alliance_longitudinal.present.tables import Section
-from alliance_longitudinal.sentences import Sentence, say
+from alliance_longitudinal.sentences import Sentence, Value, say
 
 #: The parameter by which a measure of each kind is asked for, and how a report's header names it.
 _ROLES = {"alliance": ("alliance", "Alliance"), "symptoms": ("outcome", "Outcome")}
@@ -145,7 +145,7 @@ class Draft:
         template: str,
         code: str = "too_few_data",
         severity: Severity = "underpowered",
-        **values: Count | Share | Number | str,
+        **values: Value | str,
     ) -> TooLittle:
         """To be raised where the data are too few for any answer; the report then says so, in these words."""
         return TooLittle(self, say(template, **values), code, severity)
@@ -189,7 +189,7 @@ class Draft:
 
     # --- words ----------------------------------------------------------------------------------------------------
 
-    def say(self, template: str, **values: Count | Share | Number | str) -> None:
+    def say(self, template: str, **values: Value | str) -> None:
         """A sentence of the answer."""
         self.sentences.append(say(template, **values))
 
@@ -200,7 +200,7 @@ class Draft:
         template: str,
         where: str = "",
         reference: str = "",
-        **values: Count | Share | Number | str,
+        **values: Value | str,
     ) -> None:
         """Something that the reader has to know."""
         self.findings.append(Finding(code, severity, say(template, **values), where, reference))

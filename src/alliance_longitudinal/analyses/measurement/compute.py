@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Count, Number, Share
+from alliance_longitudinal.analyses.kit import Count, Number
 from alliance_longitudinal.analyses.measurement.design import Answers
 from alliance_longitudinal.errors import AllianceError, FitError
 from alliance_longitudinal.findings import Finding, Severity
@@ -23,7 +23,7 @@ from alliance_longitudinal.methods.psychometrics.reliability.change_reliability 
     nested_reliability,
 )
 from alliance_longitudinal.methods.psychometrics.reliability.consistency import Coefficient, alpha, omega
-from alliance_longitudinal.sentences import say
+from alliance_longitudinal.sentences import Value, say
 
 FEWEST_FORMS = 10
 
@@ -46,7 +46,7 @@ class Found:
         where: str,
         template: str,
         severity: Severity = "caution",
-        **values: Count | Number | Share | str,
+        **values: Value | str,
     ) -> None:
         """Add a finding that limits what can be said."""
         self.findings.append(Finding(code, severity, say(template, **values), where))

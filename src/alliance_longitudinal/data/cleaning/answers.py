@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Count
 from alliance_longitudinal.data.cells.columns import Column
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems
@@ -16,6 +17,7 @@ from alliance_longitudinal.data.study_file.measure import Measure, PlannedMeasur
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.measures.instrument import Instrument, MissingRule
 from alliance_longitudinal.measures.score import outside_range, range_in_words, reverse, score
+from alliance_longitudinal.sentences import say
 
 Floats = NDArray[np.float64]
 
@@ -59,9 +61,11 @@ def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, 
         filled = int(np.sum(~np.isnan(answers).all(axis=1)))
         findings += _unscored_findings(plan, int(unscored.sum()), filled)
     if completed.any():
-        message = (
-            f"{int(completed.sum())} forms of {measure.label} had unanswered items that the missing-item rule "
-            f"filled ({_rule_in_words(plan.rule)})."
+        message = say(
+            "{n:noun} of {measure} had unanswered items that the missing-item rule filled ({rule}).",
+            n=Count(int(completed.sum()), "form"),
+            measure=measure.label,
+            rule=_rule_in_words(plan.rule),
         )
         findings += (Finding("completed_forms", "info", message, measure.name),)
     return columns, (*findings, *_key_findings(answers, plan))
@@ -201,9 +205,12 @@ def _unscored_findings(plan: PlannedMeasure, unscored: int, filled: int) -> tupl
     if not unscored:
         return ()
     rule = plan.rule
-    message = (
-        f"{unscored} of {filled} forms of {plan.measure.label} have unanswered items and no total "
-        f"({_rule_in_words(rule)})."
+    message = say(
+        "{unscored} of {filled:noun} of {measure} have unanswered items and no total ({rule}).",
+        unscored=Count(unscored, "form"),
+        filled=Count(filled, "form"),
+        measure=plan.measure.label,
+        rule=_rule_in_words(rule),
     )
     if rule.how == "unknown" or (rule.max_missing is None and rule.how != "complete_only"):
         message += (

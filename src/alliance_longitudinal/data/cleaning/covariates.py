@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Private
 from alliance_longitudinal.data.cells.columns import Column
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.cleaning.keys import number_remedy
 from alliance_longitudinal.data.study_file.blocks import Covariate
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 from alliance_longitudinal.strict_yaml import nearest
 
 Values = "pd.Series[float] | pd.Series[str]"
@@ -115,10 +117,11 @@ def mixed_findings(
         words = sorted(set(values.dropna()))
         numbers = [word for word in words if dialect.is_number(word)]
         if len(numbers) < len(words) and len(numbers) >= NOTABLE * len(words) and len(words) > 2:
-            message = (
-                f"{name!r} is read as words: {len(numbers)} of its {len(words)} different values are numbers, and others, "
-                f"such as {next(w for w in words if w not in numbers)!r}, are not. If it is a number, list the others under "
-                "'dialect: missing'."
+            message = say(
+                "{name} is read as words: most of its different values are numbers, and others, such as {word}, are not. If it "
+                "is a number, list the others under 'dialect: missing'.",
+                name=repr(name),
+                word=Private(repr(next(w for w in words if w not in numbers)), "a word"),
             )
             findings.append(Finding("covariate_of_words", "caution", message, name))
     return tuple(findings)

@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.counts import Count
 from alliance_longitudinal.data.cells.columns import Column
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.study_file.format import Ending
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 #: Rule, message and remedy where a client's rows disagree.
 TWO_ENDINGS = (
@@ -55,14 +57,19 @@ def ending_finding(endings: "pd.Series[str]", rule: Ending) -> Finding:
     """How many clients ended how, and by which rule."""
     counts = endings.value_counts()
     n = {kind: int(counts.get(kind, 0)) for kind in ("planned", "dropout", "other")}
-    how = (
+    how: str = (
         "by the study file's words"
         if rule.dropout_below is None
         else f"fewer than {rule.dropout_below} sessions count as dropout, a rule that cannot tell a short planned "
         "treatment from one broken off"
     )
-    message = (
-        f"Treatment ended as planned for {n['planned']} clients, by dropout for {n['dropout']}, otherwise for "
-        f"{n['other']}; of {int(endings.isna().sum())} it is not known ({how})."
+    message = say(
+        "Treatment ended as planned for {planned:noun}, by dropout for {dropout}, otherwise for {other}; for {unknown} it is not "
+        "known ({how}).",
+        planned=Count(n["planned"], "client"),
+        dropout=Count(n["dropout"], "client"),
+        other=Count(n["other"], "client"),
+        unknown=Count(int(endings.isna().sum()), "client"),
+        how=how,
     )
     return Finding("endings", "info" if rule.dropout_below is None else "caution", message, "ending")

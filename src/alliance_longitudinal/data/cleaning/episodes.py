@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Count
 from alliance_longitudinal.data.cells.columns import Places
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.study_file.format import Episodes, StudyFile
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 WORDS = {
     "first": "first episode of care of each client",
@@ -76,7 +78,13 @@ def episode_findings(
         "last": "only the last is analysed.",
         "each": "each counts as a client of its own, as if episodes of one person were independent.",
     }[rule.analyse]
-    message = f"{back} clients have more than one episode of care, {int(per_client.sum())} episodes in all{how}; {what}"
+    message = say(
+        "{back:noun} {back:has|have} more than one episode of care, {all:noun} in all{how}; {what}",
+        back=Count(back, "client"),
+        all=Count(int(per_client.sum()), "episode"),
+        how=how,
+        what=what,
+    )
     return (Finding("episodes", "caution", message, "episode"),)
 
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Private
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.readers.tables import AnyTable, RawTable, check_headers, people
 from alliance_longitudinal.data.study_file.blocks import Exclusion, Where
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 
 def leave_out(
@@ -34,7 +36,11 @@ def leave_out(
         elif gone.any():
             table = table.without(gone, rule.because, roles)
         else:
-            message = f"{table.file}: the rule 'exclude: {rule.because}' leaves out no row."
+            message = say(
+                "{file}: the rule 'exclude: {because}' leaves out no row.",
+                file=Private(table.file, "a table"),
+                because=rule.because,
+            )
             findings.append(Finding("exclude_without_rows", "info", message, rule.where.column))
     return table, tuple(findings)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Number, Private
 from alliance_longitudinal.data.cells.columns import Column, Keep, Places
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems, some
@@ -15,6 +16,7 @@ from alliance_longitudinal.data.cleaning.item_patterns import report_item_patter
 from alliance_longitudinal.data.readers.tables import RawTable, check_headers
 from alliance_longitudinal.data.study_file.table_blocks import TIME_UNITS, SessionsTable
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 from alliance_longitudinal.strict_yaml import nearest
 
 REPEATED_ROLES = ("date", *TIME_UNITS)  # of the key columns, those that a wide table repeats per session
@@ -284,12 +286,18 @@ def _unused_finding(
     unused = [h for h in table.headers if h and h not in used and alike.fullmatch(h)]
     if not unused:
         return ()
-    message = (
-        f"{table.file}: {len(unused)} column{'s look' if len(unused) > 1 else ' looks'} like another session of a "
-        f"column that is used, but the pattern {pattern!r} does not fit: {some(unused, 8)}. What they hold is left out. If "
-        "they are sessions, change the pattern, or name them under 'sessions', such as 'sessions: {pre: 0, post: 99}'."
+    file = Private(table.file, "a table")
+    message = say(
+        "{file}: {n:noun} {n:looks|look} like another session of a column that is used, but the pattern {pattern} does not fit: "
+        "{names}. What they hold is left out. If they are sessions, change the pattern, or name them under 'sessions', such as "
+        "'{example}'.",
+        file=file,
+        n=Number(len(unused), "integer", "column"),
+        pattern=repr(pattern),
+        names=some(unused, 8),
+        example="sessions: {pre: 0, post: 99}",
     )
-    return (Finding("columns_not_used", "caution", message, table.file),)
+    return (Finding("columns_not_used", "caution", message, say("{file}", file=file)),)
 
 
 def _report_ambiguous(

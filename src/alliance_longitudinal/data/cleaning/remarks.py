@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Count, Number, Private
 from alliance_longitudinal.data.cleaning.matching import bare, written_otherwise
 from alliance_longitudinal.data.readers.tables import RawTable
 from alliance_longitudinal.data.study_file.checks import names_therapists
 from alliance_longitudinal.data.study_file.plan import StudyPlan
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import joined, say
 
 MANY_TRANSFERS = 0.3  # share of clients with several therapists from which ids may stand for several people
 LONG_GAP = 26  # weeks between two sessions after which a treatment may be another one
@@ -25,7 +27,7 @@ def simulated_findings(plan: StudyPlan) -> tuple[Finding, ...]:
     """That the data are simulated, if they are."""
     if plan.simulated is None:
         return ()
-    return (Finding("simulated", "info", str(plan.simulated["note"]), plan.file.study),)
+    return (Finding("simulated", "info", str(plan.simulated["note"])),)
 
 
 def therapist_findings(keys: pd.DataFrame, plan: StudyPlan) -> tuple[Finding, ...]:
@@ -36,9 +38,11 @@ def therapist_findings(keys: pd.DataFrame, plan: StudyPlan) -> tuple[Finding, ..
     without = int(keys.loc[keys["therapist"] == "", "client"].nunique())
     if not without:
         return ()
-    message = (
-        f"{without} of {keys['client'].nunique()} clients have no therapist. They are in the study, but not in what is said "
-        "about differences between therapists."
+    message = say(
+        "{without} of {all:noun} {without:has|have} no therapist. They are in the study, but not in what is said about differences "
+        "between therapists.",
+        without=Count(without, "client"),
+        all=Count(keys["client"].nunique(), "client"),
     )
     return (Finding("clients_without_therapist", "caution", message, "therapist"),)
 
@@ -48,8 +52,10 @@ def arm_findings(clients: pd.DataFrame) -> tuple[Finding, ...]:
     without = int(clients["arm"].isna().sum())
     if not without:
         return ()
-    message = (
-        f"{without} of {len(clients)} clients have no treatment arm; a comparison of arms leaves them out."
+    message = say(
+        "{without} of {all:noun} {without:has|have} no treatment arm; a comparison of arms leaves them out.",
+        without=Count(without, "client"),
+        all=Count(len(clients), "client"),
     )
     return (Finding("clients_without_arm", "caution", message, "arm"),)
 
@@ -80,17 +86,26 @@ def client_findings(keys: pd.DataFrame, listed: "pd.Index[str]") -> tuple[Findin
     findings = []
     without_sessions = len(listed.difference(seen))
     if without_sessions:
-        message = f"{without_sessions} clients of the clients table have no session and are not in the study."
+        message = say(
+            "{n:noun} of the clients table {n:has|have} no session and {n:is|are} not in the study.",
+            n=Count(without_sessions, "client"),
+        )
         findings.append(Finding("clients_without_sessions", "info", message))
     without_baseline = len(seen.difference(listed))
     if without_baseline:
-        message = f"{without_baseline} clients with sessions are not in the clients table; their baseline is missing."
+        message = say(
+            "{n:noun} with sessions {n:is|are} not in the clients table; their baseline is missing.",
+            n=Count(without_baseline, "client"),
+        )
         alike = written_otherwise(list(seen), list(listed))
         if alike:
             mine, theirs = min(alike.items())
-            message += (
-                f" {len(alike)} of them are there in another spelling, such as {mine!r} among the sessions and {theirs!r} in "
-                "the clients table."
+            message += say(
+                " {n} of them {n:is|are} there in another spelling, such as {mine} among the sessions and {theirs} in the clients "
+                "table.",
+                n=Count(len(alike), "client"),
+                mine=Private(repr(mine), "one id"),
+                theirs=Private(repr(theirs), "another"),
             )
         findings.append(Finding("clients_without_baseline", "caution", message))
     return tuple(findings)
@@ -104,16 +119,20 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         ids = pd.Series(keys[role].cat.categories.astype(object))
         codes = sorted(set(ids) & {code for code in plan.dialect.missing if code})
         if codes:
-            message = (
-                f"A {role} has the id {', '.join(map(repr, codes))}, which is also declared as a missing code. "
-                "Identifiers are only missing when the cell is empty, so it counts as one person or place."
+            message = say(
+                "A {role} has the id {ids}, which is also declared as a missing code. Identifiers are only missing when the cell "
+                "is empty, so it counts as one person or place.",
+                role=role,
+                ids=Private(", ".join(map(repr, codes)), "that is a code"),
             )
             findings.append(Finding("id_is_missing_code", "caution", message, role))
         alike = len(ids) - len({bare(text) for text in ids})
         if alike:
-            message = (
-                f"{alike} {role} ids differ from another only in capital letters, blanks or leading zeros (such as a7, "
-                "A 7 and a07); they count as different."
+            message = say(
+                "{n:noun} {n:differs|differ} from another only in capital letters, blanks or leading zeros (such as {example}); they "
+                "count as different.",
+                n=Count(alike, f"{role} id"),
+                example="a7, A 7 and a07",
             )
             findings.append(Finding("ids_nearly_alike", "caution", message, role))
     for role, words in (
@@ -122,22 +141,25 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     ):
         moved = _several_of(keys, role)
         if moved:
-            message = f"{moved} clients {words}; each counts for the first."
+            message = say(
+                "{n:noun} {words}; each counts for the first.", n=Count(moved, "client"), words=words
+            )
             findings.append(Finding(f"client_in_several_{_PLURAL[role]}", "caution", message, role))
     if "clinic" in keys:
         named = keys[keys["clinic"] != ""]
         if len(named) < len(keys):
-            message = (
-                f"{len(keys) - len(named)} sessions do not say in which clinic they were held; a report on one clinic "
-                "leaves them out."
+            message = say(
+                "{n:noun} {n:does|do} not say in which clinic they were held; a report on one clinic leaves them out.",
+                n=Count(len(keys) - len(named), "session"),
             )
             findings.append(Finding("sessions_without_clinic", "caution", message, "clinic"))
         pairs = named.drop_duplicates(["therapist", "clinic"])
         several = int(pairs.loc[pairs.duplicated("therapist"), "therapist"].nunique())
         if several:
-            message = (
-                f"{several} therapist ids occur in more than one clinic and count as the same person. If ids start "
-                "again in each clinic, make them different."
+            message = say(
+                "{n:noun} {n:occurs|occur} in more than one clinic and {n:counts|count} as the same person. If ids start again in "
+                "each clinic, make them different.",
+                n=Number(several, "integer", "therapist id"),
             )
             findings.append(Finding("therapist_in_several_clinics", "caution", message, "therapist"))
     return findings
@@ -159,9 +181,11 @@ def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         return []
     moved = keys.loc[keys["seen_by"].astype(object) != keys["therapist"].astype(object), "client"]
     words = {"first": "first therapist", "last": "last therapist", "longest": "therapist with most sessions"}
-    message = (
-        f"{moved.nunique()} clients changed therapist; each is analysed under the "
-        f"{words.get(plan.file.transfers, plan.file.transfers)}, with {len(moved)} sessions held by another."
+    message = say(
+        "{n:noun} changed therapist; each is analysed under the {whom}, with {held:noun} held by another.",
+        n=Count(moved.nunique(), "client"),
+        whom=words.get(plan.file.transfers, plan.file.transfers),
+        held=Count(len(moved), "session"),
     )
     return [Finding("transfers", "caution", message, "therapist"), *_recycled_findings(keys)]
 
@@ -177,9 +201,12 @@ def _recycled_findings(keys: pd.DataFrame) -> list[Finding]:
     changed, all_clients = int((several > 1).sum()), len(several)
     if not back and changed < MANY_TRANSFERS * all_clients:
         return []
-    message = (
-        f"{changed} of {all_clients} clients have several therapists, and {back} of them go back and forth between theirs. If "
-        "client ids start again at each therapist, these are different people: write 'client_ids: within-therapist'."
+    message = say(
+        "{changed} of {all:noun} have several therapists, and {back} of them go back and forth between theirs. If client ids start "
+        "again at each therapist, these are different people: write 'client_ids: within-therapist'.",
+        changed=Count(changed, "client"),
+        all=Count(all_clients, "client"),
+        back=Count(back, "client"),
     )
     return [Finding("recycled_client_ids", "caution", message, "client")]
 
@@ -193,10 +220,16 @@ def _time_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         return [Finding("time_is_session_number", "caution", message, "week")]
     unknown: NDArray[np.bool_] = keys["week"].isna().to_numpy()
     if unknown.any():
-        message = f"{int(unknown.sum())} sessions have no date or week; they cannot be placed in time."
+        message = say(
+            "{n:noun} {n:has|have} no date or week; they cannot be placed in time.",
+            n=Count(int(unknown.sum()), "session"),
+        )
         first = int((unknown & ~keys["client"].duplicated().to_numpy()).sum())
         if first:
-            message += f" For {first} clients it is their first: their weeks count from the first session with a date."
+            message += say(
+                " For {n:noun} it is their first: their weeks count from the first session with a date.",
+                n=Count(first, "client"),
+            )
         return [Finding("sessions_without_time", "caution", message, "week")]
     return []
 
@@ -211,9 +244,13 @@ def missing_code_finding(tables: Sequence[RawTable], used: Collection[str]) -> t
                 for code, n in codes.items():
                     counts[code] = counts.get(code, 0) + n
         if counts:
-            said = ", ".join(f"{code} ({n} times)" for code, n in sorted(counts.items()))
-            message = (
-                f"{table.file} declares these codes as missing, and they count as not filled in: {said}."
+            said = [
+                say("{code} ({n:noun})", code=code, n=Count(n, "time")) for code, n in sorted(counts.items())
+            ]
+            message = say(
+                "{file} declares these codes as missing, and they count as not filled in: {said}.",
+                file=Private(table.file, "A table"),
+                said=joined(said, ", "),
             )
             findings.append(Finding("declared_missing_codes", "info", message))
     return tuple(findings)
@@ -228,8 +265,13 @@ def gap_finding(
         return ()
     clients = len(np.unique(client[long]))
     beyond = " beyond what the schedule plans" if planned else ""
-    message = (
-        f"{clients} clients paused for more than {LONG_GAP} weeks{beyond} between two sessions ({int(long.sum())} pauses). If "
-        f"they came back for another treatment, write 'episodes: {{after_days: {7 * LONG_GAP}}}'."
+    message = say(
+        "{clients:noun} paused for more than {weeks:noun}{beyond} between two sessions ({pauses:noun}). If they came back for "
+        "another treatment, write '{rule}'.",
+        clients=Count(clients, "client"),
+        weeks=Number(LONG_GAP, "integer", "week"),
+        beyond=beyond,
+        pauses=Count(int(long.sum()), "pause"),
+        rule=f"episodes: {{after_days: {7 * LONG_GAP}}}",
     )
     return (Finding("long_gaps", "info", message, "week"),)

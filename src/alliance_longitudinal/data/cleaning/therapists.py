@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from alliance_longitudinal.counts import Number, Private
 from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.cleaning.covariates import (
@@ -18,6 +19,7 @@ from alliance_longitudinal.data.cleaning.matching import refuse_strangers
 from alliance_longitudinal.data.readers.tables import RawTable, check_headers
 from alliance_longitudinal.data.study_file.format import StudyFile
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 Labels = Mapping[str, Mapping[str, str]]
 
@@ -97,8 +99,10 @@ def _from_table(
     absent = sorted(set(seen) - set(index))
     if not absent:
         return columns, ()
-    message = (
-        f"{len(absent)} therapists with clients are not in {table.file}; what is known of them is missing."
+    message = say(
+        "{n:noun} with clients {n:is|are} not in {file}; what is known of them is missing.",
+        n=Number(len(absent), "integer", "therapist"),
+        file=Private(table.file, "the therapists table"),
     )
     return columns, (Finding("therapists_without_row", "caution", message, "therapist"),)
 

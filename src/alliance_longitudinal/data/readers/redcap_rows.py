@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Count, Private
 from alliance_longitudinal.data.cells.columns import Places
 from alliance_longitudinal.data.cells.problems import KEPT, Problems, some
 from alliance_longitudinal.data.cells.texts import Texts
 from alliance_longitudinal.data.readers.sheet import Sheet
 from alliance_longitudinal.data.study_file.table_blocks import Redcap
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 EVENT, FORM, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
 
@@ -166,12 +168,20 @@ def _left_out(
     records = _column(sheet, roles.client)
     lost = len(set(records.take(holds).present()) - set(records.take(keep).present()))
     names = [word or "the record itself" for word in kind.take(holds).present()]
-    message = (
-        f"{table.name}: {int(holds.sum())} rows of {what} that the study file does not name hold answers of the measures "
-        f"and are left out: {some(names, 12)}."
+    file = Private(table.name, "a table")
+    message = say(
+        "{file}: {n:noun} of {what} that the study file does not name {n:holds|hold} answers of the measures and {n:is|are} left "
+        "out: {names}.",
+        file=file,
+        n=Count(int(holds.sum()), "row"),
+        what=what,
+        names=some(names, 12),
     )
-    message += f" {lost} clients have no other row and are not in the study." if lost else ""
-    return (Finding("redcap_rows_left_out", "caution", message, table.name),)
+    if lost:
+        message += say(
+            " {n:noun} {n:has|have} no other row and {n:is|are} not in the study.", n=Count(lost, "client")
+        )
+    return (Finding("redcap_rows_left_out", "caution", message, say("{file}", file=file)),)
 
 
 def _joined(
