@@ -44,7 +44,7 @@ def test_the_arm_of_the_clients_table_and_clients_without_one(tmp_path):
     path.write_text(path.read_text().replace("measures:", block))
     study = load_study(path)
     assert study.clients["arm"].isna().tolist() == [False, True, False]
-    assert findings(study)["clients_without_arm"].startswith("1 of 3 clients have no treatment arm")
+    assert findings(study)["clients_without_arm"].startswith("1 of 3 clients has no treatment arm")
 
 
 def test_two_arms_of_one_client_are_refused(tmp_path):
@@ -135,7 +135,7 @@ def test_what_the_tables_do_not_hold(tmp_path, more, therapists, words):
 def test_a_therapist_without_a_row_is_said(tmp_path):
     study = load_study(with_therapists(tmp_path, "covariates: {therapist: {x: Years}}", "Id,Years\na,1\n"))
     assert study.therapists["x"].isna().tolist() == [False, True]
-    assert findings(study)["therapists_without_row"].startswith("1 therapists with clients are not in th.csv")
+    assert findings(study)["therapists_without_row"].startswith("1 therapist with clients is not in th.csv")
 
 
 def test_a_session_covariate_in_a_wide_table_and_of_several_raters(tmp_path):

@@ -120,7 +120,7 @@ def test_extended_missing_of_stata_is_missing_and_counted(tmp_path):
     pyreadstat.write_dta(frame, str(tmp_path / "s.dta"), missing_user_values={"phq9": ["a", "z"]})
     study = load_study(study_in(tmp_path, "s.dta"))
     assert_array_equal(study.sessions["phq9"], [12, np.nan, 9, np.nan, np.nan, np.nan])
-    assert ".a (2 times), .z (1 times)" in messages(study)["declared_missing_codes"]
+    assert ".a (2 times), .z (1 time)" in messages(study)["declared_missing_codes"]
 
 
 def save_sqlite(path, frame=FRAME, table="visits"):

@@ -227,7 +227,7 @@ def test_transfers(rule, therapist, elsewhere, tmp_path):
     assert study.sessions["seen_by"].tolist() == ["T1"] * 2 + ["T2"] * 4
     assert study.clients["therapist"].tolist() == [therapist, "T2"]
     message = next(f.message for f in study.findings if f.code == "transfers")
-    assert message.startswith("1 clients changed therapist")
+    assert message.startswith("1 client changed therapist")
     assert f"{elsewhere} sessions held by another" in message
 
 
@@ -299,7 +299,7 @@ def test_clients_in_one_table_only_are_counted(tmp_path):
     assert loaded.clients["sex"].isna().tolist() == [False, True, True]
     messages = {f.code: f.message for f in loaded.findings}
     assert messages["clients_without_sessions"].startswith("2 clients")
-    assert messages["clients_without_baseline"].startswith("1 clients")
+    assert messages["clients_without_baseline"].startswith("1 client ")
 
 
 def test_findings_about_measures(tmp_path):

@@ -120,7 +120,7 @@ def test_declared_codes_of_an_spss_file_are_said_in_every_layout(tmp_path, layou
     columns = "client: c, therapist: t" + ("" if wide else ", session: n")
     path = study_file(tmp_path, ROW, sessions=wide, columns=columns)
     path.write_text(path.read_text().replace("s.csv", "s.sav"))
-    assert findings(load_study(path))["declared_missing_codes"].endswith("998 (1 times), 999 (2 times).")
+    assert findings(load_study(path))["declared_missing_codes"].endswith("998 (1 time), 999 (2 times).")
 
 
 @pytest.mark.parametrize(

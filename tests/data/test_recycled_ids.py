@@ -59,5 +59,5 @@ def test_rows_that_are_missing_so_that_no_number_overlaps(tmp_path):
 def test_one_client_of_many_who_changed_is_a_transfer_and_no_more(tmp_path):
     table = rows([str(i) for i in range(10)], therapists="a") + "3,b,4,2024-04-01,9\n"
     found = findings(small_study(tmp_path, table, "transfers: last"))
-    assert found["transfers"].startswith("1 clients changed therapist")
+    assert found["transfers"].startswith("1 client changed therapist")
     assert "recycled_client_ids" not in found

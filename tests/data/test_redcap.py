@@ -251,7 +251,7 @@ def test_clients_of_events_that_are_not_named_are_counted_and_said(tmp_path):
     assert [(s.clients_in, s.clients_out, s.rows_out) for s in loaded.flow.steps] == [(3, 3, 5), (3, 2, 2)]
     (message,) = [f.message for f in loaded.findings if f.code == "redcap_rows_left_out"]
     assert "3 rows of events that the study file does not name hold answers of the measures" in message
-    assert "session_1_arm_2, session_2_arm_2, follow_up_arm_1. 1 clients have no other row" in message
+    assert "session_1_arm_2, session_2_arm_2, follow_up_arm_1. 1 client has no other row" in message
 
 
 TICKS = """\

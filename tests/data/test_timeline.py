@@ -122,7 +122,7 @@ def test_blocks_that_do_not_fit(study, phrase, tmp_path):
 def test_long_gaps_are_noticed(tmp_path):
     table = "client,therapist,session,date,phq9\na,T,1,2024-01-01,9\na,T,2,2024-08-01,9\nb,T,1,2024-08-01,1\n"
     study = load_study(write(tmp_path, table=table))
-    assert messages(study)["long_gaps"].startswith("1 clients paused for more than 26 weeks")
+    assert messages(study)["long_gaps"].startswith("1 client paused for more than 26 weeks")
     assert "episodes: {after_days: 182}" in messages(study)["long_gaps"]
 
 
@@ -138,7 +138,7 @@ def test_endings_by_words(tmp_path):
     loaded = load_study(write(tmp_path, study=study, table=table))
     assert loaded.clients["ending"].fillna("?").tolist() == ["planned", "dropout", "?", "other"]
     assert messages(loaded)["endings"] == (
-        "Treatment ended as planned for 1 clients, by dropout for 1, otherwise for 1; of 1 it is not known "
+        "Treatment ended as planned for 1 client, by dropout for 1, otherwise for 1; for 1 it is not known "
         "(by the study file's words)."
     )
     with pytest.raises(DataError, match="in a word that the study file does not place"):

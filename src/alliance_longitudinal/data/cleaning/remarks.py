@@ -136,8 +136,8 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
             )
             findings.append(Finding("ids_nearly_alike", "caution", message, role))
     for role, words in (
-        ("clinic", "were seen in more than one clinic"),
-        ("family", "have more than one family"),
+        ("clinic", "{n:was|were} seen in more than one clinic"),
+        ("family", "{n:has|have} more than one family"),
     ):
         moved = _several_of(keys, role)
         if moved:
