@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from alliance_longitudinal.engine.design.design import Design, DesignSpec
+from alliance_longitudinal.engine.design.given import Given, with_given
 from alliance_longitudinal.engine.families.response import Response, read
 from alliance_longitudinal.engine.generalised_fit import fit_generalised
 from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, LinkName
@@ -59,8 +60,8 @@ class GeneralisedModel:
         *,
         family: FamilyName,
         link: LinkName | None = None,
-        weights: str | None = None,
-        offset: str | None = None,
+        weights: Given | None = None,
+        offset: Given | None = None,
         residual: object = None,
         crossed: bool = False,
     ) -> "GeneralisedModel":
@@ -78,7 +79,8 @@ class GeneralisedModel:
                 f"residual={residual!r} belongs to linear mixed models: a generalised model has no residual of its own. Leave it "
                 "out, or let a random effect carry what neighbouring rows share."
             )
-        spec, design, response = read(formula, data, family, link, weights, offset)
+        data, names = with_given(data, weights=weights, offset=offset)
+        spec, design, response = read(formula, data, family, link, names["weights"], names["offset"])
         return cls(formula, spec, design, response, crossed, data.copy(deep=False))
 
     def fit(

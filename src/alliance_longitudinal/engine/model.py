@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast, overload
 import pandas as pd
 
 from alliance_longitudinal.engine.design.design import Design, DesignSpec, learn
+from alliance_longitudinal.engine.design.given import Given, with_given
 from alliance_longitudinal.engine.design.membership import MultipleMembership
 from alliance_longitudinal.engine.design.with_members import learn_with_members
 from alliance_longitudinal.engine.fit import fit_mixed
@@ -50,8 +51,8 @@ class MixedModel:
         *,
         family: Literal["gaussian"] = "gaussian",
         link: None = None,
-        weights: str | None = None,
-        offset: str | None = None,
+        weights: Given | None = None,
+        offset: Given | None = None,
         residual: object = None,
         crossed: bool = False,
         membership: Mapping[str, MultipleMembership] | None = None,
@@ -66,8 +67,8 @@ class MixedModel:
         *,
         family: FamilyName,
         link: LinkName | None = None,
-        weights: str | None = None,
-        offset: str | None = None,
+        weights: Given | None = None,
+        offset: Given | None = None,
         residual: object = None,
         crossed: bool = False,
         membership: Mapping[str, MultipleMembership] | None = None,
@@ -81,8 +82,8 @@ class MixedModel:
         *,
         family: Literal["gaussian"] | FamilyName = "gaussian",
         link: LinkName | None = None,
-        weights: str | None = None,
-        offset: str | None = None,
+        weights: Given | None = None,
+        offset: Given | None = None,
         residual: object = None,
         crossed: bool = False,
         membership: Mapping[str, MultipleMembership] | None = None,
@@ -100,11 +101,11 @@ class MixedModel:
             Any but the first gives a `GeneralisedModel`.
         link : str, optional
             Binomial: ``"logit"`` or ``"cloglog"``. The other families have one link.
-        weights : str, optional
-            Column of prior weights: the residual variance of a row is ``scale / weight``. For binomial shares the
+        weights : str, array or Series, optional
+            Prior weights, a column or a value for each row: the residual variance of a row is ``scale / weight``. For binomial shares the
             number of trials.
-        offset : str, optional
-            Column with the known part of each expected response; of the linear predictor in a generalised model.
+        offset : str, array or Series, optional
+            Column or values of the known part of each expected response; of the linear predictor in a generalised model.
         residual : AR1, CAR1 or VarIdent, optional
             Correlated residuals within the innermost groups, or a residual variance in every stratum; None for
             independent residuals of one variance.
@@ -145,15 +146,16 @@ class MixedModel:
                 residual=residual,
                 crossed=crossed,
             )
+        data, names = with_given(data, weights=weights, offset=offset)
         structure = check_structure(residual)
         if structure is not None and isinstance(data, pd.DataFrame):
             check_columns(structure, data)
         if membership:
             spec, design = learn_with_members(
-                formula, data, membership, weights, offset, columns_of(structure)
+                formula, data, membership, names["weights"], names["offset"], columns_of(structure)
             )
         else:
-            spec, design = learn(formula, data, weights, offset, columns_of(structure))
+            spec, design = learn(formula, data, names["weights"], names["offset"], columns_of(structure))
         return cls(formula, spec, design, crossed, data.copy(deep=False), structure)
 
     @classmethod

@@ -238,7 +238,26 @@ def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
             rows = readable(frame, tuple(map(str, frame.columns)))
             return pd.DataFrame(spec.get_model_matrix(rows, na_action="raise"))
         except Exception as error:
-            raise FormulaError(f"The new data do not fit the model: {_first_line(error)}") from error
+            raise FormulaError(
+                _unknown_category(spec, frame) or f"The new data do not fit the model: {_first_line(error)}"
+            ) from error
+
+
+def _unknown_category(spec: Any, frame: pd.DataFrame) -> str:
+    """A sentence about the first category of new rows that the fit does not know; empty if there is none."""
+    for factor_, (_, state) in spec.encoder_state.items():
+        known = state.get("categories")
+        names = [str(name) for name in spec.factor_variables.get(factor_, ()) if str(name) in frame.columns]
+        if known is None or len(names) != 1:
+            continue
+        new = frame.loc[~frame[names[0]].isin(list(known)), names[0]]
+        if len(new):
+            first = new.iloc[0].item() if isinstance(new.iloc[0], np.generic) else new.iloc[0]
+            return (
+                f"Column {names[0]!r} of the new data has the value {first!r}, which the fit does not know. "
+                f"Known are: {', '.join(map(str, known))}."
+            )
+    return ""
 
 
 def split_effects(table: pd.DataFrame, correlated: bool) -> list[tuple[tuple[str, ...], Array]]:

@@ -7,6 +7,7 @@ from typing import NoReturn
 from alliance_longitudinal.errors import FormulaError
 
 _NAME = re.compile(r"\s*(?:`(?P<quoted>[^`]+)`|(?P<plain>[^\W\d][\w.]*))\s*")
+_DOT = re.compile(r"(?<![\w.])\.(?![\w.])")
 _OPEN, _CLOSE = "([{", ")]}"
 _HOW = "Write random terms as (1 + x | group), (1 + x || group), (1 | outer/inner) or (1 | a:b)."
 
@@ -63,6 +64,12 @@ def parse(text: str) -> ParsedFormula:
     tilde = tildes[0]
     if not text[:tilde].strip():
         _fail(text, tilde, "The response is missing left of '~'.")
+    bar = text.find("|", 0, tilde)
+    if bar >= 0:
+        _fail(text, bar, "The response is one column or a transformation of one; it has no '|'.")
+    dot = _DOT.search(text, tilde + 1)
+    if dot is not None and depths[dot.start()] == 0:
+        _fail(text, dot.start(), "'.' for all other columns is not available. Write the columns out.")
     fixed, random = _split_terms(text, tilde + 1, depths)
     if not random:
         _fail(text, len(text.rstrip()), f"The formula has no random term. {_HOW}")

@@ -1,6 +1,6 @@
 """Likelihood-ratio tests that refuse what cannot be compared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
+from alliance_longitudinal.engine.design.groups import Factor, parents
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.residual_nesting import adds_boundary, special_case
 from alliance_longitudinal.engine.inference.boundary_tests import mixture_p
@@ -21,6 +22,12 @@ _MIXTURE = (
 _TOO_LARGE = (
     "A variance cannot be negative, so p is too large: no mixture is known for this difference. Take the effects out one at "
     "a time."
+)
+
+
+_FEW_GROUPS = (
+    "For a fixed effect that differs between few groups this test rejects too often: 8 to 9 % of true null hypotheses at the "
+    "5 % level in simulations. Prefer f_test() of a fit by REML."
 )
 
 
@@ -69,7 +76,8 @@ def likelihood_ratio(one: MixedFit, other: MixedFit) -> LikelihoodRatio:
     effects = len(effects_of(large.design)) - len(effects_of(small.design))
     only = df == len(entries_of(large.design)) - len(entries_of(small.design))
     one_bound = (effects == 1 and only) or (effects == 0 and adds_boundary(small, large))
-    return verdict(statistic, df, one_bound, bool(effects))
+    found = verdict(statistic, df, one_bound, bool(effects))
+    return replace(found, note=_FEW_GROUPS) if len(small.beta) < len(large.beta) and not found.note else found
 
 
 def verdict(statistic: float, df: int, one_bound: bool, variances: bool) -> LikelihoodRatio:
@@ -113,7 +121,7 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
     inside = nested(small, large)
     if small.n_parameters == large.n_parameters:
         raise FitError("The models have the same number of parameters; there is nothing to test.")
-    if not inside or not entries_of(small.design) <= entries_of(large.design):
+    if not inside or not entries_of(small.design, large.design) <= entries_of(large.design):
         raise FitError(
             "The models are not nested: each has a term that the other lacks. Compare them by AIC instead."
         )
@@ -139,6 +147,10 @@ def _from_batches(small: MixedFit, large: MixedFit) -> bool:
 def _fixed_in_rows(small: MixedFit, large: MixedFit) -> bool:
     """Whether the fixed part of the smaller fit lies in that of the larger one; refuses fits of different data."""
     a, b = small.design, large.design
+    if len(a.y) == len(b.y) and not np.array_equal(a.y, b.y) and a.index.equals(b.index):
+        raise FitError(
+            "The models have different responses, or values of the response that differ. Fit both to the same one."
+        )
     if len(a.y) != len(b.y) or not np.array_equal(a.y, b.y) or not same(a.weights, b.weights):
         raise _other_rows(len(a.y), len(b.y))
     if not same(a.offset, b.offset):
@@ -186,16 +198,33 @@ def same(a: Array | None, b: Array | None) -> bool:
     return np.array_equal(a, b)
 
 
-def effects_of(design: Design) -> set[tuple[frozenset[str], str]]:
-    """Random effects: grouping columns and name."""
-    return {(frozenset(design.factors[t.factor].columns), name) for t in design.terms for name in t.names}
+def effects_of(design: Design, like: Design | None = None) -> set[tuple[frozenset[str], str]]:
+    """Random effects: grouping columns (of the same grouping in another design) and name."""
+    key = _keys(design, like)
+    return {(key[t.factor], name) for t in design.terms for name in t.names}
 
 
-def entries_of(design: Design) -> set[tuple[frozenset[str], frozenset[str]]]:
-    """Free covariance entries: grouping columns and the pair of effects."""
-    return {
-        (frozenset(design.factors[t.factor].columns), frozenset((a, b)))
-        for t in design.terms
-        for a in t.names
-        for b in t.names
-    }
+def entries_of(design: Design, like: Design | None = None) -> set[tuple[frozenset[str], frozenset[str]]]:
+    """Free covariance entries: grouping columns (of the same grouping in another design) and the pair of effects."""
+    key = _keys(design, like)
+    return {(key[t.factor], frozenset((a, b))) for t in design.terms for a in t.names for b in t.names}
+
+
+def _keys(design: Design, like: Design | None) -> list[frozenset[str]]:
+    """Columns of each grouping; of the one in another design that groups the rows in the same way, if there is one."""
+    own = [frozenset(f.columns) for f in design.factors]
+    if like is None or not isinstance(design, Design) or not isinstance(like, Design):
+        return own
+    others = [frozenset(f.columns) for f in like.factors]
+    out = []
+    for f, columns in zip(design.factors, own, strict=True):
+        equal = [c for c, g in zip(others, like.factors, strict=True) if _one_grouping(f, g)]
+        out.append(columns if columns in others or not equal else equal[0])
+    return out
+
+
+def _one_grouping(a: Factor, b: Factor) -> bool:
+    """Whether two groupings of the same rows are one under two names, as ``b:a`` and ``b`` where no label of b recurs."""
+    if a.size != b.size or a.weights is not None or b.weights is not None or a.codes.shape != b.codes.shape:
+        return False
+    return parents(a.codes, b.codes, a.size) is not None

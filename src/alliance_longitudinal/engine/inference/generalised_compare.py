@@ -58,7 +58,7 @@ def _refuse(small: GeneralisedFit, large: GeneralisedFit) -> None:
     own = np.concatenate([constant, large.design.x], axis=1)
     both = np.concatenate([own, small.design.x], axis=1)
     outside = len(independent_columns(both)) > len(independent_columns(own))
-    if outside or not entries_of(small.design) <= entries_of(large.design):
+    if outside or not entries_of(small.design, large.design) <= entries_of(large.design):
         raise FitError(
             "The models are not nested: each has a term that the other lacks. Compare them by AIC instead."
         )

@@ -14,7 +14,7 @@ from alliance_longitudinal.engine.fitted.generalised_tables import fitted, predi
 from alliance_longitudinal.engine.fitted.tables import random_effects
 from alliance_longitudinal.engine.generalised_fit import GeneralisedFit
 from alliance_longitudinal.engine.inference.compare import LikelihoodRatio, refuse_other_kinds
-from alliance_longitudinal.engine.inference.contrasts import read_contrasts
+from alliance_longitudinal.engine.inference.contrasts import is_terms, read_contrasts, term_rows
 from alliance_longitudinal.engine.inference.generalised_compare import likelihood_ratio
 from alliance_longitudinal.engine.inference.generalised_intervals import bootstrap_intervals
 from alliance_longitudinal.engine.inference.generalised_profile import profile_intervals
@@ -195,7 +195,9 @@ class GeneralisedResults(LinearOnly, FitResults):
         return contrast_table(self.inference, self.fit.params, rows, labels, alpha)
 
     def f_test(self, contrasts: Any) -> FTest:
-        """Joint Wald test that all contrasts are zero."""
+        """Joint Wald test that all contrasts are zero, or all coefficients of a term or of several."""
+        if is_terms(contrasts):
+            return self.inference.joint(term_rows(contrasts, self.spec, self.fit.names))
         return self.inference.joint(read_contrasts(contrasts, self.fit.names, None)[0])
 
     def bootstrap(

@@ -13,7 +13,7 @@ import pandas as pd
 from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
-from alliance_longitudinal.engine.inference.contrasts import read_contrasts
+from alliance_longitudinal.engine.inference.contrasts import is_terms, read_contrasts, term_rows
 from alliance_longitudinal.engine.inference.protocol import FTest, Inference, contrast_table
 from alliance_longitudinal.engine.options import (
     BootstrapInterval,
@@ -101,7 +101,19 @@ class InferenceQuestions:
         return contrast_table(self.inference, self.fit.beta, rows, labels, alpha)
 
     def f_test(self, contrasts: Any) -> FTest:
-        """Joint test that all contrasts (as in `contrast`) are zero."""
+        """Joint test that all contrasts (as in `contrast`) are zero, or all coefficients of a term or of several.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from alliance_longitudinal.engine import MixedModel
+        >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "x": list("abcabc"), "g": list("aabbcc")})
+        >>> res = MixedModel.from_formula("y ~ x + (1 | g)", data).fit()
+        >>> res.f_test("x").df_num
+        2
+        """
+        if is_terms(contrasts):
+            return self.inference.joint(term_rows(contrasts, self.spec, self.fit.design.names))
         rows, _ = read_contrasts(contrasts, self.fit.design.names, None)
         return self.inference.joint(rows)
 
