@@ -115,3 +115,29 @@ def test_sentences_of_other_libraries_are_ours(rows):
         al.MixedModel.from_formula("y ~ . + (1 | outer)", rows)
     with pytest.raises(FormulaError, match=r"it has no '\|'"):
         al.MixedModel.from_formula("y | w ~ week + (1 | outer)", rows)
+
+
+def test_what_a_notebook_shows_holds_no_data(rows):
+    """A model before its fit, a fit, and the text of a summary as the last expression of a cell."""
+    marked = rows.assign(y=rows["y"].round(1) + 0.0012345, count=np.arange(len(rows)) % 7)
+    model = al.MixedModel.from_formula("y ~ week + (1 | outer/inner)", marked)
+    counts = al.MixedModel.from_formula("count ~ week + (1 | outer)", marked, family="poisson")
+    n, groups = len(rows), rows["unique"].nunique()
+    assert repr(model) == (
+        f"<MixedModel: y ~ week + (1 | outer/inner); {n} rows; groups: inner:outer {groups}, outer 12; "
+        "not fitted yet, use .fit()>"
+    )
+    assert repr(counts) == (
+        f"<GeneralisedModel: count ~ week + (1 | outer); {n} rows; groups: outer 12; not fitted yet, use .fit()>"
+    )
+    res, other = model.fit(), counts.fit()
+    for shown in (res, res.fit, res.fit.design, model.design, other, other.fit, other.fit.response):
+        assert len(repr(shown)) < 200
+        assert "12345" not in repr(shown)
+    for each in (res, other, al.pool([res, res])):
+        assert repr(each.summary()) == str(each.summary()) == str(each)
+        assert isinstance(each.summary(), str)
+    lost = al.MixedModel.from_formula(
+        "y ~ week + (1 | outer)", marked.assign(week=marked["week"].where(marked.index > 2))
+    )
+    assert "(3 left out for missing values)" in repr(lost)

@@ -33,7 +33,7 @@ ONE_START = 30
 CROWDED = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MixedFit:
     """A fitted model as numbers, in the user's units unless said otherwise.
 

@@ -34,7 +34,7 @@ _NO_LONGER = 7.0
 _INSIDE = 9.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class GeneralisedFit:
     """A fitted generalised model as numbers, in the user's units unless said otherwise.
 

@@ -10,11 +10,12 @@ from alliance_longitudinal.engine.families.response import Response, read
 from alliance_longitudinal.engine.generalised_fit import fit_generalised
 from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, LinkName
 from alliance_longitudinal.engine.results.generalised import GeneralisedResults, results
+from alliance_longitudinal.engine.results.show import Unfitted
 from alliance_longitudinal.errors import FitError
 
 
-@dataclass(frozen=True, slots=True)
-class GeneralisedModel:
+@dataclass(frozen=True, slots=True, repr=False)
+class GeneralisedModel(Unfitted):
     """A generalised mixed model: formula and data, read and checked, not yet fitted.
 
     Made by `MixedModel.from_formula` with a family other than the Gaussian. Nothing about it changes when it is fitted.

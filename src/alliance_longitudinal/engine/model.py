@@ -15,6 +15,7 @@ from alliance_longitudinal.engine.inference.clusters import clusters_of
 from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, FitOptions, LinkName
 from alliance_longitudinal.engine.results.linear import MixedModelResults, results
+from alliance_longitudinal.engine.results.show import Unfitted
 from alliance_longitudinal.engine.statistics.structured.pattern import check_columns
 from alliance_longitudinal.engine.statistics.structured.structure import (
     Structure,
@@ -28,11 +29,18 @@ if TYPE_CHECKING:
     from alliance_longitudinal.engine.streamed_model import StreamedModel
 
 
-@dataclass(frozen=True, slots=True)
-class MixedModel:
+@dataclass(frozen=True, slots=True, repr=False)
+class MixedModel(Unfitted):
     """A linear mixed model: formula and data, read and checked, not yet fitted.
 
     Make one with `from_formula`. Nothing about it changes when it is fitted.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "g": ["a", "a", "b", "b", "c", "c"]})
+    >>> MixedModel.from_formula("y ~ 1 + (1 | g)", data)
+    <MixedModel: y ~ 1 + (1 | g); 6 rows; groups: g 3; not fitted yet, use .fit()>
     """
 
     formula: str

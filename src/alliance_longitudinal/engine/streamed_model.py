@@ -13,6 +13,7 @@ from alliance_longitudinal.engine.fit import fit_statistics
 from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.options import CovType, DfMethod, FitOptions
 from alliance_longitudinal.engine.results.linear import MixedModelResults, results
+from alliance_longitudinal.engine.results.show import Unfitted
 from alliance_longitudinal.engine.sources.recipe import learn_recipe
 from alliance_longitudinal.engine.sources.source import Source
 from alliance_longitudinal.engine.statistics import checks
@@ -76,8 +77,8 @@ class StreamedDesign:
         refuse_rows()
 
 
-@dataclass(frozen=True, slots=True)
-class StreamedModel:
+@dataclass(frozen=True, slots=True, repr=False)
+class StreamedModel(Unfitted):
     """A linear mixed model of batches: formula and sums, not yet fitted.
 
     Attributes

@@ -2,10 +2,12 @@
 
 import re
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.engine.design.terms import RandomTerm
 from alliance_longitudinal.errors import FormulaError
 
 #: What pandas calls objects that are numbers or times.
@@ -140,3 +142,46 @@ def _refuse_odd(column: pd.Series, name: str, text: str) -> None:
 
 def _mentions(text: str, name: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+def refuse_names(
+    used_x: tuple[str, ...], used_z: tuple[tuple[str, ...], ...], terms: tuple[RandomTerm, ...]
+) -> None:
+    """Refuse columns whose names are those of a model's own parts.
+
+    Raises
+    ------
+    FormulaError
+        A column is called ``Intercept`` or ``1``, or a grouping ``Residual``.
+    """
+    effects = {
+        *used_x,
+        *(name for used, t in zip(used_z, terms, strict=True) for name in {*used} - {*t.columns}),
+    }
+    for name, what in (
+        ("Intercept", "name of the model's intercept"),
+        ("1", "sign for the intercept in a formula"),
+    ):
+        if name in effects:
+            raise FormulaError(f"A column cannot be called {name!r}, the {what}. Rename it in the data.")
+    if any(term.group == "Residual" for term in terms):
+        raise FormulaError(
+            "A grouping cannot be called 'Residual', the name of the residual in tables. Rename it in the data."
+        )
+
+
+def unknown_category(spec: Any, frame: pd.DataFrame) -> str:
+    """A sentence about the first category of new rows that the fit does not know; empty if there is none."""
+    for factor_, (_, state) in spec.encoder_state.items():
+        known = state.get("categories")
+        names = [str(name) for name in spec.factor_variables.get(factor_, ()) if str(name) in frame.columns]
+        if known is None or len(names) != 1:
+            continue
+        new = frame.loc[~frame[names[0]].isin(list(known)), names[0]]
+        if len(new):
+            first = new.iloc[0].item() if isinstance(new.iloc[0], np.generic) else new.iloc[0]
+            return (
+                f"Column {names[0]!r} of the new data has the value {first!r}, which the fit does not know. "
+                f"Known are: {', '.join(map(str, known))}."
+            )
+    return ""

@@ -13,7 +13,9 @@ from alliance_longitudinal.engine.design.columns import (
     check_columns_exist,
     is_real,
     readable,
+    refuse_names,
     response_column,
+    unknown_category,
 )
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
 from alliance_longitudinal.engine.design.groups import Factor, factor
@@ -49,7 +51,7 @@ class TermDesign:
     z: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Design:
     """Everything a fit needs, as arrays over the n complete rows in the order of the data.
 
@@ -167,7 +169,7 @@ def learn(
     named = [c for c in (weights, offset, *extra) if c]
     used = list(dict.fromkeys([*used_y, *used_x, *(c for z in used_z for c in z), *named]))
     check_columns_exist(used, frame, formula)
-    _refuse_names(used_x, used_z, terms)
+    refuse_names(used_x, used_z, terms)
     kept = complete_rows(frame, used)
     if not kept.any():
         empty = [c for c in used if frame[c].isna().all()]
@@ -204,26 +206,6 @@ def learn(
     )
 
 
-def _refuse_names(
-    used_x: tuple[str, ...], used_z: tuple[tuple[str, ...], ...], terms: tuple[RandomTerm, ...]
-) -> None:
-    """Columns whose names are those of a model's own parts."""
-    effects = {
-        *used_x,
-        *(name for used, t in zip(used_z, terms, strict=True) for name in {*used} - {*t.columns}),
-    }
-    for name, what in (
-        ("Intercept", "name of the model's intercept"),
-        ("1", "sign for the intercept in a formula"),
-    ):
-        if name in effects:
-            raise FormulaError(f"A column cannot be called {name!r}, the {what}. Rename it in the data.")
-    if any(term.group == "Residual" for term in terms):
-        raise FormulaError(
-            "A grouping cannot be called 'Residual', the name of the residual in tables. Rename it in the data."
-        )
-
-
 def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
     """Apply a learned specification to complete rows of new data.
 
@@ -239,25 +221,8 @@ def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
             return pd.DataFrame(spec.get_model_matrix(rows, na_action="raise"))
         except Exception as error:
             raise FormulaError(
-                _unknown_category(spec, frame) or f"The new data do not fit the model: {_first_line(error)}"
+                unknown_category(spec, frame) or f"The new data do not fit the model: {_first_line(error)}"
             ) from error
-
-
-def _unknown_category(spec: Any, frame: pd.DataFrame) -> str:
-    """A sentence about the first category of new rows that the fit does not know; empty if there is none."""
-    for factor_, (_, state) in spec.encoder_state.items():
-        known = state.get("categories")
-        names = [str(name) for name in spec.factor_variables.get(factor_, ()) if str(name) in frame.columns]
-        if known is None or len(names) != 1:
-            continue
-        new = frame.loc[~frame[names[0]].isin(list(known)), names[0]]
-        if len(new):
-            first = new.iloc[0].item() if isinstance(new.iloc[0], np.generic) else new.iloc[0]
-            return (
-                f"Column {names[0]!r} of the new data has the value {first!r}, which the fit does not know. "
-                f"Known are: {', '.join(map(str, known))}."
-            )
-    return ""
 
 
 def split_effects(table: pd.DataFrame, correlated: bool) -> list[tuple[tuple[str, ...], Array]]:

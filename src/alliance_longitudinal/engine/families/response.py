@@ -31,7 +31,7 @@ LINKS: dict[str, tuple[str, ...]] = {
 _WHOLE = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Response:
     """The response in the family's own terms.
 

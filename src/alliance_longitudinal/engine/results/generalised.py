@@ -78,6 +78,15 @@ class GeneralisedResults(LinearOnly, FitResults):
     convergence : str
         What was checked, in words.
     findings : tuple of Finding
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal.engine import MixedModel
+    >>> data = pd.DataFrame({"better": [1, 0, 0, 1, 1, 1, 0, 1, 0, 1, 1, 0], "g": list("aaabbbcccddd")})
+    >>> res = MixedModel.from_formula("better ~ 1 + (1 | g)", data, family="binomial").fit()
+    >>> res.ratio_name, res.n_groups
+    ('Odds ratio', {'g': 4})
     """
 
     formula: str

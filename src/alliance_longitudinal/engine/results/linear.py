@@ -57,6 +57,15 @@ class MixedModelResults(InferenceQuestions, AfterQuestions, FitResults):
         What a reader of the result has to know.
     data : DataFrame or None
         The data of the fit, when they are at hand; marginal means need them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal.engine import MixedModel
+    >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "g": list("aabbcc")})
+    >>> res = MixedModel.from_formula("y ~ 1 + (1 | g)", data).fit()
+    >>> res.n_groups, res.converged, round(res.deviance, 3)
+    ({'g': 3}, True, 22.245)
     """
 
     formula: str

@@ -16,6 +16,7 @@ from alliance_longitudinal.engine.inference.rubin import Shares, joint_df, share
 from alliance_longitudinal.engine.options import check_alpha
 from alliance_longitudinal.engine.results.base import Results
 from alliance_longitudinal.engine.results.linear import MixedModelResults
+from alliance_longitudinal.engine.results.show import Text
 from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ class PooledResults(Results):
         are not normal, and Rubin's rules do not hold for them.
     n_imputations : int
     formula : str
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal.engine import MixedModel, pool
+    >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "g": list("aabbcc")})
+    >>> imputed = [data.assign(y=data["y"] + shift) for shift in (0.0, 0.2)]
+    >>> pool([MixedModel.from_formula("y ~ 1 + (1 | g)", each).fit() for each in imputed])
+    <PooledResults: y ~ 1 + (1 | g); 2 data sets; use .summary()>
     """
 
     results: tuple[OfOne, ...]
@@ -113,18 +123,23 @@ class PooledResults(Results):
     def summary(self) -> str:
         """The pooled fit as text."""
         first = self.results[0]
-        return "\n".join(
-            [
-                f"{_kind(first)} on {self.n_imputations} imputed data sets, pooled by Rubin's rules",
-                f"Formula: {self.formula}",
-                f"Rows: {first.nobs} each   {_words(first)}",
-                "Degrees of freedom after Barnard and Rubin (1999), fmi: fraction of missing information.",
-                "",
-                self.tidy().set_index("term").rename_axis(None).to_string(float_format=lambda v: f"{v:.4g}"),
-                "",
-                "Random effects: means over the data sets; they have no interval.",
-                self.varcorr.fillna("").to_string(index=False, float_format=lambda v: f"{v:.6g}"),
-            ]
+        return Text(
+            "\n".join(
+                [
+                    f"{_kind(first)} on {self.n_imputations} imputed data sets, pooled by Rubin's rules",
+                    f"Formula: {self.formula}",
+                    f"Rows: {first.nobs} each   {_words(first)}",
+                    "Degrees of freedom after Barnard and Rubin (1999), fmi: fraction of missing information.",
+                    "",
+                    self.tidy()
+                    .set_index("term")
+                    .rename_axis(None)
+                    .to_string(float_format=lambda v: f"{v:.4g}"),
+                    "",
+                    "Random effects: means over the data sets; they have no interval.",
+                    self.varcorr.fillna("").to_string(index=False, float_format=lambda v: f"{v:.6g}"),
+                ]
+            )
         )
 
 
@@ -144,6 +159,15 @@ def pool(results: Sequence[OfOne]) -> PooledResults:
     ------
     FitError
         The fits do not belong together.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal.engine import MixedModel
+    >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "g": list("aabbcc")})
+    >>> imputed = [data.assign(y=data["y"] + shift) for shift in (0.0, 0.2)]
+    >>> pool([MixedModel.from_formula("y ~ 1 + (1 | g)", each).fit() for each in imputed]).params.round(2).to_dict()
+    {'Intercept': 5.6}
     """
     fits = tuple(results)
     _refuse(fits)

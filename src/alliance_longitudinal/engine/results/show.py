@@ -15,6 +15,36 @@ if TYPE_CHECKING:
     from alliance_longitudinal.engine.results.linear import MixedModelResults
 
 
+class Text(str):
+    """A text that a notebook shows as it is, without quotation marks and escapes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Unfitted:
+    """How a model shows itself before its fit: its sizes, never its data."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def formula(self) -> str:
+            """Formula of the model."""
+
+        @property
+        def design(self) -> Any:
+            """What it will be fitted to."""
+
+    def __repr__(self) -> str:
+        lost = f" ({self.design.lost} left out for missing values)" if self.design.lost else ""
+        groups = ", ".join(f"{f.name} {f.size}" for f in self.design.factors)
+        return f"<{type(self).__name__}: {self.formula}; {self.design.n} rows{lost}; groups: {groups}; not fitted yet, use .fit()>"
+
+
 def as_text(res: MixedModelResults) -> str:
     """The whole fit on one screen."""
     parts = [
@@ -33,7 +63,7 @@ def as_text(res: MixedModelResults) -> str:
         res.convergence,
         *(f"[{finding.severity}] {finding.message}" for finding in res.findings),
     ]
-    return "\n".join(parts)
+    return Text("\n".join(parts))
 
 
 def as_html(res: MixedModelResults) -> str:

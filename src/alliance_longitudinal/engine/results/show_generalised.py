@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine.results.show import plain, size_line, varcorr_table
+from alliance_longitudinal.engine.results.show import Text, plain, size_line, varcorr_table
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.results.generalised import GeneralisedResults
@@ -45,7 +45,7 @@ def as_text(res: GeneralisedResults) -> str:
         res.convergence,
         *(f"[{finding.severity}] {finding.message}" for finding in res.findings),
     ]
-    return "\n".join(parts)
+    return Text("\n".join(parts))
 
 
 def as_html(res: GeneralisedResults) -> str:

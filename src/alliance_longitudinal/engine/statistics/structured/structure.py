@@ -18,6 +18,15 @@ class AR1:
         Column of the positions: whole numbers, each once in an innermost group.
     strata : str, optional
         Column of strata with residual variances of their own, as in `VarIdent`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal.engine import MixedModel
+    >>> data = pd.DataFrame({"y": [3.0, 4, 4, 8, 7, 7, 2, 3, 1], "visit": [1, 2, 3] * 3, "g": list("aaabbbccc")})
+    >>> res = MixedModel.from_formula("y ~ 1 + (1 | g)", data, residual=AR1("visit")).fit()
+    >>> res.residual_parameters["name"].tolist()
+    ['phi']
     """
 
     order: str
@@ -40,6 +49,15 @@ class CAR1:
         Column of the times: numbers, each once in an innermost group.
     strata : str, optional
         Column of strata with residual variances of their own, as in `VarIdent`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal.engine import MixedModel
+    >>> data = pd.DataFrame({"y": [3.0, 4, 4, 8, 7, 7, 2, 3, 1], "day": [0, 6, 15, 0, 9, 20, 0, 7, 14], "g": list("aaabbbccc")})
+    >>> res = MixedModel.from_formula("y ~ 1 + (1 | g)", data, residual=CAR1("day")).fit()
+    >>> res.residual_parameters["name"].tolist()
+    ['phi']
     """
 
     time: str
@@ -60,6 +78,15 @@ class VarIdent:
     ----------
     strata : str
         Column of the strata.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal.engine import MixedModel
+    >>> data = pd.DataFrame({"y": [3.0, 4, 4, 9, 7, 6, 2, 5, 1], "rater": list("ABAABBABA"), "g": list("aaabbbccc")})
+    >>> res = MixedModel.from_formula("y ~ 1 + (1 | g)", data, residual=VarIdent("rater")).fit()
+    >>> res.residual_parameters["name"].tolist()
+    ['sd(B)/sd(A)']
     """
 
     strata: str
