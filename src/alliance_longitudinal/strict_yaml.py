@@ -278,7 +278,7 @@ def _as_written(data: Any, document: Document, errors: Any) -> bool:
     """Put the file's own text where the model wants text; whether anything was put."""
     changed = False
     for error in errors:
-        location = error["loc"]
+        location = _as_in_file(error["loc"], document)
         if error["type"] != "string_type" or error["input"] is None or location not in document.texts:
             continue
         target = data
@@ -287,6 +287,15 @@ def _as_written(data: Any, document: Document, errors: Any) -> bool:
         target[location[-1]] = document.texts[location]
         changed = True
     return changed
+
+
+def _as_in_file(location: Location, document: Document) -> Location:
+    """``location`` without the zeros of lists of one for which the file has the one alone."""
+    place: Location = ()
+    for step in location:
+        if step != 0 or (*place, step) in document.lines:
+            place = (*place, step)
+    return place
 
 
 def _one_choice(errors: Any) -> list[dict[str, Any]]:

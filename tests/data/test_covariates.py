@@ -63,6 +63,8 @@ def test_two_arms_of_one_client_are_refused(tmp_path):
         ("covariates: {client: {x: {column: edu, reference: low, order: [low, high]}}}", "give either 'reference' or 'order'"),
         ("covariates: {client: {x: {column: edu, order: [low, low]}}}", "'order' names 'low' twice"),
         ("caseload: Cases", "'caseload' names a column of the therapists table, but there is no"),
+        ("caseload: 0", "'caseload': it is 0; it must be a number above 0 or the name of a column"),
+        ("caseload: true", "'caseload': it is True; it must be a number above 0"),
     ],
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused(tmp_path, more, words):

@@ -9,6 +9,9 @@ from data.small import findings, small_study, study_file
 TABLE = "c,t,n,p,kind\n1,a,0,10,x\n1,a,1,8,\n2,a,0,12,x\nTotal,,,30,\n"
 
 
+NUMBERED = "c,t,n,p\n1,a,0,10\n1,a,1,8\n2,a,0,12\n"
+
+
 def exclude(where, because="totals row"):
     return f"exclude: [{{where: {{{where}}}, because: {because}}}]"
 
@@ -19,6 +22,9 @@ def exclude(where, because="totals row"):
         (TABLE, "column: c, equals: Total", ["1", "1", "2"], 1),
         (TABLE, "column: c, equals: [Total, '2']", ["1", "1"], 2),
         (TABLE, "column: t, empty: true", ["1", "1", "2"], 1),
+        (NUMBERED, "column: n, equals: 1", ["1", "2"], 1),  # a number means its text
+        (NUMBERED.replace("1,a,1,8", "1,a,01,8"), "column: n, equals: 01", ["1", "2"], 1),
+        (NUMBERED, "column: c, not_equals: 1", ["1", "1"], 1),
         (TABLE, "column: kind, not_equals: x", ["1", "2"], 2),
         (TABLE.replace("\n1,a,1,8,\n", "\n1,a,1,8,NA\n"), "column: kind, empty: true", ["1", "2"], 2),
         ("c,t,n,p\n,,,\n1,a,0,10\nSumme,,Mittel,n/a\n", "column: c, equals: Summe", ["1"], 1),
@@ -54,6 +60,11 @@ def test_rows_of_the_clients_table(tmp_path):
     study = load_study(path)
     assert study.clients["age"].tolist() == [30.0]
     assert "clients_without_sessions" not in findings(study)
+
+
+def test_one_rule_needs_no_list(tmp_path):
+    more = "exclude: {where: {column: c, equals: 2}, because: no consent}"
+    assert small_study(tmp_path, NUMBERED, more).sessions["client"].tolist() == ["1", "1"]
 
 
 def test_a_wide_row_is_left_out(tmp_path):

@@ -88,3 +88,9 @@ def test_transfers_beside_clients_without_therapist(tmp_path):
     assert study.sessions["therapist"].iloc[:2].tolist() == ["T1", "T1"]
     assert study.sessions["seen_by"].iloc[:2].tolist() == ["T1", "T2"]
     assert study.sessions[["therapist", "seen_by"]].iloc[2].isna().all()
+
+
+def test_clinics_without_therapists_are_no_therapist_in_several_clinics(tmp_path):
+    study = small_study(tmp_path, "c,k,n,p\n1,K,0,10\n2,L,0,9\n", columns="client: c, clinic: k, session: n")
+    assert "therapist_in_several_clinics" not in findings(study)
+    assert study.clients["clinic"].tolist() == ["K", "L"]

@@ -153,7 +153,7 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
                 n=Count(len(keys) - len(named), "session"),
             )
             findings.append(Finding("sessions_without_clinic", "caution", message, "clinic"))
-        pairs = named.drop_duplicates(["therapist", "clinic"])
+        pairs = named[named["therapist"] != ""].drop_duplicates(["therapist", "clinic"])
         several = int(pairs.loc[pairs.duplicated("therapist"), "therapist"].nunique())
         if several:
             message = say(

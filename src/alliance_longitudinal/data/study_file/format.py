@@ -12,8 +12,10 @@ from alliance_longitudinal.data.study_file.parts import (
     Name,
     Part,
     Word,
+    block_to_list,
     keys_as_text,
     list_to_mapping,
+    number_or_header,
     one_to_list,
 )
 from alliance_longitudinal.data.study_file.table_blocks import Tables
@@ -168,7 +170,8 @@ class StudyFile(Part):
     ]
     covariates: Annotated[Covariates, Field(default_factory=lambda: Covariates.model_validate({}))]
     caseload: Annotated[
-        Annotated[float, Field(gt=0)] | Header | None,
+        float | Header | None,
+        BeforeValidator(number_or_header),
         Field(
             description="Clients that a therapist sees in the study period: a number, or a column of the therapists."
         ),
@@ -184,7 +187,11 @@ class StudyFile(Part):
             default_factory=dict, description="Planned assessments of a measure, in the study's time unit."
         ),
     ]
-    exclude: Annotated[list[Exclusion], Field(default_factory=list, description="Rows that are left out.")]
+    exclude: Annotated[
+        list[Exclusion],
+        BeforeValidator(block_to_list),
+        Field(default_factory=list, description="Rows that are left out."),
+    ]
     reporting: Annotated[Reporting, Field(default_factory=lambda: Reporting.model_validate({}))]
     early_window: Annotated[
         list[Annotated[int, Field(ge=0)]], Field(default_factory=lambda: [1, 5], min_length=2, max_length=2)

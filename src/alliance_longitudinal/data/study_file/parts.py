@@ -21,8 +21,8 @@ class Part(BaseModel):
 
 
 def one_to_list(value: Any) -> Any:
-    """A single text as a list of one."""
-    return [value] if isinstance(value, str) else value
+    """A single text, or a number that is meant as one, as a list of one."""
+    return [value] if isinstance(value, str | int | float) else value
 
 
 def list_to_mapping(value: Any) -> Any:
@@ -51,3 +51,16 @@ def keys_as_text(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {str(key) if isinstance(key, int) else key: item for key, item in value.items()}
+
+
+def block_to_list(value: Any) -> Any:
+    """A single block as a list of one."""
+    return [value] if isinstance(value, dict) else value
+
+
+def number_or_header(value: Any) -> Any:
+    """A number above 0, or a text; anything else is refused."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (value is None or isinstance(value, str) or (number and 0 < value < float("inf"))):
+        raise ValueError(f"it is {value!r}; it must be a number above 0 or the name of a column.")
+    return float(value) if number else value
