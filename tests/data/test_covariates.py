@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from alliance_longitudinal.data import load_study
+from alliance_longitudinal.data import load_study, table_hashes
 from alliance_longitudinal.errors import DataError, StudyError
 from data.small import COLUMNS, findings, small_study, study_file
 
@@ -183,3 +183,14 @@ def test_what_a_report_has_to_state(tmp_path):
     assert study.reporting == {"setting": "Three clinics", "ethics": "Approved"}
     with pytest.raises(StudyError, match=r"unknown key 'reporting\.etics'\. Did you mean 'ethics'"):
         load_study(study_file(tmp_path, TABLE, "reporting: {etics: x}"))
+
+
+def test_the_therapists_table_is_among_what_a_report_remembers(tmp_path):
+    path = with_therapists(tmp_path, "covariates: {therapist: {x: Years}}", "Id,Years\na,1\nb,2\n")
+    before = table_hashes(path)
+    assert sorted(before) == ["s.csv", "th.csv"]
+    assert [source.name for source in load_study(path).sources] == ["study.yaml", "s.csv", "th.csv"]
+    (tmp_path / "th.csv").write_text("Id,Years\na,1\nb,3\n")
+    after = table_hashes(path)
+    assert after["s.csv"] == before["s.csv"]
+    assert after["th.csv"] != before["th.csv"]

@@ -27,7 +27,7 @@ def table_hashes(path: Path) -> dict[str, str]:
     """
     file = validate(read_document(path, "study file"), StudyFile, "study file")
     hashes: dict[str, str] = {}
-    for block in (file.tables.sessions, file.tables.clients):
+    for block in (file.tables.sessions, file.tables.clients, file.tables.therapists):
         if block is None:
             continue
         if block.database is not None:
