@@ -105,7 +105,7 @@ def test_weights_must_be_positive(frame):
 
 
 def test_too_few_rows(frame):
-    with pytest.raises(al.FitError, match=r"3 complete rows cannot carry 3 fixed effects"):
+    with pytest.raises(al.FitError, match=r"3 complete rows are too few to estimate 3 fixed effects"):
         fit("y ~ week + w + (1 | outer)", frame.iloc[[0, 1, 10]])
     with pytest.raises(al.FitError, match=r"No row has a value .* Column 'rating' has no value at all"):
         fit("y ~ rating + (1 | outer)", frame.assign(rating=np.nan))
@@ -182,7 +182,7 @@ def test_dropped_rows_dropped_columns_and_few_levels_are_findings(frame):
     assert found["rows_dropped"].message.startswith(f"3 of {len(frame)} rows have a missing value")
     assert found["rank_deficient"].message.endswith("other columns: twice.")
     assert found["few_levels"].where == "item"
-    assert "item has 4 levels; fewer than 5" in found["few_levels"].message
+    assert "item has 4 levels. Fewer than 5" in found["few_levels"].message
     assert res.n_dropped == 3
     assert "(3 left out for missing values)" in res.summary()
     assert all(f.message in res.summary() for f in res.findings)

@@ -231,7 +231,7 @@ def test_few_events_one_sided_groups_and_rare_categories_are_findings(mixed, win
     assert found["few_events"].message.startswith("7 responses of the rarer kind for 3 coefficients")
     assert found["one_sided_groups"].message.startswith("Of 84 levels of unit, 77 have no event")
     assert [f.message for f in wine.findings] == [
-        "The category 1 has 5 responses only; the threshold beside it is known badly."
+        "The category 1 has 5 responses only; the estimate of the threshold next to it is very uncertain."
     ]
 
 

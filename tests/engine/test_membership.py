@@ -153,7 +153,7 @@ def test_a_membership_is_stated_rightly(frame):
     with pytest.raises(al.FormulaError, match=r"The data have a column 'leader'; give the membership a name"):
         model(SLOPES, frame.assign(leader=1))
     with pytest.raises(
-        al.FormulaError, match=r"membership 'leader' is no grouping of 'y ~ t \+ \(1 \| unit\)'"
+        al.FormulaError, match=r"membership 'leader' is not a grouping of 'y ~ t \+ \(1 \| unit\)'"
     ):
         model("y ~ t + (1 | unit)", frame)
     with pytest.raises(al.FormulaError, match=r"'leader' cannot be joined to other groupings by '/' or ':'"):

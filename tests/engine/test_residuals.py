@@ -200,7 +200,9 @@ def test_likelihood_ratio_tests_know_which_structures_are_nested(frame):
     assert fits["ar1"].lrt(slopes).distribution == "equal mixture of chi2(1) and chi2(2)"
     assert fits["none"].lrt(slopes).distribution == "chi2(3)"
     for small, large in [("ar1", "strata"), ("car1", "both")]:
-        with pytest.raises(al.FitError, match="the residual structure of the smaller one is no special case"):
+        with pytest.raises(
+            al.FitError, match="the residual structure of the smaller one is not a special case"
+        ):
             fits[small].lrt(fits[large])
     coarser = fit("y ~ order + arm + (1 | inner:outer)", frame, al.AR1("order"))
     assert coarser.lrt(fits["ar1"]).df == 1

@@ -83,7 +83,9 @@ def test_likelihood_ratio_of_fixed_terms(frame):
     assert test.p == pytest.approx(stats.chi2.sf(test.statistic, 2))
     assert test.p_chi2 == test.p
     assert test.distribution == "chi2(2)"
-    assert test.note.startswith("For a fixed effect that differs between few groups this test rejects too often")
+    assert test.note.startswith(
+        "For a fixed effect that differs between few groups this test rejects too often"
+    )
 
 
 def test_likelihood_ratio_of_a_variance_allows_for_its_boundary(frame):

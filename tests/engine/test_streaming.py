@@ -257,7 +257,7 @@ def test_partitions_that_fail_are_said(frame):
     ):
         with pytest.raises(al.FitError, match=message):
             al.MixedModel.from_dask(GROWTH, parts)
-    with pytest.raises(al.FitError, match="scheduler='threads' is no connection to a cluster"):
+    with pytest.raises(al.FitError, match="scheduler='threads' is not a connection to a cluster"):
         al.MixedModel.from_dask(GROWTH, [whole], scheduler="threads")
 
 

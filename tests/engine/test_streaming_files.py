@@ -161,7 +161,9 @@ def test_designs_that_are_refused_in_memory_are_refused_here(tmp_path, frame, fo
 
 def test_too_few_rows(tmp_path, frame):
     frame.head(3).to_parquet(tmp_path / "rows.parquet")
-    with pytest.raises(al.FitError, match="3 complete rows cannot carry 3 fixed effects, the random effects"):
+    with pytest.raises(
+        al.FitError, match="3 complete rows are too few to estimate 3 fixed effects, the random effects"
+    ):
         al.MixedModel.from_parquet("y ~ week + rating + (1 | outer)", tmp_path / "rows.parquet")
 
 

@@ -78,7 +78,7 @@ class GeneralisedModel(Unfitted):
         if residual is not None:
             raise FitError(
                 f"residual={residual!r} belongs to linear mixed models: a generalised model has no residual of its own. Leave it "
-                "out, or let a random effect carry what neighbouring rows share."
+                "out, or describe by a random effect what neighbouring rows share."
             )
         data, names = with_given(data, weights=weights, offset=offset)
         spec, design, response = read(formula, data, family, link, names["weights"], names["offset"])

@@ -134,7 +134,7 @@ def _random(text: str, begin: int, end: int, sign: str, depths: list[int]) -> Ra
     whole = text[first] == "(" and text[last] == ")" and all(depths[i] > 0 for i in range(first + 1, last))
     if not whole:
         place = next(i for i in range(begin, end) if text[i] == "|")
-        _fail(text, place, f"A random term stands alone in parentheses between plus signs. {_HOW}")
+        _fail(text, place, f"Put each random term in parentheses of its own, between plus signs. {_HOW}")
     if sign == "-":
         _fail(text, first, "A random term cannot be subtracted.")
     bars = [i for i in range(first, last) if text[i] == "|" and depths[i] == depths[first] + 1]
@@ -145,7 +145,7 @@ def _random(text: str, begin: int, end: int, sign: str, depths: list[int]) -> Ra
         _fail(text, bars[-1], f"A random term has one '|' or one '||'. {_HOW}")
     effects = text[first + 1 : bars[0]].strip()
     if not effects:
-        _fail(text, bars[0], "Nothing stands left of '|'. For a random intercept write (1 | group).")
+        _fail(text, bars[0], "There is nothing left of '|'. For a random intercept write (1 | group).")
     return RandomPart(effects, _factors(text, bars[-1] + 1, last), not double, first)
 
 

@@ -61,7 +61,7 @@ def _refuse_misuse(spec: DesignSpec, design: Design, names: tuple[str, ...]) -> 
             )
         if name not in alone:
             raise FormulaError(
-                f"The membership {name!r} is no grouping of {spec.formula!r}. Write (1 | {name}) there."
+                f"The membership {name!r} is not a grouping of {spec.formula!r}. Write (1 | {name}) there."
             )
         effects = (
             c

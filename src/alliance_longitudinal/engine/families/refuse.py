@@ -24,7 +24,7 @@ def refuse_impossible(design: Design, response: Response, crossed: bool) -> None
     n, p = design.x.shape
     if n <= p + response.family.n_aux:
         raise FitError(
-            f"{n} complete rows cannot carry {p + response.family.n_aux} fixed effects and thresholds. Leave out terms."
+            f"{n} complete rows are too few to estimate {p + response.family.n_aux} fixed effects and thresholds. Leave out terms."
         )
     if any(f.codes.ndim == 2 for f in design.factors):
         raise FitError(

@@ -76,9 +76,7 @@ def before(design: Design, response: Response) -> tuple[Finding, ...]:
         if rarest >= EVENTS_PER_COEFFICIENT:
             return ()
         label = response.categories[int(np.bincount(y.astype(np.intp)).argmin())]
-        message = (
-            f"The category {label!r} has {rarest} responses only; the threshold beside it is known badly."
-        )
+        message = f"The category {label!r} has {rarest} responses only; the estimate of the threshold next to it is very uncertain."
         return (Finding("few_events", "caution", message),)
     events = int(y.sum())
     if response.family.name == "binomial":

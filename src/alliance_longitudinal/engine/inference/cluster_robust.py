@@ -83,7 +83,7 @@ class ClusterRobust:
             if nu > q - 1:
                 return FTest.of(wald, q, nu - q + 1, (nu - q + 1) / nu)
         raise FitError(
-            f"{self.clusters.size} clusters of {self.clusters.name!r} cannot carry a joint test of {q} contrasts. Test "
+            f"{self.clusters.size} clusters of {self.clusters.name!r} are too few for a joint test of {q} contrasts. Test "
             "fewer contrasts together."
         )
 

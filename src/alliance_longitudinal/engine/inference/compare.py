@@ -127,8 +127,8 @@ def _refuse(small: MixedFit, large: MixedFit) -> None:
         )
     if not special_case(small, large):
         raise FitError(
-            "The models are not nested: the residual structure of the smaller one is no special case of the larger one's "
-            "(independence is one of every structure). Compare them by AIC instead."
+            "The models are not nested: the residual structure of the smaller one is not a special case of the larger one's "
+            "(independence is a special case of every structure). Compare them by AIC instead."
         )
 
 

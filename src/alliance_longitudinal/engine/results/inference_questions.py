@@ -24,6 +24,7 @@ from alliance_longitudinal.engine.options import (
     check_alpha,
     choose,
 )
+from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
@@ -116,6 +117,32 @@ class InferenceQuestions:
             return self.inference.joint(term_rows(contrasts, self.spec, self.fit.design.names))
         rows, _ = read_contrasts(contrasts, self.fit.design.names, None)
         return self.inference.joint(rows)
+
+    def anova(self) -> pd.DataFrame:
+        """Joint tests of every term of the fixed part with the fit's degrees of freedom: ``term, F, df_num, df_den, p``.
+
+        The tests are those of SAS's type III. They do not depend on the coding of categories: a term is tested on average
+        over the categories that it interacts with. Numbers in an interaction are at zero, so centre them.
+
+        Raises
+        ------
+        FitError
+            Columns were left out of the fixed part, or the data of the fit are not at hand.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from alliance_longitudinal.engine import MixedModel
+        >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "x": list("abcabc"), "g": list("aabbcc")})
+        >>> MixedModel.from_formula("y ~ x + (1 | g)", data).fit().anova()[["term", "df_num"]]
+          term  df_num
+        0    x       2
+        """
+        from alliance_longitudinal.engine.inference.anova import joint_tests
+
+        if self.data is None:
+            raise FitError("anova() needs the rows of the data. Fit them in memory with from_formula.")
+        return joint_tests(self.spec, self.data.loc[self.fit.design.kept], self.inference.joint)
 
     def means(
         self,

@@ -6,6 +6,7 @@ from alliance_longitudinal.errors import FitError
 
 #: Name of a method or attribute of linear results -> what to do with a generalised model.
 INSTEAD = {
+    "anova": "Ask f_test() for one term at a time.",
     "means": "Ask contrast() for sums of coefficients, or predict(grid, groups=False) for a grid of values.",
     "slopes": "Ask contrast() for sums of coefficients.",
     "profile": "Ask conf_int(method='profile') for the limits.",

@@ -77,7 +77,7 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
             Finding(
                 "singular",
                 "caution",
-                f"Boundary estimate: {'; '.join(boundary(design, record))}. This is the best fit, not an error; it often "
+                f"Boundary estimate: {'; '.join(boundary(design, record))}. This is the best fit, not an error. It often "
                 "means that there are too few groups to see a small variance, not that there is none. Tests and "
                 "intervals treat what lies on the boundary as fixed there (Kenward and Roger's do not).",
             )
@@ -118,8 +118,8 @@ def _flat(residual: FittedResidual | None) -> str:
             "from the variances of the random effects. Leave out residual= or a random effect."
         )
     return (
-        "The likelihood is almost flat in one direction of the variance parameters: the data hardly identify how the "
-        "variance divides between the random effects."
+        "The likelihood is almost flat in one direction of the variance parameters: the data do not show well how "
+        "the variance divides between the random effects."
     )
 
 

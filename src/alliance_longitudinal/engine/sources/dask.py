@@ -81,7 +81,7 @@ def dask_source(data: Any, scheduler: Any) -> DaskSource:
     Raises
     ------
     FitError
-        Dask is not installed, the data are neither, or ``scheduler`` is no connection to a cluster.
+        Dask is not installed, the data are neither, or ``scheduler`` is not a connection to a cluster.
     """
     try:
         from dask.delayed import Delayed, delayed
@@ -92,7 +92,7 @@ def dask_source(data: Any, scheduler: Any) -> DaskSource:
         ) from error
     if scheduler is not None and not (hasattr(scheduler, "compute") and hasattr(scheduler, "cancel")):
         raise FitError(
-            f"scheduler={scheduler!r} is no connection to a cluster. Give one made by the package distributed, or leave it out to read the "
+            f"scheduler={scheduler!r} is not a connection to a cluster. Give one made by the package distributed, or leave it out to read the "
             "partitions one after the other."
         )
     if hasattr(data, "to_delayed"):

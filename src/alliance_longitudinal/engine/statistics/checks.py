@@ -31,14 +31,14 @@ def refuse_impossible(design: Design, crossed: bool) -> None:
     n, p = design.n, len(design.names)
     if n <= p:
         raise FitError(
-            f"{n} complete rows cannot carry {p} fixed effects and a residual. Leave out fixed terms."
+            f"{n} complete rows are too few to estimate {p} fixed effects and a residual. Leave out fixed terms."
         )
     for term in design.terms:
         count = design.factors[term.factor].size * len(term.names)
         if count >= n:
             raise FitError(
                 f"The random term ({' + '.join(term.names)} | {term.group}) has {count} random effects for {n} rows; "
-                "they cannot be told from the residual. Use fewer effects or a coarser grouping."
+                "these cannot be separated from the residual. Use fewer effects or a coarser grouping."
             )
     refuse_groupings(design, crossed)
 
@@ -77,7 +77,7 @@ def _refuse_twice(design: Design) -> None:
         if a < b and nested_in(design, a, b) and nested_in(design, b, a):
             raise FitError(
                 f"The groupings {design.factors[a].name!r} and {design.factors[b].name!r} divide the rows in the same way; "
-                "their variances cannot be told apart. Keep one of them."
+                "their variances cannot be separated. Keep one of them."
             )
 
 
@@ -131,16 +131,18 @@ def before(design: Design) -> tuple[Finding, ...]:
                 f"Left out of the fixed part as combinations of other columns: {', '.join(design.dropped)}.",
             )
         )
-    findings += [
-        Finding(
-            "few_levels",
-            "underpowered",
-            f"{f.name} has {f.size} levels; fewer than {FEW_LEVELS} cannot carry an estimate of its variance.",
-            where=f.name,
+    few = [f for f in design.factors if f.size < FEW_LEVELS]
+    if few:
+        sizes = ", ".join(f"{f.name} has {f.size} levels" for f in few)
+        its = "its variance" if len(few) == 1 else "their variances"
+        findings.append(
+            Finding(
+                "few_levels",
+                "underpowered",
+                f"{sizes}. Fewer than {FEW_LEVELS} are too few to estimate {its}.",
+                where=", ".join(f.name for f in few),
+            )
         )
-        for f in design.factors
-        if f.size < FEW_LEVELS
-    ]
     return (*findings, *_partly_crossed(design))
 
 

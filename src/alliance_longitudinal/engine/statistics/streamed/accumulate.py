@@ -168,7 +168,7 @@ def _units_of_all(recipe: Recipe, source: Source) -> tuple[Recipe, Units]:
         kept = replace(kept, spec=replace(kept.spec, unseen=unseen_directions(r[:, : len(every.spec.names)])))
     if n <= k:
         raise FitError(
-            f"{n} complete rows cannot carry {p} fixed effects, the random effects and a residual. Leave out terms."
+            f"{n} complete rows are too few to estimate {p} fixed effects, the random effects and a residual. Leave out terms."
         )
     columns = r[:, [*(every.distinct.index(name) for name in kept.distinct), -1]]
     free = independent_columns(columns[:, :k])
