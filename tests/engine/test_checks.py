@@ -206,3 +206,14 @@ def test_a_fit_that_is_not_certified_is_an_error_unless_asked_for(frame):
     assert not loose.converged
     assert "failed" in {f.severity for f in loose.findings}
     assert "residual variance goes to zero" in loose.convergence
+
+
+def test_more_correlated_effects_than_memory_holds_are_refused():
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.normal(size=(900, 15)), columns=[f"v{i}" for i in range(15)])
+    frame = frame.assign(g=np.repeat(np.arange(30), 30), y=rng.normal(size=900))
+    slopes = " + ".join(f"v{i}" for i in range(15))
+    with pytest.raises(
+        al.FitError, match=r"'g' has 16 correlated effects with 136 variances and covariances; at most 14"
+    ):
+        al.MixedModel.from_formula(f"y ~ v1 + (1 + {slopes} | g)", frame).fit()

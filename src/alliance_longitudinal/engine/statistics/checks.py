@@ -13,6 +13,8 @@ from alliance_longitudinal.findings import Finding
 
 #: Fewer groups than this cannot carry a variance (the rule of lme4's check).
 FEW_LEVELS = 5
+#: More correlated effects of one term need gigabytes: the second derivatives grow with the eighth power of their number.
+MOST_EFFECTS = 14
 
 
 def refuse_impossible(design: Design, crossed: bool) -> None:
@@ -39,6 +41,13 @@ def refuse_impossible(design: Design, crossed: bool) -> None:
             raise FitError(
                 f"The random term ({' + '.join(term.names)} | {term.group}) has {count} random effects for {n} rows; "
                 "these cannot be separated from the residual. Use fewer effects or a coarser grouping."
+            )
+        if len(term.names) > MOST_EFFECTS:
+            entries = len(term.names) * (len(term.names) + 1) // 2
+            raise FitError(
+                f"The random term over {term.group!r} has {len(term.names)} correlated effects with {entries} variances and "
+                f"covariances; at most {MOST_EFFECTS} effects can be fitted. Use fewer random slopes, or write '||' for effects "
+                "without correlations."
             )
     refuse_groupings(design, crossed)
 
