@@ -254,3 +254,78 @@ def test_truth_lists_what_was_switched_on():
     assert "empathy" not in ClinicTruth().to_dict()
     assert ClinicTruth(empathy=1.0).to_dict()["empathy"] == 1.0
     assert ClinicTruth().to_dict()["within"] == -0.02
+
+
+def later_slopes(clinic):
+    """Therapist, mean early alliance, weekly change after session 5 less what intake and early change do, by client."""
+    truth, rows = clinic.truth, []
+    early = pd.DataFrame(clinic.wai[:, 1:6]).mean(axis=1).to_numpy()  # of the forms that are there
+    for i in np.flatnonzero(clinic.attended[:, 6:].sum(axis=1) >= 4):
+        there = clinic.attended[i, 6:] & ~np.isnan(clinic.phq[i, 6:])
+        if there.sum() >= 4 and not np.isnan([early[i], clinic.phq[i, 5]]).any():
+            slope = np.polyfit(clinic.weeks[i, 6:][there], clinic.phq[i, 6:][there], 1)[0]
+            y0, change = clinic.phq[i, 0], clinic.phq[i, 5] - clinic.phq[i, 0]
+            rows.append(
+                (
+                    clinic.people.therapist[i],
+                    early[i],
+                    slope - truth.intake_effect * y0 - truth.change_effect * change,
+                )
+            )
+    return pd.DataFrame(rows, columns=["therapist", "early", "slope"])
+
+
+def test_therapists_differ_in_the_effect_of_the_alliance_by_the_given_sd() -> None:
+    """Moments: the variance of the therapists' own estimates is that of their effects and of sampling."""
+    estimates = {}
+    for sd in (0.0, 0.04):
+        frame = later_slopes(
+            simulate_clinic(
+                3, ClinicTruth(therapists=150, clients=9_000, within_therapist_sd=sd), items=False
+            )
+        )
+        own, errors = [], []
+        for _, part in frame.groupby("therapist"):
+            x = part["early"] - part["early"].mean()
+            b = (x @ part["slope"]) / (x @ x)
+            rest = part["slope"] - part["slope"].mean() - b * x
+            own.append(b)
+            errors.append(rest @ rest / (len(part) - 2) / (x @ x))
+        estimates[sd] = np.var(own, ddof=1) - np.mean(errors), np.mean(own), np.mean(errors)
+    # Three standard errors of a variance over 150 therapists, which is that of their effects and of sampling.
+    for sd, (variance, _, sampling) in estimates.items():
+        assert abs(variance - sd**2) < 3 * np.sqrt(2 / 149) * (sd**2 + sampling)
+    assert abs(estimates[0.04][1] - estimates[0.0][1]) < 3 * 0.04 / np.sqrt(150)
+
+
+def test_clients_that_are_not_observed_make_the_therapist_s_mean_an_estimate() -> None:
+    """Of 4 among 40 clients the mean has the reliability lambda; its effect lies between those of the two levels."""
+    truth = {"therapists": 300, "clients": 12_000, "within": 0.0, "between": -0.06, "dropout_intercept": -9.0}
+    truth |= {"intake_mean": 13.5, "early_rate": 0.0, "slope": 0.0}  # far from the ends of the scale
+    whole = later_slopes(simulate_clinic(4, ClinicTruth(**truth), items=False))
+    clinic = simulate_clinic(4, ClinicTruth(**truth, observed_share=0.1), items=False)
+    part = later_slopes(clinic)
+
+    def between(frame):
+        means = frame.groupby("therapist")[["early", "slope"]].mean()
+        return np.polyfit(means["early"], means["slope"], 1)[0]
+
+    mean_of_all = whole.groupby("therapist")["early"].mean()
+    seen = part.groupby("therapist")["early"].mean()
+    reliability = np.polyfit(seen, mean_of_all.reindex(seen.index), 1)[
+        0
+    ]  # share of the observed mean that is the whole one's
+    assert 0.2 < reliability < 0.75
+    assert abs(between(whole) - -0.06) < 0.01
+    assert abs(between(part) - -0.06 * reliability) < 0.015
+    assert clinic.clients["therapist"].nunique() == clinic.sessions["therapist"].nunique() == 300
+    assert len(clinic.clients) == clinic.sessions["client"].nunique() < 0.15 * 12_000
+    assert set(clinic.sessions["client"]) == set(clinic.clients["client"])
+
+
+def test_every_client_is_observed_by_default_and_the_seed_means_what_it_did() -> None:
+    plain, named = simulate_clinic(1), simulate_clinic(1, observed_share=1.0, within_therapist_sd=0.0)
+    assert plain.sessions.equals(named.sessions)
+    assert len(plain.clients) == 900
+    with pytest.raises(al.DataError, match="observed_share of a simulated clinic must lie between 0 and 1"):
+        ClinicTruth(observed_share=1.5)

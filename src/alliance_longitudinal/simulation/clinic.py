@@ -17,7 +17,8 @@ How it is made, client i of therapist j (PHQ-9 ``y``, WAI-SR total ``a``, sessio
 
    so that ``within`` and ``between`` are exactly what the adjusted three-level growth model estimates. The
    therapist's mean is that of the own caseload, which is fully observed: the observed mean is the target
-   (Luedtke et al. 2008, doi 10.1037/a0012869, on the sampling ratio). To the level of a session comes
+   (Luedtke et al. 2008, doi 10.1037/a0012869, on the sampling ratio), unless ``observed_share`` leaves clients out of the
+   data: then it is that of all, and the observed mean measures it with error. To the level of a session comes
    ``lagged_alliance`` times the alliance state of the session before.
 5. The client's reports of both carry a halo, if there is one; therapist, observer and carer rate the felt alliance, and
    a clinician the symptoms, without it.
@@ -34,7 +35,7 @@ from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.simulation import course
 from alliance_longitudinal.simulation.alliance import Ratings, Ruptures, other_raters, ruptures
 from alliance_longitudinal.simulation.course import LAST_EARLY
-from alliance_longitudinal.simulation.people import People, caseloads, describe_people
+from alliance_longitudinal.simulation.people import People, caseloads, describe_people, observed
 from alliance_longitudinal.simulation.tables import client_table, session_table, therapist_table
 from alliance_longitudinal.simulation.truth import ClinicTruth, truth_of
 
@@ -151,6 +152,7 @@ def simulate_clinic(
         others["phq9_clinician"] = course.reported(
             treatment.latent + aside.normal(0, truth.clinician_error_sd, weeks.shape)
         )
+    attended &= observed(np.random.default_rng([seed, 15]), truth, people.therapist)[:, None]
     phq, wai = _unfilled(rng, treatment.phq, treatment.wai, attended)
     return SimulatedClinic(truth, people, weeks, phq, wai, broken, others, attended)
 
@@ -243,7 +245,13 @@ class _Treatment:
         given = self.wai[:, window].sum(axis=2) if items else self.wai[:, window]
         early = given.mean(axis=1) - truth.halo_alliance * self.halo[:, window].mean(axis=1)
         slope, shift = course.later_course(
-            rng, truth, self.people.therapist, early, self.phq, self.attended[:, LAST_EARLY]
+            rng,
+            truth,
+            self.people.therapist,
+            early,
+            self.phq,
+            self.attended[:, LAST_EARLY],
+            self.people.within,
         )
         slope = slope + self.people.slope
         draws = [

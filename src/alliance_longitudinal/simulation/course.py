@@ -52,6 +52,7 @@ def later_course(
     early: Array,
     phq: Array,
     there: NDArray[np.bool_],
+    within: Array,
 ) -> tuple[Array, Array]:
     """Weekly change and shift in level of each client after session 5 (equation in `clinic`)."""
     sums = np.bincount(therapist[there], early[there], truth.therapists)
@@ -68,7 +69,7 @@ def later_course(
         truth.slope
         + slope_j[therapist]
         + slope_i
-        + truth.within * (early - own_mean)
+        + (truth.within + within[therapist]) * (early - own_mean)
         + truth.between * (own_mean - truth.alliance_mean)
         + truth.intake_effect * (phq[:, 0] - truth.intake_mean)
         + truth.change_effect * (change - LAST_EARLY * truth.early_rate)

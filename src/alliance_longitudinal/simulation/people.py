@@ -28,6 +28,8 @@ class People:
         Alliance points that all of this adds to the client's.
     slope : ndarray
         Weekly change shared with the group and the family.
+    within : ndarray, shape (therapists,)
+        What the effect ``within`` is more with each therapist.
     """
 
     therapist: Index
@@ -41,6 +43,7 @@ class People:
     flexibility: Array
     alliance: Array
     slope: Array
+    within: Array
 
 
 def caseloads(rng: np.random.Generator, truth: ClinicTruth) -> Index:
@@ -82,7 +85,23 @@ def describe_people(rng: np.random.Generator, truth: ClinicTruth, therapist: Ind
         flexibility,
         alliance,
         slope,
+        rng.normal(0, truth.within_therapist_sd, j),
     )
+
+
+def observed(rng: np.random.Generator, truth: ClinicTruth, therapist: Index) -> NDArray[np.bool_]:
+    """Which clients the data hold: the share of each therapist's, at least one, drawn at random."""
+    if truth.observed_share == 1:
+        return np.ones(len(therapist), dtype=bool)
+    order = np.lexsort((rng.random(len(therapist)), therapist))
+    starts = np.searchsorted(therapist, therapist)  # clients are sorted by therapist
+    place = np.empty(len(therapist), dtype=np.intp)
+    place[order] = np.arange(len(therapist)) - starts
+    wanted = np.maximum(
+        1, np.round(truth.observed_share * np.bincount(therapist, minlength=truth.therapists))
+    )
+    kept: NDArray[np.bool_] = place < wanted[therapist]
+    return kept
 
 
 def _together(therapist: Index, size: int) -> Index:

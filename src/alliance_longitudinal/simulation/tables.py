@@ -56,9 +56,9 @@ def session_table(clinic: "SimulatedClinic") -> pd.DataFrame:
 
 
 def client_table(clinic: "SimulatedClinic") -> pd.DataFrame:
-    """One row per client."""
+    """One row per client whom the data hold."""
     people = clinic.people
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "client": client_labels(clinic),
             "therapist": therapist_labels(clinic).array.take(people.therapist),
@@ -69,6 +69,7 @@ def client_table(clinic: "SimulatedClinic") -> pd.DataFrame:
             "personality_disorder": people.personality_disorder,
         }
     )
+    return frame[clinic.attended[:, 0]].reset_index(drop=True)
 
 
 def therapist_table(clinic: "SimulatedClinic") -> pd.DataFrame:

@@ -56,6 +56,11 @@ class ClinicTruth:
         A method factor (standard deviation 1) raises the client's alliance ratings by ``halo_alliance`` and lowers the
         client's symptom reports by ``halo_symptoms``; the share ``halo_stable`` of its variance lies between clients.
         Symptoms themselves follow the alliance without halo.
+    within_therapist_sd : float
+        Standard deviation between therapists of the effect ``within``.
+    observed_share : float
+        Share of each therapist's clients that the data hold (at least one). ``between`` is the effect of the mean of all
+        clients, so that the mean of the observed ones measures it with error.
     therapist_rating_bias, therapist_rating_style_sd, therapist_rating_accuracy, therapist_rating_error_sd : float
         The therapist's rating: points above the client's, standard deviation of therapists' own response style, slope
         on the felt alliance, error.
@@ -144,6 +149,8 @@ class ClinicTruth:
     family_size: int = 1
     family_alliance_sd: float = 0.0
     family_slope_sd: float = 0.0
+    within_therapist_sd: float = 0.0
+    observed_share: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -164,7 +171,13 @@ class ClinicTruth:
 
 _STANDARD: dict[str, Any] = {f.name: f.default for f in fields(ClinicTruth)}
 _COUNTS = {"therapists", "clients", "rupture_length", "group_size", "family_size"}
-_SHARES = {"personality_disorder_share", "halo_stable", "rupture_chance", "rupture_repaired"}
+_SHARES = {
+    "personality_disorder_share",
+    "halo_stable",
+    "rupture_chance",
+    "rupture_repaired",
+    "observed_share",
+}
 
 
 def _check(name: str, value: Any) -> None:
