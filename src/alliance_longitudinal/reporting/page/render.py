@@ -14,6 +14,7 @@ from alliance_longitudinal.labels import NO_BREAK, number
 from alliance_longitudinal.reporting.page.appendix import notebook_cells
 from alliance_longitudinal.reporting.page.flow import flow_boxes
 from alliance_longitudinal.reporting.page.table_text import download_link, text_rows
+from alliance_longitudinal.reporting.page.unbroken import whole
 from alliance_longitudinal.reporting.record.arguments import as_argument
 
 _ESTIMATE_COLUMNS = (
@@ -75,6 +76,7 @@ def template(name: str) -> Any:
         "text_rows": text_rows,
         "download_link": download_link,
         "number": number,
+        "whole": whole,
         "argument": as_argument,
         "first_sentence": _first_sentence,
         "capital": _capital,
