@@ -11,6 +11,7 @@ from alliance_longitudinal.engine.families import problem as internal
 from alliance_longitudinal.engine.families import words
 from alliance_longitudinal.engine.families.accuracy import rough, runaway
 from alliance_longitudinal.engine.families.criterion import Criterion
+from alliance_longitudinal.engine.families.dispersion import overdispersion
 from alliance_longitudinal.engine.families.distributions import Poisson
 from alliance_longitudinal.engine.families.refuse import refuse_impossible, refuse_nodes
 from alliance_longitudinal.engine.families.response import Response
@@ -201,6 +202,11 @@ def package(
         aux, se = np.array([np.inf]), np.array([np.nan])
     psi, modes = effects(criterion, units, best)
     approximate = rough(design, criterion, best, hessian) if converged else None
+    more_than_poisson = (
+        overdispersion(design, response.y, params, modes, psi)
+        if response.family.name == "poisson" and converged
+        else ()
+    )
     return GeneralisedFit(
         design=design,
         response=response,
@@ -224,6 +230,7 @@ def package(
             *words.before(design, response),
             *words.after(design, response, record, lost, aux, infinite),
             *([approximate] if approximate else []),
+            *more_than_poisson,
         ),
     )
 
