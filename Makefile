@@ -9,10 +9,10 @@ PY := $(BIN)/python
 PYTHON ?= $(shell [ -x $(PY) ] && echo $(PY) || echo python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lint format bench parity calibrate notebooks lab lock clean
+.PHONY: help setup report test lint format bench parity test-kernels calibrate notebooks lab lock clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 setup: ## Make .venv from the lock file; seconds when nothing changed
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "'$(PYTHON)' was not found. Install Python 3.11 to 3.14, or name it: make setup PYTHON=..." >&2; exit 2; }
@@ -41,6 +41,9 @@ bench: setup ## Time the engine against its peers: docs/benchmarks.md (ten minut
 parity: setup ## Compare with R's programs (run anew when R is here): docs/validation.md
 	@$(PY) tests/reference/refresh.py
 	@$(PY) tests/reference/compare.py
+
+test-kernels: setup ## The engine's tests under the kernels of other processors: docs/validation.md
+	@$(PY) tools/test_kernels.py
 
 calibrate: setup ## Coverage in simulation: docs/calibration.md and docs/calibration_engine.md
 	@$(PY) benchmarks/calibrate.py

@@ -12,6 +12,7 @@ from reference.page import page
 from reference.topics import TOPICS, intervals, published
 
 PAGE = ROOT / "docs" / "validation.md"
+KERNELS = "## The engine's tests under other kernels"
 
 
 def main() -> int:
@@ -28,7 +29,12 @@ def main() -> int:
             flush=True,
         )
     reasons = published.reasons() | intervals.REASONS
-    PAGE.write_text(page(topics, reasons), encoding="utf-8")
+    _, heading, kernels = PAGE.read_text(encoding="utf-8").partition(
+        KERNELS
+    )  # written by tools/test_kernels.py
+    PAGE.write_text(
+        page(topics, reasons).rstrip() + "\n" + (f"\n{heading}{kernels}" if heading else ""), encoding="utf-8"
+    )
     off = [(t.title, f.quantity) for topic in topics for t in topic.tables for f in t.figures if not f.agrees]
     unknown = [f"{title}: {quantity}" for title, quantity in off if (title, quantity) not in reasons]
     total = sum(len(topic.figures) for topic in topics)
