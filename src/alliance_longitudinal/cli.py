@@ -263,12 +263,12 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="such as window=1,5; again for more",
+        help="such as window=1,5; repeat for more parameters",
     )
     report.add_argument(
         "--audience",
         choices=("internal", "shareable"),
-        help="shareable hides small counts and whatever they could be worked out from (default internal)",
+        help="shareable hides small counts of people and everything they could be computed from (default internal)",
     )
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)
@@ -276,13 +276,15 @@ def _parser() -> argparse.ArgumentParser:
     listed = _command(commands, "list", _list, "list the analyses with their questions, or one's parameters")
     listed.add_argument("name", nargs="?", metavar="NAME", help="show the parameters of this analysis")
 
-    batch = _command(commands, "batch", _batch, "make every report of a grid; goes on from where it stopped")
+    batch = _command(
+        commands, "batch", _batch, "make every report of a batch file; continues where it stopped"
+    )
     batch.add_argument("batch", metavar="BATCH.yaml")
     batch.add_argument("--out", required=True, metavar="DIR", help="folder for the reports and their index")
     batch.add_argument(
         "--jobs", type=_positive, default=1, metavar="N", help="reports made at a time (default 1)"
     )
-    batch.add_argument("--fresh", action="store_true", help="make also those again that are there")
+    batch.add_argument("--fresh", action="store_true", help="make finished reports again too")
 
     verify = _command(
         commands, "verify", _verify, "make a report again from its manifest and compare every file"
@@ -302,12 +304,16 @@ def _parser() -> argparse.ArgumentParser:
     known = _command(
         commands, "instruments", _instruments, "list the instruments, show one, or check a file of your own"
     )
-    known.add_argument("id", nargs="?", metavar="ID", help="show everything that is known of this one")
+    known.add_argument("id", nargs="?", metavar="ID", help="show everything that is known about this one")
     known.add_argument(
         "--check", metavar="FILE", help="say what is wrong with an instrument file of your own"
     )
     known.add_argument(
-        "--folder", action="append", default=[], metavar="DIR", help="instruments of your own; again for more"
+        "--folder",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder with instruments of your own; repeat for more",
     )
     return parser
 
