@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -52,9 +51,8 @@ def run(kernel: str) -> tuple[str, str, bool]:
 
 
 def main() -> int:
-    """Run the tests, two kernels at a time, and write the section."""
-    with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(KERNELS, pool.map(run, KERNELS), strict=True))
+    """Run the tests, one kernel after the other as some of them open a cluster's port, and write the section."""
+    found = {kernel: run(kernel) for kernel in KERNELS}
     rows = [f"| {kernel} | {used} | {last} |" for kernel, (used, last, _) in found.items()]
     section = [
         HEADING,

@@ -8,6 +8,7 @@ from scipy import stats
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.inference.adjust import adjusted, holm
 from engine import after_reference
+from engine.designs import three_levels
 
 MARGINAL = after_reference.FIGURES["marginal"]
 #: What each figure of emmeans is here: specs, by, at, weights; a slope's variable.
@@ -184,3 +185,16 @@ def test_refusals(frame):
 
     with pytest.raises(al.FitError, match="need the data of the fit, which these results do not hold"):
         replace(res, data=None).means("arm")
+
+
+@pytest.mark.parametrize(
+    ("adjust", "words"),
+    [("tukey", "Tukey, 3 means"), ("holm", "p: Holm, limits: Bonferroni, 3 pairs"), ("none", "none")],
+)
+def test_pairs_say_which_adjustment_they_made(adjust, words):
+    frame = three_levels(2, outer=8, inner=3, rows=5)
+    frame = frame.assign(kind=np.array(["a", "b", "c"])[frame["inner"] % 3])
+    res = al.MixedModel.from_formula("y ~ kind * week + (1 | outer)", frame).fit()
+    assert res.means("kind").pairs(adjust)["adjustment"].tolist() == [words] * 3
+    two = res.means("kind", at={"kind": ["a", "b"]}).pairs("tukey")
+    assert two["adjustment"].tolist() == ["none: one pair only"]

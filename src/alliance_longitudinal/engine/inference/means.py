@@ -63,7 +63,8 @@ class MarginalMeans:
         Returns
         -------
         DataFrame
-            The variables of ``by``, ``contrast, estimate, se, df, t, p, lower, upper``.
+            The variables of ``by``, ``contrast, estimate, se, df, t, p, lower, upper, adjustment``; the last says in words
+            what was done for the number of pairs.
         """
         choose("adjust", adjust, Adjustment)
         out = []
@@ -79,7 +80,7 @@ class MarginalMeans:
             out.append(self._block(at, adjust, alpha))
         return pd.concat(out, ignore_index=True)
 
-    def _block(self, at: Index, adjust: str, alpha: float) -> pd.DataFrame:
+    def _block(self, at: Index, adjust: Adjustment, alpha: float) -> pd.DataFrame:
         first, second = np.array(list(combinations(at, 2))).T
         words = self.frame[list(self.specs)].astype(str).agg(" ".join, axis=1).to_numpy()
         labels = [f"{a} - {b}" for a, b in zip(words[first], words[second], strict=True)]
@@ -96,6 +97,7 @@ class MarginalMeans:
             p=adjusted(t, df, adjust, len(at)), lower=table["estimate"] - half, upper=table["estimate"] + half
         )
         table.insert(0, "contrast", labels)
+        table["adjustment"] = _in_words(adjust, len(at))
         for name in reversed(self.by):
             table.insert(0, name, self.frame[name].iloc[at[0]])
         return table
@@ -105,6 +107,16 @@ class MarginalMeans:
 
     def _repr_html_(self) -> str:
         return str(self.frame.to_html(border=0, index=False))
+
+
+def _in_words(adjust: Adjustment, means: int) -> str:
+    """What was done for the number of pairs."""
+    pairs = means * (means - 1) // 2
+    if adjust == "none" or pairs == 1:
+        return "none" if adjust == "none" else "none: one pair only"
+    if adjust == "tukey":
+        return f"Tukey, {means} means"
+    return f"p: Holm, limits: Bonferroni, {pairs} pairs"
 
 
 @dataclass(frozen=True, slots=True)
