@@ -64,3 +64,34 @@ def test_a_share_is_the_part_of_the_whole_that_it_names(
                 elif "expected" not in str(row):  # a mean over simulated data
                     part = row[c.key] * row[c.of]
                     assert part == pytest.approx(round(part), abs=1e-6), where
+
+
+def test_the_bands_of_the_course_are_as_wide_as_their_standard_errors_say(
+    results: dict[str, AnalysisResult],
+) -> None:
+    """One df for all: the middle third used to have the widest band with the smallest standard error."""
+    result = results["early_alliance"]
+    lines = next(f for f in result.figure_specs if f.name == "course").data.query("kind == 'model'")
+    growth = result.models["growth"]
+    half = ((lines["high"] - lines["low"]) / 2).astype(float).to_numpy()
+    start = lines.groupby("group").head(1)
+    centres = {
+        int(g): float(label.split("(")[1].split()[0].replace("\u2212", "-"))
+        for g, label in zip(start["group"], start["label"], strict=True)
+    }
+    se = [
+        float(
+            growth.contrast(
+                {
+                    "Intercept": 1.0,
+                    "weeks": w,
+                    "early_client": centres[g],
+                    "weeks:early_client": centres[g] * w,
+                }
+            ).iloc[0]["se"]
+        )
+        for g, w in zip(lines["group"], lines["weeks"], strict=True)
+    ]
+    quantile = half / se
+    # the labels give the centres to one decimal, so the errors agree to about a hundredth
+    assert quantile == pytest.approx(quantile.mean(), rel=0.02)

@@ -8,10 +8,11 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
-from alliance_longitudinal.analyses.kit.fits import Fitted
+from alliance_longitudinal.analyses.kit.fits import Fitted, therapist_df
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.counts import Number
 from alliance_longitudinal.labels import MINUS, number
+from alliance_longitudinal.methods.basics.inference import t_inference
 from alliance_longitudinal.present import Column, FigureSpec, plots
 from alliance_longitudinal.sentences import joined, say
 
@@ -26,8 +27,9 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     a, y = choices.alliance.instrument.label, choices.outcome.instrument.label
     divided = "early_client" in design.predictors(split=True)
     centres, third = _thirds(design)
+    df = band_df(growth, design)
     data = pd.concat(
-        [_model_lines(growth, centres, weeks), _observed(growth, design, third, weeks)], ignore_index=True
+        [_model_lines(growth, centres, weeks, df), _observed(growth, design, third, weeks)], ignore_index=True
     )
     centre = "the therapist's mean" if divided else "the mean of all clients"
     names = [
@@ -45,7 +47,7 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
         name="course",
         title=f"{y} after the early window, by early alliance"
         + " among clients of the same therapist" * divided,
-        caption=f"Lines: model, adjustment variables at their mean, with 95 % bands. Points: observed means of each {choices.time}, "
+        caption=f"Lines: model, adjustment variables at their mean, with 95 % bands (t with {df:.0f} df). Points: observed means of each {choices.time}, "
         f"adjusted alike, larger for more clients; means of fewer than {SMALLEST_CELL} clients are not shown.",
         alt=alt,
         how_to_read="Lines that draw apart with time mean that early alliance goes with a different rate of change.",
@@ -89,13 +91,25 @@ def _alliance_column(growth: Fitted) -> str:
     return "early_client" if "early_client" in names else "early_total"
 
 
-def _model_lines(growth: Fitted, centres: list[float], weeks: float) -> pd.DataFrame:
+def band_df(growth: Fitted, design: EarlyDesign) -> float:
+    """One df for all bands of the figure: therapists (without them, clients) minus 1 minus predictors of that level.
+
+    Satterthwaite's df differ from line to line, and can be below 2 for a line whose standard error is the smallest: then
+    the middle third had the widest band.
+    """
+    if growth.structure.therapist:
+        return therapist_df(design.n_therapists, design.therapist_predictors())
+    return therapist_df(design.n_clients, len(design.predictors(split=True)))
+
+
+def _model_lines(growth: Fitted, centres: list[float], weeks: float, df: float) -> pd.DataFrame:
     column = _alliance_column(growth)
     rows = []
     for group, centre in enumerate(centres):
         for week in np.linspace(0, weeks, 13):
             weights = {"Intercept": 1.0, "weeks": week, column: centre, f"weeks:{column}": centre * week}
             c = growth.combination(weights)
+            c = t_inference(c["estimate"], c["se"], df)
             rows.append((group, "model", week, c["estimate"], c["ci_low"], c["ci_high"], np.nan))
     return pd.DataFrame(rows, columns=["group", "kind", "weeks", "value", "low", "high", "n"])
 

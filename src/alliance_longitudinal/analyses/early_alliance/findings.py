@@ -5,6 +5,8 @@ from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share, say,
 
 #: Below this reliability a therapist's mean says more about chance than about the therapist.
 LOW_RELIABILITY = 0.7
+#: Fewer clients per fixed effect than this are few for a regression (a rule of thumb, milder than the usual ten).
+CLIENTS_PER_COEFFICIENT = 5
 _ADJUSTMENTS = {"intake": "intake severity", "change": "early change"}
 
 
@@ -13,6 +15,7 @@ def early_findings(draft: Draft, design: EarlyDesign) -> None:
     _left_out(draft, design)
     _selection(draft, design)
     _reliability(draft)
+    _many_coefficients(draft, design)
     late_intake(draft, design)
     draft.usual_findings(design.clients.groupby("therapist").size())
 
@@ -34,6 +37,24 @@ def _selection(draft: Draft, design: EarlyDesign) -> None:
         all=Count(step.clients_in, "client"),
         others=others if later else "",
         share=Share(lost + later, step.clients_in),
+    )
+
+
+def _many_coefficients(draft: Draft, design: EarlyDesign) -> None:
+    """More fixed effects than so many clients can inform: estimates are unstable, and intervals may be too narrow."""
+    models = [m for m in draft.fitted if m.name in ("growth", "endpoint")]
+    most = max((len(m.result.params) for m in models), default=0)
+    if design.n_clients >= CLIENTS_PER_COEFFICIENT * most:
+        return
+    draft.find(
+        "many_coefficients",
+        "caution",
+        "The largest model has {k} coefficients for {n:noun}, fewer than {few} clients per coefficient. Its estimates are "
+        "unstable. Leave out an adjustment, or analyse more clients together.",
+        "models",
+        k=Number(most, "integer"),
+        n=Count(design.n_clients, "client"),
+        few=Number(CLIENTS_PER_COEFFICIENT, "integer"),
     )
 
 
