@@ -26,6 +26,11 @@ class Column:
         the part, whose ``total`` names the whole, or the count of the whole.
     modelled : bool
         Whether a share is a model's, a simulation's or a quantile's: it may rest on the people of ``of``, but counts none.
+
+    Examples
+    --------
+    >>> Column("share", "Improved", "percent", of="improved")
+    Column(key='share', label='Improved', kind='percent', total='', of='improved', modelled=False)
     """
 
     key: str
@@ -54,7 +59,7 @@ def plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows with named, formatted columns, a title and a note.
+    r"""Rows with named, formatted columns, a title and a note.
 
     Attributes
     ----------
@@ -66,6 +71,19 @@ class Table:
         Id of the estimate that each row shows, where rows show estimates.
     single_people : bool
         Whether a row is about one client or one therapist: then the table is not for outsiders.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"method": ["points"], "improved": [157], "n": [898]}).eval("share = improved / n")
+    >>> columns = [
+    ...     Column("method", "Method"),
+    ...     Column("improved", "Improved", "count", total="n"),
+    ...     Column("n", "Of clients", "count"),
+    ...     Column("share", "Share", "percent", of="improved"),
+    ... ]
+    >>> table = Table.from_frame("change", "Change", "results", frame, columns)
+    >>> table.formatted().iloc[0].tolist()
+    ['points', '157', '898', '17\xa0%']
     """
 
     name: str
