@@ -202,7 +202,7 @@ def test_more_that_is_refused() -> None:
 def test_slopes_need_clients_and_differences() -> None:
     one = pd.DataFrame({"client": ["a"] * 4, "time": range(4), "score": [1.0, 2, 3, 5]})
     with pytest.raises(
-        DataError, match="Method HLM needs at least 10 clients with 3 or more scores; there are 1"
+        DataError, match="Method HLM needs at least 10 clients with 3 or more scores; there is 1"
     ):
         classify_change(one, "HLM")
     rng = np.random.default_rng(0)

@@ -174,6 +174,15 @@ def classify_change(
     ------
     DataError
         If something that the method needs is missing or impossible.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal import methods
+    >>> scores = pd.DataFrame({"pre": [20.0, 18.0, 15.0, 12.0], "post": [6.0, 17.0, 16.0, 19.0]})
+    >>> change = methods.classify_change(scores, "JT", reliability=0.85, sd=5.5, cutoff=10)
+    >>> change.frame["category"].tolist()
+    ['recovered', 'unchanged', 'unchanged', 'deteriorated']
     """
     direction = 1 if higher_is_better else -1
     cut = Cut(float(cutoff), "given", direction) if isinstance(cutoff, int | float) else cutoff

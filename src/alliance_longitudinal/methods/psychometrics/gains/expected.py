@@ -88,8 +88,8 @@ def expected_counts(
     fall : bool
         Whether a gain is a fall.
     limits : pair of float, or None
-        Lowest and highest score of the instrument: simulated scores beyond are set to them. Where all scores are whole
-        numbers, simulated ones are rounded.
+        Lowest and highest score of the instrument: simulated scores beyond are set to them. Where most scores are whole
+        numbers, the simulated ones of the same sessions are rounded.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def expected_counts(
         One for each of ``rules``, all on the same simulated data.
     """
     scores = ordered["score"].to_numpy(float)
-    whole = bool((scores == np.round(scores)).all())
+    whole = _whole(scores)
     client = pd.factorize(ordered["client"])[0][found.row]
     rows: list[list[tuple[float, float, float, float]]] = [[] for _ in rules]
     batch = max(1, _AT_A_TIME // len(scores))
@@ -105,13 +105,22 @@ def expected_counts(
         simulated = steady.result.simulate(min(batch, n - start), seed=seed + start).to_numpy(float)
         if limits is not None:
             simulated = np.clip(simulated, *limits)
-        if whole:
-            simulated = np.round(simulated)
+        simulated = np.where(whole[:, None], np.round(simulated), simulated)
         for column in simulated.T:
             seen = around(found.values(column))
             for k, one in enumerate(rules):
                 rows[k].append(_count(seen, one, client, fall))
     return [Counts(*np.array(r, dtype=float).T) for r in rows]
+
+
+def _whole(scores: Floats) -> NDArray[np.bool_]:
+    """Which scores to simulate as whole numbers, shape (n,): those that are whole, where at least half of all are.
+
+    One score with a fraction (a mean put in for an unanswered item) then changes one simulated score, not all of them. Of scores
+    in tenths only every tenth is whole by chance, and none is rounded.
+    """
+    whole: NDArray[np.bool_] = scores == np.round(scores)
+    return whole & bool(whole.mean() >= 0.5)
 
 
 def _count(

@@ -59,6 +59,15 @@ def find_sudden_gains(
     ------
     DataError
         If columns are missing, sessions stand twice or are no whole numbers, or a rule is impossible.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal import methods
+    >>> scores = pd.DataFrame({"client": "a", "session": range(1, 7), "score": [25.0, 24.0, 25.0, 12.0, 11.0, 12.0]})
+    >>> found = methods.find_sudden_gains(scores, points=7)
+    >>> found.loc[found["gain"], ["session", "before", "after"]].to_numpy().tolist()
+    [[3.0, 25.0, 12.0]]
     """
     rules = Rules(float(points), share, stability, alpha)
     check_rules(rules)

@@ -31,6 +31,17 @@ def rater_agreement(ratings: pd.DataFrame) -> pd.DataFrame:
     ------
     DataError
         If fewer than three targets or two raters are left, or targets do not differ.
+
+    Examples
+    --------
+    The example of Shrout and Fleiss (1979): six targets, four raters.
+
+    >>> import pandas as pd
+    >>> from alliance_longitudinal import methods
+    >>> ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    >>> found = methods.rater_agreement(pd.DataFrame(ratings)).set_index("kind")["estimate"]
+    >>> found.round(2).tolist()
+    [0.17, 0.29, 0.71, 0.44, 0.62, 0.91]
     """
     x = ratings.dropna().to_numpy(dtype=float)
     n, k = x.shape
