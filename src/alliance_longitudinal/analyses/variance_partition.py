@@ -57,6 +57,7 @@ def variance_partition(
         draft.measure("symptoms", outcome, fact="Symptoms"),
     ]
     labels = " or ".join(m.instrument.label for m in measures)
+    draft.with_therapists()
     scored = draft.sessions[[m.name for m in measures]].notna().any(axis=1)
     draft.keep(scored, f"Sessions with {labels}", "neither score at the session")
     sessions = draft.sessions

@@ -1,5 +1,6 @@
 """A table as a frozen description; rendering comes last and elsewhere."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,6 +114,20 @@ class Table:
             for row in frame[[c.key for c in columns]].itertuples(index=False, name=None)
         )
         return cls(name, title, section, tuple(columns), rows, note, row_ids, single_people)
+
+    @classmethod
+    def from_rows(
+        cls,
+        name: str,
+        title: str,
+        section: Section,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Sequence[Column],
+        note: str = "",
+    ) -> "Table":
+        """From mappings of keys to cells; a frame would make plain texts of sentences that hold values."""
+        cells = tuple(tuple(plain(row[c.key]) for c in columns) for row in rows)
+        return cls(name, title, section, tuple(columns), cells, note)
 
     def to_frame(self) -> pd.DataFrame:
         """The table's values at full precision."""

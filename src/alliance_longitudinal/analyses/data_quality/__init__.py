@@ -133,7 +133,9 @@ def _checks(records: Records, filled: list[Filled]) -> list[Check]:
 def _header(draft: Draft, filled: list[Filled], checks: list[Check]) -> None:
     sessions: pd.DataFrame = draft.sessions
     draft.fact("Clients", Count(sessions["client"].nunique(), "client"))
-    draft.fact("Therapists", Number(sessions["therapist"].nunique(), "integer"))
+    draft.fact(
+        "Therapists", Number(sessions["therapist"].nunique() if "therapist" in sessions else 0, "integer")
+    )
     draft.fact("Sessions", Count(len(sessions), "session"))
     draft.fact("Forms", Count(sum(int(f.present.sum()) for f in filled), "form"))
     draft.fact("Checks made", Number(sum(c.verdict != "not checked" for c in checks), "integer"))

@@ -177,7 +177,8 @@ def _answer(question: Question) -> Answered:
     terms = list(question.predictors)
     if question.id == "predict_leaving" and frame["session"].max() > frame["session"].min():
         terms.append("C(session)")
-    random = question.random if frame["therapist"].nunique() >= ENOUGH_THERAPISTS else ""
+    some_without = frame["therapist"].isna().any()  # a therapist level would drop their rows
+    random = question.random if frame["therapist"].nunique() >= ENOUGH_THERAPISTS and not some_without else ""
     formula = " + ".join(["event ~ 1", *terms, random or "(1 | client)"])
     try:
         result = GeneralisedModel.from_formula(formula, frame, family="binomial").fit()

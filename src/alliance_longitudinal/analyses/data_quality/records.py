@@ -31,6 +31,10 @@ class Records:
     sessions: pd.DataFrame
     today: date
 
+    def __post_init__(self) -> None:
+        if "therapist" not in self.sessions:  # then no check over therapists finds enough of them
+            object.__setattr__(self, "sessions", self.sessions.assign(therapist=None))
+
     @property
     def measures(self) -> tuple[Measure, ...]:
         """Every measure of the study."""

@@ -51,7 +51,7 @@ def _look(checks: list[Check], labels: dict[str, str]) -> Table | None:
         Column("do", "What to do"),
     ]
     note = "The command 'alliance check' names the rows, therapists and clients to the person who holds the files."
-    return Table.from_frame("to_look_at", "What to look at", "answer", pd.DataFrame(rows), columns, note)
+    return Table.from_rows("to_look_at", "What to look at", "answer", rows, columns, note)
 
 
 def _all(checks: list[Check], labels: dict[str, str]) -> Table:
@@ -100,9 +100,7 @@ def _rules(checks: list[Check]) -> Table:
         Column("rule", "Rule"),
         Column("do", "What to do if it finds something"),
     ]
-    return Table.from_frame(
-        "rules", "The rule of each check", "checks", pd.DataFrame(list(rows.values())), columns
-    )
+    return Table.from_rows("rules", "The rule of each check", "checks", list(rows.values()), columns)
 
 
 def _therapists(records: Records, filled: list[Filled]) -> Table | None:

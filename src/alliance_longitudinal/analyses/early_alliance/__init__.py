@@ -85,6 +85,7 @@ def early_alliance(
         time_unit(study),
     )
     draft.resolved["window"] = [asked.first, asked.last]
+    draft.with_therapists()
     sessions = draft.sessions
     design = build_design(sessions, draft.flow, choices, MIN_THERAPISTS)
     draft.flow = design.flow

@@ -101,9 +101,7 @@ def models_table(models: Sequence[Fitted]) -> Table:
         "The fullest random structure that the design allows is used; an estimated variance of zero stays in the model. "
         "Certified: slope and curvature of the likelihood were checked at the optimum."
     )
-    return Table.from_frame(
-        "models", "Every model that was fitted", "models", pd.DataFrame(rows), columns, note
-    )
+    return Table.from_rows("models", "Every model that was fitted", "models", rows, columns, note)
 
 
 def _optimum(fitted: Fitted) -> str:

@@ -115,6 +115,23 @@ class Draft:
         """Keep rows of ``sessions``; the sample flow counts what that costs."""
         self.sessions, self.flow = self.flow.filter(self.sessions, rows, step, reason)
 
+    def with_therapists(self, *, needed: bool = True) -> None:
+        """Keep the clients whose therapist is known; without any, say so or (``needed=False``) take each client alone.
+
+        A model that separates therapists cannot use clients without one, and must not drop them in silence.
+        """
+        if "therapist" not in self.sessions or self.sessions["therapist"].isna().all():
+            if needed:
+                raise self.too_little(
+                    "The study names no therapist, so clients of one therapist cannot be compared with each other, nor therapists. "
+                    "Name the therapist's column in the study file.",
+                    "no_therapists",
+                )
+            self.sessions = self.sessions.assign(therapist=self.sessions["client"])
+        elif self.sessions["therapist"].isna().any():
+            known = self.sessions["therapist"].notna()
+            self.keep(known, "Clients with a therapist", "no therapist is named for the client")
+
     def fact(self, label: str, value: str | Count | Number | Share) -> None:
         """A line of the header."""
         self.facts.append((label, value if isinstance(value, str) else say("{v}", v=value)))

@@ -44,7 +44,7 @@ def item_answers(study: Study, sessions: pd.DataFrame, measure: Measure) -> Answ
             columns={c: f"item {str(c)[len(prefix) :]}" for c in own}
         )
     columns = [c for c in table if c not in ("client", "therapist", "session")]
-    keys = sessions[["client", "therapist", "session"]]
+    keys = sessions[[c for c in ("client", "therapist", "session") if c in sessions]]
     frame = keys.merge(table[["client", "session", *columns]], on=["client", "session"], how="inner")
     frame = frame[frame[columns].notna().any(axis=1)].reset_index(drop=True)
     if frame.empty:

@@ -66,7 +66,10 @@ def subscale_correlations(draft: Draft, rated: pd.DataFrame, measure: Measure) -
     if len(scales) < 2:
         return
     columns = {f"{measure.name}_{name}": name for name in scales}
-    rows = rated[["client", "therapist", *columns]].rename(columns=columns).dropna()
+    people = [c for c in ("client", "therapist") if c in rated]
+    rows = rated[[*people, *columns]].rename(columns=columns).dropna()
+    if "therapist" not in rows:
+        rows = rows.assign(therapist=rows["client"])
     usable = [s for s in scales if rows[s].max() > rows[s].min()]
     if len(usable) < 2 or rows["client"].nunique() < MIN_CLIENTS:
         return

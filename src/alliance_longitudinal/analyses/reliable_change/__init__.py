@@ -101,6 +101,7 @@ def reliable_change(
     """
     draft = Draft(study, clinic)
     measure = draft.measure("symptoms", outcome)
+    draft.with_therapists(needed=False)
     second = _second(study, measure, joint)
     _check_sessions(first, last)
     given = Given(reliability, reliability_post, sd, points, cutoff, m_functional, sd_functional)

@@ -35,7 +35,7 @@ def bars_figure(methods: AllMethods) -> FigureSpec:
         for part, count in change.counts.items()
     ]
     told = [
-        joined([say(f"{part} {{share}}", share=Share(n, c.n)) for part, n in c.counts.items()], ", ")
+        joined([say("{part} {share}", part=part, share=Share(n, c.n)) for part, n in c.counts.items()], ", ")
         for c in methods.done.values()
     ]
     named = [say("{name}: {parts}", name=name, parts=t) for name, t in zip(methods.done, told, strict=True)]
@@ -79,7 +79,9 @@ def map_figure(methods: AllMethods, label: str) -> FigureSpec | None:
         caption="Circles: clients with the same two scores, larger for more clients. Grey band: no reliable change by method "
         f"{methods.main}; line: no change at all" + ("; dashed: cut-off." if cut is not None else "."),
         alt=f"{label} before (across) and after (up) treatment. Circles {better} the grey band are reliably better: "
-        + joined([say(f"{name} {{n}}", n=Count(n, "client")) for name, n in change.counts.items()], ", ")
+        + joined(
+            [say("{name} {n}", name=name, n=Count(n, "client")) for name, n in change.counts.items()], ", "
+        )
         + say(" of {n:noun}.", n=Count(change.n, "client")),
         how_to_read=f"Circles {better} the band improved reliably; the further from the line, the more they changed.",
         section="answer",

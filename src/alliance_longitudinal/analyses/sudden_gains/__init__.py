@@ -120,6 +120,7 @@ def sudden_gains(
     """
     draft = Draft(study, clinic)
     measure = draft.measure("symptoms", outcome)
+    draft.with_therapists(needed=False)
     label = measure.instrument.label
     draft.keep(
         draft.sessions[measure.name].notna(), f"Sessions with {label}", f"no {label} score at the session"

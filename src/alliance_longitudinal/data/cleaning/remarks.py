@@ -141,7 +141,7 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     ):
         moved = _several_of(keys, role)
         if moved:
-            message = say(f"{{n:noun}} {words}; each counts for the first.", n=Count(moved, "client"))
+            message = say("{n:noun} " + words + "; each counts for the first.", n=Count(moved, "client"))
             findings.append(Finding(f"client_in_several_{_PLURAL[role]}", "caution", message, role))
     if "clinic" in keys:
         named = keys[keys["clinic"] != ""]
