@@ -16,7 +16,7 @@ from alliance_longitudinal.sentences import for_outsiders
 #: What stands in a hidden cell.
 HIDDEN = "hidden"
 #: Kinds of cells that are no measured numbers.
-_AS_THEY_ARE = {"text", "integer", "p"}
+_AS_THEY_ARE = {"text", "integer"}
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -56,6 +56,8 @@ def _cell(
         return _share(column, value, cells, kinds, outsiders)
     if column.kind in _AS_THEY_ARE:
         return value
+    if column.kind == "p":
+        return round(value, 3)
     if column.kind == "df":
         return two_digits(value)
     if column.kind == "percent" and not is_number(n):

@@ -17,21 +17,23 @@ COUNTS = frozenset({"clients", "sessions", "rows", "scores", "forms", "records"}
 _NUMBERS = ("estimate", "se", "df", "ci_low", "ci_high", "p")
 
 
-def safe_estimates(frame: pd.DataFrame, outsiders: Outsiders) -> pd.DataFrame:
+def safe_estimates(frame: pd.DataFrame, outsiders: Outsiders, therapists: int = 0) -> pd.DataFrame:
     """The tidy frame of estimates as outsiders see it; a hidden number is missing.
 
-    ``n`` counts therapists where ``level`` is ``therapist``, else people or rows, which are rounded. Shares of people are
+    ``n`` counts therapists where ``level`` is ``therapist`` and there are so many (``therapists``), else clients or rows,
+    which are rounded. Shares of people are
     made from rounded counts, other numbers are rounded to the second digit of their standard error.
     """
-    rows = [_safe(dict(row), outsiders) for row in frame.to_dict("records")]
+    rows = [_safe(dict(row), outsiders, therapists) for row in frame.to_dict("records")]
     out = pd.DataFrame(rows, columns=list(frame.columns))
     return out.assign(n=out["n"].astype(object).where(out["n"].notna(), None))
 
 
-def _safe(row: dict[Any, Any], outsiders: Outsiders) -> dict[Any, Any]:
+def _safe(row: dict[Any, Any], outsiders: Outsiders, therapists: int) -> dict[Any, Any]:
     row["label"] = for_outsiders(row["label"], outsiders)
     n = row["n"]
-    if row["level"] != "therapist" and row["unit"] not in OF_NO_PEOPLE:
+    of_therapists = row["level"] == "therapist" and n <= therapists
+    if not of_therapists and row["unit"] not in OF_NO_PEOPLE:
         row["n"] = outsiders.count(n)
         if outsiders.hides(n):
             return row | dict.fromkeys(_NUMBERS, float("nan"))

@@ -42,7 +42,8 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
             f"{outsiders.smallest}' in the study file), so it cannot be made for sharing. Analyse more clients together, "
             "or keep it internal."
         )
-    estimates = safe_estimates(result.estimates, outsiders)
+    therapists = max((s.therapists_in for s in result.flow.steps), default=0)
+    estimates = safe_estimates(result.estimates, outsiders, therapists)
     figures = [_figure(f, outsiders) for f in result.figure_specs if not f.single_people]
     shown = tuple(f for f in figures if f is not None)
     tables = tuple(_table(t, outsiders, estimates) for t in result.tables if not t.single_people)
