@@ -58,7 +58,7 @@ def test_the_number_is_read_from_an_errors_text() -> None:
 
 
 def test_a_cell_that_meets_a_full_disk_says_so() -> None:
-    outcome = _explain("OSError", "[Errno 28] No space left on device: '/home/x'", 7)
+    outcome = _explain("OSError", "[Errno 28] No space left on device: 'x'", 7)
     assert outcome.message == (
         "Cell 7 of the notebook could not go on. The disk is full. Free some space, then give the same command again."
     )
