@@ -51,7 +51,7 @@ def test_no_number_stands_in_a_template(path: Path) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("part", ["data", "analyses", "methods"])
+@pytest.mark.parametrize("part", ["data", "engine", "methods", "analyses"])
 def test_a_finding_with_a_number_is_a_template_with_a_value(part: str) -> None:
     """An f-string would lose the value, and outsiders would be told it."""
     wrong = []

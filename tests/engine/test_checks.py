@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal.counts import Outsiders
+from alliance_longitudinal.sentences import for_outsiders
 from engine.designs import three_levels
 
 
@@ -188,6 +190,15 @@ def test_dropped_rows_dropped_columns_and_few_levels_are_findings(frame):
     assert all(f.message in res.summary() for f in res.findings)
 
 
+def test_outsiders_read_no_small_count_in_findings(frame):
+    frame.loc[[1, 4, 6], "rating"] = np.nan
+    res = fit("y ~ week + rating + (1 | outer) + (1 | item)", frame, crossed=True)
+    found = {f.code: for_outsiders(f.message, Outsiders(10)) for f in res.findings}
+    assert found["rows_dropped"].startswith("Fewer than 10 of about ")
+    assert found["rows_dropped"].endswith("left out (missing: rating in fewer than 10 rows).")
+    assert found["few_levels"].startswith("item has fewer than 10 levels. Fewer than 5 are too few")
+
+
 def test_units_in_several_groups_are_a_finding(frame):
     frame.loc[frame["unique"] == frame["unique"].iloc[0], "outer"] = [0, 1, 1, 1, 1, 1][
         : (frame["unique"] == "0-0").sum()
@@ -195,7 +206,7 @@ def test_units_in_several_groups_are_a_finding(frame):
     res = fit("y ~ week + (1 | outer) + (1 | unique)", frame)
     message = next(f.message for f in res.findings if f.code == "partly_crossed")
     assert message.startswith(
-        f"1 of {frame['unique'].nunique()} levels of unique occur in more than one level of outer"
+        f"1 of {frame['unique'].nunique()} levels of unique occurs in more than one level of outer"
     )
 
 

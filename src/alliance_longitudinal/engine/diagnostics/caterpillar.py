@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from alliance_longitudinal.counts import Count
 from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.equations import equations
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 #: Fewer groups than this are said to be few to rank.
 FEW_GROUPS = 10
@@ -158,8 +160,12 @@ def _few(group: str, size: int) -> Finding:
     return Finding(
         "few_to_rank",
         "caution",
-        f"{size} levels of {group} are few: their modes are drawn to the mean by a variance that is itself hardly known. Read "
-        "the intervals, not the order.",
+        say(
+            "{n:noun} of {group} {n:is|are} few: their modes are drawn to the mean by a variance that is itself hardly known. "
+            "Read the intervals, not the order.",
+            n=Count(size, "level"),
+            group=group,
+        ),
         where=group,
         reference="Goldstein and Spiegelhalter 1996",
     )
@@ -169,6 +175,10 @@ def _no_variance(group: str, effect: str) -> Finding:
     return Finding(
         "nothing_to_rank",
         "caution",
-        f"The estimated variance of {effect} over {group} is zero: all modes are equal and their order means nothing.",
+        say(
+            "The estimated variance of {effect} over {group} is zero: all modes are equal and their order means nothing.",
+            effect=effect,
+            group=group,
+        ),
         where=group,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.counts import Private
 from alliance_longitudinal.engine.arrays import Array, Mask
 from alliance_longitudinal.engine.design.groups import Factor
 from alliance_longitudinal.engine.diagnostics.leave_out import GroupPart, Tree, tree_of, without_each
@@ -14,6 +15,7 @@ from alliance_longitudinal.engine.fitted.tables import varcorr_keys, varcorr_val
 from alliance_longitudinal.engine.search.optimize import DESCENT
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 #: A Newton step that promises a gain above this, in deviance units, is too long for one step: the group is refitted. Below
 #: it DFBETAS were within 0.003 of those of refits over 45 simulated groups with slopes at two levels.
@@ -107,14 +109,20 @@ def _measures(fit: MixedFit, factor: Factor, method: str, found: Without) -> Inf
     lost = [str(level) for level, value in zip(levels, cook, strict=True) if np.isnan(value)]
     findings: tuple[Finding, ...] = ()
     if lost:
+        one = len(lost) == 1
         few = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+        each = f"each of these {len(lost)} groups"
         findings = (
             Finding(
                 "influence_missing",
                 "caution",
-                f"Without {few} of {factor.name} the model cannot be estimated: it rests on "
-                f"{'this group' if len(lost) == 1 else f'each of these {len(lost)} groups'} alone for some coefficient or "
-                "variance.",
+                say(
+                    "Without {few} of {name} the model cannot be estimated: it rests on {them} alone for some coefficient or "
+                    "variance.",
+                    few=Private(few, "one group" if one else "some groups"),
+                    name=factor.name,
+                    them="this group" if one else Private(each, "each of these groups"),
+                ),
                 where=factor.name,
             ),
         )

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from alliance_longitudinal.counts import Number
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.families.criterion import Criterion
 from alliance_longitudinal.engine.families.refuse import has_quadrature
 from alliance_longitudinal.engine.families.search import GeneralisedOptimum
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import Sentence, say
 
 #: Nodes of the better approximation, over one factor and over two nested ones.
 NODES, NESTED_NODES = 25, 9
@@ -38,18 +40,26 @@ def rough(design: Design, criterion: Criterion, best: GeneralisedOptimum, hessia
     decrement = float(gradient @ np.linalg.solve(hessian, gradient))
     if not decrement > 2 * ROUGH**2:
         return None
-    distance = np.sqrt(decrement / 2)
-    method = "Laplace's method" if criterion.n_agq == 1 else f"Quadrature with {criterion.n_agq} nodes"
-    more = (
-        f"Fit with n_agq={nodes}."
-        if criterion.n_agq < NODES
-        else "The data hardly bound the variance of such groups: do not report it."
+    distance = float(np.sqrt(decrement / 2))
+    return Finding("rough_approximation", "caution", _rough_words(criterion.n_agq, nodes, distance))
+
+
+def _rough_words(used: int, nodes: int, distance: float) -> Sentence:
+    """What is said of an approximation with ``used`` nodes, from which one with more ``nodes`` is so far off."""
+    method: str = "Laplace's method"
+    if used > 1:
+        method = say("Quadrature with {n:noun}", n=Number(used, "integer", "node"))
+    more: str = "The data hardly bound the variance of such groups: do not report it."
+    if used < NODES:
+        more = say("Fit with n_agq={nodes}.", nodes=f"{nodes}")
+    return say(
+        "{method} is rough for these data: with {nodes:noun} the estimates would move by about {distance} standard errors. "
+        "{more}",
+        method=method,
+        nodes=Number(nodes, "integer", "node"),
+        distance=f"{distance:.1f}",
+        more=more,
     )
-    message = (
-        f"{method} is rough for these data: with {nodes} nodes the estimates would move by about {distance:.1f} standard errors. "
-        f"{more}"
-    )
-    return Finding("rough_approximation", "caution", message)
 
 
 def runaway(criterion: Criterion, best: GeneralisedOptimum) -> bool:

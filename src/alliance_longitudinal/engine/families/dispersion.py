@@ -6,6 +6,7 @@ from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.statistics.modes import Modes
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 #: Standard errors of Pearson's statistic, and its least size per degree of freedom, from which it is said.
 _FAR, _LARGE = 4.0, 1.2
@@ -36,8 +37,11 @@ def overdispersion(
         Finding(
             "overdispersion",
             "caution",
-            f"The counts vary more than the model allows: Pearson's statistic is {statistic / left:.2g} times its degrees of "
-            "freedom. Standard errors are then too small. Use family='negative-binomial'.",
+            say(
+                "The counts vary more than the model allows: Pearson's statistic is {ratio} times its degrees of freedom. "
+                "Standard errors are then too small. Use family='negative-binomial'.",
+                ratio=f"{statistic / left:.2g}",
+            ),
             reference="Bolker et al. (2009), doi 10.1016/j.tree.2008.10.008",
         ),
     )

@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.families.response import Response
 from alliance_longitudinal.engine.families.search import SearchRecord
-from alliance_longitudinal.engine.search.words import boundary_phrase
+from alliance_longitudinal.engine.search.words import boundary_phrase, several_optima
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import joined, listed, say
 
 #: Events, or rows without one, for each coefficient, below which estimates are shaky (Peduzzi et al. 1996).
 EVENTS_PER_COEFFICIENT = 10
@@ -52,19 +54,22 @@ def separated(terms: tuple[str, ...]) -> str:
     """That there is no finite estimate, and of what."""
     which = " and ".join(repr(t) for t in terms)
     together = "their combination" if len(terms) > 1 else "it"
-    return (
-        f"The estimate of {which} runs off to infinity: {together} separates the responses, such as a category in which all "
-        "responses are the same. Merge the category with another, leave the term out, or leave out those rows and say so."
+    return say(
+        "The estimate of {which} runs off to infinity: {together} separates the responses, such as a category in which all "
+        "responses are the same. Merge the category with another, leave the term out, or leave out those rows and say so.",
+        which=which,
+        together=together,
     )
 
 
 def infinite_variance(design: Design) -> str:
     """That there is no finite variance."""
     names = " and ".join(repr(f.name) for f in design.factors)
-    return (
-        f"The variance of the effects over {names} runs off to infinity: together with the predictors the groups tell every "
+    return say(
+        "The variance of the effects over {names} runs off to infinity: together with the predictors the groups tell every "
         "response, such as groups in which all responses are the same. Leave the random term out, take a coarser grouping, or "
-        "describe the groups in a table."
+        "describe the groups in a table.",
+        names=names,
     )
 
 
@@ -76,17 +81,24 @@ def before(design: Design, response: Response) -> tuple[Finding, ...]:
         if rarest >= EVENTS_PER_COEFFICIENT:
             return ()
         label = response.categories[int(np.bincount(y.astype(np.intp)).argmin())]
-        message = f"The category {label!r} has {rarest} responses only; the estimate of the threshold next to it is very uncertain."
+        message = say(
+            "The category {label} has {n:noun} only; the estimate of the threshold next to it is very uncertain.",
+            label=repr(label),
+            n=Count(rarest, "response"),
+        )
         return (Finding("few_events", "caution", message),)
     events = int(y.sum())
     if response.family.name == "binomial":
         events = int(min(events, size.sum() - events))
     if events >= EVENTS_PER_COEFFICIENT * p:
         return ()
-    kind = "responses of the rarer kind" if response.family.name == "binomial" else "events"
-    message = (
-        f"{events} {kind} for {p} coefficients; fewer than {EVENTS_PER_COEFFICIENT} for each make estimates and their "
-        "standard errors unreliable. Use fewer terms."
+    rarer = ("response of the rarer kind", "responses of the rarer kind")
+    message = say(
+        "{n:noun} for {p:noun}; fewer than {least} for each make estimates and their standard errors unreliable. Use fewer "
+        "terms.",
+        n=Count(events, *(rarer if response.family.name == "binomial" else ("event",))),
+        p=Number(p, "integer", "coefficient"),
+        least=Number(EVENTS_PER_COEFFICIENT, "integer"),
     )
     return (
         Finding(
@@ -123,20 +135,20 @@ def after(
             Finding(
                 "singular",
                 "caution",
-                f"Boundary estimate: {'; '.join(edges)}. This is the best fit, not an error; it often means that there are too "
-                "few groups to see a small variance, not that there is none. Tests and intervals treat what lies on the "
-                "boundary as fixed there.",
+                say(
+                    "Boundary estimate: {edges}. This is the best fit, not an error; it often means that there are too few "
+                    "groups to see a small variance, not that there is none. Tests and intervals treat what lies on the "
+                    "boundary as fixed there.",
+                    edges=joined(edges, "; "),
+                ),
             )
         )
     if np.isinf(aux).any():
-        message = f"{NO_OVERDISPERSION[0].upper()}{NO_OVERDISPERSION[1:]}: the estimate is a Poisson model. Use family='poisson'."
+        edge = NO_OVERDISPERSION[0].upper() + NO_OVERDISPERSION[1:]
+        message = say("{edge}: the estimate is a Poisson model. Use family='poisson'.", edge=edge)
         findings.append(Finding("no_overdispersion", "info", message))
     if max(record.values) - min(record.values) > 1e-6 and np.isfinite(max(record.values)):
-        message = (
-            f"The likelihood has more than one optimum; the best of {len(record.values)} searches was taken (the worst was "
-            f"{max(record.values) - min(record.values):.2g} deviance units above)."
-        )
-        findings.append(Finding("several_optima", "info", message))
+        findings.append(several_optima(record.values))
     return tuple(findings)
 
 
@@ -144,9 +156,10 @@ def _unused(response: Response) -> list[Finding]:
     """Categories that no row has."""
     if not response.unused:
         return []
-    message = (
-        f"No row has the response {' or '.join(map(repr, response.unused))}. Without rows a category has no threshold: the model "
-        "is one of the other categories, and gives it no probability."
+    message = say(
+        "No row has the response {unused}. Without rows a category has no threshold: the model is one of the other "
+        "categories, and gives it no probability.",
+        unused=" or ".join(map(repr, response.unused)),
     )
     return [Finding("empty_category", "caution", message)]
 
@@ -163,9 +176,15 @@ def _one_sided_groups(design: Design, response: Response) -> list[Finding]:
         every = int((events == np.bincount(factor.codes, weights=response.size, minlength=factor.size)).sum())
     if none + every < factor.size / 2:
         return []
-    said = [f"{none} have no event" if none else "", f"{every} have nothing else" if every else ""]
-    message = (
-        f"Of {factor.size} levels of {factor.name}, {' and '.join(filter(None, said))}; such levels tell little about the "
-        "variance between them."
+    said: list[str] = []
+    if none:
+        said.append(say("{n} {n:has|have} no event", n=Count(none, "level")))
+    if every:
+        said.append(say("{n} {n:has|have} nothing else", n=Count(every, "level")))
+    message = say(
+        "Of {all:noun} of {name}, {said}; such levels tell little about the variance between them.",
+        all=Count(factor.size, "level"),
+        name=factor.name,
+        said=listed(said),
     )
     return [Finding("one_sided_groups", "caution", message, where=factor.name)]

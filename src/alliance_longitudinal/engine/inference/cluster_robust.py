@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.engine.arrays import Array, Index
 from alliance_longitudinal.engine.design.groups import Factor
 from alliance_longitudinal.engine.fit import MixedFit
@@ -16,6 +17,7 @@ from alliance_longitudinal.engine.inference.protocol import FTest, rotated_test
 from alliance_longitudinal.engine.statistics.structured.whiten import relative_covariance
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 #: Fewer clusters than this are said to be few.
 FEW_CLUSTERS = 10
@@ -118,8 +120,13 @@ def few_clusters(clusters: Factor) -> tuple[Finding, ...]:
         Finding(
             "few_clusters",
             "caution",
-            f"Robust standard errors over {clusters.size} clusters of {clusters.name} are themselves uncertain; with fewer "
-            f"than {FEW_CLUSTERS}, look at the degrees of freedom.",
+            say(
+                "Robust standard errors over {n:noun} of {name} are themselves uncertain; with fewer than {least}, look at "
+                "the degrees of freedom.",
+                n=Count(clusters.size, "cluster"),
+                name=clusters.name,
+                least=Number(FEW_CLUSTERS, "integer"),
+            ),
             where=clusters.name,
         ),
     )

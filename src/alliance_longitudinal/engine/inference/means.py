@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.counts import Number
 from alliance_longitudinal.engine.arrays import Array, Index
 from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
@@ -20,6 +21,7 @@ from alliance_longitudinal.engine.inference.protocol import Inference, contrast_
 from alliance_longitudinal.engine.options import Adjustment, MeanWeights, choose
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 Names = str | Sequence[str] | None
 
@@ -283,8 +285,13 @@ def _findings(
             Finding(
                 "averages_hide_interaction",
                 "info",
-                f"{', '.join(sorted(mine))} interacts with {', '.join(sorted(hidden))}: an average over "
-                f"{'it' if len(hidden) == 1 else 'them'} may be true of nobody. Look at each with by= or at=.",
+                say(
+                    "{mine} interacts with {hidden}: an average over {them} may be true of nobody. Look at each with by= "
+                    "or at=.",
+                    mine=", ".join(sorted(mine)),
+                    hidden=", ".join(sorted(hidden)),
+                    them="it" if len(hidden) == 1 else "them",
+                ),
             )
         )
     lost = int(frame["estimate"].isna().sum())
@@ -293,7 +300,11 @@ def _findings(
             Finding(
                 "not_estimable",
                 "caution",
-                f"{lost} of {len(frame)} values cannot be estimated: the data have no rows for some combination of categories.",
+                say(
+                    "{lost} of {all:noun} cannot be estimated: the data have no rows for some combination of categories.",
+                    lost=Number(lost, "integer"),
+                    all=Number(len(frame), "integer", "value"),
+                ),
             )
         )
     return tuple(out)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.counts import Number
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.groups import Factor
 from alliance_longitudinal.engine.fit import MixedFit
@@ -20,6 +21,7 @@ from alliance_longitudinal.engine.resampling.structured import structured_draws,
 from alliance_longitudinal.engine.statistics.protocol import Statistics
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,14 @@ class Bootstrap:
             Finding(
                 "bootstrap_failures",
                 "caution",
-                f"{self.n_failed} of {len(self.params)} refits of the {self.kind} bootstrap have no certified optimum and are "
-                "left out; intervals are then too narrow if those were the extreme ones.",
+                say(
+                    "{failed} of {all:noun} of the {kind} bootstrap {failed:has|have} no certified optimum and "
+                    "{failed:is|are} left out; intervals are then too narrow if {failed:that was|those were} the extreme "
+                    "{failed:one|ones}.",
+                    failed=Number(self.n_failed, "integer"),
+                    all=Number(len(self.params), "integer", "refit"),
+                    kind=self.kind,
+                ),
             ),
         )
 

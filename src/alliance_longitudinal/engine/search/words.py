@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from alliance_longitudinal.counts import Number, Private
 from alliance_longitudinal.engine.design.design import Design, TermDesign
 from alliance_longitudinal.engine.search.criterion import Criterion
 from alliance_longitudinal.engine.search.optimize import OptimRecord
 from alliance_longitudinal.engine.search.residual import FittedResidual
 from alliance_longitudinal.engine.statistics.structured.structure import AR1, in_words
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import joined, say
 
 #: Fewer rows than this carry a residual variance badly.
 FEW_ROWS = 10
@@ -55,13 +57,28 @@ def boundary(design: Design, record: OptimRecord) -> list[str]:
 
 def boundary_phrase(term: TermDesign, rank: int) -> str:
     """What lies on the boundary, where a covariance has this rank."""
+    names = ", ".join(term.names)
     if rank == 0:
         if len(term.names) == 1:
-            return f"the variance of {term.names[0]} over {term.group} is zero"
-        return f"the variances of {', '.join(term.names)} over {term.group} are all zero"
-    return (
-        f"the random effects {', '.join(term.names)} over {term.group} are perfectly correlated (rank {rank})"
+            return say("the variance of {name} over {group} is zero", name=term.names[0], group=term.group)
+        return say("the variances of {names} over {group} are all zero", names=names, group=term.group)
+    return say(
+        "the random effects {names} over {group} are perfectly correlated (rank {rank})",
+        names=names,
+        group=term.group,
+        rank=Number(rank, "integer"),
     )
+
+
+def several_optima(values: tuple[float, ...]) -> Finding:
+    """That searches from several starts ended at different optima, with these values."""
+    message = say(
+        "The likelihood has more than one optimum; the best of {n:noun} was taken (the worst was {above} deviance "
+        "units above).",
+        n=Number(len(values), "integer", "search", "searches"),
+        above=f"{max(values) - min(values):.2g}",
+    )
+    return Finding("several_optima", "info", message)
 
 
 def after(design: Design, record: OptimRecord, residual: FittedResidual | None = None) -> tuple[Finding, ...]:
@@ -77,9 +94,12 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
             Finding(
                 "singular",
                 "caution",
-                f"Boundary estimate: {'; '.join(boundary(design, record))}. This is the best fit, not an error. It often "
-                "means that there are too few groups to see a small variance, not that there is none. Tests and "
-                "intervals treat what lies on the boundary as fixed there (Kenward and Roger's do not).",
+                say(
+                    "Boundary estimate: {edges}. This is the best fit, not an error. It often means that there are too "
+                    "few groups to see a small variance, not that there is none. Tests and intervals treat what lies "
+                    "on the boundary as fixed there (Kenward and Roger's do not).",
+                    edges=joined(boundary(design, record), "; "),
+                ),
             )
         )
     if best.certificate.curvature < FLAT:
@@ -91,14 +111,7 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
             )
         )
     if record.differ:
-        findings.append(
-            Finding(
-                "several_optima",
-                "info",
-                f"The likelihood has more than one optimum; the best of {len(record.values)} searches was taken (the "
-                f"worst was {max(record.values) - min(record.values):.2g} deviance units above).",
-            )
-        )
+        findings.append(several_optima(record.values))
     return tuple(findings)
 
 
@@ -108,14 +121,18 @@ def _flat(residual: FittedResidual | None) -> str:
         pattern, gap = residual.model.pattern, float(residual.model.products.classes.lags.min())
         structure = in_words(pattern.structure)
         if isinstance(pattern.structure, AR1) and gap > 1:
-            return (
-                f"The correlation of the residuals cannot be estimated: with {structure}, phi is the correlation of rows "
-                f"one position apart, and no two rows of a group are closer than {gap:g} positions. Number the rows of "
-                "each group 1, 2, 3, ... or leave out residual=."
+            return say(
+                "The correlation of the residuals cannot be estimated: with {structure}, phi is the correlation of rows "
+                "one position apart, and no two rows of a group are closer than {gap} positions. Number the rows of "
+                "each group {numbers}, ... or leave out residual=.",
+                structure=structure,
+                gap=f"{gap:g}",
+                numbers="1, 2, 3",
             )
-        return (
-            f"The likelihood is almost flat in one direction: the data hardly separate the correlation of {structure} "
-            "from the variances of the random effects. Leave out residual= or a random effect."
+        return say(
+            "The likelihood is almost flat in one direction: the data hardly separate the correlation of {structure} "
+            "from the variances of the random effects. Leave out residual= or a random effect.",
+            structure=structure,
         )
     return (
         "The likelihood is almost flat in one direction of the variance parameters: the data do not show well how "
@@ -131,8 +148,12 @@ def _of_residual(residual: FittedResidual) -> list[Finding]:
             Finding(
                 "no_correlation",
                 "info",
-                f"Boundary estimate: {NO_CORRELATION}; with {in_words(pattern.structure)} it cannot be negative. The other "
-                "estimates are those of independent residuals.",
+                say(
+                    "Boundary estimate: {edge}; with {structure} it cannot be negative. The other estimates are those of "
+                    "independent residuals.",
+                    edge=NO_CORRELATION,
+                    structure=in_words(pattern.structure),
+                ),
             )
         )
     counts = np.bincount(pattern.stratum)
@@ -142,8 +163,12 @@ def _of_residual(residual: FittedResidual) -> list[Finding]:
             Finding(
                 "few_rows_in_stratum",
                 "caution",
-                f"Strata of {pattern.structure.strata} with fewer than {FEW_ROWS} rows: {', '.join(few)}; their residual "
-                "variances are very uncertain.",
+                say(
+                    "Strata of {name} with fewer than {least} rows: {few}; their residual variances are very uncertain.",
+                    name=pattern.structure.strata,
+                    least=Number(FEW_ROWS, "integer"),
+                    few=Private(", ".join(few), "not listed"),
+                ),
             )
         )
     return findings

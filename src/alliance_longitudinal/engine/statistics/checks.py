@@ -5,11 +5,13 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.design.groups import Factor, pairs
 from alliance_longitudinal.engine.statistics.nested import nested_in
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import Sentence, joined, say
 
 #: Fewer groups than this cannot carry a variance (the rule of lme4's check).
 FEW_LEVELS = 5
@@ -128,8 +130,13 @@ def before(design: Design) -> tuple[Finding, ...]:
             Finding(
                 "rows_dropped",
                 "info",
-                f"{lost} of {design.n + lost} rows have a missing value in a column of the model and were left out"
-                + (f" ({missing_words(design)})." if design.missing else "."),
+                say(
+                    "{lost} of {all:noun} {lost:has|have} a missing value in a column of the model and "
+                    "{lost:was|were} left out{missing}.",
+                    lost=Count(lost, "row"),
+                    all=Count(design.n + lost, "row"),
+                    missing=say(" ({words})", words=missing_words(design)) if design.missing else "",
+                ),
             )
         )
     if design.dropped:
@@ -137,30 +144,42 @@ def before(design: Design) -> tuple[Finding, ...]:
             Finding(
                 "rank_deficient",
                 "caution",
-                f"Left out of the fixed part as combinations of other columns: {', '.join(design.dropped)}.",
+                say(
+                    "Left out of the fixed part as combinations of other columns: {names}.",
+                    names=", ".join(design.dropped),
+                ),
             )
         )
     few = [f for f in design.factors if f.size < FEW_LEVELS]
     if few:
-        sizes = ", ".join(f"{f.name} has {f.size} levels" for f in few)
+        sizes = [say("{name} has {n:noun}", name=f.name, n=Count(f.size, "level")) for f in few]
         its = "its variance" if len(few) == 1 else "their variances"
         findings.append(
             Finding(
                 "few_levels",
                 "underpowered",
-                f"{sizes}. Fewer than {FEW_LEVELS} are too few to estimate {its}.",
+                say(
+                    "{sizes}. Fewer than {least} are too few to estimate {its}.",
+                    sizes=joined(sizes, ", "),
+                    least=Number(FEW_LEVELS, "integer"),
+                    its=its,
+                ),
                 where=", ".join(f.name for f in few),
             )
         )
     return (*findings, *_partly_crossed(design))
 
 
-def missing_words(design: Design) -> str:
+def missing_words(design: Design) -> Sentence:
     """How many rows each column lacks, in words."""
     counts = sorted(design.missing.items(), key=lambda item: -item[1][0])
     several = sum(lacks for _, (lacks, _) in counts) > design.lost
-    text = ", ".join(f"{name} in {lacks} rows" for name, (lacks, _) in counts)
-    return f"missing: {text}{'; some rows lack several' if several else ''}"
+    lacking = [say("{name} in {n:noun}", name=name, n=Count(lacks, "row")) for name, (lacks, _) in counts]
+    return say(
+        "missing: {lacking}{several}",
+        lacking=joined(lacking, ", "),
+        several="; some rows lack several" if several else "",
+    )
 
 
 def _partly_crossed(design: Design) -> list[Finding]:
@@ -176,8 +195,14 @@ def _partly_crossed(design: Design) -> list[Finding]:
                 Finding(
                     "partly_crossed",
                     "info",
-                    f"{several} of {inner.size} levels of {inner.name} occur in more than one level of {outer.name}; "
-                    "each is treated as one unit.",
+                    say(
+                        "{several} of {all:noun} of {inner} {several:occurs|occur} in more than one level of {outer}; "
+                        "each is treated as one unit.",
+                        several=Count(several, "level"),
+                        all=Count(inner.size, "level"),
+                        inner=inner.name,
+                        outer=outer.name,
+                    ),
                     where=inner.name,
                 )
             )
