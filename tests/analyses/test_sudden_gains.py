@@ -209,7 +209,7 @@ def test_few_clients_one_therapist_and_nobody(clinic: Study) -> None:
     nobody = sudden_gains(clinic, points=26, simulations=10)
     assert value(nobody, "gain_clients") == 0
     assert "gain_reversed" not in set(nobody.estimates["id"])
-    assert nobody.answer[0].startswith("0 % (95 % interval 0 % to ")
+    assert nobody.answer[0].startswith("0\xa0% (95 % interval 0\xa0% to ")
     assert nobody.answer[0].endswith(
         "had a sudden gain in PHQ-9: a fall of at least 26 points from one session to the next that lasted."
     )

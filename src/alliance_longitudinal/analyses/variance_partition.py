@@ -50,7 +50,16 @@ def variance_partition(
     seed: Seed = 20_260_101,
     audience: Audience = "internal",
 ) -> Draft:
-    """Divide the variance of alliance and of symptoms between therapists, clients and sessions."""
+    """Divide the variance of alliance and of symptoms between therapists, clients and sessions.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.variance_partition(al.load_study("demo"))
+    >>> shares = result.estimates.set_index("id")["estimate"]
+    >>> round(float(shares.filter(like="level_phq9").sum()), 6)
+    1.0
+    """
     draft = Draft(study, clinic)
     measures = [
         draft.measure("alliance", alliance),

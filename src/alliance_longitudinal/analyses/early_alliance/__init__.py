@@ -70,7 +70,7 @@ def early_alliance(
     >>> import alliance_longitudinal as al
     >>> result = al.early_alliance(al.load_study("demo"), window=(1, 5))
     >>> result.estimates.set_index("id").loc["slope_within", ["estimate", "ci_low", "ci_high"]].astype(float).round(3).tolist()
-    [-0.016, -0.019, -0.013]
+    [-0.02, -0.025, -0.015]
     """
     draft = Draft(study, clinic)
     asked = TimeWindow(*(window or study.early_window))

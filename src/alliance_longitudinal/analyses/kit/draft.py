@@ -1,11 +1,13 @@
 """What an analysis fills, in the order of its report, and what the kit makes of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.checks import clinic_findings, model_findings, therapist_findings
+from alliance_longitudinal.analyses.kit.columns import ESTIMATE
 from alliance_longitudinal.analyses.kit.fits import Fitted, Structure, fit_first
 from alliance_longitudinal.analyses.kit.references import reference
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, greatest_loss
@@ -15,9 +17,9 @@ from alliance_longitudinal.counts import Count, Number, Share
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import AllianceError, FitError, StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding, Severity
-from alliance_longitudinal.present import Column, FigureSpec, Table
+from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 from alliance_longitudinal.present.tables import Section
-from alliance_longitudinal.sentences import Sentence, Value, say
+from alliance_longitudinal.sentences import Sentence, Value, joined, say
 
 #: The parameter by which a measure of each kind is asked for, and how a report's header names it.
 _ROLES = {"alliance": ("alliance", "Alliance"), "symptoms": ("outcome", "Outcome")}
@@ -196,6 +198,16 @@ class Draft:
             self.fitted = [m for m in self.fitted if m.name != model.name] + [model]
             self.models[model.name] = model.result
 
+    def coefficient(
+        self, identity: str, label: str, fitted: Fitted, term: str, *, level: str = "client", unit: str = ""
+    ) -> Estimate:
+        """A coefficient of a model as an estimate; ``n`` is the number of the model's rows."""
+        row = fitted.combination({term: 1.0})
+        numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
+        found = Estimate(identity, label, n=int(fitted.result.nobs), level=level, unit=unit, **numbers)
+        self.estimates.append(found)
+        return found
+
     def estimate(self, *estimates: Estimate) -> None:
         """Numbers with their uncertainty."""
         self.estimates += estimates
@@ -262,6 +274,23 @@ class Draft:
         frame = estimate_frame(list(estimates))
         ids = tuple(e.id for e in estimates)
         self.show(Table.from_frame(name, title, section, frame, list(columns), note, row_ids=ids))
+
+    def forest(self, name: str, title: str, estimates: Sequence[Estimate], x_label: str) -> None:
+        """A figure of estimates with their intervals, one line each."""
+        said = [say("{label}: {e} ({e:interval})", label=e.label, e=e.number()) for e in estimates]
+        self.show(
+            FigureSpec(
+                name=name,
+                title=title,
+                caption="Estimates with their 95 % intervals.",
+                alt="Estimates with 95 % intervals. " + joined(said, "; ") + ".",
+                how_to_read="A point is the estimate, its line the interval; an interval that crosses zero leaves the direction open.",
+                section="answer",
+                data=estimate_frame(list(estimates))[["label", "estimate", "ci_low", "ci_high"]],
+                columns=(Column("label", "Estimate of"), *ESTIMATE),
+                draw=partial(plots.forest, x_label=x_label),
+            )
+        )
 
     # --- the end --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,60 @@
+"""Clients without a therapist, and studies without therapists: said and counted, never dropped in silence."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.registry import REGISTRY
+from alliance_longitudinal.data.study import Study
+from analyses.studies import with_sessions
+
+QUICK: dict[str, dict[str, Any]] = {
+    "sudden_gains": {"points": 4, "simulations": 0},
+    "reliable_change": {"reliability": 0.84, "cutoff": 10.0},
+    "data_quality": {"models": False},
+}
+
+
+def some_without(study: Study) -> tuple[Study, pd.DataFrame]:
+    """Every third client has no therapist; and the rows of the others."""
+    sessions = study.sessions
+    gone = sessions["client"].isin(sorted(sessions["client"].unique())[::3])
+    blank = sessions["therapist"].astype(object).where(~gone)
+    return with_sessions(study, sessions.assign(therapist=blank)), sessions[~gone]
+
+
+@pytest.mark.parametrize("name", ["variance_partition", "early_alliance", "reliable_change", "sudden_gains"])
+def test_clients_without_a_therapist_leave_by_a_counted_step(name: str, clinic: Study) -> None:
+    """The numbers are those of the clients with one, and the flow says how many the others were."""
+    study, others = some_without(clinic)
+    result = getattr(al, name)(study, **QUICK.get(name, {}))
+    step = next(s for s in result.flow.steps if s.step == "Clients with a therapist")
+    assert step.clients_lost == clinic.sessions["client"].nunique() - others["client"].nunique()
+    alone = getattr(al, name)(with_sessions(clinic, others), **QUICK.get(name, {}))
+    pd.testing.assert_frame_equal(result.estimates, alone.estimates)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_analysis_says_something_of_a_study_without_therapists(name: str, clinic: Study) -> None:
+    study = with_sessions(clinic, clinic.sessions.drop(columns="therapist"))
+    result = getattr(al, name)(study, **QUICK.get(name, {}))
+    if name in ("variance_partition", "early_alliance"):
+        assert "The study names no therapist" in result.answer[0]
+        assert result.status["code"] == "underpowered"
+    else:
+        assert result.status["code"] != "failed_check"
+        assert not result.answer[0].startswith("There are too few data")
+
+
+def test_without_therapists_each_client_stands_alone_in_the_interval(clinic: Study) -> None:
+    """Clients are their own clusters: the interval of a share is Wilson's of as many independent clients."""
+    from scipy import stats
+
+    study = with_sessions(clinic, clinic.sessions.drop(columns="therapist"))
+    row = al.reliable_change(study, **QUICK["reliable_change"]).estimates.set_index("id").loc["JT_better"]
+    k, n = round(row["estimate"] * row["n"]), row["n"]
+    wilson = stats.binomtest(int(k), int(n)).proportion_ci(method="wilson")
+    assert row["ci_low"] == pytest.approx(wilson.low, abs=0.003)  # t in place of the normal quantile
+    assert row["ci_high"] == pytest.approx(wilson.high, abs=0.003)
