@@ -121,3 +121,9 @@ def listed(texts: list[str], last: str = "and") -> Sentence:
     if len(texts) < 2:
         return joined(texts)
     return joined([joined(texts[:-1], ", "), texts[-1]], f" {last} ")
+
+
+def told(error: Exception) -> str:
+    """What an error says, with the values in it if it was made with `say`."""
+    first = error.args[0] if error.args else ""
+    return first if isinstance(first, Sentence) else str(error)

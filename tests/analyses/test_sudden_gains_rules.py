@@ -214,7 +214,7 @@ FRAME = pd.DataFrame({"client": ["a", "a"], "session": [1, 2], "score": [5.0, 6.
         (
             FRAME.assign(session=1),
             {},
-            "has a score of already: 1, such as session 1 of client a. Keep one score",
+            "1 score belongs to a session that already has a score, such as session 1 of client a. Keep one score",
         ),
         (FRAME, {"points": 0}, "points is 0; a sudden change needs more than 0 points"),
         (FRAME, {"share": 25}, "share is 25; it lies between 0 and 1"),

@@ -16,9 +16,9 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
-from alliance_longitudinal.methods.inference import exact_icc_interval
 
 import alliance_longitudinal as al
+from alliance_longitudinal.methods.basics.inference import exact_icc_interval
 from engine import test_residuals_nlme as nlme
 from reference import catalogue, generalised
 from reference.catalogue import HERE, by_term, term_of

@@ -19,7 +19,7 @@ from alliance_longitudinal.errors import AllianceError, FitError, StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding, Severity
 from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 from alliance_longitudinal.present.tables import Section
-from alliance_longitudinal.sentences import Sentence, Value, joined, say
+from alliance_longitudinal.sentences import Sentence, Value, joined, say, told
 
 #: The parameter by which a measure of each kind is asked for, and how a report's header names it.
 _ROLES = {"alliance": ("alliance", "Alliance"), "symptoms": ("outcome", "Outcome")}
@@ -188,7 +188,7 @@ class Draft:
         try:
             fitted = fit_first(name, title, fixed, rows, structures, reml=reml)
         except FitError as error:
-            raise TooLittle(self, str(error), "not_fitted", "failed") from None
+            raise TooLittle(self, told(error), "not_fitted", "failed") from None
         self.uses(fitted)
         return fitted
 

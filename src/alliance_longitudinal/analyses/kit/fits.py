@@ -16,7 +16,7 @@ from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.inference import t_inference
-from alliance_longitudinal.sentences import Sentence, joined, say
+from alliance_longitudinal.sentences import Sentence, joined, say, told
 
 #: Fewest therapists with at least two clients for a therapist level: three variance parameters need more levels.
 MIN_THERAPISTS = 5
@@ -175,7 +175,7 @@ def fit_first(
             try:
                 return _fit(name, title, fixed, frame, structure, tuple(skipped), reml)
             except FitError as error:
-                reason = "it could not be fitted (" + Sentence(str(error)) + ")"
+                reason = "it could not be fitted (" + Sentence("") + told(error) + ")"
         skipped.append(f"{structure.words[0].upper()}{structure.words[1:]}: " + reason + ".")
     raise FitError(Sentence(f"No version of the model '{title}' can be fitted. ") + joined(skipped))
 

@@ -23,7 +23,7 @@ from alliance_longitudinal.methods.psychometrics.reliability.change_reliability 
     nested_reliability,
 )
 from alliance_longitudinal.methods.psychometrics.reliability.consistency import Coefficient, alpha, omega
-from alliance_longitudinal.sentences import Value, say
+from alliance_longitudinal.sentences import Value, say, told
 
 FEWEST_FORMS = 10
 
@@ -115,7 +115,7 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
     try:
         models = one_occasion(form, {k: v for k, v in groups.items() if len(v) >= 2}, usable, where)
     except FitError as error:
-        found.say("factor_model_failed", where, "{why}", why=str(error))
+        found.say("factor_model_failed", where, "{why}", why=told(error))
         return
     found.models += models
     if models[0].fit.converged:
@@ -148,7 +148,7 @@ def _change(found: Found, answers: Answers, label: str, crossed: bool) -> None:
             label,
             "Reliability of change in {label}: {why}",
             label=label,
-            why=str(error),
+            why=told(error),
         )
 
 
@@ -217,7 +217,7 @@ def compare(
                     where,
                     "Invariance was not tested ({what}): {why}",
                     what=where,
-                    why=str(error),
+                    why=told(error),
                 )
                 continue
             found.steps += steps

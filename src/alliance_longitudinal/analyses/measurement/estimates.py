@@ -8,6 +8,7 @@ from alliance_longitudinal.analyses.measurement.levels import level_correlations
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
+from alliance_longitudinal.sentences import told
 
 #: Fewest clients for correlations of subscales at each level.
 MIN_CLIENTS = 20
@@ -81,7 +82,7 @@ def subscale_correlations(draft: Draft, rated: pd.DataFrame, measure: Measure) -
             "caution",
             "Correlations of the subscales by level could not be computed: {why}",
             measure.name,
-            why=str(error),
+            why=told(error),
         )
         return
     named = {
@@ -140,7 +141,7 @@ def observer_agreement(draft: Draft, rows: pd.DataFrame, measure: Measure) -> No
     try:
         table = rater_agreement(rows[same])
     except AllianceError as error:
-        draft.find("no_agreement", "caution", "{why}", measure.name, why=str(error))
+        draft.find("no_agreement", "caution", "{why}", measure.name, why=told(error))
         return
     draft.estimate(
         *(

@@ -19,6 +19,7 @@ from alliance_longitudinal.methods.psychometrics.change.classify import (
     by_slopes,
 )
 from alliance_longitudinal.methods.psychometrics.change.joint import LABELS, OF_CASES, joint_recovery
+from alliance_longitudinal.sentences import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def all_methods(scores: ClientScores, known: KnownNorms, wanted: str | None, lab
             else:
                 done[method] = by_index(scores.ends, method, known.norms)
         except (DataError, FitError) as error:
-            refused[method] = str(error)
+            refused[method] = told(error)
     main = wanted or next((m for m in ("JT", "points") if m in done), None)
     if main is None:
         raise StudyError(

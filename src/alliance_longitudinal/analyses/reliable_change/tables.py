@@ -197,6 +197,6 @@ def _therapists(frame: pd.DataFrame, too_few: int) -> Table | None:
 def _refused(methods: AllMethods) -> Table | None:
     if not methods.refused:
         return None
-    rows = pd.DataFrame([{"method": m, "why": why} for m, why in methods.refused.items()])
+    rows = [{"method": m, "why": why} for m, why in methods.refused.items()]
     columns = [Column("method", "Method"), Column("why", "Why not")]
-    return Table.from_frame("change_refused", "Methods that could not be used", "checks", rows, columns)
+    return Table.from_rows("change_refused", "Methods that could not be used", "checks", rows, columns)

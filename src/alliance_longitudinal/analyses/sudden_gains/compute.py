@@ -27,6 +27,7 @@ from alliance_longitudinal.methods.psychometrics.gains.expected import (
     steady_change,
 )
 from alliance_longitudinal.methods.psychometrics.gains.find import marks
+from alliance_longitudinal.sentences import told
 
 Bools = NDArray[np.bool_]
 
@@ -184,7 +185,7 @@ def find_all(
                 steady, ordered, found, every, fall=fall, limits=limits, n=n, seed=seed
             )
         except AllianceError as error:
-            steady, why_not = None, str(error)
+            steady, why_not = None, told(error)
     seen = around(found.values(ordered["score"].to_numpy(float)))
     client = ordered["client"].to_numpy()[found.row]
     variants = []

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.methods.psychometrics.change.categories import (
     CATEGORIES,
@@ -24,6 +25,7 @@ from alliance_longitudinal.methods.psychometrics.change.indices import (
     points_index,
 )
 from alliance_longitudinal.methods.psychometrics.change.slopes import Slopes, client_slopes
+from alliance_longitudinal.sentences import say
 
 Method = Literal["points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM"]
 METHODS: tuple[Method, ...] = ("points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM")
@@ -250,7 +252,11 @@ def sample_moments(
     """Means, standard deviations and correlation of scores of shape (n,); known norms take the place of the sample's."""
     if len(pre) < 3:
         raise DataError(
-            f"Only {len(pre)} clients have a score before and after; reliable change needs at least 3."
+            say(
+                "Only {n:noun} {n:has|have} a score before and after; reliable change needs at least {needed}.",
+                n=Count(len(pre), "client"),
+                needed=Number(3, "integer"),
+            )
         )
     spreads = float(np.std(pre, ddof=1)), float(np.std(post, ddof=1))
     correlation = float(np.corrcoef(pre, post)[0, 1]) if min(spreads) > 0 else 0.0

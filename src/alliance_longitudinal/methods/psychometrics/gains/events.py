@@ -22,7 +22,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from alliance_longitudinal.counts import Count, Private
 from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.sentences import say
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -138,8 +140,13 @@ def ordered_scores(
     if twice.any():
         first = known[twice].iloc[0]
         raise DataError(
-            f"Scores of a session that the client has a score of already: {int(twice.sum())}, such as session {first['session']} of "
-            f"client {first['client']}. Keep one score a session."
+            say(
+                "{n:noun} {n:belongs|belong} to a session that already has a score, such as session {session} of client {id}. Keep one "
+                "score per session.",
+                n=Count(int(twice.sum()), "score"),
+                session=f"{first['session']}",
+                id=Private(str(first["client"]), "(not shown)"),
+            )
         )
     return known.sort_values(["client", "session"], kind="stable", ignore_index=True)
 
