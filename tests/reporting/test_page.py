@@ -215,7 +215,7 @@ def test_results_must_be_json(tmp_path: Path, text: str) -> None:
     [
         (
             "shareable",
-            "Made for sharing. Small counts of people are hidden, and so is everything that they could be computed from.",
+            "Made for sharing. Counts of people are rounded, and small ones are hidden.",
         ),
         (
             "internal",

@@ -72,7 +72,9 @@ def landmark(
         now,
         now["client"].map(table["n_rated"]).ge(min_rated),
         "Early alliance rated",
-        f"fewer than {min_rated} rated session{'s' if min_rated > 1 else ''} in {window}",
+        f"no rated session in {window}"
+        if min_rated == 1
+        else f"fewer than {min_rated} rated sessions in {window}",
     )
     now, flow = flow.filter(
         now,
