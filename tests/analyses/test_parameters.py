@@ -65,3 +65,9 @@ def test_all_problems_come_at_once() -> None:
 def test_a_window_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(StudyError, match="The window 'early' cannot be read"):
         PARAMS.from_mapping({"window": "early"})
+
+
+def test_a_clinic_called_none_is_a_clinic() -> None:
+    """It must never become all clinics."""
+    assert PARAMS.from_mapping({"clinic": "None"}).clinic == "None"
+    assert PARAMS.from_mapping({"clinic": "none"}).clinic is None

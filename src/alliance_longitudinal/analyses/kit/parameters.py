@@ -160,8 +160,8 @@ def _kinds(annotation: Any) -> list[str]:
 
 
 def _nothing(value: object) -> object:
-    """The command line's way to say None."""
-    return None if isinstance(value, str) and value.strip().lower() in {"none", "null", ""} else value
+    """The command line's way to say None: ``none`` in small letters, for a clinic may be called None."""
+    return None if isinstance(value, str) and value.strip() in {"none", "null", ""} else value
 
 
 def _sentence(error: Any) -> str:
