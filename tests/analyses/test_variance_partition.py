@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,3 +69,18 @@ def test_with_nobody_rated_the_report_says_so(clinic: Study) -> None:
     )
     assert result.estimates.empty
     assert "too few data" in result._repr_html_()
+
+
+@pytest.mark.parametrize(("only", "other"), [("phq9", "alliance"), ("alliance", "symptoms")])
+def test_a_study_with_one_kind_of_measure_is_divided_for_it(
+    clinic: Study, partition: AnalysisResult, only: str, other: str
+) -> None:
+    """The same numbers as beside the other measure, as far as the same rows have a score; and it is said."""
+    study = replace(clinic, measures={only: clinic.measures[only]})
+    result = variance_partition(study)
+    assert [e for e in result.estimates["id"] if only not in e] == []
+    both = partition.estimates.set_index("id")
+    own = result.estimates.set_index("id")
+    np.testing.assert_allclose(own["estimate"], both.loc[own.index, "estimate"], rtol=1e-6)
+    (note,) = (f.message for f in result.notes if f.code == "one_measure")
+    assert note.startswith(f"The study has no {other} measure, so only ")

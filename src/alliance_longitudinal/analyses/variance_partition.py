@@ -61,14 +61,15 @@ def variance_partition(
     1.0
     """
     draft = Draft(study, clinic)
-    measures = [
-        draft.measure("alliance", alliance),
-        draft.measure("symptoms", outcome, fact="Symptoms"),
-    ]
+    measures = _measures(draft, alliance, outcome)
     labels = " or ".join(m.instrument.label for m in measures)
     draft.with_therapists()
     scored = draft.sessions[[m.name for m in measures]].notna().any(axis=1)
-    draft.keep(scored, f"Sessions with {labels}", "neither score at the session")
+    draft.keep(
+        scored,
+        f"Sessions with {labels}",
+        "no score at the session" if len(measures) == 1 else "neither score at the session",
+    )
     sessions = draft.sessions
     draft.fact("Clients", Count(sessions["client"].nunique(), "client"))
     draft.fact("Therapists", Number(sessions["therapist"].nunique(), "integer"))
@@ -81,6 +82,27 @@ def variance_partition(
     draft.method(_method(draft, measures, n_boot, time_unit(study)))
     draft.cite("raudenbush2002")
     return draft
+
+
+def _measures(draft: Draft, alliance: str | None, outcome: str | None) -> list[Measure]:
+    """Alliance and symptoms, or the one that the study has."""
+    there = {m.construct for m in draft.study.measures.values()}
+    asked = (("alliance", alliance, "Alliance"), ("symptoms", outcome, "Symptoms"))
+    found = [
+        draft.measure(kind, name, fact=fact)
+        for kind, name, fact in asked
+        if name is not None or kind in there
+    ]
+    for kind, name, _ in asked:
+        if name is None and kind not in there:
+            draft.find(
+                "one_measure",
+                "info",
+                "The study has no {kind} measure, so only {other} is divided.",
+                kind=kind,
+                other=found[0].label,
+            )
+    return found
 
 
 _KINDS = (("level", "level"), ("change", "rate of change"))
