@@ -82,7 +82,10 @@ def test_hostile_values_arrive_as_values(lab: Lab, tmp_path: Path) -> None:
         ("slow", f"Cell 3 of the notebook took longer than {CELL_SECONDS} seconds and was stopped."),
         ("own error", "Three therapists are too few for this model. Ask for more data."),
         ("data error", "sessions.csv, row 4: canary-4711 is not a number."),
-        ("bug", "Cell 3 of the notebook stopped with an unexpected KeyError. The details stand in the log."),
+        (
+            "bug",
+            "Cell 3 of the notebook stopped with an unexpected KeyError. The details are in the private log.",
+        ),
         ("silent", "published no results. Its last code cell must be `al.publish(result)`."),
         ("odd results", "not in the agreed form:\n  status/code: breaks the rule 'enum'"),
     ],

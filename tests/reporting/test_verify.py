@@ -58,7 +58,7 @@ def test_changed_inputs_are_named(verify: Verify, copy: Path, tmp_path: Path) ->
     manifest["manifest_sha256"] = data_hash(manifest)
     (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     found = verify(copy)
-    assert found.problems == ("The input sessions.csv is not the one that the report was made of.",)
+    assert found.problems == ("The input sessions.csv is not the one that the report was made from.",)
     assert found.compared == 0
     study.unlink()
     with pytest.raises(ReportError, match=r"cannot be made again: The study file .* does not exist"):

@@ -97,7 +97,7 @@ class Response(Fact):
     min: NumberOrUnknown
     max: NumberOrUnknown
     other: list[Range] = []
-    no_zero: Annotated[bool, Field(description="0 lies within the range but is no answer.")] = False
+    no_zero: Annotated[bool, Field(description="0 lies within the range but is not an answer.")] = False
     not_applicable: Annotated[
         bool, Field(description="'Not applicable' is offered; it counts as unanswered.")
     ] = False

@@ -17,14 +17,14 @@ def date_checks(records: Records) -> list[Check]:
     n = len(records.sessions)
     twice = Check(
         "duplicates",
-        "Sessions that stand twice",
+        "Sessions entered twice",
         "",
         "session",
         n,
         0,
         "fine",
         "A study in which a client has the same session twice is refused when it is read, with both rows.",
-        "Nothing: each session stands once.",
+        "Nothing: each session is entered once.",
     )
     if "date" not in records.sessions:
         why = "The study names no date column."
@@ -93,7 +93,7 @@ def _of_days(records: Records, days: pd.Series) -> list[Check]:
             future,
             (0.0, 0.01),
             "Look at any, problem if more than 1 %.",
-            "Appointments that were only booked are no sessions; or day and month were read in the wrong order.",
+            "Appointments that were only booked are not sessions; or day and month were read in the wrong order.",
         ),
         check(
             "weekends",
@@ -101,7 +101,7 @@ def _of_days(records: Records, days: pd.Series) -> list[Check]:
             weekend,
             (0.10, 1.0),
             "Look if more than 10 % are on a Saturday or Sunday: dates without any sense give 29 %.",
-            "Unless the clinic works at weekends: dates of typing in are no dates of sessions, and day and month may have been "
+            "Unless the clinic works at weekends: dates of typing in are not dates of sessions, and day and month may have been "
             "read in the wrong order.",
         ),
         check(

@@ -122,7 +122,7 @@ def _expected(draft: Draft, gains: Gains, label: str) -> None:
             "gains_within_noise",
             "caution",
             "No more clients have a sudden gain in {label} than gradual change and ordinary fluctuation would produce. These gains "
-            "are no evidence of sudden change, and what happened before them may not have brought them about.",
+            "are not evidence of sudden change, and what happened before them may not have brought them about.",
             label,
             label=label,
         )

@@ -103,7 +103,7 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _first_sentence(text: str) -> str:
-    """The first sentence of a finding, for the head of the page; all of it stands under the checks."""
+    """The first sentence of a finding, for the head of the page; all of it is under the checks."""
     return re.split(r"(?<=[a-z)]\.) (?=[A-Z])", text, maxsplit=1)[0]
 
 
@@ -114,7 +114,7 @@ def _capital(text: str) -> str:
 def _simulated_words(note: str | None) -> str:
     """The study's own note after the words "Simulated data", which it may say itself."""
     words = (note or "").removeprefix("Simulated data").lstrip(":. ")
-    return _capital(words) or "No real clinic, therapist or client stands behind these numbers."
+    return _capital(words) or "These numbers come from no real clinic, therapist or client."
 
 
 def _picture(path: Path) -> str:

@@ -41,7 +41,7 @@ def main(spec_file: str) -> int:
         logging.exception("report")
         outcome = failure(
             type(error).__name__,
-            f"The report could not be written ({type(error).__name__}). The details stand in the log.",
+            f"The report could not be written ({type(error).__name__}). The details are in the private log.",
         )
     outcome.write(Path(spec.run_folder) / "outcome.json")
     return 0 if outcome.ok else 1

@@ -137,7 +137,7 @@ def _explain(name: str, text: str, cell: int) -> Outcome:
         return failure(name, f"Cell {cell} of the notebook could not go on. {refused}")
     return failure(
         name,
-        f"Cell {cell} of the notebook stopped with an unexpected {name}. The details stand in the log.",
+        f"Cell {cell} of the notebook stopped with an unexpected {name}. The details are in the private log.",
     )
 
 
@@ -146,7 +146,7 @@ def _kernel_died(error: Exception, cell: int) -> Outcome:
         return failure(
             "KernelStart",
             "The notebook's Python process did not start, three times in a row. "
-            "The details stand in the private log; is the disk full, or the temporary folder read-only?",
+            "The details are in the private log. Is the disk full, or the temporary folder read-only?",
         )
     return failure(
         type(error).__name__,

@@ -143,9 +143,9 @@ def _changed_inputs(manifest: Mapping[str, Any], study: str | Path) -> list[str]
     then = manifest["inputs"]
     if _is_public(manifest):
         same = sorted(then.values()) == sorted(now.values())
-        return [] if same else ["The study file or its data are not those that the report was made of."]
+        return [] if same else ["The study file or its data are not those that the report was made from."]
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    return [f"The input {name} is not the one that the report was made of." for name in names]
+    return [f"The input {name} is not the one that the report was made from." for name in names]
 
 
 def _differences_in_origin(manifest: Mapping[str, Any], request: Request) -> tuple[str, ...]:
