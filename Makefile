@@ -9,7 +9,7 @@ PY := $(BIN)/python
 PYTHON ?= $(shell [ -x $(PY) ] && echo $(PY) || echo python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lint format bench parity test-kernels calibrate notebooks api lab lock clean
+.PHONY: help setup report test lint format bench parity test-kernels calibrate notebooks api gallery lab lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -54,6 +54,9 @@ notebooks: setup ## Write the notebooks and the batch file's schema from the ana
 
 api: setup ## Write docs/api from the code (for maintainers)
 	@$(PY) tools/make_api.py
+
+gallery: setup ## Draw docs/gallery.md from the demonstration study (for maintainers)
+	@MPLBACKEND=Agg $(PY) tools/make_gallery.py
 
 lab: setup ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks

@@ -1,0 +1,43 @@
+"""Writes ``docs/gallery.md`` and its pictures: the main figure of every analysis (`make gallery`)."""
+
+from pathlib import Path
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.registry import REGISTRY
+from alliance_longitudinal.present.figure import FigureSpec
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+HEAD = """# Gallery
+
+The main figure of every analysis, drawn from the demonstration study. The data are simulated: a picture says nothing
+about real clients. `make gallery` writes this page.
+"""
+
+
+def entry(name: str, spec: FigureSpec) -> str:
+    """One analysis: its title, question, notebook and picture."""
+    analysis = REGISTRY[name]
+    return (
+        f"## {analysis.title}\n\n{analysis.question} Notebook: [{name}](../notebooks/{name}.ipynb)\n\n"
+        f"![{spec.alt}](gallery/{name}.png)\n"
+    )
+
+
+def main(docs: Path = DOCS) -> None:
+    """Run every analysis, write its picture and the page, and remove pictures whose analysis is gone."""
+    folder = docs / "gallery"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.png"):
+        if path.stem not in REGISTRY:
+            path.unlink()
+    study = al.load_study("demo", forms=True)
+    entries = []
+    for name, analysis in REGISTRY.items():
+        spec = analysis.function(study).figure_specs[0]
+        spec.figure().savefig(folder / f"{name}.png", dpi=80, metadata={"Software": None})
+        entries.append(entry(name, spec))
+    (docs / "gallery.md").write_text("\n".join([HEAD, *entries]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
