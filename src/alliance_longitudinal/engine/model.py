@@ -128,7 +128,7 @@ class MixedModel(Unfitted):
         FormulaError
             The formula cannot be read, or names an unknown column.
         FitError
-            The data cannot carry the model, or an option is not available.
+            The data are too few for the model, or an option is not available.
 
         Examples
         --------
