@@ -10,9 +10,6 @@ from alliance_longitudinal.analyses.kit.analysis import DEFINED, Analysis
 if TYPE_CHECKING:
     import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _NO_ANALYSES = {"registry", "result", "publish", "kit", "disclosure"}
 
 
