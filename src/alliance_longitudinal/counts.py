@@ -136,7 +136,11 @@ class Share:
             if share is None:
                 return NOT_SHOWN if spec == "interval" else "a small share" if few else "nearly all"
             low, high = limits_of_share(share, low, high)
-        return interval(low, high, "percent") if spec == "interval" else number(share, "percent")
+        if spec == "interval":
+            return interval(low, high, "percent")
+        # From rounded counts a share is rough, and with few clients very rough: it must not look exact.
+        about = "about " if outsiders is not None and share not in (0.0, 1.0) else ""
+        return about + number(share, "percent")
 
 
 def limits_of_share(share: float, low: float, high: float) -> tuple[float, float]:

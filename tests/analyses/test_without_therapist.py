@@ -58,3 +58,12 @@ def test_without_therapists_each_client_stands_alone_in_the_interval(clinic: Stu
     wilson = stats.binomtest(int(k), int(n)).proportion_ci(method="wilson")
     assert row["ci_low"] == pytest.approx(wilson.low, abs=0.003)  # t in place of the normal quantile
     assert row["ci_high"] == pytest.approx(wilson.high, abs=0.003)
+
+
+@pytest.mark.parametrize("name", ["reliable_change", "sudden_gains"])
+def test_clients_who_are_taken_alone_are_not_counted_as_therapists(name: str, clinic: Study) -> None:
+    study = with_sessions(clinic, clinic.sessions.drop(columns="therapist"))
+    result = getattr(al, name)(study, **QUICK[name])
+    assert dict(result.facts)["Therapists"] == "not known"
+    first, *rest = result.flow.steps
+    assert {s.therapists_out for s in (first, *rest)} == {0}

@@ -37,7 +37,7 @@ def test_a_count_as_its_owner_and_as_an_outsider_reads_it(n, inside, outside):
         (3, 240, "a small share"),
         (237, 240, "nearly all"),
         (240, 240, "100\xa0%"),
-        (104, 239, "42\xa0%"),  # 100 of 240
+        (104, 239, "about 42\xa0%"),  # 100 of 240
         (12, 14, "nearly all"),
     ],
 )
@@ -48,7 +48,7 @@ def test_a_share_for_outsiders_is_made_from_rounded_counts(part, whole, shown):
 def test_limits_of_a_share_go_outwards_and_hold_the_rounded_share():
     share = Share(104, 239, 0.3711, 0.5012)
     assert say("{s} ({s:interval})", s=share) == "44\xa0% (37\xa0% to 50\xa0%)"
-    assert for_outsiders(say("{s} ({s:interval})", s=share), TEN) == "42\xa0% (37\xa0% to 51\xa0%)"
+    assert for_outsiders(say("{s} ({s:interval})", s=share), TEN) == "About 42\xa0% (37\xa0% to 51\xa0%)"
     few = Share(4, 239, 0.001, 0.05)
     assert for_outsiders(say("It is {s} ({s:interval})", s=few), TEN) == "It is a small share (not shown)"
 

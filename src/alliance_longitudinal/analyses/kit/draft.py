@@ -1,6 +1,7 @@
 """What an analysis fills, in the order of its report, and what the kit makes of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_m
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.result import AnalysisResult, Estimate, Methods, estimate_frame
 from alliance_longitudinal.counts import Count, Number, Share
+from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import AllianceError, FitError, StudyError
 from alliance_longitudinal.findings import SEVERITIES, Finding, Severity
@@ -55,6 +57,7 @@ class Draft:
     def __init__(self, study: Study, clinic: str | None = None) -> None:
         self.study, self.clinic = study, clinic
         self.sessions, self.flow = choose_clinic(study, clinic)
+        self.therapists_known = True
         self.measures: list[Measure] = []
         self.resolved: dict[str, Any] = {}
         self.facts: list[tuple[str, str]] = [] if clinic is None else [("Clinic", clinic)]
@@ -130,9 +133,20 @@ class Draft:
                     "no_therapists",
                 )
             self.sessions = self.sessions.assign(therapist=self.sessions["client"])
+            self.therapists_known = False
         elif self.sessions["therapist"].isna().any():
             known = self.sessions["therapist"].notna()
             self.keep(known, "Clients with a therapist", "no therapist is named for the client")
+
+    def therapists(self, n: int) -> None:
+        """The header's number of therapists; where each client is taken alone, there is none to give."""
+        self.fact("Therapists", Number(n, "integer") if self.therapists_known else "not known")
+
+    def _flow(self) -> SampleFlow:
+        """The sample flow; clients who are taken alone are not counted as therapists."""
+        if self.therapists_known:
+            return self.flow
+        return SampleFlow(tuple(replace(s, therapists_in=0, therapists_out=0) for s in self.flow.steps))
 
     def fact(self, label: str, value: str | Count | Number | Share) -> None:
         """A line of the header."""
@@ -324,7 +338,7 @@ class Draft:
             estimates=estimate_frame(self.estimates),
             models=dict(self.models),
             notes=tuple(sorted(dict.fromkeys(notes), key=lambda f: -SEVERITIES.index(f.severity))),
-            flow=self.flow,
+            flow=self._flow(),
             tables=tuple(self.tables),
             figure_specs=tuple(self.figures),
             methods_parts=Methods(

@@ -11,7 +11,6 @@ from alliance_longitudinal.analyses.kit import (
     Clinic,
     Count,
     Draft,
-    Number,
     OutcomeName,
     Seed,
     analysis,
@@ -147,7 +146,7 @@ def sudden_gains(
         seed=seed,
     )
     draft.fact("Clients", Count(gains.clients, "client"))
-    draft.fact("Therapists", Number(gains.table["therapist"].nunique(), "integer"))
+    draft.therapists(gains.table["therapist"].nunique())
     draft.fact("Intervals tested", Count(len(gains.table), "interval"))
     draft.fact("Points of a sudden change", f"{points:.4g}")
     if gains.steady is not None:
