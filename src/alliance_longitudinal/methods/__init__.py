@@ -22,7 +22,13 @@ _PUBLIC = {
     "rater_agreement": "psychometrics.reliability.raters",
 }
 
-__all__ = ["classify_change", "decompose", "find_sudden_gains", "lag", "rater_agreement"]
+__all__ = [
+    "classify_change",
+    "decompose",
+    "find_sudden_gains",
+    "lag",
+    "rater_agreement",
+]
 
 
 def __getattr__(name: str) -> Any:
