@@ -50,7 +50,8 @@ SHELVES = {
         "basics": set(),
         "psychometrics": {"basics"},
         "panel": {"basics"},
-        "": {"basics", "psychometrics", "panel"},
+        "planning": {"basics"},
+        "": {"planning", "basics", "psychometrics", "panel"},
     },
     "reporting": {
         "record": set(),

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.panel.decompose import decompose
     from alliance_longitudinal.methods.panel.lag import lag
+    from alliance_longitudinal.methods.planning.closed_forms import (
+        power_between,
+        power_partial,
+        power_slopes,
+        power_variance,
+        power_within,
+    )
     from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
     from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
@@ -19,6 +26,11 @@ _PUBLIC = {
     "decompose": "panel.decompose",
     "find_sudden_gains": "psychometrics.gains.find",
     "lag": "panel.lag",
+    "power_between": "planning.closed_forms",
+    "power_partial": "planning.closed_forms",
+    "power_slopes": "planning.closed_forms",
+    "power_variance": "planning.closed_forms",
+    "power_within": "planning.closed_forms",
     "rater_agreement": "psychometrics.reliability.raters",
 }
 
@@ -27,6 +39,11 @@ __all__ = [
     "decompose",
     "find_sudden_gains",
     "lag",
+    "power_between",
+    "power_partial",
+    "power_slopes",
+    "power_variance",
+    "power_within",
     "rater_agreement",
 ]
 

@@ -1,0 +1,1 @@
+"""What a planned study can find, in closed form."""

@@ -1,0 +1,130 @@
+"""Closed forms of planning: against R's distributions, published tables, and simulated studies."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alliance_longitudinal import methods
+from alliance_longitudinal.errors import DataError
+
+REFERENCE = json.loads(
+    (Path(__file__).parents[1] / "reference" / "planning.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("kind", ["between", "within", "partial"])
+def test_power_is_that_of_r_s_noncentral_t(kind):
+    rows = REFERENCE[kind]
+    call = getattr(methods, f"power_{kind}")
+    found = [call(**{name: x for name, x in row.items() if name != "power"}) for row in rows]
+    # R's own noncentral t is good to about 1e-9.
+    np.testing.assert_allclose(found, [row["power"] for row in rows], rtol=0, atol=1e-8)
+
+
+def test_differences_between_therapists_against_r():
+    for row in REFERENCE["variance"]:
+        found = methods.power_variance(row["therapists"], row["clients"], row["icc"])
+        np.testing.assert_allclose([found.zero, found.power], [row["zero"], row["power"]], atol=1e-9)
+
+
+def test_the_exact_table_of_zero_estimates():
+    """Published beside the design: therapists, clients, share, probability of zero, power."""
+    rows = [
+        (10, 5, 0.05, 0.374411, 0.125757),
+        (10, 10, 0.05, 0.253116, 0.247616),
+        (20, 5, 0.05, 0.290035, 0.171682),
+        (20, 20, 0.05, 0.032772, 0.723949),
+        (50, 10, 0.08, 0.004073, 0.903663),
+        (100, 5, 0.05, 0.080293, 0.445851),
+        (100, 10, 0.03, 0.045079, 0.579724),
+    ]
+    for j, n, icc, zero, power in rows:
+        found = methods.power_variance(j, n, icc)
+        assert [found.zero, found.power] == pytest.approx([zero, power], abs=6e-7)  # six printed digits
+
+
+def test_slopes_against_r():
+    rows = REFERENCE["slopes"]
+    found = [
+        methods.power_slopes(
+            row["difference"],
+            REFERENCE["times"],
+            row["sigma2"],
+            row["rho"],
+            power=row["power"],
+            one_sided=row["one_sided"],
+        )
+        for row in rows
+    ]
+    assert found == [max(math.ceil(row["clients"]), 1) for row in rows]
+
+
+def test_the_published_table_of_slopes():
+    """Diggle et al. 2002, section 2.4: three visits at 0, 2 and 5 years, a difference of 0.5, one-sided 5 %, power 80 %."""
+    found = [
+        [methods.power_slopes(0.5, [0, 2, 5], s2, rho) for s2 in (100, 200, 300)] for rho in (0.2, 0.5, 0.8)
+    ]
+    # The book's table was made with rounded normal quantiles and its figures rounded: one client at the most.
+    book = [[313, 625, 937], [195, 391, 586], [79, 157, 235]]
+    assert np.abs(np.array(found) - book).max() <= 1
+
+
+def test_simulated_studies_find_as_many():
+    rng = np.random.default_rng(5)
+    n_sim, j, n, tau, sigma2, effect = 4000, 12, 6, 0.2, 0.8, 0.5
+    x = np.linspace(-1, 1, j)
+    x = x / x.std(ddof=1)
+    means = effect * x + rng.normal(0, np.sqrt(tau + sigma2 / n), (n_sim, j))
+    slope = means @ x / (x @ x)
+    left = means - means.mean(axis=1, keepdims=True) - slope[:, None] * x
+    se = np.sqrt((left**2).sum(axis=1) / (j - 2) / (x @ x))
+    share = float(np.mean(np.abs(slope / se) > 2.2281388519649385))
+    expected = methods.power_between(effect, j, n, tau, sigma2)
+    assert abs(share - expected) < 3 * np.sqrt(expected * (1 - expected) / n_sim)
+
+
+def test_no_effect_is_found_in_five_percent_and_a_huge_one_always():
+    assert methods.power_between(0, 5, 5, 0.1, 1) == pytest.approx(0.05)
+    assert methods.power_within(1000, 5, 5, 1) == pytest.approx(1)
+    assert methods.power_between(1.0, 20, 100, 0.0, 0.5) == pytest.approx(1)
+    assert methods.power_slopes(1e6, [0, 1], 1, 0) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "message"),
+    [
+        ("slopes", {"difference": 0}, "difference is 0; no number of clients finds a difference that is not there."),
+        ("slopes", {"difference": "x"}, "difference is 'x'; it is a finite number, the effect that the study is to find."),
+        ("slopes", {"times": [1, 1]}, "times holds fewer than two different times. A rate of change needs at least two."),
+        ("slopes", {"times": []}, "times holds fewer than two different times. A rate of change needs at least two."),
+        ("slopes", {"times": [1, None]}, "times is None; it is finite numbers, such as weeks."),
+        ("slopes", {"sigma2": 0}, "sigma2 is 0; it is a variance, more than 0."),
+        ("slopes", {"rho": 1}, "rho is 1; it is a correlation, at least 0 and below 1."),
+        ("slopes", {"power": 80}, "power is 80; it is a probability between 0 and 1, such as 0.8."),
+        ("between", {"therapists": 2}, "therapists is 2; it is a number of therapists, a whole number of at least 3."),
+        ("between", {"clients": 2.5}, "clients is 2.5; it is a number of clients per therapist, a whole number of at least 1."),
+        ("between", {"tau": -1}, "tau is -1; it is the variance between therapists, at least 0."),
+        ("between", {"effect": math.inf}, "effect is inf; it is a finite number, the effect that the study is to find."),
+        ("within", {"clients": True}, "clients is True; it is a number of clients per therapist, a whole number of at least 2."),
+        ("within", {"therapists": 1, "clients": 2}, "2 clients of 1 therapist leave no degrees of freedom. Plan at least 3 clients."),
+        ("partial", {"groups": 1}, "groups is 1; it is a number of groups, a whole number of at least 2."),
+        ("partial", {"size": 0}, "size is 0; it is a number of clients per group, a whole number of at least 1."),
+        ("partial", {"controls": 1}, "controls is 1; it is a number of clients, a whole number of at least 2."),
+        ("partial", {"icc": 1}, "icc is 1; it is a share of variance, at least 0 and below 1."),
+        ("variance", {"clients": 1}, "clients is 1; it is a number of clients per therapist, a whole number of at least 2."),
+    ],
+)  # fmt: skip
+def test_what_is_refused(call, given, message):
+    good = {
+        "slopes": {"difference": 1, "times": [0, 1], "sigma2": 1, "rho": 0.5},
+        "between": {"effect": 0.2, "therapists": 9, "clients": 5, "tau": 0.1, "sigma2": 1},
+        "within": {"effect": 0.2, "therapists": 9, "clients": 5, "sigma2": 1},
+        "partial": {"effect": 0.2, "groups": 9, "size": 5, "controls": 50, "icc": 0.1},
+        "variance": {"therapists": 9, "clients": 5, "icc": 0.1},
+    }
+    with pytest.raises(DataError) as caught:
+        getattr(methods, f"power_{call}")(**(good[call] | given))
+    assert str(caught.value) == message
