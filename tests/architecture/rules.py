@@ -51,7 +51,9 @@ SHELVES = {
         "psychometrics": {"basics"},
         "panel": {"basics"},
         "planning": {"basics"},
-        "": {"planning", "basics", "psychometrics", "panel"},
+        "survival": {"basics"},
+        "meta": {"basics"},
+        "missing": {"basics"},
     },
     "reporting": {
         "record": set(),
@@ -61,6 +63,8 @@ SHELVES = {
         "": {"record", "page", "run", "batch"},
     },
 }
+
+SHELVES["methods"][""] = set(SHELVES["methods"])  # what lies on top may use every shelf
 
 #: The rooms of the engine from the ground up; a name without a folder is a file.
 ENGINE_FLOORS = (

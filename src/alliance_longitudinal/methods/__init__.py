@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
     from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
+    from alliance_longitudinal.methods.survival.person_period import person_period
 
 #: Public name -> module that defines it.
 _PUBLIC = {
@@ -26,6 +27,7 @@ _PUBLIC = {
     "decompose": "panel.decompose",
     "find_sudden_gains": "psychometrics.gains.find",
     "lag": "panel.lag",
+    "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
     "power_partial": "planning.closed_forms",
     "power_slopes": "planning.closed_forms",
@@ -39,6 +41,7 @@ __all__ = [
     "decompose",
     "find_sudden_gains",
     "lag",
+    "person_period",
     "power_between",
     "power_partial",
     "power_slopes",

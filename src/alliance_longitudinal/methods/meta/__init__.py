@@ -1,0 +1,1 @@
+"""Evidence of several studies put together."""

@@ -1,0 +1,1 @@
+"""Scores that are missing because people left."""
