@@ -53,6 +53,7 @@ SHELVES = {
         "planning": {"basics"},
         "survival": {"basics"},
         "meta": {"basics"},
+        "probing": {"basics"},
         "missing": {"basics"},
     },
     "reporting": {

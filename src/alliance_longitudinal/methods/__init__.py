@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         power_variance,
         power_within,
     )
+    from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
     from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
     from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
@@ -26,6 +27,7 @@ _PUBLIC = {
     "classify_change": "psychometrics.change.classify",
     "decompose": "panel.decompose",
     "find_sudden_gains": "psychometrics.gains.find",
+    "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
     "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
@@ -40,6 +42,7 @@ __all__ = [
     "classify_change",
     "decompose",
     "find_sudden_gains",
+    "johnson_neyman",
     "lag",
     "person_period",
     "power_between",
