@@ -15,9 +15,10 @@ from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.demo import demo_study_path
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors, saturated
+from alliance_longitudinal.methods.fiml.patterns import patterns
+from alliance_longitudinal.methods.fiml.saturated import saturated
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors
 from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors
-from alliance_longitudinal.methods.psychometrics.factors.fiml import patterns
 from alliance_longitudinal.methods.psychometrics.factors.structure import Model
 from analyses.studies import value, with_sessions
 

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
+from alliance_longitudinal.methods.fiml.fit import srmr
+from alliance_longitudinal.methods.fiml.likelihood import deviance, local
+from alliance_longitudinal.methods.fiml.optimum import minimise
+from alliance_longitudinal.methods.fiml.patterns import patterns
+from alliance_longitudinal.methods.fiml.saturated import saturated
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import (
     FactorFit,
     fit_factors,
-    minimise,
-    saturated,
-    srmr,
     unrestricted_spec,
 )
 from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
@@ -22,7 +24,6 @@ from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
     correlated_factors,
     repeated,
 )
-from alliance_longitudinal.methods.psychometrics.factors.fiml import deviance, local, patterns
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "measurement.json").read_text(encoding="utf-8"))

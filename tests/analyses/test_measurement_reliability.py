@@ -10,9 +10,10 @@ from scipy import stats
 
 from alliance_longitudinal.analyses.measurement.levels import level_correlations
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors, saturated
+from alliance_longitudinal.methods.fiml.patterns import Pattern, Patterns, patterns
+from alliance_longitudinal.methods.fiml.saturated import saturated
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors
 from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors
-from alliance_longitudinal.methods.psychometrics.factors.fiml import Pattern, Patterns, patterns
 from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
     crossed_reliability,
     nested_reliability,

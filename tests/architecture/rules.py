@@ -48,8 +48,9 @@ SHELVES = {
     "present": {"plots": set(), "": {"plots"}},
     "methods": {
         "basics": set(),
-        "psychometrics": {"basics"},
-        "panel": {"basics"},
+        "fiml": {"basics"},
+        "psychometrics": {"basics", "fiml"},
+        "panel": {"basics", "fiml"},
         "planning": {"basics"},
         "survival": {"basics"},
         "meta": {"basics"},

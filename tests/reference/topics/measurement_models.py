@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit, fit_factors, saturated
+from alliance_longitudinal.methods.fiml.patterns import Pattern, Patterns, patterns
+from alliance_longitudinal.methods.fiml.saturated import saturated
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit, fit_factors
 from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
     LEVELS,
     bifactor,
     correlated_factors,
     repeated,
 )
-from alliance_longitudinal.methods.psychometrics.factors.fiml import Pattern, Patterns, patterns
 from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
     crossed_reliability,
     nested_reliability,

@@ -16,6 +16,7 @@ from alliance_longitudinal.methods.psychometrics.factors.structure import (
     factors_differ,
     invariance,
     one_occasion,
+    unrestricted,
 )
 from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
     ChangeReliability,
@@ -210,7 +211,8 @@ def compare(
             )
         else:
             try:
-                steps = invariance(part, own, occasions, where)
+                base = unrestricted(part)
+                steps = invariance(part, own, occasions, where, base)
             except FitError as error:
                 found.say(
                     "invariance_not_tested",
@@ -233,7 +235,7 @@ def compare(
                     one=Number(1, "integer"),
                 )
                 found.steps += invariance(
-                    part, {"all answers": tuple(names)}, occasions, f"one factor, {what}"
+                    part, {"all answers": tuple(names)}, occasions, f"one factor, {what}", base
                 )
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from alliance_longitudinal.methods.psychometrics.factors.factor_spec import FactorSpec, SpecBuilder
-from alliance_longitudinal.methods.psychometrics.factors.fiml import Patterns
+from alliance_longitudinal.methods.fiml.patterns import Patterns
+from alliance_longitudinal.methods.fiml.structure import Builder, Structure
 
 Groups = Mapping[str, Sequence[str]]
 LEVELS = ("configural", "metric", "scalar")
 
 
-def correlated_factors(groups: Groups, items: Sequence[str], data: Patterns) -> FactorSpec:
+def correlated_factors(groups: Groups, items: Sequence[str], data: Patterns) -> Structure:
     """Each item loads on its own factor, and factors are correlated; one factor is the case of one group.
 
     The first item of each factor has loading 1 (as lavaan's default).
@@ -22,7 +22,7 @@ def correlated_factors(groups: Groups, items: Sequence[str], data: Patterns) -> 
     data : Patterns
         For starting values.
     """
-    builder = SpecBuilder(tuple(items), tuple(groups))
+    builder = Builder(tuple(items), tuple(groups))
     place = {item: k for k, item in enumerate(items)}
     sd = data.variance**0.5
     for j, own in enumerate(groups.values()):
@@ -37,9 +37,9 @@ def correlated_factors(groups: Groups, items: Sequence[str], data: Patterns) -> 
     return builder.build()
 
 
-def bifactor(groups: Groups, items: Sequence[str], data: Patterns) -> FactorSpec:
+def bifactor(groups: Groups, items: Sequence[str], data: Patterns) -> Structure:
     """One general factor and one specific factor a group, all uncorrelated with variance 1 (Holzinger & Swineford 1937)."""
-    builder = SpecBuilder(tuple(items), ("general", *groups))
+    builder = Builder(tuple(items), ("general", *groups))
     place = {item: k for k, item in enumerate(items)}
     sd = data.variance**0.5
     for j in range(len(groups) + 1):
@@ -55,7 +55,7 @@ def bifactor(groups: Groups, items: Sequence[str], data: Patterns) -> FactorSpec
 
 def repeated(
     groups: Groups, occasions: Sequence[str], level: str, data: Patterns, scalar_free: Sequence[str] = ()
-) -> FactorSpec:
+) -> Structure:
     """The same factors at several occasions, or as several raters see them.
 
     ``configural``: the same pattern; ``metric``: equal loadings; ``scalar``: equal loadings and intercepts, with factor
@@ -75,7 +75,7 @@ def repeated(
     names = [item for own in groups.values() for item in own]
     columns = tuple(f"{item} ({o})" for o in occasions for item in names)
     factors = tuple(f"{factor} ({o})" for o in occasions for factor in groups)
-    builder = SpecBuilder(columns, factors)
+    builder = Builder(columns, factors)
     sd = data.variance**0.5
     n_items, n_factors = len(names), len(groups)
     for t in range(len(occasions)):
@@ -101,7 +101,7 @@ def repeated(
     return builder.build()
 
 
-def _rest(builder: SpecBuilder, data: Patterns) -> None:
+def _rest(builder: Builder, data: Patterns) -> None:
     """Free intercepts and residual variances."""
     for i in range(data.p):
         builder.free("intercept", i, 0, float(data.mean[i]))

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.errors import FitError
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import (
-    FactorFit,
-    Saturated,
-    fit_factors,
-    saturated,
-)
+from alliance_longitudinal.methods.fiml.patterns import patterns
+from alliance_longitudinal.methods.fiml.saturated import Saturated, saturated
+from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit, fit_factors
 from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
     LEVELS,
     Groups,
@@ -20,7 +18,6 @@ from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
     correlated_factors,
     repeated,
 )
-from alliance_longitudinal.methods.psychometrics.factors.fiml import patterns
 
 #: Fewest clients an item for a factor model; fewer give estimates that the next sample turns over.
 CLIENTS_PER_ITEM = 5
@@ -113,16 +110,29 @@ class Step:
         return self.cfi_difference >= -DELTA_CFI
 
 
-def invariance(wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], where: str) -> list[Step]:
+def unrestricted(wide: pd.DataFrame) -> Saturated:
+    """The moments that models of ``wide`` are compared with.
+
+    Raises
+    ------
+    FitError
+        If some answers determine others.
+    """
+    return _regular(saturated(patterns(wide.to_numpy(dtype=float))), list(wide.columns))
+
+
+def invariance(
+    wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], where: str, base: Saturated | None = None
+) -> list[Step]:
     """Configural, metric and scalar models; columns are all items of the first occasion, then of the second, ...
+
+    ``base`` is ``unrestricted(wide)``, if it is known already.
 
     Raises
     ------
     FitError
         If some answers determine others, or there are too few to determine the model.
     """
-    from scipy import stats
-
     data = patterns(wide.to_numpy(dtype=float))
     first = repeated(groups, occasions, LEVELS[0], data)
     if len(first.start) > data.p * (data.p + 3) // 2:
@@ -130,7 +140,7 @@ def invariance(wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], whe
             f"{data.p} answers do not determine a model with {len(first.start)} parameters. A subscale needs three items, or more "
             "occasions."
         )
-    base = _regular(saturated(data), list(wide.columns))
+    base = base or unrestricted(wide)
     out: list[Step] = []
     for level in LEVELS:
         fit = fit_factors(data, repeated(groups, occasions, level, data), base, information="expected")
@@ -139,7 +149,7 @@ def invariance(wide: pd.DataFrame, groups: Groups, occasions: Sequence[str], whe
             continue
         before = out[-1].fit
         chi2, df = fit.chi2 - before.chi2, fit.df - before.df
-        p = float(stats.chi2.sf(max(chi2, 0.0), df))
+        p = float(distributions.chi2.sf(max(chi2, 0.0), df))
         out.append(Step(level, where, fit, chi2, df, p, fit.cfi - before.cfi))
     return out
 

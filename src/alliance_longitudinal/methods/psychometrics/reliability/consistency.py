@@ -32,12 +32,12 @@ def alpha(values: Floats) -> Coefficient:
 
 def alpha_from_cov(cov: Floats, n: int) -> Coefficient:
     """The same from a covariance matrix, shape (k, k), of n forms."""
-    from scipy import stats
+    from scipy import special
 
     k = len(cov)
     value = k / (k - 1) * (1 - float(np.trace(cov) / cov.sum()))
     freedom = (n - 1, (n - 1) * (k - 1))
-    low, high = (1 - (1 - value) * float(stats.f.ppf(q, *freedom)) for q in (0.975, 0.025))
+    low, high = (1 - (1 - value) * float(special.fdtri(*freedom, q)) for q in (0.975, 0.025))
     return Coefficient(value, low, high, n)
 
 
@@ -46,7 +46,7 @@ def omega(fit: FactorFit) -> Coefficient:
 
     The interval is by the delta method on ``log(1 - omega)``, with the covariance of the estimates.
     """
-    from scipy import stats
+    from scipy import special
 
     def value(free: Floats) -> float:
         a = fit.spec.arrays(free)
@@ -62,6 +62,6 @@ def omega(fit: FactorFit) -> Coefficient:
     variance = float(slopes @ fit.covariance @ slopes)
     if not (np.isfinite(variance) and variance >= 0 and estimate < 1):
         return Coefficient(estimate, float("nan"), float("nan"), fit.n)
-    half = float(stats.norm.ppf(0.975)) * np.sqrt(variance) / (1 - estimate)
+    half = float(special.ndtri(0.975)) * np.sqrt(variance) / (1 - estimate)
     rest = 1 - estimate
     return Coefficient(estimate, 1 - rest * float(np.exp(half)), 1 - rest * float(np.exp(-half)), fit.n)
