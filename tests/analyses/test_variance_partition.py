@@ -40,7 +40,7 @@ def test_therapists_differ_in_alliance_as_simulated(partition: AnalysisResult) -
 
 def test_methods_say_what_was_fitted(partition: AnalysisResult) -> None:
     assert (
-        "WAI-SR course: level and rate of change differ between therapists and between clients"
+        "WAI-SR course and PHQ-9 course: level and rate of change differ between therapists and between clients"
         in partition.methods
     )
 
@@ -55,7 +55,7 @@ def test_three_therapists_are_not_a_level(few: Study) -> None:
     result = variance_partition(few)
     assert not result.estimates["id"].str.contains("therapist").any()
     assert "too few therapists" in result.answer[0]
-    assert "WAI-SR level: level differs between clients; no therapist level" in result.methods
+    assert "WAI-SR level and PHQ-9 level: level differs between clients; no therapist level" in result.methods
     assert result.status["code"] == "underpowered"
 
 

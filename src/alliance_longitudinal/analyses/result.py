@@ -55,6 +55,13 @@ class Estimate:
         return Share.of(self.estimate, self.n, self.ci_low, self.ci_high)
 
 
+@dataclass(frozen=True, slots=True)
+class Difference(Estimate):
+    """An estimate that is the first of two others ``of`` less the second, by their ids."""
+
+    of: tuple[str, str] = ("", "")
+
+
 def estimate_frame(estimates: list[Estimate]) -> pd.DataFrame:
     """Estimates as a tidy frame with the contract's columns."""
     rows = [[getattr(e, c) for c in ESTIMATE_COLUMNS] for e in estimates]
@@ -89,6 +96,8 @@ class AnalysisResult:
     tables : tuple of Table
     flow : SampleFlow
         Who is in the analysis and who is not.
+    contrasts : mapping of str to pair of str
+        Estimates that are differences, and the two estimates that each is the difference of.
     """
 
     analysis: str
@@ -107,6 +116,7 @@ class AnalysisResult:
     methods_parts: Methods = field(repr=False)
     limits: tuple[str, ...] = field(repr=False)
     seed: int = 0
+    contrasts: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def methods(self) -> str:

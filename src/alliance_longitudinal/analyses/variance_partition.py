@@ -1,14 +1,20 @@
 """Who differs, therapists, clients or sessions: for alliance and for symptoms."""
 
+import pandas as pd
+
 from alliance_longitudinal.analyses.kit import (
     GROWTH,
     LEVEL,
     PERCENT,
     AllianceName,
     Audience,
+    By,
     Clinic,
     Count,
+    Covariates,
     Draft,
+    Estimate,
+    Groups,
     Number,
     OutcomeName,
     Samples,
@@ -16,6 +22,7 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     models_table,
     shares_figure,
+    slug,
     time_unit,
     variance_table,
 )
@@ -26,6 +33,7 @@ from alliance_longitudinal.analyses.kit.shares import (
     with_failures,
 )
 from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.labels import listing
 from alliance_longitudinal.present import Column
 
 MIN_CLIENTS = 20
@@ -45,6 +53,8 @@ def variance_partition(
     study: Study,
     alliance: AllianceName = None,
     outcome: OutcomeName = None,
+    covariates: Covariates = None,
+    by: By = None,
     clinic: Clinic = None,
     n_boot: Samples = 0,
     seed: Seed = 20_260_101,
@@ -61,6 +71,8 @@ def variance_partition(
     1.0
     """
     draft = Draft(study, clinic)
+    groups = draft.compare(by)
+    draft.adjust(covariates)
     measures = _measures(draft, alliance, outcome)
     labels = " or ".join(m.instrument.label for m in measures)
     draft.with_therapists()
@@ -75,9 +87,15 @@ def variance_partition(
     draft.fact("Therapists", Number(sessions["therapist"].nunique(), "integer"))
     draft.fact("Sessions", Count(len(sessions), "session"))
     for k, measure in enumerate(measures):
-        _divide(draft, measure, n_boot, seed + 10 * k)
+        draft.needs(
+            _clients(sessions, measure), MIN_CLIENTS, f"the variance partition of {measure.instrument.label}"
+        )
+        draft.estimate(*_divide(draft, measure, sessions, n_boot, seed + 10 * k))
         _answer(draft, measure)
-    _tables(draft, measures, time_unit(study))
+    _shares(draft, measures, time_unit(study))
+    if groups is not None:
+        _compare(draft, groups, measures, n_boot, seed)
+    draft.show(models_table(draft.fitted), variance_table(draft.fitted))
     draft.usual_findings(sessions.groupby("therapist")["client"].nunique())
     draft.method(_method(draft, measures, n_boot, time_unit(study)))
     draft.cite("raudenbush2002")
@@ -108,25 +126,52 @@ def _measures(draft: Draft, alliance: str | None, outcome: str | None) -> list[M
 _KINDS = (("level", "level"), ("change", "rate of change"))
 
 
-def _divide(draft: Draft, measure: Measure, n_boot: int, seed: int) -> None:
+def _clients(sessions: pd.DataFrame, measure: Measure) -> int:
+    return int(sessions.loc[sessions[measure.name].notna(), "client"].nunique())
+
+
+def _divide(
+    draft: Draft, measure: Measure, sessions: pd.DataFrame, n_boot: int, seed: int, group: str = ""
+) -> list[Estimate]:
     """Shares of level and of rate of change of one measure; time since the client's first row."""
-    rated = draft.sessions[draft.sessions[measure.name].notna()]
-    rows = rated[["client", "therapist"]].assign(y=rated[measure.name], weeks=rated["week"])
+    rated = sessions[sessions[measure.name].notna()]
+    rows = rated[["client", "therapist", "session"]].assign(y=rated[measure.name], weeks=rated["week"])
+    rows, adjusted = draft.adjusters(rows)
     label, name = measure.instrument.label, measure.name
-    draft.needs(int(rows["client"].nunique()), MIN_CLIENTS, f"the variance partition of {label}")
     n = {
         "therapist": int(rows["therapist"].nunique()),
         "client": int(rows["client"].nunique()),
         "session": len(rows),
     }
-    level = draft.fit(f"level_{name}", f"{label} level", "y ~ weeks", rows, LEVEL)
-    change = draft.fit(f"change_{name}", f"{label} course", "y ~ weeks", rows, GROWTH)
+    of, title = (f"_{slug(group)}", f" ({group})") if group else ("", "")
+    formulas = (
+        " + ".join(["y ~ weeks", *adjusted]),
+        " + ".join(["y ~ weeks", *(f"weeks * {a}" for a in adjusted)]),
+    )
+    level = draft.fit(f"level_{name}{of}", f"{label} level{title}", formulas[0], rows, LEVEL)
+    change = draft.fit(f"change_{name}{of}", f"{label} course{title}", formulas[1], rows, GROWTH)
+    found: list[Estimate] = []
     for k, (fitted, term, (kind, words)) in enumerate(
         zip((level, change), ("Intercept", "weeks"), _KINDS, strict=True)
     ):
         shares = variance_shares(fitted, term, n_boot=n_boot, seed=seed + k)
-        draft.estimate(*(share_estimates(shares, f"{kind}_{name}", f"{label} {words}", n) if shares else ()))
+        found += share_estimates(shares, f"{kind}_{name}", f"{label} {words}", n) if shares else []
         draft.uses(with_failures(fitted, shares))
+    return found
+
+
+def _compare(draft: Draft, groups: Groups, measures: list[Measure], n_boot: int, seed: int) -> None:
+    """The shares between therapists of each group, and their differences."""
+    found: dict[str, list[Estimate]] = {}
+    for g, (group, rows) in enumerate(groups.split(draft.sessions), start=1):
+        enough = [m for m in measures if _clients(rows, m) >= MIN_CLIENTS]
+        if len(enough) < len(measures):
+            draft.small_group(groups, group, MIN_CLIENTS)
+        divided = [
+            _divide(draft, m, rows, n_boot, seed + 100 * g + 10 * k, group) for k, m in enumerate(enough)
+        ]
+        found[group] = [e for estimates in divided for e in estimates if e.level == "therapist"]
+    draft.by_group(found, PERCENT, "Shares between therapists, from models of each group alone.")
 
 
 def _answer(draft: Draft, measure: Measure) -> None:
@@ -148,7 +193,7 @@ def _answer(draft: Draft, measure: Measure) -> None:
     draft.say(template + ".", **values)
 
 
-def _tables(draft: Draft, measures: list[Measure], time: str) -> None:
+def _shares(draft: Draft, measures: list[Measure], time: str) -> None:
     bars = {f"{kind}_{m.name}": f"{m.instrument.label}, {word}" for m in measures for kind, word in _KINDS}
     draft.table_of(
         "variance_shares",
@@ -158,15 +203,15 @@ def _tables(draft: Draft, measures: list[Measure], time: str) -> None:
         [Column("label", "Share"), *PERCENT, Column("n", "Units", "count")],
         f"Models with a common linear course over {time}s. A rate of change has no session level.",
     )
-    draft.show(
-        models_table(draft.fitted),
-        variance_table(draft.fitted),
-        shares_figure(draft.estimates, bars, "Shares of variance between therapists, clients and sessions"),
-    )
+    title = "Shares of variance between therapists, clients and sessions"
+    draft.show(shares_figure(draft.estimates, bars, title))
 
 
 def _method(draft: Draft, measures: list[Measure], n_boot: int, time: str) -> str:
-    structures = "; ".join(f"{m.title}: {m.structure.words}" for m in draft.fitted)
+    titles: dict[str, list[str]] = {}
+    for m in draft.fitted:
+        titles.setdefault(m.structure.words, []).append(m.title)
+    structures = "; ".join(f"{listing(of)}: {words}" for words, of in titles.items())
     return (
         f"The variance of {' and '.join(m.label for m in measures)} was divided by linear mixed models with a linear course "
         f"over {time}s, by restricted maximum likelihood: shares of level from the models of level, shares of change from "

@@ -1,5 +1,7 @@
 """Estimates for outsiders."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,19 +14,32 @@ from alliance_longitudinal.sentences import for_outsiders
 SHARE = "share of "
 #: Shares of what are no people.
 OF_NO_PEOPLE = frozenset({"share of therapists", "share of session numbers"})
+#: Unit of a difference of two shares of people.
+DIFFERENCE = "difference of shares"
 #: Units of estimates that count people or their rows.
 COUNTS = frozenset({"clients", "sessions", "rows", "scores", "forms", "records"})
 _NUMBERS = ("estimate", "se", "df", "ci_low", "ci_high", "p")
 
 
-def safe_estimates(frame: pd.DataFrame, outsiders: Outsiders, therapists: int = 0) -> pd.DataFrame:
+def safe_estimates(
+    frame: pd.DataFrame,
+    outsiders: Outsiders,
+    therapists: int = 0,
+    contrasts: Mapping[str, tuple[str, str]] | None = None,
+) -> pd.DataFrame:
     """The tidy frame of estimates as outsiders see it; a hidden number is missing.
 
     ``n`` counts therapists where ``level`` is ``therapist`` and there are so many (``therapists``), else clients or rows,
     which are rounded. Shares of people are
-    made from rounded counts, other numbers are rounded to the second digit of their standard error.
+    made from rounded counts, other numbers are rounded to the second digit of their standard error. ``contrasts`` are the
+    differences of two others, by id: a difference of shares is made from what is shown of the two, and hidden with them.
     """
     rows = [_safe(dict(row), outsiders, therapists) for row in frame.to_dict("records")]
+    shown = {row["id"]: row["estimate"] for row in rows}
+    for row in rows:
+        if row["unit"] == DIFFERENCE and row["id"] in (contrasts or {}):
+            one, other = (contrasts or {})[row["id"]]
+            row |= _difference(row, shown[one] - shown[other])
     out = pd.DataFrame(rows, columns=list(frame.columns))
     return out.assign(n=out["n"].astype(object).where(out["n"].notna(), None))
 
@@ -56,6 +71,19 @@ def _share(row: dict[Any, Any], n: float, outsiders: Outsiders) -> dict[str, flo
         return hidden
     low, high = limits_of_share(share, row["ci_low"], row["ci_high"])
     return hidden | {"estimate": share, "ci_low": low, "ci_high": high}
+
+
+def _difference(row: dict[Any, Any], size: float) -> dict[str, float]:
+    """A difference of two shares from the shares that are shown; its limits outwards to whole percents."""
+    hidden = dict.fromkeys(_NUMBERS, float("nan"))
+    if size != size:
+        return hidden
+    low = min(math.floor(100 * row["ci_low"]) / 100, size)
+    return hidden | {
+        "estimate": size,
+        "ci_low": low,
+        "ci_high": max(math.ceil(100 * row["ci_high"]) / 100, size),
+    }
 
 
 def _rounded(row: dict[Any, Any], n: float, outsiders: Outsiders) -> dict[str, float]:

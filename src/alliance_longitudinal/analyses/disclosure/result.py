@@ -43,7 +43,7 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
             "or keep it internal."
         )
     therapists = max((s.therapists_in for s in result.flow.steps), default=0)
-    estimates = safe_estimates(result.estimates, outsiders, therapists)
+    estimates = safe_estimates(result.estimates, outsiders, therapists, result.contrasts)
     figures = [_figure(f, outsiders) for f in result.figure_specs if not f.single_people]
     shown = tuple(f for f in figures if f is not None)
     tables = tuple(_table(t, outsiders, estimates) for t in result.tables if not t.single_people)

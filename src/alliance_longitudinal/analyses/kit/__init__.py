@@ -4,7 +4,8 @@ from alliance_longitudinal.analyses.kit.analysis import analysis
 from alliance_longitudinal.analyses.kit.charts import shares_figure
 from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
 from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, PERCENT, SHARE, TEST
-from alliance_longitudinal.analyses.kit.draft import Draft, TooLittle
+from alliance_longitudinal.analyses.kit.covariates import Covariate
+from alliance_longitudinal.analyses.kit.draft import Draft
 from alliance_longitudinal.analyses.kit.fits import (
     ENDPOINT,
     GROWTH,
@@ -15,16 +16,20 @@ from alliance_longitudinal.analyses.kit.fits import (
     fit_first,
     therapist_df,
 )
+from alliance_longitudinal.analyses.kit.groups import Groups, compared, difference, slug
 from alliance_longitudinal.analyses.kit.parameters import (
     AllianceName,
     Audience,
+    By,
     Clinic,
+    Covariates,
     OutcomeName,
     Samples,
     Seed,
     Window,
 )
 from alliance_longitudinal.analyses.kit.references import reference, short
+from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.kit.selection import choose_measure, time_unit
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.counts import Count, Number, Private, Share
@@ -42,11 +47,15 @@ __all__ = [
     "TEST",
     "AllianceName",
     "Audience",
+    "By",
     "Clinic",
     "Count",
+    "Covariate",
+    "Covariates",
     "Draft",
     "Estimate",
     "Fitted",
+    "Groups",
     "Number",
     "OutcomeName",
     "Private",
@@ -60,6 +69,8 @@ __all__ = [
     "analysis",
     "choose_measure",
     "coefficient_table",
+    "compared",
+    "difference",
     "estimate_frame",
     "fit_first",
     "joined",
@@ -69,6 +80,7 @@ __all__ = [
     "say",
     "shares_figure",
     "short",
+    "slug",
     "therapist_df",
     "time_unit",
     "variance_table",

@@ -7,8 +7,9 @@ from functools import wraps
 from typing import Any, ParamSpec, get_type_hints
 
 from alliance_longitudinal.analyses.disclosure import for_audience
-from alliance_longitudinal.analyses.kit.draft import Draft, TooLittle
+from alliance_longitudinal.analyses.kit.draft import Draft
 from alliance_longitudinal.analyses.kit.parameters import Params
+from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.study import Study
 

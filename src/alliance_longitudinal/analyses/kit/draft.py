@@ -1,187 +1,54 @@
 """What an analysis fills, in the order of its report, and what the kit makes of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.checks import clinic_findings, model_findings, therapist_findings
-from alliance_longitudinal.analyses.kit.columns import ESTIMATE
+from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE
 from alliance_longitudinal.analyses.kit.fits import Fitted, Structure, fit_first
+from alliance_longitudinal.analyses.kit.groups import compared
 from alliance_longitudinal.analyses.kit.references import reference
-from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, greatest_loss
+from alliance_longitudinal.analyses.kit.sample import Sample, TooLittle
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
-from alliance_longitudinal.analyses.result import AnalysisResult, Estimate, Methods, estimate_frame
-from alliance_longitudinal.counts import Count, Number, Share
-from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.errors import AllianceError, FitError, StudyError
-from alliance_longitudinal.findings import SEVERITIES, Finding, Severity
+from alliance_longitudinal.analyses.result import (
+    AnalysisResult,
+    Difference,
+    Estimate,
+    Methods,
+    estimate_frame,
+)
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.findings import SEVERITIES, Finding
+from alliance_longitudinal.labels import listing
 from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 from alliance_longitudinal.present.tables import Section
 from alliance_longitudinal.sentences import Sentence, Value, joined, say, told
 
-#: The parameter by which a measure of each kind is asked for, and how a report's header names it.
-_ROLES = {"alliance": ("alliance", "Alliance"), "symptoms": ("outcome", "Outcome")}
 
-
-class TooLittle(AllianceError):
-    """The question is sound, but these data are too few to answer it: the report says so."""
-
-    def __init__(self, draft: "Draft", message: str, code: str, severity: Severity) -> None:
-        super().__init__(message)
-        self.draft, self.message, self.code, self.severity = draft, message, code, severity
-
-
-class Draft:
-    """A report in the making.
+class Draft(Sample):
+    """A report in the making: who and what it is about (`Sample`), and what was found.
 
     Parameters
     ----------
     study : Study
     clinic : str or None
         Analyse this clinic only.
-
-    Attributes
-    ----------
-    sessions : DataFrame
-        The rows that are left.
-    flow : SampleFlow
-        The filters that left them.
-    measures : list of Measure
-        Those in use.
     """
 
     def __init__(self, study: Study, clinic: str | None = None) -> None:
-        self.study, self.clinic = study, clinic
-        self.sessions, self.flow = choose_clinic(study, clinic)
-        self.therapists_known = True
-        self.measures: list[Measure] = []
-        self.resolved: dict[str, Any] = {}
-        self.facts: list[tuple[str, str]] = [] if clinic is None else [("Clinic", clinic)]
+        super().__init__(study, clinic)
         self.sentences: list[str] = []
         self.estimates: list[Estimate] = []
         self.fitted: list[Fitted] = []
         self.models: dict[str, Any] = {}
-        self.findings: list[Finding] = []
         self.tables: list[Table] = []
         self.figures: list[FigureSpec] = []
         self.paragraphs: list[str] = []
-        self.references: list[str] = []
         self.limits: list[str] = []
-
-    # --- who and what ---------------------------------------------------------------------------------------------
-
-    def measure(self, construct: str, name: str | None, parameter: str = "", fact: str = "") -> Measure:
-        """The measure that was asked for, noted in the header, the parameters and the references.
-
-        Parameters
-        ----------
-        construct : {"alliance", "symptoms"}
-        name : str or None
-            As the user gave it; None takes the study's first.
-        parameter, fact : str
-            Where they are not the usual ones: the parameter's name, and what the header calls it.
-        """
-        found = choose_measure(self.study, construct, name)
-        usual = _ROLES[construct]
-        self.measures.append(found)
-        self.resolved[parameter or usual[0]] = found.name
-        self.fact(fact or usual[1], found.label)
-        self.references += found.instrument.citations
-        return found
-
-    def any_measure(self, name: str | None, parameter: str = "measure") -> Measure:
-        """The measure called ``name``, whatever it measures; None takes the first alliance measure, else the first of all."""
-        known = list(self.study.measures.values())
-        first = next((m for m in known if m.construct == "alliance"), known[0])
-        found = first if name is None else self.named_measure(name)
-        self.measures.append(found)
-        self.resolved[parameter] = found.name
-        self.fact("Measure", found.label)
-        self.references += found.instrument.citations
-        return found
-
-    def named_measure(self, name: str) -> Measure:
-        """The measure of the study that is called ``name``.
-
-        Raises
-        ------
-        StudyError
-            If there is none.
-        """
-        if name not in self.study.measures:
-            raise StudyError(f"The study has no measure {name!r}. It has: {', '.join(self.study.measures)}.")
-        return self.study.measures[name]
-
-    def keep(self, rows: "pd.Series[bool]", step: str, reason: str) -> None:
-        """Keep rows of ``sessions``; the sample flow counts what that costs."""
-        self.sessions, self.flow = self.flow.filter(self.sessions, rows, step, reason)
-
-    def with_therapists(self, *, needed: bool = True) -> None:
-        """Keep the clients whose therapist is known; without any, say so or (``needed=False``) take each client alone.
-
-        A model that separates therapists cannot use clients without one, and must not drop them in silence.
-        """
-        if "therapist" not in self.sessions or self.sessions["therapist"].isna().all():
-            if needed:
-                raise self.too_little(
-                    "The study names no therapist, so clients of one therapist cannot be compared with each other, nor therapists. "
-                    "Name the therapist's column in the study file.",
-                    "no_therapists",
-                )
-            self.sessions = self.sessions.assign(therapist=self.sessions["client"])
-            self.therapists_known = False
-        elif self.sessions["therapist"].isna().any():
-            known = self.sessions["therapist"].notna()
-            self.keep(known, "Clients with a therapist", "no therapist is named for the client")
-
-    def therapists(self, n: int) -> None:
-        """The header's number of therapists; where each client is taken alone, there is none to give."""
-        self.fact("Therapists", Number(n, "integer") if self.therapists_known else "not known")
-
-    def _flow(self) -> SampleFlow:
-        """The sample flow; clients who are taken alone are not counted as therapists."""
-        if self.therapists_known:
-            return self.flow
-        return SampleFlow(tuple(replace(s, therapists_in=0, therapists_out=0) for s in self.flow.steps))
-
-    def fact(self, label: str, value: str | Count | Number | Share) -> None:
-        """A line of the header."""
-        self.facts.append((label, value if isinstance(value, str) else say("{v}", v=value)))
-
-    def needs(self, n: int, at_least: int, what: str) -> None:
-        """Go on only with enough clients; otherwise the report says what is missing.
-
-        Parameters
-        ----------
-        n : int
-            Clients that can be analysed.
-        at_least : int
-        what : str
-            What needs them, such as ``"the early-alliance analysis"``.
-        """
-        if n < at_least:
-            raise self.too_little(
-                "{n:noun} can be analysed; {what} needs at least {needed}.{lost} Choose another early window, lower "
-                "the number of rated sessions, or analyse more clients together.",
-                n=Count(n, "client"),
-                what=what,
-                needed=Number(at_least, "integer"),
-                lost=greatest_loss(self.flow),
-            )
-
-    def too_little(
-        self,
-        template: str,
-        code: str = "too_few_data",
-        severity: Severity = "underpowered",
-        **values: Value | str,
-    ) -> TooLittle:
-        """To be raised where the data are too few for any answer; the report then says so, in these words."""
-        return TooLittle(self, say(template, **values), code, severity)
 
     # --- numbers --------------------------------------------------------------------------------------------------
 
@@ -236,18 +103,6 @@ class Draft:
         """A sentence of the answer."""
         self.sentences.append(say(template, **values))
 
-    def find(
-        self,
-        code: str,
-        severity: Severity,
-        template: str,
-        where: str = "",
-        reference: str = "",
-        **values: Value | str,
-    ) -> None:
-        """Something that the reader has to know."""
-        self.findings.append(Finding(code, severity, say(template, **values), where, reference))
-
     def usual_findings(self, caseloads: "pd.Series[int]") -> None:
         """What every analysis with models says of its therapists, clinics and models.
 
@@ -289,6 +144,29 @@ class Draft:
         ids = tuple(e.id for e in estimates)
         self.show(Table.from_frame(name, title, section, frame, list(columns), note, row_ids=ids))
 
+    def by_group(
+        self, found: Mapping[str, Sequence[Estimate]], columns: Iterable[Column] = ESTIMATE, note: str = ""
+    ) -> None:
+        """A table of estimates by group, each with its difference from the first group's.
+
+        Parameters
+        ----------
+        found : mapping of str to sequence of Estimate
+            The same estimates in each of the groups that `compare` made.
+        columns : iterable of Column
+            As for `table_of`.
+        note : str
+            What they are.
+        """
+        if self.groups is None:
+            return
+        estimates = compared(found, self.groups.name)
+        self.estimate(*estimates)
+        said = f"{note} Intervals of differences are made of the two groups' intervals (Zou & Donner), as if the groups were independent."
+        shown = [Column("label", "What"), *columns, COUNT]
+        self.table_of("by_group", f"By {self.groups.name}", "results", estimates, shown, said.strip())
+        self.cite("zou2008")
+
     def forest(self, name: str, title: str, estimates: Sequence[Estimate], x_label: str) -> None:
         """A figure of estimates with their intervals, one line each."""
         said = [say("{label}: {e} ({e:interval})", label=e.label, e=e.number()) for e in estimates]
@@ -320,13 +198,22 @@ class Draft:
         self.paragraphs = ["No result is reported. The sample flow shows which rows were available."]
         return self
 
+    def _adjusted_words(self) -> list[str]:
+        if not (self.covariates and self.models):
+            return []
+        names = listing([c.words for c in self.covariates])
+        return [
+            f"Models are adjusted for {names}; numbers are centred on their mean, and clients or sessions without a value are "
+            "left out."
+        ]
+
     def finish(
         self, name: str, title: str, question: str, params: Mapping[str, Any], limits: Sequence[str]
     ) -> AnalysisResult:
         """The finished result, for people who may see the data."""
         unused = set(self.study.measures) - {m.name for m in self.measures}
         notes = [*self.findings, *(f for f in self.study.findings if f.where not in unused)]
-        *first, last = self.paragraphs
+        *first, last = [*self.paragraphs, *self._adjusted_words()]
         return AnalysisResult(
             analysis=name,
             title=title,
@@ -346,4 +233,5 @@ class Draft:
             ),
             limits=(*limits, *self.limits),
             seed=int(params.get("seed") or 0),
+            contrasts={e.id: e.of for e in self.estimates if isinstance(e, Difference)},
         )

@@ -30,6 +30,13 @@ def _window(value: object) -> tuple[int, int] | None:
     return window.first, window.last
 
 
+def _names(value: object) -> object:
+    """A text such as ``age,sex``, or nothing, as a list of names."""
+    if not isinstance(value, str):
+        return value or None
+    return tuple(name for name in (part.strip() for part in value.strip("[]()").split(",")) if name) or None
+
+
 def _enough_samples(value: int) -> int:
     if 0 < value < 50:
         raise ValueError("0 takes the profile likelihood, a bootstrap needs at least 50 samples")
@@ -43,6 +50,21 @@ OutcomeName = Annotated[
     str | None, Field(description="Symptom measure, by its name in the study file; None takes the first.")
 ]
 Clinic = Annotated[str | None, Field(description="Analyse this clinic only.")]
+Covariates = Annotated[
+    tuple[str, ...] | None,
+    BeforeValidator(_names),
+    Field(
+        description="Covariates of clients, therapists or sessions to adjust for, by their names in the study file, such as "
+        "age,sex; 'arm' is the treatment arm. None takes none."
+    ),
+]
+By = Annotated[
+    str | None,
+    Field(
+        description="Compare groups of clients: 'arm', or a covariate of clients that is a category; or keep one group only, "
+        "as in arm=CBT."
+    ),
+]
 Window = Annotated[
     tuple[int, int] | None,
     BeforeValidator(_window),
