@@ -173,7 +173,7 @@ def _kinds(annotation: Any) -> list[str]:
     if getattr(annotation, "__origin__", None) is Literal:
         return [repr(a) for a in inner]
     if getattr(annotation, "__origin__", None) is tuple:
-        return [f"({', '.join(type_words(a) for a in inner)})"]
+        return [f"({', '.join('...' if a is ... else type_words(a) for a in inner)})"]
     if hasattr(annotation, "__metadata__"):
         return _kinds(inner[0])
     if inner and not isinstance(annotation, type):
