@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.methods.meta.correlations import from_correlations
+    from alliance_longitudinal.methods.meta.meta_analysis import meta_analysis
     from alliance_longitudinal.methods.panel.decompose import decompose
     from alliance_longitudinal.methods.panel.lag import lag
     from alliance_longitudinal.methods.planning.closed_forms import (
@@ -27,8 +29,10 @@ _PUBLIC = {
     "classify_change": "psychometrics.change.classify",
     "decompose": "panel.decompose",
     "find_sudden_gains": "psychometrics.gains.find",
+    "from_correlations": "meta.correlations",
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
+    "meta_analysis": "meta.meta_analysis",
     "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
     "power_partial": "planning.closed_forms",
@@ -42,8 +46,10 @@ __all__ = [
     "classify_change",
     "decompose",
     "find_sudden_gains",
+    "from_correlations",
     "johnson_neyman",
     "lag",
+    "meta_analysis",
     "person_period",
     "power_between",
     "power_partial",

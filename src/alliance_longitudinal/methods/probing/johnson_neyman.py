@@ -149,7 +149,7 @@ def johnson_neyman(
     >>> cov = [[0.016409143, 0.002314268], [0.002314268, 0.101632983]]
     >>> found = methods.johnson_neyman({"ses": 2.197762, "ses:mean": 0.2854407}, cov, "ses", "ses:mean", df=float("inf"))
     >>> [round(root, 4) for root in found.roots], found.where
-    ([-2.407, 6.4104], 'between')
+    ([-2.407, 6.4106], 'between')
     >>> found.slopes([-1, 0, 1])["estimate"].round(3).tolist()
     [1.912, 2.198, 2.483]
     """
