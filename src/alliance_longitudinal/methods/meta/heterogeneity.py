@@ -92,11 +92,14 @@ def between_studies(e: Evidence, reml: bool) -> tuple[float, float, bool]:
         for start in starts
     ]
     theta = unit * np.asarray(min(searches, key=lambda found: found.fun).x)
-    for _ in range(20):
+    slope = np.inf
+    for _ in range(100):
+        gradient = unit * _at(e, theta, reml).gradient
+        slope = float(np.where(theta > 0, np.abs(gradient), np.maximum(gradient, 0)).max())
+        if slope < 1e-9:
+            break
         theta = _newton(e, theta, reml)
-    slope = _at(e, theta, reml).gradient * unit
-    good = np.where(theta > 0, np.abs(slope), np.maximum(slope, 0)).max() < 1e-6
-    return float(theta[0]), float(theta[1]), bool(good)
+    return float(theta[0]), float(theta[1]), slope < 1e-6
 
 
 def _at(e: Evidence, theta: Floats, reml: bool) -> Point:
@@ -113,7 +116,7 @@ def _newton(e: Evidence, theta: Floats, reml: bool) -> Floats:
     step[free] = np.linalg.solve(here.information[np.ix_(free, free)], here.gradient[free])
     for _ in range(30):
         there = np.maximum(theta + step, 0.0)
-        if _at(e, there, reml).llf >= here.llf:
+        if _at(e, there, reml).llf >= here.llf - 1e-13 * abs(here.llf):  # rounding
             return there
         step /= 2
     return theta
