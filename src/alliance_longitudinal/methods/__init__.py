@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.methods.events.chart import chance_of_drop, control_chart
+    from alliance_longitudinal.methods.events.ruptures import find_ruptures
     from alliance_longitudinal.methods.meta.correlations import from_correlations
     from alliance_longitudinal.methods.meta.meta_analysis import meta_analysis
     from alliance_longitudinal.methods.panel.decompose import decompose
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
 
 #: Public name -> module that defines it.
 _PUBLIC = {
+    "chance_of_drop": "events.chart",
     "classify_change": "psychometrics.change.classify",
+    "control_chart": "events.chart",
     "decompose": "panel.decompose",
+    "find_ruptures": "events.ruptures",
     "find_sudden_gains": "psychometrics.gains.find",
     "from_correlations": "meta.correlations",
     "johnson_neyman": "probing.johnson_neyman",
@@ -43,8 +48,11 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "chance_of_drop",
     "classify_change",
+    "control_chart",
     "decompose",
+    "find_ruptures",
     "find_sudden_gains",
     "from_correlations",
     "johnson_neyman",
