@@ -237,7 +237,7 @@ def find_ruptures(
     >>> ratings = pd.DataFrame({"client": "a", "session": range(1, 9), "wai": [5.0, 5.2, 5.1, 3.9, 4.2, 5.2, 5.1, 5.3]})
     >>> found = methods.find_ruptures(ratings, "wai")
     >>> found.events[["session", "before", "score", "repaired"]].to_numpy().tolist()
-    [[4.0, 5.1, 3.9, True]]
+    [[4, 5.1, 3.9, True]]
     """
     used = _rule(rule, size, size_sd, repair_within, repair_to_sd, min_ratings)
     n_series = whole("n_series", n_series, "a number of simulated sets, at least 1", least=1)
