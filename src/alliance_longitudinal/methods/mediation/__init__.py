@@ -1,0 +1,1 @@
+"""Indirect effects: products of coefficients, and models at one or two levels."""
