@@ -9,7 +9,7 @@ PY := $(BIN)/python
 PYTHON ?= $(shell [ -x $(PY) ] && echo $(PY) || echo python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lint format bench parity test-kernels calibrate notebooks api gallery lab lock clean
+.PHONY: help setup report test lint format bench parity test-kernels mutants calibrate notebooks api gallery lab lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -44,6 +44,9 @@ parity: setup ## Compare with R's programs (run anew when R is here): docs/valid
 
 test-kernels: setup ## The engine's tests under the kernels of other processors: docs/validation.md
 	@$(PY) tools/test_kernels.py
+
+mutants: setup ## Small mistakes in the code, and whether a test notices: docs/mutants.md (hours; SAMPLE=400; for maintainers)
+	@$(PY) tools/mutants/run.py
 
 calibrate: setup ## Coverage in simulation: docs/calibration.md and docs/calibration_engine.md
 	@$(PY) benchmarks/calibrate.py

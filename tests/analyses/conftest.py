@@ -2,9 +2,7 @@
 
 import pytest
 
-from alliance_longitudinal.analyses.early_alliance import early_alliance
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal import AnalysisResult, Study, early_alliance
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import awkward

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.simulation import ClinicTruth

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal import AnalysisResult
 from alliance_longitudinal.analyses.registry import REGISTRY
-from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.present import Column
 from analyses.quality_studies import clean_frame, planted
 

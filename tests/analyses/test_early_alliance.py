@@ -10,12 +10,10 @@ import pytest
 import statsmodels.api as sm
 from linearmodels.panel import PanelOLS
 
-from alliance_longitudinal.analyses.early_alliance import early_alliance
+from alliance_longitudinal import AnalysisResult, Study, early_alliance
 from alliance_longitudinal.analyses.early_alliance.compute import fit_models, partial_correlation
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS, therapist_df
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, therapist_df
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.timing import TimeWindow

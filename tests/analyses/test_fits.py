@@ -4,13 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.kit.fits import (
-    ENDPOINT,
-    GROWTH,
-    LEVEL,
-    fit_first,
-    too_few_for,
-)
+from alliance_longitudinal.analyses.kit import ENDPOINT, GROWTH, LEVEL, fit_first
+from alliance_longitudinal.analyses.kit.fits import too_few_for
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.methods.basics.inference import t_inference
 

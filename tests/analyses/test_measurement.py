@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.measurement import measurement, words
+from alliance_longitudinal import AnalysisResult, Study, measurement
+from alliance_longitudinal.analyses.measurement import words
 from alliance_longitudinal.analyses.measurement.compute import Found, _improper, compare, side_by_side
 from alliance_longitudinal.analyses.measurement.design import Answers
-from alliance_longitudinal.analyses.result import AnalysisResult
+from alliance_longitudinal.data import Measure
 from alliance_longitudinal.data.demo import demo_study_path
-from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.methods.fiml.patterns import patterns
 from alliance_longitudinal.methods.fiml.saturated import saturated

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from alliance_longitudinal import rater_agreement
 from alliance_longitudinal.analyses.measurement.levels import level_correlations
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.fiml.patterns import Pattern, Patterns, patterns
@@ -19,7 +20,7 @@ from alliance_longitudinal.methods.psychometrics.reliability.change_reliability 
     nested_reliability,
 )
 from alliance_longitudinal.methods.psychometrics.reliability.consistency import alpha, alpha_from_cov, omega
-from alliance_longitudinal.methods.psychometrics.reliability.raters import ICC_KINDS, rater_agreement
+from alliance_longitudinal.methods.psychometrics.reliability.raters import ICC_KINDS
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "measurement.json").read_text(encoding="utf-8")

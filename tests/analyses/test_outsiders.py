@@ -12,12 +12,11 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.disclosure.cells import HIDDEN, safe_row
 from alliance_longitudinal.analyses.registry import REGISTRY
-from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.counts import Outsiders
-from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.present import Column
 from analyses.studies import with_sessions
 
@@ -250,7 +249,7 @@ def test_fit_indices_do_not_tell_the_number_of_clients() -> None:
 
 def test_a_hidden_estimate_has_no_number_at_all() -> None:
     from alliance_longitudinal.analyses.disclosure.estimates import safe_estimates
-    from alliance_longitudinal.analyses.result import Estimate, estimate_frame
+    from alliance_longitudinal.analyses.kit import Estimate, estimate_frame
 
     frame = estimate_frame(
         [

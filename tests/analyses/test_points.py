@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
+from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.early_alliance.compute import point_estimates
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
-from alliance_longitudinal.analyses.result import Estimate
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Estimate
 from alliance_longitudinal.timing import TimeWindow
 
 

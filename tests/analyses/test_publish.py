@@ -7,8 +7,8 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.analyses.publish import STAGE_VARIABLE, publish
-from alliance_longitudinal.analyses.result import AnalysisResult
+from alliance_longitudinal import AnalysisResult, publish
+from alliance_longitudinal.analyses.publish import STAGE_VARIABLE
 from alliance_longitudinal.resources import shipped
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.result import AnalysisResult
+from alliance_longitudinal import AnalysisResult
 from reference.catalogue import Figure
 from reference.replication import STUDY_FILES, beside, replication, sensitivity_beside
 

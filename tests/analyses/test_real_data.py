@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal import AnalysisResult, Study
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "implement_gad"
 DATA = "implement_gad_sessions_rescaled.csv"

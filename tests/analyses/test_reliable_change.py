@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alliance_longitudinal import AnalysisResult, Study, reliable_change
 from alliance_longitudinal.analyses.kit.norms import Given, known_norms
-from alliance_longitudinal.analyses.reliable_change import reliable_change
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.data import Measure, SampleFlow
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.measures.registry import load_instruments
+from alliance_longitudinal.measures import load_instruments
 from analyses.studies import shuffled, value, with_sessions
 
 REGISTRY = load_instruments()

@@ -7,12 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alliance_longitudinal import classify_change
 from alliance_longitudinal.errors import DataError, FitError, StudyError
-from alliance_longitudinal.methods.psychometrics.change.classify import (
-    METHODS,
-    ChangeCategories,
-    classify_change,
-)
+from alliance_longitudinal.methods.psychometrics.change.classify import METHODS, ChangeCategories
 from alliance_longitudinal.methods.psychometrics.change.cutoffs import Functional, cutoff
 from alliance_longitudinal.methods.psychometrics.change.indices import Moments
 

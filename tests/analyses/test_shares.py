@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alliance_longitudinal import AnalysisResult
 from alliance_longitudinal.analyses.early_alliance.compute import variance_estimates
-from alliance_longitudinal.analyses.kit.fits import LEVEL, Fitted
+from alliance_longitudinal.analyses.kit import LEVEL, Fitted
 from alliance_longitudinal.analyses.kit.shares import (
     Shares,
     with_failures,
 )
-from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.methods.basics.inference import exact_icc_interval, reliability_of_mean
 from analyses.studies import value
 from analyses.test_early_alliance import design_of

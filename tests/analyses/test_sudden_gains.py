@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.analyses.sudden_gains import sudden_gains
-from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal import AnalysisResult, Study, sudden_gains
+from alliance_longitudinal.data import Measure
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.measures.registry import load_instruments
+from alliance_longitudinal.measures import load_instruments
 from alliance_longitudinal.methods.psychometrics.gains.events import Rules, intervals, ordered_scores
 from alliance_longitudinal.methods.psychometrics.gains.expected import expected_counts, steady_change
 from analyses.studies import shuffled, value, with_sessions

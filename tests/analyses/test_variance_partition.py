@@ -3,9 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.analyses.variance_partition import variance_partition
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal import AnalysisResult, Study, variance_partition
 from analyses.studies import value, with_sessions
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.registry import REGISTRY
-from alliance_longitudinal.data.study import Study
 from analyses.studies import with_sessions
 
 QUICK: dict[str, dict[str, Any]] = {

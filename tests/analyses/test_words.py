@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from alliance_longitudinal.analyses.early_alliance import early_alliance, words
+from alliance_longitudinal import AnalysisResult, Study, early_alliance
+from alliance_longitudinal.analyses.early_alliance import words
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_alliance.tables import against_truth
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Draft
-from alliance_longitudinal.analyses.result import AnalysisResult, Estimate
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Draft, Estimate
 from alliance_longitudinal.timing import TimeWindow
 
 

@@ -6,8 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from alliance_longitudinal.data import load_study
 from alliance_longitudinal.errors import DataError, StudyError
-from alliance_longitudinal.measures import find_instrument
-from alliance_longitudinal.measures.score import score
+from alliance_longitudinal.measures import find_instrument, score
 from data.builders import write
 
 STUDY = """\

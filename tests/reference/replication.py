@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.result import AnalysisResult
+from alliance_longitudinal import AnalysisResult
 from reference.catalogue import Figure
 
 HERE = Path(__file__).resolve().parent

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.testing import assert_frame_equal
 
-from alliance_longitudinal.data.flow import SampleFlow
+from alliance_longitudinal.data import SampleFlow
 from alliance_longitudinal.timing import Landmark, TimeWindow, landmark, split_by_therapist
 
 NAN = np.nan

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal import rater_agreement
 from alliance_longitudinal.methods.fiml.patterns import Pattern, Patterns, patterns
 from alliance_longitudinal.methods.fiml.saturated import saturated
 from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit, fit_factors
@@ -19,7 +20,6 @@ from alliance_longitudinal.methods.psychometrics.reliability.change_reliability 
     nested_reliability,
 )
 from alliance_longitudinal.methods.psychometrics.reliability.consistency import alpha_from_cov, omega
-from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
 from analyses.test_measurement_factors import GROUPS, INDICES, ITEMS, REFERENCE, WAI, gad, holzinger, indices
 from analyses.test_measurement_reliability import shrout_lane
 from reference.catalogue import SHARED

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
+from alliance_longitudinal import classify_change
 from analyses.test_reliable_change_methods import PUBLISHED, REFERENCE, SETS, claus, wide
 from reference.catalogue import SHARED
 from reference.figures import Figure, Table, Topic, beside, where_at_hand

@@ -1,0 +1,167 @@
+"""Puts one mutant after the other into a copy of the tree, and runs the tests that concern it."""
+
+import json
+import os
+import shlex
+import shutil
+import sqlite3
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosmic_ray.testing import run_tests
+from cosmic_ray.work_item import TestOutcome
+from coverage.numbits import numbits_to_nums
+from draw import Mutant, changed
+
+#: Tests that are asked first, the fastest of each file in turn; and the seconds that the others of these files may take.
+QUICK = 20
+BUDGET = 120.0
+#: What makes a mutant the same one.
+KEY = ("path", "line", "column", "operator", "occurrence", "before")
+
+
+@dataclass(frozen=True)
+class Tests:
+    """Which tests run which lines, and how long each takes."""
+
+    by_line: dict[tuple[str, int], set[str]]
+    by_file: dict[str, set[str]]
+    seconds: dict[str, float]
+    broken: tuple[str, ...]
+
+    def of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
+        """The tests to run first, and what to run if these notice nothing: all tests of their files, as far as time allows."""
+        # What is read when a module is imported (a constant, a default, a table) belongs to no test: any may notice it.
+        direct = self.by_line.get((mutant.path, mutant.line)) or self.by_file.get(mutant.path, set())
+        queues: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(direct, key=lambda t: (self.seconds[t], t)):
+            queues[file_of(test)].append(test)
+        turns = sorted((i, queue[i]) for queue in queues.values() for i in range(len(queue)))
+        first = [test for _, test in turns][:QUICK]
+        rest: list[str] = []
+        spent = 0.0
+        for file in sorted(queues, key=lambda f: (self.whole(f) / len(queues[f]), f)):
+            took = self.whole(file)
+            if spent + took <= BUDGET:
+                spent += took
+                rest.append(file)
+        return sorted(first), sorted(rest)
+
+    def whole(self, name: str) -> float:
+        """Seconds of a test, or of all tests of a file."""
+        return self.seconds.get(name) or sum(s for test, s in self.seconds.items() if file_of(test) == name)
+
+
+def file_of(test: str) -> str:
+    """The file of a test."""
+    return test.split("::")[0]
+
+
+def read_tests(folder: Path) -> Tests:
+    """The map that ``contexts.py`` wrote, from all its files."""
+    facts: dict[str, Any] = {}
+    for file in sorted(folder.glob("tests-*.json")):
+        facts |= json.loads(file.read_text(encoding="utf-8"))
+    good = {test: fact for test, fact in facts.items() if fact.get("passed") and "seconds" in fact}
+    users: dict[str, set[str]] = defaultdict(set)
+    for test, fact in good.items():
+        users[test].add(test)
+        for name in fact["fixtures"]:
+            users[f"fixture {name}"].add(test)
+    by_line: dict[tuple[str, int], set[str]] = defaultdict(set)
+    by_file: dict[str, set[str]] = defaultdict(set)
+    for file in sorted(folder.glob("cov-*")):
+        with sqlite3.connect(file) as base:
+            rows = base.execute(
+                "select path, context, numbits from line_bits join file on file.id = file_id "
+                "join context on context.id = context_id"
+            )
+            for path, context, bits in rows:
+                tests = users.get(context, set())
+                if tests:
+                    by_file[path] |= tests
+                    for line in numbits_to_nums(bits):
+                        by_line[path, line] |= tests
+    seconds = {test: fact["seconds"] for test, fact in good.items()}
+    return Tests(dict(by_line), dict(by_file), seconds, tuple(sorted(set(facts) - set(good))))
+
+
+def outcome(mutant: Mutant, tests: Tests, python: str, base: Path) -> dict[str, Any]:
+    """What became of one mutant; the working folder is the copy of the tree."""
+    path = Path(mutant.path)
+    before, stamp = path.read_text(encoding="utf-8"), path.stat()
+    text = changed(mutant)
+    record: dict[str, Any] = mutant.record() | {"after": line_of(text, mutant.line)}
+    first, rest = tests.of(mutant)
+    begin = time.perf_counter()
+    found, shown = "no test", ""
+    try:
+        path.write_text(text or before, encoding="utf-8")
+        for some in (first, rest):
+            if some and found in {"no test", "survived"}:
+                found, shown = asked(some, tests, python, base)
+    finally:
+        path.write_text(before, encoding="utf-8")
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    took = round(time.perf_counter() - begin, 1)
+    return record | {"outcome": found, "by": shown, "tests": len(first) + len(rest), "seconds": took}
+
+
+def asked(some: list[str], tests: Tests, python: str, base: Path) -> tuple[str, str]:
+    """Run tests until one fails."""
+    shutil.rmtree(base, ignore_errors=True)
+    limit = 120 + 8 * sum(map(tests.whole, some))
+    arguments = [
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--no-header",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={base}",
+    ]
+    left = [f"--deselect={test}" for test in tests.broken]
+    result, output = run_tests(shlex.join([python, *arguments, *some, *left]), limit)
+    if output == "timeout":
+        return "timeout", ""
+    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if result is TestOutcome.SURVIVED:
+        return "survived", ""
+    return "killed", (failed or output.strip().splitlines()[-1:] or [""])[0][:300]
+
+
+def line_of(text: str | None, line: int) -> str:
+    """One line of a text, without its indent."""
+    lines = (text or "").splitlines()
+    return lines[line - 1].strip() if line <= len(lines) else ""
+
+
+def main() -> int:
+    """``work.py LIST RESULTS MAP PYTHON BASE``: the mutants of LIST (JSON lines) that no test of RESULTS has noticed yet."""
+    listed, results, folder, base = (Path(sys.argv[i]) for i in (1, 2, 3, 5))
+    tests = read_tests(folder)
+    known = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    done = {key(r) for r in map(json.loads, known) if r["outcome"] in ("killed", "timeout")}
+    for line in listed.read_text(encoding="utf-8").splitlines():
+        mutant = Mutant(**json.loads(line))
+        if key(mutant.record()) not in done:
+            record = outcome(mutant, tests, sys.argv[4], base)
+            with results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            print(f"{record['outcome']:9} {mutant.path}:{mutant.line}  {record['after'][:80]}", flush=True)
+    return 0
+
+
+def key(record: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes a mutant the same one."""
+    return tuple(record[name] for name in KEY)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
