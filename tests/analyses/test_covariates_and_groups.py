@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.kit import Draft, Estimate, compared, difference
-from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.methods.basics.proportions import wilson
 from analyses.declared import trial

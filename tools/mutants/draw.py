@@ -134,7 +134,9 @@ def left_out(tree: ast.Module) -> Iterator[ast.AST]:
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "some":
             yield from node.args[1:]  # how many examples a message names
     for node in tree.body:  # aliases of types, and what is public
-        if (isinstance(node, ast.Assign) and isinstance(getattr(node.value, "op", None), ast.BitOr)) or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"__all__", "_PUBLIC"}):
+        if (isinstance(node, ast.Assign) and isinstance(getattr(node.value, "op", None), ast.BitOr)) or (
+            isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"__all__", "_PUBLIC"}
+        ):
             yield node
 
 
@@ -236,6 +238,8 @@ def main() -> int:
     drawn = sample(found, lines, size, engine, seed)
     halves = [m for m in drawn if m.part != "engine"], [m for m in drawn if m.part == "engine"]
     # The engine's tests take longer: its mutants go first in one of the two, and both end at about the same time.
+    for half in halves:
+        random.Random(seed).shuffle(half)  # so that a run that is broken off leaves a sample, too
     spare = max(0, (len(halves[0]) - len(halves[1])) // 2)
     files = halves[0][spare:], [*halves[1], *halves[0][:spare]]
     for i, half in enumerate(files, start=1):

@@ -2,9 +2,9 @@
 
 import json
 import os
-import shlex
 import shutil
 import sqlite3
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosmic_ray.testing import run_tests
-from cosmic_ray.work_item import TestOutcome
 from coverage.numbits import numbits_to_nums
 from draw import Mutant, changed
 
@@ -90,7 +88,28 @@ def read_tests(folder: Path) -> Tests:
     return Tests(dict(by_line), dict(by_file), seconds, tuple(sorted(set(facts) - set(good))))
 
 
-def outcome(mutant: Mutant, tests: Tests, python: str, base: Path) -> dict[str, Any]:
+class Server:
+    """The process that runs tests (``server.py``)."""
+
+    def __init__(self, python: str, base: Path) -> None:
+        self.base = base
+        command = [python, str(Path(__file__).with_name("server.py"))]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+
+    def run(self, arguments: list[str], seconds: float) -> tuple[str, str]:
+        """pytest's exit status, or ``timeout``, and what it printed."""
+        shutil.rmtree(self.base, ignore_errors=True)
+        shown = self.base.with_suffix(".txt")
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(
+            json.dumps([[*arguments, f"--basetemp={self.base}"], str(shown), seconds]) + "\n"
+        )
+        return self.process.stdout.readline().strip(), shown.read_text(encoding="utf-8", errors="replace")
+
+
+def outcome(mutant: Mutant, tests: Tests, server: Server) -> dict[str, Any]:
     """What became of one mutant; the working folder is the copy of the tree."""
     path = Path(mutant.path)
     before, stamp = path.read_text(encoding="utf-8"), path.stat()
@@ -103,7 +122,7 @@ def outcome(mutant: Mutant, tests: Tests, python: str, base: Path) -> dict[str, 
         path.write_text(text or before, encoding="utf-8")
         for some in (first, rest):
             if some and found in {"no test", "survived"}:
-                found, shown = asked(some, tests, python, base)
+                found, shown = asked(some, tests, server)
     finally:
         path.write_text(before, encoding="utf-8")
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
@@ -111,27 +130,15 @@ def outcome(mutant: Mutant, tests: Tests, python: str, base: Path) -> dict[str, 
     return record | {"outcome": found, "by": shown, "tests": len(first) + len(rest), "seconds": took}
 
 
-def asked(some: list[str], tests: Tests, python: str, base: Path) -> tuple[str, str]:
+def asked(some: list[str], tests: Tests, server: Server) -> tuple[str, str]:
     """Run tests until one fails."""
-    shutil.rmtree(base, ignore_errors=True)
-    limit = 120 + 8 * sum(map(tests.whole, some))
-    arguments = [
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "--no-header",
-        "--tb=no",
-        "-p",
-        "no:cacheprovider",
-        f"--basetemp={base}",
-    ]
+    arguments = ["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", *some]
     left = [f"--deselect={test}" for test in tests.broken]
-    result, output = run_tests(shlex.join([python, *arguments, *some, *left]), limit)
-    if output == "timeout":
-        return "timeout", ""
+    status, output = server.run([*arguments, *left], 120 + 8 * sum(map(tests.whole, some)))
     failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    if result is TestOutcome.SURVIVED:
+    if status == "timeout":
+        return "timeout", ""
+    if status == "0":
         return "survived", ""
     return "killed", (failed or output.strip().splitlines()[-1:] or [""])[0][:300]
 
@@ -145,13 +152,13 @@ def line_of(text: str | None, line: int) -> str:
 def main() -> int:
     """``work.py LIST RESULTS MAP PYTHON BASE``: the mutants of LIST (JSON lines) that no test of RESULTS has noticed yet."""
     listed, results, folder, base = (Path(sys.argv[i]) for i in (1, 2, 3, 5))
-    tests = read_tests(folder)
+    tests, server = read_tests(folder), Server(sys.argv[4], base)
     known = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     done = {key(r) for r in map(json.loads, known) if r["outcome"] in ("killed", "timeout")}
     for line in listed.read_text(encoding="utf-8").splitlines():
         mutant = Mutant(**json.loads(line))
         if key(mutant.record()) not in done:
-            record = outcome(mutant, tests, sys.argv[4], base)
+            record = outcome(mutant, tests, server)
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
             print(f"{record['outcome']:9} {mutant.path}:{mutant.line}  {record['after'][:80]}", flush=True)
