@@ -1,6 +1,6 @@
 """How the items were answered: the same throughout, the same as last time, the same as somebody else."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import number
 
 Floats = NDArray[np.float64]
+#: Days, patterns of answers or clients as numbers from 0.
+Codes = NDArray[np.intp]
 #: With fewer items the same answer throughout is common.
 ENOUGH_ITEMS = 5
 #: Shuffled copies of the data that say how many rows agree by chance.
@@ -58,7 +60,8 @@ def longest_runs(answers: Floats) -> NDArray[np.int64]:
 def same_throughout(answers: Floats) -> NDArray[np.bool_]:
     """Whether all answers of a form, at least four in five of its items, are the same; shape (n,)."""
     enough = (~np.isnan(answers)).mean(axis=1) >= 0.8
-    return np.asarray(enough & (np.nanmax(answers, axis=1) == np.nanmin(answers, axis=1)))
+    highest, lowest = np.fmax.reduce(answers, axis=1), np.fmin.reduce(answers, axis=1)
+    return np.asarray(enough & (highest == lowest))
 
 
 def _straight(
@@ -79,7 +82,7 @@ def _straight(
     else:
         ranges = [measure.instrument.item_range(k) for k in items]
         ends = {e for r in ranges if r is not None for e in r}
-        at_end = np.isin(np.nanmax(answers, axis=1), list(ends))
+        at_end = np.isin(np.fmax.reduce(answers, axis=1), list(ends))
         found, look, problem = same & ~at_end, 0.05, 0.20
         rule = (
             "The same answer to all items, other than the lowest or highest possible: without reversed items such a form may "
@@ -150,18 +153,17 @@ def _repeated(records: Records, measure: Measure, rows: NDArray[np.intp], answer
 def _copied(records: Records) -> Check:
     """Rows of two clients of the same day with the same answers and scores throughout."""
     sessions, title = records.sessions, "Rows copied to another client"
-    table, varied = _contents(records)
-    told = table.notna().sum(axis=1).to_numpy()
-    use = (told >= ENOUGH_ITEMS) & varied
+    contents = _contents(records)
+    use = (contents.told >= ENOUGH_ITEMS) & contents.varied
     if not use.any():
         return not_checked(
             "copied", title, "", "Too few answers per row to distinguish copies from chance.", _EXPORT
         )
-    pattern = pd.util.hash_pandas_object(table[use].fillna(-1e9), index=False).to_numpy()
     by_date = "date" in sessions and bool(sessions["date"].notna().any())
-    keys = sessions.loc[use, "date"] if by_date else sessions.loc[use, "session"]
-    day = keys.astype("int64").to_numpy()
-    client = pd.factorize(sessions.loc[use, "client"])[0]
+    keys = sessions["date" if by_date else "session"].to_numpy()[use]
+    day = pd.factorize(keys.astype("int64"))[0]
+    pattern = pd.factorize(contents.pattern[use])[0]
+    client = pd.factorize(sessions["client"].to_numpy()[use])[0]
     doubled = _doubled(day, pattern)
     expected, most = _by_chance(day, pattern, client)
     many = bool(doubled.sum() > most)
@@ -184,13 +186,13 @@ def _copied(records: Records) -> Check:
     )
 
 
-def _doubled(day: NDArray[Any], pattern: NDArray[Any]) -> NDArray[np.bool_]:
+def _doubled(day: Codes, pattern: Codes) -> NDArray[np.bool_]:
     """Which rows agree with another of the same day."""
-    codes = pd.DataFrame({"day": day, "pattern": pattern}).groupby(["day", "pattern"]).ngroup().to_numpy()
+    codes = pd.factorize(day * (pattern.max(initial=0) + 1) + pattern)[0]
     return np.asarray(np.bincount(codes)[codes] > 1)
 
 
-def _by_chance(day: NDArray[Any], pattern: NDArray[Any], client: NDArray[Any]) -> tuple[float, float]:
+def _by_chance(day: Codes, pattern: Codes, client: Codes) -> tuple[float, float]:
     """Mean, and a bound far above it, of the rows that agree where no row was copied.
 
     Each client's rows are moved by one or two of the client's own places, so that clients stay as ill as they were at that
@@ -201,33 +203,73 @@ def _by_chance(day: NDArray[Any], pattern: NDArray[Any], client: NDArray[Any]) -
     start = np.r_[0, np.flatnonzero(np.diff(client[order])) + 1]
     size = np.diff(np.r_[start, len(order)])
     place = np.arange(len(order)) - np.repeat(start, size)
+    day, pattern = day[order] * (pattern.max(initial=0) + 1), pattern[order]
+    shared = np.bincount(pattern)[pattern] > 1  # a row like no other agrees with none, wherever it is moved
     counts = []
     for _ in range(_SHIFTS):
         shift = rng.integers(-2, 3, len(size))
         moved = np.repeat(start, size) + (place + np.repeat(shift, size)) % np.repeat(size, size)
-        counts.append(int(_doubled(day[order], pattern[order][moved]).sum()))
+        counts.append(_n_doubled((day + pattern[moved])[shared[moved]]))
     mean, spread = float(np.mean(counts)), float(np.std(counts))
     return mean, mean + max(4 * spread, 4 * np.sqrt(mean), 3.0)
 
 
-def _contents(records: Records) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-    """All answers and given totals of each session, one row a session, and in which of them the answers differ.
+def _n_doubled(codes: Codes) -> int:
+    """How many of ``codes`` occur more than once."""
+    ordered = np.sort(codes)
+    equal = ordered[1:] == ordered[:-1]
+    return int((np.r_[False, equal] | np.r_[equal, False]).sum()) if len(codes) else 0
 
-    A form with one answer throughout agrees with many others, and a total beside it does not distinguish them.
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """All answers and given totals of each session, as far as they tell one session from another; each of shape (n,).
+
+    Attributes
+    ----------
+    told : int array
+        How many answers and totals the session has.
+    varied : bool array
+        Whether the answers differ: a form with one answer throughout agrees with many others, and a total beside it does
+        not distinguish them.
+    pattern : uint64 array
+        A hash of all of them: the same where each is the same, or missing in both.
     """
-    forms, parts, totals = records.study.forms, [], []
-    varied = np.zeros(len(records.sessions), dtype=bool)
+
+    told: NDArray[np.int64]
+    varied: NDArray[np.bool_]
+    pattern: NDArray[np.uint64]
+
+
+def _contents(records: Records) -> _Contents:
+    """Column by column, so that a million sessions need no second copy of their answers."""
+    forms, n = records.study.forms, len(records.sessions)
+    told, varied = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
+    pattern, totals = np.zeros(n, dtype=np.uint64), []
     for measure in records.measures:
-        if forms is not None and measure.name in forms.answers:
-            rows, answers = own_answers(records, measure.name)
-            frame = pd.DataFrame(answers, index=rows)
-            parts.append(frame[~frame.index.duplicated()].reindex(records.rows))
-            varied |= (parts[-1].max(axis=1) > parts[-1].min(axis=1)).to_numpy()
-        else:
-            totals.append(records.sessions[[measure.name]])
+        if forms is None or measure.name not in forms.answers:
+            totals.append(measure.name)
+            continue
+        rows, answers = own_answers(records, measure.name)
+        rows, first = np.unique(rows, return_index=True)
+        at = np.searchsorted(records.rows, rows)
+        varied[at] |= (np.fmax.reduce(answers, axis=1) > np.fmin.reduce(answers, axis=1))[first]
+        for column in answers.T:
+            values = np.full(n, np.nan)
+            values[at] = column[first]
+            told += ~np.isnan(values)
+            pattern = _mixed(pattern, values)
+    for name in totals:
+        values = records.sessions[name].to_numpy(dtype=float)
+        told += ~np.isnan(values)
+        pattern = _mixed(pattern, values)
     if len(totals) >= ENOUGH_ITEMS:
-        of_totals = pd.concat(totals, axis=1)
+        of_totals = records.sessions[totals]
         varied |= (of_totals.max(axis=1) > of_totals.min(axis=1)).to_numpy()
-    out = pd.concat([*parts, *totals], axis=1)
-    out.columns = pd.RangeIndex(out.shape[1])
-    return out, varied
+    return _Contents(told, varied, pattern)
+
+
+def _mixed(pattern: NDArray[np.uint64], values: Floats) -> NDArray[np.uint64]:
+    """``pattern`` with one more column taken in."""
+    hashed = pd.util.hash_array(np.where(np.isnan(values), -1e9, values))
+    return np.asarray(pattern * np.uint64(6364136223846793005) + hashed, dtype=np.uint64)

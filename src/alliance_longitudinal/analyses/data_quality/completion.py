@@ -158,9 +158,12 @@ def own_answers(records: Records, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows of ``study.sessions`` and answers, shape (m, items), of the filled-in forms of the chosen sessions."""
     forms = records.study.forms
     assert forms is not None  # asked by the caller
-    chosen = np.zeros(len(records.study.sessions), dtype=bool)
-    chosen[records.rows] = True
     answers = forms.answers[name]
-    keep = chosen[forms.session] & ~np.isnan(answers).all(axis=1)
-    order = np.argsort(forms.session[keep], kind="stable")
-    return forms.session[keep][order], answers[keep][order]
+    keep = ~np.isnan(answers).all(axis=1)
+    if len(records.sessions) < records.n_of_study:
+        chosen = np.zeros(records.n_of_study, dtype=bool)
+        chosen[records.rows] = True
+        keep &= chosen[forms.session]
+    used = np.flatnonzero(keep)
+    used = used[np.argsort(forms.session[used], kind="stable")]
+    return forms.session[used], answers[used]

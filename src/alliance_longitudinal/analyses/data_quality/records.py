@@ -36,6 +36,12 @@ class Records:
             object.__setattr__(self, "sessions", self.sessions.assign(therapist=None))
 
     @property
+    def n_of_study(self) -> int:
+        """Sessions of the whole study, chosen or not."""
+        forms = self.study.forms
+        return len(self.study.sessions) if forms is None else int(forms.session.max(initial=-1)) + 1
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
         """Every measure of the study."""
         return tuple(self.study.measures.values())
@@ -77,7 +83,7 @@ def filled_in(records: Records, measure: Measure) -> Filled:
     forms = records.study.forms
     if forms is not None and measure.name in forms.answers:
         answered = ~np.isnan(forms.answers[measure.name]).all(axis=1)
-        hits = np.bincount(forms.session[answered], minlength=len(records.study.sessions))
+        hits = np.bincount(forms.session[answered], minlength=records.n_of_study)
         present = hits[records.rows] > 0
     else:
         parts = (*measure.instrument.subscales, *measure.instrument.derived)

@@ -89,13 +89,13 @@ def _fractional_answers(records: Records, measure: Measure) -> Check:
     title = "Answers between two choices"
     rows, answers = own_answers(records, measure.name)
     known = ~np.isnan(answers)
-    odd = known & (np.abs(answers - np.round(answers)) > 1e-9)
+    odd = np.column_stack([np.abs(column - np.round(column)) > 1e-9 for column in answers.T])
     n = int(known.sum())
     if odd.sum() > n / 2:
         return not_checked(
             "fractions", title, measure.name, "Answers to this instrument may not be whole numbers."
         )
-    forms = odd.any(axis=1)
+    forms = np.asarray(odd.any(axis=1))
     return Check(
         "fractions",
         title,
@@ -114,7 +114,7 @@ def _fractional_answers(records: Records, measure: Measure) -> Check:
 def _far_baselines(records: Records) -> list[Check]:
     """Baseline numbers far from everybody else's, such as an age of 999."""
     clients, out = records.study.clients, []
-    clients = clients[clients["client"].isin(records.sessions["client"])]
+    clients = clients[clients["client"].isin(records.sessions.loc[~records.same_client, "client"])]
     for name in records.study.covariates:
         if not pd.api.types.is_numeric_dtype(clients[name]) or clients[name].nunique() < 10:
             continue
