@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.methods.dyads.response_surface import response_surface, response_surface_fit
     from alliance_longitudinal.methods.events.chart import chance_of_drop, control_chart
     from alliance_longitudinal.methods.events.ruptures import find_ruptures
     from alliance_longitudinal.methods.meta.correlations import from_correlations
@@ -45,6 +46,8 @@ _PUBLIC = {
     "power_variance": "planning.closed_forms",
     "power_within": "planning.closed_forms",
     "rater_agreement": "psychometrics.reliability.raters",
+    "response_surface": "dyads.response_surface",
+    "response_surface_fit": "dyads.response_surface",
 }
 
 __all__ = [
@@ -65,6 +68,8 @@ __all__ = [
     "power_variance",
     "power_within",
     "rater_agreement",
+    "response_surface",
+    "response_surface_fit",
 ]
 
 
