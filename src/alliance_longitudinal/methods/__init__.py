@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         power_within,
     )
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
+    from alliance_longitudinal.methods.probing.least_squares import clustered_slope
+    from alliance_longitudinal.methods.probing.specification_curve import permuter, specification_curve
     from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
     from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "chance_of_drop": "events.chart",
     "classify_change": "psychometrics.change.classify",
+    "clustered_slope": "probing.least_squares",
     "control_chart": "events.chart",
     "decompose": "panel.decompose",
     "find_ruptures": "events.ruptures",
@@ -39,6 +42,7 @@ _PUBLIC = {
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
     "meta_analysis": "meta.meta_analysis",
+    "permuter": "probing.specification_curve",
     "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
     "power_partial": "planning.closed_forms",
@@ -48,11 +52,13 @@ _PUBLIC = {
     "rater_agreement": "psychometrics.reliability.raters",
     "response_surface": "dyads.response_surface",
     "response_surface_fit": "dyads.response_surface",
+    "specification_curve": "probing.specification_curve",
 }
 
 __all__ = [
     "chance_of_drop",
     "classify_change",
+    "clustered_slope",
     "control_chart",
     "decompose",
     "find_ruptures",
@@ -61,6 +67,7 @@ __all__ = [
     "johnson_neyman",
     "lag",
     "meta_analysis",
+    "permuter",
     "person_period",
     "power_between",
     "power_partial",
@@ -70,6 +77,7 @@ __all__ = [
     "rater_agreement",
     "response_surface",
     "response_surface_fit",
+    "specification_curve",
 ]
 
 
