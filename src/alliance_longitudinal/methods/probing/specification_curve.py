@@ -12,7 +12,14 @@ from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.estimates import Text
-from alliance_longitudinal.methods.basics.frames import Codes, Floats, check_columns, groups, is_number, names_of
+from alliance_longitudinal.methods.basics.frames import (
+    Codes,
+    Floats,
+    check_columns,
+    groups,
+    is_number,
+    names_of,
+)
 from alliance_longitudinal.sentences import say
 
 Run = Callable[[pd.DataFrame, Any], Any]
