@@ -28,6 +28,7 @@ from alliance_longitudinal.analyses.kit.parameters import (
     Seed,
     Window,
 )
+from alliance_longitudinal.analyses.kit.people import Hits
 from alliance_longitudinal.analyses.kit.references import reference, short
 from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.kit.selection import choose_measure, time_unit
@@ -56,6 +57,7 @@ __all__ = [
     "Estimate",
     "Fitted",
     "Groups",
+    "Hits",
     "Number",
     "OutcomeName",
     "Private",

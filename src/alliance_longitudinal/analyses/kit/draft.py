@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.checks import clinic_findings, model_findings, therapist_findings
-from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE
+from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, SHARE
 from alliance_longitudinal.analyses.kit.fits import Fitted, Structure, fit_first
 from alliance_longitudinal.analyses.kit.groups import compared
+from alliance_longitudinal.analyses.kit.people import Hits
+from alliance_longitudinal.analyses.kit.people import by_group as shares_of_groups
 from alliance_longitudinal.analyses.kit.references import reference
 from alliance_longitudinal.analyses.kit.sample import Sample, TooLittle
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
@@ -145,7 +147,11 @@ class Draft(Sample):
         self.show(Table.from_frame(name, title, section, frame, list(columns), note, row_ids=ids))
 
     def by_group(
-        self, found: Mapping[str, Sequence[Estimate]], columns: Iterable[Column] = ESTIMATE, note: str = ""
+        self,
+        found: Mapping[str, Sequence[Estimate]],
+        columns: Iterable[Column] = ESTIMATE,
+        note: str = "",
+        correlations: Mapping[tuple[str, str], float] | None = None,
     ) -> None:
         """A table of estimates by group, each with its difference from the first group's.
 
@@ -157,15 +163,29 @@ class Draft(Sample):
             As for `table_of`.
         note : str
             What they are.
+        correlations : mapping, optional
+            (id, group) -> correlation with the first group's estimate, where therapists have clients in both.
         """
         if self.groups is None:
             return
-        estimates = compared(found, self.groups.name)
+        estimates = compared(found, self.groups.name, correlations)
         self.estimate(*estimates)
-        said = f"{note} Intervals of differences are made of the two groups' intervals (Zou & Donner), as if the groups were independent."
+        independent = (
+            "taking account of therapists with clients in both"
+            if correlations is not None
+            else "as if the groups were independent"
+        )
+        said = f"{note} Intervals of differences are made of the two groups' intervals (Zou & Donner), {independent}."
         shown = [Column("label", "What"), *columns, COUNT]
         self.table_of("by_group", f"By {self.groups.name}", "results", estimates, shown, said.strip())
         self.cite("zou2008")
+
+    def shares_by_group(self, every: Sequence[Hits], note: str = "") -> None:
+        """The table of `by_group` for shares of clients or of their rows."""
+        if self.groups is None:
+            return
+        found, correlations = shares_of_groups(every, self.groups)
+        self.by_group(found, SHARE, note, correlations)
 
     def forest(self, name: str, title: str, estimates: Sequence[Estimate], x_label: str) -> None:
         """A figure of estimates with their intervals, one line each."""

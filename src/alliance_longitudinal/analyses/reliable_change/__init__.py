@@ -2,14 +2,15 @@
 
 from typing import Annotated, Literal
 
-import pandas as pd
 from pydantic import Field
 
 from alliance_longitudinal.analyses.kit import (
     Audience,
+    By,
     Clinic,
     Count,
     Draft,
+    Hits,
     Number,
     OutcomeName,
     analysis,
@@ -20,7 +21,7 @@ from alliance_longitudinal.analyses.reliable_change.charts import bars_figure, m
 from alliance_longitudinal.analyses.reliable_change.compute import (
     AllMethods,
     all_methods,
-    category_shares,
+    category_hits,
     joint_outcomes,
     therapist_shares,
 )
@@ -87,6 +88,7 @@ def reliable_change(
     joint: Annotated[
         str | None, Field(description="A second symptom measure, for joint recovery over both.")
     ] = None,
+    by: By = None,
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
@@ -100,6 +102,7 @@ def reliable_change(
     'points: recovered'
     """
     draft = Draft(study, clinic)
+    draft.compare(by)
     measure = draft.measure("symptoms", outcome)
     draft.with_therapists(needed=False)
     second = _second(study, measure, joint)
@@ -114,16 +117,20 @@ def reliable_change(
     draft.resolved["method"] = methods.main
     if "HLM" in methods.done:
         draft.models["HLM"] = methods.done["HLM"].slopes.result  # type: ignore[union-attr]
+    hits = {name: hits_of(methods, scores, name) for name in methods.done}
     for name in [methods.main, *(m for m in methods.done if m != methods.main)]:
-        draft.estimate(*category_shares(methods.done[name], therapist_of(methods, scores, name)))
+        draft.estimate(*(h.estimate() for h in hits[name]))
+    both: list[Hits] = []
     if second is not None:
         other = client_scores(draft.sessions, second, scores.flow, first, last)
-        _joint(draft, (scores, measure, given), (other, second, Given()))
+        both = _joint(draft, (scores, measure, given), (other, second, Given()))
     answer(draft, methods, measure.instrument.label)
-    by_therapist = therapist_shares(
-        methods.chosen, therapist_of(methods, scores, methods.main), study.small_cells
-    )
+    by_therapist = therapist_shares(methods.chosen, hits[methods.main][0].cluster, study.small_cells)
     change_tables(draft, methods, known, by_therapist)
+    draft.shares_by_group(
+        [*hits[methods.main], *both],
+        "The same rules and the same SD in every group; they come from all clients together.",
+    )
     draft.show(map_figure(methods, measure.instrument.label), bars_figure(methods))
     change_findings(draft, methods, known, scores.ends, measure.instrument.label)
     describe(draft, methods, known, measure, _when(first, last), second)
@@ -155,22 +162,25 @@ def _header(draft: Draft, scores: ClientScores) -> None:
     draft.fact("Sessions between the scores (median)", Number(float(between), "integer"))
 
 
-def therapist_of(methods: AllMethods, scores: ClientScores, name: str) -> pd.Series:
-    """Therapist of each row of a method's frame; HLM has fewer clients."""
-    frame = methods.done[name].frame
+def hits_of(methods: AllMethods, scores: ClientScores, name: str) -> list[Hits]:
+    """Who is in each category of a method; HLM has fewer clients."""
+    frame, ends = methods.done[name].frame, scores.ends
     if name != "HLM":
-        return scores.ends["therapist"]
-    return frame["client"].map(scores.ends.set_index("client")["therapist"])
+        return category_hits(methods.done[name], ends["client"], ends["therapist"])
+    therapist = frame["client"].map(ends.set_index("client")["therapist"])
+    return category_hits(methods.done[name], frame["client"], therapist)
 
 
 def _joint(
     draft: Draft, one: tuple[ClientScores, Measure, Given], other: tuple[ClientScores, Measure, Given]
-) -> None:
+) -> list[Hits]:
     """Joint outcomes of the clients who have scores before and after on both measures."""
     shared = sorted(set(one[0].ends["client"]) & set(other[0].ends["client"]))
     labels = " and ".join(m.instrument.label for _, m, _ in (one, other))
     draft.needs(len(shared), MIN_CLIENTS, f"joint recovery in {labels}")
-    draft.estimate(*joint_outcomes(shared, one, other))
+    hits = joint_outcomes(shared, one, other)
+    draft.estimate(*(h.estimate() for h in hits))
+    return hits
 
 
 def _when(first: int | None, last: int | None) -> str:

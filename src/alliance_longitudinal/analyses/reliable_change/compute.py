@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.kit import Estimate
+from alliance_longitudinal.analyses.kit import Hits
 from alliance_longitudinal.analyses.kit.norms import Given, KnownNorms, known_norms
 from alliance_longitudinal.analyses.reliable_change.design import ClientScores
 from alliance_longitudinal.data.study import Measure
@@ -92,7 +93,7 @@ def joint_outcomes(
     shared: list[str],
     one: tuple[ClientScores, Measure, Given],
     other: tuple[ClientScores, Measure, Given],
-) -> list[Estimate]:
+) -> list[Hits]:
     """Joint outcomes over two measures of the clients ``shared``, who have scores before and after on both."""
     changes = []
     for scores, measure, given in (one, other):
@@ -100,66 +101,67 @@ def joint_outcomes(
         both = ClientScores(ends, scores.course, scores.flow)
         changes.append(published(both, known_norms(measure, given), measure.instrument.label))
     therapist = one[0].ends.set_index("client").loc[shared, "therapist"].reset_index(drop=True)
-    return _joint_shares(joint_recovery(changes), therapist)
+    return _joint_shares(joint_recovery(changes), pd.Series(shared, dtype=object), therapist)
 
 
-def category_shares(change: ChangeCategories, therapist: pd.Series) -> list[Estimate]:
-    """One share a category, and the sums over reliable change in either direction.
+def category_hits(change: ChangeCategories, client: pd.Series, therapist: pd.Series) -> list[Hits]:
+    """Who is in each category, and in the sums over reliable change in either direction.
 
     Parameters
     ----------
     change : ChangeCategories
-    therapist : Series
+    client, therapist : Series
         Of each row of ``change.frame``.
     """
-    known = change.frame["category"].notna()
-    category, by = change.frame.loc[known, "category"], therapist[known.to_numpy()]
-    out = [
-        _share(f"{change.method}_{name}", f"{change.method}: {name}", category.eq(name), by)
-        for name in change.categories
-    ]
+    known = change.frame["category"].notna().to_numpy()
+    category = change.frame.loc[known, "category"]
+    who, by = client.to_numpy(object)[known], therapist.to_numpy(object)[known]
+    method = change.method
+
+    def hits(name: str, words: str, found: "pd.Series[bool]") -> Hits:
+        return Hits(f"{method}_{name}", f"{method}: {words}", found.to_numpy(bool), who, by)
+
+    out = [hits(name, name, category.eq(name)) for name in change.categories]
     if change.cut is not None:
-        better, worse = category.isin(["recovered", "improved"]), category.isin(["deteriorated", "harmed"])
-        out.append(_share(f"{change.method}_better", f"{change.method}: reliably better", better, by))
-        out.append(_share(f"{change.method}_worse", f"{change.method}: reliably worse", worse, by))
-        clinical = pd.Series(
-            change.cut.clinical(change.frame.loc[known, "pre"].to_numpy(float)), index=category.index
-        )
+        out.append(hits("better", "reliably better", category.isin(["recovered", "improved"])))
+        out.append(hits("worse", "reliably worse", category.isin(["deteriorated", "harmed"])))
+        clinical = change.cut.clinical(change.frame.loc[known, "pre"].to_numpy(float))
         if clinical.any() and not clinical.all():
-            label = f"{change.method}: recovered, of those in the clinical range before"
-            recovered = category.eq("recovered")
-            out.append(
-                _share(f"{change.method}_recovered_of_clinical", label, recovered[clinical], by[clinical])
-            )
+            words = "recovered, of those in the clinical range before"
+            out.append(hits("recovered_of_clinical", words, category.eq("recovered")).of(clinical))
     return out
 
 
-def _joint_shares(outcomes: pd.DataFrame, therapist: pd.Series) -> list[Estimate]:
+def _joint_shares(outcomes: pd.DataFrame, client: pd.Series, therapist: pd.Series) -> list[Hits]:
     """Shares of the joint outcomes; recovery of those at caseness before treatment."""
-    cases = outcomes["joint_caseness"]
-    return [
-        _share(
-            name,
+    cases = outcomes["joint_caseness"].to_numpy(bool)
+    out = []
+    for name in outcomes:
+        of_cases = name in OF_CASES
+        if of_cases and not cases.any():
+            continue
+        every = Hits(
+            str(name),
             LABELS[name].capitalize(),
-            outcomes.loc[cases, name] if name in OF_CASES else outcomes[name],
-            therapist[cases] if name in OF_CASES else therapist,
+            outcomes[name].to_numpy(bool),
+            client.to_numpy(object),
+            therapist.to_numpy(object),
         )
-        for name in outcomes
-        if cases.any() or name not in OF_CASES
-    ]
+        out.append(every.of(cases) if of_cases else every)
+    return out
 
 
 def therapist_shares(
-    change: ChangeCategories, therapist: pd.Series, smallest: int
+    change: ChangeCategories, therapist: NDArray[np.object_], smallest: int
 ) -> tuple[pd.DataFrame, int]:
     """Share reliably better of each therapist with enough clients, and how many therapists have too few.
 
-    Without names and in order of the share, and only where at least ``smallest`` clients are reliably better and as
+    ``therapist`` is that of each client with a category. Without names and in order of the share, and only where at least ``smallest`` clients are reliably better and as
     many are not. It is no ranking: see the note of the table.
     """
     known = change.frame["category"].notna()
     better = change.frame.loc[known, "category"].isin(["recovered", "improved"])
-    counts = better.groupby(therapist[known.to_numpy()].to_numpy()).agg(["sum", "size"])
+    counts = better.groupby(therapist).agg(["sum", "size"])
     counts.columns = pd.Index(["better", "n"])
     enough = (counts["better"] >= smallest) & (counts["n"] - counts["better"] >= smallest)
     rows = []
@@ -168,19 +170,3 @@ def therapist_shares(
         rows.append({"n": int(n), "share": p.estimate, "share_low": p.low, "share_high": p.high})
     frame = pd.DataFrame(rows, columns=["n", "share", "share_low", "share_high"])
     return frame.sort_values("share", ignore_index=True), int((~enough).sum())
-
-
-def _share(name: str, label: str, hits: "pd.Series[bool]", therapist: pd.Series) -> Estimate:
-    p = proportion(hits.to_numpy(bool), therapist.to_numpy(object))
-    return Estimate(
-        id=name,
-        label=label,
-        estimate=p.estimate,
-        se=p.se,
-        df=p.df,
-        ci_low=p.low,
-        ci_high=p.high,
-        n=p.n,
-        level="client",
-        unit="share of clients",
-    )

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from alliance_longitudinal.analyses.kit import (
     Audience,
+    By,
     Clinic,
     Count,
     Draft,
@@ -20,6 +21,7 @@ from alliance_longitudinal.analyses.sudden_gains.charts import around_figure, ru
 from alliance_longitudinal.analyses.sudden_gains.compute import (
     find_all,
     gain_estimates,
+    gain_hits,
     points_for,
     variants_of,
 )
@@ -105,6 +107,7 @@ def sudden_gains(
         ),
     ] = 200,
     seed: Seed = 20_260_101,
+    by: By = None,
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
@@ -118,6 +121,7 @@ def sudden_gains(
     'Clients with a sudden gain'
     """
     draft = Draft(study, clinic)
+    draft.compare(by)
     measure = draft.measure("symptoms", outcome)
     draft.with_therapists(needed=False)
     label = measure.instrument.label
@@ -151,9 +155,11 @@ def sudden_gains(
     draft.fact("Points of a sudden change", f"{points:.4g}")
     if gains.steady is not None:
         draft.models["Gradual change"] = gains.steady.result
-    draft.estimate(*gain_estimates(gains))
+    hits = gain_hits(gains)
+    draft.estimate(*gain_estimates(gains, hits))
     answer(draft, gains, label)
     gain_tables(draft, gains)
+    draft.shares_by_group(hits, "Found by the same rules in every group.")
     draft.show(rules_figure(gains), around_figure(gains, label))
     gain_findings(draft, gains, known, measure)
     draft.method(describe(gains, measure, simulations, seed, intake))

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from alliance_longitudinal.analyses.kit import Hits
 from alliance_longitudinal.analyses.kit.norms import Given, KnownNorms
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.errors import AllianceError, StudyError
-from alliance_longitudinal.methods.basics.proportions import proportion
 from alliance_longitudinal.methods.psychometrics.gains.events import (
     Intervals,
     Rules,
@@ -28,8 +27,6 @@ from alliance_longitudinal.methods.psychometrics.gains.expected import (
 )
 from alliance_longitudinal.methods.psychometrics.gains.find import marks
 from alliance_longitudinal.sentences import told
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +227,8 @@ def _table(ordered: pd.DataFrame, found: Intervals, rules: Rules, fall: bool) ->
     return out.assign(**marks(ordered, found, rules, not fall))
 
 
-def gain_estimates(gains: Gains) -> list[Estimate]:
-    """Shares of clients and of intervals, reversals, and the shares that gradual change alone would produce."""
+def gain_hits(gains: Gains) -> list[Hits]:
+    """Clients and intervals with a gain or a loss, and gains and losses that were reversed."""
     out = []
     # The intervals of a client go together: with one therapist, clients are the clusters.
     cluster = "therapist" if len(set(gains.table["therapist"])) > 1 else "client"
@@ -240,20 +237,32 @@ def gain_estimates(gains: Gains) -> list[Estimate]:
         ("loss", "sudden loss", "sudden losses"),
     ):
         per = gains.by_client(name)
-        clients = per["events"].gt(0).to_numpy(bool), per["therapist"]
+        who, by = per["client"].to_numpy(object), per["therapist"].to_numpy(object)
         out.append(
-            _share(f"{name}_clients", f"Clients with a {word}", *clients, "client", "share of clients")
+            Hits(f"{name}_clients", f"Clients with a {word}", per["events"].gt(0).to_numpy(bool), who, by)
         )
-        out += _expected(gains, name, word)
-        every = gains.table[name].to_numpy(bool), gains.table[cluster]
-        out.append(
-            _share(f"{name}_rate", f"Intervals with a {word}", *every, "session", "share of intervals")
+        found, later = (gains.table[k].to_numpy(bool) for k in (name, "later"))
+        who, by = gains.table["client"].to_numpy(object), gains.table[cluster].to_numpy(object)
+        label, unit = f"Intervals with a {word}", "share of intervals"
+        out.append(Hits(f"{name}_rate", label, found, who, by, "session", unit))
+        label, unit = (
+            f"{words.capitalize()} that were reversed, of those with a later score",
+            f"share of {words}",
         )
-        followed = gains.table[gains.table[name] & gains.table["later"]]
-        if len(followed):
-            back = followed["reversed"].to_numpy(bool), followed[cluster]
-            label = f"{words.capitalize()} that were reversed, of those with a later score"
-            out.append(_share(f"{name}_reversed", label, *back, "session", f"share of {words}"))
+        back = gains.table["reversed"].to_numpy(bool)
+        reversed_ = Hits(f"{name}_reversed", label, back, who, by, "session", unit).of(found & later)
+        out += [reversed_] if len(reversed_.hits) else []
+    return out
+
+
+def gain_estimates(gains: Gains, hits: Sequence[Hits]) -> list[Estimate]:
+    """Shares of clients and of intervals, reversals, and the shares that gradual change alone would produce."""
+    out = []
+    for h in hits:
+        out.append(h.estimate())
+        name = h.id.removesuffix("_clients")
+        if name != h.id:
+            out += _expected(gains, name, f"sudden {name}")
     return out
 
 
@@ -275,21 +284,3 @@ def _expected(gains: Gains, name: str, word: str) -> list[Estimate]:
             unit="expected share",
         )
     ]
-
-
-def _share(
-    name: str, label: str, hits: Bools, therapist: "pd.Series[str]", level: str, unit: str
-) -> Estimate:
-    p = proportion(hits, therapist.to_numpy(object))
-    return Estimate(
-        id=name,
-        label=label,
-        estimate=p.estimate,
-        se=p.se,
-        df=p.df,
-        ci_low=p.low,
-        ci_high=p.high,
-        n=p.n,
-        level=level,
-        unit=unit,
-    )

@@ -56,6 +56,31 @@ def proportion(hits: NDArray[np.bool_], clusters: NDArray[np.object_] | None = N
     return Proportion(p, float(np.sqrt(variance)), float(df), low, high, n, effective)
 
 
+def correlation_of_proportions(
+    one: tuple[NDArray[np.bool_], NDArray[np.object_]], other: tuple[NDArray[np.bool_], NDArray[np.object_]]
+) -> float:
+    """Correlation of two groups' proportions that have clusters in common, such as therapists with clients in both.
+
+    From the CR2 covariance of the two means (Pustejovsky & Tipton 2018), whose adjustment of cluster g in group k is
+    ``1 / sqrt(1 - n_gk / n_k)``. Zero where the groups share no cluster or a proportion is 0 or 1.
+
+    Parameters
+    ----------
+    one, other : pair of arrays
+        Hits and clusters of a group's rows.
+    """
+    names = np.unique(np.concatenate([one[1].astype(str), other[1].astype(str)]))
+    sums = []
+    for hits, clusters in (one, other):
+        codes = np.searchsorted(names, clusters.astype(str))
+        size = np.bincount(codes, minlength=len(names))
+        total = np.bincount(codes, weights=hits - np.mean(hits), minlength=len(names))
+        left = 1 - size / len(hits)
+        sums.append(np.divide(total, np.sqrt(left), out=np.zeros(len(names)), where=left > 0))
+    length = float(np.sqrt(np.sum(sums[0] ** 2) * np.sum(sums[1] ** 2)))
+    return float(np.sum(sums[0] * sums[1])) / length if length > 0 else 0.0
+
+
 def wilson(p: float, n: float) -> tuple[float, float]:
     """Wilson's 95 % score interval (1927) of proportion ``p`` of ``n`` independent observations."""
     from scipy import stats
