@@ -10,7 +10,7 @@ import alliance_longitudinal as al
 from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.kit import Draft, Estimate, compared, difference
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.methods.basics.proportions import wilson
+from alliance_longitudinal.methods.basics.proportions import correlation_of_proportions, wilson
 from analyses.declared import trial
 from analyses.studies import value, with_sessions
 
@@ -291,3 +291,61 @@ def test_text_of_the_command_line_becomes_names(text: str, names: tuple[str, ...
     params = REGISTRY["variance_partition"].params.from_mapping({"covariates": text})
     assert params.covariates == names  # type: ignore[attr-defined]
     assert params.from_mapping(params.to_dict()) == params
+
+
+def test_reliability_by_group_is_that_of_each_group_alone() -> None:
+    study = al.load_study("demo", forms=True)
+    compared = al.measurement(study, by="Sex", sessions=(1,))
+    for sex in ("f", "m"):
+        alone = al.measurement(study, by=f"Sex={sex}", sessions=(1,))
+        for name in ("alpha_session_1", "change_Rcn"):
+            assert value(compared, f"{name}_{sex}") == pytest.approx(value(alone, name), rel=1e-6)
+    assert compared.table("by_group").title == "By Sex"
+
+
+def test_totals_alone_are_compared_by_their_means(study: Study) -> None:
+    result = al.measurement(study, measure="phq9", by="arm")
+    first = study.sessions.dropna(subset="phq9").groupby("client")[["arm", "phq9"]].first()
+    means = first.groupby("arm")["phq9"].mean()
+    for arm in ("CBT", "IPT"):
+        assert value(result, f"first_mean_{arm}") == pytest.approx(means[arm])
+    assert value(result, "first_mean_IPT_difference") == pytest.approx(means["IPT"] - means["CBT"])
+
+
+@pytest.mark.parametrize("name", ["reliable_change", "sudden_gains"])
+def test_shares_by_group_are_those_of_its_clients_by_the_same_rules(study: Study, name: str) -> None:
+    """Points do not depend on the sample, so the clients of one arm alone are classified alike."""
+    asked = {"method": "points"} if name == "reliable_change" else {"points": 5.0, "simulations": 0}
+    run = getattr(al, name)
+    compared = run(study, by="arm", **asked)
+    main = "points_improved" if name == "reliable_change" else "gain_clients"
+    for arm in ("CBT", "IPT"):
+        alone = run(study, by=f"arm={arm}", **asked)
+        for column in ("estimate", "ci_low", "ci_high", "n"):
+            assert value(compared, f"{main}_{arm}", column) == pytest.approx(value(alone, main, column))
+    table = compared.table("by_group").to_frame()
+    assert table["label"].str.contains("IPT less CBT").sum() >= 2
+    assert "taking account of therapists with clients in both" in compared.table("by_group").note
+
+
+def test_the_correlation_of_two_groups_is_that_of_the_cr2_covariance() -> None:
+    """Against the matrices written out: dummies of two groups, adjustment (I - H)^(-1/2) by cluster."""
+    rng = np.random.default_rng(2)
+    clusters, group = rng.integers(0, 7, 60), rng.integers(0, 2, 60)
+    y = rng.random(60) < 0.2 + 0.1 * clusters / 2
+    x = np.column_stack([group == 0, group == 1]).astype(float)
+    bread = np.linalg.inv(x.T @ x)
+    residuals = y - x @ (bread @ x.T @ y)
+    meat = np.zeros((2, 2))
+    for g in range(7):
+        own = clusters == g
+        values, vectors = np.linalg.eigh(np.eye(own.sum()) - x[own] @ bread @ x[own].T)
+        root = vectors @ np.diag(values**-0.5) @ vectors.T
+        score = x[own].T @ root @ residuals[own]
+        meat += np.outer(score, score)
+    v = bread @ meat @ bread
+    parts = [(y[group == k], clusters[group == k].astype(object)) for k in (0, 1)]
+    assert correlation_of_proportions(*parts) == pytest.approx(
+        v[0, 1] / np.sqrt(v[0, 0] * v[1, 1]), rel=1e-10
+    )
+    assert correlation_of_proportions((np.ones(5, bool), parts[0][1][:5]), parts[1]) == 0

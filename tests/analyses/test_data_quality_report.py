@@ -171,8 +171,9 @@ def test_patterns_by_hand(study):
     rows = [(c, k, v == "1") for c, said in forms.items() for k, v in enumerate(said)]
     sessions = pd.DataFrame(rows, columns=["client", "session", "present"])
     records = Records(study, sessions, TODAY)
-    filled = Filled(study.measures["phq9"], np.ones(len(rows), bool), sessions["present"].to_numpy())
-    found = dict(patterns_of(records, filled)[["client", "pattern"]].itertuples(index=False))
+    everywhere = np.ones(len(rows), bool)
+    filled = Filled.attended(records, study.measures["phq9"], everywhere, sessions["present"].to_numpy())
+    found = dict(patterns_of(filled)[["client", "pattern"]].itertuples(index=False))
     expected = {"a": "complete", "b": "gaps", "c": "stopped", "d": "never", "e": "gaps", "f": "gaps"}
     assert found == expected  # g has a single expected form
 

@@ -9,7 +9,7 @@ from alliance_longitudinal.data.study_file.format import StudyFile
 from alliance_longitudinal.data.study_file.table_blocks import TIME_UNITS
 
 #: Weeks in one unit of a schedule; a schedule by session number counts sessions.
-_WEEKS = {f"{unit}s": weeks for unit, weeks in TIME_UNITS.items()} | {"sessions": 1.0}
+WEEKS = {f"{unit}s": weeks for unit, weeks in TIME_UNITS.items()} | {"sessions": 1.0}
 
 
 def planned_assessments(study: Study, name: str) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def planned_assessments(study: Study, name: str) -> pd.DataFrame:
     """
     planned = np.asarray(study.schedule[name], dtype=float)
     sessions = study.sessions
-    nearest = _nearest(sessions, planned, study.time_unit)
+    nearest = nearest_planned(sessions, planned, study.time_unit)
     scored = sessions[name].notna().to_numpy() & (nearest >= 0)
     clients = study.clients["client"].astype(str).to_list()
     made = set(zip(sessions.loc[scored, "client"].astype(str), nearest[scored].tolist(), strict=True))
@@ -57,23 +57,35 @@ def planned_assessments(study: Study, name: str) -> pd.DataFrame:
     return frame.assign(made=[pair in made for pair in zip(frame["client"], places, strict=True)])
 
 
-def planned_pause(client: NDArray[np.int64], sessions: pd.DataFrame, file: StudyFile) -> NDArray[np.float64]:
+def planned_pause(
+    client: NDArray[np.int64], sessions: pd.DataFrame, file: StudyFile | Study
+) -> NDArray[np.float64]:
     """Weeks between each session and the client's session before that the schedule plans, 0 without one; shape (n,)."""
     times = sorted({time for planned in file.schedule.values() for time in planned})
     if not times:
         return np.zeros(len(sessions))
-    nearest = _nearest(sessions, np.asarray(times), file.time_unit)
-    weeks = np.asarray(times) * _WEEKS[file.time_unit]
+    nearest = nearest_planned(sessions, np.asarray(times), file.time_unit)
+    weeks = np.asarray(times) * WEEKS[file.time_unit]
     at = np.where(nearest >= 0, weeks[nearest], np.nan)
     pause = np.diff(at, prepend=np.nan)
     pause[1:][client[1:] != client[:-1]] = np.nan
     return np.nan_to_num(pause, nan=0.0)
 
 
-def _nearest(sessions: pd.DataFrame, planned: NDArray[np.float64], unit: str) -> NDArray[np.intp]:
-    """Place of the planned time that each session belongs to; -1 if none is near enough."""
+def nearest_planned(sessions: pd.DataFrame, planned: NDArray[np.float64], unit: str) -> NDArray[np.intp]:
+    """Place of the planned time that each session belongs to; -1 if none is near enough.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        ``session`` and ``week``.
+    planned : float array
+        Planned times in ``unit``, ascending.
+    unit : str
+        As ``Study.time_unit``.
+    """
     of_number = unit == "sessions"
-    time = sessions["session" if of_number else "week"].to_numpy(dtype=float) / _WEEKS[unit]
+    time = sessions["session" if of_number else "week"].to_numpy(dtype=float) / WEEKS[unit]
     if len(planned) == 1:
         reach = np.array([np.inf])
     else:

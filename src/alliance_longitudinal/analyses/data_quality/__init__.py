@@ -18,7 +18,7 @@ from alliance_longitudinal.analyses.data_quality.predict import predictions
 from alliance_longitudinal.analyses.data_quality.records import Filled, Records, filled_in
 from alliance_longitudinal.analyses.data_quality.scores import score_checks
 from alliance_longitudinal.analyses.data_quality.tables import quality_tables
-from alliance_longitudinal.analyses.kit import Audience, Clinic, Count, Draft, Number, analysis
+from alliance_longitudinal.analyses.kit import Audience, By, Clinic, Count, Draft, Number, analysis
 from alliance_longitudinal.analyses.kit.selection import choose_clinic
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError
@@ -34,11 +34,13 @@ QUICK = 50_000
         "A check finds what its rule describes. Wrong values that look like right ones are not found.",
         "What is found may not be wrong: clients do jump, and some honest forms have one answer throughout.",
         "Whether missing scores themselves decided that they are missing cannot be seen in the data.",
-        "Forms are counted against the sessions in the file: a session that was never entered is not missed here.",
+        "Without a schedule in the study file, forms are counted against the sessions in the file: a session that was never "
+        "entered is not missed here.",
     ),
 )
 def data_quality(
     study: Study,
+    by: By = None,
     clinic: Clinic = None,
     models: Annotated[
         bool, Field(description="Also fit the models of what predicts missing forms and leaving.")
@@ -61,6 +63,7 @@ def data_quality(
     'Missing forms'
     """
     draft = Draft(study, clinic)
+    draft.compare(by)
     draft.measures += study.measures.values()
     if draft.sessions.empty:
         raise draft.too_little(
@@ -76,10 +79,14 @@ def data_quality(
     draft.estimate(*words.estimates_of(checks, filled, answered))
     words.answer(draft, checks, filled)
     draft.show(*quality_tables(records, checks, answered, filled))
+    draft.shares_by_group(
+        words.hits_of(filled),
+        "Of the forms that were to be filled in, and of clients with two or more of them.",
+    )
     draft.show(
-        charts.session_figure(records, filled),
-        charts.therapist_figure(records, filled),
-        charts.pattern_figure(records, filled),
+        *charts.session_figures(records, filled),
+        charts.therapist_figure(filled),
+        charts.pattern_figure(filled),
         charts.distribution_figure(records),
         charts.prediction_figure(answered),
     )
@@ -90,7 +97,7 @@ def data_quality(
         if a.result is not None
         for f in a.result.findings
     ]
-    words.methods(draft, records, checks, answered)
+    words.methods(draft, records, checks, answered, filled)
     return draft
 
 
@@ -122,7 +129,7 @@ def quality_checks(
 def _checks(records: Records, filled: list[Filled]) -> list[Check]:
     return [
         *completion_checks(records, filled),
-        *pattern_checks(records, filled),
+        *pattern_checks(filled),
         *score_checks(records),
         *answer_checks(records),
         *date_checks(records),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.data_quality.completion import by_session, by_therapist
+from alliance_longitudinal.analyses.data_quality.completion import by_therapist, by_time
 from alliance_longitudinal.analyses.data_quality.patterns import PATTERNS, patterns_of
 from alliance_longitudinal.analyses.data_quality.predict import Answered
 from alliance_longitudinal.analyses.data_quality.records import Filled, Records
@@ -25,44 +25,70 @@ _PATTERN_COLOURS = {
 }
 
 
-def session_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
-    """Share of completed forms, by session number and measure."""
-    parts = [by_session(records, f).assign(measure=f.measure.label) for f in filled]
-    data = pd.concat(parts, ignore_index=True)
+def session_figures(records: Records, filled: list[Filled]) -> list[FigureSpec]:
+    """Share of completed forms by measure: by session number, and by planned time where the study has a schedule."""
+    unit = records.study.time_unit
+    said = {
+        False: (
+            "completion_by_session",
+            "Completed forms, by session",
+            "Percent of the attended sessions of each number at which the form is there.",
+            "session number",
+            "Session number",
+        ),
+        True: (
+            "completion_by_plan",
+            "Completed forms, by planned time",
+            "Percent of the clients whose form is there at each time that the study plans.",
+            "planned time",
+            f"Planned time ({unit})",
+        ),
+    }
+    found = [
+        _heat([f for f in filled if f.scheduled == scheduled], *words) for scheduled, words in said.items()
+    ]
+    return [f for f in found if f is not None]
+
+
+def _heat(
+    filled: list[Filled], name: str, title: str, caption: str, what: str, x_label: str
+) -> FigureSpec | None:
+    parts = [by_time(f).assign(measure=f.measure.label) for f in filled]
+    data = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if data.empty:
         return None
     low = data.loc[data["share"].idxmin()]
     return FigureSpec(
-        name="completion_by_session",
-        title="Completed forms, by session",
-        caption="Percent of the attended sessions of each number at which the form is there. Crossed out: the form was not planned at "
-        "that session, or its count may not be shown.",
+        name=name,
+        title=title,
+        caption=f"{caption} Crossed out: the form was not planned there, or its count may not be shown.",
         alt=say(
-            "Heat map of the share of forms by session number. Lowest: {measure} at session number {session} with {share}.",
+            "Heat map of the share of forms by {what}. Lowest: {measure} at {what} {at} with {share}.",
+            what=what,
             measure=str(low["measure"]),
-            session=Number(int(low["session"]), "integer"),
+            at=Number(float(low["at"])) if low["at"] % 1 else Number(int(low["at"]), "integer"),
             share=Share(int(low["present"]), int(low["expected"])),
         ),
-        how_to_read="Each row is a questionnaire, each column a session number; dark cells are sessions at which forms are missing.",
+        how_to_read=f"Each row is a questionnaire, each column a {what}; dark cells are where forms are missing.",
         section="answer",
         data=data,
         columns=(
             Column("measure", "Measure"),
-            Column("session", "Session number", "integer"),
+            Column("at", what.capitalize(), "integer"),
             Column("expected", "Forms expected", "count"),
             Column("present", "There", "count", total="expected"),
             Column("missing", "Missing", "count", total="expected"),
             Column("share", "Share there", "percent", of="present"),
         ),
-        draw=partial(plots.heat, row="measure", column="session", value="share", x_label="Session number"),
+        draw=partial(plots.heat, row="measure", column="at", value="share", x_label=x_label),
     )
 
 
-def therapist_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
+def therapist_figure(filled: list[Filled]) -> FigureSpec | None:
     """Share of completed forms, therapists without names in order of it; each mark is a person."""
     rows: list[dict[Any, Any]] = []
     for one in filled:
-        own = by_therapist(records, one).sort_values("share", ignore_index=True)
+        own = by_therapist(one).sort_values("share", ignore_index=True)
         own = own.assign(measure=one.measure.label, place=own.index + 1)
         rows += own[["measure", "place", "expected", "present", "share"]].to_dict("records")
     if not rows:
@@ -106,11 +132,11 @@ def _span(label: str, shares: list[float]) -> str:
     return f"{label}: from {number(min(shares), 'percent')} to {number(max(shares), 'percent')}."
 
 
-def pattern_figure(records: Records, filled: list[Filled]) -> FigureSpec | None:
+def pattern_figure(filled: list[Filled]) -> FigureSpec | None:
     """How forms are missing, as shares of clients."""
     rows: list[dict[str, Any]] = []
     for one in filled:
-        found = patterns_of(records, one)["pattern"].value_counts()
+        found = patterns_of(one)["pattern"].value_counts()
         counts = {p: int(found.get(p, 0)) for p in PATTERNS}
         total = sum(counts.values())
         rows += [

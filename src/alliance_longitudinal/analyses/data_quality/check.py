@@ -71,7 +71,7 @@ class Check:
     @property
     def of_people(self) -> bool:
         """Whether people or their rows are counted, and not therapists or numbers of sessions."""
-        return self.unit not in ("therapist", "session number")
+        return self.unit not in ("therapist", "session number", "planned time")
 
     @property
     def reference(self) -> str:

@@ -16,53 +16,42 @@ _UNANSWERED = (0.05, 0.20)
 
 def completion_checks(records: Records, filled: list[Filled]) -> list[Check]:
     """All checks of completion."""
-    out = [_overall(records, f) for f in filled]
-    out += [_by_session(records, f) for f in filled]
-    out += [_by_therapist(records, f) for f in filled]
+    out = [_overall(f) for f in filled]
+    out += [_by_time(records, f) for f in filled]
+    out += [_by_therapist(f) for f in filled]
     out += [_items(records, f) for f in filled]
     return out
 
 
-def by_session(records: Records, filled: Filled) -> pd.DataFrame:
-    """``session, expected, present, missing, share`` of one measure; sessions at which it was to be filled in."""
-    frame = pd.DataFrame(
-        {
-            "session": records.sessions["session"].to_numpy(),
-            "expected": filled.expected,
-            "present": filled.present,
-        }
-    )
-    counts = frame.groupby("session")[["expected", "present"]].sum()
-    counts = counts[counts["expected"] > 0].reset_index()
+def by_time(filled: Filled) -> pd.DataFrame:
+    """``at, expected, present, missing, share`` of one measure, by session number or planned time."""
+    counts = filled.forms.groupby("at")["made"].agg(expected="size", present="sum").reset_index()
     counts["missing"] = counts["expected"] - counts["present"]
-    counts["share"] = counts["present"] / counts["expected"]
-    return counts
+    return counts.assign(share=counts["present"] / counts["expected"])
 
 
-def by_therapist(records: Records, filled: Filled) -> pd.DataFrame:
+def by_therapist(filled: Filled) -> pd.DataFrame:
     """``clients, expected, present, share`` by therapist, for those with at least 10 clients who were to fill it in."""
-    sessions = records.sessions
-    frame = pd.DataFrame(
-        {
-            "therapist": sessions["therapist"].to_numpy(),
-            "client": sessions["client"].to_numpy(),
-            "present": filled.present,
-        }
-    )[filled.expected]
-    groups = frame.groupby("therapist")
+    groups = filled.forms.groupby("therapist")
     counts = pd.DataFrame(
         {
             "clients": groups["client"].nunique(),
             "expected": groups.size(),
-            "present": groups["present"].sum(),
+            "present": groups["made"].sum(),
         }
     )
     counts = counts[counts["clients"] >= CASELOAD]
     return counts.assign(share=counts["present"] / counts["expected"])
 
 
-def _overall(records: Records, filled: Filled) -> Check:
-    n, missing = int(filled.expected.sum()), int(filled.missing.sum())
+def _overall(filled: Filled) -> Check:
+    forms = filled.forms
+    n, missing = len(forms), int((~forms["made"]).sum())
+    if filled.scheduled:
+        rule = "every assessment that the study's schedule plans for a client up to the last date of the study, attended or not."
+    else:
+        rule = "attended sessions at which the form was planned (at least 5 % of the clients have it at that session number)."
+    lost = forms[~forms["made"]]
     return Check(
         "completion",
         "Missing forms",
@@ -71,39 +60,41 @@ def _overall(records: Records, filled: Filled) -> Check:
         n,
         missing,
         verdict_of(missing / n if n else 1.0, SOME_MISSING, MANY_MISSING),
-        "Look from 20 % missing, problem from 50 %, among attended sessions at which the form was planned (at least 5 % of the "
-        "clients have it at that session number).",
+        f"Look from 20 % missing, problem from 50 %, among {rule}",
         "Ask when and by whom forms are handed out; report who is missing; use models that take unequal numbers of forms.",
-        rows=records.rows[filled.missing],
+        rows=lost.loc[lost["row"] >= 0, "row"].to_numpy(np.intp),
+        who=tuple(lost.loc[lost["row"] < 0, "client"].unique()),
     )
 
 
-def _by_session(records: Records, filled: Filled) -> Check:
-    counts = by_session(records, filled)
+def _by_time(records: Records, filled: Filled) -> Check:
+    counts = by_time(filled)
     large = counts[counts["expected"] >= ENOUGH_CLIENTS]
-    low = large.loc[large["share"] < 1 - SOME_MISSING, "session"].tolist()
-    said = listing([str(s) for s in low[:6]]) + (" and later ones" if len(low) > 6 else "") if low else ""
+    low = [f"{at:g}" for at in large.loc[large["share"] < 1 - SOME_MISSING, "at"]]
+    said = listing(low[:6]) + (" and later ones" if len(low) > 6 else "") if low else ""
+    what = "planned time" if filled.scheduled else "session number"
+    unit = f" ({records.study.time_unit})" if filled.scheduled else ""
     return Check(
         "completion_session",
-        "Missing forms by session",
+        "Missing forms by planned time" if filled.scheduled else "Missing forms by session",
         filled.measure.name,
-        "session number",
+        what,
         len(large),
         len(low),
         "look" if low else "fine",
-        f"Look if at a session number with at least {ENOUGH_CLIENTS} expected forms more than 20 % are missing.",
+        f"Look if at a {what} with at least {ENOUGH_CLIENTS} expected forms more than 20 % are missing.",
         "Choose windows and outcome sessions at which the form is given; find out why it is not given at the others.",
-        f"Low at session number {said}." if low else "",
+        f"Low at {what} {said}{unit}." if low else "",
     )
 
 
-def _by_therapist(records: Records, filled: Filled) -> Check:
-    counts = by_therapist(records, filled)
+def _by_therapist(filled: Filled) -> Check:
+    counts = by_therapist(filled)
     title = "Missing forms by therapist"
     if counts.empty:
         why = f"No therapist has {CASELOAD} clients or more."
         return not_checked("completion_therapist", title, filled.measure.name, why)
-    overall = filled.present.sum() / filled.expected.sum()
+    overall = float(filled.forms["made"].mean())
     low = (counts["share"] < 0.5) | (counts["share"] < overall - 0.20)
     return Check(
         "completion_therapist",

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.analyses.data_quality.check import Check, not_checked, verdict_of
 from alliance_longitudinal.analyses.data_quality.records import Records
 from alliance_longitudinal.analyses.kit import Share, say
+from alliance_longitudinal.data.schedule import planned_pause
 
 #: Weeks without a session after which a treatment may be another one; the same as reading a study takes.
 LONG_GAP = 26
@@ -131,6 +132,9 @@ def _gaps(records: Records) -> list[Check]:
         return []
     gaps = weeks.diff().to_numpy()
     tested = records.same_client & ~np.isnan(gaps)
+    client = pd.factorize(records.sessions["client"])[0].astype(np.int64)
+    gaps = gaps - planned_pause(client, records.sessions, records.study)
+    beyond = " beyond what the schedule plans" if records.study.schedule else ""
     long = tested & (gaps > LONG_GAP)
     n = int(tested.sum())
     return [
@@ -142,7 +146,7 @@ def _gaps(records: Records) -> list[Check]:
             n,
             int(long.sum()),
             verdict_of(long.sum() / n if n else 0.0, 0.002, 0.02),
-            f"More than {LONG_GAP} weeks between two sessions of a client. Look if more than 0.2 % of the pauses, problem if more "
+            f"More than {LONG_GAP} weeks{beyond} between two sessions of a client. Look if more than 0.2 % of the pauses, problem if more "
             "than 2 %.",
             f"If clients came back for another treatment, write 'episodes: {{after_days: {7 * LONG_GAP}}}' in the study file; or "
             "correct the year.",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.data_quality.check import Check, verdict_of
-from alliance_longitudinal.analyses.data_quality.records import Filled, Records
+from alliance_longitudinal.analyses.data_quality.records import Filled
 
 #: From complete to empty.
 PATTERNS = ("complete", "gaps", "stopped", "never")
@@ -12,19 +12,13 @@ PATTERNS = ("complete", "gaps", "stopped", "never")
 LAST_MISSING = 2
 
 
-def patterns_of(records: Records, filled: Filled) -> pd.DataFrame:
-    """One row a client with two expected forms or more: ``client``, ``pattern``, and ``row``, the last session's.
+def patterns_of(filled: Filled) -> pd.DataFrame:
+    """One row per client with two expected forms or more: ``client``, ``therapist``, ``pattern``, and ``row``, the last session's.
 
     ``complete``: all forms are there. ``never``: none is. ``stopped``: none before the last is missing, but at least the
     last two (monotone). ``gaps``: any other (intermittent).
     """
-    frame = pd.DataFrame(
-        {
-            "client": records.sessions["client"].to_numpy(),
-            "row": records.rows,
-            "present": filled.present,
-        }
-    )[filled.expected]
+    frame = filled.forms.rename(columns={"made": "present"})
     groups = frame.groupby("client", sort=False)
     frame["place"] = groups.cumcount()
     n, there = groups.size(), groups["present"].sum()
@@ -37,14 +31,15 @@ def patterns_of(records: Records, filled: Filled) -> pd.DataFrame:
         default="gaps",
     )
     out = pd.DataFrame({"client": n.index, "pattern": pattern, "row": groups["row"].max().to_numpy()})
+    out["therapist"] = groups["therapist"].first().to_numpy(object)
     return out[(n >= 2).to_numpy()].reset_index(drop=True)
 
 
-def pattern_checks(records: Records, filled: list[Filled]) -> list[Check]:
+def pattern_checks(filled: list[Filled]) -> list[Check]:
     """Clients who came but had stopped filling in, or never began."""
     out = []
     for one in filled:
-        clients = patterns_of(records, one)
+        clients = patterns_of(one)
         found = clients["pattern"].isin(["stopped", "never"]).to_numpy()
         n = len(clients)
         out.append(
@@ -59,7 +54,7 @@ def pattern_checks(records: Records, filled: list[Filled]) -> list[Check]:
                 "Came, but never filled the form in, or not at the last two planned sessions or more. Look if more than 10 % of the "
                 "clients, problem if more than 30 %. Single missing forms count as gaps.",
                 "Their last score is not that of the end of treatment: use models of the course, not last scores.",
-                rows=clients.loc[found, "row"].to_numpy(dtype=np.intp),
+                rows=clients.loc[found & clients["row"].ge(0).to_numpy(), "row"].to_numpy(dtype=np.intp),
             )
         )
     return out

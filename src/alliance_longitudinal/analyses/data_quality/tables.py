@@ -16,7 +16,7 @@ def quality_tables(
 ) -> tuple[Table, ...]:
     """What to look at, every check, its rule, therapists, and the models."""
     labels = {m.name: m.label for m in records.measures}
-    found = [_look(checks, labels), _all(checks, labels), _therapists(records, filled)]
+    found = [_look(checks, labels), _all(checks, labels), _therapists(filled)]
     found += [_predictors(answered), _models(answered), _rules(checks)]
     return tuple(t for t in found if t is not None)
 
@@ -103,11 +103,11 @@ def _rules(checks: list[Check]) -> Table:
     return Table.from_rows("rules", "The rule of each check", "checks", list(rows.values()), columns)
 
 
-def _therapists(records: Records, filled: list[Filled]) -> Table | None:
+def _therapists(filled: list[Filled]) -> Table | None:
     """How completion differs between therapists, without any of them."""
     rows = []
     for one in filled:
-        shares = by_therapist(records, one)["share"]
+        shares = by_therapist(one)["share"]
         if len(shares) >= 5:
             quartiles = shares.quantile([0.25, 0.5, 0.75]).tolist()
             rows.append(

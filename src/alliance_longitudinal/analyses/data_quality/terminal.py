@@ -23,7 +23,8 @@ def check_lines(study: Study, checks: list[Check]) -> list[str]:
             where = _rows_in_words(study, c)
             out += [f"{'':15}{where}"] if where else []
             names = some([printable(name, 40) for name in c.who], SHOWN)
-            out += [f"{'':15}{c.unit.capitalize()}: {names}."] if names else []
+            whose = "Client" if c.unit == "form" else c.unit.capitalize()
+            out += [f"{'':15}{whose}: {names}."] if names else []
             out += [f"{'':15}Rule: {c.rule}", f"{'':15}What to do: {c.do}"]
     return out
 

@@ -1,9 +1,10 @@
 """The sentences of the data-quality report."""
 
 from alliance_longitudinal.analyses.data_quality.check import Check
+from alliance_longitudinal.analyses.data_quality.patterns import patterns_of
 from alliance_longitudinal.analyses.data_quality.predict import Answered
 from alliance_longitudinal.analyses.data_quality.records import Filled, Records
-from alliance_longitudinal.analyses.kit import Draft, Estimate, Number, Share, listed, say
+from alliance_longitudinal.analyses.kit import Draft, Estimate, Hits, Number, Share, listed, say
 from alliance_longitudinal.findings import Finding, Severity
 from alliance_longitudinal.labels import listing
 
@@ -22,17 +23,21 @@ def answer(draft: Draft, checks: list[Check], filled: list[Filled]) -> None:
         else "",
         looks=f"; worth a look: {listing(looks)}" if looks else "",
     )
-    complete: list[str] = [
-        say(
-            "{share} of the planned {measure} forms",
-            share=Share(int((f.present & f.expected).sum()), int(f.expected.sum())),
-            measure=f.measure.label,
-        )
-        for f in filled
-        if f.expected.any()
-    ]
-    if complete:
-        draft.say("At attended sessions, {forms} were completed.", forms=listed(complete))
+    for scheduled, template in (
+        (False, "At attended sessions, {forms} were completed."),
+        (True, "By the schedule, whether clients came or not, {forms} were completed."),
+    ):
+        complete: list[str] = [
+            say(
+                "{share} of the planned {measure} forms",
+                share=Share(int(f.forms["made"].sum()), len(f.forms)),
+                measure=f.measure.label,
+            )
+            for f in filled
+            if len(f.forms) and f.scheduled == scheduled
+        ]
+        if complete:
+            draft.say(template, forms=listed(complete))
 
 
 def _titles(checks: list[Check], verdict: str) -> list[str]:
@@ -55,13 +60,13 @@ def estimates_of(checks: list[Check], filled: list[Filled], answered: list[Answe
         Estimate(
             id=f"there-{f.measure.name}",
             label=f"{f.measure.label}: planned forms that were completed",
-            estimate=float(f.present[f.expected].mean()),
-            n=int(f.expected.sum()),
+            estimate=float(f.forms["made"].mean()),
+            n=len(f.forms),
             level="session",
             unit="share of forms",
         )
         for f in filled
-        if f.expected.any()
+        if len(f.forms)
     ]
     labels = {f.measure.name: f.measure.label for f in filled}
     out += [
@@ -79,13 +84,57 @@ def estimates_of(checks: list[Check], filled: list[Filled], answered: list[Answe
     return out + [e for a in answered for e in a.estimates]
 
 
-def methods(draft: Draft, records: Records, checks: list[Check], answered: list[Answered]) -> None:
+def hits_of(filled: list[Filled]) -> list[Hits]:
+    """Forms that are there, and clients without forms to the end, for a comparison of groups."""
+    out = []
+    for f in filled:
+        clients = patterns_of(f)
+        for rows, hits, name, label, level, unit in (
+            (
+                f.forms,
+                f.forms["made"],
+                "there",
+                "planned forms that were completed",
+                "session",
+                "share of forms",
+            ),
+            (
+                clients,
+                clients["pattern"].isin(["stopped", "never"]),
+                "stopped",
+                "clients without forms to the end",
+                "client",
+                "share of clients",
+            ),
+        ):
+            who = rows["client"].to_numpy(object)
+            named = rows["therapist"].notna().all() and rows["therapist"].nunique() > 1
+            by = rows["therapist"].to_numpy(object) if named else who
+            label = f"{f.measure.label}: {label}"
+            out.append(Hits(f"{name}-{f.measure.name}", label, hits.to_numpy(bool), who, by, level, unit))
+    return [h for h in out if len(h.hits)]
+
+
+def methods(
+    draft: Draft, records: Records, checks: list[Check], answered: list[Answered], filled: list[Filled]
+) -> None:
     """The methods section."""
     names = listing([m.label for m in records.measures])
+    planned = [f.measure.label for f in filled if f.scheduled]
+    expected = []
+    if planned:
+        expected.append(
+            f"For {listing(planned)} the study's schedule says when a form was expected: each session counts for the planned "
+            "time nearest to it, up to half the way to the next, and planned times after the last date of the study are not counted."
+        )
+    if len(planned) < len(filled):
+        expected.append(
+            f"{'For the others a' if planned else 'A'} form was expected at each attended session whose number has the form of at "
+            "least 5 % of the clients."
+        )
     text = (
         f"The records of {names} were checked by fixed rules, each with the number looked at, the number found and a verdict "
-        "(fine, look, problem); the rules are in the table of rules. A form was expected at each attended session whose number "
-        "has the form of at least 5 % of the clients. Answers outside the instrument, sessions that occur twice and dates that "
+        f"(fine, look, problem); the rules are in the table of rules. {' '.join(expected)} Answers outside the instrument, sessions that occur twice and dates that "
         "run backwards are refused before any analysis. Jumps are changes of more than four robust standard deviations from the "
         f"median change between neighbouring forms of a client. Dates after {records.today:%Y-%m-%d} count as future."
     )

@@ -13,7 +13,7 @@ from alliance_longitudinal.sentences import for_outsiders
 #: How the unit of an estimate begins that is the share of people or rows in a category.
 SHARE = "share of "
 #: Shares of what are no people.
-OF_NO_PEOPLE = frozenset({"share of therapists", "share of session numbers"})
+OF_NO_PEOPLE = frozenset({"share of therapists", "share of session numbers", "share of planned times"})
 #: Unit of a difference of two shares of people.
 DIFFERENCE = "difference of shares"
 #: Units of estimates that count people or their rows.

@@ -6,12 +6,13 @@ from typing import Annotated
 import pandas as pd
 from pydantic import BeforeValidator, Field
 
-from alliance_longitudinal.analyses.kit import Audience, Clinic, Count, Draft, Number, analysis
+from alliance_longitudinal.analyses.kit import Audience, By, Clinic, Count, Draft, Number, analysis
 from alliance_longitudinal.analyses.measurement.charts import loadings_figure, reliability_figure
 from alliance_longitudinal.analyses.measurement.compute import Found, compare, from_items, side_by_side
 from alliance_longitudinal.analyses.measurement.design import Answers, item_answers
 from alliance_longitudinal.analyses.measurement.estimates import (
     MIN_CLIENTS,
+    by_group,
     observer_agreement,
     reliability_estimates,
     subscale_correlations,
@@ -71,6 +72,7 @@ def measurement(
             description="A measure of another rater with the same items, for invariance over raters at the first of the sessions."
         ),
     ] = None,
+    by: By = None,
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
@@ -86,6 +88,7 @@ def measurement(
     ('Items', 'not kept')
     """
     draft = Draft(study, clinic)
+    groups = draft.compare(by)
     rows = draft.sessions
     found_measure = draft.any_measure(measure)
     label = found_measure.instrument.label
@@ -111,6 +114,8 @@ def measurement(
     observer_agreement(draft, rows, found_measure)
     answer(draft, found, label)
     measurement_tables(draft, found, rated, found_measure)
+    if groups is not None:
+        by_group(draft, groups, answers, occasions)
     draft.show(reliability_figure(draft.estimates, label), loadings_figure(found.models))
     describe(draft, found, found_measure, occasions)
     return draft

@@ -73,7 +73,16 @@ def from_items(answers: Answers, occasions: Sequence[int], label: str, crossed: 
     return found
 
 
-def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
+def coefficients(answers: Answers, occasions: Sequence[int], label: str) -> Found:
+    """Alpha of each form and the reliability of change, without factor models."""
+    found = Found()
+    for session in occasions:
+        _one_form(found, answers, session, label, factors=False)
+    _change(found, answers, label, crossed=False)
+    return found
+
+
+def _one_form(found: Found, answers: Answers, session: int, label: str, *, factors: bool = True) -> None:
     form = answers.frame[answers.frame["session"].eq(session)]
     where = f"session {session}"
     complete = form[list(answers.items)].dropna()
@@ -96,6 +105,8 @@ def _one_form(found: Found, answers: Answers, session: int, label: str) -> None:
         )
         return
     found.alphas.append((where, alpha(complete.to_numpy(float))))
+    if not factors:
+        return
     usable = [i for i in answers.items if form[i].max() > form[i].min()]
     if len(form) < CLIENTS_PER_ITEM * len(usable):
         found.say(

@@ -1,12 +1,17 @@
 """Estimates of the measurement report: reliability, correlations of subscales by level, agreement of observers."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Draft, Estimate, Number
-from alliance_longitudinal.analyses.measurement.compute import Found
+from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Groups, Number
+from alliance_longitudinal.analyses.measurement.compute import Found, coefficients
+from alliance_longitudinal.analyses.measurement.design import Answers
 from alliance_longitudinal.analyses.measurement.levels import level_correlations
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.methods.basics.inference import half_width
 from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
 from alliance_longitudinal.sentences import told
 
@@ -55,6 +60,47 @@ def reliability_estimates(found: Found) -> list[Estimate]:
             for name, v in part.coefficients.items()
         ]
     return out
+
+
+def by_group(draft: Draft, groups: Groups, answers: Answers | None, occasions: Sequence[int]) -> None:
+    """Alpha and reliability of change of each group; without items, what the totals tell."""
+    measure = draft.measures[0]
+    found: dict[str, list[Estimate]] = {}
+    for group, rows in groups.split(draft.sessions):
+        if rows["client"].nunique() < MIN_CLIENTS:
+            draft.small_group(groups, group, MIN_CLIENTS)
+            found[group] = []
+        elif answers is None:
+            found[group] = [e] if (e := _first_mean(rows, measure)) else []
+        else:
+            own = replace(answers, frame=answers.frame[answers.frame["client"].isin(rows["client"])])
+            part = coefficients(own, occasions, measure.instrument.label)
+            draft.findings += [replace(f, where=f"{groups.name} {group}: {f.where}") for f in part.findings]
+            found[group] = reliability_estimates(part)
+    note = (
+        "The mean of each client's first total, in points."
+        if answers is None
+        else "Alpha and the reliability of change, from the answers of each group alone. A difference may be one of how much "
+        "clients differ, and not of the questionnaire."
+    )
+    draft.by_group(found, ESTIMATE, note)
+
+
+def _first_mean(rows: pd.DataFrame, measure: Measure) -> Estimate | None:
+    first = rows.dropna(subset=measure.name).groupby("client")[measure.name].first()
+    if len(first) < 2:
+        return None
+    mean, half = float(first.mean()), half_width(first)
+    return Estimate(
+        "first_mean",
+        f"First {measure.instrument.label}, mean",
+        mean,
+        ci_low=mean - half,
+        ci_high=mean + half,
+        n=len(first),
+        level="client",
+        unit=f"{measure.instrument.label} points",
+    )
 
 
 def subscale_correlations(draft: Draft, rated: pd.DataFrame, measure: Measure) -> None:
