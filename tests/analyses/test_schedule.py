@@ -8,9 +8,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.data_quality import quality_checks
-from alliance_longitudinal.analyses.data_quality.check import Check
-from alliance_longitudinal.data.schedule import planned_assessments
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data import Study, planned_assessments
 from analyses.studies import value, with_sessions
 from data.small import small_study
 
@@ -36,7 +34,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return trial(tmp_path_factory.mktemp("trial"))
 
 
-def check(study: Study, name: str) -> Check:
+def check(study: Study, name: str):  # type: ignore[no-untyped-def]
+    """One check of the data."""
     return next(c for c in quality_checks(study, models=False) if c.key == name)
 
 
