@@ -35,7 +35,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     assert all(command in shown for command in COMMANDS)
-    assert "0 fine, 1 the data or a report failed, 2 wrong use" in shown
+    assert "0 success, 1 the data or a report failed, 2 wrong use" in shown
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_wrong_use_is_status_2(arguments: list[str], capsys: pytest.CaptureFixtu
             2,
             "--audience shareable and -p audience=internal contradict each other.",
         ),
-        (["--notebook", "early_alliance", "-p", "window=soon"], 2, "The window 'soon' cannot be read."),
+        (["--notebook", "early_alliance", "-p", "window=soon"], 2, "The early window 'soon' cannot be read."),
     ],
 )
 def test_wrong_requests_are_sentences(
@@ -240,7 +240,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_private_log(
     monkeypatch.setattr(measures, "instruments", broken)
     assert cli.main(["instruments"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("Something went wrong that should not have (ZeroDivisionError).")
+    assert said.startswith("Unexpected error (ZeroDivisionError).")
     assert "canary" not in said
     assert "Traceback" not in said
     log = Path(said.split("The details are in ")[1].split(";")[0])

@@ -33,7 +33,7 @@ def test_check_says_what_is_wrong(name: str, tmp_path: Path, capsys: pytest.Capt
     assert said.out == ""
     assert [phrase for phrase in phrases if phrase not in said.err] == []
     assert "Traceback" not in said.err
-    assert "Something went wrong" not in said.err
+    assert "Unexpected error" not in said.err
     assert contents(tmp_path) == before
 
 

@@ -88,7 +88,7 @@ def _report(options: argparse.Namespace) -> int:
             )
         else:
             _tell(options, report.kind, report.error)
-            say(f"What is known about the failed run: {report.folder}", error=True)
+            say(f"Details of the failed run: {report.folder}", error=True)
         return FAILED
     _done(options, report.page, report=str(report.page))
     return FINE
@@ -149,7 +149,11 @@ def _batch(options: argparse.Namespace) -> int:
             say(f"{row['label']}: {row['error']}", error=True)
     waiting = sum(row["status"] == "waiting" for row in batch.rows)
     if waiting:
-        say(f"Stopped before {waiting} reports were made. Give the same command to go on.", error=True)
+        say(
+            f"Stopped before {waiting} {'report was' if waiting == 1 else 'reports were'} made. Repeat "
+            "the command to continue.",
+            error=True,
+        )
     say(batch.page)
     return FINE if batch.ok else FAILED
 
@@ -172,17 +176,17 @@ def _verify(options: argparse.Namespace) -> int:
         return FINE if found.ok else FAILED
     if found.notes:
         say(
-            "Only numbers were compared, not pictures, page and notebook, because something is not as it was: "
-            + " ".join(found.notes),
+            "Only numbers were compared, not pictures, page and notebook, because something has "
+            "changed: " + " ".join(found.notes),
             error=True,
         )
     for sentence in found.problems:
         say(sentence, error=True)
     if found.ok:
-        rest = "" if found.notes else ", and pictures, page and notebook are as they were made"
+        rest = "" if found.notes else ", and pictures, page and notebook are unchanged"
         say(
-            f"All {found.compared} numbers came out again (within {RELATIVE:g} of their size, {ABSOLUTE:g} near "
-            f"zero){rest}."
+            f"All {found.compared} numbers are the same (within {RELATIVE:g} of their size, "
+            f"{ABSOLUTE:g} near zero){rest}."
         )
     return FINE if found.ok else FAILED
 
@@ -230,7 +234,7 @@ def _parameters(given: Sequence[str], audience: str | None) -> dict[str, str]:
         if not equals or not name:
             raise UsageError(f"-p {text}: write a parameter as name=value, such as -p window=1,5.")
         if name in parameters:
-            raise UsageError(f"-p {name} is given twice.")
+            raise UsageError(f"-p {name} is given twice. Give it once.")
         parameters[name] = value
     if audience is not None and parameters.setdefault("audience", audience) != audience:
         raise UsageError(
@@ -242,78 +246,84 @@ def _parameters(given: Sequence[str], audience: str | None) -> dict[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="alliance",
-        description="Early therapeutic alliance and symptom change: checked data in, finished reports out.",
-        epilog="Exit status: 0 fine, 1 the data or a report failed, 2 wrong use.",
+        description="Reports on early therapeutic alliance and symptom change, from checked clinic data.",
+        epilog="Exit status: 0 success, 1 the data or a report failed, 2 wrong use of the command.",
     )
     parser.add_argument("--version", action="version", version=f"alliance_longitudinal {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     check = _command(
-        commands, "check", _check, "read a study and say what is in it, or what is wrong with it"
+        commands, "check", _check, "read a study; say what it contains, or what is wrong with it"
     )
-    check.add_argument("study", metavar="STUDY.yaml", help="study file, or 'demo'")
+    check.add_argument(
+        "study", metavar="STUDY.yaml", help="study file, or 'demo' for the demonstration study"
+    )
 
     report = _command(commands, "report", _report, "make one report")
-    report.add_argument("study", metavar="STUDY.yaml", help="study file, or 'demo'")
     report.add_argument(
-        "--notebook", required=True, metavar="NAME", help="analysis, or an edited copy of its notebook"
+        "study", metavar="STUDY.yaml", help="study file, or 'demo' for the demonstration study"
+    )
+    report.add_argument(
+        "--notebook", required=True, metavar="NAME", help="name of an analysis, or path of your own notebook"
     )
     report.add_argument(
         *("-p", "--parameter"),
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="such as window=1,5; repeat for more parameters",
+        help="set a parameter, such as window=1,5; repeat for more",
     )
     report.add_argument(
         "--audience",
         choices=("internal", "shareable"),
-        help="shareable hides small counts of people and everything they could be computed from (default internal)",
+        help="shareable rounds counts of people and hides small ones (default internal)",
     )
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)
 
-    listed = _command(commands, "list", _list, "list the analyses with their questions, or one's parameters")
+    listed = _command(
+        commands, "list", _list, "list the analyses and their questions, or the parameters of one"
+    )
     listed.add_argument("name", nargs="?", metavar="NAME", help="show the parameters of this analysis")
 
-    batch = _command(
-        commands, "batch", _batch, "make every report of a batch file; continues where it stopped"
-    )
+    batch = _command(commands, "batch", _batch, "make all reports of a batch file, or those still missing")
     batch.add_argument("batch", metavar="BATCH.yaml")
     batch.add_argument("--out", required=True, metavar="DIR", help="folder for the reports and their index")
     batch.add_argument(
-        "--jobs", type=_positive, default=1, metavar="N", help="reports made at a time (default 1)"
+        "--jobs",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="how many reports to make at the same time (default 1)",
     )
-    batch.add_argument("--fresh", action="store_true", help="make finished reports again too")
+    batch.add_argument("--fresh", action="store_true", help="also make finished reports again")
 
     verify = _command(
         commands, "verify", _verify, "make a report again from its manifest and compare every file"
     )
     verify.add_argument("folder", metavar="DIR", help="the report's folder")
+    verify.add_argument("--study", metavar="STUDY.yaml", help="study file; needed for a shareable report")
     verify.add_argument(
-        "--study", metavar="STUDY.yaml", help="study file; needed for a report made for sharing"
-    )
-    verify.add_argument(
-        "--notebook", metavar="FILE", help="your own notebook, if a report made for sharing used one"
+        "--notebook", metavar="FILE", help="your own notebook; needed if a shareable report used one"
     )
     _deadline(verify)
 
-    demo = _command(commands, "demo", _demo, "write the demonstration study, to look at and edit")
+    demo = _command(
+        commands, "demo", _demo, "write the demonstration study into a folder, to look at and edit"
+    )
     demo.add_argument("folder", metavar="DIR")
 
     known = _command(
-        commands, "instruments", _instruments, "list the instruments, show one, or check a file of your own"
+        commands, "instruments", _instruments, "list the instruments, show one, or check your own file"
     )
-    known.add_argument("id", nargs="?", metavar="ID", help="show everything that is known about this one")
-    known.add_argument(
-        "--check", metavar="FILE", help="say what is wrong with an instrument file of your own"
-    )
+    known.add_argument("id", nargs="?", metavar="ID", help="show everything the package knows about this one")
+    known.add_argument("--check", metavar="FILE", help="check your own instrument file")
     known.add_argument(
         "--folder",
         action="append",
         default=[],
         metavar="DIR",
-        help="folder with instruments of your own; repeat for more",
+        help="folder with your own instruments; repeat for more",
     )
     return parser
 
@@ -324,7 +334,7 @@ def _command(
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=words, description=words[0].upper() + words[1:] + "."
     )
-    parser.add_argument("--json", action="store_true", help="print results and problems as data")
+    parser.add_argument("--json", action="store_true", help="print results and problems as JSON")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=run)
     return parser
@@ -370,8 +380,8 @@ def _unexpected(error: Exception) -> str:
     with os.fdopen(handle, "w", encoding="utf-8") as log:
         log.writelines(traceback.format_exception(error))
     return (
-        f"Something went wrong that should not have ({type(error).__name__}). The details are in {name}; it may "
-        "quote data, so read it before you send it to anybody."
+        f"Unexpected error ({type(error).__name__}). The details are in {name}. That file may "
+        "contain data, so read it before you send it to anybody."
     )
 
 

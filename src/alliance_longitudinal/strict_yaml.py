@@ -60,13 +60,15 @@ def read_document(path: Path, what: str) -> Document:
         If the file is missing, is not UTF-8, is not YAML, gives a key twice, or repeats itself without end.
     """
     if _is_endless(path):
-        raise StudyError(f"{path} is a device, a pipe or a socket; the {what} is a file that ends in .yaml.")
+        raise StudyError(f"{path} is not a file. Give the path of the {what}, a file that ends in .yaml.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise StudyError(f"The {what} {path} does not exist. {_neighbours(path)}") from None
     except IsADirectoryError:
-        raise StudyError(f"{path} is a folder; the {what} is a file that ends in .yaml.") from None
+        raise StudyError(
+            f"{path} is a folder. Give the path of the {what}, a file that ends in .yaml."
+        ) from None
     except UnicodeDecodeError as error:
         raise StudyError(
             f"The {what} {path.name} is not UTF-8 text (byte {error.start + 1}). "
@@ -85,8 +87,8 @@ def read_document(path: Path, what: str) -> Document:
         places = [((), 0, None)] * (MOST_PLACES + 1)
     if len(places) > MOST_PLACES:
         raise StudyError(
-            f"The {what} {path.name} is nested too deeply, or repeats itself by its anchors (& and *). Write it out "
-            "without anchors."
+            f"The {what} {path.name} is nested too deeply, or its anchors (& and *) repeat each "
+            "other. Write it without anchors."
         )
     return Document(
         path=path,

@@ -52,6 +52,6 @@ def awkward() -> Study:
     ended = Finding(
         "endings",
         "info",
-        "Treatment ended as planned for 180 clients, by dropout for 6, otherwise for 3; of 4 it is not known.",
+        "Treatment ended as planned for 180 clients, by dropout for 6, in another way for 3; for 4 it is not known.",
     )
     return replace(study, _sessions=sessions.reset_index(drop=True), findings=(*study.findings, ended))

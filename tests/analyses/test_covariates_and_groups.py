@@ -101,7 +101,7 @@ def test_a_covariate_that_is_the_same_for_all_is_left_out_and_named(study: Study
     clients = study.clients.assign(education="low")
     result = al.variance_partition(replace(study, _clients=clients), covariates=["education"])
     found = [f.message for f in result.notes if f.code == "constant_covariate"]
-    assert found == ["education is the same in all analysed rows, so no model is adjusted for it."]
+    assert found == ["education has the same value in all analysed data, so the models do not adjust for it."]
 
 
 def test_many_missing_values_are_a_caution(study: Study) -> None:
@@ -178,7 +178,7 @@ def test_clients_of_unknown_group_leave_in_a_counted_step(study: Study) -> None:
 def test_one_group_is_nothing_to_compare(study: Study) -> None:
     result = al.variance_partition(replace(study, _clients=study.clients.assign(arm="CBT")), by="arm")
     assert [f.message for f in result.notes if f.code == "one_group"] == [
-        "There is only one group of arm among these clients (CBT), so there is nothing to compare."
+        "All these clients have the same arm (CBT), so there is nothing to compare."
     ]
     assert "by_group" not in [t.name for t in result.tables]
 
@@ -188,7 +188,7 @@ def test_a_small_group_has_no_estimate_of_its_own(study: Study) -> None:
     clients.loc[clients.index[:12], "arm"] = "waiting"
     result = al.variance_partition(replace(study, _clients=clients), by="arm")
     assert [f.message for f in result.notes if f.code == "small_group"] == [
-        "arm waiting has fewer than 20 clients, so there is no estimate for it."
+        "arm waiting has fewer than 20 clients, so the report gives no estimate for this group."
     ]
     assert not result.estimates["id"].str.endswith("_waiting").any()
 
@@ -207,8 +207,8 @@ def test_a_small_group_has_no_estimate_of_its_own(study: Study) -> None:
         ),
         (
             {"by": "age"},
-            "Parameter 'by': age is a number, and only categories make groups. Choose one of: arm, education. A number in "
-            "the file becomes a category when 'reference' or 'order' is given.",
+            "Parameter 'by': age is a number, and groups need a category. Choose one of: arm, education. To make a number a "
+            "category, give 'reference' or 'order' in the study file.",
         ),
         (
             {"by": "arm=CTB"},
@@ -232,7 +232,7 @@ def test_a_study_without_covariates_says_where_to_name_them(study: Study) -> Non
         _clients=study.clients.drop(columns="arm"),
     )
     with pytest.raises(
-        StudyError, match=r"names no covariate, so 'age' is not there\. Name columns under 'covariates'"
+        StudyError, match=r"names no covariate, so there is no 'age'\. Name columns under 'covariates'"
     ):
         al.variance_partition(bare, covariates="age")
     numbers = replace(study, covariates=("age",), _clients=study.clients.drop(columns="arm"))

@@ -272,7 +272,7 @@ def test_completion_and_floor_are_the_true_shares(frame, clean):
 
 def test_the_low_session_and_the_open_item_are_named(frame, tmp_path):
     late = by_key(planted(tmp_path / "a", frame, missing_late), models=False)["completion_session-phq9"]
-    assert (late.found, late.means) == (1, "Low at session number 4.")
+    assert (late.found, late.means) == (1, "Many are missing at session number 4.")
     item = by_key(planted(tmp_path / "b", frame, open_item), models=False)["unanswered-alliance"]
     assert item.means == "Most often item 7."
 

@@ -62,7 +62,7 @@ def test_predictors_of_missing_forms_and_of_leaving_are_recovered(result):
     assert found.loc["leaving_treatment_symptoms", "ci_low"] > 1
     verdicts = {r[0]: r[2] for r in result.table("checks").rows}
     assert verdicts["What predicts a missing WAI-S (client)"] == "look"
-    assert verdicts["What predicts that a client leaves"] == "look"
+    assert verdicts["What predicts that a client ends treatment"] == "look"
     assert any("last PHQ-9 (odds ratio" in f.message for f in result.notes)
 
 
@@ -185,9 +185,9 @@ def test_the_command_line_prints_the_checks_with_their_rows(tmp_path, capsys):
     planted(tmp_path, clean_frame(), plant)
     assert cli.main(["check", str(tmp_path / "study.yaml")]) == 0
     text = capsys.readouterr().out
-    assert "look         Totals that whole answers cannot give, PHQ-9 (client): 2 of" in text
+    assert "look         Totals that are not whole numbers, PHQ-9 (client): 2 of" in text
     assert "Rows 12, 22 of sessions.csv." in text
-    assert "What to do: Most often unanswered items were filled in before the export" in text
+    assert "What to do: Usually unanswered items were filled in before the export" in text
     assert cli.main(["check", str(tmp_path / "study.yaml"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     odd = next(c for c in told["checks"] if c["id"] == "fractions" and c["about"] == "phq9")

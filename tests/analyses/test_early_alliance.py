@@ -197,7 +197,7 @@ def test_few_therapists_fall_back_and_say_so(few: Study) -> None:
     assert "3 therapists are too few to estimate differences between therapists" in result.answer[1]
     skipped = result.table("models").to_frame()["skipped"]
     assert skipped.str.contains(
-        "only 3 therapists have two or more clients in the analysis; a therapist level needs 5"
+        "only 3 therapists have two or more clients in the analysis, and a therapist level needs 5"
     ).any()
 
 
@@ -255,7 +255,7 @@ def test_too_few_clients_are_said(clinic: Study) -> None:
             "no alliance measure 'aliance'. Did you mean 'alliance'\\? It has: alliance",
         ),
         ({"outcome": "alliance"}, "no symptoms measure 'alliance'"),
-        ({"clinic": "Nord"}, "Clinic 'Nord' was asked for, but the study file names no clinic column"),
+        ({"clinic": "Nord"}, "You asked for the clinic 'Nord', but the study file names no column 'clinic'"),
     ],
 )
 def test_parameters_that_do_not_fit_the_study(clinic: Study, asked: dict[str, object], sentence: str) -> None:
@@ -340,8 +340,8 @@ def test_the_step_that_lost_most_clients_is_named(clinic: Study) -> None:
     sessions = clinic.sessions.query("session > 0")
     answer = early_alliance(with_sessions(clinic, sessions), window=1).answer[0]
     assert re.search(
-        r"0 clients .* at the step 'Change up to the window's end known' "
-        r"\(\d+ clients: only one outcome score up to the window's end\)",
+        r"0 clients .* at the step 'Change up to the end of the window known' "
+        r"\(\d+ clients: only one outcome score up to the end of the window\)",
         answer,
     )
 

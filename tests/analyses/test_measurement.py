@@ -114,7 +114,7 @@ def test_the_study_is_left_unchanged(study: Study, result: AnalysisResult) -> No
 
 def test_without_items_the_analysis_says_so(clinic: Study) -> None:
     result = measurement(clinic)
-    assert "holds totals or subscales of WAI-SR, not the answers to its items" in result.answer[0]
+    assert "has totals or subscales of WAI-SR, not the answers to its items" in result.answer[0]
     assert "no_items" in {f.code for f in result.notes}
     assert "alpha_session_1" not in set(result.estimates["id"])
 
@@ -255,11 +255,11 @@ def test_subscales_that_are_one_are_also_tested_as_one() -> None:
     assert [f.code for f in found.findings] == ["subscales_not_distinguished"]
     first, second = words.verdicts(found)
     assert first == (
-        "Same measurement (goal, bond, over sessions): loadings and intercepts are equal enough, so means may be compared (but the "
-        "models have improper solutions, so this is not sure)."
+        "Measurement invariance (goal, bond, over sessions): loadings and intercepts are equal enough, so means may be compared (but the "
+        "models have improper solutions, so this is uncertain)."
     )
     assert second.startswith(
-        "Same measurement (one factor, over sessions): loadings and intercepts are equal enough"
+        "Measurement invariance (one factor, over sessions): loadings and intercepts are equal enough"
     )
 
 
@@ -277,7 +277,7 @@ def test_raters_with_the_same_items(study: Study) -> None:
     )
     result = measurement(both, sessions=(1,), other="other")
     table = result.table("invariance").to_frame()
-    assert set(table["what"]) == {"goal, bond, over raters at session 1"}
+    assert set(table["what"]) == {"goal, bond, between raters at session 1"}
     assert len(table) == 3
     with pytest.raises(StudyError, match="does not have the same item answers as Test alliance"):
         measurement(both, other="wai")
@@ -299,7 +299,7 @@ def test_observers_of_the_same_sessions(study: Study) -> None:
     result = measurement(alone, measure="one")
     said = {f.code: f.message for f in result.notes}
     assert (
-        "is the mean of several raters, so how well they agree cannot be told. Give each of them"
+        "is the mean of several raters, so their agreement cannot be computed. Also define one measure per rater"
         in said["raters_averaged"]
     )
 
@@ -311,7 +311,7 @@ def test_observers_of_the_same_sessions(study: Study) -> None:
         (
             {"sessions": (1, 99)},
             StudyError,
-            "nobody filled the form in at session 99. Sessions with forms: 1, 2, 3, 4",
+            "nobody filled in the form at session 99. Sessions with forms: 1, 2, 3, 4",
         ),
         ({"sessions": "1,1"}, StudyError, "a session is named twice"),
         ({"other": "wai"}, StudyError, "does not have the same item answers"),
@@ -328,7 +328,7 @@ def test_few_clients_are_said(study: Study) -> None:
     sessions = study.sessions
     few = measurement(with_sessions(study, sessions[sessions["client"].isin([f"c{k}" for k in range(5)])]))
     assert few.status["code"] == "underpowered"
-    assert "5 clients can be analysed; the measurement of Test alliance needs at least 20" in few.answer[0]
+    assert "5 clients can be analysed; this analysis of Test alliance needs at least 20" in few.answer[0]
 
 
 @pytest.fixture(scope="module")

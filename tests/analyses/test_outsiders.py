@@ -200,7 +200,7 @@ def test_only_counts_of_people_are_touched(clinic: Study) -> None:
 def test_a_result_on_too_few_clients_is_refused(awkward_study: Study) -> None:
     strict = replace(awkward_study, small_cells=500)
     with pytest.raises(
-        al.StudyError, match=r"about fewer clients than may be counted for outsiders \('small_cells: 500'"
+        al.StudyError, match=r"about fewer clients than a shareable report may count \('small_cells: 500'"
     ):
         al.reliable_change(strict, reliability=0.84, audience="shareable")
 

@@ -56,14 +56,14 @@ def test_all_problems_come_at_once() -> None:
     text = str(error.value)
     assert "There is no parameter 'colour'." in text
     assert (
-        "Parameter 'n_boot': 0 takes the profile likelihood, a bootstrap needs at least 50 samples; got '3'."
+        "Parameter 'n_boot': give 0 for the profile likelihood; a bootstrap needs at least 50 samples; got '3'."
         in text
     )
     assert "Parameter 'min_rated': input should be a valid integer" in text
 
 
 def test_a_window_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(StudyError, match="The window 'early' cannot be read"):
+    with pytest.raises(StudyError, match="The early window 'early' cannot be read"):
         PARAMS.from_mapping({"window": "early"})
 
 

@@ -175,7 +175,7 @@ def test_joint_recovery_follows_the_rules() -> None:
     assert value(result, "joint_reliable_recovery") == pytest.approx(1 / 4)
     assert value(result, "joint_reliable_deterioration") == pytest.approx(1 / 6)
     assert value(result, "joint_recovery", "n") == 16
-    assert "Over both measures, 50\xa0%" in result.answer[-1]
+    assert "before treatment, 50\xa0%" in result.answer[-1]
     assert "Gyani" in result.methods
 
 
@@ -235,10 +235,11 @@ def swapped(study: Study, **changes: object) -> Study:
 
 def test_an_instrument_of_which_too_little_is_known(clinic: Study) -> None:
     with pytest.raises(
-        StudyError, match="Neither a reliability nor points of reliable change of PHQ-9 are known"
+        StudyError,
+        match="The instrument file of PHQ-9 has neither a reliability nor points of reliable change",
     ):
         reliable_change(swapped(clinic, reliable_changes=()))
-    with pytest.raises(StudyError, match="Whether a higher total of PHQ-9 is better is not known"):
+    with pytest.raises(StudyError, match="does not know whether a higher total of PHQ-9 is better"):
         reliable_change(swapped(clinic, direction="unknown"))
     without = reliable_change(swapped(clinic, cutoffs=()))
     assert {f.code for f in without.notes} >= {"no_cutoff"}
@@ -249,7 +250,7 @@ def test_an_instrument_of_which_too_little_is_known(clinic: Study) -> None:
         ({"cutoffs": ()}, "Joint recovery needs a cut-off and points of reliable change for both"),
         (
             {"reliable_changes": ()},
-            "Joint recovery needs points of reliable change or a reliability of GAD-7",
+            "Recovery on both measures needs points of reliable change or a reliability of GAD-7",
         ),
     ):
         bare = replace(gad, instrument=replace(gad.instrument, **facts))  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ def test_with_nobody_rated_the_report_says_so(clinic: Study) -> None:
     assert result.status["code"] == "underpowered"
     assert result.answer == (
         "There are too few data for an answer. 0 clients can be analysed; the variance partition of WAI-SR needs at least 20. "
-        "Choose another early window, lower the number of rated sessions, or analyse more clients together.",
+        "Choose another early window, require fewer rated sessions, or analyse more clients together.",
     )
     assert result.estimates.empty
     assert "too few data" in result._repr_html_()
@@ -81,4 +81,4 @@ def test_a_study_with_one_kind_of_measure_is_divided_for_it(
     own = result.estimates.set_index("id")
     np.testing.assert_allclose(own["estimate"], both.loc[own.index, "estimate"], rtol=1e-6)
     (note,) = (f.message for f in result.notes if f.code == "one_measure")
-    assert note.startswith(f"The study has no {other} measure, so only ")
+    assert note.startswith(f"The study has no {other} measure, so the report is about ")

@@ -152,7 +152,7 @@ FILES: dict[str, tuple[Builder, tuple[str, ...]]] = {
         ("s.xlsx: the file is an old (.xls) or a password-protected Excel file",),
     ),
     "web_page_called_excel": (file("s.xlsx", b"<html><table>"), ("the file is a web page or XML",)),
-    "zip_bomb": (made("s.xlsx", _bomb), ("unpacks to far more than a table", "it was not opened")),
+    "zip_bomb": (made("s.xlsx", _bomb), ("far larger when unpacked than any table", "it was not opened")),
     "word_called_excel": (
         made("s.xlsx", _no_sheet),
         ("s.xlsx: the file is damaged or is not an Excel workbook",),
@@ -167,7 +167,7 @@ FILES: dict[str, tuple[Builder, tuple[str, ...]]] = {
     ),
     "excel_error_in_id": (
         made("s.xlsx", _workbook(_put("A3", "#REF!"))),
-        ("Excel's error values in place of an identifier", "row 3, column 'client': '#REF!'"),
+        ("Excel's error values instead of an identifier", "row 3, column 'client': '#REF!'"),
     ),
     "formula_without_value": (
         made("s.xlsx", _workbook(_put("E4", "=E3+1"))),

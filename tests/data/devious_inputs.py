@@ -190,12 +190,12 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
     ),
     "session_beyond_counting": (
         text("007,T1,2", "007,T1,1e300"),
-        ("a session number is higher than 9999", "row 3, column 'session': '1e300'", "name the date in place"),
+        ("a session number is higher than 9999", "row 3, column 'session': '1e300'", "name the date instead"),
     ),
     "number_of_a_visit": (text("007,T1,2", "007,T1,20240301"), ("a session number is higher than 9999", "row 3")),
     "mark_of_the_separator": (
         dialect("separator: ';'", "sep=;\n" + TEXT.replace(",", ";")),
-        ("Excel's mark of the separator", "header_row: 2", "dialect: {separator: \";\"}"),
+        ("Excel's 'sep=' line", "header_row: 2", "dialect: {separator: \";\"}"),
     ),
     "separator_below_a_title": (
         study("sessions.csv", "sessions.csv\n    header_row: 2", "Clinic, 2024\n" + TEXT.replace(",", ";")),
@@ -266,7 +266,7 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
             lambda _: None,
             lambda xml: re.sub(r"schemas\.openxmlformats\.org/(\w+)/2006", r"purl.oclc.org/ooxml/\1", xml),
         ),
-        ("no sheet that can be seen and read as a table", "Strict Open XML"),
+        ("no visible sheet with a table", "Strict Open XML"),
     ),
     "sheet_with_a_blank": (
         workbook(lambda _: None, extra="\n    sheet: ' Sheet'"),
@@ -300,7 +300,7 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
     ),
     "episodes_in_no_order": (
         episodes("a,T,1,spring,1", "a,T,2,spring,2", "a,T,1,autumn,3"),
-        ("which of a client's episodes came first is not known", "name a 'date' column"),
+        ("the order of a client's episodes is not known", "name a 'date' column"),
     ),
     "row_of_no_episode": (
         episodes("a,T,1,1,1", "a,T,2,,2", "a,T,3,2,3"),
@@ -322,9 +322,9 @@ STUDY_FILE: dict[str, tuple[Builder, tuple[str, ...]]] = {
     "separator_in_texts": (dialect("separator: e"), ("'separator' is 'e', which is part of",)),
     "separator_that_ends_lines": (dialect('separator: "\\n"'), ("'separator' is '\\n', which is part of",)),
     "separator_of_two": (dialect("separator: ',,'"), ("it must have at most 1 characters",)),
-    "blocks_without_end": (study("study:", _DEEP + "study:"), ("is nested too deeply, or repeats itself",)),
-    "alias_of_itself": (study("study:", "x: &x [*x]\nstudy:"), ("is nested too deeply, or repeats itself",)),
-    "aliases_of_aliases": (study("study:", _LAUGHS + "study:"), ("is nested too deeply, or repeats itself",)),
+    "blocks_without_end": (study("study:", _DEEP + "study:"), ("is nested too deeply, or its anchors",)),
+    "alias_of_itself": (study("study:", "x: &x [*x]\nstudy:"), ("is nested too deeply, or its anchors",)),
+    "aliases_of_aliases": (study("study:", _LAUGHS + "study:"), ("is nested too deeply, or its anchors",)),
     "two_documents": (study("study:", "a: b\n---\nstudy:"), ("another document",)),
     "python_in_yaml": (
         study("Broken clinic", "!!python/object/apply:os.system ['echo']"),

@@ -121,7 +121,7 @@ def test_what_is_the_same_in_all_rows_of_a_therapist_needs_no_table(tmp_path):
         ("covariates: {therapist: {x: Years}}", "Id,Years\n,1\na,2\nb,1\n", "the therapist id is missing"),
         ("caseload: Years", "Id,Years\na,0\nb,1\n", "a caseload is not a number of clients above 0"),
         ("caseload: Years", "Id,Years\nX,1\nY,1\n", "no therapist of s.csv is in th.csv, which has ids such as X, Y"),
-        ("caseload: Years", "Id,Years\nA,1\nB,1\n", "2 of 2 therapist ids are written otherwise in th.csv: 'a' there and 'A'"),
+        ("caseload: Years", "Id,Years\nA,1\nB,1\n", "2 of 2 therapist ids are written differently in th.csv: 'a' there and 'A'"),
         ("covariates: {client: {x: {column: edu, reference: lo}}}", "Id\na\nb\n",
          "no value of 'edu' is the reference 'lo'. Did you mean 'low'?"),
         ("covariates: {client: {x: {column: edu, order: [low, high]}}}", "Id\na\nb\n",
@@ -167,13 +167,13 @@ def test_a_session_covariate_in_a_wide_table_and_of_several_raters(tmp_path):
 def test_a_covariate_of_numbers_and_words_is_noticed(tmp_path, values, said):
     table = "c,t,n,p,x\n" + "".join(f"{i},a,0,10,{value}\n" for i, value in enumerate(values))
     if said is None:
-        with pytest.raises(DataError, match="a value is not a number, though most of its column are"):
+        with pytest.raises(DataError, match="a value is not a number, but most values of its column are"):
             load_study(study_file(tmp_path, table, "baseline: [x]"))
         return
     found = findings(small_study(tmp_path, table, "baseline: [x]"))
     assert ("covariate_of_words" in found) == said
     if said:
-        assert "different values are numbers" in found["covariate_of_words"]
+        assert "some of its values are not numbers" in found["covariate_of_words"]
 
 
 def test_what_a_report_has_to_state(tmp_path):

@@ -258,7 +258,7 @@ def test_sessions_without_time_are_counted_once_for_all_raters(tmp_path):
     )
     table = "client,therapist,session,date,who,o\na,T,1,2024-01-01,x,90\na,T,2,,x,90\na,T,2,,y,90\n"
     messages = [f.message for f in load_study(write(tmp_path, study=rated, table=table)).findings]
-    assert "1 session has no date or week; they cannot be placed in time." in messages
+    assert "1 session has no date or week, so its time is not known." in messages
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_empty_clinics_and_families_are_no_clinics_and_families(tmp_path):
     assert study.sessions["clinic"].fillna("?").tolist() == ["?", "N", "N", "N", "?"]
     said = {f.code: f.message for f in study.findings}
     assert said["client_in_several_families"].startswith("1 client has more than one family")
-    assert said["sessions_without_clinic"].startswith("2 sessions do not say in which clinic")
+    assert said["sessions_without_clinic"].startswith("2 sessions have no clinic and are left out")
     assert not {"client_in_several_clinics", "therapist_in_several_clinics"} & set(said)
 
 
@@ -316,6 +316,6 @@ def test_a_first_session_without_a_date_is_said(tmp_path):
     table = "client,therapist,session,date,phq9\na,T,1,,5\na,T,2,2024-01-09,5\na,T,3,,5\nb,T,1,2024-01-09,5\n"
     messages = [f.message for f in load_study(write(tmp_path, table=table)).findings]
     assert (
-        "2 sessions have no date or week; they cannot be placed in time. For 1 client it is their first: their weeks count "
+        "2 sessions have no date or week, so their time is not known. For 1 client this is the first session, so weeks count "
         "from the first session with a date."
     ) in messages

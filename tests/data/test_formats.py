@@ -110,7 +110,7 @@ def test_missing_codes_of_spss_are_missing_and_counted(tmp_path):
     assert study.clients["sex"].tolist()[0::2] == ["female", "male"]
     assert study.clients["sex"].isna().tolist() == [False, True, False]
     assert messages(study)["declared_missing_codes"] == (
-        "s.sav declares these codes as missing, and they count as not filled in: -9 (1 time), 9 (2 times), "
+        "s.sav defines these codes as missing values; they count as not filled in: -9 (1 time), 9 (2 times), "
         "98 (1 time), 99 (2 times)."
     )
 

@@ -34,7 +34,7 @@ def two_tables(folder, listed, ids=IDS, roles="client: c"):
 def test_ids_that_differ_only_in_how_they_are_written(tmp_path, ids, listed, pair):
     with pytest.raises(DataError) as caught:
         load_study(two_tables(tmp_path, listed, ids))
-    assert "client ids are written otherwise in c.csv: " in str(caught.value)
+    assert "client ids are written differently in c.csv: " in str(caught.value)
     assert pair in str(caught.value)
 
 
@@ -46,7 +46,7 @@ def test_a_workbook_that_dropped_the_zeros(tmp_path):
         book.active.append([int(i), 30])
     book.save(tmp_path / "c.xlsx")
     path.write_text(path.read_text().replace("c.csv", "c.xlsx"))
-    with pytest.raises(DataError, match=r"4 of 4 client ids are written otherwise in c\.xlsx"):
+    with pytest.raises(DataError, match=r"4 of 4 client ids are written differently in c\.xlsx"):
         load_study(path)
 
 

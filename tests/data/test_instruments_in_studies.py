@@ -68,7 +68,7 @@ def test_totals_of_an_incomplete_instrument_are_taken_as_given(tmp_path):
     assert study.sessions["x"].tolist() == [1, 4, 5.5, 7]
     said = {f.code: f.message for f in study.findings}
     assert said["instrument_status"].startswith(
-        "The definition of CALPAS-24 that scored it was not fully checked against its manual (status 'incomplete')"
+        "The definition of CALPAS-24 was not fully checked against the manual (status 'incomplete')"
     )
     assert "total_as_given" in said
     with pytest.raises(DataError, match=r"outside the range of CALPAS-24 \(the total: 1 to 7\)"):

@@ -85,7 +85,7 @@ def test_dialect_gives_the_same_numbers(tmp_path):
         loaded = load_study(path)
         assert_frame_equal(loaded.sessions, expected)
         steps = [(s.step, s.rows_in, s.rows_out) for s in loaded.flow.steps]
-        assert steps == [("rows read from sessions.csv", 7, 7), ("rows that hold anything", 7, 6)]
+        assert steps == [("rows read from sessions.csv", 7, 7), ("rows that are not empty", 7, 6)]
 
 
 def test_thousands_mark_and_minus_sign(tmp_path):
@@ -311,7 +311,9 @@ def test_findings_about_measures(tmp_path):
     assert_array_equal(loaded.sessions["phq9"], [36, NAN])
     assert codes(loaded) == ["unscored_forms", "instrument_status", "total_as_given"]
     messages = [f.message for f in loaded.findings]
-    assert messages[0].startswith("1 of 2 forms of WAI-SR (client) have unanswered items and no total")
+    assert messages[0].startswith(
+        "1 of 2 forms of WAI-SR (client) have unanswered items and therefore no score"
+    )
     assert "missing: {rule: mean_of_answered, max_missing: 2}" in messages[0]
     assert "direction" in messages[1]
     assert "missing-item rule" not in messages[1]  # a given total does not rest on it

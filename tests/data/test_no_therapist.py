@@ -38,7 +38,7 @@ def test_a_study_that_names_no_therapist(tmp_path, table, columns):
     assert "therapist" not in study.clients
     assert study.therapists.empty
     assert not study.has_therapists
-    assert "names no therapist column" in findings(study)["no_therapists"]
+    assert "names no column 'therapist'" in findings(study)["no_therapists"]
     assert study.flow.steps[0].therapists_out == 0
     assert describe_study(study)[1] == "2 clients; 3 sessions."
 

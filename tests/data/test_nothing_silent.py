@@ -30,13 +30,13 @@ def pipe(folder):
 def test_a_device_or_pipe_is_refused_at_once(tmp_path, make):
     path = study_file(tmp_path, ROW)
     path.write_text(path.read_text().replace("file: s.csv", f"file: {make(tmp_path)}"))
-    with pytest.raises(DataError, match=r"a device, a pipe or a socket|cannot be opened|there is no file"):
+    with pytest.raises(DataError, match=r"it is not a file with a table|cannot be opened|there is no file"):
         load_study(path)
 
 
 def test_a_study_file_that_is_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "study.yaml")
-    with pytest.raises(StudyError, match="is a device, a pipe or a socket; the study file is a file"):
+    with pytest.raises(StudyError, match=r"is not a file\. Give the path of the study file"):
         load_study(tmp_path / "study.yaml")
 
 

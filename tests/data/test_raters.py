@@ -51,7 +51,7 @@ def test_mean_over_observers(tmp_path):
     assert_allclose(sessions["week"], [0, 1, 0])
     assert "phq9_raters" not in sessions
     assert messages(study)["mean_over_raters"].startswith(
-        "WAI (observer) is the mean over 2 to 3 raters of a session (median 2.5)"
+        "WAI (observer) is the mean over 2 to 3 raters per session (median 2.5)"
     )
     step = study.flow.steps[-1]
     assert (step.step, step.rows_in, step.rows_out) == ("sessions", 7, 3)
@@ -180,4 +180,7 @@ def test_form_of_the_client_filled_in_by_a_partner(tmp_path):
     table = scale_table(forms(5), find_instrument("wai_sr").subscales["bond"])
     study = load_study(write(tmp_path, study=study, table=table.replace(",T,1,", ",T,1,2")))
     assert study.measures["given"].label == "WAI-SR (partner)"
-    assert "its key, cut-offs and norms are those of the client" in messages(study)["form_of_another_rater"]
+    assert (
+        "Scoring key, cut-offs and norms are those of the client form"
+        in messages(study)["form_of_another_rater"]
+    )

@@ -31,7 +31,7 @@ IDS = {
 @pytest.mark.parametrize("more", ["", "transfers: first", "transfers: longest"])
 def test_the_same_session_numbers_under_two_therapists_are_refused(tmp_path, ids, more):
     table = rows(ids, gone={("a", ids[0], 1), ("b", ids[1], 2)})
-    with pytest.raises(DataError, match="the id seems to be that of different people") as caught:
+    with pytest.raises(DataError, match="it seems to belong to different people") as caught:
         load_study(study_file(tmp_path, table, more))
     assert "'client_ids: within-therapist'" in str(caught.value)
 
@@ -44,7 +44,7 @@ def test_numbered_by_date_they_are_said(tmp_path, ids):
         load_study(study_file(tmp_path, rows(ids), columns=columns))
     found = findings(small_study(tmp_path, rows(ids), "transfers: first", columns=columns))
     assert found["recycled_client_ids"].startswith(
-        "3 of 3 clients have several therapists, and 3 of them go back and forth"
+        "3 of 3 clients have several therapists, and 3 of them change back and forth"
     )
     study = small_study(tmp_path, rows(ids), "client_ids: within-therapist", columns=columns)
     assert study.clients["client"].tolist() == sorted(f"{t}/{i}" for t in "ab" for i in ids)

@@ -66,7 +66,7 @@ def test_each_episode_is_a_client(tmp_path):
     assert study.clients["therapist"].tolist() == ["T1", "T1", "T2", "T3", "T2"]
     assert study.clients["start"].isna().tolist() == [True, False, True, True, True]
     assert_array_equal(study.sessions["session"], [0, 1] * 5)
-    assert "as if episodes of one person were independent" in messages(study)["episodes"]
+    assert "as if the episodes of one person were independent" in messages(study)["episodes"]
 
 
 def test_episodes_begin_at_intake_and_take_their_baseline_from_the_person(tmp_path):
@@ -138,10 +138,10 @@ def test_endings_by_words(tmp_path):
     loaded = load_study(write(tmp_path, study=study, table=table))
     assert loaded.clients["ending"].fillna("?").tolist() == ["planned", "dropout", "?", "other"]
     assert messages(loaded)["endings"] == (
-        "Treatment ended as planned for 1 client, by dropout for 1, otherwise for 1; for 1 it is not known "
+        "Treatment ended as planned for 1 client, by dropout for 1, in another way for 1; for 1 it is not known "
         "(by the study file's words)."
     )
-    with pytest.raises(DataError, match="in a word that the study file does not place"):
+    with pytest.raises(DataError, match="the word for how a treatment ended is not in the study file"):
         load_study(write(tmp_path, study=study, table=table.replace("ongoing", "on going")))
 
 

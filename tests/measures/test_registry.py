@@ -309,6 +309,6 @@ def test_a_file_without_end_is_refused(text, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(
-        StudyError, match=r"The instrument file mine.yaml is nested too deeply, or repeats itself"
+        StudyError, match=r"The instrument file mine.yaml is nested too deeply, or its anchors"
     ):
         read_instrument(path)

@@ -158,9 +158,9 @@ def test_the_index_speaks_of_many_chances(tmp_path: Path) -> None:
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert lint(page) == []
     assert "This page shows 2 intervals of 95&nbsp;%." in page
-    assert "The batch was stopped first; start it again to go on." in page
+    assert "The batch was stopped before this report. Repeat the command to continue." in page
     assert "&lt;b&gt;" in page
-    assert "in this folder" not in page
+    assert "This folder has" not in page
 
 
 def test_the_index_counts_reports_of_an_earlier_state(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_the_index_counts_reports_of_an_earlier_state(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")
     write_index(tmp_path, [_row("a", -1, 0, 1)], 0)
-    assert "1 other report in this folder: made of earlier" in (tmp_path / "index.html").read_text(
+    assert "This folder has 1 other report, made from earlier" in (tmp_path / "index.html").read_text(
         encoding="utf-8"
     )
 

@@ -110,7 +110,7 @@ def test_a_report_that_is_gone_shows_nothing(tmp_path: Path) -> None:
 def test_the_sentence_names_ten_pairs() -> None:
     assert sentence_of([]) == ""
     text = sentence_of([(f"a{k}", f"b{k}") for k in range(12)])
-    assert text.startswith("Do not pass on together: ")
+    assert text.startswith("Do not share these reports together.")
     assert text.endswith("a9 and b9; and 2 more pairs.")
 
 
@@ -131,4 +131,6 @@ def test_the_index_of_a_batch_marks_them(lab: Lab, tmp_path: Path, monkeypatch: 
     )
     batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)
     assert len(batch.notes) == 1
-    assert "Pass on one of each pair: scale 1.0 and scale 2.0." in batch.page.read_text(encoding="utf-8")
+    assert "Share only one report of each pair: scale 1.0 and scale 2.0." in batch.page.read_text(
+        encoding="utf-8"
+    )

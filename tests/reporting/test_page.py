@@ -187,7 +187,7 @@ def test_the_schema_is_one_and_takes_the_sample(tmp_path: Path) -> None:
         (("estimates", 0, "p"), 1.5, "estimates/0/p: breaks the rule 'anyOf'"),
         (("estimates", 0, "se"), "big", "estimates/0/se: breaks the rule 'type'"),
         (("main_figure",), "other", "The main figure 'other' is not among the figures"),
-        (("figures", 0, "name"), "no_picture", "published no picture for the figure(s) no_picture"),
+        (("figures", 0, "name"), "no_picture", "published no picture of these figures: no_picture"),
     ],
 )
 def test_results_that_break_the_schema_are_named(
@@ -215,11 +215,11 @@ def test_results_must_be_json(tmp_path: Path, text: str) -> None:
     [
         (
             "shareable",
-            "Made for sharing. Counts of people are rounded, and small ones are hidden.",
+            "Shareable. Counts of people are rounded, and small ones are hidden.",
         ),
         (
             "internal",
-            "Internal. For people who may see the data; make it with --audience shareable to pass it on.",
+            "Internal. Only for people who may see the data. To share it, make the report again with --audience shareable.",
         ),
     ],
 )

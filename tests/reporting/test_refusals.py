@@ -22,11 +22,11 @@ from reporting import tiny
 from reporting.conftest import Lab
 
 REFUSALS = [
-    (errno.ENOSPC, "The disk is full. Free some space, then give the same command again."),
+    (errno.ENOSPC, "The disk is full. Free some space, then repeat the command."),
     (errno.EMFILE, "Too many files are open at a time on this machine."),
     (errno.ENAMETOOLONG, "The path is too long for this file system."),
     (errno.EROFS, "The disk is read-only. Choose another folder."),
-    (errno.EACCES, "You may not write there."),
+    (errno.EACCES, "You have no permission to write there."),
     (errno.ENOMEM, "The machine has too little free memory."),
     (errno.EIO, "The operating system refused: Input/output error."),
 ]
@@ -60,7 +60,7 @@ def test_the_number_is_read_from_an_errors_text() -> None:
 def test_a_cell_that_meets_a_full_disk_says_so() -> None:
     outcome = _explain("OSError", "[Errno 28] No space left on device: 'x'", 7)
     assert outcome.message == (
-        "Cell 7 of the notebook could not go on. The disk is full. Free some space, then give the same command again."
+        "Cell 7 of the notebook stopped. The disk is full. Free some space, then repeat the command."
     )
     assert "unexpected OSError" in _explain("OSError", "[Errno 5] Input/output error", 7).message
 

@@ -77,7 +77,7 @@ def test_hostile_values_arrive_as_values(lab: Lab, tmp_path: Path) -> None:
     [
         (
             "killed",
-            "ended in cell 3 without an error message. This is what happens when the machine runs out of",
+            "ended in cell 3 without an error message. The machine has probably run out of",
         ),
         ("slow", f"Cell 3 of the notebook took longer than {CELL_SECONDS} seconds and was stopped."),
         ("own error", "Three therapists are too few for this model. Ask for more data."),
@@ -145,7 +145,7 @@ def test_a_failed_renewal_keeps_the_good_report(lab: Lab, good: Report, tmp_path
 
 def test_a_folder_that_is_not_a_report_is_left_alone(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("years of work")
-    with pytest.raises(ReportError, match="is not empty and is not a report, so it is left alone"):
+    with pytest.raises(ReportError, match="is not empty and is not a report, so nothing was written"):
         lab.report(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.docx"]
 

@@ -73,18 +73,18 @@ def test_the_planted_counts_are_told_nowhere(report: Report) -> None:
     messages = {
         f["code"]: f["message"] for f in json.loads((report.folder / "results.json").read_text())["findings"]
     }
-    assert messages["transfers"].startswith("Fewer than 10 clients changed therapist; each is analysed under")
-    assert "by dropout for fewer than 10, otherwise for fewer than 10;" in messages["endings"]
+    assert messages["transfers"].startswith("Fewer than 10 clients changed therapist. In the analysis the")
+    assert "by dropout for fewer than 10, in another way for fewer than 10;" in messages["endings"]
     for name, content in _contents(report.folder).items():
         text = content.decode("utf-8", errors="replace").replace("\xa0", " ")
-        for told in ("4 clients changed", "by dropout for 6", "otherwise for 3", "for 151 clients"):
+        for told in ("4 clients changed", "by dropout for 6", "in another way for 3", "for 151 clients"):
             assert told not in text, name
 
 
 def test_the_folder_says_for_whom_it_is(report: Report) -> None:
     manifest = json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["parameters"]["audience"] == "shareable"
-    assert "<b>Made for sharing.</b>" in report.page.read_text(encoding="utf-8")
+    assert "<b>Shareable.</b>" in report.page.read_text(encoding="utf-8")
 
 
 def test_no_path_and_no_name_of_a_file_is_in_the_folder(report: Report) -> None:
@@ -110,7 +110,7 @@ def test_no_path_and_no_name_of_a_file_is_in_the_folder(report: Report) -> None:
 
 
 def test_a_shared_report_is_verified_with_the_study_file_named(report: Report) -> None:
-    with pytest.raises(UsageError, match="was made for sharing and does not say where its study file is"):
+    with pytest.raises(UsageError, match="is a shareable report, which does not say where its study file is"):
         verify_report(report.folder)
     found = verify_report(report.folder, study=report.folder.parent / "study.yaml")
     assert (found.problems, found.notes) == ((), ())

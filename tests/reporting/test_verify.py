@@ -46,7 +46,7 @@ def test_altered_results_are_named_without_another_run(verify: Verify, copy: Pat
     (copy / "figures" / "forest.svg").unlink()
     found = verify(copy)
     assert set(found.problems) == {
-        f"{name} was altered or removed after the report was made."
+        f"{name} was changed or removed after the report was made."
         for name in ("results.json", "figures/forest.svg")
     }
     assert found.compared == 0
@@ -58,7 +58,7 @@ def test_changed_inputs_are_named(verify: Verify, copy: Path, tmp_path: Path) ->
     manifest["manifest_sha256"] = data_hash(manifest)
     (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     found = verify(copy)
-    assert found.problems == ("The input sessions.csv is not the one that the report was made from.",)
+    assert found.problems == ("The file sessions.csv has changed since the report was made.",)
     assert found.compared == 0
     study.unlink()
     with pytest.raises(ReportError, match=r"cannot be made again: The study file .* does not exist"):
@@ -71,15 +71,17 @@ def test_an_altered_manifest_cannot_vouch(verify: Verify, copy: Path) -> None:
     (copy / "manifest.json").write_text(
         text.replace('"seed": 20240501', '"seed": 20240502'), encoding="utf-8"
     )
-    with pytest.raises(ReportError, match="was altered after the report was made; it cannot vouch"):
+    with pytest.raises(
+        ReportError, match="was changed after the report was made, so the report cannot be verified"
+    ):
         verify(copy)
     assert not is_current(copy, json.loads(text)["key"])
 
 
 def test_what_is_no_report_or_failed(verify: Verify, troubles: dict[str, Report], tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"holds no readable manifest\.json, so it is not a report"):
+    with pytest.raises(ReportError, match=r"has no readable manifest\.json, so it is not a report"):
         verify(tmp_path)
-    with pytest.raises(ReportError, match="failed when it was made; there is nothing to compare"):
+    with pytest.raises(ReportError, match="failed when it was made, so there is nothing to compare"):
         verify(troubles["bug"].folder)
 
 
@@ -134,7 +136,9 @@ def test_a_file_that_was_added_is_named(verify: Verify, copy: Path, name: str) -
     (copy / name).parent.mkdir(exist_ok=True)
     (copy / name).write_text("1", encoding="utf-8")
     _reseal(copy)
-    assert verify(copy).problems == (f"{name} does not belong to the report: it was not made again.",)
+    assert verify(copy).problems == (
+        f"{name} was added to the report: the report made again does not have it.",
+    )
 
 
 @pytest.mark.parametrize(

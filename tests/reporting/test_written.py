@@ -132,7 +132,7 @@ def test_the_parameters_of_one_analysis_are_listed(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert "  n_boot  (whole number; default 0)\n" in shown
     assert "  audience  (internal, shareable; default internal)\n" in shown
-    assert "Analyse this clinic only." in shown
+    assert "Analyse only this clinic." in shown
     assert main(["list", "variance_partition", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)["analysis"]
     assert [p["name"] for p in record["parameters"]] == REGISTRY["variance_partition"].params.names()

@@ -230,7 +230,7 @@ def test_totals_are_as_the_items_sum(plain):
         ({"client_cor": 1.5}, "client_cor of a simulated clinic is a correlation and cannot be 1.5"),
         (
             {"clients": 20},
-            "20 clients are too few for 30 therapists: every therapist has at least five. Ask for 150",
+            "20 clients are too few for 30 therapists, because every therapist has at least five. Ask for at least 150",
         ),
         ({"withn": 1}, "A simulated clinic has no parameter 'withn'. Did you mean 'within'?"),
         ({"xyzzy": 1}, "A simulated clinic has no parameter 'xyzzy'. See help"),

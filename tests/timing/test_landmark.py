@@ -82,7 +82,7 @@ def test_each_client_leaves_at_its_own_step() -> None:
         "In treatment at the end of the early window": 1,  # b
         "Early alliance rated": 1,  # c
         "Intake severity known": 0,
-        "Change up to the window's end known": 1,  # d
+        "Change up to the end of the window known": 1,  # d
         "Sessions after the early window": 1,  # e
         "Outcome scores after the early window": 0,
     }

@@ -43,10 +43,11 @@ MIN_CLIENTS = 20
     "Who differs: therapists, clients, sessions",
     "How much of the differences in alliance and in symptoms lies between therapists, clients and sessions?",
     limits=(
-        "Clients were not assigned to therapists at random: a share between therapists also holds differences between "
-        "their clients.",
+        "Clients were not assigned to therapists at random, so a share between therapists also "
+        "contains differences between their clients.",
         "A share between sessions includes measurement error.",
-        "Where therapists work in different clinics, differences between clinics count as differences between therapists.",
+        "If therapists work in different clinics, differences between clinics count as differences "
+        "between therapists.",
     ),
 )
 def variance_partition(
@@ -80,7 +81,7 @@ def variance_partition(
     draft.keep(
         scored,
         f"Sessions with {labels}",
-        "no score at the session" if len(measures) == 1 else "neither score at the session",
+        "no score at the session" if len(measures) == 1 else "no score of either at the session",
     )
     sessions = draft.sessions
     draft.fact("Clients", Count(sessions["client"].nunique(), "client"))
@@ -116,7 +117,7 @@ def _measures(draft: Draft, alliance: str | None, outcome: str | None) -> list[M
             draft.find(
                 "one_measure",
                 "info",
-                "The study has no {kind} measure, so only {other} is divided.",
+                "The study has no {kind} measure, so the report is about {other} only.",
                 kind=kind,
                 other=found[0].label,
             )
@@ -179,7 +180,8 @@ def _answer(draft: Draft, measure: Measure) -> None:
     level, change = draft[f"level_{measure.name}_therapist"], draft[f"change_{measure.name}_therapist"]
     if level is None:
         draft.say(
-            "For {label}, too few therapists have two or more clients to say how much therapists differ.",
+            "For {label}, too few therapists have two or more clients, so how much therapists "
+            "differ cannot be estimated.",
             label=label,
         )
         return
@@ -200,8 +202,9 @@ def _shares(draft: Draft, measures: list[Measure], time: str) -> None:
         "Shares of variance",
         "results",
         draft.estimates,
-        [Column("label", "Share"), *PERCENT, Column("n", "Units", "count")],
-        f"Models with a common linear course over {time}s. A rate of change has no session level.",
+        [Column("label", "Share"), *PERCENT, Column("n", "n", "count")],
+        f"From models with a linear course over {time}s. A rate of change has no session level. n: "
+        "therapists, clients or sessions.",
     )
     title = "Shares of variance between therapists, clients and sessions"
     draft.show(shares_figure(draft.estimates, bars, title))
@@ -213,10 +216,11 @@ def _method(draft: Draft, measures: list[Measure], n_boot: int, time: str) -> st
         titles.setdefault(m.structure.words, []).append(m.title)
     structures = "; ".join(f"{listing(of)}: {words}" for words, of in titles.items())
     return (
-        f"The variance of {' and '.join(m.label for m in measures)} was divided by linear mixed models with a linear course "
-        f"over {time}s, by restricted maximum likelihood: shares of level from the models of level, shares of change from "
-        f"the models of the course. What may differ in them is the fullest structure that the design allows ({structures}). "
-        f"Intervals are {interval_words(n_boot)}."
+        f"Linear mixed models with a linear course over {time}s divided the variance of "
+        f"{' and '.join(m.label for m in measures)} between levels, by restricted maximum "
+        "likelihood. Shares of level are from the models of level, shares of change from the "
+        "models of the course. Each model has the fullest random structure that the design allows "
+        f"({structures}). Intervals are {interval_words(n_boot)}."
     )
 
 

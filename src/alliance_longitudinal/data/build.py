@@ -196,8 +196,8 @@ def _scores(
     rated = counts[counts > 0]
     message = (
         f"{planned.measure.label} is the mean over {rated.min() if len(rated) else 0} to "
-        f"{rated.max() if len(rated) else 0} raters of a session (median {rated.median():g}); where their number "
-        "differs, so does the precision of the mean."
+        f"{rated.max() if len(rated) else 0} raters per session (median {rated.median():g}). Means "
+        "of more raters are more precise."
     )
     columns[f"{name}_raters"] = counts
     return columns, (*findings, Finding("mean_over_raters", "info", message, name))

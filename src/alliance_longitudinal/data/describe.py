@@ -93,7 +93,7 @@ def _measure_line(study: Study, measure: Measure) -> str:
     rated = sessions.loc[early & scores.notna(), "client"].nunique()
     line = (
         f"{measure.name}: {measure.label}, {measure.construct}, {total_range_in_words(instrument)}; "
-        f"filled in at {scores.notna().mean():.0%} of sessions"
+        f"filled in at {scores.notna().mean():.0%} of the sessions"
     )
     if scores.notna().any():
         line += f", mean {scores.mean():.1f} (SD {scores.std():.1f})"

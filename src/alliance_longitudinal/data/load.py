@@ -228,11 +228,11 @@ def _reading_flow(
         frames[0], frames[0], say("rows read from {file}", file=Private(file, "the table")), ""
     )
     for step, before, after in zip(steps, frames, frames[1:], strict=False):
-        rest = "rows that hold anything" if step.reason == "empty rows" else f"without {step.reason}"
+        rest = "rows that are not empty" if step.reason == "empty rows" else f"without {step.reason}"
         flow = flow.record(before, after, rest, step.reason)
     if not filled.all():
         _, flow = flow.filter(
-            people, pd.Series(filled), "client sessions", "nothing filled in for that session"
+            people, pd.Series(filled), "client sessions", "nothing was filled in for the session"
         )
     return flow
 

@@ -20,16 +20,16 @@ from alliance_longitudinal.measures.score import range_in_words, why_not_from_it
 
 WIDTH = 100
 _STATUS = {
-    "verified": "consistent in the sources named below, not checked against the manual",
-    "check": "some facts rest on memory; check them against the manual before scores count",
-    "incomplete": "something that scoring needs is not known",
+    "verified": "the sources below agree; not checked against the manual",
+    "check": "some facts have no source yet; check them against the manual before you use scores",
+    "incomplete": "a fact that scoring needs is not known",
 }
 _RULES = {
     "sum": "sum of the items",
     "sum_x2": "sum of the items times 2",
     "mean": "mean of the items",
     "mean_x10": "mean of the items times 10",
-    "none": "none; the scales are kept apart",
+    "none": "none; there are only subscales",
     UNKNOWN: "not known",
 }
 _DIRECTIONS = {
@@ -48,7 +48,7 @@ def describe_instrument(instrument: Instrument) -> list[str]:
     status = f"{instrument.status}: {_STATUS[instrument.status]}"
     lines += _row("Status", status) + _row("Measures", instrument.construct.replace("_", " "))
     if instrument.replaces_shipped:
-        lines += _row("Origin", "a file of your own, in place of the one that comes with the package")
+        lines += _row("Origin", "a file of your own, instead of that of the package")
     for heading, facts in (
         ("The form", _form_facts(instrument)),
         ("Scores", _score_facts(instrument)),
@@ -84,7 +84,7 @@ def check_instrument_file(path: Path) -> Instrument:
 
 def evidence_in_words(marks: tuple[str, ...]) -> str:
     """Evidence marks for people, such as ``S9; from memory``."""
-    words = {MEMORY: "from memory", COMPUTED: "computed", UNKNOWN: "not known"}
+    words = {MEMORY: "no source yet", COMPUTED: "computed", UNKNOWN: "not known"}
     keys = [mark for mark in marks if mark not in words]
     return "; ".join([", ".join(keys)] * bool(keys) + [words[mark] for mark in marks if mark in words])
 
@@ -101,7 +101,7 @@ def missing_in_words(rule: MissingRule) -> str:
         return how
     most = "its limit is not known" if rule.max_missing is None else f"at most {rule.max_missing} in a form"
     scales = "".join(f", {n} in {name}" for name, n in rule.scales.items())
-    beyond = "; beyond that the form has no score at all" if rule.whole_form else ""
+    beyond = "; with more, the form has no score" if rule.whole_form else ""
     return f"{how}; {most}{scales}{beyond}"
 
 
@@ -118,7 +118,11 @@ def _form_facts(i: Instrument) -> Iterator[Fact]:
         points = ", ".join(f"{p:g}" for p in i.recode.points)
         yield "coded otherwise", f"{which}: {points} for the options from lowest to highest", "recoded items"
     if i.safety_items:
-        yield "safety items", f"{_numbers(i.safety_items)}; look at them apart from any score", "safety items"
+        yield (
+            "safety items",
+            f"{_numbers(i.safety_items)}; look at these answers regardless of the score",
+            "safety items",
+        )
 
 
 def _score_facts(i: Instrument) -> Iterator[Fact]:
@@ -173,7 +177,7 @@ def _scoring_sentences(i: Instrument) -> Iterator[str]:
     if reason:
         yield reason
         yield (
-            "A total that your system computed is taken as given"
+            "A total that your system computed is used as it is"
             + (f", within {total_range_in_words(i)}." if i.total_range else "; its range cannot be checked.")
             if i.total_rule != "none"
             else "It has no total."
@@ -188,11 +192,13 @@ def _scoring_sentences(i: Instrument) -> Iterator[str]:
         yield f"Total: {_RULES[i.total_rule]}.{scales}"
         yield _open_items_sentence(i.missing)
     if i.status != "verified":
-        yield f"Every report that uses it says that its status is {i.status!r} and which facts are in doubt."
+        yield (
+            f"Every report that uses it says that its status is {i.status!r} and names the facts to check."
+        )
     if i.direction == UNKNOWN:
-        yield "No study takes it as a measure while its direction is not known."
+        yield "A study cannot use it as a measure, because its direction is not known."
     elif i.total_rule == "none":
-        yield "No study takes it as a measure as a whole; a scale needs an instrument file of its own."
+        yield "A study cannot use it as a whole, because it has no total; name one of its scales."
 
 
 def _open_items_sentence(rule: MissingRule) -> str:
@@ -201,8 +207,8 @@ def _open_items_sentence(rule: MissingRule) -> str:
     if rule.how == "complete_only":
         return "Only complete forms are scored."
     return (
-        "Only complete forms are scored, because the rule for unanswered items is not completely known; a study "
-        "file can give one under 'missing'."
+        "Only complete forms are scored, because the rule for unanswered items is not completely "
+        "known. The study file can give one under 'missing'."
     )
 
 

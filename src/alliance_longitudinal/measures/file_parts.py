@@ -97,9 +97,9 @@ class Response(Fact):
     min: NumberOrUnknown
     max: NumberOrUnknown
     other: list[Range] = []
-    no_zero: Annotated[bool, Field(description="0 lies within the range but is not an answer.")] = False
+    no_zero: Annotated[bool, Field(description="0 is within the range but is not a response option.")] = False
     not_applicable: Annotated[
-        bool, Field(description="'Not applicable' is offered; it counts as unanswered.")
+        bool, Field(description="'Not applicable' is a response option; it counts as unanswered.")
     ] = False
     answers: Annotated[str, Field(description="What the lowest and highest answer mean.")] = ""
 
@@ -158,7 +158,9 @@ class Total(Fact):
     rule: TotalRule
     min: NumberOrUnknown = None
     max: NumberOrUnknown = None
-    over_raters: Annotated[str, Field(description="What is done with several raters of one session.")] = ""
+    over_raters: Annotated[
+        str, Field(description="How ratings of several raters of one session are combined.")
+    ] = ""
 
 
 class WhichWay(Fact):

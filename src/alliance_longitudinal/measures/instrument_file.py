@@ -61,7 +61,7 @@ class InstrumentFile(BaseModel):
     bands: parts.Bands | None = None
     scale_bands: dict[parts.Identifier, parts.Bands] = {}
     safety_items: parts.SafetyItems | None = None
-    not_known: Annotated[list[str], Field(description="Other facts that were looked for and not found.")] = []
+    not_known: Annotated[list[str], Field(description="Other facts that no source gives.")] = []
     status: Status
     sources: Annotated[dict[str, str], Field(description="Source key -> address.")] = {}
     citations: list[str] = []

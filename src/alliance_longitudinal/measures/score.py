@@ -234,8 +234,9 @@ def _check_range(items: Floats, instrument: Instrument, entry: Entry) -> None:
         outside += int(np.sum(beyond | (block == 0) if instrument.no_zero else beyond))
     if outside:
         raise DataError(
-            f"{instrument.label}: {outside} answers are outside {range_in_words(instrument)}. Another response format "
-            "is another instrument; missing codes have to be declared."
+            f"{instrument.label}: {outside} answers are outside {range_in_words(instrument)}. Check "
+            "that the form has these response options, and that the study file lists codes for "
+            "missing values under 'dialect: missing'."
         )
 
 

@@ -157,8 +157,8 @@ class ClinicTruth:
             _check(field.name, getattr(self, field.name))
         if self.clients < 5 * self.therapists:
             raise DataError(
-                f"{self.clients} clients are too few for {self.therapists} therapists: every therapist has at least five. "
-                f"Ask for {5 * self.therapists} clients or more."
+                f"{self.clients} clients are too few for {self.therapists} therapists, because "
+                f"every therapist has at least five. Ask for at least {5 * self.therapists} clients."
             )
 
     def to_dict(self) -> dict[str, float]:

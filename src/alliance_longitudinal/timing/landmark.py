@@ -72,7 +72,7 @@ def landmark(
         now,
         now["client"].map(table["n_rated"]).ge(min_rated),
         "Early alliance rated",
-        f"no rated session in {window}"
+        f"no alliance score in {window}"
         if min_rated == 1
         else f"fewer than {min_rated} rated sessions in {window}",
     )
@@ -80,20 +80,20 @@ def landmark(
         now,
         now["client"].map(table["intake"]).notna(),
         "Intake severity known",
-        "no outcome score up to the window's end",
+        "no outcome score up to the end of the window",
     )
     if need_change:
         now, flow = flow.filter(
             now,
             now["client"].map(table["change"]).notna(),
-            "Change up to the window's end known",
-            "only one outcome score up to the window's end",
+            "Change up to the end of the window known",
+            "only one outcome score up to the end of the window",
         )
     after, flow = flow.filter(
         now,
         now["session"].gt(window.last),
         "Sessions after the early window",
-        "sessions up to the window's end, which the predictors come from; clients without a later session",
+        "sessions up to the end of the window, which give the predictors; clients without a later session",
     )
     followup, flow = flow.filter(
         after,
@@ -107,7 +107,7 @@ def landmark(
             followup,
             placed,
             "Outcome scores with a known time",
-            "the session, or every session up to the window's end, has no date or week",
+            "no date or week at the session, or at any session up to the end of the window",
         )
     return _assemble(table, followup, outcome, flow)
 

@@ -15,8 +15,8 @@ class TimeWindow:
     def __post_init__(self) -> None:
         if self.first < 0 or self.last < self.first:
             raise StudyError(
-                f"The window {self.first},{self.last} is not a range of sessions. "
-                "Give the first and the last session, such as 1,5, or one session, such as 3."
+                f"The early window {self.first},{self.last} is not a range of sessions. Give the "
+                "first and the last session, such as 1,5, or one session, such as 3."
             )
 
     @classmethod
@@ -41,8 +41,8 @@ class TimeWindow:
             numbers = []
         if len(numbers) not in (1, 2):
             raise StudyError(
-                f"The window {value!r} cannot be read. "
-                "Give the first and the last session, such as 1,5, or one session, such as 3."
+                f"The early window {value!r} cannot be read. Give the first and the last session, "
+                "such as 1,5, or one session, such as 3."
             )
         return cls(numbers[0], numbers[-1])
 

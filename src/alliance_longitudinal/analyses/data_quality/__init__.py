@@ -31,9 +31,10 @@ QUICK = 50_000
     "Data quality",
     "Which forms are complete, which values are odd, and what follows for an analysis?",
     limits=(
-        "A check finds what its rule describes. Wrong values that look like right ones are not found.",
-        "What is found may not be wrong: clients do jump, and some honest forms have one answer throughout.",
-        "Whether missing scores themselves decided that they are missing cannot be seen in the data.",
+        "A check finds only what its rule describes. It cannot find wrong values that look right.",
+        "What a check finds may be correct: some clients change suddenly, and some honestly give "
+        "the same answer to all items.",
+        "The data cannot show whether scores are missing because of their value.",
         "Without a schedule in the study file, forms are counted against the sessions in the file: a session that was never "
         "entered is not missed here.",
     ),
@@ -43,11 +44,13 @@ def data_quality(
     by: By = None,
     clinic: Clinic = None,
     models: Annotated[
-        bool, Field(description="Also fit the models of what predicts missing forms and leaving.")
+        bool, Field(description="Also fit models of what predicts missing forms and the end of treatment.")
     ] = True,
     today: Annotated[
         date | None,
-        Field(description="Later dates are in the future; None takes the day on which the report is made."),
+        Field(
+            description="Dates after this day count as future dates. None: the day on which the report is made."
+        ),
     ] = None,
     audience: Audience = "internal",
 ) -> Draft:

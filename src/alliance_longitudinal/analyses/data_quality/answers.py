@@ -35,7 +35,7 @@ def answer_checks(records: Records) -> list[Check]:
             continue
         rows, answers = own_answers(records, measure.name)
         if answers.shape[1] < ENOUGH_ITEMS:
-            why = f"With fewer than {ENOUGH_ITEMS} items the same answer throughout says nothing."
+            why = f"With fewer than {ENOUGH_ITEMS} items, the same answer to all items is not unusual."
             out.append(not_checked("straight", "Straight-lining", measure.name, why))
             continue
         out.append(_straight(measure, rows, answers, forms.items[measure.name], forms.reversed[measure.name]))
@@ -76,8 +76,8 @@ def _straight(
     if keyed:
         found, look, problem = same, 0.02, 0.10
         rule = (
-            "The same answer to all items, reversed ones included: such answers contradict each other. Look if more than 2 % of "
-            "the forms, problem if more than 10 %."
+            "The same answer to all items, including reversed ones. Such answers contradict each "
+            "other. Look if more than 2 % of the forms, problem if more than 10 %."
         )
     else:
         ranges = [measure.instrument.item_range(k) for k in items]
@@ -85,8 +85,9 @@ def _straight(
         at_end = np.isin(np.fmax.reduce(answers, axis=1), list(ends))
         found, look, problem = same & ~at_end, 0.05, 0.20
         rule = (
-            "The same answer to all items, other than the lowest or highest possible: without reversed items such a form may "
-            "be meant so. Look if more than 5 % of the forms, problem if more than 20 %."
+            "The same answer to all items, other than the lowest or highest possible. Without "
+            "reversed items such a form may be honest. Look if more than 5 % of the forms, problem "
+            "if more than 20 %."
         )
     n = len(answers)
     return Check(
@@ -98,7 +99,7 @@ def _straight(
         int(found.sum()),
         verdict_of(float(found.mean()) if n else 0.0, look, problem),
         rule,
-        "See in the terminal which rows they are; repeat the analysis without these forms and report both.",
+        "'alliance check' names the rows. Repeat the analysis without these forms and report both results.",
         cites=_CARELESS,
         rows=rows[found],
     )
@@ -110,15 +111,17 @@ def _long_string(measure: Measure, rows: NDArray[np.intp], answers: Floats) -> C
     middle = f"Longest run of a form: median {number(float(np.median(runs)), 'integer')}" if len(runs) else ""
     return Check(
         "long_string",
-        "Long strings of one answer",
+        "Long runs of one answer",
         measure.name,
         "form",
         len(answers),
         int(long.sum()),
         verdict_of(float(long.mean()) if len(long) else 0.0, 0.10, 0.30),
-        "One answer to at least three quarters of the items in a row, but not to all. Look if more than 10 % of the forms, "
-        "problem if more than 30 %; forms at the end of the scale are often meant so.",
-        "Compare with floor and ceiling; long strings in the middle of the scale speak for haste.",
+        "One answer to at least three quarters of the items in a row, but not to all. Look if more "
+        "than 10 % of the forms, problem if more than 30 %; runs at the end of the scale are often "
+        "honest.",
+        "Compare with the lowest and highest possible scores. Long runs in the middle of the scale "
+        "suggest haste.",
         f"{middle}, 95th percentile {number(float(np.quantile(runs, 0.95)), 'integer')} in a row."
         if middle
         else "",
@@ -137,15 +140,16 @@ def _repeated(records: Records, measure: Measure, rows: NDArray[np.intp], answer
     n = int(tested.sum())
     return Check(
         "repeated",
-        "Forms that repeat the client's last one",
+        "Forms that repeat the client's previous one",
         measure.name,
         "form",
         n,
         int(found.sum()),
         verdict_of(found.sum() / n if n else 0.0, 0.10, 0.30),
-        "Every item answered as in the client's form before; forms with one answer throughout are left out. Look if more than "
-        "10 % of the forms, problem if more than 30 %.",
-        "Ask whether the software shows or copies the last answers.",
+        "Every item has the same answer as in the client's previous form. Forms with the same "
+        "answer to all items are left out. Look if more than 10 % of the forms, problem if more "
+        "than 30 %.",
+        "Ask whether the software shows or copies the previous answers.",
         rows=rows[1:][found],
     )
 
@@ -175,10 +179,11 @@ def _copied(records: Records) -> Check:
         int(use.sum()),
         int(doubled.sum()),
         "problem" if many else "fine",
-        f"Rows of two clients of the same {'day' if by_date else 'session number'} that agree in every answer and score (at "
-        f"least {ENOUGH_ITEMS}, not all the same), if there are clearly more than chance gives: more than in each of "
-        f"{_SHIFTS} copies of the data in which each client's rows were moved to a neighbouring one at random.",
-        "Look the rows up in the file: most likely a row was copied and only its client changed.",
+        f"Rows of two clients of the same {'day' if by_date else 'session number'} that agree in "
+        f"every answer and score (at least {ENOUGH_ITEMS}, not all the same). Look if there are "
+        f"clearly more than by chance, that is, more than in each of {_SHIFTS} copies of the data "
+        "in which each client's rows were moved at random.",
+        "Look up the rows in the file. Most likely a row was copied and only the client was changed.",
         say("By chance alone about {n} would agree.", n=Count(round(expected), "row"))
         if doubled.any()
         else "",

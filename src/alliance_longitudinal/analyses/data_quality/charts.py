@@ -96,13 +96,14 @@ def therapist_figure(filled: list[Filled]) -> FigureSpec | None:
     return FigureSpec(
         name="completion_by_therapist",
         title="Completed forms, by therapist",
-        caption="Therapists with at least ten clients, without names and in order; the order differs between the lines.",
-        alt="Lines of the share of completed forms, therapists in order of it. "
+        caption="Each point is a therapist with at least ten clients, without names, sorted by the share "
+        "of completed forms. The order differs between the lines.",
+        alt="Share of completed forms per therapist, sorted. "
         + " ".join(
             _span(f.measure.label, [float(str(r["share"])) for r in rows if r["measure"] == f.measure.label])
             for f in filled
         ),
-        how_to_read="A line that falls steeply at its left end says that a few therapists hand out few forms.",
+        how_to_read="If a line is much lower at its left end, a few therapists have few completed forms.",
         section="results",
         data=pd.DataFrame(rows),
         columns=(
@@ -149,8 +150,9 @@ def pattern_figure(filled: list[Filled]) -> FigureSpec | None:
     return FigureSpec(
         name="missing_patterns",
         title="How forms are missing",
-        caption="Clients with at least two planned forms. Complete: all are there. Gaps: some are missing in between, or the "
-        "last one. Stopped: none is there from some session on, at least the last two (monotone). Never: none at all.",
+        caption="Clients with at least two planned forms. Complete: all forms. Gaps: some are missing in "
+        "between, or only the last one. Stopped: the last two or more are all missing. Never: no "
+        "form at all.",
         alt="Stacked bars of clients by how their forms are missing. "
         + joined(
             [
@@ -165,7 +167,8 @@ def pattern_figure(filled: list[Filled]) -> FigureSpec | None:
             "; ",
         )
         + ".",
-        how_to_read="Gaps cost precision; clients who stopped take the end of their course with them.",
+        how_to_read="Gaps make results less precise. For clients who stopped, the end of treatment is not "
+        "known.",
         section="results",
         data=pd.DataFrame(rows),
         columns=(
@@ -199,7 +202,8 @@ def distribution_figure(records: Records) -> FigureSpec | None:
         title="Distribution of the scores",
         caption="All forms of all sessions. Dashed: lowest and highest possible score.",
         alt="Histograms of the scores of " + ", ".join(str(p["measure"].iloc[0]) for p in parts) + ".",
-        how_to_read="Bars piled up at a dashed line are a floor or a ceiling; single bars that stick out are favourite numbers.",
+        how_to_read="High bars at a dashed line show a floor or ceiling effect. A single bar that sticks out "
+        "shows a score that was entered too often.",
         section="results",
         data=pd.concat(parts, ignore_index=True),
         columns=(
@@ -249,8 +253,9 @@ def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
     )
     return FigureSpec(
         name="predictors",
-        title="What predicts missing forms and leaving",
-        caption="Odds ratios per standard deviation of what is known before, with 95 % intervals, from logistic mixed models.",
+        title="What predicts missing forms and the end of treatment",
+        caption="Points: odds ratios per standard deviation of the predictor; lines: 95 % intervals, from "
+        "logistic mixed models.",
         alt="Odds ratios with intervals. "
         + joined(
             [
@@ -260,7 +265,8 @@ def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
             "; ",
         )
         + ".",
-        how_to_read="To the right of 1: the higher it is, the more often the form is missing or the client leaves.",
+        how_to_read="To the right of 1: the higher the predictor, the more often the form is missing or the "
+        "client ends treatment.",
         section="results",
         data=data,
         columns=(

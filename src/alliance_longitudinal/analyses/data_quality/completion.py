@@ -61,7 +61,8 @@ def _overall(filled: Filled) -> Check:
         missing,
         verdict_of(missing / n if n else 1.0, SOME_MISSING, MANY_MISSING),
         f"Look from 20 % missing, problem from 50 %, among {rule}",
-        "Ask when and by whom forms are handed out; report who is missing; use models that take unequal numbers of forms.",
+        "Ask when and by whom forms are given to clients. Report whose forms are missing. Use "
+        "models that allow unequal numbers of forms.",
         rows=lost.loc[lost["row"] >= 0, "row"].to_numpy(np.intp),
         who=tuple(lost.loc[lost["row"] < 0, "client"].unique()),
     )
@@ -83,7 +84,8 @@ def _by_time(records: Records, filled: Filled) -> Check:
         len(low),
         "look" if low else "fine",
         f"Look if at a {what} with at least {ENOUGH_CLIENTS} expected forms more than 20 % are missing.",
-        "Choose windows and outcome sessions at which the form is given; find out why it is not given at the others.",
+        "Choose an early window and outcome sessions at which the form is given. Find out why it "
+        "is not given at the others.",
         f"Low at {what} {said}{unit}." if low else "",
     )
 
@@ -104,9 +106,11 @@ def _by_therapist(filled: Filled) -> Check:
         len(counts),
         int(low.sum()),
         verdict_of(float(low.mean()), 0.0, 0.25),
-        f"Look if any therapist with at least {CASELOAD} clients has fewer than half of the forms, or 20 points less than the "
-        "share of all; problem if a quarter of them do.",
-        "Ask these therapists what hinders them; compare results with and without their clients.",
+        f"Look if any therapist with at least {CASELOAD} clients has fewer than half of the forms, "
+        "or a share 20 percentage points below that of all therapists. Problem if a quarter of "
+        "these therapists do.",
+        "Ask these therapists what prevents them from giving the form. Compare results with and "
+        "without their clients.",
         who=tuple(counts.index[low]),
     )
 
@@ -119,7 +123,7 @@ def _items(records: Records, filled: Filled) -> Check:
             "unanswered",
             title,
             name,
-            "The answers to single items are not known.",
+            "The study has totals only, no answers to single items.",
             "Export the items, not only the total.",
         )
     rows, answers = own_answers(records, name)
@@ -139,7 +143,8 @@ def _items(records: Records, filled: Filled) -> Check:
         int(some.sum()),
         verdict_of(float(some.mean()) if len(some) else 0.0, *_UNANSWERED),
         "Look if more than 5 % of the forms have an unanswered item, problem if more than 20 %.",
-        "See whether one item or page is passed over; the missing-item rule decides which of these forms have a score.",
+        "Find out whether clients skip one item or one page. The rule for unanswered items decides "
+        "which of these forms have a score.",
         means,
         rows=rows[some],
     )

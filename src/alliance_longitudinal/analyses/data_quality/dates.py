@@ -24,8 +24,9 @@ def date_checks(records: Records) -> list[Check]:
         n,
         0,
         "fine",
-        "A study in which a client has the same session twice is refused when it is read, with both rows.",
-        "Nothing: each session is entered once.",
+        "If a client has the same session twice, the study is refused when it is read, and the "
+        "message names both rows.",
+        "Nothing. Each session was entered once.",
     )
     if "date" not in records.sessions:
         why = "The study names no date column."
@@ -39,8 +40,9 @@ def date_checks(records: Records) -> list[Check]:
         n,
         0,
         "fine",
-        "A study in which a session has an earlier date than the one before it is refused when it is read, with both rows.",
-        "Nothing: dates and session numbers agree.",
+        "If a session has an earlier date than the one before it, the study is refused when it is "
+        "read, and the message names both rows.",
+        "Nothing. Dates and session numbers agree.",
     )
     days = records.sessions["date"]
     return [twice, order, _missing(records, days), *_of_days(records, days), *_gaps(records)]
@@ -56,8 +58,8 @@ def _missing(records: Records, days: pd.Series) -> Check:
         len(days),
         int(none.sum()),
         verdict_of(float(none.mean()) if len(none) else 0.0, 0.0, 0.05),
-        "Look at any, problem if more than 5 %: they cannot be placed in time.",
-        "Fill them in.",
+        "Look at any, problem if more than 5 %. Without a date, the time of a session is not known.",
+        "Add the dates.",
         rows=records.rows[none],
     )
 
@@ -94,16 +96,17 @@ def _of_days(records: Records, days: pd.Series) -> list[Check]:
             future,
             (0.0, 0.01),
             "Look at any, problem if more than 1 %.",
-            "Appointments that were only booked are not sessions; or day and month were read in the wrong order.",
+            "Remove appointments that have not taken place. Check that day and month are read in "
+            "the right order.",
         ),
         check(
             "weekends",
             "Sessions at a weekend",
             weekend,
             (0.10, 1.0),
-            "Look if more than 10 % are on a Saturday or Sunday: dates without any sense give 29 %.",
-            "Unless the clinic works at weekends: dates of typing in are not dates of sessions, and day and month may have been "
-            "read in the wrong order.",
+            "Look if more than 10 % are on a Saturday or Sunday. Wrong dates would give 29 %.",
+            "If the clinic is closed at weekends, check whether the dates are those of data entry, "
+            "and whether day and month are read in the right order.",
         ),
         check(
             "same_day",
@@ -111,17 +114,19 @@ def _of_days(records: Records, days: pd.Series) -> list[Check]:
             same_day,
             (0.005, 0.05),
             "Look if more than 0.5 % of the sessions, problem if more than 5 %.",
-            "Double sessions are common in some clinics; otherwise one form was entered as two sessions, or dates are those of "
-            "typing in.",
+            "Double sessions are common in some clinics. Otherwise one form was entered as two "
+            "sessions, or the dates are those of data entry.",
         ),
         check(
             "date_heap",
             "Many sessions on the same date",
             heaped,
             (0.05, 0.20),
-            "Look if one date holds more than 5 % of all sessions (at least 20), problem if more than 20 %.",
-            "A date such as 1 January often stands for 'unknown', or for the day on which old forms were typed in.",
-            say("The commonest date holds {share}.", share=Share(int(heap.sum()), n)) if heaped.any() else "",
+            "Look if one date has more than 5 % of all sessions (at least 20), problem if more than 20 %.",
+            "A date such as 1 January often means 'unknown', or is the day on which old forms were entered.",
+            say("The most frequent date has {share}.", share=Share(int(heap.sum()), n))
+            if heaped.any()
+            else "",
         ),
     ]
 
@@ -148,8 +153,8 @@ def _gaps(records: Records) -> list[Check]:
             verdict_of(long.sum() / n if n else 0.0, 0.002, 0.02),
             f"More than {LONG_GAP} weeks{beyond} between two sessions of a client. Look if more than 0.2 % of the pauses, problem if more "
             "than 2 %.",
-            f"If clients came back for another treatment, write 'episodes: {{after_days: {7 * LONG_GAP}}}' in the study file; or "
-            "correct the year.",
+            "If clients came back for another treatment, write 'episodes: "
+            f"{{after_days: {7 * LONG_GAP}}}' in the study file. Otherwise check the year.",
             rows=records.rows[long],
         )
     ]

@@ -31,8 +31,8 @@ def mode_checks(records: Records) -> list[Check]:
         len(several),
         found,
         "look" if found else "fine",
-        "Look at any: a change of mode within a treatment looks like a change of the client.",
-        "Keep the old mode for running treatments, or put the mode into the models.",
+        "Look at any. A change of mode within a treatment can look like a change of the client.",
+        "Keep the old mode until treatments end, or include the mode in the models.",
         rows=records.rows[changed],
     )
     return [overall, *(c for m in records.measures if (c := _step(records, m, changed)) is not None)]
@@ -56,14 +56,16 @@ def _step(records: Records, measure: Measure, changed: np.ndarray) -> Check | No
     verdict = "problem" if p < 0.01 and size > 0.5 else "look" if p < 0.01 else "fine"
     return Check(
         "mode_step",
-        "Step of the scores where the mode changes",
+        "Change of the scores where the mode changes",
         measure.name,
         "change",
         len(at),
         len(at) if verdict != "fine" else 0,
         verdict,  # type: ignore[arg-type]
-        "The mean step where the mode changes, against that between other neighbouring forms, from the mode that comes first in "
-        "the alphabet to the others. Look if p < .01, problem if it is also more than half a standard deviation of the others.",
-        "Do not compare scores across the change; analyse by mode, or put the mode into the models.",
-        f"The step is {number(float(np.mean(moved)))} points." if verdict != "fine" else "",
+        "The mean change of the score where the mode changes (from the first mode in the alphabet "
+        "to another), compared with that between other consecutive forms. Look if p < .01, problem "
+        "if it is also more than half a standard deviation of the other changes.",
+        "Do not compare scores before and after the change of mode. Analyse each mode separately, "
+        "or include the mode in the models.",
+        f"The mean change is {number(float(np.mean(moved)))} points." if verdict != "fine" else "",
     )

@@ -51,9 +51,11 @@ def pattern_checks(filled: list[Filled]) -> list[Check]:
                 n,
                 int(found.sum()),
                 verdict_of(float(found.mean()) if n else 0.0, 0.10, 0.30),
-                "Came, but never filled the form in, or not at the last two planned sessions or more. Look if more than 10 % of the "
-                "clients, problem if more than 30 %. Single missing forms count as gaps.",
-                "Their last score is not that of the end of treatment: use models of the course, not last scores.",
+                "Clients who attended, but never filled in the form, or not at the last two or "
+                "more planned sessions. Look if more than 10 % of the clients, problem if more "
+                "than 30 %. Single missing forms count as gaps.",
+                "Their last score is not from the end of treatment. Use models of the course, not "
+                "last scores.",
                 rows=clients.loc[found & clients["row"].ge(0).to_numpy(), "row"].to_numpy(dtype=np.intp),
             )
         )

@@ -143,7 +143,7 @@ def _leaving(records: Records, known: _Known) -> Question:
     sessions = records.sessions
     last = ~np.r_[records.same_client[1:], False]
     rows = np.ones(len(sessions), dtype=bool)
-    title = "What predicts that a client leaves"
+    title = "What predicts that a client ends treatment"
     if "ending" in records.study.clients:
         ending = sessions["client"].map(records.study.clients.set_index("client")["ending"])
         last = last & (ending == "dropout").to_numpy()
@@ -172,7 +172,7 @@ def _answer(question: Question) -> Answered:
     need = 10 * (len(question.predictors) + 1)
     if min(events, n - events) < max(need, ENOUGH_EVENTS) or not question.predictors:
         few = "happens" if events < n - events else "fails to happen"
-        why = f"Too few rows in which it {few}: a model needs {max(need, ENOUGH_EVENTS)}."
+        why = f"It {few} in too few rows. A model needs {max(need, ENOUGH_EVENTS)}."
         return Answered(question, not_checked(question.id, question.title, question.about, why))
     terms = list(question.predictors)
     if question.id == "predict_leaving" and frame["session"].max() > frame["session"].min():
@@ -197,9 +197,9 @@ def _check(question: Question, result: "GeneralisedResults", n: int, events: int
             f"{question.predictors[k]} (odds ratio {number(float(np.exp(result.params[k])))} per SD)"
             for k in clear
         ]
-        means = f"It depends on {listing(said)}: what is missing is not missing by chance alone."
+        means = f"It depends on {listing(said)}, so it does not happen by chance alone."
     else:
-        means = "None of the predictors is clear; that does not prove that chance alone decides."
+        means = "No predictor has a clear effect. This does not prove that chance alone decides."
     return Check(
         question.id,
         question.title,
@@ -208,11 +208,12 @@ def _check(question: Question, result: "GeneralisedResults", n: int, events: int
         n,
         events,
         "look" if clear else "fine",
-        f"Logistic mixed model of {listing(list(question.predictors.values()))}, with therapists as random effects. Look if any has "
-        f"p < {CLEAR:g}.".replace("0.01", ".01"),
-        "Use likelihood-based mixed models with these predictors in them; complete-case results and raw end scores are biased."
+        f"Logistic mixed model of {listing(list(question.predictors.values()))}, with random "
+        f"effects of therapists. Look if any has p < {CLEAR:g}.".replace("0.01", ".01"),
+        "Use likelihood-based mixed models that include these predictors. Analyses of complete "
+        "cases and of last scores are biased."
         if clear
-        else "Nothing; name the predictors that were looked at.",
+        else "Nothing. Report which predictors were tested.",
         means,
         _REFERENCE,
     )

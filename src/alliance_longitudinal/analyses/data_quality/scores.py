@@ -39,8 +39,10 @@ def _ranges(records: Records, measure: Measure) -> Check:
     known = measure.instrument.total_range or measure.instrument.item_range(1)
     title = "Values outside the instrument's range"
     if known is None:
-        why = "The range of this instrument is not known."
-        return not_checked("range", title, measure.name, why, "Add it in an instrument file of your own.")
+        why = "The instrument file has no range."
+        return not_checked(
+            "range", title, measure.name, why, "Add the range in an instrument file of your own."
+        )
     return Check(
         "range",
         title,
@@ -49,14 +51,15 @@ def _ranges(records: Records, measure: Measure) -> Check:
         int(scores.sum()),
         0,
         "fine",
-        "A study with an answer or total outside what the instrument allows is refused when it is read, with file, row and value.",
-        "Nothing: what was read lies within the range.",
+        "If an answer or total is outside the range, the study is refused when it is read, and the "
+        "message names file, row and value.",
+        "Nothing. All values are within the range.",
     )
 
 
 def _fractions(records: Records, measure: Measure) -> Check:
     """Totals that are no whole numbers although the instrument adds whole numbers up."""
-    title = "Totals that whole answers cannot give"
+    title = "Totals that are not whole numbers"
     instrument = measure.instrument
     steps = (instrument.response_min, instrument.response_max)
     forms = records.study.forms
@@ -78,15 +81,17 @@ def _fractions(records: Records, measure: Measure) -> Check:
         n,
         int(odd.sum()),
         verdict_of(odd.sum() / n if n else 0.0, 0.0, 0.05),
-        "A sum of whole answers is a whole number. Look at any other total, problem if more than 5 % are.",
-        "Most often unanswered items were filled in before the export, or a mean was exported: find out by which rule.",
+        "A sum of whole answers is a whole number. Look at any other total, problem if more than 5 "
+        "% of them.",
+        "Usually unanswered items were filled in before the export, or a mean was exported. Find "
+        "out by which rule.",
         rows=records.rows[odd],
     )
 
 
 def _fractional_answers(records: Records, measure: Measure) -> Check:
     """Answers between two choices, unless so many are that they are read off a line."""
-    title = "Answers between two choices"
+    title = "Answers between two response options"
     rows, answers = own_answers(records, measure.name)
     known = ~np.isnan(answers)
     odd = np.column_stack([np.abs(column - np.round(column)) > 1e-9 for column in answers.T])
@@ -104,9 +109,10 @@ def _fractional_answers(records: Records, measure: Measure) -> Check:
         len(answers),
         int(forms.sum()),
         verdict_of(float(forms.mean()) if len(forms) else 0.0, 0.0, 0.05),
-        "An answer is one of the choices, a whole number. Look at any form with another answer, problem if more than 5 % have one.",
-        "Marks between two choices, a misread decimal sign or values filled in before the export: see which, and correct them or "
-        "leave them open.",
+        "An answer is one of the response options, a whole number. Look at any form with another "
+        "answer, problem if more than 5 % of the forms.",
+        "Possible causes: marks between two options, a misread decimal point, or values filled in "
+        "before the export. Correct these answers or leave them empty.",
         rows=rows[forms],
     )
 
@@ -131,9 +137,9 @@ def _far_baselines(records: Records) -> list[Check]:
                 int(known.sum()),
                 int(far.sum()),
                 verdict_of(float(far.mean()), 0.0, 0.02),
-                "More than 6 robust standard deviations (of the bulk of the values) from the median: even a skewed variable "
-                "rarely has such values; missing codes and slips of the pen are of this kind.",
-                "Correct them, or list missing codes under 'dialect: missing'.",
+                "More than 6 robust standard deviations from the median. Even skewed variables "
+                "rarely have such values; codes for missing values and typing errors often do.",
+                "Correct them, or list codes for missing values under 'dialect: missing'.",
                 who=tuple(clients.loc[far, "client"]),
             )
         )
@@ -144,7 +150,7 @@ def _ends(records: Records, measure: Measure) -> list[Check]:
     known = measure.instrument.total_range
     titles = (("floor", "Lowest possible score"), ("ceiling", "Highest possible score"))
     if known is None:
-        why = "The range of the total is not known."
+        why = "The instrument file has no range of the total."
         return [not_checked(id_, title, measure.name, why) for id_, title in titles]
     scores = records.sessions[measure.name].to_numpy(dtype=float)
     n = int((~np.isnan(scores)).sum())
@@ -169,11 +175,13 @@ def _ends(records: Records, measure: Measure) -> list[Check]:
                 n,
                 int(at.sum()),
                 verdict_of(at.sum() / n if n else 0.0, AT_END, 0.40),
-                f"Look if more than 15 % of all forms have the {title.lower()} ({end:g}), problem if more than 40 %: "
-                "differences and changes beyond it are not seen.",
-                "Expected where clients recover; but do not read the lack of further change as a plateau, and name the share."
+                f"Look if more than 15 % of all forms have the {title.lower()} ({end:g}), problem "
+                "if more than 40 %. Differences and changes beyond this score cannot be measured.",
+                "This is expected when clients recover. Report the share, and do not read the lack "
+                "of further change as a plateau."
                 if healthy
-                else "A measure with more room at this end would tell more; name the share.",
+                else "Report the share. A measure with a wider range at this end would distinguish "
+                "these clients better.",
                 means,
                 _TERWEE,
             )
@@ -234,10 +242,15 @@ def robust_sd(values: NDArray[np.float64]) -> float:
 
 
 def _jumps(records: Records, measure: Measure) -> Check:
-    title, found = "Jumps from one form to the next", changes_of(records, measure)
+    title, found = "Large changes from one form to the next", changes_of(records, measure)
     n, jumps = len(found.change), int(found.jumps.sum())
     if n < 30:
-        return not_checked("jumps", title, measure.name, "Fewer than 30 changes: their spread is not known.")
+        return not_checked(
+            "jumps",
+            title,
+            measure.name,
+            "There are fewer than 30 changes, too few to know how much changes vary.",
+        )
     by_chance = n * beyond(JUMP)
     more = jumps > 0 and p_of_so_many(jumps, by_chance) < 0.01
     return Check(
@@ -248,9 +261,11 @@ def _jumps(records: Records, measure: Measure) -> Check:
         n,
         jumps,
         "fine" if not more else verdict_of(jumps / n, 0.0, 0.01),
-        f"More than {number(JUMP * found.spread)} points (4 robust standard deviations of all changes of clients) from the median "
-        "change. Normal errors give 6 in 100 000; look if there are more than chance gives (p < .01), problem if more than 1 %.",
-        "Look these rows up: typing errors, another form, a swapped client, or a crisis; repeat the analysis without them.",
+        f"More than {number(JUMP * found.spread)} points (4 robust standard deviations of all "
+        "changes) away from the median change. Normally distributed changes would give 6 in 100 "
+        "000. Look if there are more than by chance (p < .01), problem if more than 1 %.",
+        "Look up these rows. Possible causes: typing errors, another form, another client, or a "
+        "crisis. Repeat the analysis without them.",
         cites=("rousseeuw1987",),
         rows=found.rows[found.jumps],
     )

@@ -50,7 +50,7 @@ def _look(checks: list[Check], labels: dict[str, str]) -> Table | None:
         Column("result", "Result"),
         Column("do", "What to do"),
     ]
-    note = "The command 'alliance check' names the rows, therapists and clients to the person who holds the files."
+    note = "The command 'alliance check' names the rows, therapists and clients."
     return Table.from_rows("to_look_at", "What to look at", "answer", rows, columns, note)
 
 
@@ -71,12 +71,14 @@ def _all(checks: list[Check], labels: dict[str, str]) -> Table:
         Column("title", "Check"),
         Column("about", "Of"),
         Column("verdict", "Verdict"),
-        Column("n", "Looked at", "count"),
+        Column("n", "Checked", "count"),
         Column("found", "Found", "count", total="n"),
         Column("others", "Not found", "count", total="n"),
         Column("share", "Share found", "percent", of="found"),
     ]
-    note = "Not checked: the study does not hold what the check needs; the table of rules says what."
+    note = (
+        "Not checked: the study does not have the data that the check needs. The table of rules says which."
+    )
     return Table.from_frame(
         "checks", "Every check", "results", pd.DataFrame(rows).astype(object), columns, note
     )
@@ -128,7 +130,7 @@ def _therapists(filled: list[Filled]) -> Table | None:
         Column("mid", "Median", "percent", modelled=True),
         Column("high", "Upper quartile", "percent", modelled=True),
     ]
-    note = "Share of completed forms among those expected; therapists with at least ten clients."
+    note = "Share of completed forms among the expected ones, for therapists with at least ten clients."
     return Table.from_frame(
         "therapists", "Completed forms, over therapists", "results", pd.DataFrame(rows), columns, note
     )
@@ -139,17 +141,20 @@ def _predictors(answered: list[Answered]) -> Table | None:
     if not estimates:
         return None
     columns = [
-        Column("label", "Of what, by what"),
+        Column("label", "Outcome and predictor"),
         Column("estimate", "Odds ratio", "estimate", of="n"),
         Column("ci_low", "95 % low", "estimate", of="n"),
         Column("ci_high", "95 % high", "estimate", of="n"),
         Column("p", "p", "p"),
         Column("n", "Rows", "count"),
     ]
-    note = "Per standard deviation. Above 1: the higher, the more often the form is missing or the client leaves."
+    note = (
+        "Per standard deviation of the predictor. Above 1: the higher the predictor, the more often "
+        "the form is missing or the client ends treatment."
+    )
     return Table.from_frame(
         "predictors",
-        "What predicts missing forms and leaving",
+        "What predicts missing forms and the end of treatment",
         "results",
         estimate_frame(estimates),
         columns,
@@ -164,7 +169,7 @@ def _models(answered: list[Answered]) -> Table | None:
             "formula": a.formula,
             "nobs": int(a.result.nobs),
             "therapist_sd": _therapist_sd(a),
-            "optimum": "certified, a variance at its boundary" if a.result.singular else "certified",
+            "optimum": "verified, a variance at its boundary" if a.result.singular else "verified",
         }
         for a in answered
         if a.result is not None
@@ -179,8 +184,8 @@ def _models(answered: list[Answered]) -> Table | None:
         Column("optimum", "Optimum"),
     ]
     note = (
-        "Logistic mixed models by maximum likelihood (Laplace). The SD is that of therapists' log odds: 0.5 means that the odds "
-        "of two therapists typically differ by a factor of 1.6."
+        "Logistic mixed models by maximum likelihood (Laplace). The SD is that of the therapists' "
+        "log odds: 0.5 means that the odds of two therapists typically differ by a factor of 1.6."
     )
     return Table.from_frame(
         "models", "Every model that was fitted", "models", pd.DataFrame(rows), columns, note

@@ -21,7 +21,7 @@ def answer(draft: Draft, checks: list[Check], filled: list[Filled]) -> None:
         problems=f"; {'a problem lies' if len(problems) == 1 else 'problems lie'} in: {listing(problems)}"
         if problems
         else "",
-        looks=f"; worth a look: {listing(looks)}" if looks else "",
+        looks=f"; look at: {listing(looks)}" if looks else "",
     )
     for scheduled, template in (
         (False, "At attended sessions, {forms} were completed."),
@@ -141,9 +141,11 @@ def methods(
     parts = [text]
     if any(a.result is not None for a in answered):
         parts.append(
-            "What predicts a missing form, and leaving after a session, was estimated by logistic mixed models (maximum likelihood, "
-            "Laplace) of the last scores known before, the first symptom score and the session number, with therapists, and for "
-            "forms also clients, as random effects; leaving as a discrete-time hazard with an own level for each session number."
+            "Logistic mixed models (maximum likelihood, Laplace) estimated what predicts a missing "
+            "form, and the end of treatment after a session. Predictors were the last previous "
+            "scores, the first symptom score and the session number. Random effects were those of "
+            "therapists and, for missing forms, also of clients. The end of treatment was modelled "
+            "as a discrete-time hazard with a separate level for each session number."
         )
     reasons = [f"{a.question.title}: {a.check.means}" for a in answered if a.result is None]
     parts += [" ".join(reasons)] if reasons else []

@@ -38,9 +38,9 @@ def for_audience(result: AnalysisResult, audience: str) -> AnalysisResult:
     people = last_clients(result.flow)
     if people is not None and people < outsiders.smallest:
         raise StudyError(
-            "This result is about fewer clients than may be counted for outsiders ('small_cells: "
-            f"{outsiders.smallest}' in the study file), so it cannot be made for sharing. Analyse more clients together, "
-            "or keep it internal."
+            "This result is about fewer clients than a shareable report may count ('small_cells: "
+            f"{outsiders.smallest}' in the study file), so no shareable report can be made. Analyse "
+            "more clients together, or make an internal report."
         )
     therapists = max((s.therapists_in for s in result.flow.steps), default=0)
     estimates = safe_estimates(result.estimates, outsiders, therapists, result.contrasts)
@@ -149,13 +149,15 @@ def _figure(spec: FigureSpec, outsiders: Outsiders) -> FigureSpec | None:
 
 def _made_for_sharing(outsiders: Outsiders, lost: int) -> Finding:
     message = say(
-        "Made for sharing: counts of people and of their rows are rounded to multiples of {smallest}, and smaller ones are "
-        "hidden. Shares are computed from the rounded counts; other numbers are rounded so that no count can be worked out.",
+        "This report may be shared. Counts of people and of their sessions are rounded to "
+        "multiples of {smallest}; smaller counts are hidden. Shares are computed from the rounded "
+        "counts. Other numbers are rounded so that nobody can work out a count.",
         smallest=Number(outsiders.smallest, "integer"),
     )
     if lost:
         message += say(
-            " Tables and figures left out, because they show single people: {lost}.",
+            " {lost} {lost:table or figure was|tables and figures were} left out, because "
+            "{lost:it shows|they show} single people.",
             lost=Number(lost, "integer"),
         )
     return Finding("shareable", "info", message, "the whole report")

@@ -54,7 +54,7 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
         "Who differs: shares of variance",
         "results",
         [e for e in draft.estimates if e.unit in ("share", "reliability")],
-        [Column("label", "Share"), *PERCENT, Column("n", "Units", "count")],
+        [Column("label", "Share"), *PERCENT, Column("n", "n", "count")],
         "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
     )
     draft.show(

@@ -27,9 +27,10 @@ def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -
     return FigureSpec(
         name="variance_shares",
         title=title,
-        caption="Shares of the variance; intervals are in the table.",
+        caption="Bars: percent of the variance at each level. A part too narrow for its number is in the "
+        "table, which also gives the intervals.",
         alt=alt + ".",
-        how_to_read="The longer a part, the more of the differences lie at that level.",
+        how_to_read="The longer a part of a bar, the more of the differences lie at that level.",
         section="results",
         data=data,
         columns=(

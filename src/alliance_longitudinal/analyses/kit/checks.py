@@ -24,15 +24,16 @@ def therapist_findings(n_therapists: int, caseloads: "pd.Series[int]") -> list[F
     therapists = Number(n_therapists, "integer", "therapist")
     if n_therapists < FEW:
         message = say(
-            "{n:noun} {n:is|are} too few to estimate how therapists differ: differences between therapists, and effects of "
-            "a therapist's mean alliance, are too uncertain to be used. A variance of zero here does not mean that "
-            "therapists are alike.",
+            "{n:noun} {n:is|are} too few to estimate how therapists differ. Do not use differences "
+            "between therapists, nor effects of a therapist's mean alliance: they are too "
+            "uncertain. A variance of zero here does not mean that therapists are alike.",
             n=therapists,
         )
         out.append(Finding("few_therapists", "underpowered", message, "therapists", _FEW_REFERENCE))
     elif n_therapists < ENOUGH:
         message = say(
-            "With {n:noun}, therapist effects are rough: read their intervals, not their point estimates.",
+            "With {n:noun}, estimates of therapist effects are imprecise. Read their intervals, "
+            "not the single numbers.",
             n=therapists,
         )
         out.append(Finding("moderate_therapists", "caution", message, "therapists", _FEW_REFERENCE))
@@ -40,8 +41,9 @@ def therapist_findings(n_therapists: int, caseloads: "pd.Series[int]") -> list[F
     if single:
         # As many clients as therapists: a count of people that outsiders must not see when it is small.
         message = say(
-            "{n} of the therapists {n:has|have} only one analysed client: {n:this client says|these clients say} nothing "
-            "about differences within a therapist.",
+            "{n} of the therapists {n:has|have} only one client in the analysis. "
+            "{n:This client gives|These clients give} no information about differences between "
+            "clients of the same therapist.",
             n=Count(single, "therapist"),
         )
         out.append(Finding("single_client_therapists", "info", message, "therapists"))
@@ -53,7 +55,8 @@ def clinic_findings(sessions: pd.DataFrame, clinic: str | None) -> list[Finding]
     if clinic is not None or "clinic" not in sessions or sessions["clinic"].nunique() < 2:
         return []
     message = say(
-        "{n} clinics are analysed together; differences between clinics count as differences between therapists.",
+        "{n} clinics are analysed together. Differences between clinics count as differences "
+        "between therapists.",
         n=Number(int(sessions["clinic"].nunique()), "integer"),
     )
     return [Finding("clinics_pooled", "info", message, "clinics")]
@@ -98,8 +101,9 @@ def models_table(models: Sequence[Fitted]) -> Table:
         Column("skipped", "Fuller models not used"),
     ]
     note = (
-        "The fullest random structure that the design allows is used; an estimated variance of zero stays in the model. "
-        "Certified: slope and curvature of the likelihood were checked at the optimum."
+        "Each model has the fullest random structure that the design allows; a variance estimated "
+        "as zero stays in the model. Verified: slope and curvature of the likelihood were checked "
+        "at the optimum."
     )
     return Table.from_rows("models", "Every model that was fitted", "models", rows, columns, note)
 
@@ -107,7 +111,7 @@ def models_table(models: Sequence[Fitted]) -> Table:
 def _optimum(fitted: Fitted) -> str:
     if not fitted.mixed:
         return "exact (least squares)"
-    return "certified, a variance at its boundary" if fitted.result.singular else "certified"
+    return "verified, a variance at its boundary" if fitted.result.singular else "verified"
 
 
 def coefficient_table(fitted: Fitted) -> Table:
@@ -154,5 +158,8 @@ def variance_table(models: Sequence[Fitted]) -> Table | None:
         Column("vcov", "Variance or covariance", "number"),
         Column("sdcor", "SD or correlation", "number"),
     ]
-    note = "Variances have no p values: a test of zero lies on the boundary of what is possible."
+    note = (
+        "Variances have no p values, because a variance cannot be below zero and the usual test is "
+        "wrong at this boundary."
+    )
     return Table.from_frame("variances", "Variances and correlations", "models", frame, columns, note)

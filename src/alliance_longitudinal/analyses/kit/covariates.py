@@ -141,8 +141,8 @@ def find_group(study: Study, by: str) -> tuple[Covariate, str | None]:
     if name not in groups:
         choices = f"Choose one of: {', '.join(groups)}." if groups else "The study file names no category."
         raise StudyError(
-            f"Parameter 'by': {name} is a number, and only categories make groups. {choices} A number in the file becomes a "
-            "category when 'reference' or 'order' is given."
+            f"Parameter 'by': {name} is a number, and groups need a category. {choices} To make a "
+            "number a category, give 'reference' or 'order' in the study file."
         )
     found = groups[name]
     if equals and group not in found.categories:
@@ -155,7 +155,10 @@ def find_group(study: Study, by: str) -> tuple[Covariate, str | None]:
 
 def _unknown(name: str, known: "dict[str, Covariate]", what: str = "covariate") -> str:
     if not known:
-        return f"the study file names no {what}, so {name!r} is not there. Name columns under 'covariates' in the study file."
+        return (
+            f"the study file names no {what}, so there is no {name!r}. Name columns under 'covariates' "
+            "in the study file."
+        )
     return f"the study has no {what} {name!r}.{_near(name, known)} It has: {', '.join(known)}."
 
 

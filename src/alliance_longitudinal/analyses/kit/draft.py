@@ -196,7 +196,8 @@ class Draft(Sample):
                 title=title,
                 caption="Estimates with their 95 % intervals.",
                 alt="Estimates with 95 % intervals. " + joined(said, "; ") + ".",
-                how_to_read="A point is the estimate, its line the interval; an interval that crosses zero leaves the direction open.",
+                how_to_read="The point is the estimate, the line its 95 % interval. If the line crosses zero, "
+                "the direction is not clear.",
                 section="answer",
                 data=estimate_frame(list(estimates))[["label", "estimate", "ci_low", "ci_high"]],
                 columns=(Column("label", "Estimate of"), *ESTIMATE),
@@ -215,7 +216,7 @@ class Draft(Sample):
             ]
         self.findings.append(Finding(found.code, found.severity, found.message, "the whole analysis"))
         self.estimates, self.tables, self.figures, self.models = [], [], [], {}
-        self.paragraphs = ["No result is reported. The sample flow shows which rows were available."]
+        self.paragraphs = ["The report gives no result. The sample flow shows which data were available."]
         return self
 
     def _adjusted_words(self) -> list[str]:
@@ -223,8 +224,8 @@ class Draft(Sample):
             return []
         names = listing([c.words for c in self.covariates])
         return [
-            f"Models are adjusted for {names}; numbers are centred on their mean, and clients or sessions without a value are "
-            "left out."
+            f"Models adjust for {names}. Numbers are centred on their mean. Clients or sessions "
+            "without a value are left out."
         ]
 
     def finish(

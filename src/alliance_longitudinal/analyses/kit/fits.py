@@ -137,7 +137,8 @@ def too_few_for(structure: Structure, frame: pd.DataFrame) -> Sentence:
         usable = int((frame.groupby("therapist")["client"].nunique() >= 2).sum())
         if usable < MIN_THERAPISTS:
             return say(
-                "only {n:noun} {n:has|have} two or more clients in the analysis; a therapist level needs {needed}",
+                "only {n:noun} {n:has|have} two or more clients in the analysis, and a therapist "
+                "level needs {needed}",
                 n=Number(usable, "integer", "therapist"),
                 needed=Number(MIN_THERAPISTS, "integer"),
             )
@@ -146,7 +147,8 @@ def too_few_for(structure: Structure, frame: pd.DataFrame) -> Sentence:
         enough = int((scores >= 3).sum())
         if enough < MIN_SHARE_WITH_SLOPE * len(scores):
             return say(
-                "only {share} of the clients have three or more scores; rates of change for each client need half of them",
+                "only {share} of the clients have three or more scores, and rates of change for "
+                "each client need at least half",
                 share=Share(enough, len(scores)),
             )
     return Sentence("")
@@ -175,7 +177,7 @@ def fit_first(
             try:
                 return _fit(name, title, fixed, frame, structure, tuple(skipped), reml)
             except FitError as error:
-                reason = "it could not be fitted (" + Sentence("") + told(error) + ")"
+                reason = "this model could not be fitted (" + Sentence("") + told(error) + ")"
         skipped.append(f"{structure.words[0].upper()}{structure.words[1:]}: " + reason + ".")
     raise FitError(Sentence(f"No version of the model '{title}' can be fitted. ") + joined(skipped))
 

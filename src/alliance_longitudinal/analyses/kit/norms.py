@@ -55,8 +55,9 @@ def direction_of(measure: Measure) -> int:
     known = {"higher_better": 1, "higher_worse": -1}
     if measure.instrument.direction not in known:
         raise StudyError(
-            f"Whether a higher total of {measure.instrument.label} is better is not known, so change has no good side. "
-            "Add an instrument file that says it ('direction')."
+            f"The package does not know whether a higher total of {measure.instrument.label} is "
+            "better or worse, so it cannot tell improvement from deterioration. Add an instrument "
+            "file with 'direction'."
         )
     return known[measure.instrument.direction]
 
@@ -123,7 +124,7 @@ def _published_reliability(
     known = [r for r in instrument.reliabilities if r.scale == TOTAL and r.low == r.high]
     if len(known) != 1:
         return None, "", ""
-    return known[0].low, f"registry: {known[0].kind}, {known[0].sample}", f"reliability ({TOTAL})"
+    return known[0].low, f"instrument file: {known[0].kind}, {known[0].sample}", f"reliability ({TOTAL})"
 
 
 def _basis(change: ReliableChange) -> str:
@@ -133,9 +134,9 @@ def _basis(change: ReliableChange) -> str:
         f"{change.reliability_kind or 'reliability'} {change.reliability:g}" if change.reliability else "",
         f"z {change.z:g}" if change.z else "",
         f"population: {change.population}" if change.population else "population not stated",
-        "" if change.operator else "whether exactly so many points count is not known; here they do",
+        "" if change.operator else "a change of exactly this size counts (the source does not say)",
     ]
-    return "registry: " + "; ".join(p for p in parts if p)
+    return "instrument file: " + "; ".join(p for p in parts if p)
 
 
 def _functional(given: Given, facts: list[Fact]) -> Functional | None:
@@ -162,8 +163,8 @@ def _cut(
     if published is None:
         return None
     operator = _clinical_operator(published, direction)
-    unsure = "" if published.operator else "; whether the value itself counts is not known"
-    facts.append(Fact("Cut-off", published.value, f"registry: {published.name}{unsure}"))
+    unsure = "" if published.operator else "; the source does not say whether the value itself counts"
+    facts.append(Fact("Cut-off", published.value, f"instrument file: {published.name}{unsure}"))
     if "memory" in instrument.evidence.get(f"cut-off ({TOTAL}, {published.name})", ()):
         memory.append("cut-off")
     return Cut(published.value, "published", direction, operator)

@@ -39,36 +39,36 @@ def _names(value: object) -> object:
 
 def _enough_samples(value: int) -> int:
     if 0 < value < 50:
-        raise ValueError("0 takes the profile likelihood, a bootstrap needs at least 50 samples")
+        raise ValueError("give 0 for the profile likelihood; a bootstrap needs at least 50 samples")
     return value
 
 
 AllianceName = Annotated[
-    str | None, Field(description="Alliance measure, by its name in the study file; None takes the first.")
+    str | None, Field(description="Alliance measure, by its name in the study file. None: the first one.")
 ]
 OutcomeName = Annotated[
-    str | None, Field(description="Symptom measure, by its name in the study file; None takes the first.")
+    str | None, Field(description="Symptom measure, by its name in the study file. None: the first one.")
 ]
-Clinic = Annotated[str | None, Field(description="Analyse this clinic only.")]
+Clinic = Annotated[str | None, Field(description="Analyse only this clinic. None: all clinics together.")]
 Covariates = Annotated[
     tuple[str, ...] | None,
     BeforeValidator(_names),
     Field(
-        description="Covariates of clients, therapists or sessions to adjust for, by their names in the study file, such as "
-        "age,sex; 'arm' is the treatment arm. None takes none."
+        description="Covariates of clients, therapists or sessions to adjust for, by their names in the study "
+        "file, such as age,sex; 'arm' is the treatment arm. None: no adjustment."
     ),
 ]
 By = Annotated[
     str | None,
     Field(
-        description="Compare groups of clients: 'arm', or a covariate of clients that is a category; or keep one group only, "
-        "as in arm=CBT."
+        description="Compare groups of clients: 'arm', or a covariate of clients that is a category. Or "
+        "analyse only one group, as in arm=CBT."
     ),
 ]
 Window = Annotated[
     tuple[int, int] | None,
     BeforeValidator(_window),
-    Field(description="First and last early session, such as 1,5; None takes the study file's early window."),
+    Field(description="First and last early session, such as 1,5. None: the early window of the study file."),
 ]
 Samples = Annotated[
     int,
@@ -76,16 +76,18 @@ Samples = Annotated[
     Field(
         ge=0,
         le=10_000,
-        description="Bootstrap samples for the intervals of variance shares; 0 takes the profile likelihood, "
-        "which covers better.",
+        description="Bootstrap samples for the intervals of variance shares. 0: intervals from the profile "
+        "likelihood, which are more accurate.",
     ),
 ]
-Seed = Annotated[int, Field(ge=0, description="Seed of everything that is drawn at random.")]
+Seed = Annotated[
+    int, Field(ge=0, description="Seed of the random numbers. The same seed gives the same result.")
+]
 Audience = Annotated[
     Literal["internal", "shareable"],
     Field(
-        description="Who may see the result: people who may see the data, or outsiders, for whom counts of "
-        "people are rounded and small ones hidden."
+        description="Who may see the result. internal: people who may see the data. shareable: everybody; "
+        "counts of people are rounded and small ones hidden."
     ),
 ]
 

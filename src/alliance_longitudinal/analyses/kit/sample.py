@@ -126,15 +126,15 @@ class Sample:
         if "therapist" not in self.sessions or self.sessions["therapist"].isna().all():
             if needed:
                 raise self.too_little(
-                    "The study names no therapist, so clients of one therapist cannot be compared with each other, nor therapists. "
-                    "Name the therapist's column in the study file.",
+                    "The study names no therapists, so neither clients of the same therapist nor "
+                    "therapists can be compared. Name the column 'therapist' in the study file.",
                     "no_therapists",
                 )
             self.sessions = self.sessions.assign(therapist=self.sessions["client"])
             self.therapists_known = False
         elif self.sessions["therapist"].isna().any():
             known = self.sessions["therapist"].notna()
-            self.keep(known, "Clients with a therapist", "no therapist is named for the client")
+            self.keep(known, "Clients with a therapist", "no therapist recorded for the client")
 
     def compare(self, by: str | None) -> Groups | None:
         """Keep the clients whose group is known, and return the groups to compare; or keep one group only.
@@ -163,7 +163,7 @@ class Sample:
             self.find(
                 "one_group",
                 "caution",
-                "There is only one group of {name} among these clients ({group}), so there is nothing to compare.",
+                "All these clients have the same {name} ({group}), so there is nothing to compare.",
                 found.name,
                 name=found.name,
                 group=names[0] if names else "not known",
@@ -177,7 +177,7 @@ class Sample:
         self.find(
             "small_group",
             "caution",
-            "{name} {group} has fewer than {needed} clients, so there is no estimate for it.",
+            "{name} {group} has fewer than {needed} clients, so the report gives no estimate for this group.",
             groups.name,
             name=groups.name,
             group=group,
@@ -205,8 +205,9 @@ class Sample:
             self.find(
                 "covariates_missing",
                 "caution",
-                "{lost} of {all:noun} {lost:is|are} left out because a covariate ({names}) is not known. Those who are left may "
-                "differ from them: compare the answer with the one without covariates.",
+                "{lost} of {all:noun} {lost:is|are} left out because a covariate ({names}) is not "
+                "known. The others may differ from them, so also look at the result without "
+                "covariates.",
                 "covariates",
                 lost=Count(lost, "client"),
                 all=Count(before, "client"),
@@ -235,7 +236,7 @@ class Sample:
                 self.find(
                     "constant_covariate",
                     "info",
-                    "{name} is the same in all analysed rows, so no model is adjusted for it.",
+                    "{name} has the same value in all analysed data, so the models do not adjust for it.",
                     "covariates",
                     name=found.name,
                 )
@@ -304,8 +305,8 @@ class Sample:
         """
         if n < at_least:
             raise self.too_little(
-                "{n:noun} can be analysed; {what} needs at least {needed}.{lost} Choose another early window, lower "
-                "the number of rated sessions, or analyse more clients together.",
+                "{n:noun} can be analysed; {what} needs at least {needed}.{lost} Choose another "
+                "early window, require fewer rated sessions, or analyse more clients together.",
                 n=Count(n, "client"),
                 what=what,
                 needed=Number(at_least, "integer"),

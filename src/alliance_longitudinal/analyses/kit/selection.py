@@ -44,7 +44,10 @@ def choose_clinic(study: Study, clinic: str | None) -> tuple[pd.DataFrame, Sampl
     if clinic is None:
         return sessions, study.flow
     if "clinic" not in sessions:
-        raise StudyError(f"Clinic {clinic!r} was asked for, but the study file names no clinic column.")
+        raise StudyError(
+            f"You asked for the clinic {clinic!r}, but the study file names no column 'clinic'. Name "
+            "it, or leave the clinic out."
+        )
     known = sorted(sessions["clinic"].dropna().unique())
     if clinic not in known:
         near = difflib.get_close_matches(clinic, known, n=1, cutoff=0.4)
@@ -68,9 +71,9 @@ def require_clients(n_clients: int, needed: int, what: str, flow: SampleFlow | N
     """
     if n_clients < needed:
         raise DataError(
-            f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} needs at least {needed}."
-            f"{greatest_loss(flow)} "
-            "Look at the sample flow (alliance check), choose another early window, or lower the number of rated sessions."
+            f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} "
+            f"needs at least {needed}.{greatest_loss(flow)} Look at the sample flow (alliance "
+            "check). Then choose another early window, or require fewer rated sessions."
         )
 
 
@@ -80,7 +83,7 @@ def greatest_loss(flow: SampleFlow | None) -> Sentence:
     if step is None or not step.clients_lost:
         return Sentence("")
     return say(
-        " Most were lost at the step '{step}' ({n:noun}: {reason}).",
+        " Most clients were left out at the step '{step}' ({n:noun}: {reason}).",
         step=step.step,
         n=Count(step.clients_lost, "client"),
         reason=step.reason,
@@ -97,6 +100,7 @@ def require_variation(values: "pd.Series[float]", what: str) -> None:
     """
     if values.max() - values.min() < 1e-9:
         raise DataError(
-            f"{what} is the same ({number(float(values.iloc[0]))}) for all {len(values)} analysed clients, so it cannot be "
-            "related to anything. Check that the right columns are named in the study file."
+            f"{what} is the same ({number(float(values.iloc[0]))}) for all {len(values)} analysed "
+            "clients, so it cannot be related to anything. Check that the study file names the "
+            "right columns."
         )

@@ -88,8 +88,8 @@ def with_failures(fitted: Fitted, shares: Shares | None) -> Fitted:
         "bootstrap_failures",
         "caution" if shares.failed <= shares.n_boot / 20 else "failed",
         say(
-            "{failed} of {n} bootstrap samples could not be refitted with a verified optimum and are left out of the intervals "
-            "of the variance shares.",
+            "{failed} of {n} bootstrap samples could not be refitted. They are left out of the "
+            "intervals of the variance shares.",
             failed=Number(shares.failed, "integer"),
             n=Number(shares.n_boot, "integer"),
         ),
@@ -102,8 +102,8 @@ def share_estimates(shares: Shares, prefix: str, what: str, n: dict[str, int]) -
     """One estimate a level: id ``<prefix>_<level>``."""
     words = {
         "therapist": "between therapists",
-        "client": "between clients of one therapist",
-        "session": "between sessions of one client",
+        "client": "between clients of the same therapist",
+        "session": "between sessions of the same client",
     }
     if "therapist" not in shares.estimate.index:
         words["client"] = "between clients"

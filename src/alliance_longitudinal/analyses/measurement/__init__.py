@@ -35,11 +35,12 @@ def _as_sessions(value: object) -> object:
 
 @analysis(
     "Reliability and structure",
-    "How reliably does the questionnaire distinguish clients and see their change, and does it measure the same thing over "
-    "sessions and raters?",
+    "How reliably does the questionnaire distinguish clients and detect their change, and does it "
+    "measure the same at all sessions and for all raters?",
     limits=(
-        "Answers on few steps are treated as continuous; chi-square and fit indices suffer from that more than loadings.",
-        "Factor models take clients as independent, although clients of one therapist may be alike.",
+        "Answers with few response options are treated as continuous. This affects chi-square and "
+        "fit indices more than loadings.",
+        "Factor models treat clients as independent, although clients of the same therapist may be alike.",
         "Equal loadings and intercepts in these data do not show that clients understand the questions in the same way.",
     ),
 )
@@ -48,28 +49,30 @@ def measurement(
     measure: Annotated[
         str | None,
         Field(
-            description="A measure of the study, by its name; None takes the first alliance measure, else the first of all."
+            description="A measure of the study, by its name. None: the first alliance measure, otherwise the "
+            "first measure."
         ),
     ] = None,
     sessions: Annotated[
         tuple[int, ...] | None,
         BeforeValidator(_as_sessions),
         Field(
-            description="Sessions whose forms are examined and compared, such as 1,3,15; None takes the first and last early "
-            "session and the latest one that half as many clients filled in."
+            description="Sessions whose forms are examined and compared, such as 1,3,15. None: the first and "
+            "the last early session, and the latest session with at least half as many forms."
         ),
     ] = None,
     crossed: Annotated[
         bool,
         Field(
-            description="Also the coefficients that take session numbers as common to all clients (RkF, R1R, RkR, Rc); their "
-            "model takes minutes for thousands of forms."
+            description="Also compute the coefficients that treat session numbers as common to all clients "
+            "(RkF, R1R, RkR, Rc). With thousands of forms this takes minutes."
         ),
     ] = False,
     other: Annotated[
         str | None,
         Field(
-            description="A measure of another rater with the same items, for invariance over raters at the first of the sessions."
+            description="A measure of another rater with the same items, to test invariance between raters at "
+            "the first of the sessions."
         ),
     ] = None,
     by: By = None,
@@ -96,7 +99,7 @@ def measurement(
     own = [c for c in rows if c == found_measure.name or str(c).startswith(f"{found_measure.name}_")]
     draft.keep(rows[own].notna().any(axis=1), f"Sessions with {label}", f"no {label} at the session")
     rated = draft.sessions
-    draft.needs(int(rated["client"].nunique()), MIN_CLIENTS, f"the measurement of {label}")
+    draft.needs(int(rated["client"].nunique()), MIN_CLIENTS, f"this analysis of {label}")
     occasions = _occasions(sessions, rated, study)
     draft.resolved["sessions"] = list(occasions)
     _header(draft, occasions, answers)
@@ -127,8 +130,9 @@ def _occasions(asked: Sequence[int] | None, rated: pd.DataFrame, study: Study) -
         missing = [s for s in asked if s not in forms.index]
         if missing:
             raise StudyError(
-                f"Parameter 'sessions': nobody filled the form in at session {', '.join(map(str, missing))}. "
-                f"Sessions with forms: {', '.join(map(str, forms.index))}."
+                "Parameter 'sessions': nobody filled in the form at session "
+                f"{', '.join(map(str, missing))}. Sessions with forms: "
+                f"{', '.join(map(str, forms.index))}."
             )
         return tuple(asked)
     first, last = study.early_window
@@ -141,9 +145,9 @@ def _no_items(draft: Draft, measure: Measure) -> None:
     draft.find(
         "no_items",
         "caution",
-        "The loaded study holds no item answers of {measure}: alpha, omega, change reliability, factor models and invariance are "
-        "left out. Give the items in the study file (items: ...) instead of a total, and read the study with "
-        "load_study(path, forms=True).",
+        "The study has no item answers of {measure}, so alpha, omega, reliability of change, "
+        "factor models and invariance are left out. Name the items in the study file (items: ...) "
+        "instead of a total, and read the study with load_study(path, forms=True).",
         measure.name,
         measure=measure.label,
     )
@@ -171,7 +175,7 @@ def _over_raters(
         [p.add_suffix(f" {m.rater}") for p, m in zip(parts, (measure, other), strict=True)], axis=1
     )
     raters = [measure.rater, other.rater]
-    compare(found, wide, answers, raters, measure.instrument.label, f"over raters at session {session}")
+    compare(found, wide, answers, raters, measure.instrument.label, f"between raters at session {session}")
 
 
 def _header(draft: Draft, occasions: tuple[int, ...], answers: Answers | None) -> None:

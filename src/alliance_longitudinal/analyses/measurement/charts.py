@@ -19,9 +19,10 @@ def reliability_figure(estimates: list[Estimate], label: str) -> FigureSpec | No
     return FigureSpec(
         name="reliability",
         title=f"Reliability of {label}",
-        caption="Points: estimates; lines: 95 % intervals, where they can be computed.",
+        caption="Points: estimates; lines: 95 % intervals, where available.",
         alt="Reliability coefficients: " + "; ".join(f"{e.label} {number(e.estimate)}" for e in rows) + ".",
-        how_to_read="The nearer to 1, the less of the differences is error. Change within clients is usually seen less reliably.",
+        how_to_read="The closer to 1, the less measurement error. Change within clients is usually measured "
+        "less reliably than differences between clients.",
         section="answer",
         data=data,
         columns=(Column("label", "Coefficient"), *ESTIMATE, COUNT),
@@ -39,11 +40,11 @@ def loadings_figure(models: list[Model]) -> FigureSpec | None:
     return FigureSpec(
         name="loadings",
         title=f"Standardised loadings, {shown[0].where}",
-        caption="How strongly each answer goes with its factor, in each model with a proper solution.",
+        caption="Loading of each item on its factor, in each model with a proper solution.",
         alt="Standardised loadings. "
         + "; ".join(f"{r.item} on {r.factor} ({r.panel}): {number(r.loading)}" for r in data.itertuples())
         + ".",
-        how_to_read="The further right, the more an answer tells about the factor.",
+        how_to_read="The further to the right, the better the item measures the factor.",
         section="results",
         data=data,
         columns=(

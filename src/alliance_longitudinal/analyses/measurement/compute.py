@@ -60,7 +60,8 @@ def from_items(answers: Answers, occasions: Sequence[int], label: str, crossed: 
         found.say(
             "constant_items",
             label,
-            "These items of {label} have the same answer everywhere and are left out, because they distinguish nobody: {items}.",
+            "In these items of {label} all items are the same, so they distinguish nobody and are "
+            "left out: {items}.",
             label=label,
             items=", ".join(answers.constant),
         )
@@ -145,7 +146,7 @@ def _change(found: Found, answers: Answers, label: str, crossed: bool) -> None:
         found.say(
             "no_change_reliability",
             label,
-            "Too few clients have {label} twice: reliability of change cannot be computed.",
+            "Too few clients have two forms of {label}, so reliability of change cannot be computed.",
             label=label,
         )
         return
@@ -217,7 +218,8 @@ def compare(
             found.say(
                 "items_without_variation",
                 where,
-                "An item has one answer only, or hardly any, at one of the occasions ({what}): invariance was not tested.",
+                "At one of the occasions an item has hardly any answers, or all are the same "
+                "({what}): invariance was not tested.",
                 what=where,
             )
         else:
@@ -238,15 +240,16 @@ def compare(
                 found.say(
                     "subscales_not_distinguished",
                     label,
-                    "The subscales of {label} cannot be distinguished {what}: as factors they would correlate beyond {one}. All "
-                    "answers together were tested as one factor, too.",
+                    "The subscales of {label} cannot be distinguished {what}: as factors they "
+                    "would correlate above {one}. All items together were also tested as one "
+                    "factor.",
                     "info",
                     label=label,
                     what=what,
                     one=Number(1, "integer"),
                 )
                 found.steps += invariance(
-                    part, {"all answers": tuple(names)}, occasions, f"one factor, {what}", base
+                    part, {"all items": tuple(names)}, occasions, f"one factor, {what}", base
                 )
 
 
@@ -259,18 +262,19 @@ def _improper(found: Found) -> None:
             found.say(
                 "factor_model_not_converged",
                 where,
-                "This factor model did not converge in these data; its numbers are not used.",
+                "This factor model did not converge. Its numbers are not used.",
             )
         elif fit.improper:
             found.say(
                 "improper_solution",
                 where,
-                "Improper solution: {values}. The model asks too much of these data, or does not hold.",
+                "Improper solution: {values}. The model is too complex for these data, or wrong.",
                 values="; ".join(fit.improper),
             )
         elif pd.isna(fit.se).any():
             found.say(
                 "singular_information",
                 where,
-                "Standard errors of this factor model cannot be computed: the data do not determine all its parameters.",
+                "Standard errors of this factor model cannot be computed, because the data do not "
+                "determine all its parameters.",
             )

@@ -154,8 +154,8 @@ def subscale_correlations(draft: Draft, rated: pd.DataFrame, measure: Measure) -
         draft.find(
             "correlation_cut",
             "info",
-            "{cut} of the correlations came out beyond {one} and were cut there: at that level the subscales differ too little to be "
-            "distinguished.",
+            "{cut} of the correlations {cut:was|were} estimated above {one} and set to {one}. At "
+            "these levels the subscales differ too little to be distinguished.",
             measure.name,
             cut=Number(cut, "integer"),
             one=Number(1, "integer"),
@@ -174,8 +174,9 @@ def observer_agreement(draft: Draft, rows: pd.DataFrame, measure: Measure) -> No
         draft.find(
             "raters_averaged",
             "info",
-            "{measure} is the mean of several raters, so how well they agree cannot be told. Give each of them as a measure of its "
-            "own, too, such as '{first}' and '{second}', and ask for measure=first.",
+            "{measure} is the mean of several raters, so their agreement cannot be computed. Also "
+            "define one measure per rater, such as '{first}' and '{second}', and give "
+            "measure=first.",
             measure.name,
             measure=measure.label,
             first="first: {rows: rater 1, ...}",

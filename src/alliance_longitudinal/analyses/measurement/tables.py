@@ -55,9 +55,10 @@ def _reliability(draft: Draft) -> None:
             "answer",
             rows,
             [Column("label", "Coefficient"), *ESTIMATE, Column("n", "n", "count")],
-            "Alpha: Feldt's interval; omega: one-factor model, delta method; RkRn and Rcn: profile likelihood. RkF, R1R, RkR, "
-            "RkRn: how reliably clients are distinguished; Rc, Rcn: how reliably change within a client is seen, which is what "
-            "models of sessions need.",
+            "Intervals: Feldt's for alpha, delta method for omega (one-factor model), profile "
+            "likelihood for RkRn and Rcn. RkF, R1R, RkR and RkRn say how reliably the "
+            "questionnaire distinguishes clients. Rc and Rcn say how reliably it measures change "
+            "within a client, which matters for analyses of sessions.",
         )
 
 
@@ -66,7 +67,7 @@ def _correlations(draft: Draft) -> None:
     if rows:
         draft.table_of(
             "level_correlations",
-            "How the subscales go together, by level",
+            "Correlations of the subscales, by level",
             "results",
             rows,
             [
@@ -75,8 +76,9 @@ def _correlations(draft: Draft) -> None:
                 Column("estimate", "r", "number", of="n"),
                 Column("n", "Rows", "count"),
             ],
-            "From variance components: correlations free of the other levels. Between sessions they hold measurement error, and "
-            "are lower by it; a correlation is missing where a level has no variance.",
+            "Computed from variance components, so the levels do not mix. Measurement error makes "
+            "correlations between sessions lower. Without variance at a level there is no "
+            "correlation.",
         )
 
 
@@ -99,8 +101,8 @@ def _totals(rated: pd.DataFrame, measure: Measure) -> Table | None:
         Column("n", "Forms or pairs of forms", "count"),
     ]
     note = (
-        "What totals alone can tell. The correlation of neighbouring sessions mixes the reliability of one form with true "
-        "change in between."
+        "What can be computed from totals alone. The correlation of consecutive sessions mixes the "
+        "reliability of one form with true change in between."
     )
     return Table.from_frame("totals", "Totals", "answer", pd.DataFrame(rows), columns, note)
 
@@ -132,7 +134,10 @@ def _models(found: Found) -> Table | None:
         _BIC,
         Column("remark", "Remark"),
     ]
-    note = "Maximum likelihood with all available answers (FIML). The lower the BIC, the better a model pays for its parameters."
+    note = (
+        "Maximum likelihood with all available answers (FIML). Of two models, the one with the lower "
+        "BIC is preferred."
+    )
     return Table.from_frame("factor_models", "Factor models of one form", "results", rows, columns, note)
 
 
@@ -155,7 +160,7 @@ def _invariance(found: Found) -> Table | None:
     )
     columns = [
         Column("what", "Compared"),
-        Column("level", "Equal are"),
+        Column("level", "Equal between occasions"),
         _CLIENTS,
         *[c for c in _FIT if c.key in ("chi2", "df", "cfi")],
         Column("delta_cfi", "Change of CFI", "number", of="clients"),
@@ -163,8 +168,9 @@ def _invariance(found: Found) -> Table | None:
         Column("verdict", "Verdict"),
     ]
     note = (
-        f"Holds: CFI falls by at most {DELTA_CFI:g}. p: of the difference of chi-squares. Residuals of the same item are "
-        "correlated. Means may be compared where loadings and intercepts are equal."
+        f"Holds: CFI falls by at most {DELTA_CFI:g}. p: test of the difference of chi-squares. "
+        "Residuals of the same item are correlated. If loadings and intercepts are equal, means "
+        "may be compared."
     )
     return Table.from_frame(
         "invariance", "Does the questionnaire measure the same?", "results", rows, columns, note

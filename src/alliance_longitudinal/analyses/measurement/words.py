@@ -12,8 +12,8 @@ def answer(draft: Draft, found: Found, label: str) -> None:
     """The question answered in a few sentences."""
     if not found.items:
         draft.say(
-            "The loaded study holds totals or subscales of {label}, not the answers to its items: reliability of a form, factor "
-            "models and invariance cannot be computed from them.",
+            "The study has totals or subscales of {label}, not the answers to its items. "
+            "Reliability of a form, factor models and invariance cannot be computed from totals.",
             label=label,
         )
     alphas = [e.estimate for e in draft.estimates if e.id.startswith("alpha_")]
@@ -25,8 +25,9 @@ def answer(draft: Draft, found: Found, label: str) -> None:
     change, clients = draft["change_Rcn"], draft["change_RkRn"]
     if change is not None and clients is not None:
         draft.say(
-            "The mean of a client's sessions distinguishes clients with a reliability of {clients}; change from session to session "
-            "within a client is seen with a reliability of {change}.",
+            "The mean over a client's sessions distinguishes clients with a reliability of "
+            "{clients}. Change from session to session within a client has a reliability of "
+            "{change}.",
             clients=_with_limits(clients),
             change=_with_limits(change),
         )
@@ -35,13 +36,13 @@ def answer(draft: Draft, found: Found, label: str) -> None:
     pairs = [e.estimate for e in draft.estimates if e.unit == "correlation" and e.level == "client"]
     if pairs and not found.items:
         draft.say(
-            "Between clients, its subscales correlate {low} to {high}.",
+            "Between clients, the subscales correlate {low} to {high}.",
             low=Number(min(pairs)),
             high=Number(max(pairs)),
         )
     if not draft.sentences:
         draft.say(
-            "Nothing can be said about the measurement of {label} with these data; the findings say why.",
+            "With these data nothing can be said about the reliability of {label}. The findings say why.",
             label=label,
         )
 
@@ -61,15 +62,15 @@ def verdicts(found: Found) -> list[str]:
         if steps.get("metric") is None:
             text = "could not be judged, because a model did not converge"
         elif not steps["metric"]:
-            text = "loadings differ, so compare scores with care"
+            text = "loadings differ, so compare scores only with caution"
         elif steps.get("scalar"):
             text = "loadings and intercepts are equal enough, so means may be compared"
         else:
-            text = "loadings are equal enough, but intercepts differ: means are not strictly comparable"
+            text = "loadings are equal enough, but intercepts differ, so means are not strictly comparable"
         if steps.get("metric") is not None and any(s.fit.improper for s in found.steps if s.where == where):
-            text += " (but the models have improper solutions, so this is not sure)"
+            text += " (but the models have improper solutions, so this is uncertain)"
         said.setdefault(text, []).append(where)
-    return [f"Same measurement ({'; '.join(wheres)}): {text}." for text, wheres in said.items()]
+    return [f"Measurement invariance ({'; '.join(wheres)}): {text}." for text, wheres in said.items()]
 
 
 def describe(draft: Draft, found: Found, measure: Measure, occasions: Sequence[int]) -> None:
@@ -80,15 +81,16 @@ def describe(draft: Draft, found: Found, measure: Measure, occasions: Sequence[i
         form = ", ".join(map(str, occasions))
         text += f"Reliability and structure of {measure.label} were examined at sessions {form}. "
         if found.alphas:
-            text += "Alpha has Feldt's interval. "
+            text += "Alpha was computed with Feldt's interval. "
             used.append("feldt1965")
         if found.omegas:
-            text += "Omega is that of a one-factor model. "
+            text += "Omega was computed from a one-factor model. "
             used.append("mcdonald1999")
         if found.change:
             text += (
-                "Reliability between and within clients is from variance components of the answers by restricted maximum likelihood, "
-                f"for means of {found.change[0].sessions} sessions, with profile-likelihood intervals. "
+                "Reliability between and within clients was computed from variance components of "
+                "the answers (restricted maximum likelihood), for means of "
+                f"{found.change[0].sessions} sessions, with profile-likelihood intervals. "
             )
             used.append("cranford2006")
         if found.models:
@@ -99,14 +101,18 @@ def describe(draft: Draft, found: Found, measure: Measure, occasions: Sequence[i
             used.append("enders2010")
         if found.steps:
             text += (
-                "Invariance was tested by equal loadings, then equal intercepts, with residuals of the same item correlated; it was "
-                "taken to hold where CFI fell by no more than .01. "
+                "To test invariance, first loadings and then also intercepts were set equal, with "
+                "correlated residuals of the same item. Invariance was accepted if CFI fell by at "
+                "most .01. "
             )
             used.append("cheung2002")
     if any(e.unit == "correlation" for e in draft.estimates):
-        text += "Correlations of subscales at each level are from variance components of the scales and of their sums. "
+        text += (
+            "Correlations of subscales at each level were computed from variance components of the "
+            "subscales and of their sums. "
+        )
     if any(e.id.startswith("icc_") for e in draft.estimates):
-        text += "Agreement of raters is given as intraclass correlations. "
+        text += "Agreement of raters was measured by intraclass correlations. "
         used.append("shrout1979")
-    draft.method(text.strip() or f"The totals of {measure.label} are described.")
+    draft.method(text.strip() or f"The report describes the totals of {measure.label}.")
     draft.cite(*used)

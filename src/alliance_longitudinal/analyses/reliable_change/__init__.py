@@ -40,9 +40,11 @@ Method = Literal["points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM"]
     "Reliable and clinically significant change",
     "How many clients changed by more than measurement error, and how many returned to the functional range?",
     limits=(
-        "Categories cut a continuous change at a line: a client just below it hardly differs from one just above it.",
-        "Change is not the effect of treatment: clients also improve without treatment and by regression to the mean.",
-        "The last score of a client who broke off treatment counts as the score after treatment.",
+        "Categories divide a continuous change at a limit. A client just below the limit hardly "
+        "differs from one just above it.",
+        "Change is not the effect of treatment. Clients also improve without treatment, and by "
+        "regression to the mean.",
+        "If a client dropped out of treatment, the last score counts as the score after treatment.",
     ),
 )
 def reliable_change(
@@ -51,32 +53,39 @@ def reliable_change(
     method: Annotated[
         Method | None,
         Field(
-            description="The method that the answer is about; all others are shown beside it. None takes JT where a "
-            "reliability is known, else the published points."
+            description="The method of the answer; the report also shows all others. None: JT if a reliability "
+            "is known, otherwise the published points."
         ),
     ] = None,
     first: Annotated[
-        int | None, Field(ge=0, description="Session before; None takes each client's first score.")
+        int | None, Field(ge=0, description="Session of the score before. None: each client's first score.")
     ] = None,
     last: Annotated[
-        int | None, Field(ge=0, description="Session after; None takes each client's last score.")
+        int | None, Field(ge=0, description="Session of the score after. None: each client's last score.")
     ] = None,
     reliability: Annotated[
-        float | None, Field(ge=0, lt=1, description="Reliability, in place of the registry's.")
+        float | None, Field(ge=0, lt=1, description="Reliability. None: that of the instrument file.")
     ] = None,
     reliability_post: Annotated[
-        float | None, Field(ge=0, lt=1, description="Reliability after treatment, for method NK.")
+        float | None,
+        Field(ge=0, lt=1, description="Reliability of the scores after treatment, for method NK."),
     ] = None,
     sd: Annotated[
-        float | None, Field(gt=0, description="SD before treatment, in place of the sample's.")
+        float | None,
+        Field(
+            gt=0,
+            description="SD before treatment. None: that of the instrument file, otherwise that of the sample.",
+        ),
     ] = None,
     points: Annotated[
-        float | None, Field(gt=0, description="Points of reliable change, in place of the registry's.")
+        float | None,
+        Field(gt=0, description="Points of reliable change. None: those of the instrument file."),
     ] = None,
     cutoff: Annotated[
         float | Literal["a", "b", "c"] | None,
         Field(
-            description="Cut-off in points, or a criterion; None takes the registry's, if it knows exactly one."
+            description="Cut-off in points, or a criterion. None: that of the instrument file, if it has "
+            "exactly one."
         ),
     ] = None,
     m_functional: Annotated[
@@ -85,9 +94,7 @@ def reliable_change(
     sd_functional: Annotated[
         float | None, Field(gt=0, description="SD of people without the disorder, for criteria b and c.")
     ] = None,
-    joint: Annotated[
-        str | None, Field(description="A second symptom measure, for joint recovery over both.")
-    ] = None,
+    joint: Annotated[str | None, Field(description="A second symptom measure, for recovery on both.")] = None,
     by: By = None,
     clinic: Clinic = None,
     audience: Audience = "internal",

@@ -43,10 +43,11 @@ def bars_figure(methods: AllMethods) -> FigureSpec:
     return FigureSpec(
         name="change_by_method",
         title="Categories of change, by method",
-        caption="The same clients; HLM needs three scores. Bars marked 'against average' compare clients with the average "
-        "change of this sample.",
+        caption="Bars: percent of clients in each category. A part too narrow for its number is in the "
+        "table. All methods classify the same clients, but HLM needs three scores. Bars marked "
+        "'against average' compare each client with the average change of this sample.",
         alt=alt + ".",
-        how_to_read="Bars that differ show how much the answer depends on the method.",
+        how_to_read="The more the bars differ, the more the answer depends on the method.",
         section="results",
         data=pd.DataFrame(rows),
         columns=(
@@ -76,14 +77,16 @@ def map_figure(methods: AllMethods, label: str) -> FigureSpec | None:
     return FigureSpec(
         name="change_map",
         title=f"{label} before and after treatment",
-        caption="Circles: clients with the same two scores, larger for more clients. Grey band: no reliable change by method "
-        f"{methods.main}; line: no change at all" + ("; dashed: cut-off." if cut is not None else "."),
+        caption="Each circle stands for the clients with the same two scores; larger circles mean more "
+        f"clients. Grey band: no reliable change by method {methods.main}. Diagonal line: no change "
+        "at all" + (". Dashed lines: cut-off." if cut is not None else "."),
         alt=f"{label} before (across) and after (up) treatment. Circles {better} the grey band are reliably better: "
         + joined(
             [say("{name} {n}", name=name, n=Count(n, "client")) for name, n in change.counts.items()], ", "
         )
         + say(" of {n:noun}.", n=Count(change.n, "client")),
-        how_to_read=f"Circles {better} the band improved reliably; the further from the line, the more they changed.",
+        how_to_read=f"Clients {better} the band improved reliably. The further from the line, the greater the "
+        "change.",
         section="answer",
         data=data,
         columns=(

@@ -62,8 +62,9 @@ def all_methods(scores: ClientScores, known: KnownNorms, wanted: str | None, lab
     main = wanted or next((m for m in ("JT", "points") if m in done), None)
     if main is None:
         raise StudyError(
-            f"Neither a reliability nor points of reliable change of {label} are known. Give one: reliability=0.85 (from "
-            "the manual, for people like yours), or points=6."
+            f"The instrument file of {label} has neither a reliability nor points of reliable "
+            "change. Give one: reliability=0.85 (from the manual, for people like your clients), "
+            "or points=6."
         )
     if main not in done:
         raise StudyError(f"Parameter 'method': {main} cannot be used here. {refused[main]}")
@@ -85,7 +86,8 @@ def published(scores: ClientScores, known: KnownNorms, label: str) -> ChangeCate
         except DataError as error:
             problem = error
     raise StudyError(
-        f"Joint recovery needs points of reliable change or a reliability of {label}. Add them in an instrument file."
+        f"Recovery on both measures needs points of reliable change or a reliability of {label}. "
+        "Add them in an instrument file."
     ) from problem
 
 

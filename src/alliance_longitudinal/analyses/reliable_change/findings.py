@@ -32,7 +32,8 @@ def _sample(draft: Draft, methods: AllMethods, ends: pd.DataFrame, label: str) -
         draft.find(
             "few_clients",
             "caution",
-            "{n:noun} with a score before and after: the shares are rough; read their intervals.",
+            "Only {n:noun} {n:has|have} a score before and after, so the shares are imprecise. "
+            "Read their intervals.",
             label,
             n=Count(len(ends), "client"),
         )
@@ -41,15 +42,15 @@ def _sample(draft: Draft, methods: AllMethods, ends: pd.DataFrame, label: str) -
         draft.find(
             "few_clusters",
             "caution",
-            "All clients have one therapist: the intervals apply to this therapist's clients only.",
+            "All clients have the same therapist. The intervals apply to this therapist's clients only.",
             "therapists",
         )
     elif therapists < FEW_THERAPISTS:
         draft.find(
             "few_clusters",
             "caution",
-            "With {n:noun} the allowance for clients who share a therapist is itself uncertain; the intervals have few degrees "
-            "of freedom and are wide.",
+            "Clients of the same therapist may be alike, and the intervals allow for that. With "
+            "{n:noun} this allowance is uncertain, so the intervals are wide.",
             "therapists",
             n=Number(therapists, "integer", "therapist"),
         )
@@ -59,8 +60,8 @@ def _sample(draft: Draft, methods: AllMethods, ends: pd.DataFrame, label: str) -
         draft.find(
             "not_clinical_before",
             "info",
-            "{healthy} of {all:noun} were not in the clinical range of {label} before treatment; they cannot recover. The "
-            "share of those who could is given beside.",
+            "{healthy} of {all:noun} were not in the clinical range of {label} before treatment, "
+            "so they cannot recover. The table also gives the share of those who could.",
             label,
             healthy=Count(healthy, "client"),
             all=Count(len(ends), "client"),
@@ -73,7 +74,7 @@ def _norms(draft: Draft, methods: AllMethods, known: KnownNorms, label: str) -> 
         draft.find(
             "change_norms_unchecked",
             "caution",
-            "Facts about {label} that rest on memory and were not checked against the manual: {facts}. Compare them with yours "
+            "These facts about {label} have no source yet: {facts}. Compare them with the manual "
             "before you rely on the counts.",
             label,
             label=label,
@@ -84,8 +85,9 @@ def _norms(draft: Draft, methods: AllMethods, known: KnownNorms, label: str) -> 
         draft.find(
             "sample_sd",
             "info",
-            "The SD before treatment is this sample's ({sd} points). Where clients were selected for their severity it is "
-            "small, and then few points of change already count as reliable.",
+            "The SD before treatment is that of this sample ({sd} points). If clients were "
+            "selected for their severity, it is small, and then too small a change counts as "
+            "reliable.",
             label,
             short("jacobson1991"),
             sd=Number(m.sd, n=methods.chosen.n),
@@ -94,8 +96,9 @@ def _norms(draft: Draft, methods: AllMethods, known: KnownNorms, label: str) -> 
         draft.find(
             "no_cutoff",
             "info",
-            "No cut-off of {label} is known for sure, so nobody is called recovered. Give cutoff='a', or cutoff='c' with "
-            "m_functional and sd_functional, or a number.",
+            "The instrument file of {label} does not have exactly one cut-off, so no client is "
+            "called recovered. Give cutoff='a', or cutoff='c' with m_functional and sd_functional, "
+            "or a number.",
             label,
             label=label,
         )
@@ -107,8 +110,9 @@ def _methods(draft: Draft, methods: AllMethods) -> None:
         draft.find(
             "relative_methods",
             "caution" if methods.main in RELATIVE else "info",
-            "{names} {n:compares|compare} each client with the average change of this sample: 'deteriorated' then means less "
-            "improvement than average. Such shares do not say how many got worse.",
+            "{names} {n:compares|compare} each client with the average change of this sample. "
+            "There, 'deteriorated' means less improvement than average, so these shares do not say "
+            "how many clients got worse.",
             "methods",
             names=listing(relative),
             n=Number(len(relative), "integer"),
@@ -120,8 +124,9 @@ def _methods(draft: Draft, methods: AllMethods) -> None:
         draft.find(
             "methods_disagree",
             "info",
-            "The share of reliably better clients depends on the method: {least} by {low}, {most} by {high}. Say which method "
-            "you used, and choose it before you look.",
+            "The share of reliably better clients depends on the method: {least} by {low}, {most} "
+            "by {high}. Choose the method before you see the results, and report which one you "
+            "used.",
             "methods",
             least=Share(better[low], methods.done[low].n),
             low=low,

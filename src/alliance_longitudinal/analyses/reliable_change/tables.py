@@ -12,13 +12,13 @@ from alliance_longitudinal.present import Column, Table
 #: What each method does, in words for a clinician.
 METHOD_WORDS = {
     "points": "published points of reliable change",
-    "JT": "Jacobson-Truax: change against the error of a difference",
+    "JT": "Jacobson-Truax: change compared with the error of a difference",
     "GLN": "Gulliksen-Lord-Novick: corrected for regression to the mean",
-    "HLL": "Hsu-Linn-Lord: corrected for regression, against the average change",
-    "EN": "Edwards-Nunnally: corrected for regression, error of one score",
-    "NK": "Nunnally-Kotsch: corrected for regression, two reliabilities",
-    "HA": "Hageman-Arrindell: true scores, partly against the average change",
-    "HLM": "mixed model: rate of change against the average rate",
+    "HLL": "Hsu-Linn-Lord: corrected for regression to the mean, compared with the average change",
+    "EN": "Edwards-Nunnally: corrected for regression to the mean, error of one score",
+    "NK": "Nunnally-Kotsch: corrected for regression to the mean, two reliabilities",
+    "HA": "Hageman-Arrindell: true scores, partly compared with the average change",
+    "HLM": "mixed model: rate of change compared with the average rate",
 }
 
 
@@ -57,8 +57,9 @@ def _main(methods: AllMethods, estimates: list[Estimate]) -> Table:
         *SHARE,
     ]
     note = say(
-        "Method {method}: {words}. {n:noun}. Intervals: Wilson's with the effective number of clients, given that clients of "
-        "one therapist are alike (cluster-robust errors, Satterthwaite df).",
+        "Method {method}: {words}. {n:noun}. Wilson intervals with the effective number of "
+        "clients, because clients of the same therapist may be alike (cluster-robust errors, "
+        "Satterthwaite df).",
         method=methods.main,
         words=METHOD_WORDS[methods.main],
         n=Count(methods.chosen.n, "client"),
@@ -87,8 +88,9 @@ def _by_method(methods: AllMethods) -> Table:
         *(Column(c, c.title(), "count", total="n") for c in CATEGORIES),
     ]
     note = (
-        "The same clients (HLM: those with three or more scores). HLL, HLM and in part HA compare a client with the average "
-        "change of this sample: there, deteriorated means less improvement than average, not necessarily worse than before."
+        "All methods classify the same clients (HLM: only those with three or more scores). HLL, "
+        "HLM and in part HA compare a client with the average change of this sample. There, "
+        "'deteriorated' means less improvement than average, not necessarily worse than before."
     )
     return Table.from_frame(
         "change_by_method",
@@ -106,8 +108,9 @@ def _joint(estimates: list[Estimate]) -> Table | None:
         return None
     columns = [Column("label", "Outcome"), *SHARE, Column("n", "Of clients", "count")]
     note = (
-        "Counted as English routine services do: recovery means beyond caseness on neither measure after treatment, among "
-        "clients at caseness on either before; improvement and deterioration are shares of all clients."
+        "Counted by the rules of English routine services. Recovery: below caseness on both "
+        "measures after treatment, among clients who were at caseness on at least one before. "
+        "Improvement and deterioration are shares of all clients."
     )
     frame = estimate_frame(rows)
     return Table.from_frame(
@@ -153,7 +156,10 @@ def _indices(methods: AllMethods) -> Table:
         Column("mean_post", "Mean after", "number", of="n"),
         Column("sd_post", "SD after", "number", of="n"),
     ]
-    note = "Reliable from: distance from the score that the method expects after treatment."
+    note = (
+        "Reliable from: the smallest reliable difference from the score that the method expects after "
+        "treatment."
+    )
     return Table.from_frame(
         "change_indices", "What each method computes with", "checks", pd.DataFrame(rows), columns, note
     )
@@ -165,7 +171,7 @@ def _norms(known: KnownNorms) -> Table | None:
     rows = pd.DataFrame([{"what": f.what, "value": f.value, "source": f.source} for f in known.facts])
     columns = [Column("what", "Fact"), Column("value", "Value", "number"), Column("source", "From")]
     return Table.from_frame(
-        "change_norms", "Facts about the instrument, and where they are from", "checks", rows, columns
+        "change_norms", "Facts about the instrument, and their sources", "checks", rows, columns
     )
 
 
@@ -179,8 +185,9 @@ def _therapists(frame: pd.DataFrame, too_few: int) -> Table | None:
         Column("share_high", "95 % high", "percent", of="n"),
     ]
     note = say(
-        "One row per therapist, without names, only where enough clients are reliably better and enough are not; "
-        "{few:noun} {few:has|have} too few. Not a ranking: intervals overlap, and clients were not assigned at random.",
+        "One row per therapist, without names. Therapists with too few clients who are reliably "
+        "better, or too few who are not, are left out ({few:noun}). This is not a ranking: "
+        "intervals overlap, and clients were not assigned to therapists at random.",
         few=Number(too_few, "integer", "therapist"),
     )
     return Table.from_frame(

@@ -5,7 +5,6 @@ from alliance_longitudinal.analyses.kit.norms import KnownNorms
 from alliance_longitudinal.analyses.reliable_change.compute import AllMethods
 from alliance_longitudinal.analyses.reliable_change.tables import METHOD_WORDS
 from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.labels import listing
 
 _REFERENCES = {
     "JT": "jacobson1991",
@@ -30,22 +29,23 @@ def answer(draft: Draft, methods: AllMethods, label: str) -> None:
     also = ""
     if cut is not None and recovered is not None:
         also = say(
-            "; {s} (95 % interval {s:interval}) recovered, that is, also crossed the cut-off of {cut}",
+            "; {s} (95 % interval {s:interval}) recovered: they also crossed the cut-off of {cut}",
             s=recovered.share(),
             cut=f"{cut.value:.4g}",
         )
     draft.say(
-        "By {by}, {s} (95 % interval {s:interval}) of {n:noun} changed reliably for the better in {label}{also}.",
+        "By {by}, {s} (95 % interval {s:interval}) of {n:noun} improved reliably in {label}{also}.",
         by=by,
         s=better.share(),
         n=Count(better.n, "client"),
         label=label,
         also=also,
     )
-    draft.say("{s} (95 % interval {s:interval}) changed reliably for the worse.", s=worse.share())
+    draft.say("{s} (95 % interval {s:interval}) deteriorated reliably.", s=worse.share())
     if joint is not None:
         draft.say(
-            "Over both measures, {s} (95 % interval {s:interval}) of {n:noun} at caseness before treatment recovered.",
+            "Of {n:noun} who were at caseness on at least one of the two measures before "
+            "treatment, {s} (95 % interval {s:interval}) recovered.",
             s=joint.share(),
             n=Count(joint.n, "client"),
         )
@@ -63,22 +63,27 @@ def describe(
         for f in known.facts
     )
     text = (
-        f"Change in {measure.label} from {when} was classified as reliable by {listing([METHOD_WORDS[m] for m in methods.done])}. "
-        f"Facts used: {facts or 'none from outside the sample'}. "
+        f"Change in {measure.label} from {when} was classified by {len(methods.done)} "
+        f"{'method' if len(methods.done) == 1 else 'methods'}: "
+        f"{'; '.join(METHOD_WORDS[m] for m in methods.done)}. Facts used: "
+        f"{facts or 'none from outside the sample'}. "
     )
     if cut is None:
-        text += "Without a cut-off, clients were called improved, unchanged or deteriorated. "
+        text += "Without a cut-off, clients were classified as improved, unchanged or deteriorated. "
     else:
         text += (
-            f"Clients who crossed the cut-off ({_cut_words(cut.kind)}, {cut.value:.4g} points) with a reliable change were called "
-            "recovered or harmed; the others improved, unchanged or deteriorated. "
+            f"Clients who crossed the cut-off ({_cut_words(cut.kind)}, {cut.value:.4g} points) with "
+            "a reliable change were classified as recovered or harmed, the others as improved, "
+            "unchanged or deteriorated. "
         )
     text += (
-        "Intervals of shares are Wilson's with the effective number of clients, from the CR2 cluster-robust variance with "
-        "therapists as clusters and Satterthwaite degrees of freedom. "
+        "Shares have Wilson intervals with the effective number of clients, from the CR2 "
+        "cluster-robust variance (clusters: therapists) with Satterthwaite degrees of freedom. "
     )
     if joint is not None:
-        text += f"Joint recovery with {joint.label} follows the rules of English routine services. "
+        text += (
+            f"Recovery on both this measure and {joint.label} follows the rules of English routine services. "
+        )
     draft.method(text.strip())
     draft.cite(*(_REFERENCES[m] for m in methods.done if m in _REFERENCES), "dean2015", "pustejovsky2018")
     if joint is not None:

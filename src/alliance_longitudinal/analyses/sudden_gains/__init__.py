@@ -56,10 +56,12 @@ def _above_zero(value: tuple[float, ...] | None) -> tuple[float, ...] | None:
     "How many clients improved suddenly from one session to the next, and is that more than random fluctuation alone would "
     "produce?",
     limits=(
-        "A sudden gain is found by rules, and rules find some in random fluctuation: compare with what gradual change alone "
-        "would produce.",
-        "Clients with more sessions have more chances of a gain; compare rates per interval where lengths of treatment differ.",
-        "That clients with sudden gains end better is partly arithmetic: the gain is a part of their change.",
+        "The rules for a sudden gain also find some in random fluctuation. Compare the result with "
+        "what gradual change alone would produce.",
+        "Clients with more sessions have more chances of a gain. If lengths of treatment differ, "
+        "compare rates per interval.",
+        "Clients with sudden gains end better partly by arithmetic, because the gain is a part of "
+        "their change.",
     ),
 )
 def sudden_gains(
@@ -69,8 +71,8 @@ def sudden_gains(
         float | None,
         Field(
             gt=0,
-            description="First criterion: points of a sudden change. None takes reliable change: from the reliability if it is "
-            "given, else the registry's points.",
+            description="First criterion: points of a sudden change. None: points of reliable change, computed "
+            "from the reliability if you give one, otherwise those of the instrument file.",
         ),
     ] = None,
     percent: Annotated[
@@ -78,32 +80,49 @@ def sudden_gains(
         Field(
             gt=0,
             lt=100,
-            description="Second criterion: percent of the score before the change. None leaves it out.",
+            description="Second criterion: percent of the score before the change. None: without this "
+            "criterion.",
         ),
     ] = 25.0,
     stability: Annotated[
-        Stability, Field(description="Third criterion, and how its critical value is chosen.")
+        Stability,
+        Field(
+            description="Third criterion, stability, and its critical value. adjusted: larger if scores are "
+            "missing; fixed: always the same; t-test: a two-sample t-test; none: without this "
+            "criterion."
+        ),
     ] = "adjusted",
-    alpha: Annotated[float, Field(gt=0, lt=1, description="Two-sided level of the third criterion.")] = 0.05,
+    alpha: Annotated[
+        float, Field(gt=0, lt=1, description="Two-sided significance level of the third criterion.")
+    ] = 0.05,
     reliability: Annotated[
-        float | None, Field(ge=0, lt=1, description="Reliability for points from reliable change.")
+        float | None, Field(ge=0, lt=1, description="Reliability, to compute the points of reliable change.")
     ] = None,
-    sd: Annotated[float | None, Field(gt=0, description="SD for points from reliable change.")] = None,
+    sd: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="SD, to compute the points of reliable change. None: that of the instrument file, "
+            "otherwise that of the first scores.",
+        ),
+    ] = None,
     other_points: Annotated[
         tuple[float, ...] | None,
         BeforeValidator(_as_list),
         AfterValidator(_above_zero),
         Field(
-            description="Other points to compare with, such as 5,7; None takes three and five quarters of the main ones."
+            description="Other values for the first criterion, to compare with, such as 5,7. None: three "
+            "quarters and five quarters of the main one."
         ),
     ] = None,
-    intake: Annotated[bool, Field(description="Whether session 0 counts as a session.")] = False,
+    intake: Annotated[bool, Field(description="Include session 0 (intake).")] = False,
     simulations: Annotated[
         int,
         Field(
             ge=0,
             le=10_000,
-            description="Simulated data sets for what gradual change alone would produce; 0 for none.",
+            description="Number of simulated data sets that show what gradual change alone would produce. 0: "
+            "no simulation.",
         ),
     ] = 200,
     seed: Seed = 20_260_101,
@@ -171,7 +190,7 @@ def _keep_tested(draft: Draft, ordered: pd.DataFrame, label: str) -> None:
     """Keep the clients with an interval that can be tested; all their scores stay."""
     found = intervals(ordered)
     tested = np.unique(ordered["client"].to_numpy(object)[found.row[found.testable]])
-    reason = "no two consecutive sessions with a score at both, and another one before and after"
+    reason = "no change between two sessions with two scores before it and two after it"
     draft.keep(
         draft.sessions["client"].isin(tested), f"Clients whose changes in {label} can be tested", reason
     )

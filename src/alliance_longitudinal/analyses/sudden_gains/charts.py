@@ -45,9 +45,12 @@ def around_figure(gains: Gains, label: str) -> FigureSpec | None:
     return FigureSpec(
         name="around_gains",
         title=f"{label} around the first sudden gain of each client",
-        caption="Means with 95 % t intervals; the gain lies between sessions N and N + 1. Clients were chosen by this very change, so that it has to be there.",
+        caption="Points: means of the clients; lines: 95 % t intervals. Shaded: the gain, between sessions "
+        "N and N + 1. Clients were selected because they had a gain, so the change from N to N + 1 "
+        "is there by definition.",
         alt=alt + ".",
-        how_to_read="A gain that lasts stays down (or up) after session N + 1; one that fades comes back.",
+        how_to_read="If gains last, the means after session N + 1 stay near that of session N + 1. If gains "
+        "fade, they return towards the level before.",
         section="results",
         data=data,
         columns=(
@@ -102,9 +105,10 @@ def rules_figure(gains: Gains) -> FigureSpec | None:
     return FigureSpec(
         name="found_and_expected",
         title="Sudden gains found, and expected if everybody changed gradually",
-        caption="Dots: share of clients with a gain. Bars: middle 95 % of data simulated from gradual change and ordinary fluctuation.",
+        caption="Dots: share of clients with a gain. Grey bars: the middle 95 % of data sets that were "
+        "simulated from gradual change and random fluctuation.",
         alt=alt + ".",
-        how_to_read="A dot within its bar is no more than fluctuation would produce.",
+        how_to_read="A dot within its bar: no more gains than random fluctuation alone would produce.",
         section="answer",
         data=pd.DataFrame(rows),
         columns=(

@@ -112,8 +112,9 @@ def points_for(known: KnownNorms, given: Given, ordered: pd.DataFrame, label: st
         return norms.points, "published points of reliable change"
     if norms.reliability is None:
         raise StudyError(
-            f"Neither points of reliable change nor a reliability of {label} are known. Give one: points=7 (as Tang and DeRubeis "
-            "took for the BDI), or reliability=0.85 from the manual."
+            f"The instrument file of {label} has neither points of reliable change nor a "
+            "reliability. Give one: points=7 (which Tang and DeRubeis used for the BDI), or "
+            "reliability=0.85 from the manual."
         )
     first = ordered.groupby("client")["score"].first()
     sd = norms.sd if norms.sd is not None else float(first.std())
@@ -130,15 +131,18 @@ def points_for(known: KnownNorms, given: Given, ordered: pd.DataFrame, label: st
 def variants_of(rules: Rules, others: Sequence[float]) -> list[tuple[str, Rules]]:
     """The main rules first, then each criterion done otherwise, then other points."""
     standard = rules.stability == "adjusted" and rules.share is not None
-    out = [("all three criteria" if standard else "as asked", rules)]
+    out = [("all three criteria" if standard else "as requested", rules)]
     if rules.stability != "adjusted":
-        out.append(("the third criterion as Tang and DeRubeis have it", replace(rules, stability="adjusted")))
+        out.append(("the third criterion of Tang and DeRubeis", replace(rules, stability="adjusted")))
     if rules.stability != "fixed":
         out.append(
-            ("one critical value in the third, missing scores or not", replace(rules, stability="fixed"))
+            (
+                "third criterion with one critical value, even if scores are missing",
+                replace(rules, stability="fixed"),
+            )
         )
     if rules.stability != "t-test":
-        out.append(("a t-test in place of the third criterion", replace(rules, stability="t-test")))
+        out.append(("a t-test instead of the third criterion", replace(rules, stability="t-test")))
     if rules.stability != "none":
         out.append(("without the third criterion", replace(rules, stability="none")))
     if rules.share is not None:
@@ -246,7 +250,7 @@ def gain_hits(gains: Gains) -> list[Hits]:
         label, unit = f"Intervals with a {word}", "share of intervals"
         out.append(Hits(f"{name}_rate", label, found, who, by, "session", unit))
         label, unit = (
-            f"{words.capitalize()} that were reversed, of those with a later score",
+            f"{words.capitalize()} that were reversed, among those with a later score",
             f"share of {words}",
         )
         back = gains.table["reversed"].to_numpy(bool)

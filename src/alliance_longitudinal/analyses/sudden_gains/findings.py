@@ -29,7 +29,7 @@ def _sample(draft: Draft, gains: Gains, label: str) -> None:
         draft.find(
             "few_clients",
             "caution",
-            "{n:noun} could be tested: the shares are rough; read their intervals.",
+            "Only {n:noun} could be tested, so the shares are imprecise. Read their intervals.",
             label,
             n=Count(gains.clients, "client"),
         )
@@ -38,15 +38,15 @@ def _sample(draft: Draft, gains: Gains, label: str) -> None:
         draft.find(
             "few_clusters",
             "caution",
-            "All clients have one therapist: the intervals apply to this therapist's clients only.",
+            "All clients have the same therapist. The intervals apply to this therapist's clients only.",
             "therapists",
         )
     elif therapists < FEW_THERAPISTS:
         draft.find(
             "few_clusters",
             "caution",
-            "With {n:noun} the allowance for clients who share a therapist is itself uncertain; the intervals have few degrees "
-            "of freedom and are wide.",
+            "Clients of the same therapist may be alike, and the intervals allow for that. With "
+            "{n:noun} this allowance is uncertain, so the intervals are wide.",
             "therapists",
             n=Number(therapists, "integer", "therapist"),
         )
@@ -54,8 +54,9 @@ def _sample(draft: Draft, gains: Gains, label: str) -> None:
         draft.find(
             "few_tested",
             "info",
-            "Only {share} of the pairs of consecutive sessions with {label} could be tested; the others have fewer than two "
-            "scores before or after. Gains in the first and last sessions, and beside missing forms, are not seen.",
+            "Only {share} of the pairs of consecutive sessions with {label} could be tested; the "
+            "others have fewer than two scores before or after. Gains in the first and last "
+            "sessions, and next to missing forms, cannot be found.",
             label,
             share=Share(len(gains.table), gains.pairs),
             label=label,
@@ -69,7 +70,7 @@ def _facts(draft: Draft, gains: Gains, known: KnownNorms, label: str) -> None:
         draft.find(
             "change_norms_unchecked",
             "caution",
-            "Facts about {label} that rest on memory and were not checked against the manual: {facts}. Compare them with yours "
+            "These facts about {label} have no source yet: {facts}. Compare them with the manual "
             "before you rely on the counts.",
             label,
             label=label,
@@ -85,8 +86,9 @@ def _percent(draft: Draft, gains: Gains, measure: Measure) -> None:
         draft.find(
             "percent_of_a_rise",
             "caution",
-            "Higher {label} is better, so a gain is a rise by {percent} of the score before it: easier from a low score than from "
-            "a high one. The rule was made for scales on which a gain is a fall; percent=none leaves it out.",
+            "Higher {label} is better, so a gain is a rise by {percent} of the score before it. "
+            "This is easier from a low score than from a high one. The rule was made for scales on "
+            "which a gain is a fall. To leave it out, give percent=none.",
             label,
             label=label,
             percent=Number(share, "percent"),
@@ -95,8 +97,9 @@ def _percent(draft: Draft, gains: Gains, measure: Measure) -> None:
         draft.find(
             "percent_without_zero",
             "caution",
-            "The lowest score of {label} is {lowest} and not {zero}, so that {percent} of a score is more, or less, than of its "
-            "distance from the lowest. percent=none leaves this rule out.",
+            "The lowest score of {label} is {lowest} and not {zero}, so {percent} of a score is "
+            "not {percent} of its distance from the lowest score. To leave this rule out, give "
+            "percent=none.",
             label,
             label=label,
             lowest=Number(possible[0]),
@@ -112,7 +115,8 @@ def _expected(draft: Draft, gains: Gains, label: str) -> None:
             draft.find(
                 "no_expected_gains",
                 "caution",
-                "How many gains gradual change alone would produce is not known, because its model cannot be fitted: {why}",
+                "The report cannot say how many gains gradual change alone would produce, because "
+                "the model of gradual change could not be fitted: {why}",
                 label,
                 why=gains.why_not,
             )
@@ -121,8 +125,9 @@ def _expected(draft: Draft, gains: Gains, label: str) -> None:
         draft.find(
             "gains_within_noise",
             "caution",
-            "No more clients have a sudden gain in {label} than gradual change and ordinary fluctuation would produce. These gains "
-            "are not evidence of sudden change, and what happened before them may not have brought them about.",
+            "No more clients have a sudden gain in {label} than gradual change and random "
+            "fluctuation would produce. These gains are not evidence of sudden change, and what "
+            "happened before them may not be their cause.",
             label,
             label=label,
         )

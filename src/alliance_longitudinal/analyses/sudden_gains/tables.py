@@ -16,9 +16,11 @@ def gain_tables(draft: Draft, gains: Gains) -> None:
         "answer",
         draft.estimates,
         [Column("label", "What"), *SHARE, Column("n", "Of", "count")],
-        "Of clients, or intervals between two sessions, that could be tested. Intervals: Wilson's with the effective number, "
-        "given that clients of one therapist are alike (cluster-robust errors, Satterthwaite df). Expected from gradual change: "
-        "mean and middle 95 % of simulated data in which every client changes gradually and fluctuates as these clients do.",
+        "Shares of the clients, or of the intervals between two sessions, that could be tested. "
+        "Wilson intervals with the effective number, because clients of the same therapist may be "
+        "alike (cluster-robust errors, Satterthwaite df). Expected from gradual change: mean and "
+        "middle 95 % of simulated data sets in which every client changes gradually and fluctuates "
+        "as much as these clients do.",
     )
     draft.show(_events(gains), _rules(gains), _sessions(gains), _steady(gains))
 
@@ -51,13 +53,13 @@ def _events(gains: Gains) -> Table:
         Column("several", "Clients with several", "count", total="clients"),
         Column("size", "Mean size (points)", "number", of="n"),
         Column("sd", "SD", "number", of="n"),
-        Column("first_size", "Mean size of each client's first", "number", of="clients"),
+        Column("first_size", "Mean size, first of each client (points)", "number", of="clients"),
         Column("first_sd", "SD", "number", of="clients"),
         Column("reversed", "Reversed", "count", total="n"),
     ]
     note = say(
-        "{clients:noun} and {intervals:noun} could be tested. Reversed: more than half of the change was undone at any later "
-        "session.",
+        "{clients:noun} and {intervals:noun} could be tested. Reversed: more than half of the "
+        "change was lost again at some later session.",
         clients=Count(gains.clients, "client"),
         intervals=Count(len(gains.table), "interval"),
     )
@@ -76,8 +78,9 @@ def _rules(gains: Gains) -> Table:
         Column("expected_losses", "Expected from gradual change", "number", of="loss_clients"),
     ]
     note = (
-        "The same scores under other rules. Expected: mean number of clients with a gain (a loss) in data simulated from gradual "
-        "change. A rule that finds hardly more than that finds mostly fluctuation. Choose the rule before you look."
+        "The same scores under other rules. Expected: mean number of clients with a gain (or a "
+        "loss) in data simulated from gradual change. A rule that finds hardly more than that "
+        "finds mostly random fluctuation. Choose the rule before you see the results."
     )
     rows = pd.DataFrame([_rule_row(v) for v in gains.variants])
     return Table.from_frame(
@@ -118,7 +121,7 @@ def _sessions(gains: Gains) -> Table:
         "results",
         frame,
         columns,
-        "Compare shares, not counts: fewer clients are there to be tested at later sessions.",
+        "Compare shares, not counts, because fewer clients can be tested at later sessions.",
     )
 
 
@@ -129,7 +132,7 @@ def _steady(gains: Gains) -> Table | None:
     rows = [
         {"what": "Change per session, average (points)", "value": float(result.params["session"])},
         {
-            "what": "Further change per unit of log session (points)",
+            "what": "Further change per unit of the logarithm of the session (points)",
             "value": float(result.params["log_session"]),
         },
         {
@@ -138,7 +141,9 @@ def _steady(gains: Gains) -> Table | None:
         },
     ]
     if np.isfinite(gains.steady.phi):
-        rows.append({"what": "Correlation of neighbouring sessions' fluctuations", "value": gains.steady.phi})
+        rows.append(
+            {"what": "Correlation of the fluctuations of consecutive sessions", "value": gains.steady.phi}
+        )
     return Table.from_frame(
         "steady_change",
         "The model of gradual change",
@@ -149,6 +154,6 @@ def _steady(gains: Gains) -> Table | None:
             Column("value", "Estimate", "number", of="clients"),
             Column("clients", "Clients", "count"),
         ],
-        "Fitted by REML to all scores that are compared; sudden gains themselves add to the fluctuation, so that the expected "
-        "number is rather too high than too low.",
+        "Fitted by REML to all scores that were tested. Real sudden gains add to the fluctuation, "
+        "so the expected number is too high rather than too low.",
     )

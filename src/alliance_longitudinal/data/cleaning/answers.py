@@ -45,12 +45,15 @@ def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, 
     measure = plan.measure
     findings = (*_status_findings(measure, from_items=bool(plan.items)), *_form_findings(plan))
     if not plan.items:
-        message = f"The totals of {measure.label} are taken as given. The study file names no items, so how they were scored could not be checked."
+        message = (
+            f"The totals of {measure.label} are used as they are. The study file names no items, so the "
+            "package could not check how they were scored."
+        )
         if plan.points != 1:
             given, counts = ("means", "sums") if plan.block.total_is == "mean" else ("sums", "means")
             message += (
-                f" The table holds {given} of the items; they are multiplied by {plan.points:g}, because the instrument "
-                f"counts {counts}."
+                f" The table has {given} of the items. They are multiplied by {plan.points:g}, "
+                f"because the instrument uses {counts}."
             )
         return pd.DataFrame({measure.name: answers[:, 0]}), (
             *findings,
@@ -62,7 +65,8 @@ def score_measure(answers: Floats, plan: PlannedMeasure) -> tuple[pd.DataFrame, 
         findings += _unscored_findings(plan, int(unscored.sum()), filled)
     if completed.any():
         message = say(
-            "{n:noun} of {measure} had unanswered items that the missing-item rule filled ({rule}).",
+            "{n:noun} of {measure} had unanswered items, which were filled by the instrument's "
+            "rule for unanswered items ({rule}).",
             n=Count(int(completed.sum()), "form"),
             measure=measure.label,
             rule=_rule_in_words(plan.rule),
@@ -103,8 +107,9 @@ def _form_findings(plan: PlannedMeasure) -> tuple[Finding, ...]:
     if form is None or form == plan.block.rater:
         return ()
     message = (
-        f"{plan.measure.label} is the form of the {form} as the {plan.block.rater.replace('_', ' ')} filled it in; "
-        f"its key, cut-offs and norms are those of the {form}."
+        f"{plan.measure.label} is the {form} form, filled in by the "
+        f"{plan.block.rater.replace('_', ' ')}. Scoring key, cut-offs and norms are those of the "
+        f"{form} form."
     )
     return (Finding("form_of_another_rater", "caution", message, plan.measure.name),)
 
@@ -177,16 +182,16 @@ def _status_findings(measure: Measure, *, from_items: bool) -> tuple[Finding, ..
     if instrument.status == "verified":
         return ()
     parts = []
-    for mark, words in (("memory", "rest on memory"), ("unknown", "are not known")):
+    for mark, words in (("memory", "Without a source yet"), ("unknown", "Not known")):
         facts = [f for f in instrument.facts_marked(mark) if from_items or not f.startswith(_ITEM_FACTS)]
         if facts:
             parts.append(f"{words}: {', '.join(facts)}")
     message = (
-        f"The definition of {instrument.label} that scored it was not fully checked against its manual (status "
-        f"{instrument.status!r}); compare it with yours before you rely on single scores."
+        f"The definition of {instrument.label} was not fully checked against the manual (status "
+        f"{instrument.status!r}). Compare it with your manual before you rely on single scores."
     )
     if parts:
-        message += f" Facts that {'; facts that '.join(parts)}."
+        message += f" {'. '.join(parts)}."
     return (Finding("instrument_status", "caution", message, measure.name),)
 
 
@@ -206,7 +211,7 @@ def _unscored_findings(plan: PlannedMeasure, unscored: int, filled: int) -> tupl
         return ()
     rule = plan.rule
     message = say(
-        "{unscored} of {filled:noun} of {measure} have unanswered items and no total ({rule}).",
+        "{unscored} of {filled:noun} of {measure} have unanswered items and therefore no score ({rule}).",
         unscored=Count(unscored, "form"),
         filled=Count(filled, "form"),
         measure=plan.measure.label,
@@ -222,11 +227,14 @@ def _unscored_findings(plan: PlannedMeasure, unscored: int, filled: int) -> tupl
 
 def _rule_in_words(rule: MissingRule) -> str:
     if rule.how == "unknown":
-        return "the instrument's missing-item rule is not known to us, so only complete forms are scored"
+        return "the instrument file has no rule for unanswered items, so only complete forms are scored"
     if rule.how == "complete_only":
         return "only complete forms are scored"
     if rule.max_missing is None:
-        return "how many items may be unanswered is not known to us, so only complete forms are scored"
+        return (
+            "the instrument file does not say how many items may be unanswered, so only complete forms "
+            "are scored"
+        )
     mean = (
         "rounded mean of the subscale"
         if rule.how == "subscale_mean_rounded"
@@ -244,8 +252,9 @@ def _key_findings(answers: Floats, plan: PlannedMeasure) -> tuple[Finding, ...]:
         return ()
     other = "prescored" if plan.block.entry == "raw" else "raw"
     message = (
-        f"In {plan.measure.label}, items {', '.join(map(str, doubtful))} correlate negatively with the other items after "
-        f"scoring, so they may be reversed once too often or not at all. If so, write 'entry: {other}' below the measure."
+        f"In {plan.measure.label}, items {', '.join(map(str, doubtful))} correlate negatively with "
+        "the other items after scoring. They may have been reversed twice, or not at all. If so, "
+        f"write 'entry: {other}' below the measure."
     )
     return (Finding("reverse_key_doubt", "caution", message, plan.measure.name),)
 

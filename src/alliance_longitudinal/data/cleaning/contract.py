@@ -93,11 +93,11 @@ def _recycled_ids(keys: pd.DataFrame, places: Places, problems: Problems) -> set
 
     problems.add_rows(
         "recycled_client_id",
-        "a client id has the same session numbers under different therapists: the id seems to be that of "
-        "different people.",
-        "if ids start again at each therapist, write 'client_ids: within-therapist'; if it is one person who "
-        "changed therapist, number the sessions on and write 'transfers: first' (or last, longest); if the person "
-        "came back for another treatment, see 'episodes'.",
+        "a client id has the same session numbers under different therapists, so it seems to "
+        "belong to different people.",
+        "if ids start again at each therapist, write 'client_ids: within-therapist'; if one person "
+        "changed therapist, continue the session numbers and write 'transfers: first' (or last, "
+        "longest); if the person came back for another treatment, see 'episodes'.",
         places=places,
         at=again.index.to_numpy(),
         column="client",
@@ -153,9 +153,9 @@ def _transfers(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
     problems.add_rows(
         "transfer",
         "a client has more than one therapist.",
-        "say under whom such clients are analysed: 'transfers: first', 'last' or 'longest' in the study file; "
-        "if client ids start again at each therapist, write 'client_ids: within-therapist'; or correct the "
-        "therapist.",
+        "say which therapist counts: 'transfers: first', 'last' or 'longest' in the study file; if "
+        "client ids start again at each therapist, write 'client_ids: within-therapist'; or "
+        "correct the therapist.",
         places=places,
         at=second.index.to_numpy(),
         column="therapist",
@@ -183,7 +183,8 @@ def _order(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
     problems.add_rows(
         "out_of_order",
         f"a session has an earlier {what} than the session before it.",
-        f"correct the {what} or the session number; or name only the date, and sessions are numbered by it.",
+        f"correct the {what} or the session number; or name only the date, then sessions are "
+        "numbered by date.",
         places=places,
         at=late.index.to_numpy(),
         column=what,

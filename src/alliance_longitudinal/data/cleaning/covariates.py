@@ -52,7 +52,7 @@ def read_covariate(
             "not_a_number",
             column,
             bad,
-            "a value is not a number, though most of its column are.",
+            "a value is not a number, but most values of its column are.",
             number_remedy(dialect),
         )
         return pd.Series(values)
@@ -118,8 +118,8 @@ def mixed_findings(
         numbers = [word for word in words if dialect.is_number(word)]
         if len(numbers) < len(words) and len(numbers) >= NOTABLE * len(words) and len(words) > 2:
             message = say(
-                "{name} is read as words: most of its different values are numbers, and others, such as {word}, are not. If it "
-                "is a number, list the others under 'dialect: missing'.",
+                "{name} is read as a category, because some of its values are not numbers, such as "
+                "{word}. If it should be a number, list these values under 'dialect: missing'.",
                 name=repr(name),
                 word=Private(repr(next(w for w in words if w not in numbers)), "a word"),
             )
@@ -130,8 +130,9 @@ def mixed_findings(
 _BASELINE = (
     "changing_baseline",
     "a baseline column has more than one value for the same client.",
-    "a baseline value is known before treatment and does not change; correct it or take it out of 'baseline' (what "
-    "changes from session to session is named under 'covariates: session').",
+    "a baseline value is known before treatment and does not change. Correct it, or remove the "
+    "column from 'baseline' (list what changes from session to session under 'covariates: "
+    "session').",
 )
 TWO_ARMS = (
     "two_arms",

@@ -15,7 +15,7 @@ from alliance_longitudinal.sentences import say
 TWO_ENDINGS = (
     "two_endings",
     "a client's treatment ends in more than one way.",
-    "keep the one that holds; if the client came back for another treatment, see 'episodes'.",
+    "keep the correct one; if the client came back for another treatment, see 'episodes'.",
 )
 
 
@@ -27,7 +27,7 @@ def check_endings(column: Column, rule: Ending, dialect: Dialect, problems: Prob
         "unknown_ending",
         column,
         ~missing & column.text.where(lambda word: word not in known),
-        "how a treatment ended is written in a word that the study file does not place.",
+        "the word for how a treatment ended is not in the study file.",
         "add it under 'ending' as planned, dropout or other; or as a missing code under 'dialect: missing'.",
     )
 
@@ -60,12 +60,12 @@ def ending_finding(endings: "pd.Series[str]", rule: Ending) -> Finding:
     how: str = (
         "by the study file's words"
         if rule.dropout_below is None
-        else f"fewer than {rule.dropout_below} sessions count as dropout, a rule that cannot tell a short planned "
-        "treatment from one broken off"
+        else f"fewer than {rule.dropout_below} sessions count as dropout; this rule does not distinguish "
+        "a short planned treatment from a dropout"
     )
     message = say(
-        "Treatment ended as planned for {planned:noun}, by dropout for {dropout}, otherwise for {other}; for {unknown} it is not "
-        "known ({how}).",
+        "Treatment ended as planned for {planned:noun}, by dropout for {dropout}, in another way "
+        "for {other}; for {unknown} it is not known ({how}).",
         planned=Count(n["planned"], "client"),
         dropout=Count(n["dropout"], "client"),
         other=Count(n["other"], "client"),

@@ -76,10 +76,10 @@ def episode_findings(
     what = {
         "first": "only the first is analysed.",
         "last": "only the last is analysed.",
-        "each": "each counts as a client of its own, as if episodes of one person were independent.",
+        "each": "each counts as a client, as if the episodes of one person were independent.",
     }[rule.analyse]
     message = say(
-        "{back:noun} {back:has|have} more than one episode of care, {all:noun} in all{how}; {what}",
+        "{back:noun} {back:has|have} more than one episode of care, {all:noun} in total{how}; {what}",
         back=Count(back, "client"),
         all=Count(int(per_client.sum()), "episode"),
         how=how,
@@ -98,7 +98,7 @@ def _numbers(keys: pd.DataFrame, places: Places, rule: Episodes, problems: Probl
         problems.add_rows(
             "missing_date",
             "a row has no date, so its episode of care is not known.",
-            "fill it in, or take the row out.",
+            "fill it in, or remove the row.",
             places=places,
             at=np.flatnonzero(undated),
             column="date",
@@ -146,7 +146,8 @@ def _labelled(
         unclear = (spans["min"] <= before).reindex(rows).to_numpy()
         problems.add_rows(
             "episode_order",
-            "which of a client's episodes came first is not known: there are no dates, and session numbers start again.",
+            "the order of a client's episodes is not known, because there are no dates and session "
+            "numbers start again.",
             "name a 'date' column, or write the episodes as numbers 1, 2, ...",
             places=places,
             at=np.flatnonzero(unclear),
@@ -157,7 +158,7 @@ def _labelled(
     problems.add_rows(
         "missing_episode",
         "a row of a client with several episodes does not say to which it belongs.",
-        "fill it in, or take the row out.",
+        "fill it in, or remove the row.",
         places=places,
         at=np.flatnonzero(several & (keys["episode"] == "").to_numpy()),
         column="episode",

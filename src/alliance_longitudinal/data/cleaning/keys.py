@@ -106,7 +106,7 @@ def _need(column: Column, rule: str, message: str, problems: Problems) -> None:
         column,
         column.text.empty,
         message,
-        "fill it in, or take the row out; identifiers are only missing when the cell is empty.",
+        "fill it in, or remove the row; an identifier is missing only if the cell is empty.",
     )
     _no_excel_error(column, problems)
 
@@ -132,7 +132,7 @@ def _no_excel_error(column: Column, problems: Problems) -> None:
             "excel_error",
             column,
             column.text.where(lambda word: word in EXCEL_ERRORS),
-            "a cell holds one of Excel's error values in place of an identifier.",
+            "a cell has one of Excel's error values instead of an identifier.",
             "correct the formula or the cell and save the file again.",
         )
 
@@ -171,8 +171,8 @@ def _sessions(
         column,
         bad,
         "a session number is not a whole number from 0.",
-        "number the sessions 0 (intake), 1, 2, ...; if sessions have names, give their numbers: 'sessions: {pre: 0, "
-        "post: 99}'; put remarks into another column.",
+        "number the sessions 0 (intake), 1, 2, ...; if sessions have names, give their numbers: "
+        "'sessions: {pre: 0, post: 99}'; write remarks in another column.",
     )
     odd = values > LAST_SESSION
     problems.add_cells(
@@ -180,8 +180,9 @@ def _sessions(
         column,
         odd & ~bad,
         f"a session number is higher than {LAST_SESSION}.",
-        "number the sessions of each client 0 (intake), 1, 2, ...; if these numbers only separate visits, name the "
-        "date in place of the session, and sessions are numbered by date.",
+        "number the sessions of each client 0 (intake), 1, 2, ...; if these numbers only "
+        "distinguish visits, name the date instead of the session, then sessions are numbered by "
+        "date.",
     )
     bad = bad | odd
     problems.add_cells(
@@ -189,7 +190,7 @@ def _sessions(
         column,
         np.isnan(values) & ~bad,
         "the session number is missing.",
-        "fill it in; or name only the date, and sessions are numbered by date.",
+        "fill it in; or name only the date, then sessions are numbered by date.",
     )
     return np.where(bad, np.nan, values)
 
@@ -212,8 +213,8 @@ def _days(keys: Mapping[str, Column], dialect: Dialect, problems: Problems) -> N
         column,
         odd,
         "a date lies before 1950 or after 2099.",
-        "correct it; dates such as 1900-01-01 or 9999-12-31 often stand for 'unknown': list them under 'dialect: "
-        "missing'.",
+        "correct it; dates such as 1900-01-01 or 9999-12-31 often mean 'unknown': list them under "
+        "'dialect: missing'.",
     )
     days = np.where(odd, NO_DAY, days)
     bad = bad | odd

@@ -120,7 +120,7 @@ def drop_second_header(table: RawTable, wanted: Wanted, dialect: Dialect, proble
     above = table.places.row(0)
     problems.add(
         "two_header_rows",
-        "the row below the column names holds no data; it looks like a second header row.",
+        "the row below the column names has no data; it looks like a second header row.",
         f"delete it, or write 'header_row: {above}' if it holds the right names.",
         file=table.places.file(0),
         row=above,
@@ -243,7 +243,7 @@ def _repeats(
             problems.add(
                 "duplicate_header",
                 f"two columns hold {column!r} of session {number}: {found[number]!r} and {header!r}.",
-                "take one of them out, or give it another name.",
+                "remove one of them, or give it another name.",
                 file=table.file,
                 column=header,
             )
@@ -288,9 +288,10 @@ def _unused_finding(
         return ()
     file = Private(table.file, "a table")
     message = say(
-        "{file}: {n:noun} {n:looks|look} like another session of a column that is used, but the pattern {pattern} does not fit: "
-        "{names}. What they hold is left out. If they are sessions, change the pattern, or name them under 'sessions', such as "
-        "'{example}'.",
+        "{file}: {n:noun} {n:looks|look} like another session of a measure, but {n:does|do} not "
+        "match the pattern {pattern}: {names}. {n:It is|They are} left out. If "
+        "{n:it is a session|they are sessions}, change the pattern, or name {n:it|them} under "
+        "'sessions', such as '{example}'.",
         file=file,
         n=Number(len(unused), "integer", "column"),
         pattern=repr(pattern),

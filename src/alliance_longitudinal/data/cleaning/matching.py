@@ -47,15 +47,15 @@ def refuse_strangers(
         pairs = [f"{mine!r} there and {theirs!r} in {table}" for mine, theirs in sorted(otherwise.items())]
         problems.add(
             "ids_written_otherwise",
-            f"{len(otherwise)} of {len(ids)} {who} ids are written otherwise in {table}: {some(pairs, 3)}.",
-            "write them alike; Excel drops leading zeros unless the column is formatted as text. They are compared as "
-            "text: 7 is not 007.",
+            f"{len(otherwise)} of {len(ids)} {who} ids are written differently in {table}: {some(pairs, 3)}.",
+            "write them in the same way (they are compared as text: 7 is not 007). Excel drops "
+            "leading zeros unless the column is formatted as text.",
             file=file,
         )
     elif len(absent) == len(ids):
         problems.add(
             "no_common_ids",
             f"no {who} of {file} is in {table}, which has ids such as {some(sorted(listed), 3)}.",
-            f"correct the columns that hold the {who} ids, or take {table} out of the study file.",
+            f"correct the columns that hold the {who} ids, or remove {table} from the study file.",
             file=file,
         )

@@ -89,9 +89,9 @@ def check_raters(
         rated = keys.loc[filled, ["client", "session"]]
         problems.add_rows(
             "several_raters",
-            f"several rows of a session hold {name!r}, and the study file does not say which counts.",
-            f"write 'average: true' below {name!r} for the mean over raters such as observers, or name whose rows "
-            "count under 'rows'.",
+            f"several rows of a session hold {name!r}, and the study file does not say which one to use.",
+            f"write 'average: true' below {name!r} for the mean over raters such as observers, or "
+            "name the rater whose rows to use under 'rows'.",
             places=places,
             at=rated.index[rated.duplicated()].to_numpy(),
             column="rater",

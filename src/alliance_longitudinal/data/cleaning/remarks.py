@@ -33,14 +33,17 @@ def simulated_findings(plan: StudyPlan) -> tuple[Finding, ...]:
 def therapist_findings(keys: pd.DataFrame, plan: StudyPlan) -> tuple[Finding, ...]:
     """That the study, or some of its clients, have no therapist."""
     if not names_therapists(plan.file):
-        message = "The study file names no therapist column, so nothing can be said about differences between therapists."
+        message = (
+            "The study file names no column 'therapist', so the reports cannot say anything about "
+            "differences between therapists."
+        )
         return (Finding("no_therapists", "info", message, "therapist"),)
     without = int(keys.loc[keys["therapist"] == "", "client"].nunique())
     if not without:
         return ()
     message = say(
-        "{without} of {all:noun} {without:has|have} no therapist. They are in the study, but not in what is said about differences "
-        "between therapists.",
+        "{without} of {all:noun} {without:has|have} no therapist. They are in the study, but not "
+        "in analyses of differences between therapists.",
         without=Count(without, "client"),
         all=Count(keys["client"].nunique(), "client"),
     )
@@ -53,7 +56,8 @@ def arm_findings(clients: pd.DataFrame) -> tuple[Finding, ...]:
     if not without:
         return ()
     message = say(
-        "{without} of {all:noun} {without:has|have} no treatment arm; a comparison of arms leaves them out.",
+        "{without} of {all:noun} {without:has|have} no treatment arm and {without:is|are} left out "
+        "of comparisons of arms.",
         without=Count(without, "client"),
         all=Count(len(clients), "client"),
     )
@@ -73,8 +77,9 @@ def empty_findings(answers: Mapping[str, NDArray[np.float64]], plan: StudyPlan) 
             else f"its {len(planned.headers)} columns"
         )
         message = (
-            f"{planned.measure.label} has no value in any row of {columns}. Check that the study file names the right "
-            "columns, and that 'dialect: missing' lists no code that stands for an answer."
+            f"{planned.measure.label} has no value in any row of {columns}. Check that the study "
+            "file names the right columns, and that 'dialect: missing' does not list the code of "
+            "an answer."
         )
         findings.append(Finding("measure_without_values", "caution", message, name))
     return tuple(findings)
@@ -94,15 +99,16 @@ def client_findings(keys: pd.DataFrame, listed: "pd.Index[str]") -> tuple[Findin
     without_baseline = len(seen.difference(listed))
     if without_baseline:
         message = say(
-            "{n:noun} with sessions {n:is|are} not in the clients table; their baseline is missing.",
+            "{n:noun} with sessions {n:is|are} not in the clients table, so "
+            "{n:this client's|their} baseline values are missing.",
             n=Count(without_baseline, "client"),
         )
         alike = written_otherwise(list(seen), list(listed))
         if alike:
             mine, theirs = min(alike.items())
             message += say(
-                " {n} of them {n:is|are} there in another spelling, such as {mine} among the sessions and {theirs} in the clients "
-                "table.",
+                " {n} of them {n:is|are} spelled differently there, such as {mine} in the sessions "
+                "table and {theirs} in the clients table.",
                 n=Count(len(alike), "client"),
                 mine=Private(repr(mine), "one id"),
                 theirs=Private(repr(theirs), "another"),
@@ -120,8 +126,9 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         codes = sorted(set(ids) & {code for code in plan.dialect.missing if code})
         if codes:
             message = say(
-                "A {role} has the id {ids}, which is also declared as a missing code. Identifiers are only missing when the cell "
-                "is empty, so it counts as one person or place.",
+                "A {role} has the id {ids}, which the study file also lists as a code for missing "
+                "values. An identifier is missing only if the cell is empty, so this one counts as "
+                "a {role}.",
                 role=role,
                 ids=Private(", ".join(map(repr, codes)), "that is a code"),
             )
@@ -129,8 +136,8 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         alike = len(ids) - len({bare(text) for text in ids})
         if alike:
             message = say(
-                "{n:noun} {n:differs|differ} from another only in capital letters, blanks or leading zeros (such as {example}); they "
-                "count as different.",
+                "{n:noun} {n:differs|differ} from another only in capital letters, spaces or "
+                "leading zeros (such as {example}). They count as different.",
                 n=Count(alike, f"{role} id"),
                 example="a7, A 7 and a07",
             )
@@ -141,13 +148,13 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     ):
         moved = _several_of(keys, role)
         if moved:
-            message = say("{n:noun} " + words + "; each counts for the first.", n=Count(moved, "client"))
+            message = say("{n:noun} " + words + "; each counts only for the first.", n=Count(moved, "client"))
             findings.append(Finding(f"client_in_several_{_PLURAL[role]}", "caution", message, role))
     if "clinic" in keys:
         named = keys[keys["clinic"] != ""]
         if len(named) < len(keys):
             message = say(
-                "{n:noun} {n:does|do} not say in which clinic they were held; a report on one clinic leaves them out.",
+                "{n:noun} {n:has|have} no clinic and {n:is|are} left out of reports on one clinic.",
                 n=Count(len(keys) - len(named), "session"),
             )
             findings.append(Finding("sessions_without_clinic", "caution", message, "clinic"))
@@ -155,8 +162,8 @@ def _identifier_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
         several = int(pairs.loc[pairs.duplicated("therapist"), "therapist"].nunique())
         if several:
             message = say(
-                "{n:noun} {n:occurs|occur} in more than one clinic and {n:counts|count} as the same person. If ids start again in "
-                "each clinic, make them different.",
+                "{n:noun} {n:occurs|occur} in more than one clinic and {n:counts|count} as the "
+                "same person each time. If ids start again in each clinic, make them different.",
                 n=Number(several, "integer", "therapist id"),
             )
             findings.append(Finding("therapist_in_several_clinics", "caution", message, "therapist"))
@@ -180,7 +187,8 @@ def _transfer_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     moved = keys.loc[keys["seen_by"].astype(object) != keys["therapist"].astype(object), "client"]
     words = {"first": "first therapist", "last": "last therapist", "longest": "therapist with most sessions"}
     message = say(
-        "{n:noun} changed therapist; each is analysed under the {whom}, with {held:noun} held by another.",
+        "{n:noun} changed therapist. In the analysis the {whom} counts; {held:noun} "
+        "{held:was|were} held by another.",
         n=Count(moved.nunique(), "client"),
         whom=words.get(plan.file.transfers, plan.file.transfers),
         held=Count(len(moved), "session"),
@@ -200,8 +208,9 @@ def _recycled_findings(keys: pd.DataFrame) -> list[Finding]:
     if not back and changed < MANY_TRANSFERS * all_clients:
         return []
     message = say(
-        "{changed} of {all:noun} have several therapists, and {back} of them go back and forth between theirs. If client ids start "
-        "again at each therapist, these are different people: write 'client_ids: within-therapist'.",
+        "{changed} of {all:noun} have several therapists, and {back} of them change back and "
+        "forth. If client ids start again at each therapist, these are different people: write "
+        "'client_ids: within-therapist'.",
         changed=Count(changed, "client"),
         all=Count(all_clients, "client"),
         back=Count(back, "client"),
@@ -212,20 +221,20 @@ def _recycled_findings(keys: pd.DataFrame) -> list[Finding]:
 def _time_findings(keys: pd.DataFrame, plan: StudyPlan) -> list[Finding]:
     if plan.file.time_unit == "sessions":
         message = (
-            "Neither dates nor weeks are given, so time is counted in sessions: rates of change are per session, "
-            "and longer gaps between sessions are not seen."
+            "The study has no dates or weeks, so time is counted in sessions. Rates of change are "
+            "per session, and pauses between sessions are not known."
         )
         return [Finding("time_is_session_number", "caution", message, "week")]
     unknown: NDArray[np.bool_] = keys["week"].isna().to_numpy()
     if unknown.any():
         message = say(
-            "{n:noun} {n:has|have} no date or week; they cannot be placed in time.",
+            "{n:noun} {n:has|have} no date or week, so {n:its|their} time is not known.",
             n=Count(int(unknown.sum()), "session"),
         )
         first = int((unknown & ~keys["client"].duplicated().to_numpy()).sum())
         if first:
             message += say(
-                " For {n:noun} it is their first: their weeks count from the first session with a date.",
+                " For {n:noun} this is the first session, so weeks count from the first session with a date.",
                 n=Count(first, "client"),
             )
         return [Finding("sessions_without_time", "caution", message, "week")]
@@ -246,7 +255,7 @@ def missing_code_finding(tables: Sequence[RawTable], used: Collection[str]) -> t
                 say("{code} ({n:noun})", code=code, n=Count(n, "time")) for code, n in sorted(counts.items())
             ]
             message = say(
-                "{file} declares these codes as missing, and they count as not filled in: {said}.",
+                "{file} defines these codes as missing values; they count as not filled in: {said}.",
                 file=Private(table.file, "A table"),
                 said=joined(said, ", "),
             )
@@ -264,8 +273,9 @@ def gap_finding(
     clients = len(np.unique(client[long]))
     beyond = " beyond what the schedule plans" if planned else ""
     message = say(
-        "{clients:noun} paused for more than {weeks:noun}{beyond} between two sessions ({pauses:noun}). If they came back for "
-        "another treatment, write '{rule}'.",
+        "{clients:noun} paused for more than {weeks:noun}{beyond} between two sessions "
+        "({pauses:noun} in total). If {clients:this client|they} came back for another treatment, "
+        "write '{rule}'.",
         clients=Count(clients, "client"),
         weeks=Number(LONG_GAP, "integer", "week"),
         beyond=beyond,

@@ -100,7 +100,8 @@ def _from_table(
     if not absent:
         return columns, ()
     message = say(
-        "{n:noun} with clients {n:is|are} not in {file}; what is known of them is missing.",
+        "{n:noun} with clients {n:is|are} not in {file}, so {n:this therapist's|their} covariates "
+        "are missing.",
         n=Number(len(absent), "integer", "therapist"),
         file=Private(table.file, "the therapists table"),
     )

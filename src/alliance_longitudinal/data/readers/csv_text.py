@@ -44,7 +44,7 @@ def _is_headed_otherwise(
     """Whether the line of the names is not separated as declared, or Excel's own mark stands above it; a problem."""
     mark = re.fullmatch("sep=(.?)", first_line.rstrip("\r"), re.IGNORECASE)
     if mark and header_row == 1:
-        message = "the first line is Excel's mark of the separator, and the column names are below it."
+        message = "the first line is Excel's 'sep=' line; the column names are below it."
         remedy = f"write 'header_row: 2' below the file's name and 'dialect: {{separator: {_yaml_mark(mark[1])}}}'."
         problems.add("header_row", message, remedy, file=name, row=1)
         return True
@@ -103,7 +103,7 @@ def _plain_utf8(name: str, content: bytes, dialect: Dialect, problems: Problems)
         return None
     if b"\0" in plain:
         row = plain.count(b"\n", 0, plain.index(b"\0")) + 1
-        message = "the file holds a NUL character; it is damaged or not a text file."
+        message = "the file has a NUL character; it is damaged or not a text file."
         problems.add("nul_character", message, "export the table again.", file=name, row=row)
         return None
     return plain

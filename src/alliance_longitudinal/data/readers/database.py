@@ -110,7 +110,9 @@ def read_duckdb(path: Path, block: Table, dialect: Dialect, problems: Problems) 
     return _finished(path.name, sheet_of_arrow(table, dialect), problems)
 
 
-_NOT_A_DATABASE = "the file is not a database of the kind that its ending says, or another program holds it."
+_NOT_A_DATABASE = (
+    "the file is not a database of the kind that its ending says, or another program has locked it."
+)
 _REPAIR = "check the database with its own program, or export the table as CSV."
 _CLOSE_IT = "close the other program, or correct 'file' in the study file."
 

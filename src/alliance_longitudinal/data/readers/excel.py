@@ -43,7 +43,7 @@ def read_excel_columns(
         problems.add("not_excel", _not_excel(content), "open it and save it as .xlsx.", file=name)
         return None
     if _is_bomb(content):
-        message = "the workbook unpacks to far more than a table of sessions can hold; it was not opened."
+        message = "the workbook is far larger when unpacked than any table of sessions; it was not opened."
         problems.add("too_large", message, "save the sheet as a new workbook, or export as CSV.", file=name)
         return None
     book: Any = None
@@ -121,7 +121,7 @@ def _sheet(name: str, book: Any, sheet: str | None, problems: Problems) -> Any:
         )
         return None
     if sheet is None and not seen:
-        message = "the workbook has no sheet that can be seen and read as a table."
+        message = "the workbook has no visible sheet with a table."
         remedy = "save it as an ordinary .xlsx workbook (not 'Strict Open XML'), or name a hidden 'sheet'."
         problems.add("missing_sheet", message, remedy, file=name)
         return None
@@ -139,7 +139,8 @@ def _is_plain(name: str, content: bytes, chosen: Any, header_row: int, problems:
     if in_data:
         problems.add(
             "merged_cells",
-            f"cells are merged ({some(in_data)}); only the first of them holds the value, the others are empty.",
+            f"cells are merged ({some(in_data)}); only the first of them has the value, the others "
+            "are empty.",
             "unmerge them and fill the value into each cell.",
             file=name,
             row=range_boundaries(in_data[0])[1],

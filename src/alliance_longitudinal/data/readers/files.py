@@ -113,7 +113,7 @@ def _content(path: Path, problems: Problems) -> bytes | None:
     if not is_regular(path):
         problems.add(
             "not_a_file",
-            "it is a device, a pipe or a socket, not a file with a table.",
+            "it is not a file with a table.",
             "correct 'file' in the study file.",
             file=path.name,
         )
@@ -130,7 +130,7 @@ def _content(path: Path, problems: Problems) -> bytes | None:
         problems.add(
             "unreadable_file",
             f"it cannot be opened: {error.strerror}.",
-            "check the path and rights.",
+            "check the path and your permissions.",
             file=path.name,
         )
         return None

@@ -49,12 +49,20 @@ class Covariates(Part):
     client: Annotated[
         Listed,
         BeforeValidator(list_to_mapping),
-        Field(default_factory=dict, description="Known at the start and the same in all of a client's rows."),
+        Field(
+            default_factory=dict,
+            description="Characteristics of clients at the start: in the clients table, or the same in all rows of "
+            "a client.",
+        ),
     ]
     therapist: Annotated[
         Listed,
         BeforeValidator(list_to_mapping),
-        Field(default_factory=dict, description="In the therapists table, or the same in all of their rows."),
+        Field(
+            default_factory=dict,
+            description="Characteristics of therapists: in the therapists table, or the same in all rows of a "
+            "therapist.",
+        ),
     ]
     session: Annotated[
         Listed,
@@ -85,9 +93,9 @@ class Exclusion(Part):
 
     where: Where
     because: Annotated[str, Field(min_length=1, description="The reason, as the sample flow states it.")]
-    table: Annotated[Literal["sessions", "clients", "therapists"], Field(description="Whose rows.")] = (
-        "sessions"
-    )
+    table: Annotated[
+        Literal["sessions", "clients", "therapists"], Field(description="The table whose rows are left out.")
+    ] = "sessions"
 
 
 class Reporting(Part):
@@ -96,11 +104,13 @@ class Reporting(Part):
     setting: Annotated[str | None, Field(description="Where clients were treated.")] = None
     dates: Annotated[str | None, Field(description="From when to when data were collected.")] = None
     eligibility: Annotated[str | None, Field(description="Who could take part.")] = None
-    bias: Annotated[str | None, Field(description="What was done about likely sources of bias.")] = None
+    bias: Annotated[str | None, Field(description="How likely sources of bias were handled.")] = None
     ethics: Annotated[str | None, Field(description="Approval and consent.")] = None
-    funding: Annotated[str | None, Field(description="Who paid, and their part in the study.")] = None
-    registration: Annotated[str | None, Field(description="Register and number.")] = None
-    data_access: Annotated[str | None, Field(description="Who may have the data, and how.")] = None
+    funding: Annotated[str | None, Field(description="Who funded the study, and the role of the funder.")] = (
+        None
+    )
+    registration: Annotated[str | None, Field(description="Register and registration number.")] = None
+    data_access: Annotated[str | None, Field(description="Who can get the data, and how.")] = None
 
     def stated(self) -> dict[str, str]:
         """What is given, by key."""

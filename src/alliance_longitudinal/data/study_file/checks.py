@@ -39,7 +39,8 @@ def _therapist_problems(file: "StudyFile") -> list[str]:
         return ["'client_ids: within-therapist' needs a 'therapist' column."]
     if not places and (file.tables.therapists is not None or file.covariates.therapist):
         return [
-            "what is known of therapists needs a 'therapist' column in the sessions or the clients table."
+            "a therapists table and covariates of therapists need a 'therapist' column in the "
+            "sessions or the clients table."
         ]
     if not places:
         return []
@@ -64,7 +65,8 @@ def _timeline_problems(file: "StudyFile") -> list[str]:
             problems.append("'episodes: after_days' needs a 'date' column.")
         elif episodes.at_intake and columns.date is None:
             problems.append(
-                "'episodes: at_intake' needs a 'date' column; else it is not known which session follows which intake."
+                "'episodes: at_intake' needs a 'date' column; without it, it is not known which "
+                "sessions follow which intake."
             )
         if file.tables.sessions.layout == "wide":
             problems.append("'episodes' needs a long table, one row per client and session.")

@@ -40,7 +40,10 @@ class DialectBlock(Part):
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
         if self.thousands == self.decimal:
-            raise ValueError("'decimal' and 'thousands' are the same mark; a number could not be read.")
+            raise ValueError(
+                "'decimal' and 'thousands' are the same mark, so numbers cannot be read. Give two "
+                "different marks."
+            )
         for key, mark in (("separator", self.separator), ("thousands", self.thousands)):
             if mark is not None and (mark.isalnum() or mark in '+-"\r\n\0'):
                 raise ValueError(f"{key!r} is {mark!r}, which is part of numbers, texts or lines themselves.")
@@ -61,25 +64,28 @@ class MeasureBlock(Part):
     rater: Annotated[Rater | OtherRater, Field(description="Who filled it in.")] = "client"
     form: Annotated[
         Rater | None,
-        Field(description="Whose form was used, if the instrument has none of this rater's own."),
+        Field(description="Whose form was used, if the instrument has no form for this rater."),
     ] = None
-    scale: Annotated[
-        Header | None, Field(description="One subscale in place of the total, such as bond.")
-    ] = None
+    scale: Annotated[Header | None, Field(description="One subscale instead of the total, such as bond.")] = (
+        None
+    )
     construct_: Annotated[Construct | None, Field(alias="construct")] = None
     items: Annotated[
         list[Header] | None,
         BeforeValidator(one_to_list),
-        Field(description="One header an item, in item order; or one pattern such as wai_{item}."),
+        Field(description="One header per item, in item order; or one pattern such as wai_{item}."),
     ] = None
     total: Header | None = None
     total_is: Annotated[
         Literal["sum", "mean"] | None,
         Field(
-            description="Whether the total is the sum or the mean of the items; as the instrument has it if absent."
+            description="Whether the total is the sum or the mean of the items. If absent: as the instrument "
+            "file says."
         ),
     ] = None
-    entry: Annotated[Literal["raw", "prescored"], Field(description="prescored: already reversed.")] = "raw"
+    entry: Annotated[
+        Literal["raw", "prescored"], Field(description="prescored: items are already reversed.")
+    ] = "raw"
     timing: Annotated[
         Literal["start", "end"], Field(description="Filled in before or after the session.")
     ] = "start"
@@ -87,7 +93,9 @@ class MeasureBlock(Part):
     rows: Annotated[
         list[Header] | None,
         BeforeValidator(one_to_list),
-        Field(description="With 'columns.rater': whose rows hold this measure; all rows if absent."),
+        Field(
+            description="With 'columns.rater': the raters whose rows have this measure. If absent: all rows."
+        ),
     ] = None
     average: Annotated[
         bool, Field(description="With 'columns.rater': the mean over the raters of a session.")
@@ -113,7 +121,7 @@ class Episodes(Part):
     at_intake: Annotated[bool, Field(description="Another row of session 0 begins a new episode.")] = False
     analyse: Annotated[
         Literal["first", "last", "each"],
-        Field(description="each: every episode counts as a client of its own."),
+        Field(description="each: every episode counts as a client."),
     ] = "first"
 
 
@@ -125,7 +133,10 @@ class Ending(Part):
     other: Annotated[
         list[Word],
         BeforeValidator(one_to_list),
-        Field(default_factory=list, description="Neither of both, such as moved away or still in treatment."),
+        Field(
+            default_factory=list,
+            description="Neither planned nor dropout, such as moved away or still in treatment.",
+        ),
     ]
     dropout_below: Annotated[
         int | None,
@@ -165,7 +176,8 @@ class StudyFile(Part):
         dict[Name, Header],
         BeforeValidator(list_to_mapping),
         Field(
-            default_factory=dict, description="Columns known at baseline: a list of headers, or name: header."
+            default_factory=dict,
+            description="Columns with baseline data of clients: a list of headers, or name: header.",
         ),
     ]
     covariates: Annotated[Covariates, Field(default_factory=lambda: Covariates.model_validate({}))]
@@ -173,7 +185,8 @@ class StudyFile(Part):
         float | Header | None,
         BeforeValidator(number_or_header),
         Field(
-            description="Clients that a therapist sees in the study period: a number, or a column of the therapists."
+            description="How many clients a therapist sees in the study period: a number, or a column of the "
+            "therapists table."
         ),
     ] = None
     sessions: Annotated[
@@ -190,7 +203,7 @@ class StudyFile(Part):
     exclude: Annotated[
         list[Exclusion],
         BeforeValidator(block_to_list),
-        Field(default_factory=list, description="Rows that are left out."),
+        Field(default_factory=list, description="Rows to leave out, each rule with its reason."),
     ]
     reporting: Annotated[Reporting, Field(default_factory=lambda: Reporting.model_validate({}))]
     early_window: Annotated[
@@ -199,14 +212,14 @@ class StudyFile(Part):
     episodes: Episodes | None = None
     ending: Ending | None = None
     transfers: Annotated[
-        Transfers, Field(description="Therapist under whom a client with several is analysed.")
+        Transfers, Field(description="Which therapist counts for a client who had several.")
     ] = "refuse"
     client_ids: Annotated[
         Literal["unique", "within-therapist"],
-        Field(description="within-therapist: the ids start again at each therapist."),
+        Field(description="within-therapist: client ids start again at each therapist."),
     ] = "unique"
     small_cells: Annotated[
-        int, Field(ge=1, description="Smallest number of people that a table may show.")
+        int, Field(ge=1, description="Smallest number of people that a shareable report may show.")
     ] = 10
 
     @model_validator(mode="after")

@@ -53,10 +53,11 @@ class Password(Part):
     env: Annotated[
         str | None,
         BeforeValidator(_variable_name),
-        Field(description="Name of the environment variable that holds it."),
+        Field(description="Name of the environment variable that has the password."),
     ] = None
     keyring: Annotated[
-        Plain | None, Field(description="Service under which the system's key store has it, for this user.")
+        Plain | None,
+        Field(description="Service under which the system's key store has the password of this user."),
     ] = None
 
     @model_validator(mode="after")
@@ -88,12 +89,13 @@ class Redcap(Part):
         list[Header] | None,
         BeforeValidator(one_to_list),
         Field(
-            description="The repeating form of which each instance is a session; several are joined by record and instance."
+            description="The repeating form whose instances are the sessions. Several forms are joined by "
+            "record and instance."
         ),
     ] = None
     events: Annotated[
         dict[Header, Annotated[int, Field(ge=0)]] | None,
-        Field(description="Event -> session number; rows of other events are left out."),
+        Field(description="Event -> session number. Rows of other events are left out."),
     ] = None
 
 
@@ -106,12 +108,17 @@ class SessionColumns(Part):
     session: Annotated[Header | None, Field(description="Session number; 0 = intake.")] = None
     date: Header | None = None
     week: Annotated[
-        Header | None, Field(description="Weeks, on any origin; computed from dates if absent.")
+        Header | None,
+        Field(description="Time in weeks, from any starting point. If absent: computed from dates."),
     ] = None
-    day: Annotated[Header | None, Field(description="Days in place of weeks, on any origin.")] = None
-    month: Annotated[Header | None, Field(description="Months in place of weeks, on any origin.")] = None
+    day: Annotated[
+        Header | None, Field(description="Time in days instead of weeks, from any starting point.")
+    ] = None
+    month: Annotated[
+        Header | None, Field(description="Time in months instead of weeks, from any starting point.")
+    ] = None
     arm: Annotated[Header | None, Field(description="Treatment arm of the client.")] = None
-    group: Annotated[Header | None, Field(description="Therapy group in which the session was held.")] = None
+    group: Annotated[Header | None, Field(description="Therapy group of the session.")] = None
     family: Annotated[Header | None, Field(description="Couple or family that the client belongs to.")] = None
     episode: Annotated[
         Header | None, Field(description="Episode of care, if the export already separates them.")
@@ -166,11 +173,12 @@ class Table(Part):
     file: Annotated[
         Plain | None,
         Field(
-            description="Relative to the study file; a folder or a pattern such as months/*.csv for several."
+            description="Path relative to the study file. For several files: a folder, or a pattern such as "
+            "months/*.csv."
         ),
     ] = None
     database: Annotated[Database | None, BeforeValidator(_no_secret)] = None
-    sheet: Annotated[str | None, Field(description="Excel only; the first sheet if absent.")] = None
+    sheet: Annotated[str | None, Field(description="Excel only. If absent: the first visible sheet.")] = None
     header_row: Annotated[int, Field(ge=1, description="Row that holds the column names.")] = 1
     table: Annotated[Header | None, Field(description="Database only: the table or view.")] = None
     query: Annotated[Header | None, Field(description="Database only: one SELECT, in place of 'table'.")] = (
@@ -179,7 +187,7 @@ class Table(Part):
     redcap: Redcap | None = None
     overlap: Annotated[
         Literal["refuse", "drop"],
-        Field(description="Several files only: what to do with a row that is in two of them."),
+        Field(description="Several files only: what to do with a row that is in two files."),
     ] = "refuse"
 
     @model_validator(mode="after")

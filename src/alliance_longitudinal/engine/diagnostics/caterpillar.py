@@ -161,8 +161,8 @@ def _few(group: str, size: int) -> Finding:
         "few_to_rank",
         "caution",
         say(
-            "{n:noun} of {group} {n:is|are} few: their modes are drawn to the mean by a variance that is itself hardly known. "
-            "Read the intervals, not the order.",
+            "{n:noun} of {group} {n:is|are} few. Their estimates are pulled towards the mean by a "
+            "variance that is itself uncertain. Read the intervals, not the order.",
             n=Count(size, "level"),
             group=group,
         ),
@@ -176,7 +176,8 @@ def _no_variance(group: str, effect: str) -> Finding:
         "nothing_to_rank",
         "caution",
         say(
-            "The estimated variance of {effect} over {group} is zero: all modes are equal and their order means nothing.",
+            "The estimated variance of {effect} over {group} is zero, so all estimates are equal "
+            "and their order means nothing.",
             effect=effect,
             group=group,
         ),

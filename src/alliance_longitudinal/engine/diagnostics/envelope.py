@@ -115,7 +115,7 @@ def envelope(fit: MixedFit, asked: Asked, n: int, seed: int | None, refit: bool,
         if again.converged:
             columns.append(asked.values(again, again.design.centred[:, None]))
     if len(columns) == 1:
-        raise FitError("No refit to a simulated response was certified; use refit=False.")
+        raise FitError("No refit to a simulated response has a verified optimum; use refit=False.")
     return _summarised(asked, np.concatenate(columns, axis=1), True, n + 1 - len(columns), alpha)
 
 

@@ -49,12 +49,12 @@ def _rough_words(used: int, nodes: int, distance: float) -> Sentence:
     method: str = "Laplace's method"
     if used > 1:
         method = say("Quadrature with {n:noun}", n=Number(used, "integer", "node"))
-    more: str = "The data hardly bound the variance of such groups: do not report it."
+    more: str = "The data do not determine the variance of such groups. Do not report it."
     if used < NODES:
         more = say("Fit with n_agq={nodes}.", nodes=f"{nodes}")
     return say(
-        "{method} is rough for these data: with {nodes:noun} the estimates would move by about {distance} standard errors. "
-        "{more}",
+        "{method} is not accurate enough for these data: with {nodes:noun} the estimates would "
+        "change by about {distance} standard errors. {more}",
         method=method,
         nodes=Number(nodes, "integer", "node"),
         distance=f"{distance:.1f}",

@@ -36,8 +36,9 @@ def refuse_impossible(design: Design, response: Response, crossed: bool) -> None
         carried = response.size.max() > 1 or response.family.name == "poisson"
         if count > n or (count == n and not carried):
             raise FitError(
-                f"The random term ({' + '.join(term.names)} | {term.group}) has {count} random effects for {n} rows; one "
-                "response cannot tell its own effect. Use fewer effects or a coarser grouping."
+                f"The random term ({' + '.join(term.names)} | {term.group}) has {count} random "
+                f"effects for {n} rows; one response cannot have an effect of its own. Use fewer "
+                "effects or a coarser grouping."
             )
     refuse_groupings(design, crossed)
 

@@ -143,8 +143,8 @@ def _binomial(design: Design, name: str, link: str, weights: str | None) -> Resp
     successes = np.round(y * size)
     if successes.sum() in (0, size.sum()):
         raise FitError(
-            f"The response {name!r} is {int(successes.sum() > 0)} in every row, so nothing can be learned about what "
-            "makes it differ. Check its coding."
+            f"The response {name!r} is {int(successes.sum() > 0)} in every row, so there is nothing "
+            "to model. Check its coding."
         )
     choose = (
         special.gammaln(size + 1) - special.gammaln(successes + 1) - special.gammaln(size - successes + 1)

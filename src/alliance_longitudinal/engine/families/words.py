@@ -36,7 +36,7 @@ def convergence(design: Design, record: SearchRecord, aux: Array | None = None) 
     if certificate.holds:
         edges = boundary(design, record, aux)
         if not edges:
-            return f"Converged to a certified optimum inside the parameter space ({numbers})."
+            return f"Converged to a verified optimum inside the parameter space ({numbers})."
         return f"Converged to a boundary optimum, verified: {'; '.join(edges)} ({numbers})."
     if not np.isfinite(record.best.value):
         return (
@@ -44,9 +44,9 @@ def convergence(design: Design, record: SearchRecord, aux: Array | None = None) 
             "predictors or offset, or leave out a random effect."
         )
     return (
-        f"No optimum could be certified after {record.evaluations} evaluations ({numbers}). The data probably do not "
-        "identify all parameters: leave out a random effect or a fixed term, or look at the uncertified fit with "
-        "fit(require_certificate=False)."
+        f"No optimum could be verified after {record.evaluations} evaluations ({numbers}). The data "
+        "probably do not determine all parameters: leave out a random effect or a fixed term, or "
+        "look at the unverified fit with fit(require_certificate=False)."
     )
 
 
@@ -55,8 +55,9 @@ def separated(terms: tuple[str, ...]) -> str:
     which = " and ".join(repr(t) for t in terms)
     together = "their combination" if len(terms) > 1 else "it"
     return say(
-        "The estimate of {which} runs off to infinity: {together} separates the responses, such as a category in which all "
-        "responses are the same. Merge the category with another, leave the term out, or leave out those rows and say so.",
+        "The estimate of {which} goes to infinity, because {together} separates the responses, "
+        "such as a category in which all responses are the same. Merge the category with another, "
+        "leave out the term, or leave out these rows and report it.",
         which=which,
         together=together,
     )
@@ -66,9 +67,10 @@ def infinite_variance(design: Design) -> str:
     """That there is no finite variance."""
     names = " and ".join(repr(f.name) for f in design.factors)
     return say(
-        "The variance of the effects over {names} runs off to infinity: together with the predictors the groups tell every "
-        "response, such as groups in which all responses are the same. Leave the random term out, take a coarser grouping, or "
-        "describe the groups in a table.",
+        "The variance of the effects over {names} goes to infinity, because the groups and the "
+        "predictors together determine every response, such as groups in which all responses are "
+        "the same. Leave out the random term, take a coarser grouping, or describe the groups in a "
+        "table.",
         names=names,
     )
 
@@ -127,7 +129,9 @@ def after(
         findings.append(Finding("separation", "failed", infinite_variance(design)))
     if not best.certificate.holds:
         findings.append(
-            Finding("not_converged", "failed", "The optimum of the model is not certified; do not use it.")
+            Finding(
+                "not_converged", "failed", "The optimum of the model is not verified. Do not use its numbers."
+            )
         )
     edges = boundary(design, record)
     if edges:
@@ -136,9 +140,9 @@ def after(
                 "singular",
                 "caution",
                 say(
-                    "Boundary estimate: {edges}. This is the best fit, not an error; it often means that there are too few "
-                    "groups to see a small variance, not that there is none. Tests and intervals treat what lies on the "
-                    "boundary as fixed there.",
+                    "Boundary estimate: {edges}. This is not an error. Often there are too few "
+                    "groups to detect a small variance; it does not mean that there is none. Tests "
+                    "and intervals treat a value on the boundary as fixed.",
                     edges=joined(edges, "; "),
                 ),
             )
@@ -157,8 +161,8 @@ def _unused(response: Response) -> list[Finding]:
     if not response.unused:
         return []
     message = say(
-        "No row has the response {unused}. Without rows a category has no threshold: the model is one of the other "
-        "categories, and gives it no probability.",
+        "No row has the response {unused}. A category without rows has no threshold, so the model "
+        "leaves it out and gives it no probability.",
         unused=" or ".join(map(repr, response.unused)),
     )
     return [Finding("empty_category", "caution", message)]
@@ -182,7 +186,7 @@ def _one_sided_groups(design: Design, response: Response) -> list[Finding]:
     if every:
         said.append(say("{n} {n:has|have} nothing else", n=Count(every, "level")))
     message = say(
-        "Of {all:noun} of {name}, {said}; such levels tell little about the variance between them.",
+        "Of {all:noun} of {name}, {said}; such levels say little about the variance between them.",
         all=Count(factor.size, "level"),
         name=factor.name,
         said=listed(said),

@@ -103,7 +103,8 @@ def _restricted(fit: MixedFit) -> MixedFit:
     best = careful(evaluate, fit.record.best.face.full(), start_of(fit))
     if best is None:
         raise FitError(
-            "The model has no certified optimum by REML, which tests of variances need. Leave out a random effect."
+            "The model has no verified optimum by REML, which tests of variances need. Leave out a "
+            "random effect."
         )
     criterion = profiled(fit.blocks, list(best.relative), True)
     deviance = criterion.value + 2 * criterion.nu * np.log(fit.basis.y_scale) - fit.basis.log_weights
@@ -126,8 +127,8 @@ def _removals(fit: MixedFit) -> list[Removal]:
             names = ", ".join(term.names[i] for i in effects)
             if found is None:
                 raise FitError(
-                    f"The model without {names} over {term.group} has no certified optimum, so it cannot be tested. Leave "
-                    "out another random effect."
+                    f"The model without {names} over {term.group} has no verified optimum, so it "
+                    "cannot be tested. Leave out another random effect."
                 )
             left = q - len(effects)
             df = q * (q + 1) // 2 - left * (left + 1) // 2
@@ -148,7 +149,7 @@ def _p(
         draws = simulate_null(mu, fit.blocks.n, fit.blocks.p, n_sim, rng)
         words = "exact restricted likelihood ratio"
         if len(fit.design.terms) > 1:
-            words += ", the other relative variances taken as known"
+            words += ", with the other relative variances treated as known"
         return float((1 + (draws >= statistic - 1e-9).sum()) / (1 + n_sim)), f"{words}, {n_sim} draws"
     if len(effects) == 1:
         parts = f"chi2({removal.df - 1}) and chi2({removal.df})" if removal.df > 1 else "0 and chi2(1)"

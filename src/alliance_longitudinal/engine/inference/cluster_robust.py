@@ -121,8 +121,8 @@ def few_clusters(clusters: Factor) -> tuple[Finding, ...]:
             "few_clusters",
             "caution",
             say(
-                "Robust standard errors over {n:noun} of {name} are themselves uncertain; with fewer than {least}, look at "
-                "the degrees of freedom.",
+                "Robust standard errors from {n:noun} of {name} are uncertain. With fewer than "
+                "{least}, look at the degrees of freedom.",
                 n=Count(clusters.size, "cluster"),
                 name=clusters.name,
                 least=Number(FEW_CLUSTERS, "integer"),

@@ -16,12 +16,12 @@ from alliance_longitudinal.engine.linalg.matrices import independent_columns
 from alliance_longitudinal.errors import FitError
 
 _MIXTURE = (
-    "The null value lies on the boundary of what is possible, so that p_chi2 is too large; the mixture holds for many "
-    "groups. For few, variance_tests() of a linear mixed model simulates the distribution."
+    "A variance cannot be negative, so p_chi2 is too large. The mixture is correct for many "
+    "groups. For few groups, variance_tests() of a linear mixed model simulates the distribution."
 )
 _TOO_LARGE = (
-    "A variance cannot be negative, so p is too large: no mixture is known for this difference. Take the effects out one at "
-    "a time."
+    "A variance cannot be negative, so p is too large, and no mixture is known for this "
+    "difference. Leave out the effects one at a time."
 )
 
 
@@ -138,8 +138,8 @@ def _from_batches(small: MixedFit, large: MixedFit) -> bool:
     without = [not isinstance(design, Design) for design in designs]
     if any(without) and not all(without):
         raise FitError(
-            "One fit was made from batches and the other from rows in memory, so that it cannot be seen whether their rows are "
-            "the same. Make both in the same way."
+            "One fit was made from batches and the other from rows in memory, so it is not known "
+            "whether their rows are the same. Fit both in the same way."
         )
     return all(without)
 

@@ -21,8 +21,8 @@ def bootstrap_intervals(fit: GeneralisedFit, boot: Bootstrap, alpha: float) -> p
     left = len(boot.params) - boot.n_failed
     if left < 2:
         raise FitError(
-            f"Only {left} of {len(boot.params)} refits have finite estimates; there is nothing to make intervals of. Leave out "
-            "the term that nearly separates the responses, or a random effect."
+            f"Only {left} of {len(boot.params)} refits have finite estimates, too few for "
+            "intervals. Leave out the term that nearly separates the responses, or a random effect."
         )
     tables = pd.concat([boot.params, standard_deviations(fit, boot)], axis=1)
     limits = tables.quantile([alpha / 2, 1 - alpha / 2]).T

@@ -76,7 +76,8 @@ def profile_intervals(fit: GeneralisedFit, alpha: float, which: list[str] | None
     """
     if not fit.converged:
         raise FitError(
-            "Profile intervals need a certified optimum. See .convergence for what is wrong with this one."
+            "Profile intervals need a verified optimum. The attribute convergence says what is "
+            "wrong with this one."
         )
     sds = [(t, k) for t, term in enumerate(fit.design.terms) for k in range(len(term.names))]
     names = [*fit.names, *(_sd_name(fit, t, k) for t, k in sds)]

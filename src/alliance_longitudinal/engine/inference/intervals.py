@@ -29,8 +29,9 @@ def bootstrap_intervals(
     """
     if len(boot.params) - boot.n_failed < 2:
         raise FitError(
-            f"Only {len(boot.params) - boot.n_failed} of {len(boot.params)} refits have a certified optimum; there is "
-            "nothing to make intervals of. The model is too large for the resampled groups: leave out a random effect."
+            f"Only {len(boot.params) - boot.n_failed} of {len(boot.params)} refits have a verified "
+            "optimum, too few for intervals. The model is too large for the resampled groups: "
+            "leave out a random effect."
         )
     tables = pd.concat([boot.params, standard_deviations(fit, boot.varcorr), boot.residual], axis=1)
     if interval == "bca":

@@ -286,8 +286,8 @@ def _findings(
                 "averages_hide_interaction",
                 "info",
                 say(
-                    "{mine} interacts with {hidden}: an average over {them} may be true of nobody. Look at each with by= "
-                    "or at=.",
+                    "{mine} interacts with {hidden}, so an average over {them} may not apply to "
+                    "anybody. Ask for each value with by= or at=.",
                     mine=", ".join(sorted(mine)),
                     hidden=", ".join(sorted(hidden)),
                     them="it" if len(hidden) == 1 else "them",

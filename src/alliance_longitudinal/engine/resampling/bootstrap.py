@@ -61,9 +61,9 @@ class Bootstrap:
                 "bootstrap_failures",
                 "caution",
                 say(
-                    "{failed} of {all:noun} of the {kind} bootstrap {failed:has|have} no certified optimum and "
-                    "{failed:is|are} left out; intervals are then too narrow if {failed:that was|those were} the extreme "
-                    "{failed:one|ones}.",
+                    "{failed} of {all:noun} of the {kind} bootstrap {failed:has|have} no verified "
+                    "optimum and {failed:is|are} left out. If {failed:it was|these were} extreme, "
+                    "the intervals are too narrow.",
                     failed=Number(self.n_failed, "integer"),
                     all=Number(len(self.params), "integer", "refit"),
                     kind=self.kind,

@@ -207,7 +207,7 @@ def _refuse(fits: tuple[OfOne, ...]) -> None:
                 f"Only results of MixedModel.fit can be pooled; number {i + 1} is a {type(other).__name__}."
             )
         if not other.converged:
-            raise FitError(f"Fit {i + 1} has no certified optimum and cannot be pooled: {other.convergence}")
+            raise FitError(f"Fit {i + 1} has no verified optimum and cannot be pooled: {other.convergence}")
     first = fits[0]
     for i, other in enumerate(fits[1:], start=2):
         for what, a, b, remedy in (

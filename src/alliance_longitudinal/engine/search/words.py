@@ -31,7 +31,7 @@ def convergence(
         if residual and residual.independent:
             edges.append(NO_CORRELATION)
         if not edges:
-            return f"Converged to a certified optimum inside the parameter space ({numbers})."
+            return f"Converged to a verified optimum inside the parameter space ({numbers})."
         return f"Converged to a boundary optimum, verified: {'; '.join(edges)} ({numbers})."
     if not np.isfinite(record.best.value) or criterion.rss / criterion.nu < 1e-9:
         return (
@@ -39,9 +39,9 @@ def convergence(
             "Use fewer random effects."
         )
     return (
-        f"No optimum could be certified after {record.evaluations} evaluations ({numbers}). The data probably do not "
-        "identify all variances: leave out a random effect, or look at the uncertified fit with "
-        "fit(require_certificate=False)."
+        f"No optimum could be verified after {record.evaluations} evaluations ({numbers}). The data "
+        "probably do not determine all variances: leave out a random effect, or look at the "
+        "unverified fit with fit(require_certificate=False)."
     )
 
 
@@ -73,8 +73,8 @@ def boundary_phrase(term: TermDesign, rank: int) -> str:
 def several_optima(values: tuple[float, ...]) -> Finding:
     """That searches from several starts ended at different optima, with these values."""
     message = say(
-        "The likelihood has more than one optimum; the best of {n:noun} was taken (the worst was {above} deviance "
-        "units above).",
+        "The likelihood has more than one optimum. The fit is the best of {n:noun}; the worst was "
+        "{above} deviance units above it.",
         n=Number(len(values), "integer", "search", "searches"),
         above=f"{max(values) - min(values):.2g}",
     )
@@ -87,7 +87,9 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
     best = record.best
     if not best.certificate.holds:
         findings.append(
-            Finding("not_converged", "failed", "The optimum of the model is not certified; do not use it.")
+            Finding(
+                "not_converged", "failed", "The optimum of the model is not verified. Do not use its numbers."
+            )
         )
     if best.face.ranks != best.face.sizes:
         findings.append(
@@ -95,9 +97,10 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
                 "singular",
                 "caution",
                 say(
-                    "Boundary estimate: {edges}. This is the best fit, not an error. It often means that there are too "
-                    "few groups to see a small variance, not that there is none. Tests and intervals treat what lies "
-                    "on the boundary as fixed there (Kenward and Roger's do not).",
+                    "Boundary estimate: {edges}. This is not an error. Often there are too few "
+                    "groups to detect a small variance; it does not mean that there is none. Tests "
+                    "and intervals treat a value on the boundary as fixed (those of Kenward and "
+                    "Roger do not).",
                     edges=joined(boundary(design, record), "; "),
                 ),
             )
@@ -130,13 +133,14 @@ def _flat(residual: FittedResidual | None) -> str:
                 numbers="1, 2, 3",
             )
         return say(
-            "The likelihood is almost flat in one direction: the data hardly separate the correlation of {structure} "
-            "from the variances of the random effects. Leave out residual= or a random effect.",
+            "The likelihood is almost flat in one direction, so the data hardly distinguish the "
+            "correlation of {structure} from the variances of the random effects. Leave out "
+            "residual= or a random effect.",
             structure=structure,
         )
     return (
-        "The likelihood is almost flat in one direction of the variance parameters: the data do not show well how "
-        "the variance divides between the random effects."
+        "The likelihood is almost flat in one direction of the variance parameters, so the data "
+        "say little about how the variance divides between the random effects."
     )
 
 
@@ -164,7 +168,8 @@ def _of_residual(residual: FittedResidual) -> list[Finding]:
                 "few_rows_in_stratum",
                 "caution",
                 say(
-                    "Strata of {name} with fewer than {least} rows: {few}; their residual variances are very uncertain.",
+                    "These strata of {name} have fewer than {least} rows: {few}. Their residual "
+                    "variances are very uncertain.",
                     name=pattern.structure.strata,
                     least=Number(FEW_ROWS, "integer"),
                     few=Private(", ".join(few), "not listed"),

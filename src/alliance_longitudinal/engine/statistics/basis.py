@@ -210,7 +210,7 @@ def _centre_response(design: Design, q: Array, root: Array) -> tuple[Array, Arra
     scale = float(np.sqrt(residual @ residual / n))
     if scale <= 1e-9 * np.sqrt(y @ y / n) and scale <= 1e-9 * float(np.abs(y).max()):
         raise FitError(
-            "The fixed part reproduces the response exactly; no variation is left for a mixed model."
+            "The fixed part predicts the response exactly, so no variation is left for a mixed model."
         )
     return beta + correction, residual, scale
 

@@ -145,7 +145,7 @@ def before(design: Design) -> tuple[Finding, ...]:
                 "rank_deficient",
                 "caution",
                 say(
-                    "Left out of the fixed part as combinations of other columns: {names}.",
+                    "These columns of the fixed part are combinations of others and are left out: {names}.",
                     names=", ".join(design.dropped),
                 ),
             )
@@ -196,8 +196,8 @@ def _partly_crossed(design: Design) -> list[Finding]:
                     "partly_crossed",
                     "info",
                     say(
-                        "{several} of {all:noun} of {inner} {several:occurs|occur} in more than one level of {outer}; "
-                        "each is treated as one unit.",
+                        "{several} of {all:noun} of {inner} {several:occurs|occur} in more than "
+                        "one level of {outer}. Each is treated as one unit.",
                         several=Count(several, "level"),
                         all=Count(inner.size, "level"),
                         inner=inner.name,

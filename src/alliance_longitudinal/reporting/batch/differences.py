@@ -63,8 +63,8 @@ def sentence_of(pairs: Sequence[tuple[str, str]]) -> str:
     named = "; ".join(f"{a} and {b}" for a, b in pairs[:_MOST_PAIRS])
     more = f"; and {len(pairs) - _MOST_PAIRS} more pairs" if len(pairs) > _MOST_PAIRS else ""
     return (
-        "Do not pass on together: reports that were made for sharing, but whose numbers of clients differ by so few that "
-        f"the difference tells a small count. Pass on one of each pair: {named}{more}."
+        "Do not share these reports together. Their numbers of clients differ by so few that the "
+        f"difference reveals a small count. Share only one report of each pair: {named}{more}."
     )
 
 

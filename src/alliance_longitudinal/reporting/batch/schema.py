@@ -13,13 +13,18 @@ _TEXT = {"type": "string"}
 
 def batch_schema(registry: Mapping[str, Any]) -> dict[str, Any]:
     """JSON Schema (2020-12) of a batch file over the analyses of ``registry``."""
-    own = {"type": "string", "pattern": "\\.ipynb$", "description": "Path of a notebook of your own."}
+    own = {"type": "string", "pattern": "\\.ipynb$", "description": "Path of your own notebook."}
     names = [{"const": name, "description": f"{a.title}. {a.question}"} for name, a in registry.items()]
     notebook = {"anyOf": [*names, own]}
     base = BatchFile.model_json_schema()
     properties = base["properties"] | {
-        "notebook": {**notebook, "description": "One analysis, or a notebook of your own."},
-        "notebooks": {"type": "array", "items": notebook, "minItems": 1, "description": "Several of them."},
+        "notebook": {**notebook, "description": "One analysis, or the path of your own notebook."},
+        "notebooks": {
+            "type": "array",
+            "items": notebook,
+            "minItems": 1,
+            "description": "Several analyses or notebooks.",
+        },
         "parameters": {
             "type": "object",
             "description": "Each parameter has one value or a list of values; every combination becomes a report.",

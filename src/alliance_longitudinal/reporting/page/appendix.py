@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_APART = re.compile(r"\S {2,}\S")
 _LONGEST_TEXT = 10_000
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 #: The appendix stands under an h2; the notebook's own headings start below it.
@@ -24,6 +25,11 @@ class Output:
     text: str = ""
     picture: str = ""
     alt: str = ""
+
+    @property
+    def words(self) -> bool:
+        """Whether the text is sentences; in a table of text, cells are apart by several blanks."""
+        return not _APART.search(self.text)
 
 
 @dataclass(frozen=True, slots=True)

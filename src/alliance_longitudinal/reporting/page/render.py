@@ -23,7 +23,7 @@ _ESTIMATE_COLUMNS = (
     ("estimate", "Value", "estimate"),
     ("se", "SE", "estimate"),
     ("df", "df", "df"),
-    ("ci_low", "95 % from", "estimate"),
+    ("ci_low", "95 % low", "estimate"),
     ("ci_high", "to", "estimate"),
     ("p", "p", "p"),
     ("n", "n", "integer"),
@@ -127,7 +127,7 @@ def _all_estimates(estimates: list[Mapping[str, Any]]) -> dict[str, Any]:
         "title": "Every estimate of this report",
         "columns": [{"key": k, "label": label, "kind": kind} for k, label, kind in _ESTIMATE_COLUMNS],
         "rows": [[e[k] for k, _, _ in _ESTIMATE_COLUMNS] for e in estimates],
-        "note": "At full precision in results.json and in the CSV file.",
+        "note": "results.json and the CSV file have full precision.",
     }
 
 

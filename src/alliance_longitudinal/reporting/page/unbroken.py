@@ -11,6 +11,8 @@ _BEFORE_NUMBER = re.compile(r"(?<=[=<>≤≥±−]) (?=[−0-9.])")
 #: A blank before the end of a range: 0.66 to 1.12.
 _RANGE = re.compile(r"(?<=[0-9][ \N{NO-BREAK SPACE}]to) (?=[−0-9.])")
 _SIGN = re.compile(r"(?<=[0-9A-Za-z]) (?=[=<>≤≥±] ?[−0-9.])")
+#: The blank before the number of a reference.
+_DOI = re.compile(r"(?<=\bdoi) (?=10\.)")
 #: A name that ends in a number behind a hyphen, such as PHQ-9, and ranges such as 1-5.
 _HYPHENED = re.compile(r"[^\W_]+(?:-[^\W_]+)*-[0-9]+(?![\w-])")
 
@@ -24,7 +26,7 @@ def whole(text: object) -> Markup:
     Markup('95\xa0% of 12\xa0clients, <span class="whole">PHQ-9</span>')
     """
     plain = str(text)
-    for pattern in (_BEHIND_NUMBER, _RANGE, _SIGN, _BEFORE_NUMBER):
+    for pattern in (_BEHIND_NUMBER, _RANGE, _SIGN, _BEFORE_NUMBER, _DOI):
         plain = pattern.sub(_NO_BREAK, plain)
     # Safe: the text is escaped, and only a fixed tag is put around parts of it.
     return Markup(_HYPHENED.sub(lambda found: f'<span class="whole">{found[0]}</span>', str(escape(plain))))

@@ -56,8 +56,8 @@ def _refuse_foreign_files(out: Path) -> None:
         own = {MANIFEST, "private/log.txt", *manifest["outputs"]}
     except (OSError, ValueError, KeyError, TypeError):
         raise ReportError(
-            f"The folder {out} is not empty and is not a report, so it is left alone. "
-            "Choose another with --out."
+            f"The folder {out} is not empty and is not a report, so nothing was written. Choose "
+            "another with --out."
         ) from None
     added = sorted(present - own)
     if added:

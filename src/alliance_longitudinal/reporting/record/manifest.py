@@ -95,9 +95,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         sealed = manifest.pop(_OWN_HASH)
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        raise ReportError(f"{folder} holds no readable {MANIFEST}, so it is not a report.") from None
+        raise ReportError(
+            f"{folder} has no readable {MANIFEST}, so it is not a report. Name the folder of a report."
+        ) from None
     if manifest.get("schema") != SCHEMA or data_hash(manifest) != sealed:
-        raise ReportError(f"{path} was altered after the report was made; it cannot vouch for the report.")
+        raise ReportError(
+            f"{path} was changed after the report was made, so the report cannot be verified. Make the "
+            "report again."
+        )
     return dict(manifest)
 
 

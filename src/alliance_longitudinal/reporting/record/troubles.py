@@ -18,20 +18,22 @@ def trouble(number: int | None) -> str | None:
     'The disk is full. Free some space, then give the same command again.'
     """
     if number in _NO_SPACE:
-        return "The disk is full. Free some space, then give the same command again."
+        return "The disk is full. Free some space, then repeat the command."
     if number in _HANDLES:
         return (
             "Too many files are open at a time on this machine. Make fewer reports at a time (--jobs 1), or allow "
             "more open files (ulimit -n 1024)."
         )
     if number == errno.ENAMETOOLONG:
-        return "The path is too long for this file system. Choose a shorter name or a folder further up."
+        return "The path is too long for this file system. Choose a shorter name, or a folder higher up."
     if number in (errno.EEXIST, errno.ENOTDIR):
         return "A file has the name that a folder needs. Choose another folder."
     if number == errno.EROFS:
         return "The disk is read-only. Choose another folder."
     if number in (errno.EACCES, errno.EPERM):
-        return "You may not write there. Choose another folder, or ask its owner for the right to write."
+        return (
+            "You have no permission to write there. Choose another folder, or ask its owner for permission."
+        )
     if number == errno.ENOMEM:
         return (
             "The machine has too little free memory. Close other programs, or make fewer reports at a time."

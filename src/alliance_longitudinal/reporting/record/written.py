@@ -50,7 +50,7 @@ def _cells(analysis: Described) -> Iterator[tuple[str, str]]:
     if _needs_answers(analysis):
         yield (
             "markdown",
-            "## Data\n\nWith `forms=True` the study keeps the single answers, which this analysis reads.",
+            "## Data\n\n`forms=True` keeps the answers to single items, which this analysis needs.",
         )
         yield "code", "import alliance_longitudinal as al\n\ndata = al.load_study(study, forms=True)"
     else:
@@ -68,8 +68,8 @@ def _cells(analysis: Described) -> Iterator[tuple[str, str]]:
     yield "code", "print(result.methods)"
     yield (
         "markdown",
-        "In a report run, the last cell hands the result to the report; in JupyterLab it shows it. "
-        "Put cells of your own above it.",
+        "When a report is made, the last cell passes the result to the report. In JupyterLab it "
+        "shows the result. Add your own cells above it.",
     )
     yield "code", "al.publish(result)"
 
@@ -103,7 +103,9 @@ def _described(params: Any) -> Iterator[str]:
     for name in params.names():
         words = params.model_fields[name].description
         yield f"- `{name}`: {words}" if words else f"- `{name}`"
-    yield "\nNames of your own may be added to the cell; `-p NAME=VALUE` and a batch file set them too."
+    yield (
+        "\nYou may add parameters of your own to the cell. `-p NAME=VALUE` and batch files can set them too."
+    )
 
 
 def _parameters(params: Any) -> str:

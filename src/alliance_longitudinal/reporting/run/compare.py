@@ -37,7 +37,8 @@ def compare_folders(then: Path, now: Path, *, to_the_letter: bool) -> tuple[int,
     compared, found = compare(_json(then / "results.json"), _json(now / "results.json"))
     names, again = own_files(then), own_files(now)
     found += [
-        f"{name} does not belong to the report: it was not made again." for name in sorted(names - again)
+        f"{name} was added to the report: the report made again does not have it."
+        for name in sorted(names - again)
     ]
     found += [f"{name} is missing from the report." for name in sorted(again - names)]
     for name in sorted(names & again - {MANIFEST, "results.json"}):

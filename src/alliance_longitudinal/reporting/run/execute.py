@@ -128,13 +128,13 @@ def _explain(name: str, text: str, cell: int) -> Outcome:
         return failure(
             name,
             text,
-            "The data break the table contract. Run `alliance check` on the study file to see each problem.",
+            "The data have problems. Run `alliance check` on the study file to see each of them.",
         )
     if name in _OWN_ERRORS:
         return failure(name, text)
     refused = trouble_in(text) if name in _SYSTEM_ERRORS else None
     if refused is not None:
-        return failure(name, f"Cell {cell} of the notebook could not go on. {refused}")
+        return failure(name, f"Cell {cell} of the notebook stopped. {refused}")
     return failure(
         name,
         f"Cell {cell} of the notebook stopped with an unexpected {name}. The details are in the private log.",
@@ -150,6 +150,6 @@ def _kernel_died(error: Exception, cell: int) -> Outcome:
         )
     return failure(
         type(error).__name__,
-        f"The notebook's Python process ended in cell {cell} without an error message. "
-        "This is what happens when the machine runs out of memory.",
+        f"The notebook's Python process ended in cell {cell} without an error message. The machine "
+        "has probably run out of memory. Close other programs, then make the report again.",
     )

@@ -107,8 +107,9 @@ def _told(run_folder: Path, returncode: int) -> Outcome:
             return failure("ReportProcess", f"The report's process ended early. {refused}")
         return failure(
             "ReportProcess",
-            f"The report's process ended (code {returncode}) before the report was complete. "
-            "The machine may have run out of memory.",
+            f"The report's process ended (code {returncode}) before the report was complete. The "
+            "machine may have run out of memory. Close other programs, then make the report again. "
+            "Close other programs, then make the report again.",
         )
     return outcome
 

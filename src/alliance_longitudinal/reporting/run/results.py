@@ -62,7 +62,7 @@ def _check_figures(stage: Path, results: dict[str, Any]) -> None:
     names = [figure["name"] for figure in results["figures"]]
     missing = [name for name in names if not (stage / "figures" / f"{name}.svg").is_file()]
     if missing:
-        raise ReportError(f"The notebook published no picture for the figure(s) {', '.join(missing)}.")
+        raise ReportError(f"The notebook published no picture of these figures: {', '.join(missing)}.")
     if results["main_figure"] is not None and results["main_figure"] not in names:
         raise ReportError(
             f"The main figure {results['main_figure']!r} is not among the figures: {', '.join(names)}."

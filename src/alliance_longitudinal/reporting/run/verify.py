@@ -81,12 +81,12 @@ def verify_report(
     folder = Path(folder).expanduser().resolve()
     manifest = read_manifest(folder)
     if manifest["status"] != "complete":
-        raise ReportError(f"The report in {folder} failed when it was made; there is nothing to compare.")
+        raise ReportError(f"The report in {folder} failed when it was made, so there is nothing to compare.")
     if not (folder / "results.json").is_file():
         raise ReportError(f"{folder} has a {MANIFEST} but no results.json.")
     source, argument = _origin(manifest, study, notebook)
     altered = altered_files(folder, manifest)
-    problems = [f"{name} was altered or removed after the report was made." for name in altered]
+    problems = [f"{name} was changed or removed after the report was made." for name in altered]
     changed = _changed_inputs(manifest, source)
     request = prepare(source, argument, manifest["parameters"], registry=registry, notebooks=notebooks)
     notes = _differences_in_origin(manifest, request)
@@ -101,7 +101,7 @@ def verify_report(
         if not again.ok:
             raise ReportError(f"The report could not be made again: {again.error}")
         if not notes and not _same_bytes(folder / "results.json", again.folder / "results.json"):
-            notes = ("Numbers differ in their last digits, as they do between processors.",)
+            notes = ("Numbers differ only in their last digits, as they do between processors.",)
         compared, different = compare_folders(folder, again.folder, to_the_letter=not notes)
     known = tuple(name for name in altered if any(sentence.startswith(name) for sentence in different))
     problems = [p for p in problems if not p.startswith(known or ("\0",))]
@@ -124,13 +124,13 @@ def _origin(
     if _is_public(manifest):
         if study is None and manifest["study"] != DEMO:
             raise UsageError(
-                "This report was made for sharing and does not say where its study file is. "
-                "Name it: alliance verify DIR --study STUDY.yaml"
+                "This is a shareable report, which does not say where its study file is. Name the "
+                "study file: alliance verify DIR --study STUDY.yaml"
             )
         if notebook is None and own_notebook:
             raise UsageError(
-                "This report was made for sharing with a notebook of your own. "
-                "Name it: alliance verify DIR --notebook NOTEBOOK.ipynb"
+                "This is a shareable report made with your own notebook. Name the notebook: "
+                "alliance verify DIR --notebook NOTEBOOK.ipynb"
             )
     return study or manifest["study"], notebook or manifest["notebook"]["argument"]
 
@@ -143,9 +143,9 @@ def _changed_inputs(manifest: Mapping[str, Any], study: str | Path) -> list[str]
     then = manifest["inputs"]
     if _is_public(manifest):
         same = sorted(then.values()) == sorted(now.values())
-        return [] if same else ["The study file or its data are not those that the report was made from."]
+        return [] if same else ["The study file or its data have changed since the report was made."]
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    return [f"The input {name} is not the one that the report was made from." for name in names]
+    return [f"The file {name} has changed since the report was made." for name in names]
 
 
 def _differences_in_origin(manifest: Mapping[str, Any], request: Request) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def _differences_in_origin(manifest: Mapping[str, Any], request: Request) -> tup
     if now["notebook"]["sha256"] != manifest["notebook"]["sha256"]:
         notes.append(f"The notebook {manifest['notebook']['name']} has changed since.")
     if now["package_sha256"] != manifest["package_sha256"]:
-        notes.append("Another version of this package's source made the report.")
+        notes.append("The report was made with another version of this package.")
     for name, version in manifest["versions"].items():
         if now["versions"].get(name) != version:
             notes.append(f"{name} was {version} and is {now['versions'].get(name, 'missing')}.")

@@ -133,7 +133,7 @@ def gather(recipe: Recipe, source: Source, memory: int = MEMORY) -> Total:
         if improved is None:
             break
         units = improved
-    raise FitError("The fixed part reproduces the response exactly; no variation is left for a mixed model.")
+    raise FitError("The fixed part predicts the response exactly, so no variation is left for a mixed model.")
 
 
 def _first_units(recipe: Recipe, source: Source) -> tuple[Recipe, Units]:

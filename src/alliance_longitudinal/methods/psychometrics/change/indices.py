@@ -67,8 +67,9 @@ class Moments:
         """The reliability; an error if it is not known."""
         if self.reliability is None:
             raise DataError(
-                "The reliability of the instrument is not known, and all methods but 'points' and 'HLM' need it. "
-                "Give reliability=..., from the manual or a study of a population like yours."
+                "The reliability of the instrument is not known. Give reliability=..., from the "
+                "manual or from a study of similar clients. The methods 'points' and 'HLM' do not "
+                "need it."
             )
         return self.reliability
 
@@ -76,8 +77,9 @@ class Moments:
         """Reliability in a group with standard deviation ``sd``, with SEM held constant (Hageman & Arrindell)."""
         if sd <= self.sem:
             raise DataError(
-                f"Method HA cannot be used: a standard deviation of {sd:.3g} is no larger than the measurement error of "
-                f"{self.sem:.3g} points. Check the reliability, or take another method."
+                f"Method HA cannot be used: a standard deviation of {sd:.3g} is no larger than the "
+                f"measurement error of {self.sem:.3g} points. Check the reliability, or use another "
+                "method."
             )
         return 1 - self.sem**2 / sd**2
 
@@ -145,8 +147,9 @@ def _ha(m: Moments) -> tuple[float, float, float]:
     r_dd = difference_reliability(m)
     if r_dd <= 0:
         raise DataError(
-            f"Method HA cannot be used: with a reliability of {m.r:g}, measurement error alone would make the changes vary "
-            "more than they do. Check the reliability, or take another method."
+            f"Method HA cannot be used: with a reliability of {m.r:g}, measurement error alone "
+            "would make the changes vary more than they do. Check the reliability, or use another "
+            "method."
         )
     return -(m.mean_post - m.mean) * (1 - r_dd) / r_dd, 1.0, m.s_diff / float(np.sqrt(r_dd))
 

@@ -68,8 +68,8 @@ def _one(change: ChangeCategories) -> tuple[Bools, Bools, Bools, Bools]:
     """Clinical before, clinical after, reliably better, reliably worse."""
     if change.cut is None or change.index is None:
         raise StudyError(
-            "Joint recovery needs a cut-off and points of reliable change for both measures. Add what is missing in an "
-            "instrument file of your own."
+            "Recovery on both measures needs a cut-off and points of reliable change for each. Add "
+            "what is missing in an instrument file of your own."
         )
     pre, post, rci = (change.frame[c].to_numpy(float) for c in ("pre", "post", "rci"))
     better, worse = reliable(rci, change.index.critical, change.index.inclusive, change.cut.direction)
