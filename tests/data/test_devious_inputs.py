@@ -249,7 +249,7 @@ def test_longest_counts_sessions_and_not_raters(tmp_path):
     loaded = load_study(path)
     assert loaded.clients["therapist"].tolist() == ["U"]
     moved = next(f.message for f in loaded.findings if f.code == "transfers")
-    assert "therapist with most sessions, with 1 session held by another" in moved
+    assert "therapist with most sessions counts; 1 session was held by another" in moved
 
 
 def test_sessions_without_time_are_counted_once_for_all_raters(tmp_path):

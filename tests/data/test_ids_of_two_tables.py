@@ -59,7 +59,7 @@ def test_one_of_many_in_another_spelling_is_a_finding(tmp_path):
     study = load_study(two_tables(tmp_path, ["0001", "0002", "3", "0010"]))
     message = findings(study)["clients_without_baseline"]
     assert message.startswith("1 client with sessions is not in the clients table")
-    assert "'0003' among the sessions and '3' in the clients table" in message
+    assert "'0003' in the sessions table and '3' in the clients table" in message
 
 
 def test_ids_that_agree_say_nothing(tmp_path):

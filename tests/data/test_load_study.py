@@ -228,7 +228,7 @@ def test_transfers(rule, therapist, elsewhere, tmp_path):
     assert study.clients["therapist"].tolist() == [therapist, "T2"]
     message = next(f.message for f in study.findings if f.code == "transfers")
     assert message.startswith("1 client changed therapist")
-    assert f"{elsewhere} sessions held by another" in message
+    assert f"{elsewhere} sessions were held by another" in message
 
 
 def test_ids_that_start_again_at_each_therapist(tmp_path):
@@ -385,7 +385,7 @@ def test_description_is_aggregated(tmp_path):
     assert lines[0] == "Broken clinic"
     assert "3 clients of 2 therapists; 6 sessions." in lines
     assert any(
-        line.startswith("phq9: PHQ-9 (client), symptoms, 0 to 27; filled in at 83% of sessions")
+        line.startswith("phq9: PHQ-9 (client), symptoms, 0 to 27; filled in at 83% of the sessions")
         for line in lines
     )
     assert not any("007" in line or "1E5" in line for line in lines)

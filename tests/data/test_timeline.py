@@ -44,7 +44,7 @@ def test_first_episode(tmp_path):
     step = study.flow.steps[-1]
     assert (step.step, step.rows_in, step.rows_out) == ("first episode of care of each client", 10, 6)
     assert messages(study)["episodes"] == (
-        "2 clients have more than one episode of care, 5 episodes in all (a new one begins after a pause of more "
+        "2 clients have more than one episode of care, 5 episodes in total (a new one begins after a pause of more "
         "than 180 days); only the first is analysed."
     )
 
@@ -156,7 +156,9 @@ def test_endings_of_the_clients_table(tmp_path):
     assert loaded.clients["family"].fillna("?").tolist() == ["F1", "?", "F1"]
     assert loaded.sessions["family"].fillna("?").tolist() == ["F1", "F1", "?", "?", "F1", "F1"]
     (tmp_path / "c.csv").write_text("id,end,fam\n007,done,F1\n")
-    with pytest.raises(DataError, match=r"(?s)c.csv: how a treatment ended.*row 2, column 'end': 'done'"):
+    with pytest.raises(
+        DataError, match=r"(?s)c.csv: the word for how a treatment ended.*row 2, column 'end': 'done'"
+    ):
         load_study(tmp_path / "study.yaml")
 
 

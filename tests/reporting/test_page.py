@@ -104,7 +104,11 @@ def test_cautions_are_counted_in_the_head_and_graver_reasons_are_said(tmp_path: 
     results = tiny.sample_results()
     reason = results["status"]["reasons"][0]
     assert f"<li>{whole(reason)}</li>" in _page(tmp_path / "few", results)
-    results["status"] = {"code": "caution", "label": "Complete, with cautions", "reasons": [reason] * 2}
+    results["status"] = {"code": "caution", "label": "Complete, with cautions", "reasons": [reason] * 3}
+    finding = results["findings"][0] | {"severity": "caution"}
+    results["findings"] = [
+        finding | {"message": said, "where": place} for said, place in (("A.", "a"), ("B.", "a"), ("A.", "b"))
+    ]
     page = _page(tmp_path, results)
     assert f"<li>{whole(reason)}</li>" not in page
     assert '2 cautions: see <a href="#checks">Checks and findings</a>' in page
@@ -146,7 +150,7 @@ def test_outputs_of_the_notebook_are_text_and_pictures_only(tmp_path: Path) -> N
     assert lint(page) == []
     assert "alert(&#39;canary&#39;)" not in page
     assert "canary()" not in page
-    assert '<pre tabindex="0" class="output">red</pre>' in page
+    assert '<pre tabindex="0" class="output words">red</pre>' in page
     assert "data:image/png;base64,QUJDREVG" in page
     assert "&lt;Result&gt;" in page
 

@@ -234,8 +234,8 @@ def _check_range(items: Floats, instrument: Instrument, entry: Entry) -> None:
         outside += int(np.sum(beyond | (block == 0) if instrument.no_zero else beyond))
     if outside:
         raise DataError(
-            f"{instrument.label}: {outside} answers are outside {range_in_words(instrument)}. Check "
-            "that the form has these response options, and that the study file lists codes for "
+            f"{instrument.label}: {outside} answers are outside {range_in_words(instrument)}. A "
+            "form with other response options needs an instrument file of its own; list codes for "
             "missing values under 'dialect: missing'."
         )
 

@@ -109,7 +109,8 @@ def _told(run_folder: Path, returncode: int) -> Outcome:
             "ReportProcess",
             f"The report's process ended (code {returncode}) before the report was complete. The "
             "machine may have run out of memory. Close other programs, then make the report again. "
-            "Close other programs, then make the report again.",
+            "Close other programs, then make the report again. Close other programs, then make the "
+            "report again.",
         )
     return outcome
 
