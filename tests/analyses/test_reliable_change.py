@@ -247,7 +247,7 @@ def test_an_instrument_of_which_too_little_is_known(clinic: Study) -> None:
     study = two_measures([(15, 5, 12, 4)] * 12 + [(11, 9, 9, 7)] * 12)
     gad = study.measures["gad"]
     for facts, text in (
-        ({"cutoffs": ()}, "Joint recovery needs a cut-off and points of reliable change for both"),
+        ({"cutoffs": ()}, "Recovery on both measures needs a cut-off and points of reliable change for each"),
         (
             {"reliable_changes": ()},
             "Recovery on both measures needs points of reliable change or a reliability of GAD-7",

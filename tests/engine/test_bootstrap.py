@@ -259,12 +259,10 @@ def test_replicates_on_the_boundary_and_failed_ones_are_counted(monkeypatch):
     assert boot.n_failed == 2
     assert boot.params["week"].isna().sum() == 2
     (finding,) = boot.findings
-    assert finding.message.startswith("2 of 10 refits of the parametric bootstrap have no certified optimum")
+    assert finding.message.startswith("2 of 10 refits of the parametric bootstrap have no verified optimum")
     assert "2 of 10 refits failed" in res.conf_int(method="bootstrap", n_boot=10, seed=2)["note"].iloc[0]
     monkeypatch.setattr(refits, "careful", lambda *_: None)
-    with pytest.raises(
-        FitError, match="Only 0 of 10 refits have a certified optimum; there is nothing to make interv"
-    ):
+    with pytest.raises(FitError, match="Only 0 of 10 refits have a verified optimum, too few for interv"):
         res.conf_int(method="bootstrap", n_boot=10, seed=2)
 
 

@@ -68,7 +68,7 @@ def fit(formula, frame, **options):
             r"linearly dependent: twice is constant zero or a comb",
         ),
         ("flat ~ week + (1 | outer)", al.FitError, r"response has the same value, 3, in all \d+ rows"),
-        ("twice ~ week + (1 | outer)", al.FitError, r"fixed part reproduces the response exactly"),
+        ("twice ~ week + (1 | outer)", al.FitError, r"fixed part predicts the response exactly"),
         ("steps ~ 1 + (1 | unique)", al.FitError, r"residual variance goes to zero"),
     ],
 )
@@ -182,7 +182,7 @@ def test_dropped_rows_dropped_columns_and_few_levels_are_findings(frame):
     assert list(res.params.index) == ["Intercept", "week", "rating"]
     found = {f.code: f for f in res.findings}
     assert found["rows_dropped"].message.startswith(f"3 of {len(frame)} rows have a missing value")
-    assert found["rank_deficient"].message.endswith("other columns: twice.")
+    assert found["rank_deficient"].message.endswith("are left out: twice.")
     assert found["few_levels"].where == "item"
     assert "item has 4 levels. Fewer than 5" in found["few_levels"].message
     assert res.n_dropped == 3

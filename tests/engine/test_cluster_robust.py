@@ -164,7 +164,7 @@ def test_few_clusters_are_a_finding(frame):
     model = al.MixedModel.from_formula("y ~ week + (1 | outer)", frame)
     res = model.fit(cov_type="CR2", cov_groups="site")
     found = next(f for f in res.findings if f.code == "few_clusters")
-    assert found.message.startswith("Robust standard errors over 4 clusters of site are themselves uncertain")
+    assert found.message.startswith("Robust standard errors from 4 clusters of site are uncertain")
     assert found.where == "site"
     assert found.message in res.summary()
     normal = model.fit(cov_type="CR0", cov_groups="site", df="normal")

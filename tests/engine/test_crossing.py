@@ -129,7 +129,7 @@ def test_only_touched_groups_stay_dense():
     assert isinstance(res.fit.blocks, Crossing)
     assert res.converged
     assert [f.message for f in res.findings if f.code == "partly_crossed"] == [
-        "1 of 300 levels of unit occurs in more than one level of outer; each is treated as one unit."
+        "1 of 300 levels of unit occurs in more than one level of outer. Each is treated as one unit."
     ]
 
 

@@ -29,7 +29,7 @@ def fit(frame, formula="y ~ x + (1 | g)", family="binomial", n_agq=1, **options)
     return al.MixedModel.from_formula(formula, frame, family=family, **options).fit(n_agq=n_agq)
 
 
-INFINITE = r"variance of the effects over .* runs off to infinity: .* Leave the random term out"
+INFINITE = r"variance of the effects over .* goes to infinity, .* Leave out the random term"
 
 
 @pytest.mark.parametrize("n_agq", [1, 25])
@@ -80,7 +80,7 @@ def test_one_mixed_group_makes_the_variance_finite(frame):
     beta, sd = res.params.iloc[0], res.varcorr["sdcor"][0]
     assert deviance(beta, sd) == pytest.approx(res.deviance, abs=0.2)
     # 51 nodes are few for so wide a distribution
-    assert "hardly bound" in {f.code: f.message for f in res.findings}["rough_approximation"]
+    assert "do not determine" in {f.code: f.message for f in res.findings}["rough_approximation"]
     assert deviance(beta * 30, sd * 30) > deviance(beta, sd) + 2
 
 
@@ -158,7 +158,7 @@ def test_minute_units_and_huge_counts_give_no_warning(frame):
         many = fit(frame.assign(count=1e6 * frame["count"]), "count ~ x + (1 | g)", family)
         assert many.converged
         assert "rough_approximation" not in [f.code for f in many.findings]
-        with pytest.raises(al.FitError, match=r"Look for extreme values|No optimum could be certified"):
+        with pytest.raises(al.FitError, match=r"Look for extreme values|No optimum could be verified"):
             fit(frame.assign(count=1e15 * frame["count"]), "count ~ x + (1 | g)", family)
 
 
@@ -237,7 +237,7 @@ def test_a_category_without_rows_is_a_finding():
     result = al.MixedModel.from_formula("y ~ 1 + (1 | g)", frame, family="ordinal").fit()
     found = next(f for f in result.findings if f.code == "empty_category")
     assert found.message.startswith(
-        "No row has the response 'never'. Without rows a category has no threshold"
+        "No row has the response 'never'. A category without rows has no threshold"
     )
     used = frame.assign(y=frame["y"].cat.remove_unused_categories())
     full = al.MixedModel.from_formula("y ~ 1 + (1 | g)", used, family="ordinal").fit()

@@ -52,7 +52,7 @@ def test_a_boundary_fit_uses_its_face():
     face = al.MixedModel.from_formula("y ~ week + (1 + week | unique)", frame).fit()
     np.testing.assert_allclose(full.bse, face.bse, rtol=1e-7)
     np.testing.assert_allclose(full.df, face.df, rtol=1e-6)
-    assert any("treat what lies on the boundary as fixed" in f.message for f in full.findings)
+    assert any("treat a value on the boundary as fixed" in f.message for f in full.findings)
 
 
 def test_contrasts_agree_with_the_coefficients(growth):

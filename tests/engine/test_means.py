@@ -130,7 +130,7 @@ def test_an_average_over_an_interaction_is_said():
     res = al.MixedModel.from_formula("y ~ arm * sex + x + (1 | group)", data).fit()
     (finding,) = res.means("arm").findings
     assert finding.message == (
-        "arm interacts with sex: an average over it may be true of nobody. Look at each with by= or at=."
+        "arm interacts with sex, so an average over it may not apply to anybody. Ask for each value with by= or at=."
     )
     assert res.means("arm", by="sex").findings == ()
     assert res.slopes("x").findings == ()

@@ -199,7 +199,7 @@ def test_fits_that_do_not_belong_together(growth, frame):
         require_certificate=False
     )
     with pytest.raises(
-        al.FitError, match=r"Fit 1 has no certified optimum and cannot be pooled: The variance of"
+        al.FitError, match=r"Fit 1 has no verified optimum and cannot be pooled: The variance of"
     ):
         al.pool([loose, loose])
 

@@ -322,7 +322,7 @@ def test_few_rows_in_a_stratum_are_said(frame):
     rare = frame.assign(how=frame.how.where(frame.index > 5, "rare"))
     res = fit("y ~ order + (1 | inner)", rare, al.VarIdent("how"))
     message = next(f.message for f in res.findings if f.code == "few_rows_in_stratum")
-    assert message.startswith("Strata of how with fewer than 10 rows: rare (6)")
+    assert message.startswith("These strata of how have fewer than 10 rows: rare (6)")
 
 
 def test_two_rows_a_group_cannot_tell_the_correlation_from_an_intercept():

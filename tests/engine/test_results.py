@@ -113,7 +113,7 @@ def test_likelihood_ratio_of_a_covariance_alone_is_chi_squared(frame):
     both = fit("y ~ week + (1 + week | outer/inner)", frame, reml=True)
     two = both.lrt(fit("y ~ week + (1 | outer/inner)", frame, reml=True))
     assert (two.df, two.distribution) == (4, "chi2(4)")
-    assert two.note.startswith("A variance cannot be negative, so p is too large: no mixture is known")
+    assert two.note.startswith("A variance cannot be negative, so p is too large, and no mixture is known")
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_the_bootstrap_needs_no_rows(tmp_path, frame):
         ("y ~ weeks + (1 | outer)", r"Column 'weeks' .* Did you mean 'week'"),
         ("y ~ week + (1 | outer) + (1 | item)", r"groupings outer and item are not nested .* fit in memory"),
         ("y ~ nothing + (1 | outer)", r"No row of .* has a value in every column"),
-        ("y ~ y + (1 | outer)", r"reproduces the response exactly"),
+        ("y ~ y + (1 | outer)", r"predicts the response exactly"),
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path, frame, formula, message):

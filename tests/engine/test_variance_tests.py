@@ -39,7 +39,7 @@ def test_statistics_and_p_values_of_rlrsim(test):
     else:
         # Another approximation: RLRsim takes the other effects as known, we their relative variance.
         assert row["p"] == pytest.approx(test["p"], abs=0.02)
-        assert "the other relative variances taken as known" in row["distribution"]
+        assert "the other relative variances treated as known" in row["distribution"]
 
 
 def test_statistics_are_those_of_models_without_the_effects():
@@ -203,10 +203,10 @@ def test_what_cannot_be_tested_is_refused(monkeypatch):
     ):
         res.variance_tests(n_sim=10)
     monkeypatch.setattr(reduced, "best_over", lambda *_: None)
-    with pytest.raises(FitError, match="The model without Intercept over outer has no certified optimum"):
+    with pytest.raises(FitError, match="The model without Intercept over outer has no verified optimum"):
         fit("y ~ week + (1 | outer) + (1 | unit)", frame).variance_tests()
     monkeypatch.setattr(boundary_tests, "careful", lambda *_: None)
     with pytest.raises(
-        FitError, match="The model has no certified optimum by REML, which tests of variances need"
+        FitError, match="The model has no verified optimum by REML, which tests of variances need"
     ):
         fit("y ~ week + (1 | unit)", frame, reml=False).variance_tests()

@@ -259,7 +259,7 @@ def test_user_replaces_a_shipped_instrument_only_by_saying_so(root, tmp_path):
     mine = load_instruments([tmp_path])["arm_12"]
     assert (mine.reverse, mine.status, mine.evidence["reverse key"]) == ((2,), "check", ("manual",))
     assert score(np.array([[1.0, 7.0, *[1.0] * 10]]), mine).total.tolist() == [1.0]
-    assert "a file of your own, in place of the one that comes with" in "\n".join(describe_instrument(mine))
+    assert "a file of your own, instead of that of the package" in "\n".join(describe_instrument(mine))
     assert load_instruments()["arm_12"].reverse is None
     (tmp_path / "second.yaml").write_text(own.read_text())
     with pytest.raises(

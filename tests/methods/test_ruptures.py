@@ -232,7 +232,7 @@ def test_the_text_of_a_result():
     assert low <= n <= high
     assert found.findings[0].message == (
         f"{n} events were found by rule drop, and random fluctuation alone would produce {found.expected:.1f} "
-        f"({low:.0f} to {high:.0f}): they are no sign of ruptures."
+        f"({low:.0f} to {high:.0f}): they are not evidence of ruptures."
     )
 
 

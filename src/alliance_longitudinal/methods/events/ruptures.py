@@ -95,7 +95,7 @@ class Ruptures:
             return ()
         message = say(
             "{n:noun} {n:was|were} found by rule {rule}, and random fluctuation alone would produce {expected} ({low} to {high}): "
-            "they are no sign of ruptures.",
+            "they are not evidence of ruptures.",
             n=Count(n, "event"),
             rule=self.rule,
             expected=Number(self.expected, "one"),
