@@ -243,7 +243,7 @@ def test_a_fault_of_ours_is_a_sentence_and_a_private_log(
     assert said.startswith("Unexpected error (ZeroDivisionError).")
     assert "canary" not in said
     assert "Traceback" not in said
-    log = Path(said.split("The details are in ")[1].split(";")[0])
+    log = Path(said.split("The details are in ")[1].split(". That file")[0])
     assert "canary-4711" in log.read_text(encoding="utf-8")
     if sys.platform != "win32":
         assert stat.S_IMODE(log.stat().st_mode) == 0o600

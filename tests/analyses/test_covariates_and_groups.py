@@ -128,7 +128,7 @@ def test_adjusted_shares_are_those_of_the_model_with_the_covariates(study: Study
     theirs = variance[["therapist", "client:therapist", "Residual"]] / variance.sum()
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
     assert ("Adjusted for", "age, education, experience") in result.facts
-    assert "adjusted for age, education (compared with low) and experience" in result.methods
+    assert "adjust for age, education (compared with low) and experience" in result.methods
 
 
 def test_one_arm_alone_is_the_study_of_its_clients(study: Study) -> None:

@@ -113,7 +113,7 @@ def test_published_points_without_a_reliability(clinic: Study) -> None:
     assert {"change_norms_unchecked", "relative_methods"} <= codes
     norms = result.table("change_norms").to_frame().set_index("what")
     assert norms.loc["Points of reliable change", "source"].startswith(
-        "registry: NHS Talking Therapies manual"
+        "instrument file: NHS Talking Therapies manual"
     )
     sessions = (
         clinic.sessions.dropna(subset=["phq9"]).groupby("client")["phq9"].agg(["first", "last", "size"])

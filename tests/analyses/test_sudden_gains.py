@@ -187,7 +187,7 @@ def test_variants_and_points_to_compare(gains: AnalysisResult, clinic: Study) ->
     asked = sudden_gains(clinic, points=5, stability="t-test", percent=None, other_points=[4], simulations=0)
     words = asked.table("sudden_rules").to_frame()["words"]
     assert list(words) == [
-        "as asked",
+        "as requested",
         "the third criterion of Tang and DeRubeis",
         "third criterion with one critical value, even if scores are missing",
         "without the third criterion",
