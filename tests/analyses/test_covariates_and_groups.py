@@ -325,7 +325,7 @@ def test_shares_by_group_are_those_of_its_clients_by_the_same_rules(study: Study
             assert value(compared, f"{main}_{arm}", column) == pytest.approx(value(alone, main, column))
     table = compared.table("by_group").to_frame()
     assert table["label"].str.contains("IPT less CBT").sum() >= 2
-    assert "taking account of therapists with clients in both" in compared.table("by_group").note
+    assert "allowing for therapists with clients in both" in compared.table("by_group").note
 
 
 def test_the_correlation_of_two_groups_is_that_of_the_cr2_covariance() -> None:

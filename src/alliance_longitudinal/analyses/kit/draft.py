@@ -171,11 +171,14 @@ class Draft(Sample):
         estimates = compared(found, self.groups.name, correlations)
         self.estimate(*estimates)
         independent = (
-            "taking account of therapists with clients in both"
+            "allowing for therapists with clients in both groups"
             if correlations is not None
             else "as if the groups were independent"
         )
-        said = f"{note} Intervals of differences are made of the two groups' intervals (Zou & Donner), {independent}."
+        said = (
+            f"{note} Intervals of differences are computed from the intervals of the two groups (Zou & "
+            f"Donner), {independent}."
+        )
         shown = [Column("label", "What"), *columns, COUNT]
         self.table_of("by_group", f"By {self.groups.name}", "results", estimates, shown, said.strip())
         self.cite("zou2008")
