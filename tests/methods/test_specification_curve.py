@@ -76,22 +76,22 @@ def test_the_statistics_and_their_p_are_those_of_a_loop():
 
 
 def test_without_an_effect_the_joint_test_rejects_as_often_as_it_says():
-    """400 data sets with strong differences between groups: 19 permutations reject at .05 in one of 20."""
+    """200 data sets with strong differences between groups: 19 permutations reject at .05 in one of 20."""
     choices = [{"score": "early", "adjust": (), "limit": 9.0}, {"score": "later", "adjust": (), "limit": 9.0}]
     permute = methods.permuter(["early", "later"], within="g")
     p = []
-    for seed in range(400):
+    for seed in range(200):
         data = clients(seed, n=48, groups=6)
         data -= data.groupby("g").transform("mean").assign(g=0)  # shuffling within groups leaves it centred
         found = methods.specification_curve(data, choices, quick, permute, n_perm=19, seed=seed)
         p.append((found.p_median, found.p_significant, found.p_mean_t))
     shares = np.mean(np.array(p) <= 0.05, axis=0)
-    error = 3 * np.sqrt(0.05 * 0.95 / 400)
+    error = 3 * np.sqrt(0.05 * 0.95 / 200)
     assert abs(shares[0] - 0.05) < error
     assert abs(shares[2] - 0.05) < error
     assert shares[1] < 0.05 + error  # a count has ties
     # Uniform on 0.05, 0.10, ... 1.
-    expected = np.full(20, 20.0)
+    expected = np.full(20, 10.0)
     for i in (0, 2):
         seen = np.bincount(np.rint(20 * np.array(p)[:, i]).astype(int), minlength=21)[1:]
         assert stats.chisquare(seen, expected).pvalue > 0.001

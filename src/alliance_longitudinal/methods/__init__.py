@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.events.ruptures import find_ruptures
     from alliance_longitudinal.methods.meta.correlations import from_correlations
     from alliance_longitudinal.methods.meta.meta_analysis import meta_analysis
+    from alliance_longitudinal.methods.missing.impute import delta_adjusted, impute
+    from alliance_longitudinal.methods.missing.pattern_mixture import pattern_mixture
     from alliance_longitudinal.methods.panel.decompose import decompose
     from alliance_longitudinal.methods.panel.lag import lag
     from alliance_longitudinal.methods.planning.closed_forms import (
@@ -36,12 +38,15 @@ _PUBLIC = {
     "clustered_slope": "probing.least_squares",
     "control_chart": "events.chart",
     "decompose": "panel.decompose",
+    "delta_adjusted": "missing.impute",
     "find_ruptures": "events.ruptures",
     "find_sudden_gains": "psychometrics.gains.find",
     "from_correlations": "meta.correlations",
+    "impute": "missing.impute",
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
     "meta_analysis": "meta.meta_analysis",
+    "pattern_mixture": "missing.pattern_mixture",
     "permuter": "probing.specification_curve",
     "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
@@ -61,12 +66,15 @@ __all__ = [
     "clustered_slope",
     "control_chart",
     "decompose",
+    "delta_adjusted",
     "find_ruptures",
     "find_sudden_gains",
     "from_correlations",
+    "impute",
     "johnson_neyman",
     "lag",
     "meta_analysis",
+    "pattern_mixture",
     "permuter",
     "person_period",
     "power_between",
