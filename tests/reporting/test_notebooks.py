@@ -74,9 +74,9 @@ def test_a_parameters_cell_that_is_not_the_analysis_s(tmp_path: Path) -> None:
         find_notebook("tiny", tiny.REGISTRY, tmp_path)
     assert str(caught.value).splitlines() == [
         "The parameters cell of tiny.ipynb does not fit the analysis 'tiny'.",
-        "  missing: scale",
+        "  missing, though other cells use it: scale",
         "  not known to the analysis: skale",
-        "  Keep every parameter of the analysis, under its own name; add yours beside them.",
+        "  Keep the parameters of the analysis under their own names; add yours beside them.",
     ]
 
 

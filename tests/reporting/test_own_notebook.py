@@ -100,6 +100,41 @@ def test_a_misspelt_parameter_names_the_own_ones_too(tmp_path: Path) -> None:
     assert "The notebook's own parameters: min_clients, strict, word, bounds, nothing." in str(caught.value)
 
 
+def _older(folder: Path) -> Path:
+    """A copy that was made before the analysis had the parameter 'label', which its cells do not use."""
+    path = _own(folder, "older")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["cells"][1]["source"] = content["cells"][1]["source"].replace("label = 'plain'\n", "")
+    for cell in content["cells"]:
+        cell["source"] = cell["source"].replace('"label": label, ', "")
+    content["cells"][2]["source"] = "%matplotlib inline\n" + content["cells"][2]["source"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_copy_that_is_older_than_a_parameter_runs_with_its_default(lab: Lab, tmp_path: Path) -> None:
+    from alliance_longitudinal.reporting import run_report
+
+    path = _older(tmp_path)
+    found = find_notebook(str(path), tiny.REGISTRY, tmp_path)
+    assert found.lacks == ("label",)
+    assert check_parameters(found, {"label": "plain", "scale": "2"})["scale"] == 2.0
+    report = run_report(
+        lab.study, str(path), {}, tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder
+    )
+    assert report.ok, report.error
+
+
+def test_a_copy_that_lacks_a_parameter_refuses_a_value_of_it(tmp_path: Path) -> None:
+    found = find_notebook(str(_older(tmp_path)), tiny.REGISTRY, tmp_path)
+    with pytest.raises(UsageError) as caught:
+        check_parameters(found, {"label": "other"})
+    assert str(caught.value) == (
+        "older.ipynb does not use the parameter 'label'. Add it to the parameters cell, and pass it on to the analysis: "
+        "label=label."
+    )
+
+
 def test_the_report_of_an_own_notebook(lab: Lab, tmp_path: Path) -> None:
     path = _own(tmp_path)
     from alliance_longitudinal.reporting import run_report

@@ -57,6 +57,8 @@ class Notebook:
         Whether it differs from the shipped one.
     own : mapping
         Further names of its parameters cell, which are its author's, with their defaults.
+    lacks : tuple of str
+        Parameters of the analysis that this copy does not use, such as those that came after it was made.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class Notebook:
     sha256: str
     modified: bool
     own: Mapping[str, Any] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
 
 
 def default_registry() -> Registry:
@@ -124,7 +127,8 @@ def check_parameters(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, 
     Raises
     ------
     UsageError
-        In the analysis's words, naming the nearest right parameter or the allowed values.
+        In the analysis's words, naming the nearest right parameter or the allowed values; or if this copy of the notebook
+        lacks a parameter that is given.
     """
     own = {name: _typed(value, notebook.own[name]) for name, value in given.items() if name in notebook.own}
     rest = {name: value for name, value in given.items() if name not in notebook.own}
@@ -133,6 +137,12 @@ def check_parameters(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, 
     except StudyError as error:
         more = f"\nThe notebook's own parameters: {', '.join(notebook.own)}." if notebook.own else ""
         raise UsageError(f"{error}{more}") from None
+    for name in notebook.lacks:
+        if name in rest and params.to_dict()[name] != notebook.analysis.params().to_dict()[name]:
+            raise UsageError(
+                f"{notebook.path.name} does not use the parameter {name!r}. Add it to the parameters cell, and pass it on "
+                f"to the analysis: {name}={name}."
+            )
     return params.to_dict() | {name: own.get(name, default) for name, default in notebook.own.items()}
 
 
@@ -218,18 +228,36 @@ def _content(path: Path) -> dict[str, Any]:
 def _checked(notebook: Notebook) -> Notebook:
     """Refuse a notebook whose parameters cell does not offer what the analysis takes."""
     try:
-        offered = cell_names(_content(notebook.path))
+        content = _content(notebook.path)
+        offered, used = cell_names(content), _used_names(content)
     except (ValueError, KeyError, TypeError):
         raise ReportError(f"{notebook.path.name} is not a Jupyter notebook of format 4.") from None
     wanted = ["study", *notebook.analysis.params().to_dict()]
-    missing = [name for name in wanted if name not in offered]
+    lacks = tuple(name for name in wanted if name not in offered)
+    missing = [name for name in lacks if name in used or name == "study"]
     own = {name: value for name, value in offered.items() if name not in wanted}
     if missing:
         lines = [
             f"The parameters cell of {notebook.path.name} does not fit the analysis {notebook.analysis.name!r}.",
-            f"  missing: {', '.join(missing)}",
+            f"  missing, though other cells use it: {', '.join(missing)}",
             *([f"  not known to the analysis: {', '.join(own)}"] if own else []),
-            "  Keep every parameter of the analysis, under its own name; add yours beside them.",
+            "  Keep the parameters of the analysis under their own names; add yours beside them.",
         ]
         raise ReportError("\n".join(lines))
-    return replace(notebook, own=own)
+    return replace(notebook, own=own, lacks=lacks)
+
+
+def _used_names(notebook: Mapping[str, Any]) -> set[str]:
+    """Names that the code of the other cells reads."""
+    found: set[str] = set()
+    for cell in notebook["cells"]:
+        if cell.get("cell_type") != "code" or "parameters" in cell.get("metadata", {}).get("tags", ()):
+            continue
+        lines = "".join(cell["source"]).splitlines()
+        code = "\n".join("" if line.lstrip().startswith(("%", "!", "?")) else line for line in lines)
+        try:
+            tree = ast.parse(code)
+        except SyntaxError:
+            continue  # running it will say so
+        found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return found
