@@ -36,6 +36,9 @@ def test_ids_that_differ_only_in_how_they_are_written(tmp_path, ids, listed, pai
         load_study(two_tables(tmp_path, listed, ids))
     assert "client ids are written differently in c.csv: " in str(caught.value)
     assert pair in str(caught.value)
+    zeros = any(text.startswith("0") for text in (*ids, *listed))
+    assert ("Excel drops leading zeros" in str(caught.value)) == zeros
+    assert "(they are compared as text: 7 is not 007, and A1 is not a1)." in str(caught.value)
 
 
 def test_a_workbook_that_dropped_the_zeros(tmp_path):
@@ -51,7 +54,9 @@ def test_a_workbook_that_dropped_the_zeros(tmp_path):
 
 
 def test_no_id_in_common(tmp_path):
-    with pytest.raises(DataError, match=r"no client of s\.csv is in c\.csv, which has ids such as X, Y"):
+    with pytest.raises(
+        DataError, match=r"s\.csv: none of its clients is in c\.csv, which has ids such as X, Y"
+    ):
         load_study(two_tables(tmp_path, ["X", "Y"]))
 
 

@@ -55,6 +55,8 @@ def test_a_name_goes_before_a_number(tmp_path):
         ("{column}_{session}", "id,p_1,p_fu6,P_FU12,t\n1,5,6,7,a\n", "p_fu6, P_FU12"),
         ("{session}_{column}", "id,1_p,end_p,t\n1,5,6,a\n", "end_p"),
         ("{column}{session}", "id,p1,pend,t\n1,5,6,a\n", "pend"),
+        ("{column}_{session}", "id,p_1,p_2,pre_p,t\n1,5,6,7,a\n", "pre_p"),
+        ("T{session}_{column}", "id,T1_p,p_0,t\n1,5,6,a\n", "p_0"),
         ("S{session}.{column}", "id,S1.p,Sx.p,pre.p,t\n1,5,6,7,a\n", "Sx.p, pre.p"),
     ],
 )

@@ -97,6 +97,23 @@ def test_a_measure_without_a_single_value_is_said(tmp_path, values, more, empty)
         )
 
 
+@pytest.mark.parametrize(
+    ("nord", "sued", "empty"),
+    [("", "9", "Nord"), ("9", "", "Süd"), ("9", "9", None), ("NA", "7", "Nord")],
+)
+def test_a_measure_without_a_single_value_in_a_clinic_is_said(tmp_path, nord, sued, empty):
+    table = f"c,t,k,n,p,q\n1,a,Nord,0,10,{nord}\n1,a,Nord,1,10,\n2,b,Süd,0,10,{sued}\n3,b,,0,10,\n"
+    measures = "measures: {phq: {instrument: phq_9, total: p}, w: {instrument: gad_7, total: q}}"
+    columns = "client: c, therapist: t, session: n, clinic: k"
+    found = findings(small_study(tmp_path, table, measures=measures, columns=columns))
+    if empty is None:
+        assert "measure_without_values" not in found
+    else:
+        assert found["measure_without_values"].startswith(
+            f"GAD-7 (client) has no value in any row of {empty}. If it was filled in there, check the export"
+        )
+
+
 def test_items_without_a_single_value_are_said(tmp_path):
     items = ",".join(f"i{k}" for k in range(1, 10))
     table = f"c,t,n,{items}\n1,a,0,{',' * 8}\n"

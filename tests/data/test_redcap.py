@@ -227,6 +227,32 @@ def test_two_values_of_one_answer_in_joined_rows(tmp_path):
     assert "row 6, column 'gad1'" in str(caught.value)
 
 
+def test_two_dates_of_joined_rows(tmp_path):
+    """One session cannot be on two days; the first would have been taken without a word."""
+    table = TWO_FORMS.replace("01,alliance_form,2,,,,", "01,alliance_form,2,,,2024-02-01,")
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, table, BOTH))
+    assert "rows of two forms of one record and instance hold different values of 'visit'" in str(
+        caught.value
+    )
+
+
+def test_a_covariate_of_sessions_only_in_a_form_that_is_not_named(tmp_path):
+    table = TWO_FORMS.replace("gad1,wai", "gad1,adh")
+    study = BOTH.replace("[session, alliance_form]", "session").replace(
+        "  alliance: {instrument: wai_sr, total: wai}\n", ""
+    )
+    with pytest.raises(DataError, match="column 'adh' has its 4 values only in rows of alliance_form"):
+        load_study(study_of(tmp_path, table, study + "covariates: {session: {adherence: adh}}\n"))
+
+
+def test_a_form_that_is_named_twice_is_one_form(tmp_path):
+    twice = BOTH.replace("[session, alliance_form]", "[session, alliance_form, session]")
+    one = load_study(study_of(tmp_path, TWO_FORMS, BOTH))
+    other = load_study(study_of(tmp_path / "t", TWO_FORMS, twice))
+    assert_frame_equal(one.sessions, other.sessions)
+
+
 def test_an_instance_that_stands_twice_in_one_form_is_not_joined_away(tmp_path):
     table = TWO_FORMS + "01,session,2,,,2024-01-08,2,\n"
     with pytest.raises(DataError, match="a client has the same session in more than one row"):
@@ -297,6 +323,34 @@ def test_boxes_whose_form_the_dictionary_does_not_name(tmp_path):
     dictionary = DICTIONARY.replace("reasons,intake,", "reasons,,")
     with pytest.raises(DataError, match="a ticked box holds its label and a box that is not ticked is empty"):
         load_study(study_of(tmp_path, TICKS.replace("{two}", ""), dictionary=dictionary))
+
+
+@pytest.mark.parametrize("word", ["Mood", "Yes", "x"])
+def test_a_box_without_a_dictionary_that_is_ticked_or_empty(tmp_path, word):
+    """Taken as it is, who did not tick it would be missing."""
+    table = TICKS.replace("{two}", "").replace(",Mood,", f",{word},")
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, table, STUDY.replace("dictionary: dictionary.csv, ", "")))
+    assert f"'reasons___1' looks like a box of a checkbox field. It is empty or holds {word!r}" in str(
+        caught.value
+    )
+    assert "name it under 'redcap: dictionary', or export the data as raw values" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "mood"),
+    [
+        ("1", "0", [1, 0, 0]),
+        ("Checked", "Unchecked", ["Checked", "Unchecked", "Unchecked"]),
+        ("Yes", "No", ["Yes", "No", "No"]),
+    ],
+)
+def test_a_box_without_a_dictionary_that_says_what_is_not_ticked(tmp_path, on, off, mood):
+    table = TICKS.replace("01,,,T1,Male,Mood,,", f"01,,,T1,Male,{on},{off},")
+    table = table.replace("02,,,T2,Female,,{two},", f"02,,,T2,Female,{off},{on},")
+    table = table.replace("03,,,T2,,,,", f"03,,,T2,,{off},{off},")
+    clients = load_study(study_of(tmp_path, table, STUDY.replace("dictionary: dictionary.csv, ", ""))).clients
+    assert clients["mood"].tolist() == mood
 
 
 def test_a_baseline_value_that_differs_between_rows_of_a_record(tmp_path):

@@ -128,7 +128,7 @@ def _parse(plan: StudyPlan, tables: Tables, problems: Problems) -> Parsed:
             *of_therapists,
             *mixed_findings(of_sessions, spec.covariates.session, dialect),
             *missing_code_finding(tables.all, used),
-            *empty_findings(answers, plan),
+            *empty_findings(answers, rows.keys, plan),
         ),
         sources=tuple(source for one in tables.all for source in one.sources),
     )

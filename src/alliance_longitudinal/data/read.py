@@ -74,6 +74,7 @@ def read_tables(plan: StudyPlan, problems: Problems) -> Tables:
     known = {**spec.of_clients, **spec.covariates.therapist}
     constant = frozenset(c.column for c in known.values())
     answers = frozenset(h for measure in plan.measures.values() for h in measure.headers)
+    answers |= {c.column for c in spec.covariates.session.values()}
     read: dict[str, RawTable | None] = {}
     for kind in ("sessions", "clients", "therapists"):
         block = getattr(spec.tables, kind)

@@ -273,15 +273,16 @@ def _report_unknown_names(
 def _unused_finding(
     table: RawTable, pattern: str, columns: Collection[str], used: Collection[str]
 ) -> tuple[Finding, ...]:
-    """Headers that begin (or end) like a repeated column and were not used: most likely another session of it."""
+    """Headers that begin or end like a repeated column and were not used: most likely another session of it."""
     shapes = []
     for column in columns:
         before, after = (re.escape(part.replace("{column}", column)) for part in pattern.split("{session}"))
         name = re.escape(column)
         if "{column}" in pattern.split("{session}")[0]:
-            shapes += [f"{before}.+", f"{name}[^0-9A-Za-z].+"]
+            shapes.append(f"{before}.+")
         else:
-            shapes += [f".+{after}", f".+[^0-9A-Za-z]{name}"]
+            shapes.append(f".+{after}")
+        shapes += [f"{name}[^0-9A-Za-z].+", f".+[^0-9A-Za-z]{name}"]
     alike = re.compile("|".join(shapes), re.IGNORECASE)
     unused = [h for h in table.headers if h and h not in used and alike.fullmatch(h)]
     if not unused:

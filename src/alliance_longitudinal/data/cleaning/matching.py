@@ -44,18 +44,19 @@ def refuse_strangers(
         return
     otherwise = written_otherwise(ids, listed)
     if len(otherwise) >= max(2, 0.5 * len(ids)) or (otherwise and len(absent) == len(ids)):
+        dropped = any(text.lstrip("0") != text for text in (*otherwise, *otherwise.values()))
+        zeros = " Excel drops leading zeros unless the column is formatted as text." if dropped else ""
         pairs = [f"{mine!r} there and {theirs!r} in {table}" for mine, theirs in sorted(otherwise.items())]
         problems.add(
             "ids_written_otherwise",
             f"{len(otherwise)} of {len(ids)} {who} ids are written differently in {table}: {some(pairs, 3)}.",
-            "write them in the same way (they are compared as text: 7 is not 007). Excel drops "
-            "leading zeros unless the column is formatted as text.",
+            f"write them in the same way (they are compared as text: 7 is not 007, and A1 is not a1).{zeros}",
             file=file,
         )
     elif len(absent) == len(ids):
         problems.add(
             "no_common_ids",
-            f"no {who} of {file} is in {table}, which has ids such as {some(sorted(listed), 3)}.",
+            f"none of its {who}s is in {table}, which has ids such as {some(sorted(listed), 3)}.",
             f"correct the columns that hold the {who} ids, or remove {table} from the study file.",
             file=file,
         )

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.counts import Count, Number, Private
+from alliance_longitudinal.data.cells.problems import some
 from alliance_longitudinal.data.cleaning.matching import bare, written_otherwise
 from alliance_longitudinal.data.readers.tables import RawTable
 from alliance_longitudinal.data.study_file.checks import names_therapists
@@ -64,11 +65,15 @@ def arm_findings(clients: pd.DataFrame) -> tuple[Finding, ...]:
     return (Finding("clients_without_arm", "caution", message, "arm"),)
 
 
-def empty_findings(answers: Mapping[str, NDArray[np.float64]], plan: StudyPlan) -> tuple[Finding, ...]:
-    """Measures without a single value: a wrong column, or codes that were read as missing."""
+def empty_findings(
+    answers: Mapping[str, NDArray[np.float64]], keys: pd.DataFrame, plan: StudyPlan
+) -> tuple[Finding, ...]:
+    """Measures without a single value, also in one clinic: a wrong column, or codes that were read as missing."""
     findings = []
     for name, values in answers.items():
-        if not np.isnan(values).all():
+        empty = np.asarray(np.isnan(values).all(axis=1))
+        if not empty.all():
+            findings += _empty_in_clinics(name, empty, keys, plan)
             continue
         planned = plan.measures[name]
         columns = (
@@ -83,6 +88,22 @@ def empty_findings(answers: Mapping[str, NDArray[np.float64]], plan: StudyPlan) 
         )
         findings.append(Finding("measure_without_values", "caution", message, name))
     return tuple(findings)
+
+
+def _empty_in_clinics(
+    name: str, empty: NDArray[np.bool_], keys: pd.DataFrame, plan: StudyPlan
+) -> list[Finding]:
+    if "clinic" not in keys:
+        return []
+    clinics = keys["clinic"].astype(object)
+    without = sorted(set(clinics) - set(clinics[~empty]) - {""})
+    if not without:
+        return []
+    message = (
+        f"{plan.measures[name].measure.label} has no value in any row of {some(without, 6)}. If it was filled in there, check "
+        "the export; analyses of this measure leave out these clients."
+    )
+    return [Finding("measure_without_values", "caution", message, name)]
 
 
 def client_findings(keys: pd.DataFrame, listed: "pd.Index[str]") -> tuple[Finding, ...]:

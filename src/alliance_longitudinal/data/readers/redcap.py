@@ -73,6 +73,8 @@ def read_dictionary(path: Path, problems: Problems) -> dict[str, Field] | None:
 
 
 _LISTED = ("radio", "dropdown", "checkbox")
+#: Name of one box of a checkbox field, and what boxes hold that were not exported as their labels.
+_A_BOX, _TICKED = re.compile(r"[a-z][a-z0-9_]*___[a-z0-9_]+"), {"0", "1", "Checked", "Unchecked"}
 
 
 def arrange(
@@ -84,6 +86,7 @@ def arrange(
     form, is filled in where the session's own row is empty; only where all rows of the record agree on it.
     """
     sheet = coded(table.name, named(table.sheet, fields), fields, problems)
+    _report_unknown_boxes(table.name, sheet, roles, fields, problems)
     return arranged_rows(replace(table, sheet=sheet), block, roles, problems)
 
 
@@ -187,7 +190,7 @@ def _ticked_by_label(
     field, label = box
     words = {word for word in column.present() if word}
     if words:
-        return words == {label} and label not in ("0", "1", "Checked", "Unchecked")
+        return words == {label} and label not in _TICKED
     others = [(c, _box_of(h, fields)) for h, c in zip(sheet.headers, sheet.columns, strict=True)]
     return any(
         other is not None
@@ -196,6 +199,29 @@ def _ticked_by_label(
         and {w for w in c.present() if w} == {other[1]}
         for c, other in others
     )
+
+
+def _report_unknown_boxes(
+    name: str, sheet: Sheet, roles: RecordRoles, fields: Mapping[str, Field], problems: Problems
+) -> None:
+    """Report a box that is in no dictionary and holds one word or nothing, which may mean that it is not ticked."""
+    if roles.client not in sheet.headers:  # reported with the other missing columns
+        return
+    records = sheet.columns[sheet.headers.index(roles.client)]
+    for header, column in zip(sheet.headers, sheet.columns, strict=True):
+        if header not in roles.used or not _A_BOX.fullmatch(header) or header.split("___")[0] in fields:
+            continue
+        words = {word for word in column.present() if word}
+        ticked = set(records.take(~column.empty).present())
+        if len(words) == 1 and not words & _TICKED and ticked < set(records.present()):
+            problems.add(
+                "redcap_checkbox",
+                f"{header!r} looks like a box of a checkbox field. It is empty or holds {min(words)!r}, and without the data "
+                "dictionary an empty cell may mean that the box is not ticked, or that nobody was asked.",
+                "download the data dictionary and name it under 'redcap: dictionary', or export the data as raw values.",
+                file=name,
+                column=header,
+            )
 
 
 def _from_ticks(

@@ -22,12 +22,18 @@ EVENT, FORM, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap
 
 @dataclass(frozen=True, slots=True)
 class RecordRoles:
-    """Headers of the record's id, its therapist, of what holds for a record as a whole, and of the measures' answers."""
+    """Headers of the record's id, its therapist, and of what is used: of a record as a whole, answers, and of a row."""
 
     client: str
     therapist: str | None
     constant: frozenset[str]
     answers: frozenset[str]
+    per_row: frozenset[str]
+
+    @property
+    def used(self) -> frozenset[str]:
+        """All but the record's id."""
+        return self.constant | self.answers | self.per_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,7 @@ def _left_out(
         holds |= gone
         if gone.any() and not (filled & keep).any():
             names = [word or "the record" for word in kind.take(gone).present()]
-            both = ", ".join([*(block.instrument or []), *names])
+            both = ", ".join(dict.fromkeys([*(block.instrument or []), *names]))
             problems.add(
                 "redcap_rows",
                 f"column {header!r} has its {int(gone.sum())} values only in rows of {some(names)}, which are left out.",
@@ -211,7 +217,7 @@ def _joined(
         fills = more[~empty[more] & empty[base_of[more]]]
         codes[base_of[fills]] = codes[fills]
         clash = more[~empty[more] & ~empty[base_of[more]] & (codes[more] != codes[base_of[more]])]
-        if header in roles.answers or header in roles.constant:
+        if header in roles.used:
             problems.add_rows(
                 "redcap_two_values",
                 f"rows of two forms of one record and instance hold different values of {header!r}.",

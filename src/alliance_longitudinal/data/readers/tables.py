@@ -109,7 +109,7 @@ def read_table(
 ) -> RawTable | None:
     """Read what ``block`` names, relative to ``folder``; None if that fails, and then ``problems`` says why.
 
-    ``baseline`` and ``answers`` are the headers of what is known of clients and of the measures' columns.
+    ``baseline`` and ``answers`` are the headers of what is known of clients, and of what is known of single sessions.
     """
     if block.database is not None:
         table = _from_server(block, dialect, problems)
@@ -241,7 +241,9 @@ def _roles(block: AnyTable, baseline: Collection[str], answers: Collection[str])
     columns = block.columns
     per_client = (columns.therapist, columns.clinic, columns.family, columns.ending, columns.arm)
     constant = frozenset(baseline) | {h for h in per_client if h is not None}
-    return RecordRoles(columns.client, columns.therapist, constant, frozenset(answers))
+    names = ("date", "week", "day", "month", "group", "mode", "rater", "episode")
+    per_row = frozenset(h for h in (getattr(columns, name, None) for name in names) if h is not None)
+    return RecordRoles(columns.client, columns.therapist, constant, frozenset(answers), per_row)
 
 
 def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) -> None:
