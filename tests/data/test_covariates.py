@@ -120,7 +120,7 @@ def test_what_is_the_same_in_all_rows_of_a_therapist_needs_no_table(tmp_path):
         ("covariates: {therapist: {x: Years}}", "Id,Years\na,1\na,2\nb,1\n", "a therapist is in more than one row"),
         ("covariates: {therapist: {x: Years}}", "Id,Years\n,1\na,2\nb,1\n", "the therapist id is missing"),
         ("caseload: Years", "Id,Years\na,0\nb,1\n", "a caseload is not a number of clients above 0"),
-        ("caseload: Years", "Id,Years\nX,1\nY,1\n", "no therapist of s.csv is in th.csv, which has ids such as X, Y"),
+        ("caseload: Years", "Id,Years\nX,1\nY,1\n", "none of its therapists is in th.csv, which has ids such as X, Y"),
         ("caseload: Years", "Id,Years\nA,1\nB,1\n", "2 of 2 therapist ids are written differently in th.csv: 'a' there and 'A'"),
         ("covariates: {client: {x: {column: edu, reference: lo}}}", "Id\na\nb\n",
          "no value of 'edu' is the reference 'lo'. Did you mean 'low'?"),
