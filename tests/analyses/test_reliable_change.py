@@ -11,6 +11,7 @@ from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.data import Measure, SampleFlow
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures import load_instruments
+from alliance_longitudinal.methods.basics.proportions import proportion
 from analyses.studies import shuffled, value, with_sessions
 
 REGISTRY = load_instruments()
@@ -71,6 +72,31 @@ def test_shares_are_counts(change: AnalysisResult) -> None:
         < value(change, "JT_better")
         < value(change, "JT_better", "ci_high")
     )
+
+
+def test_recovery_of_those_in_the_clinical_range_is_clustered_by_therapist() -> None:
+    """Only who was in the clinical range can recover; limits respect that clients share therapists."""
+    rng = np.random.default_rng(8)
+    recovers = np.repeat([0.1, 0.5, 0.9, 0.2, 0.8, 0.4], 12) > rng.random(72)
+    clinical = np.arange(72) % 4 > 0
+    pre = np.where(clinical, 18.0, 7.0)
+    post = np.where(clinical & recovers, 5.0, np.where(clinical, 17.0, 6.0))
+    study = two_measures([(a, b, 5.0, 5.0) for a, b in zip(pre, post, strict=True)])
+    therapist = np.repeat([f"t{k}" for k in range(6)], 12)
+    names = pd.Series(therapist, index=study.clients["client"])
+    owned = with_sessions(
+        study, study.sessions.assign(therapist=lambda s: s["client"].map(names).astype(object))
+    )
+    result = reliable_change(owned, outcome="phq", cutoff=10.0)
+    expected = proportion(recovers[clinical], therapist[clinical].astype(object))
+    found = result.estimates.set_index("id").loc["points_recovered_of_clinical"]
+    np.testing.assert_allclose(
+        found[["estimate", "se", "df", "ci_low", "ci_high", "n"]].astype(float),
+        [expected.estimate, expected.se, expected.df, expected.low, expected.high, 54],
+        rtol=1e-12,
+    )
+    assert expected.df < 6  # 53 if clients were taken for independent, and the limits much narrower
+    assert value(result, "points_recovered") == pytest.approx((recovers & clinical).mean())
 
 
 def test_order_and_names_do_not_matter(clinic: Study, change: AnalysisResult) -> None:

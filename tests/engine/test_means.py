@@ -154,6 +154,25 @@ def test_adjustments_by_hand():
     assert means.pairs()["contrast"].tolist() == ["A - B", "A - C", "B - C"]
 
 
+def test_limits_of_pairs_are_simultaneous():
+    """Tukey's by the studentized range, Holm's by Bonferroni, each pair with its own degrees of freedom."""
+    means = after_reference.fit("y ~ arm + (1 | group)", after_reference.rows("arms")).means("arm")
+    for alpha in (0.05, 0.01):
+        plain = means.pairs("none", alpha=alpha)
+        df = plain["df"].to_numpy()
+        wide = {
+            "none": stats.t.ppf(1 - alpha / 2, df),
+            "holm": stats.t.ppf(1 - alpha / 6, df),
+            "tukey": stats.studentized_range.ppf(1 - alpha, 3, df) / np.sqrt(2),
+        }
+        for adjust, errors in wide.items():
+            table = means.pairs(adjust, alpha=alpha)
+            np.testing.assert_allclose(table["se"], plain["se"])
+            half = errors * plain["se"]
+            np.testing.assert_allclose(table["lower"], plain["estimate"] - half, rtol=1e-6, err_msg=adjust)
+            np.testing.assert_allclose(table["upper"], plain["estimate"] + half, rtol=1e-6, err_msg=adjust)
+
+
 def test_a_print_shows_the_table(growth):
     means = growth.means("week", at={"week": [0, 5]})
     assert "estimate" in repr(means)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.diagnostics.prediction_errors import (
@@ -97,6 +98,20 @@ def test_degrees_of_freedom(growth, frame):
     none = replace(rows, effects=tuple(replace(each.unknown(), z=0 * each.z) for each in rows.effects))
     df = degrees_of_freedom(fit, error_variance(fit, none))
     np.testing.assert_allclose(df, growth.inference.df(rows.x), rtol=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_limits_are_by_students_t_with_the_degrees_of_freedom_shown(frame, alpha):
+    """Few groups: a normal quantile would be too narrow by a third."""
+    few = frame[frame["outer"] < 5]
+    res = al.MixedModel.from_formula("y ~ week + (1 | outer)", few).fit()
+    new = pd.DataFrame({"week": [0.0, 5.0], "outer": [np.nan, np.nan]})
+    for interval in ("confidence", "prediction"):
+        table = res.predict(new, interval=interval, alpha=alpha)
+        assert table["df"].between(2, 12).all()
+        half = stats.t.ppf(1 - alpha / 2, table["df"]) * table["se"]
+        np.testing.assert_allclose(table["lower"], table["predicted"] - half, rtol=1e-10)
+        np.testing.assert_allclose(table["upper"], table["predicted"] + half, rtol=1e-10)
 
 
 def test_population_intervals_are_by_the_method_of_the_fit(frame):

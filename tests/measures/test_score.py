@@ -113,8 +113,12 @@ def test_oq45_rounds_halves_up(registry):
     oq = registry["oq_45_2"]
     form = _oq(0, 0, 0, oq)
     form[[3, 13, 27, 31]] = NAN, 4, 4, 4  # items 4, 14, 28, 32: 12 in 8 answers of social role = 1.5 -> 2
-    scores = score(form[None, :], oq, missing=MissingRule("subscale_mean_rounded", 1))
-    assert_array_equal(scores.total, [14])
+    more = _oq(0, 0, 0, oq)
+    more[[3, 13, 27, 31]] = NAN, 4, 4, 4
+    more[[37, 38]] = 4, 4  # items 38, 39 too: 20 in 8 answers = 2.5 -> 3, which is not the even neighbour
+    assert {4, 14, 28, 32, 38, 39} <= set(oq.subscales["social_role"]) - set(oq.reverse)
+    scores = score(np.array([form, more]), oq, missing=MissingRule("subscale_mean_rounded", 1))
+    assert_array_equal(scores.total, [14, 23])
 
 
 def test_mean_rule_of_a_user_instrument(root):

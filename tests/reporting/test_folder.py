@@ -42,6 +42,24 @@ def test_a_report_put_there_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.
     assert (out / "a.txt").read_text() == "theirs"
 
 
+def test_the_old_report_comes_back_if_the_new_one_cannot_be_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, stage = _folder(tmp_path / "out", "old"), _folder(tmp_path / "stage", "new")
+    rename = Path.rename
+
+    def no_room(self: Path, target: Path) -> Path:
+        if self == stage:
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", no_room)
+    with pytest.raises(ReportError, match=r"The report could not be put in place as .*out: "):
+        publish_folder(stage, out)
+    assert (out / "a.txt").read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "stage"]
+
+
 def test_a_report_that_stepped_aside_comes_back_after_a_crash(tmp_path: Path) -> None:
     _folder(tmp_path / ".replaced-out", "old")
     check_destination(tmp_path / "out")

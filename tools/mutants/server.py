@@ -10,29 +10,14 @@ import os
 import signal
 import sys
 import time
+import traceback
 from contextlib import suppress
 
-THIRD = [
-    "numpy",
-    "pandas",
-    "scipy.stats",
-    "scipy.optimize",
-    "scipy.special",
-    "scipy.sparse",
-    "matplotlib.pyplot",
-    "seaborn",
-    "numba",
-    "formulaic",
-    "statsmodels.api",
-    "pydantic",
-    "pytest",
-    "hypothesis",
-    "pyarrow.parquet",
-    "openpyxl",
-    "ruamel.yaml",
-    "jinja2",
-    "nbformat",
-]
+THIRD = (
+    *("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.special", "scipy.sparse", "matplotlib.pyplot"),
+    *("seaborn", "numba", "formulaic", "statsmodels.api", "pydantic", "pyarrow.parquet", "openpyxl", "ruamel.yaml"),
+    *("jinja2", "nbformat"),
+)
 
 
 def child(arguments: list[str], shown: str) -> None:
@@ -46,8 +31,11 @@ def child(arguments: list[str], shown: str) -> None:
         import pytest
 
         status = int(pytest.main(arguments))
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
 
 

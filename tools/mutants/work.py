@@ -106,7 +106,10 @@ class Server:
         self.process.stdin.write(
             json.dumps([[*arguments, f"--basetemp={self.base}"], str(shown), seconds]) + "\n"
         )
-        return self.process.stdout.readline().strip(), shown.read_text(encoding="utf-8", errors="replace")
+        status, output = self.process.stdout.readline().strip(), shown.read_text(encoding="utf-8", errors="replace")
+        if status in ("", "3") and "INTERNALERROR" not in output:
+            raise RuntimeError(f"The tests were not run: {output[-2000:]}")
+        return status, output
 
 
 def outcome(mutant: Mutant, tests: Tests, server: Server) -> dict[str, Any]:
