@@ -13,10 +13,16 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
-from alliance_longitudinal.analyses.disclosure import for_audience
-from alliance_longitudinal.analyses.disclosure.cells import HIDDEN, safe_row
+from alliance_longitudinal.analyses.disclosure import (
+    HIDDEN,
+    for_audience,
+    safe_estimates,
+    safe_flow,
+    safe_row,
+)
 from alliance_longitudinal.analyses.registry import REGISTRY
 from alliance_longitudinal.counts import Outsiders
+from alliance_longitudinal.data import FlowStep, SampleFlow
 from alliance_longitudinal.present import Column
 from analyses.studies import with_sessions
 
@@ -179,6 +185,24 @@ def test_the_flow_begins_with_what_was_read(awkward_study: Study) -> None:
     assert last.clients_out == TEN.count(internal.flow.steps[-1].clients_out)
 
 
+def test_a_box_of_few_clients_is_left_out_with_what_follows_it() -> None:
+    """Also if they have many sessions; a branch that begins at an earlier box is shown, as are boxes with nobody."""
+    steps = (
+        FlowStep("read", "", 855, 855, 64, 64, 8, 8),
+        FlowStep("few", "five clients left", 855, 84, 64, 5, 8, 2),
+        FlowStep("after few", "", 84, 70, 5, 4, 2, 2),
+        FlowStep("after after few", "", 70, 0, 4, 0, 2, 0),
+        FlowStep("branch", "", 855, 445, 64, 35, 8, 7),
+        FlowStep("nobody", "", 445, 0, 35, 0, 7, 0),
+    )
+    shown = safe_flow(SampleFlow(steps), TEN).steps
+    assert shown == (
+        FlowStep("read", "", 860, 860, 60, 60, 8, 8),
+        FlowStep("branch", "", 860, 450, 60, 40, 8, 7),
+        FlowStep("nobody", "", 450, 0, 40, 0, 7, 0),
+    )
+
+
 def test_only_counts_of_people_are_touched(clinic: Study) -> None:
     """Cases 21 and 42: a horizon of six sessions and a label with a digit are no counts of people."""
     measure = clinic.measures["phq9"]
@@ -248,7 +272,6 @@ def test_fit_indices_do_not_tell_the_number_of_clients() -> None:
 
 
 def test_a_hidden_estimate_has_no_number_at_all() -> None:
-    from alliance_longitudinal.analyses.disclosure.estimates import safe_estimates
     from alliance_longitudinal.analyses.kit import Estimate, estimate_frame
 
     frame = estimate_frame(

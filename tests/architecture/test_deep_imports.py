@@ -14,7 +14,7 @@ from architecture.deep_imports import ROOMS
 PACKAGE = "alliance_longitudinal"
 TESTS = Path(__file__).resolve().parents[1]
 #: Packages inside a part that are doors, too.
-INNER_DOORS = ("analyses.kit",)
+INNER_DOORS = ("analyses.disclosure", "analyses.kit")
 
 
 def inside(tree: ast.Module) -> Iterator[tuple[str, str]]:

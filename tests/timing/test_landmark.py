@@ -104,6 +104,16 @@ def test_without_adjustment_for_change_one_early_score_is_enough() -> None:
 
 def test_a_minimum_of_rated_sessions_removes_clients() -> None:
     assert found(min_rated=3).clients.empty
+    assert list(found(min_rated=2).clients["client"]) == ["a"]  # rated at two sessions, sessions 1 and 3
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    asked = {"alliance": "alliance", "outcome": "y", "window": TimeWindow(1, 3), "min_rated": 1}
+    for seed in range(5):
+        mixed = sessions().sample(frac=1, random_state=seed, ignore_index=True)
+        other = landmark(mixed, SampleFlow(), need_change=True, **asked)  # type: ignore[arg-type]
+        assert_frame_equal(other.clients, found().clients)
+        assert_frame_equal(other.followup, found().followup)
 
 
 def test_scores_whose_time_is_not_known_leave_at_their_own_step() -> None:

@@ -1,5 +1,6 @@
 """Puts one mutant after the other into a copy of the tree, and runs the tests that concern it."""
 
+import ast
 import json
 import os
 import shutil
@@ -17,7 +18,8 @@ from draw import Mutant, changed
 
 #: Tests that are asked first, the fastest of each file in turn; and the seconds that the others of these files may take.
 QUICK = 20
-BUDGET = 120.0
+FILES = 5
+BUDGET = 60.0
 #: What makes a mutant the same one.
 KEY = ("path", "line", "column", "operator", "occurrence", "before")
 
@@ -34,12 +36,15 @@ class Tests:
     def of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
         """The tests to run first, and what to run if these notice nothing: all tests of their files, as far as time allows."""
         # What is read when a module is imported (a constant, a default, a table) belongs to no test: any may notice it.
-        direct = self.by_line.get((mutant.path, mutant.line)) or self.by_file.get(mutant.path, set())
+        direct = self.by_line.get((mutant.path, mutant.line), set()) if in_function(mutant) else set()
+        direct = direct or self.by_file.get(mutant.path, set())
         queues: dict[str, list[str]] = defaultdict(list)
         for test in sorted(direct, key=lambda t: (self.seconds[t], t)):
             queues[file_of(test)].append(test)
-        turns = sorted((i, queue[i]) for queue in queues.values() for i in range(len(queue)))
-        first = [test for _, test in turns][:QUICK]
+        # In turn, one of each file; files that are quick as a whole come first, for a fixture may cost more than its tests.
+        files = sorted(queues, key=lambda f: (self.whole(f), f))
+        turns = sorted((i, place, queues[f][i]) for place, f in enumerate(files) for i in range(len(queues[f])))
+        first = [test for _, place, test in turns if place < FILES][:QUICK]
         rest: list[str] = []
         spent = 0.0
         for file in sorted(queues, key=lambda f: (self.whole(f) / len(queues[f]), f)):
@@ -52,6 +57,13 @@ class Tests:
     def whole(self, name: str) -> float:
         """Seconds of a test, or of all tests of a file."""
         return self.seconds.get(name) or sum(s for test, s in self.seconds.items() if file_of(test) == name)
+
+
+def in_function(mutant: Mutant) -> bool:
+    """Does a call run the line, and not the import of its module?"""
+    tree = ast.parse(Path(mutant.path).read_text(encoding="utf-8"))
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    return any(f.body[0].lineno <= mutant.line <= int(f.end_lineno or 0) for f in functions)
 
 
 def file_of(test: str) -> str:
