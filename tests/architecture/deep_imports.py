@@ -1,7 +1,7 @@
 """What tests may import from inside a part, how often at most, and why; everything else comes by the part's door.
 
-A door is a package whose ``__init__`` names what others use: ``alliance_longitudinal``, its parts, ``analyses.kit``, ``analyses.disclosure``. A test
-that goes through a door survives a move. The numbers may fall and not rise: a new test goes through a door, or its name gets one.
+A door is a package whose ``__init__`` names what others use: ``alliance_longitudinal``, its parts, ``analyses.kit``,
+``analyses.disclosure``. A test that goes through a door survives a move. The numbers may fall and not rise: a new test goes through a door, or its name gets one.
 """
 
 #: Room -> (most imports in all tests, why users have no door to it).
