@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
     from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
+    from alliance_longitudinal.methods.survival.cumulative_incidence import cumulative_incidence
     from alliance_longitudinal.methods.survival.person_period import person_period
 
 #: Public name -> module that defines it.
@@ -37,6 +38,7 @@ _PUBLIC = {
     "classify_change": "psychometrics.change.classify",
     "clustered_slope": "probing.least_squares",
     "control_chart": "events.chart",
+    "cumulative_incidence": "survival.cumulative_incidence",
     "decompose": "panel.decompose",
     "delta_adjusted": "missing.impute",
     "find_ruptures": "events.ruptures",
@@ -65,6 +67,7 @@ __all__ = [
     "classify_change",
     "clustered_slope",
     "control_chart",
+    "cumulative_incidence",
     "decompose",
     "delta_adjusted",
     "find_ruptures",

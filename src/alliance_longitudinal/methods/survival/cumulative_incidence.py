@@ -1,0 +1,179 @@
+"""The share that has ended in each way by a time, where an end of one kind rules out the others."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.engine import distributions
+from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.basics.estimates import Text, check_alpha
+from alliance_longitudinal.methods.basics.frames import Codes, Floats, check_columns, groups, numbers
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class CumulativeIncidence:
+    """Cumulative incidence of each kind of end.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per group, kind of end and time at which somebody ended: ``group`` (if there is one), ``event, time, at_risk,
+        events, estimate, se, lower, upper``.
+    events : tuple of str
+        Kinds of end, sorted.
+    """
+
+    table: pd.DataFrame
+    events: tuple[str, ...]
+
+    def at(self, time: float) -> pd.DataFrame:
+        """The rows of each group and kind that hold at a time: those of the last time up to it; 0 before the first."""
+        by = [name for name in ("group", "event") if name in self.table]
+        known = self.table[self.table["time"] <= time].groupby(by, sort=False, observed=True).tail(1)
+        every = self.table.drop_duplicates(by)[by]
+        out = every.merge(known, on=by, how="left")
+        zeros = dict.fromkeys(("events", "estimate", "se", "lower", "upper"), 0.0)
+        return out.fillna(zeros).assign(time=float(time))
+
+    def summary(self) -> str:
+        """The table as text."""
+        return Text(
+            "Cumulative incidence (Aalen and Johansen)\n\n"
+            + self.table.to_string(index=False, float_format=lambda v: f"{v:.4g}")
+        )
+
+    def __repr__(self) -> str:
+        return f"<CumulativeIncidence: {', '.join(self.events)}; use .summary()>"
+
+
+def cumulative_incidence(
+    frame: pd.DataFrame,
+    time: str,
+    event: str,
+    group: str | None = None,
+    cluster: str | None = None,
+    alpha: float = 0.05,
+) -> CumulativeIncidence:
+    """Share of people that has ended in each way by each time (Aalen & Johansen 1978).
+
+    ``F_k(t) = sum over s <= t of S(s-) d_k(s) / n(s)``: who is still there just before ``s``, times the share that ends then in
+    the way k. Kaplan and Meier's estimate for one way that takes the others as censored is too high. The standard error
+    is the infinitesimal jackknife, ``sqrt(sum_i (dF / dw_i)^2)`` over people or clusters of them, as that of R's survival;
+    limits are on the scale of the log of minus the log.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per person. Not changed.
+    time : str
+        Time of the end, or until which the person is known to have been there.
+    event : str
+        How it ended: a word for each way, missing for people who had not ended.
+    group : str, optional
+        A column; each of its values gets curves of its own. Where it is missing the person is left out.
+    cluster : str, optional
+        A column of therapists, say: errors that hold if people of one share something.
+    alpha : float
+        Level of the limits.
+
+    Raises
+    ------
+    DataError
+        If a column does not exist, a time is missing or below 0, or nobody has ended.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from alliance_longitudinal import methods
+    >>> ends = pd.DataFrame({"sessions": [2, 3, 3, 5, 8, 8], "end": ["left", "left", None, "planned", "planned", None]})
+    >>> found = methods.cumulative_incidence(ends, "sessions", "end")
+    >>> found.at(5)[["event", "at_risk", "estimate"]].round(3).to_numpy().tolist()
+    [['left', 3, 0.333], ['planned', 3, 0.222]]
+    """
+    check_alpha(alpha)
+    check_columns(frame, [time, event, *(name for name in (group, cluster) if name is not None)])
+    at = numbers(frame, time, missing=False)
+    if (at < 0).any():
+        raise DataError(f"Column {time!r} holds {at[at < 0][0]:g}. Times are 0 or more.")
+    words = (
+        frame[event].astype(object).map(lambda w: w.strip() or None if isinstance(w, str) else w).to_numpy()
+    )
+    ended = ~pd.isna(words)
+    if not ended.any():
+        raise DataError(f"Column {event!r} has no end of any kind; nothing can be cumulated.")
+    kinds = sorted({str(word) for word in words[ended]})
+    kind = np.array(
+        [kinds.index(str(word)) if there else -1 for word, there in zip(words, ended, strict=True)]
+    )
+    clusters = np.arange(len(frame)) if cluster is None else groups(frame, cluster)[0]
+    tables = []
+    for value, rows in _members(frame, group):
+        table = _curves(at[rows], kind[rows], clusters[rows], kinds, alpha)
+        tables.append(table if group is None else table.assign(group=value)[["group", *table.columns]])
+    return CumulativeIncidence(pd.concat(tables, ignore_index=True), tuple(kinds))
+
+
+def _members(frame: pd.DataFrame, group: str | None) -> "list[tuple[Any, np.ndarray]]":
+    """Values of the group and their rows, in order of the values."""
+    if group is None:
+        return [(None, np.ones(len(frame), dtype=bool))]
+    values = frame[group]
+    order = (
+        values.cat.categories
+        if isinstance(values.dtype, pd.CategoricalDtype)
+        else sorted(values.dropna().unique())
+    )
+    members = [(value, (values == value).to_numpy(dtype=bool)) for value in order]
+    return [(value, rows) for value, rows in members if rows.any()]
+
+
+def _curves(at: Floats, kind: Codes, clusters: Codes, kinds: list[str], alpha: float) -> pd.DataFrame:
+    """Curves of one group; people with the same time and end share an influence, so that few are computed."""
+    times = np.unique(at[kind >= 0]) if (kind >= 0).any() else np.array([at.max()])
+    ways = len(kinds)
+    cells, of = np.unique(np.column_stack([at, kind]), axis=0, return_inverse=True)
+    of = of.ravel()
+    size = np.bincount(of).astype(float)
+    there = cells[:, 0][:, None] >= times  # (cells, T): at risk
+    ends = (cells[:, 0][:, None] == times)[:, :, None] & (
+        cells[:, 1].astype(int)[:, None] == np.arange(ways)
+    )[:, None, :]
+    risk, counts = size @ there, np.einsum("c,ctk->tk", size, ends)
+    hazard = counts / risk[:, None]
+    survival, moved = 1.0, np.zeros(len(cells))
+    curve, slope = np.zeros(ways), np.zeros((len(cells), ways))
+    estimates, errors = np.empty((len(times), ways)), np.empty((len(times), ways))
+    for t in range(len(times)):
+        change = (ends[:, t] - there[:, t, None] * hazard[t]) / risk[
+            t
+        ]  # of the hazards, by a person's weight
+        slope = slope + moved[:, None] * hazard[t] + survival * change
+        curve = curve + survival * hazard[t]
+        moved = moved * (1 - hazard[t].sum()) - survival * change.sum(axis=1)
+        survival *= 1 - hazard[t].sum()
+        by_cluster = np.column_stack([np.bincount(clusters, slope[of, k]) for k in range(ways)])
+        estimates[t], errors[t] = curve, np.sqrt(np.sum(by_cluster**2, axis=0))
+    low, high = _limits(estimates, errors, alpha)
+    return pd.DataFrame(
+        {
+            "event": np.repeat(kinds, len(times)),
+            "time": np.tile(times, ways),
+            "at_risk": np.tile(risk.astype(int), ways),
+            "events": counts.T.ravel().astype(int),
+            "estimate": estimates.T.ravel(),
+            "se": errors.T.ravel(),
+            "lower": low.T.ravel(),
+            "upper": high.T.ravel(),
+        }
+    )
+
+
+def _limits(estimates: Floats, errors: Floats, alpha: float) -> tuple[Floats, Floats]:
+    """Limits on the scale of ``log(-log(F))``; at 0 and 1 there are none but the estimate."""
+    inside = (estimates > 0) & (estimates < 1)
+    safe = np.where(inside, estimates, 0.5)
+    z = float(distributions.norm.ppf(1 - alpha / 2))
+    width = np.exp(z * errors / (safe * np.abs(np.log(safe))))
+    return np.where(inside, safe**width, estimates), np.where(inside, safe ** (1 / width), estimates)

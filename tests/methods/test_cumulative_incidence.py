@@ -1,0 +1,102 @@
+"""`methods.cumulative_incidence` against R's survival, a jackknife, plain counts, and what it refuses."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alliance_longitudinal import methods
+from alliance_longitudinal.errors import DataError
+from reference.catalogue import HERE as REFERENCE
+
+WANTED = json.loads((REFERENCE / "cumulative_incidence.json").read_text())
+
+
+def ends() -> pd.DataFrame:
+    return pd.read_csv(REFERENCE / "small" / "ends.csv")
+
+
+@pytest.mark.parametrize("which", ["all", "a", "clustered"])
+def test_it_is_what_survival_finds(which):
+    data = ends()
+    cluster = "therapist" if which == "clustered" else None
+    if which == "a":
+        table = methods.cumulative_incidence(data, "sessions", "end", group="arm").table
+        table = table[table["group"] == "a"]
+    else:
+        table = methods.cumulative_incidence(data, "sessions", "end", cluster=cluster).table
+    wanted = WANTED[which]
+    for kind in ("left", "planned"):
+        own = table[table["event"] == kind]
+        np.testing.assert_array_equal(own["time"], wanted["time"])
+        np.testing.assert_array_equal(own["at_risk"], wanted["risk"])
+        np.testing.assert_allclose(own["estimate"], wanted[kind], rtol=1e-10)
+        np.testing.assert_allclose(own["se"], wanted[f"se_{kind}"], rtol=1e-9)
+    own = table[table["event"] == "left"]
+    if which == "clustered":  # survival has no limits with these errors
+        return
+    np.testing.assert_allclose(
+        own[["lower", "upper"]], np.transpose([wanted["low"], wanted["high"]]), rtol=1e-9
+    )
+
+
+def test_without_censoring_it_is_the_share_of_people():
+    data = ends().dropna()
+    table = methods.cumulative_incidence(data, "sessions", "end").table
+    for _, row in table.iterrows():
+        share = ((data["sessions"] <= row["time"]) & (data["end"] == row["event"])).mean()
+        assert row["estimate"] == pytest.approx(share, rel=1e-12)
+        assert row["se"] == pytest.approx(np.sqrt(share * (1 - share) / len(data)), rel=1e-10)
+
+
+def test_all_ends_together_are_one_less_kaplan_and_meier():
+    data = ends()
+    together = methods.cumulative_incidence(data, "sessions", "end").table.groupby("time")["estimate"].sum()
+    survival = 1.0
+    for time, cumulated in together.items():
+        survival *= (
+            1 - ((data["sessions"] == time) & data["end"].notna()).sum() / (data["sessions"] >= time).sum()
+        )
+        assert cumulated == pytest.approx(1 - survival, rel=1e-12)
+
+
+def test_the_value_at_a_time_is_that_of_the_last_end_before():
+    found = methods.cumulative_incidence(ends(), "sessions", "end", group="arm")
+    at = found.at(8.5)
+    assert at[["group", "event"]].to_numpy().tolist() == [[g, e] for g in "ab" for e in ("left", "planned")]
+    for _, row in at.iterrows():
+        own = found.table[(found.table["group"] == row["group"]) & (found.table["event"] == row["event"])]
+        assert row["estimate"] == own.loc[own["time"] <= 8.5, "estimate"].iloc[-1]
+    before = found.at(0.5)
+    assert before[["estimate", "se", "lower", "upper"]].eq(0).all(axis=None)
+    assert repr(found) == "<CumulativeIncidence: left, planned; use .summary()>"
+    assert found.summary().startswith("Cumulative incidence (Aalen and Johansen)\n\ngroup")
+
+
+GOOD = pd.DataFrame({"t": [1.0, 2, 3], "end": ["left", None, " planned "]})
+
+
+def test_a_group_in_which_nobody_ended_has_its_last_time():
+    data = pd.concat([GOOD.assign(g="x"), pd.DataFrame({"t": [4.0, 5], "end": [None, None], "g": "y"})])
+    found = methods.cumulative_incidence(data, "t", "end", group="g")
+    none = found.table[found.table["group"] == "y"]
+    assert none["time"].tolist() == [5, 5]
+    assert none[["estimate", "se"]].eq(0).all(axis=None)
+    assert found.events == ("left", "planned")
+
+
+@pytest.mark.parametrize(
+    ("frame", "given", "message"),
+    [
+        (GOOD, {"event": "ends"}, "The frame has no column 'ends'. Did you mean 'end'?"),
+        (GOOD.assign(t=[1, -2, 3]), {}, "Column 't' holds -2. Times are 0 or more."),
+        (GOOD.assign(t=[1, np.nan, 3]), {}, "Column 't' is missing in 1 row. Fill or drop it."),
+        (GOOD.assign(end=None), {}, "Column 'end' has no end of any kind; nothing can be cumulated."),
+        (GOOD, {"alpha": 0}, "alpha is 0; it lies between 0 and 1, and 0.05 gives 95 % intervals."),
+    ],
+)
+def test_what_cannot_be_meant_is_said(frame, given, message):
+    with pytest.raises(DataError) as error:
+        methods.cumulative_incidence(frame, **({"time": "t", "event": "end"} | given))
+    assert str(error.value) == message
