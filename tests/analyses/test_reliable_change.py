@@ -134,7 +134,7 @@ def test_published_points_without_a_reliability(clinic: Study) -> None:
     result = reliable_change(clinic)
     assert result.parameters["method"] == "points"
     assert result.answer[0].startswith("By published points of reliable change, ")
-    assert set(result.table("change_refused").to_frame()["method"]) == {"JT", "GLN", "HLL", "EN", "NK", "HA"}
+    assert result.table("change_refused").to_frame()["method"].tolist() == ["JT, GLN, HLL, EN, HA", "NK"]
     codes = {f.code for f in result.notes}
     assert {"change_norms_unchecked", "relative_methods"} <= codes
     norms = result.table("change_norms").to_frame().set_index("what")

@@ -318,6 +318,7 @@ def test_circles_are_where_the_scores_are_and_larger_for_more_clients() -> None:
     band, first, second = figure.axes[0].collections
     assert [c.get_offsets().tolist() for c in (first, second)] == [[[5, 4]], [[15, 18]]]
     assert first.get_sizes()[0] < second.get_sizes()[0]
+    assert len({float(h.get_sizes()[0]) for h in figure.legends[0].legend_handles}) == 1
     assert band.get_paths()[0].vertices[:, 1].max() == 26
     assert labels([t.get_text() for t in figure.legends[0].get_texts()]) == ["same", HOSTILE]
 

@@ -35,8 +35,8 @@ QUICK = 50_000
         "What a check finds may be correct: some clients change suddenly, and some honestly give "
         "the same answer to all items.",
         "The data cannot show whether scores are missing because of their value.",
-        "Without a schedule in the study file, forms are counted against the sessions in the file: a session that was never "
-        "entered is not missed here.",
+        "Without a schedule in the study file, forms are counted among the sessions in the file. A "
+        "session that was never entered does not count as missing.",
     ),
 )
 def data_quality(
@@ -84,7 +84,7 @@ def data_quality(
     draft.show(*quality_tables(records, checks, answered, filled))
     draft.shares_by_group(
         words.hits_of(filled),
-        "Of the forms that were to be filled in, and of clients with two or more of them.",
+        "Shares of the planned forms, and of clients with at least two planned forms.",
     )
     draft.show(
         *charts.session_figures(records, filled),

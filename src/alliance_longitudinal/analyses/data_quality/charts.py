@@ -32,14 +32,14 @@ def session_figures(records: Records, filled: list[Filled]) -> list[FigureSpec]:
         False: (
             "completion_by_session",
             "Completed forms, by session",
-            "Percent of the attended sessions of each number at which the form is there.",
+            "Percent of attended sessions with a completed form, for each session number.",
             "session number",
             "Session number",
         ),
         True: (
             "completion_by_plan",
             "Completed forms, by planned time",
-            "Percent of the clients whose form is there at each time that the study plans.",
+            "Percent of clients with a completed form, at each planned time.",
             "planned time",
             f"Planned time ({unit})",
         ),
@@ -61,15 +61,17 @@ def _heat(
     return FigureSpec(
         name=name,
         title=title,
-        caption=f"{caption} Crossed out: the form was not planned there, or its count may not be shown.",
+        caption=f"{caption} Crossed out: the form was not planned, or the number may not be shown.",
         alt=say(
-            "Heat map of the share of forms by {what}. Lowest: {measure} at {what} {at} with {share}.",
+            "Heat map of the share of completed forms by {what}. Lowest: {measure} at {what} {at} "
+            "with {share}.",
             what=what,
             measure=str(low["measure"]),
             at=Number(float(low["at"])) if low["at"] % 1 else Number(int(low["at"]), "integer"),
             share=Share(int(low["present"]), int(low["expected"])),
         ),
-        how_to_read=f"Each row is a questionnaire, each column a {what}; dark cells are where forms are missing.",
+        how_to_read=f"Each row is a questionnaire, each column a {what}. The darker a cell, the more forms are "
+        "missing.",
         section="answer",
         data=data,
         columns=(
@@ -270,7 +272,7 @@ def prediction_figure(answered: list[Answered]) -> FigureSpec | None:
         section="results",
         data=data,
         columns=(
-            Column("label", "Of what, by what"),
+            Column("label", "Outcome and predictor"),
             Column("estimate", "Odds ratio", "estimate", of="n"),
             Column("ci_low", "95 % low", "estimate", of="n"),
             Column("ci_high", "95 % high", "estimate", of="n"),

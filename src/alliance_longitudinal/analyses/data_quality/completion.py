@@ -48,9 +48,15 @@ def _overall(filled: Filled) -> Check:
     forms = filled.forms
     n, missing = len(forms), int((~forms["made"]).sum())
     if filled.scheduled:
-        rule = "every assessment that the study's schedule plans for a client up to the last date of the study, attended or not."
+        rule = (
+            "all assessments that the schedule plans for a client up to the last date of the study, "
+            "attended or not."
+        )
     else:
-        rule = "attended sessions at which the form was planned (at least 5 % of the clients have it at that session number)."
+        rule = (
+            "attended sessions at which the form was planned (session numbers at which at least 5 % of "
+            "the clients have it)."
+        )
     lost = forms[~forms["made"]]
     return Check(
         "completion",
@@ -83,10 +89,10 @@ def _by_time(records: Records, filled: Filled) -> Check:
         len(large),
         len(low),
         "look" if low else "fine",
-        f"Look if at a {what} with at least {ENOUGH_CLIENTS} expected forms more than 20 % are missing.",
+        f"Look if more than 20 % are missing at any {what} with at least {ENOUGH_CLIENTS} expected forms.",
         "Choose an early window and outcome sessions at which the form is given. Find out why it "
         "is not given at the others.",
-        f"Low at {what} {said}{unit}." if low else "",
+        f"Many are missing at {what} {said}{unit}." if low else "",
     )
 
 

@@ -17,7 +17,7 @@ def quality_tables(
     """What to look at, every check, its rule, therapists, and the models."""
     labels = {m.name: m.label for m in records.measures}
     found = [_look(checks, labels), _all(checks, labels), _therapists(filled)]
-    found += [_predictors(answered), _models(answered), _rules(checks)]
+    found += [_predictors(answered), _models(answered), _rules(checks, labels)]
     return tuple(t for t in found if t is not None)
 
 
@@ -91,18 +91,23 @@ def _counted(check: Check, n: int) -> int | None:
     return n if check.of_people else Things(n)
 
 
-def _rules(checks: list[Check]) -> Table:
-    """Each check's rule once; where measures differ in a number, each of them."""
-    rows: dict[tuple[str, str], dict[str, str]] = {}
+def _rules(checks: list[Check], labels: dict[str, str]) -> Table:
+    """Each check's rule once, with the measures that have it."""
+    rows: dict[tuple[str, str, str], list[str]] = {}
     for c in checks:
         rule = c.rule or f"Not checked: {c.means}"
-        rows.setdefault((c.id, rule), {"title": c.title, "rule": rule, "do": c.do})
+        rows.setdefault((c.title, rule, c.do), []).append(_about(c, labels))
+    said = [
+        {"title": title, "about": ", ".join(dict.fromkeys(about)), "rule": rule, "do": do}
+        for (title, rule, do), about in rows.items()
+    ]
     columns = [
         Column("title", "Check"),
+        Column("about", "Of"),
         Column("rule", "Rule"),
         Column("do", "What to do if it finds something"),
     ]
-    return Table.from_rows("rules", "The rule of each check", "checks", list(rows.values()), columns)
+    return Table.from_rows("rules", "The rule of each check", "checks", said, columns)
 
 
 def _therapists(filled: list[Filled]) -> Table | None:

@@ -25,7 +25,7 @@ def answer(draft: Draft, checks: list[Check], filled: list[Filled]) -> None:
     )
     for scheduled, template in (
         (False, "At attended sessions, {forms} were completed."),
-        (True, "By the schedule, whether clients came or not, {forms} were completed."),
+        (True, "According to the schedule, {forms} were completed, whether clients attended or not."),
     ):
         complete: list[str] = [
             say(
@@ -124,19 +124,22 @@ def methods(
     expected = []
     if planned:
         expected.append(
-            f"For {listing(planned)} the study's schedule says when a form was expected: each session counts for the planned "
-            "time nearest to it, up to half the way to the next, and planned times after the last date of the study are not counted."
+            f"For {listing(planned)} the schedule of the study says when a form was expected. Each "
+            "session counts for the nearest planned time, up to half way to the next one. Planned "
+            "times after the last date of the study do not count."
         )
     if len(planned) < len(filled):
         expected.append(
-            f"{'For the others a' if planned else 'A'} form was expected at each attended session whose number has the form of at "
-            "least 5 % of the clients."
+            f"{'For the others a' if planned else 'A'} form was expected at each attended session, "
+            "if at least 5 % of the clients have the form at this session number."
         )
     text = (
-        f"The records of {names} were checked by fixed rules, each with the number looked at, the number found and a verdict "
-        f"(fine, look, problem); the rules are in the table of rules. {' '.join(expected)} Answers outside the instrument, sessions that occur twice and dates that "
-        "run backwards are refused before any analysis. Jumps are changes of more than four robust standard deviations from the "
-        f"median change between neighbouring forms of a client. Dates after {records.today:%Y-%m-%d} count as future."
+        f"The data on {names} were checked by fixed rules. Each check has the number checked, the "
+        "number found and a verdict (fine, look, problem). The table of rules gives every rule. "
+        f"{' '.join(expected)} Answers outside the range of the instrument, sessions that occur "
+        "twice and dates in the wrong order are refused before any analysis. A large change "
+        "differs by more than four robust standard deviations from the median change between "
+        f"consecutive forms of a client. Dates after {records.today:%Y-%m-%d} count as future dates."
     )
     parts = [text]
     if any(a.result is not None for a in answered):

@@ -204,6 +204,9 @@ def _therapists(frame: pd.DataFrame, too_few: int) -> Table | None:
 def _refused(methods: AllMethods) -> Table | None:
     if not methods.refused:
         return None
-    rows = [{"method": m, "why": why} for m, why in methods.refused.items()]
+    same: dict[str, list[str]] = {}
+    for method, why in methods.refused.items():
+        same.setdefault(why, []).append(method)
+    rows = [{"method": ", ".join(names), "why": why} for why, names in same.items()]
     columns = [Column("method", "Method"), Column("why", "Why not")]
     return Table.from_rows("change_refused", "Methods that could not be used", "checks", rows, columns)

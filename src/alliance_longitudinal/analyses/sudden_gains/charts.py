@@ -12,7 +12,7 @@ from alliance_longitudinal.methods.basics.inference import half_width
 from alliance_longitudinal.methods.psychometrics.gains.events import AROUND
 from alliance_longitudinal.present import Column, FigureSpec, plots
 
-_PLACES = ("N - 2", "N - 1", "N", "N + 1", "N + 2", "N + 3")
+_PLACES = ("N \u2212 2", "N \u2212 1", "N", "N + 1", "N + 2", "N + 3")
 
 
 def around_figure(gains: Gains, label: str) -> FigureSpec | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.present.plots.drawn import Drawn
 
 #: Area of the largest and of the smallest circle, in square points.
-_LARGEST, _SMALLEST = 190.0, 14.0
+_LARGEST, _SMALLEST, _IN_LEGEND = 190.0, 14.0, 60.0
 
 
 def points(
@@ -39,6 +39,8 @@ def points(
     cut : float or None
         Where a dashed line divides both axes.
     """
+    from matplotlib.collections import PathCollection
+
     band = data[data["kind"] == "band"]
     circles = data[data["kind"] == "clients"]
     figure, (ax,) = style.new(5.2)
@@ -68,4 +70,7 @@ def points(
     ax.set(xlabel=style.text(x_label), ylabel=style.text(y_label), xlim=ends, ylim=ends)
     if len(circles):
         style.legend(figure, 3)
+        for circle in figure.legends[0].legend_handles:
+            if isinstance(circle, PathCollection):  # the size says how many clients, not which category
+                circle.set_sizes([_IN_LEGEND])
     return figure

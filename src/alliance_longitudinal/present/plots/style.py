@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 #: Colour-blind safe (Okabe & Ito), and paler tones of three of them.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6b6b6b"
+PURPLE, YELLOW = "#AA4499", "#B58900"
 PALE_BLUE, PALE_ORANGE, PALE_GREEN, PALE_GREY = "#9ccbe8", "#f0a878", "#8fd3bd", "#d0d0d0"
 DARK = "#444444"
 #: One after the other, for series; each has its own marker and line style too.
-SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (GREY, "D", ":"))
+SERIES = (
+    *((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (GREY, "D", ":")),
+    *((PURPLE, "v", "--"), (YELLOW, "P", "-.")),
+)
 #: Groups from low to high.
 ORDERED = ((ORANGE, "o", "--"), (GREY, "s", "-."), (BLUE, "^", "-"))
 #: Inches. On a telephone (390 points) the text of a figure of this width is still 9 points high.

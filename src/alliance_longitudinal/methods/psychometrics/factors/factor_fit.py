@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.methods.fiml.fit import MomentFit, fit_moments
 from alliance_longitudinal.methods.fiml.likelihood import Information
 from alliance_longitudinal.methods.fiml.patterns import Floats, Patterns
@@ -34,12 +35,12 @@ def fit_factors(
 def _improper(spec: Structure, free: Floats) -> tuple[str, ...]:
     arrays = spec.arrays(free)
     out = [
-        f"the residual variance of {item} is negative ({value:.3g})"
+        f"the residual variance of {item} is negative ({number(value)})"
         for item, value in zip(spec.items, np.diag(arrays["residual"]), strict=True)
         if value < -1e-8
     ]
     if np.linalg.eigvalsh(arrays["factor_cov"])[0] < -1e-8:
-        out.append("the covariances of the factors are not positive definite (a correlation beyond 1)")
+        out.append("the covariances of the factors are not positive definite (a correlation above 1)")
     if not out and np.linalg.eigvalsh(arrays["residual"])[0] < -1e-8:
         out.append("the covariances of the residuals are not positive definite")
     return tuple(out)
