@@ -284,6 +284,6 @@ def test_without_the_answers_checks_say_why_they_were_not_made(clean, tmp_path):
     assert bare.forms is None
     found = by_key(bare, models=False)
     assert found["straight-alliance"].verdict == "not checked"
-    assert found["straight-alliance"].result == "The answers to single items are not known."
+    assert found["straight-alliance"].result == "The study has no answers to single items."
     assert found["mode"].result == "The study names no column that says how forms were filled in."
     assert check_records(bare, list(found.values()))[0]["rows"] == []

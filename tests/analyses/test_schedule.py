@@ -43,13 +43,13 @@ def test_forms_are_missing_by_the_plan_and_not_by_who_came(study: Study) -> None
     found = check(study, "completion-phq")
     planned = planned_assessments(study, "phq")
     assert (found.n, found.found) == (160, int((~planned["made"]).sum())) == (160, 50)
-    assert "every assessment that the study's schedule plans for a client" in found.rule
+    assert "all assessments that the schedule plans for a client" in found.rule
     result = al.data_quality(study, models=False)
     assert value(result, "there-phq") == pytest.approx(110 / 160)
     assert result.answer[1] == (
-        "By the schedule, whether clients came or not, 69\u00a0% of the planned PHQ-9 (client) forms were completed."
+        "According to the schedule, 69\u00a0% of the planned PHQ-9 (client) forms were completed, whether clients attended or not."
     )
-    assert "For PHQ-9 (client) the study's schedule says when a form was expected" in result.methods
+    assert "For PHQ-9 (client) the schedule of the study says when a form was expected" in result.methods
 
 
 def test_without_a_schedule_only_attended_sessions_count(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_completion_by_planned_time(study: Study) -> None:
     assert [label.get_text() for label in spec.figure().axes[0].get_xticklabels()] == ["0", "4", "8", "26"]
     found = check(study, "completion_session-phq")
     assert (found.title, found.unit, found.found) == ("Missing forms by planned time", "planned time", 2)
-    assert found.means == "Low at planned time 4 and 8 (weeks)."
+    assert found.means == "Many are missing at planned time 4 and 8 (weeks)."
 
 
 def test_clients_without_forms_to_the_end_are_those_of_the_plan(study: Study) -> None:

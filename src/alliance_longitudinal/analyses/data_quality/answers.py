@@ -20,7 +20,7 @@ Codes = NDArray[np.intp]
 ENOUGH_ITEMS = 5
 #: Shuffled copies of the data that say how many rows agree by chance.
 _SHIFTS = 20
-_NO_ITEMS = "The study has totals only, no answers to single items."
+_NO_ITEMS = "The study has no answers to single items."
 _EXPORT = "Export the items, not only the total."
 _CARELESS = ("meade2012", "curran2016")
 

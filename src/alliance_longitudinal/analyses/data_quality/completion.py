@@ -129,7 +129,7 @@ def _items(records: Records, filled: Filled) -> Check:
             "unanswered",
             title,
             name,
-            "The study has totals only, no answers to single items.",
+            "The study has no answers to single items.",
             "Export the items, not only the total.",
         )
     rows, answers = own_answers(records, name)
