@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.missing.impute import delta_adjusted, impute
     from alliance_longitudinal.methods.missing.pattern_mixture import pattern_mixture
     from alliance_longitudinal.methods.panel.decompose import decompose
+    from alliance_longitudinal.methods.panel.dynamic_panel import dynamic_panel
     from alliance_longitudinal.methods.panel.lag import lag
+    from alliance_longitudinal.methods.panel.riclpm import riclpm, riclpm_from_moments
     from alliance_longitudinal.methods.planning.closed_forms import (
         power_between,
         power_partial,
@@ -41,6 +43,7 @@ _PUBLIC = {
     "cumulative_incidence": "survival.cumulative_incidence",
     "decompose": "panel.decompose",
     "delta_adjusted": "missing.impute",
+    "dynamic_panel": "panel.dynamic_panel",
     "find_ruptures": "events.ruptures",
     "find_sudden_gains": "psychometrics.gains.find",
     "from_correlations": "meta.correlations",
@@ -59,6 +62,8 @@ _PUBLIC = {
     "rater_agreement": "psychometrics.reliability.raters",
     "response_surface": "dyads.response_surface",
     "response_surface_fit": "dyads.response_surface",
+    "riclpm": "panel.riclpm",
+    "riclpm_from_moments": "panel.riclpm",
     "specification_curve": "probing.specification_curve",
 }
 
@@ -70,6 +75,7 @@ __all__ = [
     "cumulative_incidence",
     "decompose",
     "delta_adjusted",
+    "dynamic_panel",
     "find_ruptures",
     "find_sudden_gains",
     "from_correlations",
@@ -88,6 +94,8 @@ __all__ = [
     "rater_agreement",
     "response_surface",
     "response_surface_fit",
+    "riclpm",
+    "riclpm_from_moments",
     "specification_curve",
 ]
 

@@ -146,8 +146,10 @@ def inverse(information: Floats) -> Floats:
 
 
 def indices(data: Patterns, spec: Model, free: Floats, deviance: float, unrestricted: Saturated) -> Indices:
-    """Chi-square and what is made of it, and the residuals."""
+    """Chi-square and what is made of it, and the residuals; missing where there is no saturated model to compare with."""
     p, q = data.p, len(spec.names)
+    if not np.isfinite(unrestricted.deviance):
+        return Indices(np.nan, p * (p + 3) // 2 - q, *(np.nan,) * 7)
     chi2 = max(deviance - unrestricted.deviance, 0.0)
     df = p * (p + 3) // 2 - q
     base = unrestricted.independence - unrestricted.deviance
