@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from growth import FORMULA, LONG, SIZES, data_of, pieces_of
+from growth import CROSSED, FORMULA, LONG, SIZES, crossed_of, data_of, pieces_of
 from small_report import measure
 
 HERE = Path(__file__).resolve().parent
@@ -260,6 +260,35 @@ def against_lme4(work: str, target: str, task: str, least: float) -> Line:
     )
 
 
+def two_crossed() -> list[Line]:
+    """Two crossed factors at three sizes, against lme4 and mixedlm, by the clock and by processor time."""
+    lines = []
+    for rows, (a, b) in CROSSED.items():
+        crossed_of(rows).to_csv(FOLDER / "crossed.csv", index=False)
+        mine, lme4, peer = (
+            ours("two_crossed", str(rows)),
+            r("two_crossed", "crossed.csv"),
+            mixedlm("two_crossed", str(rows)),
+        )
+        words, close = same(mine, lme4)
+        found = {"here": mine, "lme4": lme4, "mixedlm": peer}
+        cpu = [None if "error" in x or "error" in mine else mine["cpu"] <= x["cpu"] for x in (lme4, peer)]
+        said_all = [
+            said(x, name) + ("" if "error" in x else f" (processor {seconds(x['cpu'])})")
+            for name, x in found.items()
+        ]
+        ratios = [ratio(x, mine) for x in (lme4, peer)]
+        lines.append(
+            Line(
+                f"crossed: {a} and {b} levels, {rows:,} rows",
+                "not slower than lme4 and mixedlm, by the clock and in processor time",
+                f"{'; '.join(said_all)}; {words}",
+                verdict([*(x and x >= 1 for x in ratios), *cpu, close]),
+            )
+        )
+    return lines
+
+
 def first() -> Line:
     """First fit in a fresh process, best of three for each."""
     mine, peer = ([f() for _ in range(3)] for f in (lambda: ours("first"), lambda: r("first")))
@@ -372,6 +401,7 @@ def main() -> None:
         "crossed": lambda: against_lme4(
             "crossed: InstEval, 73,421 rows", "not slower than lme4", "crossed", 1
         ),
+        "two_crossed": two_crossed,
     }
     lines: list[Line] = []
     for name, part in parts.items():

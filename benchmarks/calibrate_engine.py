@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import numpy as np
 import pandas as pd
 from calibrate_residuals import residual_section
-from calibrate_variance_tests import size_section
+from calibrate_variance_tests import SEEDS, csv_rows, section, sizes
 
 import alliance_longitudinal as al
 
@@ -138,9 +138,11 @@ def main() -> None:
             rows += part
             if k % 100 == 0:
                 print(f"{k} of {len(jobs)} data sets", flush=True)
-        table = summarise(rows)
-        table.to_csv(DOCS / "calibration_engine.csv", index=False, float_format="%.6g")
-        parts = [page(table, args.seeds), residual_section(args.seeds, pool), size_section(args.seeds, pool)]
+        table, tests = summarise(rows), sizes(max(args.seeds, SEEDS), pool)
+        pd.concat([table, csv_rows(tests)]).to_csv(
+            DOCS / "calibration_engine.csv", index=False, float_format="%.6g"
+        )
+        parts = [page(table, args.seeds), residual_section(args.seeds, pool), section(tests)]
     (DOCS / "calibration_engine.md").write_text("\n".join(parts), encoding="utf-8")
 
 

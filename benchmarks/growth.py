@@ -14,6 +14,9 @@ SIZES = {
     10_000_000: (10_000, 100, 10),
     50_000_000: (50_000, 100, 10),
 }
+#: Levels of two crossed factors by number of rows.
+CROSSED = {2_000: (100, 50), 10_000: (200, 100), 50_000: (500, 200)}
+CROSSED_FORMULA = "y ~ x + (1 | a) + (1 | b)"
 #: Fifty million rows in fewer inner groups.
 LONG = (50_000, 10, 100)
 
@@ -30,6 +33,17 @@ def growth(outer: int, inner: int, rows: int, seed: int = 0, first: int = 0) -> 
     y = 15 - 0.6 * week + 0.3 * a * week + b_top[top, 0] + b_low[low, 0]
     y += (b_top[top, 1] + b_low[low, 1]) * week + 3 * rng.normal(size=len(y))
     return pd.DataFrame({"y": y, "week": week, "a": a, "outer": top + first, "inner": low + first * inner})
+
+
+def crossed_of(rows: int) -> pd.DataFrame:
+    """Two crossed factors, ``y ~ x + (1 | a) + (1 | b)``: a row for each of random pairs of their levels."""
+    first, second = CROSSED[rows]
+    rng = np.random.default_rng([1, rows])
+    a, b, x = rng.integers(first, size=rows), rng.integers(second, size=rows), rng.normal(size=rows)
+    y = 1 + 0.5 * x + 0.8 * rng.normal(size=first)[a] + 0.6 * rng.normal(size=second)[b]
+    return pd.DataFrame(
+        {"y": y + rng.normal(size=rows), "x": x, "a": [f"a{i}" for i in a], "b": [f"b{i}" for i in b]}
+    )
 
 
 def data_of(rows: int) -> pd.DataFrame:

@@ -64,6 +64,13 @@ if (task == "crossed") {
   t <- seconds(m <- suppressWarnings(lmer(y ~ 1 + (1 | s) + (1 | d) + (1 | dept:service), d, REML = FALSE)))
   json(seconds = t, deviance = deviance(m))
 }
+if (task == "two_crossed") {
+  d <- read.csv(path(arguments[3]), stringsAsFactors = TRUE)
+  f <- function() lmer(y ~ x + (1 | a) + (1 | b), d)
+  f()
+  t <- lapply(1:5, function(i) system.time(f()))
+  json(seconds = min(sapply(t, function(v) v[3])), cpu = mean(sapply(t, function(v) v[1] + v[2])), deviance = REMLcrit(f()))
+}
 if (task == "small") {
   f <- function() lmer(Reaction ~ Days + (Days | Subject), sleepstudy)
   f()

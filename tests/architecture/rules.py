@@ -124,6 +124,7 @@ DOORS = {
     "scipy": {"measures", "engine", "methods"},
     "formulaic": {"engine"},
     "numba": {"engine"},
+    "threadpoolctl": {"engine"},
     "pyarrow": {"engine", "data"},
     "dask": {"engine"},
     "distributed": {"engine"},

@@ -17,7 +17,7 @@ from alliance_longitudinal.engine.search.words import after, convergence
 from alliance_longitudinal.engine.statistics import basis as internal
 from alliance_longitudinal.engine.statistics import checks
 from alliance_longitudinal.engine.statistics import nested as statistics
-from alliance_longitudinal.engine.statistics.choose import statistics_of
+from alliance_longitudinal.engine.statistics.choose import statistics_of, threads_for
 from alliance_longitudinal.engine.statistics.crossed.crossing import Crossing
 from alliance_longitudinal.engine.statistics.modes import Modes, conditional_modes
 from alliance_longitudinal.engine.statistics.structured.model import build_model
@@ -150,8 +150,9 @@ def fit_statistics(
         The optimum is not certified (unless ``require_certificate`` is False).
     """
     evaluate = Remembered(blocks, reml)
-    record = find(evaluate, *_face(design, basis, blocks))
-    criterion = evaluate(list(record.best.relative), 2)
+    with threads_for(blocks):
+        record = find(evaluate, *_face(design, basis, blocks))
+        criterion = evaluate(list(record.best.relative), 2)
     return _certified(package(design, basis, blocks, reml, record, None, criterion), require_certificate)
 
 

@@ -185,10 +185,13 @@ def conditional(
                             x[i, o + a] += nl[i, b] * v
         for a in range(split[g], w):
             row = cols[start + a] - dense_first[0]
-            for b in range(split[g], w):
-                v = dense_c[row, cols[start + b] - dense_first[0]]
-                for i in range(n):
-                    x[i, b] += nl[i, a] * v
+            for i in range(n):
+                z, own = 0.0, nl[i, a]
+                for b in range(split[g], a):  # symmetric: each entry serves both
+                    v = dense_c[row, cols[start + b] - dense_first[0]]
+                    x[i, b] += own * v
+                    z += nl[i, b] * v
+                x[i, a] += z + own * dense_c[row, row]
         for i in range(n):
             for j in range(n):
                 v = 0.0

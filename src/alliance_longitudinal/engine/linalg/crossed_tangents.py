@@ -145,12 +145,18 @@ def tangent_backward(
                             dx[i, o + a] += nl[i, b] * v + dnl[i, b] * u
         for a in range(split[g], w):
             row = cols[start + a] - dense_first[0]
-            for b in range(split[g], w):
-                to = cols[start + b] - dense_first[0]
-                u, v = dense_c[row, to], ddense_c[row, to]
-                for i in range(n):
-                    x[i, b] += nl[i, a] * u
-                    dx[i, b] += nl[i, a] * v + dnl[i, a] * u
+            for i in range(n):
+                z, dz, own_nl, own_dnl = 0.0, 0.0, nl[i, a], dnl[i, a]
+                for b in range(split[g], a):  # symmetric: each entry serves both
+                    to = cols[start + b] - dense_first[0]
+                    u, v = dense_c[row, to], ddense_c[row, to]
+                    x[i, b] += own_nl * u
+                    dx[i, b] += own_nl * v + own_dnl * u
+                    z += nl[i, b] * u
+                    dz += nl[i, b] * v + dnl[i, b] * u
+                u, v = dense_c[row, row], ddense_c[row, row]
+                x[i, a] += z + own_nl * u
+                dx[i, a] += dz + own_nl * v + own_dnl * u
         for i in range(n):
             for j in range(n):
                 u, v = 0.0, 0.0

@@ -5,10 +5,19 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import current_thread, main_thread
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+#: Matrices with fewer rows are handled by one thread of the linear-algebra library: several take longer to wake up and
+#: wait for each other than the work itself takes (up to ten times as long with 100 rows).
+FEW_ROWS = 1000
 
 
 def threads() -> int:
@@ -48,3 +57,34 @@ def in_order(work: Callable[[Item], Made], items: Iterable[Item], several: bool)
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> "ThreadpoolController":
+    """The linear-algebra libraries of NumPy and SciPy, looked up once, when both are loaded."""
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+_limited = False
+
+
+@contextmanager
+def one_thread(rows: int) -> Iterator[None]:
+    """Let the linear-algebra library use one thread for matrices of so few ``rows``; no limit for large ones.
+
+    The setting is the process's, so that only the main thread changes it, and puts it back; what other threads do
+    meanwhile has it too.
+    """
+    global _limited
+    if rows >= FEW_ROWS or _limited or current_thread() is not main_thread():
+        yield
+        return
+    with _libraries().limit(limits=1, user_api="blas"):
+        _limited = True
+        try:
+            yield
+        finally:
+            _limited = False

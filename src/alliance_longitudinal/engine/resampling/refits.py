@@ -13,6 +13,7 @@ from alliance_longitudinal.engine.linalg.threads import in_order
 from alliance_longitudinal.engine.search.criterion import Criterion, profiled
 from alliance_longitudinal.engine.search.optimize import Optimum, descend
 from alliance_longitudinal.engine.search.theta import Face
+from alliance_longitudinal.engine.statistics.choose import threads_for
 from alliance_longitudinal.engine.statistics.protocol import Statistics
 
 #: Added to relative covariances on their boundary, so that a refit can leave it.
@@ -102,7 +103,8 @@ class Refitter:
         With ``several`` they run in threads; worth it where most of the time goes into the compiled loops.
         """
         p, components = len(self.fit.beta), len(varcorr_values(self.fit.psi, self.fit.scale)[0])
-        refits = list(in_order(self, samples, several))
+        with threads_for(self.fit.blocks):
+            refits = list(in_order(self, samples, several))
         beta = np.array([np.full(p, np.nan) if r is None else r.beta for r in refits])
         vcov = np.array([np.full(components, np.nan) if r is None else r.vcov for r in refits])
         failed = sum(r is None for r in refits)

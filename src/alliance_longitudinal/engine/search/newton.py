@@ -13,6 +13,8 @@ Objective = Callable[[Array, int], tuple[float, Array, Array]]
 
 #: Newton decrement, in deviance units, at which a point counts as stationary.
 DECREMENT = 1e-10
+#: Decrement from which nothing is left to polish: 1e-10 standard errors from the optimum.
+ENOUGH = 1e-20
 #: Decrement from which a search without polish goes on with the Hessian at hand: it is nearly that of the optimum.
 CLOSE = 1e-3
 #: A step with the Hessian of the point before has to shrink the decrement this much, or the next takes a new one.
@@ -58,7 +60,7 @@ def minimise(
     theta: Array,
     polish: bool = True,
     saddles: bool = True,
-    enough: float = 0.0,
+    enough: float = ENOUGH,
     max_evaluations: int = 200,
 ) -> Stationary:
     """Follow Newton steps, bent to descend where the curvature is negative, until the decrement vanishes.

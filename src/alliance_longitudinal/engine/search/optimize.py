@@ -7,7 +7,7 @@ import numpy as np
 
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.search.criterion import Criterion
-from alliance_longitudinal.engine.search.newton import DECREMENT, Stationary, Step, minimise
+from alliance_longitudinal.engine.search.newton import DECREMENT, ENOUGH, Stationary, Step, minimise
 from alliance_longitudinal.engine.search.theta import Face
 
 #: Relative covariances, the highest derivative wanted and, where the face has some, its extra parameters, to the criterion.
@@ -204,7 +204,7 @@ def descend(
     start: list[Array],
     polish: bool = True,
     extra: Array | tuple[()] = (),
-    enough: float = 0.0,
+    enough: float = ENOUGH,
 ) -> Optimum:
     """Newton, then faces and escapes until the certificate holds or nothing more helps; see `newton.minimise`."""
     face = face.full() if any(d.any() for d in start) else replace(face, ranks=(0,) * len(face.sizes))

@@ -55,23 +55,26 @@ class Remembered:
 
 def find(evaluate: Remembered, face: Face, several: int) -> OptimRecord:
     """Search the optimum, from that of a sample where the fit is large; see `optimize.search`."""
+    first = moment_start(evaluate.statistics, face)
     if isinstance(evaluate.statistics, Crossing):
-        start = quick_start(evaluate.statistics, face, evaluate.reml)
+        start = quick_start(evaluate.statistics, face, evaluate.reml, first)
     else:
         start = sample_start(evaluate.statistics, face, evaluate.reml)
     if start is not None:
         best = descend(evaluate, face, start, enough=EXACT)
         if best.certificate.holds:
             return OptimRecord(best, (best.value,), (float("nan"),), best.evaluations)
-    return search(evaluate, face, several, first=moment_start(evaluate.statistics, face))
+    return search(evaluate, face, several, first=first)
 
 
 def moment_start(statistics: Statistics, face: Face) -> list[Array] | None:
-    """Relative covariances of one grouping by moments; None for other designs, and where some group has too few rows.
+    """Relative covariances by moments, of one grouping or of crossed factors of one effect each; None for other designs.
 
-    The spread of each group's own least-squares effects, less what their errors add to it (Swamy 1970, Econometrica
+    None as well where some group has too few rows. The spread of each group's own least-squares effects, less what their errors add to it (Swamy 1970, Econometrica
     38:311-323, eq. 3.1): for balanced data nearly the optimum itself.
     """
+    if isinstance(statistics, Crossing):
+        return crossed_moments(statistics)
     if not isinstance(statistics, Blocks) or len(statistics.levels) > 1:
         return None
     level, groups, q = statistics.levels[0], *statistics.saa.shape[:2]
@@ -93,6 +96,29 @@ def moment_start(statistics: Statistics, face: Face) -> list[Array] | None:
         out[t] = whole[at : at + face.sizes[t], at : at + face.sizes[t]]
         at += face.sizes[t]
     return out
+
+
+def crossed_moments(statistics: Crossing) -> list[Array] | None:
+    """Relative variances of crossed factors of one effect each, by the sums of each level; None for other designs.
+
+    With residuals e of least squares, ``sum_g (z_g'e)^2`` is about ``v_f sum_g (z_g'z_g)^2 + (v - v_f) sum_g z_g'z_g`` for
+    the variance ``v_f`` of a factor among the whole variance v, as if the other factors were spread evenly over its levels.
+    """
+    if any(
+        len(terms) > 1 or rows.shape[1] > 1
+        for terms, rows in zip(statistics.terms, statistics.rows, strict=True)
+    ):
+        return None
+    total = statistics.uu[-1, -1] / statistics.n
+    sizes, sums = statistics.k.diagonal(), statistics.zu[:, -1]
+    own = np.empty(len(statistics.terms))
+    for (t,), rows in zip(statistics.terms, statistics.rows, strict=True):
+        n, s = sizes[rows[:, 0]], sums[rows[:, 0]]
+        own[t] = ((s @ s) - total * n.sum()) / max(n @ n - n.sum(), 1.0)
+    rest = total - np.clip(own, 0.0, None).sum()
+    if not rest > 0:
+        return None
+    return [np.array([[v]]) for v in np.clip(own / rest, *_MODERATE)]
 
 
 def sample_start(statistics: Statistics, face: Face, reml: bool) -> list[Array] | None:

@@ -55,11 +55,17 @@ def averaged(statistics: Crossing, relative: list[Array], reml: bool, order: int
     return replace(criterion, hessian=hessian)
 
 
-def quick_start(statistics: Crossing, face: Face, reml: bool) -> list[Array] | None:
-    """Relative covariances near an optimum; None where the exact search is quick itself."""
+def quick_start(
+    statistics: Crossing, face: Face, reml: bool, first: list[Array] | None
+) -> list[Array] | None:
+    """Relative covariances near an optimum, searched from ``first``; None where the exact search is quick itself."""
     if statistics.pattern.scalars - statistics.pattern.dense_first < LARGE:
         return None
-    best = search(lambda relative, order: averaged(statistics, relative, reml, order), face, False).best
+
+    def evaluate(relative: list[Array], order: int) -> Criterion:
+        return averaged(statistics, relative, reml, order)
+
+    best = search(evaluate, face, False, first=first).best
     return [
         d + (_LEAVE_BOUNDARY * np.eye(len(d)) if rank < len(d) else 0.0)
         for d, rank in zip(best.relative, best.face.ranks, strict=True)

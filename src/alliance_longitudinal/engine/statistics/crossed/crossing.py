@@ -7,6 +7,7 @@ from scipy import sparse
 
 from alliance_longitudinal.engine.arrays import Array, Index
 from alliance_longitudinal.engine.linalg.matrices import block_diagonal
+from alliance_longitudinal.engine.linalg.threads import one_thread
 from alliance_longitudinal.engine.statistics.crossed.dense import Run
 from alliance_longitudinal.engine.statistics.crossed.elimination import (
     Directions,
@@ -74,6 +75,10 @@ class Crossing:
 
         Without ``log_curves`` the second derivatives of ``log|V|`` are left zero.
         """
+        with one_thread(len(self.dense)):
+            return self._sweep(relative, order, log_curves)
+
+    def _sweep(self, relative: list[Array], order: int, log_curves: bool) -> Parts:
         system = self.eliminate(relative)
         c, m = self.uu.shape[0], len(self.directions.factor)
         g, b = system.solve(self.zu)

@@ -89,8 +89,7 @@ def _without_doubles(cliques: sparse.csr_array) -> sparse.csr_array:
     """Cliques of at least two nodes, each once (told apart by random sums)."""
     key = np.random.default_rng(0).standard_normal(cliques.shape[1])
     size = np.diff(cliques.indptr)
-    sums = np.stack([np.asarray(cliques @ key).ravel(), size], axis=1)
-    _, first = np.unique(np.round(sums, 9), axis=0, return_index=True)
+    _, first = np.unique(np.round(np.asarray(cliques @ key).ravel(), 9), return_index=True)
     first = first[size[first] > 1]
     out = sparse.csr_array(cliques[np.sort(first)])
     out.data[:] = 1
