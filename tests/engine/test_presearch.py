@@ -112,3 +112,35 @@ def test_where_moments_say_nothing_the_search_starts_as_ever(formula, rows):
     made_basis = basis.build(made_design)
     made = blocks.build(made_design, made_basis)
     assert presearch.moment_start(made, face_of(made_basis, made)) is None
+
+
+def two_crossed(rows=4000, levels=(80, 60), sd=(0.8, 0.5), seed=5):
+    rng = np.random.default_rng(seed)
+    a, b = (rng.integers(k, size=rows) for k in levels)
+    y = rng.normal(size=levels[0])[a] * sd[0] + rng.normal(size=levels[1])[b] * sd[1] + rng.normal(size=rows)
+    return pd.DataFrame({"y": 3 + y, "a": a, "b": b})
+
+
+@pytest.mark.parametrize(
+    "sd", [(0.8, 0.5), (0.0, 0.7), (0.0, 0.0), (6.0, 0.1)], ids=["both", "second", "none", "very different"]
+)
+def test_crossed_factors_start_at_their_moments_and_end_at_the_same_optimum(sd, monkeypatch):
+    model = al.MixedModel.from_formula("y ~ 1 + (1 | a) + (1 | b)", two_crossed(sd=sd), crossed=True)
+    res = model.fit()
+    start = presearch.moment_start(res.fit.blocks, face_of(res.fit.basis, res.fit.blocks))
+    monkeypatch.setattr(presearch, "moment_start", lambda *_: None)
+    plain = model.fit()
+    assert res.deviance == pytest.approx(plain.deviance, abs=1e-8)
+    np.testing.assert_allclose(np.ravel(res.fit.psi), np.ravel(plain.fit.psi), rtol=1e-6, atol=1e-9)
+    assert res.optimization.evaluations <= plain.optimization.evaluations
+    if min(sd) > 0.2:  # inside, near the truth: no more than half the way
+        found = [float(d[0, 0]) for d in res.fit.record.best.relative]
+        np.testing.assert_allclose([float(d[0, 0]) for d in start], found, rtol=0.15)
+        assert res.optimization.evaluations <= 5 < plain.optimization.evaluations
+
+
+def test_crossed_slopes_have_no_moments():
+    frame = two_crossed(rows=600)
+    frame["t"] = np.arange(600) % 5.0
+    res = al.MixedModel.from_formula("y ~ t + (t | a) + (1 | b)", frame, crossed=True).fit()
+    assert presearch.moment_start(res.fit.blocks, face_of(res.fit.basis, res.fit.blocks)) is None

@@ -99,12 +99,10 @@ def tangent_backward(
     """Derivative of `loops.conditional` for the nodes from ``stop`` on: fills ``dc``, adds to ``dgammas`` (F, qmax, qmax)."""
     q, factor, cptr, cols, sptr, iptr, split, lptr, lnode, loff, lpos, pos, widest, dense_first = shape
     size = d.shape[1]
-    nl, x = np.empty((size, widest[0])), np.empty((size, widest[0]))
-    dnl, dx = np.empty((size, widest[0])), np.empty((size, widest[0]))
+    nl, x, dnl, dx = np.empty((4, size, widest[0]))
     da, half, dhalf = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
     for g in range(len(q) - 1, stop - 1, -1):
-        n, w, at, place, start = q[g], cptr[g + 1] - cptr[g], sptr[g], iptr[g], cptr[g]
-        f = factor[g]
+        n, w, at, place, start, f = q[g], cptr[g + 1] - cptr[g], sptr[g], iptr[g], cptr[g], factor[g]
         own, lower = moved[f], moved[f] or touched[g]
         if lower:  # d(A^-1) = -A^-1 (dS D + S dD) A^-1
             for i in range(n):
@@ -127,8 +125,7 @@ def tangent_backward(
                     u += ainv[place + i * n + k] * s[at + k * w + b]
                     if lower:
                         v += da[i, k] * s[at + k * w + b] + ainv[place + i * n + k] * ds[at + k * w + b]
-                nl[i, b], dnl[i, b] = u, v
-                x[i, b], dx[i, b] = 0.0, 0.0
+                nl[i, b], dnl[i, b], x[i, b], dx[i, b] = u, v, 0.0, 0.0
         for e in range(lptr[g], lptr[g + 1]):
             h, o, base = lnode[e], loff[e], lpos[e]
             wh = cptr[h + 1] - cptr[h]
@@ -146,17 +143,14 @@ def tangent_backward(
         for a in range(split[g], w):
             row = cols[start + a] - dense_first[0]
             for i in range(n):
-                z, dz, own_nl, own_dnl = 0.0, 0.0, nl[i, a], dnl[i, a]
-                for b in range(split[g], a):  # symmetric: each entry serves both
+                for b in range(split[g], a + 1):  # symmetric: each entry serves both
                     to = cols[start + b] - dense_first[0]
                     u, v = dense_c[row, to], ddense_c[row, to]
-                    x[i, b] += own_nl * u
-                    dx[i, b] += own_nl * v + own_dnl * u
-                    z += nl[i, b] * u
-                    dz += nl[i, b] * v + dnl[i, b] * u
-                u, v = dense_c[row, row], ddense_c[row, row]
-                x[i, a] += z + own_nl * u
-                dx[i, a] += dz + own_nl * v + own_dnl * u
+                    x[i, a] += nl[i, b] * u
+                    dx[i, a] += nl[i, b] * v + dnl[i, b] * u
+                    if b < a:
+                        x[i, b] += nl[i, a] * u
+                        dx[i, b] += nl[i, a] * v + dnl[i, a] * u
         for i in range(n):
             for j in range(n):
                 u, v = 0.0, 0.0
