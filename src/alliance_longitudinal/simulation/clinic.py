@@ -61,6 +61,8 @@ class SimulatedClinic:
     others : dict of str to float array, shape (n_clients, S + 1)
         Ratings of other raters.
     attended : bool array, shape (n_clients, S + 1)
+    ends : object array, shape (n_clients,)
+        How the treatment ended: ``planned``, ``dropout``, or None where the client came to the last session.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class SimulatedClinic:
     ruptures: Ruptures
     others: dict[str, Array]
     attended: NDArray[np.bool_]
+    ends: NDArray[np.object_]
 
     @property
     def sessions(self) -> pd.DataFrame:
@@ -141,6 +144,9 @@ def simulate_clinic(
     halo = _halo(np.random.default_rng([seed, 13]), truth, weeks.shape)
     treatment = _Treatment(rng, truth, people, weeks, broken, halo, items)
     planned = rng.integers(8, sessions + 1, truth.clients)
+    if truth.planned_chance > 0:
+        planned = course.planned_lengths(np.random.default_rng([seed, 16]), truth, weeks.shape)
+    ends = _ends(treatment.attended, planned)
     attended = treatment.attended & (np.arange(sessions + 1) <= planned[:, None])
     of_alliance = tuple(r for r in raters if r != "clinician")
     aside = np.random.default_rng([seed, 14])
@@ -154,7 +160,15 @@ def simulate_clinic(
         )
     attended &= observed(np.random.default_rng([seed, 15]), truth, people.therapist)[:, None]
     phq, wai = _unfilled(rng, treatment.phq, treatment.wai, attended)
-    return SimulatedClinic(truth, people, weeks, phq, wai, broken, others, attended)
+    return SimulatedClinic(truth, people, weeks, phq, wai, broken, others, attended, ends)
+
+
+def _ends(comes: NDArray[np.bool_], planned: NDArray[np.intp]) -> NDArray[np.object_]:
+    """How each treatment ended, from the sessions to which the client would come and the last before a planned end."""
+    last = comes.sum(axis=1) - 1
+    out = np.where(last < planned, "dropout", "planned").astype(object)
+    out[(last >= planned) & (planned == comes.shape[1] - 1)] = None
+    return out
 
 
 def _settled(
@@ -234,6 +248,7 @@ class _Treatment:
             truth.dropout_by_today * (course.reported(self.latent[:, session]) - 12)
             + truth.dropout_by_alliance * (truth.alliance_mean - self.felt[:, session - 1])
             + truth.dropout_by_rupture * self.broken.open[:, session - 1]
+            + self.people.leaving
         )
         gone = course.leaves(truth, chance, self.phq[:, session - 1], more)
         self.attended[:, session] = self.attended[:, session - 1] & ~gone

@@ -45,6 +45,21 @@ def leaves(truth: ClinicTruth, chance: Array, last: Array, more: Array | float =
     return gone
 
 
+def planned_lengths(rng: np.random.Generator, truth: ClinicTruth, shape: tuple[int, int]) -> Index:
+    """Last session of each client before a planned end, shape (n,); the longest possible where none comes.
+
+    Before session t, from the second on, a treatment ends as planned with the logit of ``planned_chance`` plus
+    ``planned_by_session (t - 2)``.
+    """
+    session = np.arange(shape[1])
+    with np.errstate(divide="ignore"):
+        logit = np.log(truth.planned_chance) - np.log1p(-truth.planned_chance)
+    chance = 1 / (1 + np.exp(-(logit + truth.planned_by_session * (session - 2))))
+    ends = (rng.random(shape) < chance) & (session >= 2)
+    first = np.where(ends.any(axis=1), ends.argmax(axis=1), shape[1])
+    return np.asarray(first - 1, dtype=np.intp)
+
+
 def later_course(
     rng: np.random.Generator,
     truth: ClinicTruth,
@@ -69,7 +84,7 @@ def later_course(
         truth.slope
         + slope_j[therapist]
         + slope_i
-        + (truth.within + within[therapist]) * (early - own_mean)
+        + (truth.within + within) * (early - own_mean)
         + truth.between * (own_mean - truth.alliance_mean)
         + truth.intake_effect * (phq[:, 0] - truth.intake_mean)
         + truth.change_effect * (change - LAST_EARLY * truth.early_rate)

@@ -28,8 +28,12 @@ class People:
         Alliance points that all of this adds to the client's.
     slope : ndarray
         Weekly change shared with the group and the family.
-    within : ndarray, shape (therapists,)
-        What the effect ``within`` is more with each therapist.
+    within : ndarray
+        What the effect ``within`` is more for each client: with the therapist, in the arm, by attachment.
+    arm : ndarray of bool
+        Whether the client is in the second arm.
+    leaving : ndarray
+        What the therapist adds to the logit of leaving.
     """
 
     therapist: Index
@@ -44,6 +48,8 @@ class People:
     alliance: Array
     slope: Array
     within: Array
+    arm: NDArray[np.bool_]
+    leaving: Array
 
 
 def caseloads(rng: np.random.Generator, truth: ClinicTruth) -> Index:
@@ -73,6 +79,12 @@ def describe_people(rng: np.random.Generator, truth: ClinicTruth, therapist: Ind
         + rng.normal(0, truth.family_alliance_sd, n)[family]
     )
     slope = rng.normal(0, truth.group_slope_sd, n)[group] + rng.normal(0, truth.family_slope_sd, n)[family]
+    within = rng.normal(0, truth.within_therapist_sd, j)[therapist]
+    # New draws come last: what was drawn before stays what a seed means.
+    arm = rng.random(n) < truth.arm_share
+    leaving = rng.normal(0, truth.dropout_therapist_sd, j)[therapist]
+    alliance = alliance + truth.arm_alliance * arm
+    alliance = alliance + truth.avoidance_by_experience * avoidance * experience[therapist]
     return People(
         therapist,
         group,
@@ -84,8 +96,10 @@ def describe_people(rng: np.random.Generator, truth: ClinicTruth, therapist: Ind
         experience,
         flexibility,
         alliance,
-        slope,
-        rng.normal(0, truth.within_therapist_sd, j),
+        slope + truth.arm_slope * arm,
+        within + truth.within_by_arm * arm + truth.within_by_avoidance * avoidance,
+        arm,
+        leaving,
     )
 
 

@@ -52,6 +52,10 @@ def session_table(clinic: "SimulatedClinic") -> pd.DataFrame:
         out["family"] = _labels("F", int(people.family.max()) + 1, 3).array.take(people.family[client])
     if clinic.truth.rupture_chance > 0:
         out["rupture"] = cells(clinic.ruptures.open)
+    if clinic.truth.arm_share > 0:
+        out["arm"] = people.arm[client].astype(int)
+    if clinic.truth.planned_chance > 0:
+        out["end"] = pd.array(clinic.ends, dtype="str").take(client)
     return pd.DataFrame(out)
 
 
@@ -69,6 +73,10 @@ def client_table(clinic: "SimulatedClinic") -> pd.DataFrame:
             "personality_disorder": people.personality_disorder,
         }
     )
+    if clinic.truth.arm_share > 0:
+        frame["arm"] = people.arm.astype(int)
+    if clinic.truth.planned_chance > 0:
+        frame["end"] = pd.array(clinic.ends, dtype="str")
     return frame[clinic.attended[:, 0]].reset_index(drop=True)
 
 

@@ -78,6 +78,21 @@ class ClinicTruth:
     family_size, family_alliance_sd, family_slope_sd : float
         Clients of one therapist from one family or couple, and what they share.
 
+    avoidance_by_experience : float
+        Alliance points per product of the client's attachment avoidance and the therapist's experience, both standardised.
+    arm_share, arm_alliance, arm_slope : float
+        Share of clients in a second treatment arm (drawn within therapists), and what it adds to the alliance and to
+        the weekly change after session 5.
+    within_by_arm, within_by_avoidance : float
+        What the effect ``within`` is more in the second arm, and per standard deviation of attachment avoidance.
+    dropout_therapist_sd : float
+        Standard deviation between therapists of the logit of leaving.
+    planned_chance, planned_by_session : float
+        Chance of a planned end before session 2, and the rise of its logit a session. Above 0, treatments end so and
+        not at a length that was set before; clients then have an ``end``: planned, dropout, or missing for those who are still there
+        at the last session. A planned end comes before leaving: of those who do not end as planned, the logit of leaving is as
+        said above.
+
     Examples
     --------
     >>> import alliance_longitudinal as al
@@ -151,6 +166,15 @@ class ClinicTruth:
     family_slope_sd: float = 0.0
     within_therapist_sd: float = 0.0
     observed_share: float = 1.0
+    avoidance_by_experience: float = 0.0
+    arm_share: float = 0.0
+    arm_alliance: float = 0.0
+    arm_slope: float = 0.0
+    within_by_arm: float = 0.0
+    within_by_avoidance: float = 0.0
+    dropout_therapist_sd: float = 0.0
+    planned_chance: float = 0.0
+    planned_by_session: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -177,6 +201,8 @@ _SHARES = {
     "rupture_chance",
     "rupture_repaired",
     "observed_share",
+    "arm_share",
+    "planned_chance",
 }
 
 
