@@ -16,14 +16,14 @@ class StudyError(AllianceError):
 
 
 class DataError(AllianceError):
-    """The data break the table contract.
+    """The tables have problems, which the message lists.
 
     Parameters
     ----------
     message : str
         The whole text, all problems in it.
     problems : sequence of mapping, optional
-        One mapping a problem, for programs: ``file, row, column, value, rule, message, remedy``.
+        One mapping per problem, for programs: ``file, row, column, value, rule, message, remedy``.
     """
 
     def __init__(self, message: str, problems: Sequence[dict[str, object]] = ()) -> None:
@@ -36,7 +36,7 @@ class FormulaError(AllianceError):
 
 
 class FitError(AllianceError):
-    """A model cannot be fitted, or its optimum is not certified."""
+    """A model cannot be fitted, or its optimum is not verified."""
 
 
 class ReportError(AllianceError):

@@ -18,7 +18,7 @@ class Finding:
     code : str
         Stable short name, such as ``few_therapists``.
     severity : {"info", "caution", "underpowered", "failed"}
-        ``info`` is context; ``caution`` limits what the numbers can carry; ``underpowered`` means that the
+        ``info`` is context; ``caution`` limits what the numbers mean; ``underpowered`` means that the
         data cannot answer the question; ``failed`` means that a number must not be used.
     message : str
         One or two plain sentences: what was found and what follows from it.

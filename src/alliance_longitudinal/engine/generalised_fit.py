@@ -118,7 +118,7 @@ def fit_generalised(
     Raises
     ------
     FitError
-        The design is refused, a term separates the responses, or the optimum is not certified (these two unless
+        The design is refused, a term separates the responses, or the optimum is not verified (these two unless
         ``require_certificate`` is False).
     """
     refuse_impossible(design, response, crossed)

@@ -24,8 +24,8 @@ class GeneralisedModel(Unfitted):
     --------
     Time until units leave, seen in periods (a discrete-time hazard): one row for each period that a unit was at risk, 1 in
     the period in which it left. With the complementary log-log link the exponentials of the coefficients are hazard ratios
-    (Prentice and Gloeckler 1978, Biometrics 34:57-67). Only the groups of units get a random effect: one event a unit cannot
-    tell the unit's own. Rows that are alike are added up by the fit, or beforehand with the same estimates.
+    (Prentice and Gloeckler 1978, Biometrics 34:57-67). Only the groups of units get a random effect, because one event per unit
+    cannot have an effect of its own. Rows that are alike are added up by the fit, or beforehand with the same estimates.
 
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(1)
@@ -93,7 +93,7 @@ class GeneralisedModel(Unfitted):
         cov_type: CovType = "model",
         require_certificate: bool = True,
     ) -> GeneralisedResults:
-        """Fit by maximum likelihood to a certified optimum of all parameters together.
+        """Fit by maximum likelihood to a verified optimum of all parameters together.
 
         Parameters
         ----------
@@ -108,12 +108,12 @@ class GeneralisedModel(Unfitted):
             Standard errors are from the full second derivative of the log-likelihood: they carry the uncertainty of the
             variance parameters.
         require_certificate : bool
-            Whether a fit whose optimum cannot be certified, or whose estimates run off to infinity, is an error.
+            Whether a fit whose optimum cannot be verified, or whose estimates go to infinity, is an error.
 
         Raises
         ------
         FitError
-            No certified optimum, a design that cannot be fitted, or an option that is not available.
+            No verified optimum, a design that cannot be fitted, or an option that is not available.
         """
         if reml:
             raise FitError(

@@ -104,7 +104,7 @@ class MixedModel(Unfitted):
             Fixed part as in formulaic or patsy; random terms ``(1 + x | g)``, ``(1 + x || g)``, ``(1 | g/h)``,
             ``(1 | g:h)``. The groups of ``g/h`` are named ``h:g`` and ``g``.
         data : DataFrame
-            One row an observation; not changed. Rows with a missing value in a used column are left out.
+            One row per observation; not changed. Rows with a missing value in a used column are left out.
         family : {"gaussian", "binomial", "poisson", "negative-binomial", "ordinal"}
             Any but the first gives a `GeneralisedModel`.
         link : str, optional
@@ -259,7 +259,7 @@ class MixedModel(Unfitted):
         *,
         require_certificate: bool = True,
     ) -> MixedModelResults:
-        """Fit by REML (or maximum likelihood) to a certified optimum.
+        """Fit by REML (or maximum likelihood) to a verified optimum.
 
         Parameters
         ----------
@@ -268,18 +268,18 @@ class MixedModel(Unfitted):
             Degrees of freedom of t and F tests. Kenward and Roger's method (REML only) also widens the standard errors
             for the uncertainty of the variances, and holds where a variance is zero.
         cov_type : {"model", "CR0", "CR2"}
-            Standard errors from the model, or cluster-robust ones: they hold when the model's variances are wrong. CR2
+            Standard errors from the model, or cluster-robust ones: valid even when the model's variances are wrong. CR2
             is for few clusters; its degrees of freedom are Satterthwaite's, joint tests are approximate Hotelling tests.
         cov_groups : str, optional
             Column of the clusters for CR0 and CR2, at or above the top level of the random effects; it need not be in
             the formula.
         require_certificate : bool
-            Whether a fit whose optimum cannot be certified is an error.
+            Whether a fit whose optimum cannot be verified is an error.
 
         Raises
         ------
         FitError
-            No certified optimum, a design that cannot be fitted, or an option that is not available.
+            No verified optimum, a design that cannot be fitted, or an option that is not available.
         """
         options = FitOptions(reml, df, cov_type, cov_groups, require_certificate)
         clusters = clusters_of(self.design, self.data, cov_groups) if cov_groups is not None else None

@@ -114,14 +114,14 @@ class StreamedModel(Unfitted):
         *,
         require_certificate: bool = True,
     ) -> MixedModelResults:
-        """Fit by REML (or maximum likelihood) to a certified optimum; options as in `MixedModel.fit`.
+        """Fit by REML (or maximum likelihood) to a verified optimum; options as in `MixedModel.fit`.
 
         Fitted values, residuals, simulations and cluster-robust errors need rows, which are not kept.
 
         Raises
         ------
         FitError
-            No certified optimum, or an option that is not available.
+            No verified optimum, or an option that is not available.
         """
         if cov_type != "model" or cov_groups is not None:
             raise FitError(

@@ -20,9 +20,9 @@ class ClinicTruth:
     intake_mean, intake_therapist_sd, intake_client_sd : float
         Symptoms at intake.
     early_rate, early_rate_sd : float
-        Change a week up to session 5, and its standard deviation between clients.
+        Change per week up to session 5, and its standard deviation between clients.
     slope : float
-        Change a week after session 5 of a client with average predictors.
+        Change per week after session 5 of a client with average predictors.
     within, between : float
         Effect on that change of one alliance point: of a client's early mean around the therapist's, and of the
         therapist's around all. Their difference is the contextual effect.
@@ -47,7 +47,7 @@ class ClinicTruth:
     empathy, experience, flexibility : float
         Alliance points per standard deviation of the therapist's empathy, experience, flexibility.
     alliance_growth : float
-        Alliance points a session.
+        Alliance points per session.
     lagged_alliance : float
         Symptom points per point of the last session's alliance above what is expected of the client (after session 5).
     lagged_symptoms : float
@@ -69,7 +69,7 @@ class ClinicTruth:
     clinician_error_sd : float
         Error of a clinician's rating of symptoms, which has no halo.
     rupture_chance, rupture_depth, rupture_length, rupture_repaired : float
-        Chance a session of a rupture, points lost, sessions until it is repaired (linearly), share that is repaired.
+        Chance of a rupture per session, points lost, sessions until it is repaired (linearly), share that is repaired.
     dropout_by_today, dropout_by_alliance, dropout_by_rupture : float
         Rise of the logit of leaving per symptom point of the session that is then missed (*not* missing at random), per
         alliance point below the mean, and while a rupture is open.

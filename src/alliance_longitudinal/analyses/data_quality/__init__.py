@@ -54,7 +54,7 @@ def data_quality(
     ] = None,
     audience: Audience = "internal",
 ) -> Draft:
-    """Check what is missing, impossible, repeated or odd in a study; each check with its n, rule, verdict and remedy.
+    """Find what is missing, impossible, repeated or odd in a study; each check says what to do.
 
     Checks of single answers need ``al.load_study(path, forms=True)``.
 

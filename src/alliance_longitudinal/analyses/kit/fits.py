@@ -163,7 +163,7 @@ def fit_first(
     *,
     reml: bool = True,
 ) -> Fitted:
-    """Fit ``fixed`` with the first of ``structures`` that the design allows and whose optimum is certified.
+    """Fit ``fixed`` with the first of ``structures`` that the design allows and whose optimum is verified.
 
     Raises
     ------

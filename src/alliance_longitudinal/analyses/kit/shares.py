@@ -29,7 +29,7 @@ class Shares:
     low, high : Series
         Limits of each level's share in the total.
     n_boot, failed : int
-        Bootstrap samples that the limits are from, and those without a certified optimum, which are left out and counted.
+        Bootstrap samples that the limits are from, and those without a verified optimum, which are left out and counted.
     """
 
     estimate: pd.Series

@@ -79,9 +79,9 @@ def measurement(
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
-    """Examine reliability, change reliability, factor structure and invariance of one questionnaire.
+    """Examine reliability, reliability of change, factor structure and invariance of one questionnaire.
 
-    Item answers are needed for most of it: read the study with ``al.load_study(path, forms=True)``.
+    Most of it needs the answers to single items. Read the study with ``al.load_study(path, forms=True)``.
 
     Examples
     --------

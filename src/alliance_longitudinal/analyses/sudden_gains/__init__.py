@@ -130,7 +130,7 @@ def sudden_gains(
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
-    """Find sudden gains and losses by the criteria of Tang and DeRubeis (1999), and what fluctuation alone would produce.
+    """Find sudden gains and losses by the criteria of Tang and DeRubeis (1999), and the number that random fluctuation alone would produce.
 
     Examples
     --------

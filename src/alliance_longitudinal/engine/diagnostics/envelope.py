@@ -39,7 +39,7 @@ class Envelope:
     refitted : bool
         Whether each was refitted; otherwise coefficients and modes were estimated anew and the variances held.
     n_failed : int
-        Simulated responses left out because their refit was not certified.
+        Simulated responses left out because the optimum of their refit was not verified.
     """
 
     kind: str
@@ -96,7 +96,7 @@ def envelope(fit: MixedFit, asked: Asked, n: int, seed: int | None, refit: bool,
     Raises
     ------
     FitError
-        Fewer than 19 simulations, or no refit that is certified.
+        Fewer than 19 simulations, or no refit with a verified optimum.
     """
     if n < 19:
         raise FitError(f"An envelope needs at least 19 simulations, not {n}; 99 or more for a p-value.")

@@ -30,7 +30,7 @@ def refit(
     Raises
     ------
     FitError
-        Wrong length or labels, a value that is not finite, no certified optimum; or a fit whose clusters are not kept.
+        Wrong length or labels, a value that is not finite, no verified optimum; or a fit whose clusters are not kept.
     """
     clusters = inference.clusters if isinstance(inference, ClusterRobust) else None
     if options.cov_groups is not None and clusters is None:

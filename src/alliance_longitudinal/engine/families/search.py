@@ -1,4 +1,4 @@
-"""From a start to a certified optimum: Newton on all parameters, faces of lower rank, ways out of false optima."""
+"""From a start to a verified optimum: Newton on all parameters, faces of lower rank, ways out of false optima."""
 
 from dataclasses import dataclass, replace
 

@@ -72,7 +72,7 @@ def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> 
     Raises
     ------
     FitError
-        Too few draws; a model without the effects that has no certified optimum.
+        Too few draws; a model without the effects that has no verified optimum.
     """
     if n_sim < 100:
         raise FitError(

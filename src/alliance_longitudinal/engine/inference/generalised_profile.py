@@ -72,7 +72,7 @@ def profile_intervals(fit: GeneralisedFit, alpha: float, which: list[str] | None
     Raises
     ------
     FitError
-        ``which`` names something else; the optimum is not certified.
+        ``which`` names something else; the optimum is not verified.
     """
     if not fit.converged:
         raise FitError(

@@ -26,7 +26,7 @@ from alliance_longitudinal.sentences import say
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """Estimates of the refits, one row a replicate; a replicate without a certified optimum is missing.
+    """Estimates of the refits, one row a replicate; a replicate without a verified optimum is missing.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Bootstrap:
         Variances and covariances; columns ``(group, term1, term2)``, with empty text where the table has a
         missing value. Replicates on the boundary are kept.
     n_failed : int
-        Replicates without a certified optimum.
+        Replicates without a verified optimum.
     n_boundary : int
         Replicates with some covariance on its boundary; they are kept.
     kind : str

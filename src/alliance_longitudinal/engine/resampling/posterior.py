@@ -23,7 +23,7 @@ from alliance_longitudinal.engine.statistics.nested import Blocks
 from alliance_longitudinal.engine.statistics.protocol import Statistics
 from alliance_longitudinal.errors import FitError
 
-#: How often a simulated data set may have no certified optimum before the model is given up.
+#: How often a simulated data set may have no verified optimum before the model is given up.
 TRIES = 20
 
 

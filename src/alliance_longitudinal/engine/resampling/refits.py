@@ -82,7 +82,7 @@ class Refitter:
         return np.asarray(np.linalg.inv(self.fit.basis.r_x))
 
     def __call__(self, statistics: Statistics) -> Refit | None:
-        """Estimates; None without a certified optimum."""
+        """Estimates; None without a verified optimum."""
 
         def evaluate(relative: list[Array], order: int) -> Criterion:
             return profiled(statistics, relative, self.fit.reml, order)

@@ -48,7 +48,7 @@ class StructuredDraws:
 
 @dataclass(frozen=True, slots=True)
 class Refits:
-    """Estimates of the replicates, user's units; missing without a certified optimum.
+    """Estimates of the replicates, user's units; missing without a verified optimum.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Refits:
     residual : ndarray, shape (B, m)
         As in ``residual_parameters``.
     failed, boundary : int
-        Replicates without a certified optimum, and with some covariance on its boundary.
+        Replicates without a verified optimum, and with some covariance on its boundary.
     """
 
     params: Array

@@ -133,7 +133,7 @@ class FitResults(Results):
 
     @property
     def converged(self) -> bool:
-        """Whether the optimum is certified."""
+        """Whether the optimum is verified."""
         return self.fit.converged
 
     @property

@@ -216,7 +216,7 @@ class AfterQuestions:
         -------
         DataFrame
             ``group, variance, icc`` and, with intervals, ``lower, upper`` (profile: also ``criterion, note``; bootstrap:
-            ``attrs["n_failed"]`` is the number of refits without a certified optimum, which are left out).
+            ``attrs["n_failed"]`` is the number of refits without a verified optimum, which are left out).
         """
         from alliance_longitudinal.engine.diagnostics.shares import (
             intraclass,

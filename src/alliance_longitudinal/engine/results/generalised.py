@@ -74,7 +74,7 @@ class GeneralisedResults(LinearOnly, FitResults):
         Expected responses with the modes of their groups: probability, share or count; for an ordered response the
         probability of the category observed.
     converged, singular : bool
-        Optimum certified; some parameter on its boundary.
+        Optimum verified; some parameter on its boundary.
     convergence : str
         What was checked, in words.
     findings : tuple of Finding
@@ -177,7 +177,7 @@ class GeneralisedResults(LinearOnly, FitResults):
         Raises
         ------
         FitError
-            Unknown method or parameter; a profile of a fit that is not certified.
+            Unknown method or parameter; a profile of a fit whose optimum is not verified.
         """
         check_alpha(alpha)
         if kind != "parametric" or interval != "percentile":

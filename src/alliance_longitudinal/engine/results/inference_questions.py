@@ -127,7 +127,7 @@ class InferenceQuestions:
         Raises
         ------
         FitError
-            Columns were left out of the fixed part, or the data of the fit are not at hand.
+            Columns were left out of the fixed part, or the data of the fit are not available.
 
         Examples
         --------

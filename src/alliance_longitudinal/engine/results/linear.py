@@ -50,13 +50,13 @@ class MixedModelResults(InferenceQuestions, AfterQuestions, FitResults):
     fittedvalues, resid : Series
         In row order of the data; the fitted values include the conditional modes.
     converged, singular : bool
-        Optimum certified; some covariance on its boundary.
+        Optimum verified; some covariance on its boundary.
     convergence : str
         What was checked, in words.
     findings : tuple of Finding
         What a reader of the result has to know.
     data : DataFrame or None
-        The data of the fit, when they are at hand; marginal means need them.
+        The data of the fit, if available; marginal means need them.
 
     Examples
     --------

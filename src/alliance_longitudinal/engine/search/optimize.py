@@ -1,4 +1,4 @@
-"""From starts to a certified optimum over the cone of covariances: faces, certificate, way out of false optima."""
+"""From starts to a verified optimum over the cone of covariances: faces, certificate, way out of false optima."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -154,7 +154,7 @@ def classify_change(
     Parameters
     ----------
     frame : DataFrame
-        One row a client with columns ``pre`` and ``post``; for HLM one row an occasion with columns ``client``,
+        One row per client with columns ``pre`` and ``post``; for HLM one row per occasion with columns ``client``,
         ``time`` and ``score``. Not changed.
     method : {"points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM"}
     higher_is_better : bool

@@ -44,7 +44,7 @@ def client_slopes(scores: pd.DataFrame) -> Slopes:
     Parameters
     ----------
     scores : DataFrame
-        ``client, time, score``, one row an occasion. Clients with fewer than three scores are left out.
+        ``client, time, score``, one row per occasion. Clients with fewer than three scores are left out.
 
     Raises
     ------

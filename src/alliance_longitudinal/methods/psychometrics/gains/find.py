@@ -36,7 +36,7 @@ def find_sudden_gains(
     Parameters
     ----------
     scores : DataFrame
-        One row a client and session, with columns ``client``, ``session`` (whole numbers; a session without a row counts as
+        One row per client and session, with columns ``client``, ``session`` (whole numbers; a session without a row counts as
         missing) and ``score``. Not changed.
     points : float
         Criterion 1: 7 for the BDI (Tang & DeRubeis 1999), or points of reliable change.
@@ -52,13 +52,13 @@ def find_sudden_gains(
     Returns
     -------
     DataFrame
-        One row a pair of consecutive sessions with a score at both: ``client``, ``session`` (N), ``before``, ``after``,
+        One row per pair of consecutive sessions with a score at both: ``client``, ``session`` (N), ``before``, ``after``,
         ``testable``, ``gain``, ``loss``, ``reversed``: whether more than half of a gain or loss was undone at any later session.
 
     Raises
     ------
     DataError
-        If columns are missing, sessions stand twice or are no whole numbers, or a rule is impossible.
+        If columns are missing, sessions occur twice or are not whole numbers, or a rule is impossible.
 
     Examples
     --------

@@ -49,7 +49,7 @@ def nested_reliability(long: pd.DataFrame, sessions: int) -> ChangeReliability:
     Parameters
     ----------
     long : DataFrame
-        ``client, session, item, value``, one row an answer, without missing values.
+        ``client, session, item, value``, one row per answer, without missing values.
     sessions : int
         k: number of sessions that a client's mean is taken over.
     """

@@ -20,7 +20,7 @@ def rater_agreement(ratings: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     ratings : DataFrame
-        One row a target, one column a rater. Targets that a rater left out are not used. Not changed.
+        One row per target, one column per rater. Targets that a rater left out are not used. Not changed.
 
     Returns
     -------
