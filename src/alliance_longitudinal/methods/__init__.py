@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.panel.decompose import decompose
     from alliance_longitudinal.methods.panel.dynamic_panel import dynamic_panel
     from alliance_longitudinal.methods.panel.lag import lag
+    from alliance_longitudinal.methods.panel.latent_contextual import latent_contextual
     from alliance_longitudinal.methods.panel.riclpm import riclpm, riclpm_from_moments
     from alliance_longitudinal.methods.planning.closed_forms import (
         power_between,
@@ -50,6 +51,7 @@ _PUBLIC = {
     "impute": "missing.impute",
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
+    "latent_contextual": "panel.latent_contextual",
     "meta_analysis": "meta.meta_analysis",
     "pattern_mixture": "missing.pattern_mixture",
     "permuter": "probing.specification_curve",
@@ -82,6 +84,7 @@ __all__ = [
     "impute",
     "johnson_neyman",
     "lag",
+    "latent_contextual",
     "meta_analysis",
     "pattern_mixture",
     "permuter",
