@@ -7,9 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.methods.dyads.actor_partner import actor_partner
+    from alliance_longitudinal.methods.dyads.one_with_many import one_with_many
     from alliance_longitudinal.methods.dyads.response_surface import response_surface, response_surface_fit
+    from alliance_longitudinal.methods.dyads.truth_and_bias import truth_and_bias
     from alliance_longitudinal.methods.events.chart import chance_of_drop, control_chart
     from alliance_longitudinal.methods.events.ruptures import find_ruptures
+    from alliance_longitudinal.methods.growth.shapes import growth_shapes
+    from alliance_longitudinal.methods.mediation.latent import latent_mediation
+    from alliance_longitudinal.methods.mediation.product import product_interval
+    from alliance_longitudinal.methods.mediation.within import mediate
     from alliance_longitudinal.methods.meta.correlations import from_correlations
     from alliance_longitudinal.methods.meta.meta_analysis import meta_analysis
     from alliance_longitudinal.methods.missing.impute import delta_adjusted, impute
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
 
 #: Public name -> module that defines it.
 _PUBLIC = {
+    "actor_partner": "dyads.actor_partner",
     "chance_of_drop": "events.chart",
     "classify_change": "psychometrics.change.classify",
     "clustered_slope": "probing.least_squares",
@@ -48,11 +56,15 @@ _PUBLIC = {
     "find_ruptures": "events.ruptures",
     "find_sudden_gains": "psychometrics.gains.find",
     "from_correlations": "meta.correlations",
+    "growth_shapes": "growth.shapes",
     "impute": "missing.impute",
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
     "latent_contextual": "panel.latent_contextual",
+    "latent_mediation": "mediation.latent",
+    "mediate": "mediation.within",
     "meta_analysis": "meta.meta_analysis",
+    "one_with_many": "dyads.one_with_many",
     "pattern_mixture": "missing.pattern_mixture",
     "permuter": "probing.specification_curve",
     "person_period": "survival.person_period",
@@ -61,15 +73,18 @@ _PUBLIC = {
     "power_slopes": "planning.closed_forms",
     "power_variance": "planning.closed_forms",
     "power_within": "planning.closed_forms",
+    "product_interval": "mediation.product",
     "rater_agreement": "psychometrics.reliability.raters",
     "response_surface": "dyads.response_surface",
     "response_surface_fit": "dyads.response_surface",
     "riclpm": "panel.riclpm",
     "riclpm_from_moments": "panel.riclpm",
     "specification_curve": "probing.specification_curve",
+    "truth_and_bias": "dyads.truth_and_bias",
 }
 
 __all__ = [
+    "actor_partner",
     "chance_of_drop",
     "classify_change",
     "clustered_slope",
@@ -81,11 +96,15 @@ __all__ = [
     "find_ruptures",
     "find_sudden_gains",
     "from_correlations",
+    "growth_shapes",
     "impute",
     "johnson_neyman",
     "lag",
     "latent_contextual",
+    "latent_mediation",
+    "mediate",
     "meta_analysis",
+    "one_with_many",
     "pattern_mixture",
     "permuter",
     "person_period",
@@ -94,12 +113,14 @@ __all__ = [
     "power_slopes",
     "power_variance",
     "power_within",
+    "product_interval",
     "rater_agreement",
     "response_surface",
     "response_surface_fit",
     "riclpm",
     "riclpm_from_moments",
     "specification_curve",
+    "truth_and_bias",
 ]
 
 

@@ -50,7 +50,7 @@ def complete_rows(
         If a column is missing, twice or not numeric, an id is missing, or too few rows are complete.
     """
     ids = ids or {}
-    columns = [*numeric.values(), *ids.values()]
+    columns = [*numeric.values(), *dict.fromkeys(ids.values())]  # one column may name persons and roles
     check_columns(frame, names_of(columns, "the arguments"))
     data = pd.DataFrame({name: numbers(frame, column) for name, column in numeric.items()})
     for name, column in ids.items():

@@ -1,0 +1,356 @@
+"""Shapes of courses: straight, levelling off, curved, in phases; on average and person by person."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.engine import distributions
+from alliance_longitudinal.errors import AllianceError, DataError
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.methods.basics.estimates import Text
+from alliance_longitudinal.methods.basics.frames import Floats
+from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
+from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.sentences import say
+
+ShapeName = Literal["linear", "log", "quadratic", "piecewise"]
+#: Classes of single courses.
+CLASSES = ("flat", "linear", "u", "inverted_u")
+
+
+@dataclass(frozen=True, slots=True)
+class TurningPoint:
+    """Where an average course of second degree turns.
+
+    Attributes
+    ----------
+    estimate : float
+        ``-b1 / (2 b2)``.
+    delta : pair of float
+        Limits by the delta method.
+    fieller : pair of float
+        Limits by Fieller's method; infinite where the curve could as well be straight: then the values that are excluded lie
+        between ``excluded``, if there are any.
+    excluded : pair of float or None
+        The values that the data exclude, where the limits are infinite.
+    kind : {"lowest", "highest"}
+        Whether the course is lowest (U) or highest there.
+    """
+
+    estimate: float
+    delta: tuple[float, float]
+    fieller: tuple[float, float]
+    excluded: tuple[float, float] | None
+    kind: str
+
+
+def turning_point(
+    b1: float, b2: float, v11: float, v12: float, v22: float, alpha: float = 0.05
+) -> TurningPoint:
+    """Turning point of ``b1 t + b2 t^2`` with limits from the normal quantile.
+
+    Fieller's limits are the values t at which ``b1 + 2 t b2`` is not distinguishable from zero:
+    ``(b1 + 2 t b2)^2 <= z^2 (v11 + 4 t v12 + 4 t^2 v22)`` (Fieller 1954; Hirschberg & Lye 2005). They hold an interval only if ``b2``
+    differs from zero; otherwise they are everything outside two values, or everything.
+    """
+    z2 = float(distributions.norm.ppf(1 - alpha / 2)) ** 2
+    at = -b1 / (2 * b2)
+    # gradient of -b1 / (2 b2)
+    g1, g2 = -1 / (2 * b2), b1 / (2 * b2**2)
+    half = float(np.sqrt(z2 * (g1 * g1 * v11 + 2 * g1 * g2 * v12 + g2 * g2 * v22)))
+    a, b, c = 4 * (b2**2 - z2 * v22), 4 * (b1 * b2 - z2 * v12), b1**2 - z2 * v11
+    root = b * b - 4 * a * c
+    excluded: tuple[float, float] | None = None
+    if a > 0:
+        limits = sorted([(-b - np.sqrt(root)) / (2 * a), (-b + np.sqrt(root)) / (2 * a)])
+        fieller = (float(limits[0]), float(limits[1]))
+    else:
+        fieller = (-np.inf, np.inf)
+        if root > 0 and a < 0:
+            outside = sorted([(-b - np.sqrt(root)) / (2 * a), (-b + np.sqrt(root)) / (2 * a)])
+            excluded = (float(outside[0]), float(outside[1]))
+    return TurningPoint(
+        float(at), (at - half, at + half), fieller, excluded, "lowest" if b2 > 0 else "highest"
+    )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GrowthShapes:
+    """Fits of several shapes to the same courses.
+
+    Attributes
+    ----------
+    table : DataFrame
+        By ``shape``: ``llf, aic, bic, parameters``, best (by AIC) first, and ``delta_aic`` from the best.
+    fits : mapping of str to MixedModelResults
+    knots : tuple of float
+        Of the piecewise shape.
+    failed : mapping of str to str
+        Shapes that could not be fitted, and why.
+    n, persons, n_dropped : int
+    """
+
+    table: pd.DataFrame
+    fits: Mapping[str, Any]
+    knots: tuple[float, ...]
+    failed: Mapping[str, str]
+    n: int
+    persons: int
+    n_dropped: int
+    _data: pd.DataFrame = field(repr=False)
+    _center: float = 0.0
+
+    @property
+    def best(self) -> str:
+        """Shape with the smallest AIC."""
+        return str(self.table.index[0])
+
+    @cached_property
+    def turning_point(self) -> TurningPoint:
+        """Turning point of the quadratic shape, 95 % limits.
+
+        Raises
+        ------
+        DataError
+            If the quadratic shape was not fitted.
+        """
+        if "quadratic" not in self.fits:
+            raise DataError("The turning point is that of the quadratic shape. Put 'quadratic' into shapes.")
+        fit = self.fits["quadratic"]
+        b, v = fit.params, fit.cov_params()
+        found = turning_point(b["t"], b["t2"], v.loc["t", "t"], v.loc["t", "t2"], v.loc["t2", "t2"])
+        move = self._center
+        return TurningPoint(
+            found.estimate + move,
+            (found.delta[0] + move, found.delta[1] + move),
+            (found.fieller[0] + move, found.fieller[1] + move),
+            None if found.excluded is None else (found.excluded[0] + move, found.excluded[1] + move),
+            found.kind,
+        )
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of the comparison has to know."""
+        found = [f for fit in self.fits.values() for f in fit.findings]
+        if "log" in self.fits and len(self.fits) > 1:
+            message = say(
+                "The log shape has a random slope of the logarithm of time, the others of time. Their AIC compares both at once."
+            )
+            found.append(Finding("other_random_part", "info", message))
+        for shape, why in self.failed.items():
+            found.append(
+                Finding("shape_failed", "caution", f"The shape {shape} could not be fitted: {why}", shape)
+            )
+        return tuple({(f.code, f.where): f for f in found}.values())
+
+    def classify(self, min_ratings: int = 6) -> dict[str, int]:
+        """Count persons whose own course is flat, straight, U-shaped or an inverted U.
+
+        Least squares per person with a constant, a line and a parabola; the smallest AICc chooses, the parabola's sign names it.
+        ``AICc = n log(RSS / n) + 2 k + 2 k (k + 1) / (n - k - 1)`` with ``k`` the coefficients and the variance (Hurvich & Tsai 1989,
+        doi 10.1093/biomet/76.2.297). With few ratings most classes are noise: compare `confusion`.
+
+        Parameters
+        ----------
+        min_ratings : int
+            Ratings that a person needs, at least 6.
+
+        Raises
+        ------
+        DataError
+            If ``min_ratings`` is below 6.
+        """
+        least = whole(
+            "min_ratings",
+            min_ratings,
+            "a number of ratings, at least 6: a parabola leaves nothing below",
+            least=6,
+        )
+        return class_counts(self._data, least)
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html())
+
+    def summary(self) -> str:
+        """The result as text."""
+        lines = [
+            "Shapes of growth",
+            f"{self.n} rows of {self.persons} persons, {self.n_dropped} without a value",
+            "",
+            self.table.to_string(float_format=lambda v: f"{v:.2f}"),
+            *(f"{f.severity}: {f.message}" for f in self.findings),
+        ]
+        return Text("\n".join(lines))
+
+    def __repr__(self) -> str:
+        return f"<GrowthShapes: {', '.join(map(str, self.table.index))}; best {self.best}; use .summary()>"
+
+
+def growth_shapes(
+    frame: pd.DataFrame,
+    y: str,
+    time: str,
+    person: str,
+    shapes: Sequence[ShapeName] = ("linear", "log", "quadratic", "piecewise"),
+    knots: Sequence[float] | None = None,
+) -> GrowthShapes:
+    """Compare shapes of an average course by maximum likelihood.
+
+    ``linear``: ``b0 + b1 t``; ``log``: ``b0 + b1 log(t + 1)``; ``quadratic``: ``b0 + b1 t + b2 t^2``; ``piecewise``: straight lines that meet
+    at the knots. All have a random intercept and a random slope of time with their covariance; the log shape has that of ``log(t + 1)``.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per person and time. Not changed. Rows with a missing value are left out.
+    y, time, person : str
+        Columns; for the log shape no time is below 0.
+    shapes : sequence of {"linear", "log", "quadratic", "piecewise"}
+    knots : sequence of float, optional
+        Of the piecewise shape; by default at the thirds of the times.
+
+    Returns
+    -------
+    GrowthShapes
+
+    Raises
+    ------
+    DataError
+        If columns are missing, a shape is unknown, times do not allow it, or none can be fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from alliance_longitudinal import methods
+    >>> rng = np.random.default_rng(2)
+    >>> person, time = np.repeat(range(40), 8), np.tile(range(8), 40)
+    >>> level, rate = 4 + rng.normal(size=40), 0.6 + 0.2 * rng.normal(size=40)
+    >>> y = level[person] + rate[person] * np.log(time + 1) + 0.3 * rng.normal(size=320)
+    >>> found = methods.growth_shapes(pd.DataFrame({"p": person, "t": time, "y": y}), "y", "t", "p")
+    >>> found.best
+    'log'
+    """
+    names = tuple([shapes] if isinstance(shapes, str) else shapes)
+    unknown = [name for name in names if name not in get_args(ShapeName)]
+    if unknown or not names:
+        raise DataError(
+            f"shapes holds {unknown[0]!r}; it holds some of {', '.join(get_args(ShapeName))}."
+            if unknown
+            else "shapes is empty. Name at least one shape."
+        )
+    rows = complete_rows(frame, {"y": y, "t": time}, {"person": person}, least=10)
+    check_varies(rows.values("t"), time, "A course needs different times.")
+    check_varies(rows.values("y"), y, "All shapes fit a course that never changes.")
+    t = rows.values("t")
+    if rows.data["person"].nunique() < 3 or not rows.data["person"].duplicated().any():
+        raise DataError(
+            f"Courses need at least three persons with several times each. Check {person!r} and {time!r}."
+        )
+    if "log" in names and t.min() < 0:
+        raise DataError(f"{time!r} goes down to {t.min():g}. The log shape needs times from 0 on.")
+    where = _knots(t, knots) if "piecewise" in names else ()
+    data = rows.data
+    center = float(t.mean())
+    fits: dict[str, Any] = {}
+    failed: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        try:
+            fits[name] = _fit(data, name, center, where)
+        except AllianceError as problem:
+            failed[name] = str(problem)
+    if not fits:
+        raise DataError(f"No shape can be fitted: {next(iter(failed.values()))}")
+    return GrowthShapes(
+        _table(fits),
+        fits,
+        where,
+        failed,
+        len(data),
+        int(data["person"].nunique()),
+        rows.n_dropped,
+        data,
+        center,
+    )
+
+
+def _knots(t: Floats, knots: Sequence[float] | None) -> tuple[float, ...]:
+    """Knots, each with times on both sides and between.
+
+    Raises
+    ------
+    DataError
+        If there are too few times.
+    """
+    where = (
+        tuple(float(np.quantile(np.unique(t), q)) for q in (1 / 3, 2 / 3))
+        if knots is None
+        else tuple(sorted({real("knots", k, "times within the course") for k in knots}))
+    )
+    times = np.unique(t)
+    beyond = np.bincount(np.searchsorted(where, times), minlength=len(where) + 1)
+    if not where or min(beyond) < 1 or times.size < len(where) + 2 or where[0] <= t.min():
+        raise DataError(
+            f"The knots {', '.join(f'{k:g}' for k in where) or '(none)'} do not cut the times {t.min():g} to {t.max():g} into phases with "
+            "values. Give other knots, or leave the piecewise shape out."
+        )
+    return where
+
+
+def _fit(data: pd.DataFrame, shape: str, center: float, knots: tuple[float, ...]) -> Any:
+    from alliance_longitudinal.engine import MixedModel
+
+    t = data["t"].to_numpy(float)
+    rows = data.assign(t=t - center)
+    fixed, random = ["t"], "t"
+    if shape == "log":
+        rows = rows.assign(log_t=np.log1p(t))
+        fixed, random = ["log_t"], "log_t"
+    elif shape == "quadratic":
+        rows = rows.assign(t2=(t - center) ** 2)
+        fixed = ["t", "t2"]
+    elif shape == "piecewise":
+        rows = rows.assign(**{f"after{i + 1}": np.maximum(t - k, 0) for i, k in enumerate(knots)})
+        fixed = ["t", *(f"after{i + 1}" for i in range(len(knots)))]
+    return MixedModel.from_formula(f"y ~ {' + '.join(fixed)} + (1 + {random} | person)", rows).fit(
+        reml=False, df="normal"
+    )
+
+
+def _table(fits: Mapping[str, Any]) -> pd.DataFrame:
+    rows = [
+        {"shape": name, "llf": fit.llf, "aic": fit.aic, "bic": fit.bic, "parameters": fit.fit.n_parameters}
+        for name, fit in fits.items()
+    ]
+    table = pd.DataFrame(rows).set_index("shape").sort_values("aic", kind="stable")
+    return table.assign(delta_aic=table["aic"] - table["aic"].iloc[0])
+
+
+def class_counts(data: pd.DataFrame, least: int) -> dict[str, int]:
+    """Classes of the persons with at least ``least`` ratings at three or more times."""
+    counts = dict.fromkeys(CLASSES, 0)
+    for _, rows in data.groupby("person", sort=False):
+        t, y = rows["t"].to_numpy(float), rows["y"].to_numpy(float)
+        if len(t) >= least and np.unique(t).size >= 3:
+            counts[course_class(t, y)] += 1
+    return counts
+
+
+def course_class(t: Floats, y: Floats) -> str:
+    """Class of one course by AICc."""
+    n, x = len(y), t - t.mean()
+    best, chosen = np.inf, "flat"
+    for degree in range(3):
+        design = np.vander(x, degree + 1, increasing=True)
+        b = np.linalg.lstsq(design, y, rcond=None)[0]
+        squares = max(float(np.sum((y - design @ b) ** 2)), 1e-12 * max(float(y @ y), 1e-300))
+        k = degree + 2
+        aicc = n * np.log(squares / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+        if aicc < best - 1e-9:
+            best = aicc
+            chosen = ("flat", "linear", "u" if b[-1] > 0 else "inverted_u")[degree]
+    return chosen

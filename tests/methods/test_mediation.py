@@ -1,0 +1,236 @@
+"""Indirect effects: exact products, nlme (1-1-1), lavaan (2-1-1), whole matrices, and simulated truth."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alliance_longitudinal import methods
+from alliance_longitudinal.errors import DataError, FitError
+
+FOLDER = Path(__file__).parents[1] / "reference"
+REFERENCE = json.loads((FOLDER / "mediation.json").read_text(encoding="utf-8"))
+GROUPS = pd.read_csv(FOLDER / "small" / "groups.csv")
+
+
+# ---------------------------------------------------------------- the product of two estimates
+
+
+def test_the_published_interval_of_a_product():
+    """methods.md 12: a = .30 (.10), b = -.50 (.15): (-.30411, -.03682)."""
+    np.testing.assert_allclose(
+        methods.product_interval(0.30, 0.10, -0.50, 0.15), [-0.30411, -0.03682], atol=5e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "alpha"),
+    [(0.0, 0.0, 0.05), (3.0, 0.0, 0.1), (-2.0, 5.0, 0.01), (0.3, 4.0, 0.05), (12.0, 9.0, 0.05)],
+)
+def test_the_interval_holds_what_a_large_sample_of_products_holds(a, b, alpha):
+    rng = np.random.default_rng(1)
+    product = rng.normal(2 * a, 2, 2_000_000) * rng.normal(0.1 * b, 0.1, 2_000_000)
+    low, high = methods.product_interval(2 * a, 2, 0.1 * b, 0.1, alpha)
+    outside = np.array([np.mean(product < low), np.mean(product > high)])
+    assert (np.abs(outside - alpha / 2) < 4 * np.sqrt(alpha / 2 / 2_000_000)).all()
+
+
+def test_the_product_of_two_centred_estimates_has_the_known_distribution():
+    """The density of a product of two standard normal values is K0(|x|) / pi."""
+    from scipy import integrate, special
+
+    low, high = methods.product_interval(0, 1, 0, 1)
+    assert low == pytest.approx(-high, rel=1e-9)
+    beyond = integrate.quad(lambda x: special.k0(x) / np.pi, high, np.inf)[0]
+    assert beyond == pytest.approx(0.025, abs=1e-9)
+
+
+# ---------------------------------------------------------------- within persons
+
+
+@pytest.fixture(scope="module")
+def diary():
+    path = Path(__file__).parents[2].parent / "shared" / "data" / "mediation_diary_bpg06.csv"
+    if not path.exists():
+        pytest.skip("the real data folder ../shared/data is not beside this checkout")
+    return methods.mediate(pd.read_csv(path), "x", "m", "y", "id")
+
+
+def test_the_diary_against_nlme(diary):
+    a, b, c = REFERENCE["coef"][2:]
+    covariance = np.array(REFERENCE["G"])
+    # nlme stops within about 1e-5 of the optimum.
+    np.testing.assert_allclose(diary.params[["a", "b", "c_prime"]], [a, b, c], rtol=1e-4)
+    np.testing.assert_allclose(
+        diary.bse[["a", "b", "c_prime"]], np.sqrt(np.diag(REFERENCE["vcov"]))[2:], rtol=1e-3
+    )
+    assert diary.params["cov_ab"] == pytest.approx(covariance[3, 2], rel=1e-3)
+    assert diary.params["indirect"] == pytest.approx(a * b + covariance[3, 2], rel=1e-3)
+    assert diary.params["total"] == pytest.approx(a * b + covariance[3, 2] + c, rel=1e-3)
+    np.testing.assert_allclose(diary.varcov.to_numpy(), covariance, atol=5e-4)
+    np.testing.assert_allclose(diary.sigma.to_numpy(), REFERENCE["sigma"], rtol=1e-4)
+    assert diary.model.llf == pytest.approx(REFERENCE["llf"], abs=1e-4)
+
+
+def test_the_sampling_error_of_the_covariance_is_that_of_the_whole_matrices(diary):
+    assert diary.bse["cov_ab"] == pytest.approx(REFERENCE["se_cov_ab"], rel=2e-3)
+    # Without the covariance of a and b the indirect effect is a fifth too small (methods.md 12: .473 with it).
+    assert diary.params["indirect"] == pytest.approx(0.473, abs=1e-3)
+    assert diary.params["a"] * diary.params["b"] / diary.params["indirect"] < 0.8
+
+
+def test_the_monte_carlo_interval_has_the_moments_of_the_effect(diary):
+    low, high = diary.conf_int().loc["indirect"]
+    assert low < diary.params["indirect"] < high
+    a, b = diary.params[["a", "b"]]
+    va, vb, vc = diary.bse[["a", "b", "cov_ab"]] ** 2
+    rho = diary.cov_params().loc["a", "b"]
+    variance = b * b * va + a * a * vb + va * vb + rho**2 + 2 * a * b * rho + vc
+    assert np.var(diary.draws[:, 4]) == pytest.approx(variance, rel=0.03)
+    wide = diary.conf_int(0.01).loc["indirect"]
+    assert wide["lower"] < low < high < wide["upper"]
+    assert "800 occasions of 100 persons" in diary.summary()
+
+
+def diary_data(seed, n=60, t=10):
+    rng = np.random.default_rng(seed)
+    p = np.repeat(np.arange(n), t)
+    a, b, c = rng.multivariate_normal([0.5, 0.4, 0.2], [[0.16, 0.08, 0], [0.08, 0.16, 0], [0, 0, 0.04]], n).T
+    x = rng.normal(size=n * t)
+    m = a[p] * x + rng.normal(0, 0.6, n)[p] + rng.normal(0, 0.8, n * t)
+    y = b[p] * m + c[p] * x + rng.normal(0, 0.5, n)[p] + rng.normal(0, 0.7, n * t)
+    return pd.DataFrame({"p": p, "x": x, "m": m, "y": y})
+
+
+def test_paths_and_their_covariance_are_recovered():
+    truth = pd.Series({"a": 0.5, "b": 0.4, "c_prime": 0.2, "cov_ab": 0.08, "indirect": 0.28, "total": 0.48})
+    found, hits, n_sim = [], [], 12
+    for seed in range(n_sim):
+        fit = methods.mediate(diary_data(seed), "x", "m", "y", "p", n_draws=2000)
+        limits = fit.conf_int()
+        found.append(fit.params)
+        hits.append((limits["lower"] <= truth) & (truth <= limits["upper"]))
+    error = np.std(found, axis=0) / np.sqrt(n_sim)
+    assert (np.abs(np.mean(found, axis=0) - truth) < 3.5 * error).all()
+    assert (np.mean(hits, axis=0) > 0.95 - 3 * np.sqrt(0.05 * 0.95 / n_sim)).all()
+
+
+# ---------------------------------------------------------------- between groups
+
+
+def test_group_means_against_lavaan():
+    found = methods.latent_mediation(GROUPS, "x", "m", "y", "group")
+    names = {"a": "a", "b_between": "bb", "b_within": "bw", "c_prime": "cp", "indirect": "indirect", "contextual": "contextual"}  # fmt: skip
+    for name, label in names.items():
+        reference = REFERENCE["latent"][label]
+        assert found.params[name] == pytest.approx(reference["est"], rel=1e-4)
+        assert found.bse[name] == pytest.approx(reference["se"], rel=5e-3)
+    assert found.llf == pytest.approx(REFERENCE["latent_llf"], abs=1e-4)
+    low, high = found.conf_int().loc["indirect"]
+    np.testing.assert_allclose([low, high], methods.product_interval(found.params["a"], found.bse["a"], found.params["b_between"], found.bse["b_between"]), atol=0.03)  # fmt: skip
+
+
+def group_data(seed, n=80, size=8):
+    rng = np.random.default_rng(seed)
+    g = np.repeat(np.arange(n), size)
+    x = rng.normal(size=n)
+    between = 0.5 * x + rng.normal(0, 0.7, n)
+    m = between[g] + rng.normal(size=n * size)
+    y = (
+        (0.6 * between + 0.1 * x + rng.normal(0, 0.4, n))[g]
+        + 0.2 * (m - between[g])
+        + rng.normal(size=n * size)
+    )
+    return pd.DataFrame({"g": g, "x": x[g], "m": m, "y": y})
+
+
+def test_latent_paths_are_recovered_with_their_coverage():
+    truth = pd.Series(
+        {"a": 0.5, "b_between": 0.6, "b_within": 0.2, "c_prime": 0.1, "indirect": 0.3, "contextual": 0.4}
+    )
+    found, hits, n_sim = [], [], 50
+    for seed in range(n_sim):
+        fit = methods.latent_mediation(group_data(seed), "x", "m", "y", "g")
+        limits = fit.conf_int()
+        found.append(fit.params)
+        hits.append((limits["lower"] <= truth) & (truth <= limits["upper"]))
+    error = np.std(found, axis=0) / np.sqrt(n_sim)
+    assert (np.abs(np.mean(found, axis=0) - truth) < 3.5 * error + 0.01).all()
+    assert (np.abs(np.mean(hits, axis=0) - 0.95) < 3.5 * np.sqrt(0.05 * 0.95 / n_sim)).all()
+
+
+def test_rows_with_one_score_count_with_what_they_have():
+    frame = group_data(1)
+    rng = np.random.default_rng(2)
+    frame.loc[rng.random(len(frame)) < 0.2, "y"] = np.nan
+    frame.loc[rng.random(len(frame)) < 0.2, "m"] = np.nan
+    found = methods.latent_mediation(frame, "x", "m", "y", "g")
+    assert found.n_dropped == int(frame[["m", "y"]].isna().all(axis=1).sum())
+    assert abs(found.params["a"] - 0.5) < 3 * found.bse["a"]
+    few = methods.latent_mediation(group_data(3, n=20), "x", "m", "y", "g")
+    assert few.findings[0].message == (
+        "The effects between groups rest on 20 groups, however many members they have. With fewer than 50 they are very uncertain."
+    )
+    assert "160 rows in 20 groups, 0 left out" in few.summary()
+
+
+D, G = diary_data(1, 8, 6), group_data(1, 10, 4)
+
+
+@pytest.mark.parametrize(
+    ("frame", "given", "message"),
+    [
+        (D, {"x": "xx"}, "The frame has no column 'xx'. Did you mean 'x'?"),
+        (D, {"n_draws": 10}, "n_draws is 10; it is a number of draws, at least 1000."),
+        (D.assign(m=1.0), {}, "All values of 'm' are equal. A path needs values that vary."),
+        (D.groupby("p").head(3), {}, "0 persons have four complete occasions or more. At least five are needed for paths that differ between persons."),
+        (D.head(10), {}, "10 rows have a value in each of 'x', 'm' and 'y'. At least 20 are needed."),
+        (D.assign(y=D["m"] + D["x"]), {}, "The mediation model cannot be fitted: "),
+    ],
+)  # fmt: skip
+def test_what_mediation_within_persons_refuses(frame, given, message):
+    with pytest.raises(DataError) as caught:
+        methods.mediate(frame, **({"x": "x", "m": "m", "y": "y", "person": "p"} | given))
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("frame", "given", "message"),
+    [
+        (G, {"group": "h"}, "The frame has no column 'h'. There are: g, x, m, y."),
+        (G, {"m": "x"}, "Column 'x' is named twice in the arguments. Name it once."),
+        (G.assign(x=2 * G["m"]), {}, "'x' varies within 'g'. The cause of a mediation between groups has one value per group."),
+        (G[G["g"] < 5], {}, "There are 5 groups with values. At least six are needed."),
+        (G.assign(x=1.0), {}, "All values of 'x' are equal. A cause has to differ between groups."),
+        (G.assign(y=2.0), {}, "All values of 'y' are equal. A path needs values that vary."),
+        (G.groupby("g").head(1), {}, "Fewer than two groups have two rows with both 'm' and 'y'. What is within groups cannot be seen."),
+    ],
+)  # fmt: skip
+def test_what_mediation_between_groups_refuses(frame, given, message):
+    with pytest.raises(DataError) as caught:
+        methods.latent_mediation(frame, **({"x": "x", "m": "m", "y": "y", "group": "g"} | given))
+    assert str(caught.value).startswith(message)
+
+
+def test_a_mediator_without_differences_between_groups_is_refused():
+    frame = group_data(1, 20)
+    frame["m"] -= frame.groupby("g")["m"].transform("mean")
+    with pytest.raises(FitError, match="'m' does not differ between groups beyond chance"):
+        methods.latent_mediation(frame, "x", "m", "y", "g")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"se_a": 0}, "se_a is 0; it is a standard error, more than 0."),
+        ({"b": None}, "b is None; it is an estimate, a finite number."),
+        ({"alpha": 5}, "alpha is 5; it lies between 0 and 1, and 0.05 gives 95 % intervals."),
+        ({"alpha": 1e-300}, "alpha is 1e-300; it is too small for the distribution of the product."),
+    ],
+)
+def test_what_a_product_refuses(given, message):
+    with pytest.raises(DataError) as caught:
+        methods.product_interval(**({"a": 1, "se_a": 1, "b": 1, "se_b": 1} | given))
+    assert str(caught.value) == message

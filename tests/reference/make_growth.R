@@ -1,0 +1,23 @@
+# Shapes of growth by lme4 (ML), and Fieller's limits by inverting the test: growth.json. small/courses.csv is simulated here.
+# Run: Rscript tests/reference/make_growth.R
+suppressPackageStartupMessages({library(lme4); library(jsonlite)})
+set.seed(7)
+n <- 50
+d <- do.call(rbind, lapply(seq_len(n), function(i) {
+  t <- 0:sample(5:9, 1)
+  data.frame(person = i, t = t, y = round(4 + rnorm(1, 0, .6) + (.25 + rnorm(1, 0, .06)) * t - .03 * t^2 + rnorm(length(t), 0, .35), 3))
+}))
+write.csv(d, "tests/reference/small/courses.csv", row.names = FALSE, quote = FALSE)
+c0 <- mean(d$t); k <- quantile(sort(unique(d$t)), c(1/3, 2/3))
+d <- transform(d, tc = t - c0, lt = log(t + 1), a1 = pmax(t - k[1], 0), a2 = pmax(t - k[2], 0))
+control <- lmerControl(optimizer = "bobyqa", optCtrl = list(rhoend = 1e-9))
+fit <- function(f) lmer(f, d, REML = FALSE, control = control)
+fits <- list(linear = fit(y ~ tc + (tc | person)), log = fit(y ~ lt + (lt | person)), quadratic = fit(y ~ tc + I(tc^2) + (tc | person)),
+             piecewise = fit(y ~ tc + a1 + a2 + (tc | person)))
+b <- fixef(fits$quadratic); V <- as.matrix(vcov(fits$quadratic))
+g <- function(t) (b[2] + 2 * t * b[3])^2 - qnorm(.975)^2 * (V[2, 2] + 4 * t * V[2, 3] + 4 * t^2 * V[3, 3])
+at <- -b[2] / (2 * b[3])
+out <- list(fits = lapply(fits, function(f) list(llf = as.numeric(logLik(f)), aic = AIC(f), bic = BIC(f))), center = c0, knots = as.numeric(k),
+            turning = as.numeric(at) + c0, fieller = c(uniroot(g, c(at - 20, at), tol = 1e-10)$root, uniroot(g, c(at, at + 20), tol = 1e-10)$root) + c0,
+            r = R.version.string)
+writeLines(toJSON(out, digits = 12, auto_unbox = TRUE, pretty = TRUE), "tests/reference/growth.json")
