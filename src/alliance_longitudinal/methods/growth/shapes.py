@@ -142,9 +142,8 @@ class GrowthShapes:
             )
             found.append(Finding("other_random_part", "info", message))
         for shape, why in self.failed.items():
-            found.append(
-                Finding("shape_failed", "caution", f"The shape {shape} could not be fitted: {why}", shape)
-            )
+            message = say("The shape {shape} could not be fitted: {why}", shape=shape, why=why)
+            found.append(Finding("shape_failed", "caution", message, shape))
         return tuple({(f.code, f.where): f for f in found}.values())
 
     def classify(self, min_ratings: int = 6) -> dict[str, int]:
