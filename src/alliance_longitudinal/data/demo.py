@@ -5,7 +5,9 @@ by side, rows in order of date, a few clients who changed therapist. The files a
 module made them, and a test makes them again and compares every byte.
 """
 
+import errno
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -117,12 +119,19 @@ def write_demo(folder: str | Path) -> Path:
         raise StudyError(
             f"{target} already holds {there[0]!r}; nothing was written. Name another folder, such as {target}_2."
         )
+    new = not target.exists()
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name in names:
             shutil.copyfile(_BUNDLED / name, target / name)
     except OSError as error:
-        why = error.strerror or type(error).__name__
+        with suppress(OSError):  # nothing half-written stays behind
+            for name in names:
+                (target / name).unlink(missing_ok=True)
+            if new:
+                target.rmdir()
+        full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+        why = "the disk is full" if full else error.strerror or type(error).__name__
         raise StudyError(
             f"The demonstration study cannot be written to {target}: {why}. Name another folder."
         ) from error

@@ -15,7 +15,7 @@ def trouble(number: int | None) -> str | None:
     --------
     >>> import errno
     >>> trouble(errno.ENOSPC)
-    'The disk is full. Free some space, then give the same command again.'
+    'The disk is full. Free some space, then repeat the command.'
     """
     if number in _NO_SPACE:
         return "The disk is full. Free some space, then repeat the command."

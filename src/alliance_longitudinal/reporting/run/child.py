@@ -20,6 +20,7 @@ from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.public import hide_in_files, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
+from alliance_longitudinal.reporting.run.handles import allow_handles
 from alliance_longitudinal.reporting.run.lean import lean_imports
 from alliance_longitudinal.reporting.run.spec import RunSpec
 
@@ -28,6 +29,7 @@ def main(spec_file: str) -> int:
     """Run the report of ``spec_file``; 0 if the stage holds a whole report."""
     spec = RunSpec.read(Path(spec_file))
     emit = _event_channel()
+    allow_handles()
     _die_with_supervisor(Path(spec.run_folder))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     try:

@@ -1,9 +1,11 @@
 """Supervises one report's process: starts it, passes its events on, ends it and all that it started."""
 
+import errno
 import json
 import math
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ from typing import IO, Any
 import psutil
 
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
-from alliance_longitudinal.reporting.record.troubles import trouble_in
+from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
 from alliance_longitudinal.reporting.run.spec import STAGE_VARIABLE, RunSpec
 
@@ -28,6 +30,7 @@ _POLL_SECONDS = 0.1
 _SECOND_PRESS_SECONDS = 1.0
 _SPEC_FILE = "spec.json"
 _MATPLOTLIB = "matplotlib"
+_ROOM_FOR_A_LOG = 64 * 1024
 
 
 def supervise(spec: RunSpec, *, deadline: float, stop: threading.Event, on_event: OnEvent) -> Outcome:
@@ -102,17 +105,23 @@ def _told(run_folder: Path, returncode: int) -> Outcome:
     except (OSError, ValueError):
         outcome = None
     if outcome is None or outcome.ok != (returncode == 0):
-        refused = trouble_in(_last_words(run_folder / "log.txt"))
+        refused = trouble_in(_last_words(run_folder / "log.txt")) or _full_disk(run_folder)
         if refused is not None:
             return failure("ReportProcess", f"The report's process ended early. {refused}")
         return failure(
             "ReportProcess",
             f"The report's process ended (code {returncode}) before the report was complete. The "
-            "machine may have run out of memory. Close other programs, then make the report again. "
-            "Close other programs, then make the report again. Close other programs, then make the "
-            "report again.",
+            "machine may have run out of memory. Close other programs, then make the report again.",
         )
     return outcome
+
+
+def _full_disk(folder: Path) -> str | None:
+    """The sentence for a full disk, if that of the run's folder has not even room for a log."""
+    with suppress(OSError):
+        if shutil.disk_usage(folder).free < _ROOM_FOR_A_LOG:
+            return trouble(errno.ENOSPC)
+    return None
 
 
 def _last_words(log: Path) -> str:

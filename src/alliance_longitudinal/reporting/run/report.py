@@ -32,6 +32,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.public import names_to_hide, public, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
+from alliance_longitudinal.reporting.run.handles import refuse_few_handles
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals, supervise
 from alliance_longitudinal.reporting.run.spec import RunSpec
 
@@ -205,6 +206,7 @@ def _run(
     told: Mapping[str, Any] | None,
 ) -> Report:
     began = time.monotonic()
+    refuse_few_handles()
     destination = check_destination(Path(out))
     notebook = request.provenance["notebook"]["argument"]
     study, parameters = request.provenance["study"], request.provenance["parameters"]
