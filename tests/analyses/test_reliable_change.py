@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from alliance_longitudinal import AnalysisResult, Study, reliable_change
+from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.data import Measure, SampleFlow
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures import load_instruments
 from alliance_longitudinal.methods.basics.proportions import proportion
+from alliance_longitudinal.present import Column
 from analyses.studies import shuffled, value, with_sessions
 
 REGISTRY = load_instruments()
@@ -181,8 +183,39 @@ def test_therapists_are_shown_without_names_and_small_cells(clinic: Study) -> No
     assert list(table.columns) == ["n", "share", "share_low", "share_high"]
     assert (table["n"] * table["share"]).min() >= 2 - 1e-9
     assert (table["n"] * (1 - table["share"])).min() >= 2 - 1e-9
+    shared = reliable_change(few, audience="shareable")
+    assert "change_by_therapist" not in [t.name for t in shared.tables]
+    (said,) = [f.message for f in shared.notes if f.code == "shareable"]
+    assert "2 tables and figures were left out" in said  # it, and the map of clients
     many = replace(clinic, small_cells=1000)
     assert "change_by_therapist" not in [t.name for t in reliable_change(many).tables]
+
+
+def test_as_many_clients_as_may_be_counted_are_enough_to_share() -> None:
+    study = replace(two_measures([(15, 5, 12, 4)] * 12 + [(11, 9, 9, 7)] * 12), small_cells=24)
+    assert reliable_change(study, outcome="phq", audience="shareable").flow.steps[-1].clients_out == 24
+    with pytest.raises(StudyError, match="'small_cells: 25' in the study file"):
+        reliable_change(replace(study, small_cells=25), outcome="phq", audience="shareable")
+
+
+def test_marks_of_a_few_people_are_left_out_of_a_figure_for_outsiders() -> None:
+    internal = reliable_change(two_measures([(15, 5, 12, 4)] * 12 + [(11, 9, 9, 7)] * 12), outcome="phq")
+    data = pd.DataFrame(
+        {"kind": ["a", "b", "c"], "n": [24, 9, 0], "mean": [2.0, 3.0, None], "order": [3, 1, 2]}
+    )
+    columns = (
+        Column("kind", "Kind"),
+        Column("n", "Clients", "count"),
+        Column("mean", "Mean", "number", of="n"),
+    )
+    bars = replace(internal.figure_specs[0], name="bars", data=data, columns=columns, single_people=False)
+    dots = replace(bars, name="dots", data=data.iloc[[1]])
+    shared = for_audience(replace(internal, figure_specs=(bars, dots)), "shareable")
+    (shown,) = shared.figure_specs
+    assert shown.name == "bars"
+    assert shown.data.to_dict("list")["kind"] == ["a", "c"]
+    assert shown.data["n"].tolist() == [20, 0]
+    assert shown.data["order"].tolist() == [3, 2]
 
 
 def test_joint_recovery_follows_the_rules() -> None:

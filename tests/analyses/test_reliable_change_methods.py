@@ -142,6 +142,31 @@ def test_a_scale_turned_round_gives_the_same_categories(shared_data: Path, metho
     assert list(one.frame["category"].dropna()) == list(other.frame["category"].dropna())
 
 
+def test_exactly_the_critical_value_is_not_reliable() -> None:
+    """Jacobson and Truax (1991): RC greater than 1.96, in size."""
+    frame = pd.DataFrame({"pre": [20.0, 21.0, 0.0, 0.0], "post": [0.0, 0.0, 20.0, 21.0]})
+    known = {"reliability": 0.5, "sd": 10.0}
+    z = classify_change(frame, "JT", **known).frame["rci"].abs().iloc[0]
+    assert z == pytest.approx(2.0)
+    at = classify_change(frame, "JT", z=z, **known)
+    assert list(at.frame["category"]) == ["unchanged", "improved", "unchanged", "deteriorated"]
+    below = classify_change(frame, "JT", z=z - 1e-6, **known)
+    assert list(below.frame["category"]) == ["improved", "improved", "deteriorated", "deteriorated"]
+
+
+@pytest.mark.parametrize("higher_is_better", [False, True])
+def test_the_cut_off_itself_belongs_to_neither_range(higher_is_better: bool) -> None:
+    """Who begins or ends exactly there has not crossed it."""
+    frame = pd.DataFrame(
+        {"pre": [16.0, 10.0, 10.5, 4.0, 10.0, 9.5], "post": [10.0, 4.0, 4.0, 10.0, 16.0, 16.0]}
+    )
+    if higher_is_better:
+        frame = 20 - frame
+    change = classify_change(frame, "points", points=6, cutoff=10.0, higher_is_better=higher_is_better)
+    expected = ["improved", "improved", "recovered", "deteriorated", "deteriorated", "harmed"]
+    assert list(change.frame["category"]) == expected
+
+
 def test_exactly_the_published_points_are_reliable() -> None:
     frame = pd.DataFrame({"pre": [16.0, 16.0, 16.0, 5.3], "post": [10.0, 11.0, 22.0, 11.3]})
     change = classify_change(frame, "points", points=6, cutoff=9.5)

@@ -57,6 +57,30 @@ def test_last_episode_is_counted_from_its_own_start(tmp_path):
     assert_array_equal(study.sessions["week"], [0, 1, 0, 8 / 7, 0, 79 / 7])
 
 
+@pytest.mark.parametrize(("days", "episodes"), [(327, [1, 1, 2, 2]), (328, [1, 1, 1, 1])])
+def test_a_pause_of_exactly_after_days_is_no_new_episode(tmp_path, days, episodes):
+    """From 8 January to 1 December 2024 are 328 days; a new episode begins after a pause of more."""
+    alone = "".join(line for line in RETURNS.splitlines(keepends=True) if line[:2] in ("cl", "a,"))
+    study = returning(tmp_path, f"after_days: {days}, analyse: each", table=alone)
+    assert_array_equal(study.sessions["episode"], episodes)
+
+
+@pytest.mark.parametrize("first", [3, 2])
+def test_episodes_whose_session_numbers_meet_have_no_known_order(tmp_path, first):
+    """Without dates, words are in order of the session numbers; if these start again or meet, it is not known."""
+    table = "client,therapist,session,ep,phq9\n" + "".join(
+        f"a,T1,{n},{word},{10 + n}\n"
+        for word, numbers in (("spring", (1, 2, 3)), ("autumn", (first, 5)))
+        for n in numbers
+    )
+    study = STUDY.replace(", date: date", "").replace("client: client", "client: client, episode: ep")
+    with pytest.raises(DataError, match="the order of a client's episodes is not known"):
+        returning(tmp_path, "analyse: first", study=study, table=table)
+    later = table.replace(f",{first},autumn", ",4,autumn")
+    kept = returning(tmp_path, "analyse: first", study=study, table=later).sessions
+    assert_array_equal(kept["phq9"], [11, 12, 13])
+
+
 def test_each_episode_is_a_client(tmp_path):
     study = returning(
         tmp_path, "after_days: 180, analyse: each", STUDY + "baseline: {start: start}\n",
