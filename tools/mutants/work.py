@@ -45,9 +45,11 @@ class Tests:
         files = sorted(queues, key=lambda f: (self.whole(f), f))
         turns = sorted((i, place, queues[f][i]) for place, f in enumerate(files) for i in range(len(queues[f])))
         first = [test for _, place, test in turns if place < FILES][:QUICK]
-        rest: list[str] = []
+        # The tests that bear the module's or its folder's name, whatever they cost, and other files as far as time allows.
+        words = {word for word in Path(mutant.path).with_suffix("").parts[3:] if word != "__init__"}
+        rest = [file for file in files if any(word in Path(file).stem for word in words)]
         spent = 0.0
-        for file in sorted(queues, key=lambda f: (self.whole(f) / len(queues[f]), f)):
+        for file in sorted(set(queues) - set(rest), key=lambda f: (self.whole(f) / len(queues[f]), f)):
             took = self.whole(file)
             if spent + took <= BUDGET:
                 spent += took
