@@ -256,6 +256,56 @@ def test_what_rests_on_a_count_follows_it(row: tuple[Any, ...], safe: list[Any])
     assert safe_row(SHARE, row, TEN) == safe
 
 
+def test_every_kind_of_cell_is_rounded_by_its_own_rule() -> None:
+    """An estimate and its limits to the second digit of the SE, which is a quarter of the interval; df to two digits."""
+    columns = (
+        Column("n", "Clients", "count"),
+        Column("estimate", "Estimate", "estimate", of="n"),
+        Column("ci_low", "95 % low", "number", of="n"),
+        Column("ci_high", "95 % high", "number", of="n"),
+        Column("se", "SE", "number", of="n"),
+        Column("df", "df", "df", of="n"),
+        Column("p", "p", "p", of="n"),
+        Column("r", "r", "number", of="n"),
+        Column("r_low", "95 % low", "number", of="n"),
+        Column("r_high", "95 % high", "number", of="n"),
+        Column("rate", "Rate", "percent"),
+        Column("weeks", "Weeks", "integer"),
+    )
+    row = (
+        64,
+        -1.23456,
+        -1.70123,
+        -0.76789,
+        0.23811,
+        257.68,
+        0.012345,
+        0.45678,
+        0.23451,
+        0.63219,
+        0.123456,
+        26,
+    )
+    assert safe_row(columns, row, TEN) == [
+        60, -1.23, -1.7, -0.77, 0.24, 260.0, 0.012, 0.46, 0.23, 0.63, 0.123, 26
+    ]  # fmt: skip
+
+
+def test_an_estimate_that_counts_people_is_a_rounded_count() -> None:
+    from alliance_longitudinal.analyses.kit import Estimate, estimate_frame
+
+    nan = float("nan")
+    counts = [
+        Estimate(k, k, n, 1.0, 8.0, n - 2, n + 2, nan, 640, "client", "clients")
+        for k, n in (("some", 47.0), ("few", 4.0))
+    ]
+    safe = safe_estimates(estimate_frame(counts), TEN).set_index("id")
+    assert safe.loc["some", "estimate"] == 50
+    assert safe.loc["few", ["estimate", "se", "df", "ci_low", "ci_high", "p"]].isna().all()
+    assert safe[["se", "df", "ci_low", "ci_high"]].isna().all(axis=None)
+    assert safe["n"].tolist() == [640, 640]
+
+
 def test_fit_indices_do_not_tell_the_number_of_clients() -> None:
     """n is (chi2 - df) / (df rmsea^2), and exp((bic - aic) / k + 2): from what is shown many n are possible."""
     columns = (
