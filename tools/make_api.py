@@ -41,6 +41,9 @@ def call(name: str, thing: Any) -> str:
         return name
     text = re.sub(r"<factory>", "...", str(found)).replace("'", '"')
     text = re.sub(r"^\(self(, )?", "(", text)
+    text = text.replace(
+        "ndarray[typing.Any, ", "ndarray[tuple[typing.Any, ...], "
+    )  # as NumPy before 2.2 says it
     text = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", re.sub(r"(?<=\d)\.(?=\d)", "\0", text)).replace("\0", ".")
     if len(name + text) <= 100:
         return name + text
