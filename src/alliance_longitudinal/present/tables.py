@@ -9,7 +9,7 @@ import pandas as pd
 from alliance_longitudinal.labels import row as row_text
 
 Kind = Literal["text", "number", "estimate", "p", "integer", "count", "percent", "df"]
-Section = Literal["answer", "results", "sensitivity", "checks", "models"]
+Section = Literal["answer", "sample", "results", "sensitivity", "checks", "models"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def early_alliance(
     draft.with_therapists()
     sessions = draft.sessions
     design = build_design(sessions, draft.flow, choices, MIN_THERAPISTS)
-    draft.flow = design.flow
+    draft.flow, draft.analysed = design.flow, design.clients["client"]
     _check_clients(draft, design)
     models = fit_models(design, draft.fit)
     weeks = typical_followup(design)

@@ -66,10 +66,7 @@ class Covariate:
 
     def values(self, study: Study) -> "pd.Series[float] | pd.Series[str]":
         """Its values, indexed by the client, the therapist, or client and session; missing where not known."""
-        frame = {"client": study.clients, "therapist": study.therapists, "session": study.sessions}[
-            self.level
-        ]
-        found = frame.set_index(KEYS[self.level])[self.name]
+        found = _frame(study, self.level).set_index(KEYS[self.level])[self.name]
         return found.astype(object).where(found.notna(), None) if self.categories else found
 
     def coded(self, values: "pd.Series[float] | pd.Series[str]") -> pd.DataFrame:
@@ -90,14 +87,23 @@ def declared(study: Study) -> dict[str, Covariate]:
     """Every covariate of the study by its name, the treatment arm first."""
     found: dict[str, Covariate] = {}
     clients = study.clients
-    own: tuple[tuple[Level, tuple[str, ...], pd.DataFrame], ...] = (
-        ("client", (*((ARM,) if ARM in clients else ()), *study.covariates), clients),
-        ("therapist", study.therapist_covariates, study.therapists),
-        ("session", study.session_covariates, study.sessions),
+    own: tuple[tuple[Level, tuple[str, ...]], ...] = (
+        ("client", (*((ARM,) if ARM in clients else ()), *study.covariates)),
+        ("therapist", study.therapist_covariates),
+        ("session", study.session_covariates),
     )
-    for level, names, frame in own:
-        found |= {name: Covariate(name, level, _categories(frame[name])) for name in names if name in frame}
+    for level, names in own:
+        if names:
+            frame = clients if level == "client" else _frame(study, level)
+            found |= {n: Covariate(n, level, _categories(frame[n])) for n in names if n in frame}
     return found
+
+
+def _frame(study: Study, level: Level) -> pd.DataFrame:
+    """The study's frame of a level; each is a copy, so only the one that is needed is asked for."""
+    if level == "session":
+        return study.sessions
+    return study.therapists if level == "therapist" else study.clients
 
 
 def _categories(values: pd.Series) -> tuple[str, ...]:

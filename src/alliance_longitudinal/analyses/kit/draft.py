@@ -30,6 +30,18 @@ from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 from alliance_longitudinal.present.tables import Section
 from alliance_longitudinal.sentences import Sentence, Value, joined, say, told
 
+#: What a study file can state for the report (STROBE), in the order of a methods section.
+_STATED = {
+    "setting": "Setting",
+    "dates": "Dates",
+    "eligibility": "Eligibility",
+    "bias": "Sources of bias",
+    "ethics": "Ethics",
+    "registration": "Registration",
+    "data_access": "Access to the data",
+    "funding": "Funding",
+}
+
 
 class Draft(Sample):
     """A report in the making: who and what it is about (`Sample`), and what was found.
@@ -231,13 +243,20 @@ class Draft(Sample):
             "without a value are left out."
         ]
 
+    def _stated(self) -> list[str]:
+        """What the study file states for the report, in its words."""
+        stated = self.study.reporting
+        said = [f"{words}: {stated[k].rstrip(' .')}." for k, words in _STATED.items() if k in stated]
+        return [" ".join(said)] if said else []
+
     def finish(
         self, name: str, title: str, question: str, params: Mapping[str, Any], limits: Sequence[str]
     ) -> AnalysisResult:
         """The finished result, for people who may see the data."""
+        sample = self.sample_table()
         unused = set(self.study.measures) - {m.name for m in self.measures}
         notes = [*self.findings, *(f for f in self.study.findings if f.where not in unused)]
-        *first, last = [*self.paragraphs, *self._adjusted_words()]
+        *first, last = [*self._stated(), *self.paragraphs, *self._adjusted_words()]
         return AnalysisResult(
             analysis=name,
             title=title,
@@ -250,7 +269,7 @@ class Draft(Sample):
             models=dict(self.models),
             notes=tuple(sorted(dict.fromkeys(notes), key=lambda f: -SEVERITIES.index(f.severity))),
             flow=self._flow(),
-            tables=tuple(self.tables),
+            tables=(*self.tables, *(() if sample is None else (sample,))),
             figure_specs=tuple(self.figures),
             methods_parts=Methods(
                 (*first, f"{last} {versions_sentence()}"), tuple(sorted(set(self.references)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from alliance_longitudinal.analyses.kit.characteristics import caseload_findings, sample_table
 from alliance_longitudinal.analyses.kit.covariates import Covariate, find_covariates, find_group
 from alliance_longitudinal.analyses.kit.groups import Groups
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, greatest_loss
@@ -14,6 +15,7 @@ from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import AllianceError, StudyError
 from alliance_longitudinal.findings import Finding, Severity
+from alliance_longitudinal.present import Table
 from alliance_longitudinal.sentences import Value, listed, say
 
 #: The parameter by which a measure of each kind is asked for, and how a report's header names it.
@@ -55,6 +57,8 @@ class Sample:
         Those that models adjust for.
     groups : Groups or None
         Groups of clients to compare.
+    analysed : Series or None
+        Clients that are left, where an analysis selects them outside of ``sessions``.
     """
 
     def __init__(self, study: Study, clinic: str | None = None) -> None:
@@ -64,6 +68,7 @@ class Sample:
         self.measures: list[Measure] = []
         self.covariates: tuple[Covariate, ...] = ()
         self.groups: Groups | None = None
+        self.analysed: pd.Series[str] | None = None
         self.resolved: dict[str, Any] = {}
         self.facts: list[tuple[str, str]] = [] if clinic is None else [("Clinic", clinic)]
         self.findings: list[Finding] = []
@@ -277,6 +282,15 @@ class Sample:
         else:
             joined = columns.reindex(rows["client"])
         return joined.set_axis(rows.index, axis=0)
+
+    def sample_table(self) -> Table | None:
+        """The characteristics of the analysed clients, their therapists and sessions."""
+        rows = self.sessions
+        if self.analysed is not None:
+            rows = rows[rows["client"].isin(self.analysed)]
+        known = self.therapists_known
+        self.findings += caseload_findings(self.study, rows) if known else []
+        return sample_table(self.study, rows, self.measures, self.groups, therapists_known=known)
 
     def therapists(self, n: int) -> None:
         """The header's number of therapists; where each client is taken alone, there is none to give."""

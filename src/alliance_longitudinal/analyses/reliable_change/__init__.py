@@ -116,7 +116,7 @@ def reliable_change(
     _check_sessions(first, last)
     given = Given(reliability, reliability_post, sd, points, cutoff, m_functional, sd_functional)
     scores = client_scores(draft.sessions, measure, draft.flow, first, last)
-    draft.flow = scores.flow
+    draft.flow, draft.analysed = scores.flow, scores.ends["client"]
     _header(draft, scores)
     draft.needs(len(scores.ends), MIN_CLIENTS, f"reliable change in {measure.instrument.label}")
     known = known_norms(measure, given)
