@@ -203,21 +203,25 @@ class Things(int):
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """A name that outsiders do not see: of a file, of a folder, an identifier.
+    """A name that outsiders do not see: of a file, of a folder, an identifier, a category of a few people.
 
     Attributes
     ----------
     name : str
     instead : str
         What outsiders read in its place.
+    n : float
+        How many people it is about: if they are enough to be counted, outsiders see the name. 0: they never do.
     """
 
     name: str
     instead: str
+    n: float = 0
 
     def text(self, spec: str, outsiders: Outsiders | None) -> str:  # noqa: ARG002 - a name has one form
         """The name, or what stands for it."""
-        return self.name if outsiders is None else self.instead
+        shown = outsiders is None or (self.n > 0 and not outsiders.hides(self.n))
+        return self.name if shown else self.instead
 
 
 def decimals_of(se: float) -> int:

@@ -178,7 +178,7 @@ def test_clients_of_unknown_group_leave_in_a_counted_step(study: Study) -> None:
 def test_one_group_is_nothing_to_compare(study: Study) -> None:
     result = al.variance_partition(replace(study, _clients=study.clients.assign(arm="CBT")), by="arm")
     assert [f.message for f in result.notes if f.code == "one_group"] == [
-        "All these clients have the same arm (CBT), so there is nothing to compare."
+        "Fewer than two groups of arm have enough clients, so there is nothing to compare."
     ]
     assert "by_group" not in [t.name for t in result.tables]
 
@@ -188,7 +188,7 @@ def test_a_small_group_has_no_estimate_of_its_own(study: Study) -> None:
     clients.loc[clients.index[:12], "arm"] = "waiting"
     result = al.variance_partition(replace(study, _clients=clients), by="arm")
     assert [f.message for f in result.notes if f.code == "small_group"] == [
-        "arm waiting has fewer than 20 clients, so the report gives no estimate for this group."
+        "arm waiting has fewer than 20 clients, so the report does not compare this group."
     ]
     assert not result.estimates["id"].str.endswith("_waiting").any()
 
@@ -349,3 +349,25 @@ def test_the_correlation_of_two_groups_is_that_of_the_cr2_covariance() -> None:
         v[0, 1] / np.sqrt(v[0, 0] * v[1, 1]), rel=1e-10
     )
     assert correlation_of_proportions((np.ones(5, bool), parts[0][1][:5]), parts[1]) == 0
+
+
+def test_a_category_of_a_few_clients_has_no_name_for_outsiders(study: Study) -> None:
+    clients = study.clients
+    clients["education"] = np.where(
+        clients.index < 4, "zebra keeper", np.where(clients.index < 120, "low", "high")
+    )
+    clients.loc[clients.index[:4], "arm"] = "zebra"
+    own = replace(study, _clients=clients)
+    asked = {"covariates": "education", "by": "arm"}
+    internal = al.variance_partition(own, **asked)  # type: ignore[arg-type]
+    assert "education: zebra keeper" in internal.table("sample").to_frame()["what"].tolist()
+    small = [f.message for f in internal.notes if f.code == "small_group"]
+    assert small == ["arm zebra has fewer than 10 clients, so the report does not compare this group."]
+    shared = al.variance_partition(own, **asked, audience="shareable")  # type: ignore[arg-type]
+    assert "zebra" not in str(shared.to_dict()).lower()
+    assert "zebra" not in " ".join(str(m) for m in shared.models.values()).lower()
+    assert "education: another category" in shared.table("sample").to_frame()["what"].tolist()
+    assert draft_of(own, "education").covariates[0].columns == (
+        "cov_education_low",
+        "cov_education_category_2",
+    )

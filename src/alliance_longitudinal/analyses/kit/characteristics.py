@@ -8,7 +8,7 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.kit.covariates import Covariate, Level, declared
 from alliance_longitudinal.analyses.kit.groups import Groups
-from alliance_longitudinal.counts import Count, Number, Share
+from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.present import Column, Table
@@ -78,7 +78,7 @@ def sample_table(
     ]
     note = (
         "Numbers: mean (SD), or median (quartiles) where it says so; categories: number and share of those for whom it is "
-        "known. Therapists are shown as a distribution only."
+        "known. Therapists are shown as a distribution only. Groups of very few clients have no column."
     )
     return Table.from_rows("sample", "Characteristics of the sample", "sample", rows, columns, note)
 
@@ -88,8 +88,8 @@ def _arms(study: Study, sessions: pd.DataFrame) -> Groups | None:
     if arm is None:
         return None
     of = arm.values(study)
-    there = set(of.reindex(sessions["client"].unique()).dropna())
-    names = tuple(c for c in arm.categories if c in there)
+    people = of.reindex(sessions["client"].unique()).value_counts()
+    names = tuple(c for c in arm.categories if people.get(c, 0) >= study.small_cells)
     return Groups("arm", names, of) if len(names) > 1 else None
 
 
@@ -106,7 +106,7 @@ def _lines(study: Study, measures: Sequence[Measure], whole: Part, used: str | N
     yield "Clients", lambda p: _count(len(p.clients), "client"), _nobody
     for found in every:
         if found.level == "client":
-            yield from _of_covariate(found)
+            yield from _of_covariate(found, whole)
     for measure in measures:
         if measure.name in whole.sessions:
             yield _first_score(measure)
@@ -114,12 +114,12 @@ def _lines(study: Study, measures: Sequence[Measure], whole: Part, used: str | N
         ending = Covariate(
             "ending", "client", tuple(k for k in _ENDINGS if k in set(whole.clients["ending"]))
         )
-        yield from _of_covariate(ending, [_ENDINGS[k] for k in ending.categories])
+        yield from _of_covariate(ending, whole, [_ENDINGS[k] for k in ending.categories])
     if len(whole.therapists):
         yield "Therapists", lambda p: say("{n}", n=Number(len(p.therapists), "integer")), _nobody
         for found in every:
             if found.level == "therapist":
-                yield from _of_covariate(found)
+                yield from _of_covariate(found, whole)
         yield "Analysed clients per therapist, median (quartiles)", _caseload, _nobody
         if study.caseload is not None or "caseload" in whole.therapists:
             yield _seen(study, whole)
@@ -129,21 +129,25 @@ def _lines(study: Study, measures: Sequence[Measure], whole: Part, used: str | N
         yield "Weeks from first to last session, median (quartiles)", _weeks, _nobody
     for found in every:
         if found.level == "session":
-            yield from _of_covariate(found)
+            yield from _of_covariate(found, whole)
     for measure in measures:
         if measure.name in whole.sessions:
             yield _scores(measure)
 
 
-def _of_covariate(found: Covariate, labels: Sequence[str] = ()) -> Iterator[Line]:
+def _of_covariate(found: Covariate, whole: Part, labels: Sequence[str] = ()) -> Iterator[Line]:
+    rows = whole.of(found.level)
+    unit = "therapist" if found.level == "therapist" else "client"
+
     def unknown(part: Part) -> str:
-        rows = part.of(found.level)
-        return _count(int(rows[found.name].isna().sum()), found.level)
+        return _count(int(part.of(found.level)[found.name].isna().sum()), found.level)
 
     if not found.categories:
         yield f"{found.name}, mean (SD)", lambda p: _mean(p.of(found.level)[found.name]), unknown
     for k, category in enumerate(found.categories):
-        words = labels[k] if labels else f"{found.name}: {category}"
+        n = int(rows.loc[rows[found.name].eq(category), unit].nunique())
+        name = Private(category, "another category", n)
+        words = labels[k] if labels else say("{covariate}: {name}", covariate=found.name, name=name)
 
         def cell(part: Part, category: str = category) -> str:
             known = part.of(found.level)[found.name].dropna()

@@ -31,16 +31,22 @@ class Covariate:
     level : {"client", "therapist", "session"}
     categories : tuple of str
         Empty for a number. The first is the reference.
+    rare : frozenset of str
+        Categories of too few people to be named to outsiders; columns of a model carry their number instead.
     """
 
     name: str
     level: Level
     categories: tuple[str, ...] = ()
+    rare: frozenset[str] = frozenset()
 
     @property
     def words(self) -> str:
         """The name, and for a category what it is compared with."""
-        return f"{self.name} (compared with {self.categories[0]})" if self.categories else self.name
+        if not self.categories:
+            return self.name
+        first = self.categories[0]
+        return f"{self.name} (compared with {'the first category' if first in self.rare else first})"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -49,7 +55,8 @@ class Covariate:
             return (f"cov_{self.name}",)
         seen: list[str] = []
         for k, category in enumerate(self.categories[1:], start=1):
-            plain = re.sub("[^A-Za-z0-9]+", "_", category).strip("_") or f"category_{k}"
+            plain = "" if category in self.rare else re.sub("[^A-Za-z0-9]+", "_", category).strip("_")
+            plain = plain or f"category_{k}"
             column = f"cov_{self.name}_{plain}"
             seen.append(column if column not in seen else f"{column}_{k}")
         return tuple(seen)
@@ -95,7 +102,13 @@ def declared(study: Study) -> dict[str, Covariate]:
     for level, names in own:
         if names:
             frame = clients if level == "client" else _frame(study, level)
-            found |= {n: Covariate(n, level, _categories(frame[n])) for n in names if n in frame}
+            unit = "therapist" if level == "therapist" else "client"
+            for name in names:
+                if name in frame:
+                    categories = _categories(frame[name])
+                    people = frame.groupby(frame[name].astype(str))[unit].nunique() if categories else {}
+                    rare = frozenset(c for c in categories if people[c] < study.small_cells)
+                    found[name] = Covariate(name, level, categories, rare)
     return found
 
 

@@ -10,7 +10,7 @@ from alliance_longitudinal.analyses.kit.characteristics import caseload_findings
 from alliance_longitudinal.analyses.kit.covariates import Covariate, find_covariates, find_group
 from alliance_longitudinal.analyses.kit.groups import Groups
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, greatest_loss
-from alliance_longitudinal.counts import Count, Number, Share
+from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import AllianceError, StudyError
@@ -162,30 +162,32 @@ class Sample:
         self.fact("Compared by", found.name)
         if group.isna().any():
             self.keep(group.notna(), f"Clients whose {found.name} is known", f"{found.name} is not known")
-        present = set(group.dropna())
-        names = tuple(name for name in found.categories if name in present)
+        people = self.sessions["client"].drop_duplicates().map(of).value_counts()
+        names = tuple(name for name in found.categories if people.get(name, 0) >= self.study.small_cells)
+        for name in found.categories:
+            if name in people.index and name not in names:
+                self.small_group(found.name, name, self.study.small_cells, int(people[name]))
         if len(names) < 2:
             self.find(
                 "one_group",
                 "caution",
-                "All these clients have the same {name} ({group}), so there is nothing to compare.",
+                "Fewer than two groups of {name} have enough clients, so there is nothing to compare.",
                 found.name,
                 name=found.name,
-                group=names[0] if names else "not known",
             )
             return None
         self.groups = Groups(found.name, names, of)
         return self.groups
 
-    def small_group(self, groups: Groups, group: str, needed: int) -> None:
-        """A group that is too small for an estimate of its own."""
+    def small_group(self, name: str, group: str, needed: int, n: int) -> None:
+        """A group of ``n`` clients, too small for an estimate of its own; its clients stay in the whole."""
         self.find(
             "small_group",
             "caution",
-            "{name} {group} has fewer than {needed} clients, so the report gives no estimate for this group.",
-            groups.name,
-            name=groups.name,
-            group=group,
+            "{name} {group} has fewer than {needed} clients, so the report does not compare this group.",
+            name,
+            name=name,
+            group=Private(group, "(one group)", n),
             needed=Number(needed, "integer"),
         )
 
