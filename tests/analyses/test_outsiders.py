@@ -291,6 +291,17 @@ def test_every_kind_of_cell_is_rounded_by_its_own_rule() -> None:
     ]  # fmt: skip
 
 
+def test_limits_of_a_share_of_a_few_are_hidden_with_it() -> None:
+    columns = (
+        Column("n", "Clients", "count"),
+        Column("share", "Improved", "percent", of="n"),
+        Column("share_low", "95 % low", "percent", of="n"),
+        Column("share_high", "95 % high", "percent", of="n"),
+    )
+    assert safe_row(columns, (64, 7 / 64, 0.0539, 0.2088), TEN) == [60, HIDDEN, HIDDEN, HIDDEN]
+    assert safe_row(columns, (64, 29 / 64, 0.3369, 0.5746), TEN) == [60, 0.5, 0.33, 0.58]
+
+
 def test_an_estimate_that_counts_people_is_a_rounded_count() -> None:
     from alliance_longitudinal.analyses.kit import Estimate, estimate_frame
 

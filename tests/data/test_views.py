@@ -35,3 +35,11 @@ def test_a_title_is_no_html(tmp_path):
 def test_the_demonstration_study_says_that_it_is_simulated():
     assert "Simulated data." in repr(load_study("demo"))
     assert "in 3 clinics" in describe_study(load_study("demo"))[2]
+
+
+def test_therapists_are_listed_once_in_order(tmp_path):
+    rows = "".join(
+        f"{k},{t},1,9\n{k},{t},2,8\n" for k, t in enumerate(["T9", "T10", "T1", "b", "T10", "a", "T2", "B"])
+    )
+    therapists = small_study(tmp_path, "c,t,n,p\n" + rows).therapists
+    assert therapists["therapist"].tolist() == ["B", "T1", "T10", "T2", "T9", "a", "b"]

@@ -165,6 +165,20 @@ def test_the_uncertainty_of_the_variances_widens(growth, frame):
     assert held.between(1.85, 2.4).all()
 
 
+def test_a_failed_replicate_is_left_out_and_no_other(growth, frame, monkeypatch):
+    boot = growth.bootstrap(20, seed=3)
+    gone = boot.varcorr.copy()
+    gone.iloc[[0, 7]] = np.nan
+    rest = boot.varcorr.drop(boot.varcorr.index[[0, 7]])
+    tables = []
+    for values in (gone, rest):
+        made = replace(boot, varcorr=values)
+        place = "alliance_longitudinal.engine.diagnostics.prediction_intervals.bootstrap"
+        monkeypatch.setattr(place, lambda *_, made=made: made)
+        tables.append(growth.predict(new_rows(frame), interval="prediction", n_boot=20, seed=3))
+    pd.testing.assert_frame_equal(*tables)
+
+
 def test_refusals(growth, frame):
     with pytest.raises(al.FitError, match="interval='predict' is not available; there is 'confidence' and"):
         growth.predict(frame, interval="predict")

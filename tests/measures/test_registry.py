@@ -91,6 +91,17 @@ def test_what_is_from_memory_or_unknown_is_marked_so():
             assert set(marks) <= {*instrument.sources, "memory", "unknown", "computed"}
 
 
+def test_a_description_says_which_items_are_reversed():
+    registry = load_instruments()
+    for name, words in (
+        ("phq_9", "No item is reversed."),
+        ("core_10", "Items 2, 3 are reversed first, unless the study file says 'entry: prescored'."),
+    ):
+        said = " ".join(line.strip() for line in describe_instrument(registry[name]))
+        assert words in said
+        assert ("reversed first" in said) == bool(registry[name].reverse)
+
+
 def test_overview_has_one_row_an_instrument():
     table = instruments()
     assert list(table.index) == list(load_instruments())
