@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.dyads.truth_and_bias import truth_and_bias
     from alliance_longitudinal.methods.events.chart import chance_of_drop, control_chart
     from alliance_longitudinal.methods.events.ruptures import find_ruptures
+    from alliance_longitudinal.methods.growth.expected import ExpectedCourse
     from alliance_longitudinal.methods.growth.shapes import growth_shapes
     from alliance_longitudinal.methods.mediation.latent import latent_mediation
     from alliance_longitudinal.methods.mediation.product import product_interval
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 #: Public name -> module that defines it.
 _PUBLIC = {
+    "ExpectedCourse": "growth.expected",
     "actor_partner": "dyads.actor_partner",
     "chance_of_drop": "events.chart",
     "classify_change": "psychometrics.change.classify",
@@ -84,6 +86,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "ExpectedCourse",
     "actor_partner",
     "chance_of_drop",
     "classify_change",

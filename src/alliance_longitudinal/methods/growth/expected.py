@@ -1,0 +1,424 @@
+"""What course to expect of a new person, given an archive of courses and the person's own scores so far."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.engine import distributions
+from alliance_longitudinal.errors import AllianceError, DataError
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.methods.basics.estimates import Text
+from alliance_longitudinal.methods.basics.frames import (
+    Codes,
+    Floats,
+    check_columns,
+    groups,
+    names_of,
+    numbers,
+)
+from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
+from alliance_longitudinal.methods.basics.values import real, whole
+
+CourseShape = Literal["log", "linear"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Names of the columns in the user's frames."""
+
+    y: str
+    intake: str
+    time: str
+    person: str
+    therapist: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prior:
+    """What is known of a person before any score: deviations of intercept and slope."""
+
+    cov: Floats
+    noise: float
+    therapist: float
+    known: Mapping[str, tuple[float, float]]
+
+    def of(self, therapists: "list[str | None]") -> tuple[Floats, Floats]:
+        """Means, shape (n, 2), and covariances, shape (n, 2, 2), of persons by their therapist."""
+        mean, cov = np.zeros((len(therapists), 2)), np.tile(self.cov, (len(therapists), 1, 1))
+        for i, name in enumerate(therapists):
+            effect, variance = (
+                self.known.get(name, (0.0, self.therapist)) if name is not None else (0.0, self.therapist)
+            )
+            mean[i, 0] = effect
+            cov[i, 0, 0] += variance
+        return mean, cov
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ExpectedCourse:
+    """An archive's average course by intake score, how persons differ from it, and predictions for one more person.
+
+    Make one with `fit`.
+
+    Attributes
+    ----------
+    model : MixedModelResults
+        ``y ~ intake + f(time)`` with a random intercept and a random slope of ``f(time)`` for each person.
+    shape : str
+    n_dropped : int
+        Rows of the archive left out for a missing value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from alliance_longitudinal import methods
+    >>> rng = np.random.default_rng(1)
+    >>> person, week = np.repeat(range(100), 6), np.tile(range(6), 100)
+    >>> intake = rng.normal(15, 4, 100)
+    >>> change = rng.normal(-3, 1, 100)
+    >>> score = intake[person] + change[person] * np.log(week + 1) + rng.normal(0, 2, 600)
+    >>> archive = pd.DataFrame({"client": person, "week": week, "intake": intake[person], "phq9": score})
+    >>> course = methods.ExpectedCourse.fit(archive, "phq9", "intake", "week", "client")
+    >>> new = pd.DataFrame({"week": [0, 1, 2], "intake": 18.0, "phq9": [18.0, 17.5, 17.0]})
+    >>> course.predict(new, at=[8]).round(1)[["mean", "lower", "upper"]].to_numpy().tolist()
+    [[12.5, 7.3, 17.8]]
+    """
+
+    model: Any
+    shape: str
+    n_dropped: int
+    _columns: _Columns = field(repr=False)
+    _prior: _Prior = field(repr=False)
+
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        y: str,
+        intake: str,
+        time: str,
+        person: str,
+        therapist: str | None = None,
+        shape: CourseShape = "log",
+    ) -> "ExpectedCourse":
+        """Fit the archive by REML.
+
+        ``y = b0 + b1 intake + b2 f(t) + u0_i + u1_i f(t) [+ v_j] + e``, ``f(t) = log(t + 1)`` or ``t``. The log shape falls fast at
+        first: check it against the data near time 0.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            One row per person and time. Not changed. Rows with a missing value are left out.
+        y, intake, time, person : str
+            Columns; ``intake`` holds the person's score at the start in every row.
+        therapist : str, optional
+            Column of therapists: their random intercept is added.
+        shape : {"log", "linear"}
+
+        Raises
+        ------
+        DataError
+            If columns are missing, times are negative, the archive is too small, or the model cannot be fitted.
+        """
+        if shape not in get_args(CourseShape):
+            raise DataError(f"shape is {shape!r}; it is one of {', '.join(get_args(CourseShape))}.")
+        columns = _Columns(y, intake, time, person, therapist)
+        ids = {"person": person} | ({} if therapist is None else {"therapist": therapist})
+        rows = complete_rows(frame, {"y": y, "intake": intake, "t": time}, ids, least=20)
+        for name, column in (("y", y), ("intake", intake), ("t", time)):
+            check_varies(rows.values(name), column, "An expected course needs values that vary.")
+        data = rows.data.assign(f=_shape(rows.values("t"), shape, time))
+        several = data["person"].duplicated(keep=False)
+        if data.loc[several, "person"].nunique() < 10:
+            raise DataError(
+                f"An archive needs at least ten persons with several scores; there are {data.loc[several, 'person'].nunique()}."
+            )
+        model = _fit(data, therapist is not None)
+        return cls(model, shape, rows.n_dropped, columns, _prior(model, frame, therapist))
+
+    @property
+    def params(self) -> pd.Series:
+        """Coefficients: ``Intercept, intake, f``, ``f`` the function of time."""
+        return pd.Series(self.model.params)
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of the coefficients."""
+        return pd.Series(self.model.bse)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a reader of the model has to know."""
+        return tuple(self.model.findings)
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Intervals of the coefficients."""
+        return pd.DataFrame(self.model.conf_int(alpha))
+
+    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
+        """One row per coefficient."""
+        return pd.DataFrame(self.model.tidy(alpha))
+
+    def summary(self) -> str:
+        """The fit as text."""
+        return Text(f"Expected course, {self.shape} shape\n\n{self.model.summary()}")
+
+    def __repr__(self) -> str:
+        return f"<ExpectedCourse: {self.shape} shape; {self.model.nobs} scores; use .predict(scores, at)>"
+
+    def predict(
+        self, scores_so_far: pd.DataFrame, at: "float | Sequence[float] | Floats", band: float = 0.95
+    ) -> pd.DataFrame:
+        """Expected scores of one person and the band in which single scores lie.
+
+        The person's intercept and slope have a normal distribution given the scores so far; ``sd^2`` is the variance of the expected
+        score plus that of single scores (plug-in: the archive's estimates are taken as known).
+
+        Parameters
+        ----------
+        scores_so_far : DataFrame
+            Rows of one person with the archive's columns of score, intake and time (and of the therapist, if wanted: an unknown one
+            has the variance of all). A row with a missing score gives the intake only.
+        at : float or sequence of float
+            Times.
+        band : float
+            Share of single scores within ``lower`` and ``upper``.
+
+        Returns
+        -------
+        DataFrame
+            ``time, mean, sd, lower, upper``, one row for each of ``at``.
+
+        Raises
+        ------
+        DataError
+            If the rows hold several intake scores or persons, or a time is impossible.
+        """
+        band = real("band", band, "a share between 0 and 1, such as 0.95", above=0, below=1)
+        when = np.atleast_1d(
+            np.asarray(
+                [
+                    real("at", t, "times, finite numbers", least=0 if self.shape == "log" else -np.inf)
+                    for t in np.atleast_1d(np.asarray(at, dtype=object))
+                ]
+            )
+        )
+        c = self._columns
+        check_columns(scores_so_far, [c.y, c.intake, c.time])
+        intake = numbers(scores_so_far, c.intake, missing=False)
+        if np.ptp(intake) > 0 or (c.person in scores_so_far and len(groups(scores_so_far, c.person)[1]) > 1):
+            raise DataError(
+                "scores_so_far holds several persons or intake scores. Predict one person at a time."
+            )
+        y, t = numbers(scores_so_far, c.y), numbers(scores_so_far, c.time)
+        used = ~np.isnan(y)
+        if np.isnan(t[used]).any():
+            raise DataError(f"Column {c.time!r} is missing where a score is there.")
+        mean, cov = self._posterior(
+            np.zeros(int(used.sum()), dtype=np.int64),
+            y[used],
+            intake[used],
+            t[used],
+            self._therapists(scores_so_far)[:1],
+        )
+        f = _shape(when, self.shape, "at")
+        expected, sd = self._single(intake[0], f, np.tile(mean, (len(f), 1)), np.tile(cov, (len(f), 1, 1)))
+        half = float(distributions.norm.ppf((1 + band) / 2)) * sd
+        return pd.DataFrame(
+            {"time": when, "mean": expected, "sd": sd, "lower": expected - half, "upper": expected + half}
+        )
+
+    def validate(
+        self, frame: pd.DataFrame, after: Sequence[float] = (0, 2, 4), bands: Sequence[float] = (0.8, 0.95)
+    ) -> pd.DataFrame:
+        """How well later scores are predicted from earlier ones, in persons whose scores are given.
+
+        Use persons who are not in the archive (`cross_validate` does): in the archive itself predictions look better than they are.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            As in `fit`. Rows with a missing value are left out.
+        after : sequence of float
+            For each: scores up to this time are known, later ones are predicted.
+        bands : sequence of float
+
+        Returns
+        -------
+        DataFrame
+            By ``after``: ``n`` (predicted scores), ``rmse, mae`` and for each band the share of scores within (``cover80``, ...).
+
+        Raises
+        ------
+        DataError
+            If columns are missing, or no score is later.
+        """
+        levels = [
+            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1) for band in bands
+        ]
+        errors = [self._errors(frame, real("after", time, "times, finite numbers")) for time in after]
+        return _accuracy(list(after), errors, levels)
+
+    @classmethod
+    def cross_validate(
+        cls,
+        frame: pd.DataFrame,
+        y: str,
+        intake: str,
+        time: str,
+        person: str,
+        therapist: str | None = None,
+        shape: CourseShape = "log",
+        *,
+        folds: int = 10,
+        by: Literal["person", "therapist"] = "person",
+        after: Sequence[float] = (0, 2, 4),
+        bands: Sequence[float] = (0.8, 0.95),
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """`validate` of persons, or of all persons of therapists, who were left out of the archive, fold by fold.
+
+        Raises
+        ------
+        DataError
+            As `fit`, or if there are fewer persons or therapists than folds.
+        """
+        if by not in ("person", "therapist") or (by == "therapist" and therapist is None):
+            raise DataError(
+                f"by is {by!r}; it is 'person', or 'therapist' where a column of therapists is named."
+            )
+        folds = whole("folds", folds, "a number of folds, at least 2", least=2)
+        unit = person if by == "person" else str(therapist)
+        check_columns(frame, [unit])
+        code, ids = groups(frame, unit)
+        if len(ids) < folds:
+            raise DataError(f"{folds} folds need as many values of {unit!r}; there are {len(ids)}.")
+        fold = np.random.default_rng(seed).permutation(np.arange(len(ids)) % folds)[code]
+        levels = [
+            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1) for band in bands
+        ]
+        errors: list[list[pd.DataFrame]] = [[] for _ in after]
+        for k in range(folds):
+            course = cls.fit(frame[fold != k], y, intake, time, person, therapist, shape)
+            for place, when in zip(errors, after, strict=True):
+                place.append(course._errors(frame[fold == k], real("after", when, "times, finite numbers")))
+        return _accuracy(list(after), [pd.concat(place) for place in errors], levels)
+
+    def _errors(self, frame: pd.DataFrame, after: float) -> pd.DataFrame:
+        """Predicted scores later than ``after``: ``error`` and ``sd``."""
+        c = self._columns
+        names_of([c.y, c.intake, c.time, c.person], "the columns")
+        check_columns(frame, [c.y, c.intake, c.time, c.person])
+        y, intake, t = (numbers(frame, name) for name in (c.y, c.intake, c.time))
+        code, _ = groups(frame, c.person)
+        there = ~(np.isnan(y) | np.isnan(intake) | np.isnan(t))
+        code, y, intake, t = pd.factorize(code[there])[0].astype(np.int64), y[there], intake[there], t[there]
+        therapists = [name for name, keep in zip(self._therapists(frame), there, strict=True) if keep]
+        first = np.unique(code, return_index=True)[1]
+        known = t <= after
+        mean, cov = self._posterior(
+            code[known], y[known], intake[known], t[known], [therapists[i] for i in first]
+        )
+        later = ~known
+        f = _shape(t[later], self.shape, c.time)
+        expected, sd = self._single(intake[later], f, mean[code[later]], cov[code[later]])
+        return pd.DataFrame({"error": y[later] - expected, "sd": sd})
+
+    def _posterior(
+        self, code: Codes, y: Floats, intake: Floats, t: Floats, therapists: "list[str | None]"
+    ) -> tuple[Floats, Floats]:
+        """Mean, shape (persons, 2), and covariance, shape (persons, 2, 2), of intercept and slope given scores."""
+        n = len(therapists)
+        prior_mean, prior = self._prior.of(therapists)
+        f = _shape(t, self.shape, self._columns.time)
+        z = np.column_stack([np.ones(len(f)), f])
+        left = y - self._mean(intake, f) - np.einsum("ij,ij->i", z, prior_mean[code])
+        precision = np.empty((n, 2, 2))
+        for i in range(2):
+            for k in range(2):
+                precision[:, i, k] = np.bincount(code, z[:, i] * z[:, k], n)
+        precision /= self._prior.noise
+        right = np.column_stack([np.bincount(code, z[:, i] * left, n) for i in range(2)]) / self._prior.noise
+        inner = np.linalg.inv(np.eye(2) + precision @ prior)
+        cov = prior @ inner
+        return prior_mean + np.einsum("nij,nj->ni", cov, right), cov
+
+    def _single(
+        self, intake: "float | Floats", f: Floats, mean: Floats, cov: Floats
+    ) -> tuple[Floats, Floats]:
+        """Expected score and standard deviation of a single one."""
+        z = np.column_stack([np.ones(len(f)), f])
+        expected = self._mean(intake, f) + np.einsum("ij,ij->i", z, mean)
+        return expected, np.sqrt(np.einsum("ni,nij,nj->n", z, cov, z) + self._prior.noise)
+
+    def _mean(self, intake: "float | Floats", f: Floats) -> Floats:
+        b = self.model.params
+        return np.asarray(b["Intercept"] + b["intake"] * intake + b["f"] * f)
+
+    def _therapists(self, frame: pd.DataFrame) -> "list[str | None]":
+        name = self._columns.therapist
+        if name is None or name not in frame:
+            return [None] * len(frame)
+        return [None if pd.isna(v) else str(v).strip() for v in frame[name]]
+
+
+def _shape(t: Floats, shape: str, column: str) -> Floats:
+    if shape == "linear":
+        return t
+    if len(t) and t.min() < 0:
+        raise DataError(f"{column!r} goes down to {t.min():g}. The log shape needs times from 0 on.")
+    return np.asarray(np.log1p(t))
+
+
+def _fit(data: pd.DataFrame, therapists: bool) -> Any:
+    from alliance_longitudinal.engine import MixedModel
+
+    random = "(1 + f | therapist:person) + (1 | therapist)" if therapists else "(1 + f | person)"
+    try:
+        return MixedModel.from_formula(f"y ~ intake + f + {random}", data).fit()
+    except AllianceError as problem:
+        raise DataError(f"The expected course cannot be fitted: {problem}") from problem
+
+
+def _prior(model: Any, frame: pd.DataFrame, therapist: str | None) -> _Prior:
+    table = model.varcorr
+    persons = table[table["group"].str.contains("person")]
+    diagonal = persons[persons["term2"].isna()].set_index("term1")["vcov"]
+    cross = float(persons.loc[persons["term2"].notna(), "vcov"].iloc[0])
+    cov = np.array([[diagonal["Intercept"], cross], [cross, diagonal["f"]]], dtype=float)
+    if therapist is None:
+        return _Prior(cov, float(model.scale), 0.0, {})
+    variance = float(table.loc[table["group"] == "therapist", "vcov"].iloc[0])
+    _, ids = groups(frame, therapist)
+    modes, sds = (
+        model.random_effects["therapist"]["Intercept"],
+        model.random_effects_sd["therapist"]["Intercept"],
+    )
+    known = {
+        str(ids[int(str(name)[1:])]): (float(modes[name]), float(sds[name]) ** 2) for name in modes.index
+    }
+    return _Prior(cov, float(model.scale), variance, known)
+
+
+def _accuracy(after: "list[float]", errors: "list[pd.DataFrame]", bands: "list[float]") -> pd.DataFrame:
+    rows = []
+    for time, found in zip(after, errors, strict=True):
+        if found.empty:
+            raise DataError(f"No score is later than {time:g}. Choose earlier times for after.")
+        e = found["error"].to_numpy()
+        row = {
+            "after": time,
+            "n": len(e),
+            "rmse": float(np.sqrt(np.mean(e**2))),
+            "mae": float(np.mean(np.abs(e))),
+        }
+        for band in bands:
+            z = float(distributions.norm.ppf((1 + band) / 2))
+            row[f"cover{100 * band:g}"] = float(np.mean(np.abs(e) <= z * found["sd"].to_numpy()))
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("after")

@@ -1,0 +1,324 @@
+"""Shapes of courses and expected courses: lme4, Fieller by inversion, the multivariate normal, and simulated truth."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alliance_longitudinal import methods
+from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.growth.shapes import course_class, turning_point
+
+FOLDER = Path(__file__).parents[1] / "reference"
+REFERENCE = json.loads((FOLDER / "growth.json").read_text(encoding="utf-8"))
+COURSES = pd.read_csv(FOLDER / "small" / "courses.csv")
+
+
+@pytest.fixture(scope="module")
+def shapes():
+    return methods.growth_shapes(COURSES, "y", "t", "person")
+
+
+def test_the_shapes_are_those_of_lme4(shapes):
+    for name, reference in REFERENCE["fits"].items():
+        row = shapes.table.loc[name]
+        # lme4 stops within about 1e-6 of the optimum.
+        np.testing.assert_allclose(row[["llf", "aic", "bic"]].to_numpy(float), [reference[k] for k in ("llf", "aic", "bic")], atol=1e-4)  # fmt: skip
+    np.testing.assert_allclose(shapes.knots, REFERENCE["knots"], rtol=1e-12)
+    assert list(shapes.table["aic"]) == sorted(shapes.table["aic"])
+    assert shapes.best == shapes.table.index[0]
+    assert shapes.table["delta_aic"].iloc[0] == 0
+    assert any(f.code == "other_random_part" for f in shapes.findings)
+    assert "382 rows of 50 persons" in shapes.summary()
+
+
+def test_the_turning_point_and_fieller_s_limits(shapes):
+    found = shapes.turning_point
+    assert found.estimate == pytest.approx(REFERENCE["turning"], abs=1e-5)
+    # R found them by inverting the test of b1 + 2 t b2 = 0.
+    np.testing.assert_allclose(found.fieller, REFERENCE["fieller"], atol=1e-4)
+    assert found.delta[0] < found.estimate < found.delta[1]
+    assert sum(found.delta) / 2 == pytest.approx(found.estimate)
+    assert found.kind == "highest"
+    # The same point, wherever time begins.
+    later = methods.growth_shapes(COURSES.assign(t=COURSES["t"] + 10), "y", "t", "person", ["quadratic"])
+    assert later.turning_point.estimate == pytest.approx(found.estimate + 10, abs=1e-5)
+
+
+def test_where_the_curve_could_be_straight_fieller_s_limits_are_open():
+    open_ended = turning_point(1.0, -0.02, 0.01, 0.0, 0.01**2 * 9)
+    assert open_ended.fieller == (-np.inf, np.inf)
+    low, high = open_ended.excluded
+    z2 = 1.959963984540054**2
+    for t in (low, high):
+        assert (1 - 0.04 * t) ** 2 == pytest.approx(z2 * (0.01 + 4 * t * t * 9e-4))
+    assert low < 0 < high
+    nothing = turning_point(0.01, -0.02, 1.0, 0.0, 1.0)
+    assert (nothing.fieller, nothing.excluded) == ((-np.inf, np.inf), None)
+
+
+def test_fieller_s_limits_cover():
+    rng = np.random.default_rng(1)
+    v = np.array([[0.02, -0.002], [-0.002, 0.0006]])
+    draws = rng.multivariate_normal([1, -0.1], v, 4000)
+    hits = []
+    for b1, b2 in draws:
+        found = turning_point(b1, b2, v[0, 0], v[0, 1], v[1, 1])
+        if np.isinf(found.fieller[0]):
+            hits.append(found.excluded is None or not found.excluded[0] < 5 < found.excluded[1])
+        else:
+            hits.append(found.fieller[0] <= 5 <= found.fieller[1])
+    assert abs(np.mean(hits) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 4000)
+
+
+def courses(seed, shape, n=60, t=8):
+    rng = np.random.default_rng(seed)
+    person, time = np.repeat(np.arange(n), t), np.tile(np.arange(t), n)
+    mean = {
+        "linear": 0.3 * time,
+        "log": 1.2 * np.log1p(time),
+        "quadratic": 1.2 * time - 0.15 * time**2,
+        "piecewise": 0.9 * np.minimum(time, 2) - 0.8 * np.clip(time - 2, 0, 3),
+    }[shape]
+    slope = np.log1p(time) if shape == "log" else time
+    y = (
+        4
+        + mean
+        + rng.normal(0, 0.6, n)[person]
+        + rng.normal(0, 0.08, n)[person] * slope
+        + rng.normal(0, 0.4, n * t)
+    )
+    return pd.DataFrame({"p": person, "t": time, "y": y})
+
+
+@pytest.mark.parametrize("shape", ["linear", "log", "quadratic", "piecewise"])
+def test_the_true_shape_is_recovered(shape):
+    knots = [2, 5]
+    best = [methods.growth_shapes(courses(s, shape), "y", "t", "p", knots=knots).best for s in range(4)]
+    assert best.count(shape) >= 3
+
+
+def test_single_courses_are_classified_as_by_hand():
+    rng = np.random.default_rng(3)
+    t = np.arange(9.0)
+    clear = {"flat": 0 * t, "linear": 2 * t, "u": (t - 4) ** 2, "inverted_u": -((t - 4) ** 2)}
+    for name, mean in clear.items():
+        found = [course_class(t, mean + rng.normal(0, 0.5, 9)) for _ in range(100)]
+        assert found.count(name) >= 85  # a flat course looks straight or curved by chance now and then
+    frame = courses(1, "quadratic")
+    shapes = methods.growth_shapes(frame, "y", "t", "p", ["linear"])
+    counts = shapes.classify()
+    by_hand = dict.fromkeys(counts, 0)
+    for _, rows in frame.groupby("p"):
+        values = []
+        for degree in range(3):
+            b = np.polyfit(rows["t"], rows["y"], degree)
+            k, rss = degree + 2, ((rows["y"] - np.polyval(b, rows["t"])) ** 2).sum()
+            values.append((8 * np.log(rss / 8) + 2 * k + 2 * k * (k + 1) / (8 - k - 1), b[0]))
+        at = min(range(3), key=lambda i: values[i][0])
+        by_hand[("flat", "linear", "u" if values[2][1] > 0 else "inverted_u")[at]] += 1
+    assert counts == by_hand
+    assert sum(methods.growth_shapes(COURSES, "y", "t", "person", ["linear"]).classify(8).values()) == int(
+        (COURSES.groupby("person").size() >= 8).sum()
+    )
+
+
+def test_shapes_that_cannot_be_fitted_are_said():
+    frame = courses(1, "linear")
+    two_times = frame[frame["t"].isin([0, 1, 2])]
+    found = methods.growth_shapes(two_times, "y", "t", "p", ["linear", "quadratic"])
+    assert repr(found).startswith("<GrowthShapes: ")
+    with pytest.raises(
+        DataError, match=r"The turning point is that of the quadratic shape\. Put 'quadratic' into shapes\."
+    ):
+        _ = methods.growth_shapes(frame, "y", "t", "p", "linear").turning_point
+    with pytest.raises(DataError, match="min_ratings is 4; it is a number of ratings, at least 6"):
+        found.classify(4)
+
+
+LINE = courses(2, "linear", 12, 4)
+
+
+@pytest.mark.parametrize(
+    ("frame", "given", "message"),
+    [
+        (LINE, {"time": "tt"}, "The frame has no column 'tt'. Did you mean 't'?"),
+        (LINE, {"shapes": ["cubic"]}, "shapes holds 'cubic'; it holds some of linear, log, quadratic, piecewise."),
+        (LINE, {"shapes": []}, "shapes is empty. Name at least one shape."),
+        (LINE.assign(t=LINE["t"] - 1), {}, "'t' goes down to -1. The log shape needs times from 0 on."),
+        (LINE.assign(t=1.0), {}, "All values of 't' are equal. A course needs different times."),
+        (LINE.assign(y=1.0), {}, "All values of 'y' are equal. All shapes fit a course that never changes."),
+        (LINE, {"knots": [9]}, "The knots 9 do not cut the times 0 to 3 into phases with values. Give other knots, or leave the piecewise shape out."),
+        (LINE, {"knots": []}, "The knots (none) do not cut the times 0 to 3 into phases with values. Give other knots, or leave the piecewise shape out."),
+        (LINE, {"knots": ["a"]}, "knots is 'a'; it is times within the course."),
+        (LINE.assign(p=range(48)), {}, "Courses need at least three persons with several times each. Check 'p' and 't'."),
+        (LINE.assign(y=LINE["t"] * 2.0), {"shapes": ["linear"]}, "No shape can be fitted: "),
+    ],
+)  # fmt: skip
+def test_what_shapes_refuse(frame, given, message):
+    with pytest.raises(DataError) as caught:
+        methods.growth_shapes(frame, **({"y": "y", "time": "t", "person": "p"} | given))
+    assert str(caught.value).startswith(message)
+
+
+# ---------------------------------------------------------------- expected courses
+
+
+def test_the_archive_and_a_prediction_against_lme4_and_the_multivariate_normal():
+    course = methods.ExpectedCourse.fit(COURSES, "y", "intake", "t", "person")
+    reference = REFERENCE["expected"]
+    np.testing.assert_allclose(course.params.to_numpy(), reference["coef"], rtol=1e-4)
+    np.testing.assert_allclose(course.bse.to_numpy(), reference["se"], rtol=1e-3)
+    new = pd.DataFrame({"t": [0, 1, 3, 4], "y": [4.2, 4.6, 5.1, np.nan], "intake": 4.2})
+    found = course.predict(new, [5, 8])
+    np.testing.assert_allclose(found["mean"], reference["mean"], rtol=1e-4)
+    np.testing.assert_allclose(found["sd"], reference["sd"], rtol=1e-3)
+    half = 1.2815515655446004 * found["sd"]
+    band = course.predict(new, [5, 8], band=0.8)
+    np.testing.assert_allclose(
+        band[["lower", "upper"]], np.column_stack([found["mean"] - half, found["mean"] + half])
+    )
+    one = course.predict(new.iloc[[1, 0, 2]], 5)
+    np.testing.assert_allclose(one["mean"], found["mean"][:1], rtol=1e-12)
+
+
+def archive(seed, n=120, therapists=15, tau=1.0):
+    rng = np.random.default_rng(seed)
+    person, week = np.repeat(np.arange(n), 8), np.tile(np.arange(8), n)
+    intake, th = rng.normal(15, 4, n), np.arange(n) % therapists
+    u = rng.multivariate_normal([0, -3], [[6, -1], [-1, 1.5]], n)
+    v = rng.normal(0, tau, therapists)[th]
+    y = (
+        3
+        + 0.8 * intake[person]
+        + (u[:, 0] + v)[person]
+        + u[person, 1] * np.log1p(week)
+        + rng.normal(0, 2, len(week))
+    )
+    return pd.DataFrame(
+        {
+            "c": [f"c{i}" for i in person],
+            "th": [f"T{i}" for i in th[person]],
+            "w": week,
+            "i": intake[person],
+            "y": y,
+        }
+    )
+
+
+def test_therapists_of_the_archive_shift_the_prediction_and_unknown_ones_widen_it():
+    frame = archive(1, tau=3.0)
+    course = methods.ExpectedCourse.fit(frame, "y", "i", "w", "c", therapist="th")
+    v, table = course.model.random_effects["therapist"]["Intercept"], course.model.varcorr
+
+    def get(group, term):
+        rows = table[(table["group"] == group) & (table["term1"] == term) & table["term2"].isna()]
+        return float(rows["vcov"].iloc[0])
+
+    person = next(g for g in course.model.groups if "person" in g)
+    nobody = pd.DataFrame({"w": [0], "y": [np.nan], "i": [15.0]})
+    b = course.params
+    at_start = course.predict(nobody, 0)
+    assert at_start["mean"][0] == pytest.approx(b["Intercept"] + 15 * b["intake"])
+    variance = get(person, "Intercept") + get("therapist", "Intercept") + course.model.scale
+    assert at_start["sd"][0] == pytest.approx(np.sqrt(variance), rel=1e-9)
+    known = course.predict(nobody.assign(th="T3"), 0)
+    assert known["mean"][0] - at_start["mean"][0] == pytest.approx(
+        v[f"g{list(dict.fromkeys(frame['th'])).index('T3')}"], rel=1e-9
+    )
+    assert known["sd"][0] < at_start["sd"][0]
+    assert course.predict(nobody.assign(th="new"), 0)["sd"][0] == pytest.approx(at_start["sd"][0])
+
+
+def test_validation_is_the_prediction_of_each_person_one_by_one():
+    course = methods.ExpectedCourse.fit(archive(1), "y", "i", "w", "c")
+    new = archive(2, 20).sample(frac=1, random_state=1)
+    new.loc[new.index[:5], "y"] = np.nan
+    found = course.validate(new, after=(0, 2))
+    for after in (0, 2):
+        errors, inside = [], []
+        for _, rows in new.groupby("c"):
+            rows = rows.dropna()
+            later = rows[rows["w"] > after]
+            seen = rows.assign(y=rows["y"].where(rows["w"] <= after))
+            one = course.predict(seen, later["w"].to_numpy(), band=0.8)
+            errors += list(later["y"].to_numpy() - one["mean"])
+            inside += list((one["lower"] <= later["y"].to_numpy()) & (later["y"].to_numpy() <= one["upper"]))
+        row = found.loc[after]
+        assert row["n"] == len(errors)
+        np.testing.assert_allclose(row[["rmse", "mae", "cover80"]].to_numpy(float), [np.sqrt(np.mean(np.square(errors))), np.mean(np.abs(errors)), np.mean(inside)], rtol=1e-9)  # fmt: skip
+
+
+def test_bands_cover_persons_who_were_left_out():
+    frame = archive(3, 200, tau=0.0)
+    found = methods.ExpectedCourse.cross_validate(frame, "y", "i", "w", "c", folds=4)
+    # Scores of a person go together: the error is that of 200 persons.
+    for name, share in (("cover80", 0.80), ("cover95", 0.95)):
+        assert (np.abs(found[name] - share) < 3 * np.sqrt(share * (1 - share) / 200)).all()
+    assert found["rmse"].is_monotonic_decreasing
+    by = methods.ExpectedCourse.cross_validate(
+        archive(4, 150), "y", "i", "w", "c", "th", folds=3, by="therapist", after=[2]
+    )
+    assert abs(by["cover95"].iloc[0] - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 15)
+
+
+def test_a_straight_shape_is_that_of_straight_courses():
+    frame = courses(1, "linear").assign(i=4.0)
+    frame["i"] += frame["p"] % 5
+    course = methods.ExpectedCourse.fit(frame, "y", "i", "t", "p", shape="linear")
+    assert course.params["f"] == pytest.approx(0.3, abs=0.05)
+    assert "Expected course, linear shape" in course.summary()
+    assert list(course.tidy()["term"]) == ["Intercept", "intake", "f"]
+    assert course.conf_int().loc["f", "lower"] < 0.3 < course.conf_int().loc["f", "upper"]
+    assert repr(course) == "<ExpectedCourse: linear shape; 480 scores; use .predict(scores, at)>"
+    assert isinstance(course.findings, tuple)
+
+
+A = archive(5, 30)
+
+
+@pytest.mark.parametrize(
+    ("frame", "given", "message"),
+    [
+        (A, {"shape": "spline"}, "shape is 'spline'; it is one of log, linear."),
+        (A, {"intake": "in"}, "The frame has no column 'in'. Did you mean 'i'?"),
+        (A.assign(w=A["w"] - 1), {}, "'w' goes down to -1. The log shape needs times from 0 on."),
+        (A.assign(i=1.0), {}, "All values of 'i' are equal. An expected course needs values that vary."),
+        (A[A["c"] < "c15"], {}, "An archive needs at least ten persons with several scores; there are 7."),
+        (A.assign(y=A["i"] + A["w"]), {"shape": "linear"}, "The expected course cannot be fitted: "),
+    ],
+)  # fmt: skip
+def test_what_an_archive_refuses(frame, given, message):
+    with pytest.raises(DataError) as caught:
+        methods.ExpectedCourse.fit(frame, **({"y": "y", "intake": "i", "time": "w", "person": "c"} | given))
+    assert str(caught.value).startswith(message)
+
+
+def test_what_predictions_refuse():
+    course = methods.ExpectedCourse.fit(A, "y", "i", "w", "c")
+    new = pd.DataFrame({"w": [0.0, 1.0], "y": [5.0, 6.0], "i": 15.0})
+    for frame, at, band, message in [
+        (new.assign(i=[1.0, 2.0]), 3, 0.9, "scores_so_far holds several persons or intake scores. Predict one person at a time."),
+        (new.assign(c=["a", "b"]), 3, 0.9, "scores_so_far holds several persons or intake scores. Predict one person at a time."),
+        (new.assign(w=[0, np.nan]), 3, 0.9, "Column 'w' is missing where a score is there."),
+        (new, -1, 0.9, "at is -1; it is times, finite numbers."),
+        (new, 3, 90, "band is 90; it is a share between 0 and 1, such as 0.95."),
+    ]:  # fmt: skip
+        with pytest.raises(DataError) as caught:
+            course.predict(frame, at, band)
+        assert str(caught.value) == message
+    with pytest.raises(DataError, match=r"No score is later than 99\. Choose earlier times for after\."):
+        course.validate(A, after=[99])
+    with pytest.raises(DataError, match="bands is 2; it is shares between 0 and 1"):
+        course.validate(A, bands=[2])
+    with pytest.raises(
+        DataError,
+        match="by is 'therapist'; it is 'person', or 'therapist' where a column of therapists is named",
+    ):
+        methods.ExpectedCourse.cross_validate(A, "y", "i", "w", "c", by="therapist")
+    with pytest.raises(DataError, match="folds is 1; it is a number of folds, at least 2"):
+        methods.ExpectedCourse.cross_validate(A, "y", "i", "w", "c", folds=1)
+    with pytest.raises(DataError, match="40 folds need as many values of 'c'; there are 30"):
+        methods.ExpectedCourse.cross_validate(A, "y", "i", "w", "c", folds=40)
