@@ -169,7 +169,7 @@ def test_variants_and_points_to_compare(gains: AnalysisResult, clinic: Study) ->
     rules = gains.table("sudden_rules").to_frame().set_index("words")
     assert list(rules.index) == [
         "all three criteria",
-        "third criterion with one critical value, even if scores are missing",
+        "third criterion with a fixed critical value",
         "a t-test instead of the third criterion",
         "without the third criterion",
         "without the second criterion",
@@ -189,7 +189,7 @@ def test_variants_and_points_to_compare(gains: AnalysisResult, clinic: Study) ->
     assert list(words) == [
         "as requested",
         "the third criterion of Tang and DeRubeis",
-        "third criterion with one critical value, even if scores are missing",
+        "third criterion with a fixed critical value",
         "without the third criterion",
         "from 4 points",
     ]

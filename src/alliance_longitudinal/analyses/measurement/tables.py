@@ -144,7 +144,7 @@ def _models(found: Found) -> Table | None:
 def _invariance(found: Found) -> Table | None:
     if not found.steps:
         return None
-    words = {True: "holds", False: "does not hold", None: "\u2013"}
+    words = {True: "holds", False: "does not hold", None: ""}
     rows = pd.DataFrame(
         [
             {
@@ -152,7 +152,7 @@ def _invariance(found: Found) -> Table | None:
                 "level": _EQUAL[s.level],
                 "delta_cfi": s.cfi_difference if s.fit.converged else None,
                 "delta_p": s.p_difference,
-                "verdict": "; ".join(w for w in (words[s.holds], _remark(s.fit)) if w),
+                "verdict": "; ".join(w for w in (words[s.holds], _remark(s.fit)) if w) or "\u2013",
             }
             | _fit_row(s.fit)
             for s in found.steps

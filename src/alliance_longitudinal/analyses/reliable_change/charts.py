@@ -21,11 +21,15 @@ _CATEGORY_COLOURS = {
 }
 
 
+#: What a bar is called, where the method's own name says too little.
+_BARS = {"points": "published points"}
+
+
 def bars_figure(methods: AllMethods) -> FigureSpec:
     """Shares of the categories, one bar a method."""
     rows = [
         {
-            "bar": name + " (against average)" * (name in RELATIVE),
+            "bar": _BARS.get(name, name) + " (compared with average)" * (name in RELATIVE),
             "part": part,
             "share": count / change.n,
             "n": count,
@@ -45,7 +49,7 @@ def bars_figure(methods: AllMethods) -> FigureSpec:
         title="Categories of change, by method",
         caption="Bars: percent of clients in each category. A part too narrow for its number is in the "
         "table. All methods classify the same clients, but HLM needs three scores. Bars marked "
-        "'against average' compare each client with the average change of this sample.",
+        "'compared with average' compare each client with the average change of this sample.",
         alt=alt + ".",
         how_to_read="The more the bars differ, the more the answer depends on the method.",
         section="results",

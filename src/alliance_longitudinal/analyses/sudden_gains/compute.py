@@ -137,7 +137,7 @@ def variants_of(rules: Rules, others: Sequence[float]) -> list[tuple[str, Rules]
     if rules.stability != "fixed":
         out.append(
             (
-                "third criterion with one critical value, even if scores are missing",
+                "third criterion with a fixed critical value",
                 replace(rules, stability="fixed"),
             )
         )
