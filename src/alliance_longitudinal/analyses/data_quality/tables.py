@@ -50,7 +50,9 @@ def _look(checks: list[Check], labels: dict[str, str]) -> Table | None:
         Column("result", "Result"),
         Column("do", "What to do"),
     ]
-    note = "The command 'alliance check' names the rows, therapists and clients."
+    note = (
+        "People who have the data can see the rows, therapists and clients with the command 'alliance check'."
+    )
     return Table.from_rows("to_look_at", "What to look at", "answer", rows, columns, note)
 
 

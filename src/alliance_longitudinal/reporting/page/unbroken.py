@@ -13,8 +13,8 @@ _RANGE = re.compile(r"(?<=[0-9][ \N{NO-BREAK SPACE}]to) (?=[−0-9.])")
 _SIGN = re.compile(r"(?<=[0-9A-Za-z]) (?=[=<>≤≥±] ?[−0-9.])")
 #: The blank before the number of a reference.
 _DOI = re.compile(r"(?<=\bdoi) (?=10\.)")
-#: A name that ends in a number behind a hyphen, such as PHQ-9, and ranges such as 1-5.
-_HYPHENED = re.compile(r"[^\W_]+(?:-[^\W_]+)*-[0-9]+(?![\w-])")
+#: A name that ends in a number or in capitals behind a hyphen, such as PHQ-9 and WAI-SR, and ranges such as 1-5.
+_HYPHENED = re.compile(r"[^\W_]+(?:-[^\W_]+)*-(?:[0-9]+|[A-Z]{1,4})(?![\w-])")
 
 
 def whole(text: object) -> Markup:
