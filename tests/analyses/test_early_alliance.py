@@ -11,7 +11,11 @@ import statsmodels.api as sm
 from linearmodels.panel import PanelOLS
 
 from alliance_longitudinal import AnalysisResult, Study, early_alliance
-from alliance_longitudinal.analyses.early_alliance.compute import fit_models, partial_correlation
+from alliance_longitudinal.analyses.early_alliance.compute import (
+    endpoint_model,
+    fit_models,
+    partial_correlation,
+)
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, therapist_df
 from alliance_longitudinal.errors import StudyError
@@ -72,15 +76,15 @@ def test_contextual_effect_equals_the_uncentred_form(design: EarlyDesign) -> Non
 
     formula = design.endpoint_formula().replace("early_client", "early_total") + " + (1 | therapist)"
     other = MixedModel.from_formula(formula, design.clients).fit()
-    models = fit_models(design)
-    contextual = models.endpoint.combination({"early_therapist": 1.0, "early_client": -1.0})
+    model = endpoint_model(design, own=False)
+    contextual = model.combination({"early_therapist": 1.0, "early_client": -1.0})
     assert contextual["estimate"] == pytest.approx(other.params["early_therapist"], rel=1e-6)
     assert contextual["se"] == pytest.approx(other.bse["early_therapist"], rel=1e-5)
 
 
 def test_within_effect_at_the_end_agrees_with_therapist_fixed_effects(design: EarlyDesign) -> None:
     """linearmodels' fixed-effects estimate uses the same within-therapist information; OLS with dummies too."""
-    mixed = fit_models(design).endpoint.combination({"early_client": 1.0})
+    mixed = endpoint_model(design, own=False).combination({"early_client": 1.0})
     panel = design.clients.set_index(["therapist", "client"])
     columns = ["early_client", "intake_client", "change_client"]
     fixed = _entity_effects(design.clients, columns)
@@ -139,11 +143,27 @@ def test_effects_scale_with_the_units_of_both_measures(clinic: Study, early: Ana
         assert value(scaled, name) == pytest.approx(value(early, name), rel=1e-5)
 
 
-def test_positive_correlation_means_better_alliance_better_outcome(early: AnalysisResult) -> None:
-    """In the simulation better alliance lowers symptoms: the coefficient is negative, the correlation positive."""
+def test_positive_correlation_means_better_alliance_better_outcome(
+    early: AnalysisResult, design: EarlyDesign
+) -> None:
+    """In the simulation better alliance lowers symptoms: the coefficient is negative, the correlation positive.
+
+    t and df are those of the model with one effect for all therapists.
+    """
     assert value(early, "end_within") < 0 < value(early, "r_within")
-    t, df = value(early, "end_within") / value(early, "end_within", "se"), value(early, "end_within", "df")
-    assert value(early, "r_within") == pytest.approx(-t / np.sqrt(t**2 + df), rel=1e-9)
+    one = endpoint_model(design, own=False).combination({"early_client": 1.0})
+    assert value(early, "r_within") == pytest.approx(-one["t"] / np.sqrt(one["t"] ** 2 + one["df"]), rel=1e-9)
+
+
+def test_an_interval_of_a_correlation_knows_that_effects_differ_between_therapists() -> None:
+    """Fisher's standard error grows by the ratio of the two standard errors; r does not change."""
+    plain = partial_correlation(3.0, 100.0)
+    wider = partial_correlation(3.0, 100.0, 1.5)
+    assert wider[0] == plain[0] == pytest.approx(3 / np.sqrt(109))
+    halves = [
+        (np.arctanh(high) - np.arctanh(r), np.arctanh(r) - np.arctanh(low)) for r, low, high in (plain, wider)
+    ]
+    np.testing.assert_allclose(halves[1], np.multiply(1.5, halves[0]), rtol=1e-12)
 
 
 def test_partial_correlation_agrees_with_the_correlation_of_residuals() -> None:
@@ -342,14 +362,26 @@ def test_the_total_effect_is_adjusted_for_all_of_intake_severity(few: Study) -> 
 
 
 def test_the_step_that_lost_most_clients_is_named(clinic: Study) -> None:
-    """Session 1 alone, without an intake session: nobody has a change up to then."""
-    sessions = clinic.sessions.query("session > 0")
-    answer = early_alliance(with_sessions(clinic, sessions), window=1).answer[0]
+    """Nobody rated the alliance early."""
+    sessions = clinic.sessions.assign(alliance=lambda d: d["alliance"].where(d["session"] > 5))
+    answer = early_alliance(with_sessions(clinic, sessions)).answer[0]
     assert re.search(
-        r"0 clients .* at the step 'Change up to the end of the window known' "
-        r"\(\d+ clients: only one outcome score up to the end of the window\)",
+        r"0 clients .* at the step 'Early alliance rated' \(\d+ clients: no rated session in sessions 1 to 5\)",
         answer,
     )
+
+
+def test_without_early_change_the_analysis_goes_on_and_says_so(clinic: Study) -> None:
+    """Session 1 alone, without an intake session: nobody has a change up to then."""
+    study = with_sessions(clinic, clinic.sessions.query("session > 0"))
+    found = early_alliance(study, window=1)
+    asked = early_alliance(study, window=1, adjust_early_change=False)
+    pd.testing.assert_frame_equal(found.estimates, asked.estimates)
+    note = next(f for f in found.notes if f.code == "no_early_change")
+    assert re.match(
+        r"Early change is not adjusted for: 0 of \d+ clients have the two PHQ-9 scores", str(note.message)
+    )
+    assert found.parameters["adjust_early_change"] is False
 
 
 def test_everybody_leaves_at_the_end_of_the_window(clinic: Study) -> None:

@@ -4,11 +4,12 @@
 #   Rscript tests/reference/early_alliance.R [study ...]
 #
 # Writes early_alliance.json beside this file; with names of studies (demo, gad), only those anew. Takes minutes. Needs
-# R with lme4, lmerTest and jsonlite. Nothing that the package computes is read; bootstrap intervals are left out.
+# R with lme4, lmerTest, clubSandwich and jsonlite. Nothing that the package computes is read; bootstrap intervals are left out.
 
 suppressPackageStartupMessages({
   library(lme4)
   library(lmerTest)
+  library(clubSandwich)
   library(jsonlite)
 })
 
@@ -27,7 +28,7 @@ read_demo <- function() {
   number <- function(x) as.numeric(ifelse(x %in% c("", "k.A.", "-99", "NA"), NA, sub(",", ".", x, fixed = TRUE)))
   items <- sapply(raw[paste0("WAI_", 1:12)], number)
   day <- as.Date(raw$Date, "%d.%m.%Y")
-  d <- data.frame(client = raw$ClientNo, seen_by = raw$Therapist, session = as.integer(raw$SessionNo),
+  d <- data.frame(client = raw$ClientNo, clinic = raw$Site, seen_by = raw$Therapist, session = as.integer(raw$SessionNo),
                   week = as.numeric(day - ave(day, raw$ClientNo, FUN = min)) / 7,
                   a = rowSums(items), y = number(raw$PHQ9_total), stringsAsFactors = FALSE)
   d <- d[order(d$client, d$session), ]
@@ -69,7 +70,7 @@ landmark <- function(d, first, last, adjust) {
     later <- rows[rows$client == x$client[1], ]
     if (nrow(later) == 0) return(NULL)
     score <- x$y[!is.na(x$y)]
-    data.frame(client = x$client[1], therapist = x$therapist[1], zero = max(x$week),
+    data.frame(client = x$client[1], therapist = x$therapist[1], clinic = if ("clinic" %in% names(x)) x$clinic[1] else "", zero = max(x$week),
                early = mean(x$a[x$session >= first & x$session <= last], na.rm = TRUE),
                intake = score[1], change = score[length(score)] - score[1],
                end_change = later$y[nrow(later)] - score[1])
@@ -154,32 +155,62 @@ CHANGE <- "y ~ weeks + (1 + weeks | therapist) + (1 + weeks | therapist:client)"
 
 # ---------------------------------------------------------------- effects
 
-effects_of <- function(design, kind, total) {
+# Therapists have effects of alliance of their own where at least 20 of them have three or more analysed clients.
+own_effects <- function(design) sum(table(design$clients$therapist) >= 3) >= 20
+
+# The model of one kind: own effects where `own`, a fixed effect of each clinic where `clinics`.
+model_of <- function(design, kind, alliance, own, clinics = FALSE) {
   parts <- c("client", "therapist")
   adjust <- as.vector(t(outer(design$adjust, parts, paste, sep = "_")))
   p <- if (kind == "slope") "weeks:" else ""
-  formula <- function(alliance) {
-    x <- paste(c(alliance, adjust), collapse = " + ")
-    if (kind == "end") return(paste("end_change ~", x, "+ (1 | therapist)"))
-    paste0("y ~ weeks * (", x, ") + (1 + weeks | therapist) + (1 + weeks | therapist:client)")
-  }
+  x <- paste(c(alliance, adjust, if (clinics) "clinic"), collapse = " + ")
+  own_term <- if (own) paste0(" + (0 + ", p, alliance[1], " | therapist)") else ""
+  if (kind == "end") return(paste0("end_change ~ ", x, " + (1 | therapist)", own_term))
+  paste0("y ~ weeks * (", x, ") + (1 + weeks | therapist) + (1 + weeks | therapist:client)", own_term)
+}
+
+effects_of <- function(design, kind, total, own = own_effects(design), clinics = FALSE) {
+  p <- if (kind == "slope") "weeks:" else ""
   data <- if (kind == "slope") design$rows else design$clients
   within <- setNames(1, paste0(p, "early_client"))
   between <- setNames(1, paste0(p, "early_therapist"))
-  split <- fit(formula(paste0("early_", parts)), data)
+  split <- fit(model_of(design, kind, c("early_client", "early_therapist"), own, clinics), data)
   out <- contrasts_of(split, list(within = within, between = between, contextual = c(between, -within)))
-  # At most therapists - 1 - therapist-level predictors (alliance and the adjustment variables) for a therapist's mean.
+  # At most therapists - 1 - therapist-level predictors (alliance, the adjustment variables, clinics) for a therapist's mean.
   most <- length(unique(design$clients$therapist)) - 1 - (1 + length(design$adjust))
+  if (clinics) most <- most - (length(unique(design$clients$clinic)) - 1)
   out$df[2:3] <- pmin(out$df[2:3], most)
   if (total) {
-    undivided <- contrasts_of(fit(formula("early_total"), data), list(total = setNames(1, paste0(p, "early_total"))))
-    out <- rbind(out, undivided)
+    undivided <- fit(model_of(design, kind, "early_total", own), data)
+    out <- rbind(out, contrasts_of(undivided, list(total = setNames(1, paste0(p, "early_total")))))
   }
   half <- qt(0.975, out$df) * out$se
   out$ci_low <- out$estimate - half
   out$ci_high <- out$estimate + half
   out$p <- 2 * pt(-abs(out$estimate / out$se), out$df)
   cbind(id = paste0(kind, "_", out$effect), out[names(out) != "effect"])
+}
+
+# With clinics held constant: the effects within and between therapists.
+within_clinics <- function(design) {
+  out <- rbind(effects_of(design, "slope", FALSE, clinics = TRUE), effects_of(design, "end", FALSE, clinics = TRUE))
+  out <- out[!endsWith(out$id, "contextual"), ]
+  out$id <- paste0(out$id, "_clinics")
+  out
+}
+
+# The effects within therapists with cluster-robust errors (CR2) and their Satterthwaite df, by clubSandwich.
+robust <- function(design) {
+  do.call(rbind, lapply(c("slope", "end"), function(kind) {
+    data <- if (kind == "slope") design$rows else design$clients
+    m <- fit(model_of(design, kind, c("early_client", "early_therapist"), FALSE), data)$fit
+    term <- paste0(if (kind == "slope") "weeks:" else "", "early_client")
+    test <- coef_test(m, vcov = vcovCR(m, cluster = data$therapist, type = "CR2"), test = "Satterthwaite")
+    row <- test[which(names(fixef(m)) == term), ]
+    half <- qt(0.975, row$df) * row$SE
+    data.frame(id = paste0(kind, "_within_robust"), estimate = row$beta, se = row$SE, df = row$df,
+               ci_low = row$beta - half, ci_high = row$beta + half, p = row$p_Satt)
+  }))
 }
 
 # One standard deviation of alliance: clients around their therapist's mean, therapists' means, all clients.
@@ -193,12 +224,14 @@ per_sd <- function(effects, design, weeks) {
   e
 }
 
-# Higher alliance is better and lower symptoms are better: the sign is turned.
-correlations <- function(effects) {
+# Higher alliance is better and lower symptoms are better: the sign is turned. t and its df are those of the models with
+# one effect for all therapists (`same`); Fisher's error grows by the ratio of the two standard errors.
+correlations <- function(effects, same) {
   e <- effects[!endsWith(effects$id, "contextual"), ]
-  t <- -e$estimate / e$se
-  r <- t / sqrt(t^2 + e$df)
-  half <- qnorm(0.975) / sqrt(e$df - 1)
+  one <- same[match(e$id, same$id), ]
+  t <- -one$estimate / one$se
+  r <- t / sqrt(t^2 + one$df)
+  half <- pmax(e$se / one$se, 1) * qnorm(0.975) / sqrt(one$df - 1)
   id <- sub("^slope_", "r_slope_", sub("^end_", "r_", e$id))
   data.frame(id = id, estimate = r, df = e$df, ci_low = tanh(atanh(r) - half), ci_high = tanh(atanh(r) + half), p = e$p)
 }
@@ -206,7 +239,7 @@ correlations <- function(effects) {
 # ---------------------------------------------------------------- the two analyses
 
 rbind_any <- function(...) {
-  parts <- list(...)
+  parts <- Filter(Negate(is.null), list(...))
   columns <- unique(unlist(lapply(parts, names)))
   do.call(rbind, lapply(parts, function(p) { p[setdiff(columns, names(p))] <- NA; p[columns] }))
 }
@@ -218,13 +251,16 @@ early_alliance <- function(d) {
   followed <- tapply(design$rows$weeks, design$rows$client, max)
   weeks <- max(floor(median(followed)), 1)
   effects <- rbind(effects_of(design, "slope", TRUE), effects_of(design, "end", TRUE))
+  own <- own_effects(design)
+  same <- if (own) rbind(effects_of(design, "slope", TRUE, FALSE), effects_of(design, "end", TRUE, FALSE)) else effects
+  beside <- rbind_any(if (own) NULL else robust(design), if ("clinic" %in% names(d)) within_clinics(design) else NULL)
   alliance <- fit("early ~ 1 + (1 | therapist)", design$clients)$fit
   tau2 <- VarCorr(alliance)[["therapist"]][1, 1]
   icc <- tau2 / (tau2 + sigma(alliance)^2)
   caseloads <- table(design$clients$therapist)
   caseload <- 1 / mean(1 / caseloads)
   estimates <- rbind_any(
-    effects, per_sd(effects, design, weeks), correlations(effects),
+    effects, beside, per_sd(effects, design, weeks), correlations(effects, same),
     shares(fit(LEVEL, design$rows), "(Intercept)", "share_level"),
     shares(fit(CHANGE, design$rows), "weeks", "share_change"),
     data.frame(id = c("alliance_icc_therapist", "reliability_therapist_mean"),

@@ -1,19 +1,28 @@
 """Early alliance and later symptom change, between clients of one therapist and between therapists."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from alliance_longitudinal.analyses.early_alliance import charts, tables, words
+from alliance_longitudinal.analyses.early_alliance.clinics import clinic_effects
 from alliance_longitudinal.analyses.early_alliance.compute import (
     correlation_estimates,
     effect_estimates,
     fit_models,
     point_estimates,
+    robust_estimates,
     variance_estimates,
 )
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design, differs
+from alliance_longitudinal.analyses.early_alliance.design import (
+    MIN_CLIENTS,
+    Choices,
+    EarlyDesign,
+    build_design,
+    differs,
+)
 from alliance_longitudinal.analyses.early_alliance.findings import early_findings
 from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity
 from alliance_longitudinal.analyses.kit import (
@@ -35,8 +44,6 @@ from alliance_longitudinal.analyses.kit import (
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.timing import TimeWindow
-
-MIN_CLIENTS = 20
 
 
 @analysis(
@@ -87,14 +94,19 @@ def early_alliance(
     draft.resolved["window"] = [asked.first, asked.last]
     draft.with_therapists()
     sessions = draft.sessions
-    design = build_design(sessions, draft.flow, choices, MIN_THERAPISTS)
-    draft.flow, draft.analysed = design.flow, design.clients["client"]
+    design = _design(draft, choices)
+    choices = design.choices
+    draft.analysed = design.clients["client"]
     _check_clients(draft, design)
     models = fit_models(design, draft.fit)
     weeks = typical_followup(design)
     effects = effect_estimates(models, design)
+    same = effect_estimates(models.same, design) if models.same else effects
     draft.estimate(
-        *effects, *point_estimates(effects, design, weeks), *correlation_estimates(effects, design)
+        *effects,
+        *robust_estimates(models, design),
+        *point_estimates(effects, design, weeks),
+        *correlation_estimates(effects, design, same),
     )
     variance, variance_models = variance_estimates(design, n_boot, seed, draft.fit)
     draft.estimate(*variance)
@@ -103,10 +115,14 @@ def early_alliance(
     words.answer(draft, design, weeks)
     tables.early_tables(draft, design, models, table)
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
+    clinic_effects(draft, design, models)
+    course = models.growth
     draft.show(
-        charts.course_figure(models.growth, design, weeks),
+        charts.course_figure(course, design, weeks) if course else None,
         charts.correlation_figure(draft.estimates),
-        shares_figure(draft.estimates, bars, "Who differs: therapists, clients, sessions"),
+        shares_figure(draft.estimates, bars, "Who differs: therapists, clients, sessions")
+        if course
+        else None,
         charts.sensitivity_figure(table, design),
     )
     early_findings(draft, design)
@@ -121,6 +137,32 @@ def _check_rated(min_rated: int, window: TimeWindow) -> None:
             f"Parameter 'min_rated': {window} cannot have {min_rated} rated sessions. "
             f"Give at most {window.sessions}, or widen the window."
         )
+
+
+def _design(draft: Draft, choices: Choices) -> EarlyDesign:
+    """Rows and predictors; where early change is known of too few clients, it is not adjusted for, and the report says so.
+
+    A clinic that measures symptoms before and after treatment only has no change within the early window.
+    """
+    design = build_design(draft.sessions, draft.flow, choices, MIN_THERAPISTS)
+    if choices.adjust_early_change and design.n_clients < MIN_CLIENTS:
+        simpler = replace(choices, adjust_early_change=False)
+        without = build_design(draft.sessions, draft.flow, simpler, MIN_THERAPISTS)
+        if without.n_clients >= MIN_CLIENTS:
+            draft.resolved["adjust_early_change"] = False
+            draft.find(
+                "no_early_change",
+                "caution",
+                "Early change is not adjusted for: {known} of {n:noun} {known:has|have} the two {outcome} scores up to the end of the "
+                "window that it needs. Improvement within the window may be counted as an effect of alliance.",
+                "early change",
+                known=Count(design.n_clients, "client"),
+                n=Count(without.n_clients, "client"),
+                outcome=choices.outcome.instrument.label,
+            )
+            design = without
+    draft.flow = design.flow
+    return design
 
 
 def _check_clients(draft: Draft, design: EarlyDesign) -> None:

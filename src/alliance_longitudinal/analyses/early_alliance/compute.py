@@ -14,6 +14,8 @@ from alliance_longitudinal.analyses.kit import (
     Fitted,
     fit_first,
     therapist_df,
+    with_own_effect,
+    with_robust_errors,
 )
 from alliance_longitudinal.analyses.kit.shares import (
     share_estimates,
@@ -27,6 +29,7 @@ from alliance_longitudinal.methods.basics.inference import (
 )
 
 Fit = Callable[..., Fitted]
+_OWN = "the effect of early alliance"
 COURSE, CHANGE = "Course after the window", "Change from intake to the last score"
 _EFFECT_WORDS = {
     "total": "Early alliance, total",
@@ -38,57 +41,88 @@ _EFFECT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class EarlyModels:
-    """The four models of the main analysis."""
+    """The four models of the main analysis; without enough later scores there are none of the course.
 
-    growth: Fitted
-    growth_total: Fitted
+    ``same`` holds them with one effect of alliance for all therapists. It is the same object where the design has too few
+    therapists for effects of their own.
+    """
+
+    growth: Fitted | None
+    growth_total: Fitted | None
     endpoint: Fitted
     endpoint_total: Fitted
+    same: "EarlyModels | None" = None
 
-    def all(self) -> tuple[Fitted, ...]:
-        """In reading order."""
-        return (self.growth, self.growth_total, self.endpoint, self.endpoint_total)
+    @property
+    def own_effect(self) -> bool:
+        """Whether some effect of alliance differs between therapists in the models."""
+        return any(m.structure.own_effect for m in (self.growth, self.endpoint) if m is not None)
 
-
-def fit_split(design: EarlyDesign) -> tuple[Fitted, Fitted]:
-    """The course and the end point with alliance split into client and therapist part."""
-    growth = fit_first("growth", COURSE, design.growth_formula(), design.rows, GROWTH)
-    endpoint = fit_first("endpoint", CHANGE, design.endpoint_formula(), design.clients, ENDPOINT)
-    return growth, endpoint
+    def of(self, kind: str, *, split: bool = True) -> Fitted | None:
+        """The model of the course (``slope``) or of the end point (``end``)."""
+        if kind == "slope":
+            return self.growth if split else self.growth_total
+        return self.endpoint if split else self.endpoint_total
 
 
 def fit_models(design: EarlyDesign, fit: Fit = fit_first) -> EarlyModels:
     """The split models and, with total alliance, the total models; ``fit`` is ``fit_first`` or a draft's ``fit``."""
-    growth = fit("growth", COURSE, design.growth_formula(), design.rows, GROWTH)
-    growth_total = fit(
-        "growth_total",
-        f"{COURSE}, total alliance",
-        design.growth_formula(split=False),
-        design.rows,
-        GROWTH,
-    )
-    endpoint = fit("endpoint", CHANGE, design.endpoint_formula(), design.clients, ENDPOINT)
-    endpoint_total = fit(
-        "endpoint_total",
-        "Change from intake, total alliance",
-        design.endpoint_formula(split=False),
-        design.clients,
-        ENDPOINT,
-    )
-    return EarlyModels(growth, growth_total, endpoint, endpoint_total)
+    own = EarlyModels(*_four(design, fit, own=True))
+    same = EarlyModels(*_four(design, fit, own=False)) if own.own_effect else None
+    return EarlyModels(own.growth, own.growth_total, own.endpoint, own.endpoint_total, same or own)
 
 
-def split_effects(fitted: Fitted, design: EarlyDesign, kind: str) -> dict[str, dict[str, float]]:
+def _four(design: EarlyDesign, fit: Fit, *, own: bool) -> tuple[Fitted | None, Fitted | None, Fitted, Fitted]:
+    growth = course_model(design, fit, own=own) if design.course else None
+    growth_total = course_model(design, fit, own=own, split=False) if design.course else None
+    return (
+        growth,
+        growth_total,
+        endpoint_model(design, fit, own=own),
+        endpoint_model(design, fit, own=own, split=False),
+    )
+
+
+def course_model(
+    design: EarlyDesign, fit: Fit = fit_first, *, own: bool = True, split: bool = True
+) -> Fitted:
+    """The model of the course; ``own``: with effects of alliance that differ between therapists where there are enough."""
+    term = f"weeks:{design.alliance_term(split=split)}"
+    structures = with_own_effect(GROWTH, term, _OWN) if own else GROWTH
+    name, title = _named("growth", COURSE, own, split)
+    return fit(name, title, design.growth_formula(split=split), design.rows, structures)
+
+
+def endpoint_model(
+    design: EarlyDesign, fit: Fit = fit_first, *, own: bool = True, split: bool = True
+) -> Fitted:
+    """The model of the change from intake to the last score."""
+    structures = with_own_effect(ENDPOINT, design.alliance_term(split=split), _OWN) if own else ENDPOINT
+    name, title = _named("endpoint", CHANGE if split else "Change from intake", own, split)
+    return fit(name, title, design.endpoint_formula(split=split), design.clients, structures)
+
+
+def _named(name: str, title: str, own: bool, split: bool) -> tuple[str, str]:
+    if not split:
+        name, title = f"{name}_total", f"{title}, total alliance"
+    return (name, title) if own else (f"{name}_same", f"{title}, one effect for all therapists")
+
+
+def split_effects(
+    fitted: Fitted, design: EarlyDesign, kind: str, further: int = 0
+) -> dict[str, dict[str, float]]:
     """Within, between and contextual effect of a split model; between and contextual where both can be estimated.
 
     Parameters
     ----------
     kind : {"slope", "end"}
+    further : int
+        Coefficients of the therapist level beside the design's own, such as those of clinics.
     """
     prefix = "weeks:" if kind == "slope" else ""
     within, between = f"{prefix}early_client", f"{prefix}early_therapist"
     present = set(design.predictors(split=True))
-    bound = therapist_df(design.n_therapists, design.therapist_predictors())
+    bound = therapist_df(design.n_therapists, design.therapist_predictors() + further)
     out: dict[str, dict[str, float]] = {}
     if "early_client" in present:
         out["within"] = fitted.combination({within: 1.0})
@@ -102,37 +136,32 @@ def split_effects(fitted: Fitted, design: EarlyDesign, kind: str) -> dict[str, d
 def effect_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]:
     """All effects in instrument points: outcome points (a week, or at the end) per alliance point."""
     out: list[Estimate] = []
-    a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
-    time = design.choices.time
-    for kind, split, total, unit, words in (
-        (
-            "slope",
-            models.growth,
-            models.growth_total,
-            f"{y} points per {time} per {a} point",
-            design.choices.rate,
-        ),
-        (
-            "end",
-            models.endpoint,
-            models.endpoint_total,
-            f"{y} points per {a} point",
-            "change from intake to last score",
-        ),
-    ):
+    for kind in ("slope", "end"):
+        split, total = models.of(kind), models.of(kind, split=False)
+        if split is None or total is None:
+            continue
         term = "weeks:early_total" if kind == "slope" else "early_total"
         found = split_effects(split, design, kind) | {"total": total.combination({term: 1.0})}
-        n_rows = len(design.rows) if kind == "slope" else design.n_clients
-        for effect, row in found.items():
-            level = {"within": "client", "total": "all"}.get(effect, "therapist")
-            label = f"{_EFFECT_WORDS[effect]} ({words})"
-            out.append(_estimate(f"{kind}_{effect}", label, row, n_rows, level, unit))
+        out += [effect_estimate(design, kind, effect, row) for effect, row in found.items()]
     return out
 
 
-def _estimate(id_: str, label: str, row: dict[str, float], n: int, level: str, unit: str) -> Estimate:
+def effect_estimate(
+    design: EarlyDesign, kind: str, effect: str, row: dict[str, float], suffix: str = "", words: str = ""
+) -> Estimate:
+    """One effect on the course (``slope``) or the end point (``end``) as an estimate in points of both instruments."""
+    a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
+    per_time = f" per {design.choices.time}" if kind == "slope" else ""
+    of = design.choices.rate if kind == "slope" else "change from intake to last score"
     numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
-    return Estimate(id=id_, label=label, n=n, level=level, unit=unit, **numbers)
+    return Estimate(
+        id=f"{kind}_{effect}{suffix}",
+        label=f"{_EFFECT_WORDS[effect]}{words} ({of})",
+        n=len(design.rows) if kind == "slope" else design.n_clients,
+        level={"within": "client", "total": "all"}.get(effect, "therapist"),
+        unit=f"{y} points{per_time} per {a} point",
+        **numbers,
+    )
 
 
 def point_estimates(effects: list[Estimate], design: EarlyDesign, weeks: float) -> list[Estimate]:
@@ -172,25 +201,53 @@ def point_estimates(effects: list[Estimate], design: EarlyDesign, weeks: float) 
     return out
 
 
-def correlation_estimates(effects: list[Estimate], design: EarlyDesign) -> list[Estimate]:
+def correlation_estimates(
+    effects: list[Estimate], design: EarlyDesign, same: list[Estimate] | None = None
+) -> list[Estimate]:
     """The effects as partial correlations; positive means better alliance, better outcome.
 
     ``r = t / sqrt(t^2 + df)`` with an interval by Fisher's z and standard error ``1 / sqrt(df - 1)``
     (Rosenthal 1994; for partial correlations Fisher 1924). ``r_<effect>`` is the correlation of early alliance with
     the change from intake, ``r_slope_<effect>`` that with the rate of change after the window, both given the
     adjustment variables. The latter is smaller than a correlation with error-free rates of change would be.
+
+    Where effects differ between therapists, t has the df of therapists, not of clients, and r would be far too large. Then t
+    and df are those of the models with one effect for all (``same``), and Fisher's standard error grows by the ratio of the
+    two standard errors of the coefficient, so that the interval still knows that therapists differ.
     """
     wanted = {"end": ("r_", "change from intake"), "slope": ("r_slope_", "rate of change")}
+    alike = {e.id: e for e in same or effects}
     out = []
     for e in effects:
         kind, _, effect = e.id.partition("_")
         if effect == "contextual" or not e.se > 0:
             continue
         prefix, words = wanted[kind]
-        r, low, high = partial_correlation(design.choices.good_sign * e.estimate / e.se, e.df)
+        one = alike[e.id]
+        t = design.choices.good_sign * one.estimate / one.se
+        r, low, high = partial_correlation(t, one.df, max(e.se / one.se, 1.0))
         label = f"{_EFFECT_WORDS[effect]} (correlation with {words}; positive = better)"
-        # The p value is that of the coefficient: r is a function of the same t.
+        # The p value is that of the main analysis's coefficient.
         out.append(Estimate(prefix + effect, label, r, float("nan"), e.df, low, high, e.p, e.n, e.level, "r"))
+    return out
+
+
+def robust_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]:
+    """The effects within therapists with cluster-robust (CR2) errors, where the models let no effect differ between therapists.
+
+    Bell & McCaffrey 2002; df by Satterthwaite's rule for CR2 (Pustejovsky & Tipton 2018).
+    """
+    out = []
+    for kind, term in (("slope", "weeks:early_client"), ("end", "early_client")):
+        fitted = models.of(kind)
+        if fitted is None or term not in fitted.result.params.index:
+            continue
+        if fitted.structure.own_effect or not fitted.structure.therapist:
+            continue
+        rows = design.rows if kind == "slope" else design.clients
+        row = with_robust_errors(fitted, rows).combination({term: 1.0})
+        words = ", robust to effects that differ between therapists"
+        out.append(effect_estimate(design, kind, "within", row, "_robust", words))
     return out
 
 
@@ -199,6 +256,22 @@ def variance_estimates(
 ) -> tuple[list[Estimate], list[Fitted]]:
     """Estimates with ids ``share_level_*``, ``share_change_*``, ``alliance_icc_therapist``, ``reliability_therapist_mean``."""
     n = {"therapist": design.n_therapists, "client": design.n_clients, "session": len(design.rows)}
+    out: list[Estimate] = []
+    models: list[Fitted] = []
+    if design.course:
+        out, models = _course_shares(design, n_boot, seed, fit, n)
+    if design.between and "early_client" in design.predictors(split=True):
+        alliance = fit("alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT)
+        models.append(alliance)
+        if alliance.mixed:
+            out += _reliability(alliance, design)
+    return out, models
+
+
+def _course_shares(
+    design: EarlyDesign, n_boot: int, seed: int, fit: Fit, n: dict[str, int]
+) -> tuple[list[Estimate], list[Fitted]]:
+    """Shares of the level and of the rate of change after the window."""
     y = design.choices.outcome.instrument.label
     level = fit("level", "Symptom level, no predictors", "y ~ weeks", design.rows, LEVEL)
     change = fit("change", "Rate of change, no predictors", "y ~ weeks", design.rows, GROWTH)
@@ -213,11 +286,6 @@ def variance_estimates(
         shares = variance_shares(fitted, term, n_boot=n_boot, seed=seed + k)
         out += share_estimates(shares, prefix, what, n) if shares else []
         models.append(with_failures(fitted, shares))
-    if design.between and "early_client" in design.predictors(split=True):
-        alliance = fit("alliance", "Early alliance, no predictors", "early ~ 1", design.clients, ENDPOINT)
-        models.append(alliance)
-        if alliance.mixed:
-            out += _reliability(alliance, design)
     return out, models
 
 

@@ -10,6 +10,8 @@ from alliance_longitudinal.timing import TimeWindow, landmark, split_by_therapis
 
 #: Below this standard deviation (in its own points) a predictor says nothing and would make the model unsolvable.
 CONSTANT = 1e-9
+#: Fewest clients, and fewest of them with two scores after the window for a model of the course.
+MIN_CLIENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,20 @@ class EarlyDesign:
         """Their therapists."""
         return int(self.clients["therapist"].nunique())
 
+    @property
+    def course(self) -> bool:
+        """Whether enough clients have two or more scores after the window for a model of its course."""
+        return self.n_with_course >= MIN_CLIENTS
+
+    @property
+    def n_with_course(self) -> int:
+        """Clients with two or more scores after the window."""
+        return int((self.clients["n_after"] >= 2).sum())
+
+    def alliance_term(self, *, split: bool) -> str:
+        """The predictor whose effect may differ between therapists: alliance within them, or the total."""
+        return "early_client" if "early_client" in self.predictors(split=split) else "early_total"
+
     def sd(self, column: str) -> float:
         """Standard deviation of a client-level column over clients, in its own points."""
         return float(self.clients[column].std())
@@ -106,13 +122,19 @@ class EarlyDesign:
         """How many of the split model's predictors are therapist means."""
         return sum(p.endswith("_therapist") for p in self.predictors(split=True))
 
-    def growth_formula(self, *, split: bool = True) -> str:
-        """Fixed part of the model of the course after the window."""
-        return f"y ~ weeks * ({' + '.join(self.predictors(split=split))})"
+    @property
+    def n_clinics(self) -> int:
+        """Clinics of the analysed clients; 0 where the study names none."""
+        return int(self.clients["clinic"].nunique()) if "clinic" in self.clients else 0
 
-    def endpoint_formula(self, *, split: bool = True) -> str:
+    def growth_formula(self, *, split: bool = True, clinics: bool = False) -> str:
+        """Fixed part of the model of the course after the window; ``clinics``: each clinic has its own level and change."""
+        terms = [*self.predictors(split=split), *["clinic"] * clinics]
+        return f"y ~ weeks * ({' + '.join(terms)})"
+
+    def endpoint_formula(self, *, split: bool = True, clinics: bool = False) -> str:
         """Fixed part of the model of the change from intake to the last score."""
-        return f"end_change ~ {' + '.join(self.predictors(split=split))}"
+        return f"end_change ~ {' + '.join([*self.predictors(split=split), *['clinic'] * clinics])}"
 
 
 def differs(values: "pd.Series[float]") -> bool:
@@ -147,6 +169,10 @@ def build_design(
     predictors = [
         c for c in clients if str(c).rpartition("_")[2] in ("total", "therapist", "client") and "_" in str(c)
     ]
+    if "clinic" in sessions:
+        # A client who was seen in two clinics belongs to the first.
+        clients = clients.assign(clinic=clients["client"].map(sessions.groupby("client")["clinic"].first()))
+        predictors.append("clinic")
     rows = found.followup.merge(
         clients[["client", *predictors]], on="client", how="left", validate="many_to_one"
     )

@@ -1,10 +1,13 @@
 """What a reader of the early-alliance report has to know."""
 
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
-from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share, say, short
+from alliance_longitudinal.analyses.early_alliance.design import MIN_CLIENTS, EarlyDesign
+from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share, joined, say, short
+from alliance_longitudinal.findings import Severity
 
 #: Below this reliability a therapist's mean says more about chance than about the therapist.
 LOW_RELIABILITY = 0.7
+#: Robust standard errors that are this much larger than the model's speak against one effect for all therapists.
+MUCH_LARGER = 1.25
 #: Fewer clients per fixed effect than this are few for a regression (a rule of thumb, milder than the usual ten).
 CLIENTS_PER_COEFFICIENT = 5
 _ADJUSTMENTS = {"intake": "intake severity", "change": "early change"}
@@ -17,7 +20,44 @@ def early_findings(draft: Draft, design: EarlyDesign) -> None:
     _reliability(draft)
     _many_coefficients(draft, design)
     late_intake(draft, design)
-    draft.usual_findings(design.clients.groupby("therapist").size())
+    _course(draft, design)
+    _robust(draft)
+    draft.usual_findings(design.clients.groupby("therapist").size(), clinics=False)
+
+
+def _course(draft: Draft, design: EarlyDesign) -> None:
+    if design.course:
+        return
+    draft.find(
+        "no_course",
+        "caution",
+        "The course after the window is not analysed: {n:noun} {n:has|have} two or more {outcome} scores after it, and {needed} are "
+        "needed. The answer rests on the change from intake to the last score.",
+        "course after the window",
+        n=Count(design.n_with_course, "client"),
+        outcome=design.choices.outcome.instrument.label,
+        needed=Number(MIN_CLIENTS, "integer"),
+    )
+
+
+def _robust(draft: Draft) -> None:
+    """Where one effect is assumed for all therapists, whether errors that do not assume it are much larger."""
+    wider = []
+    for kind, words in (("slope", "rate of change"), ("end", "change from intake")):
+        usual, robust = draft[f"{kind}_within"], draft[f"{kind}_within_robust"]
+        if usual and robust and robust.se > MUCH_LARGER * usual.se:
+            value = say("{words}, {size:interval}", words=words, size=robust.number())
+            wider.append(value)
+    if wider:
+        draft.find(
+            "robust_errors_larger",
+            "caution",
+            "The effect of early alliance may differ between therapists: its robust standard error is more than a quarter larger "
+            "than the model's. Read the robust 95 % interval of the effect within therapists: {which}.",
+            "effect within therapists",
+            short("bell2002"),
+            which=joined(wider, "; "),
+        )
 
 
 def _selection(draft: Draft, design: EarlyDesign) -> None:
@@ -26,10 +66,23 @@ def _selection(draft: Draft, design: EarlyDesign) -> None:
     lost = step.clients_lost
     if not lost + later:
         return
+    severity: Severity = "caution" if lost + later > 0.2 * step.clients_in else "info"
+    if not lost:
+        draft.find(
+            "conditioned_on_treatment",
+            severity,
+            "{later:noun} of {all} ({share}) {later:has|have} no score after the early window and cannot be analysed. If they left because of "
+            "poor alliance or severe symptoms, the results do not apply to them.",
+            "sample flow",
+            later=Count(later, "client"),
+            all=Count(step.clients_in, "client"),
+            share=Share(later, step.clients_in),
+        )
+        return
     others = say(", and {later} of the others have no score after it", later=Count(later, "client"))
     draft.find(
         "conditioned_on_treatment",
-        "caution" if lost + later > 0.2 * step.clients_in else "info",
+        severity,
         "{lost:noun} of {all} had ended treatment before the end of the early window{others}: {share} cannot be analysed for "
         "this reason. If they left because of poor alliance or severe symptoms, the results do not apply to them.",
         "sample flow",

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.early_alliance.compute import fit_split, split_effects
-from alliance_longitudinal.analyses.early_alliance.design import Choices, build_design
+from alliance_longitudinal.analyses.early_alliance.compute import course_model, endpoint_model, split_effects
+from alliance_longitudinal.analyses.early_alliance.design import MIN_CLIENTS, Choices, build_design
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.errors import AllianceError
@@ -51,11 +51,19 @@ def sensitivity(sessions: pd.DataFrame, main: Choices) -> pd.DataFrame:
 def _effects(sessions: pd.DataFrame, choices: Choices) -> dict[str, object]:
     try:
         design = build_design(sessions, SampleFlow(), choices, MIN_THERAPISTS)
-        growth, endpoint = fit_split(design)
+        row: dict[str, object] = {
+            "clients": design.n_clients,
+            "therapists": design.n_therapists,
+            "problem": "",
+        }
+        if design.n_clients < MIN_CLIENTS:
+            return row | {"problem": "too few clients"}
+        models = {"end": endpoint_model(design)}
+        if design.course:
+            models["slope"] = course_model(design)
     except AllianceError as error:
         return {"problem": str(error)}
-    row: dict[str, object] = {"clients": design.n_clients, "therapists": design.n_therapists, "problem": ""}
-    for kind, fitted in (("slope", growth), ("end", endpoint)):
+    for kind, fitted in models.items():
         for effect, numbers in split_effects(fitted, design, kind).items():
             row[f"{kind}_{effect}"] = numbers["estimate"]
             row[f"{kind}_{effect}_low"] = numbers["ci_low"]

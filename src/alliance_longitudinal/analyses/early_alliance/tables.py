@@ -31,7 +31,7 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
     better = design.choices.good_sign < 0
     sign = " A negative number means that better alliance goes with a better outcome." * better
     points = [e for e in draft.estimates if e.id.endswith("_per_sd")]
-    effects = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in _EFFECTS}
+    effects = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in (*_EFFECTS, "within_robust")}
     draft.table_of(
         "effects",
         "Effects of early alliance",
@@ -49,22 +49,24 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
         "Within: standard deviation of clients around their therapist's mean. Between: of therapists' means.",
     )
     _correlations(draft)
-    draft.table_of(
-        "variance_shares",
-        "Who differs: shares of variance",
-        "results",
-        [e for e in draft.estimates if e.unit in ("share", "reliability")],
-        [Column("label", "Share"), *PERCENT, Column("n", "n", "count")],
-        "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
-    )
+    shares = [e for e in draft.estimates if e.unit in ("share", "reliability")]
+    if shares:
+        draft.table_of(
+            "variance_shares",
+            "Who differs: shares of variance",
+            "results",
+            shares,
+            [Column("label", "Share"), *PERCENT, Column("n", "n", "count")],
+            "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
+        )
     draft.show(
         _sensitivity(sensitivity, "slope", rate),
         _sensitivity(sensitivity, "end", rate),
         against_truth(draft.study, design, draft.estimates),
         models_table(draft.fitted),
-        coefficient_table(models.growth),
+        coefficient_table(models.growth) if models.growth else None,
         coefficient_table(models.endpoint),
-        variance_table(draft.fitted),
+        variance_table([m for m in draft.fitted if not m.name.endswith("_same")]),
     )
 
 
@@ -91,7 +93,9 @@ def _correlations(draft: Draft) -> None:
     )
 
 
-def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table:
+def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table | None:
+    if not {f"{kind}_within", f"{kind}_between"} & set(frame):
+        return None
     wanted = [
         Column("window", "Window"),
         Column("adjusted", "Adjusted for"),

@@ -2,12 +2,13 @@
 
 from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Count, Draft, Estimate, Number, say
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Count, Draft, Estimate, Number, Sentence, say
 from alliance_longitudinal.analyses.kit.checks import FEW
+from alliance_longitudinal.analyses.kit.fits import CLIENTS_FOR_OWN_EFFECT, MIN_FOR_OWN_EFFECT
 from alliance_longitudinal.analyses.kit.shares import interval_words
 from alliance_longitudinal.labels import listing
 
-Values = dict[str, Number | Count | str]
+Values = dict[str, Number | Count | Sentence | str]
 
 
 def answer(draft: Draft, design: EarlyDesign, weeks: float) -> None:
@@ -35,8 +36,19 @@ def _size(effect: Estimate, design: EarlyDesign) -> tuple[Number, str]:
     return Number(abs(value), low=ends[0], high=ends[1], n=effect.n), "more" if low > 0 else "fewer"
 
 
+def _effect(draft: Draft, design: EarlyDesign, level: str) -> Estimate | None:
+    """The effect that answers: on the course, or on the change from intake where there is no course."""
+    return draft[f"{'slope' if design.course else 'end'}_{level}_per_sd"]
+
+
+def _span(design: EarlyDesign, weeks: float) -> Sentence:
+    if not design.course:
+        return Sentence("from intake to the last score")
+    return say("over {time:noun}", time=Number(weeks, "integer", design.choices.time))
+
+
 def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
-    effect = draft["slope_within_per_sd"]
+    effect = _effect(draft, design, "within")
     if effect is None:
         draft.say(
             "The effect of early alliance within therapists cannot be estimated: no therapist has clients whose early alliance "
@@ -50,25 +62,25 @@ def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
         "outcome": design.choices.outcome.instrument.label,
         "size": size,
         "more": more,
-        "time": Number(weeks, "integer", design.choices.time),
+        "span": _span(design, weeks),
     }
     if more:
         draft.say(
             "Among clients of the same therapist, those whose early alliance was one standard deviation ({sd} {alliance} points) "
-            "higher improved by {size} {more} {outcome} points over {time:noun} (95 % interval {size:interval}).",
+            "higher improved by {size} {more} {outcome} points {span} (95 % interval {size:interval}).",
             **values,
         )
     else:
         draft.say(
             "Among clients of the same therapist, those whose early alliance was one standard deviation ({sd} {alliance} points) "
-            "higher differed in improvement by {size} {outcome} points over {time:noun}, but the 95 % interval "
+            "higher differed in improvement by {size} {outcome} points {span}, but the 95 % interval "
             "({size:interval}) includes zero: the data leave open whether early alliance goes with later change.",
             **values,
         )
 
 
 def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
-    effect = draft["slope_between_per_sd"]
+    effect = _effect(draft, design, "between")
     therapists = Number(design.n_therapists, "integer", "therapist")
     if effect is None or design.n_therapists < FEW:
         if design.n_therapists < FEW:
@@ -90,19 +102,19 @@ def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
         "outcome": design.choices.outcome.instrument.label,
         "size": size,
         "more": more,
-        "time": Number(weeks, "integer", design.choices.time),
+        "span": _span(design, weeks),
         "n": therapists,
     }
     if more:
         draft.say(
             "Clients of therapists whose mean early alliance was one standard deviation ({sd} {alliance} points) higher "
-            "improved by {size} {more} {outcome} points over {time:noun} (95 % interval {size:interval}; {n:noun}).",
+            "improved by {size} {more} {outcome} points {span} (95 % interval {size:interval}; {n:noun}).",
             **values,
         )
     else:
         draft.say(
             "Between therapists the picture is unclear: clients of therapists whose mean alliance was one standard deviation "
-            "({sd} {alliance} points) higher differed in improvement by {size} {outcome} points over {time:noun}, with a "
+            "({sd} {alliance} points) higher differed in improvement by {size} {outcome} points {span}, with a "
             "95 % interval from {size:interval} ({n:noun}).",
             **values,
         )
@@ -111,21 +123,20 @@ def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
 def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int) -> None:
     """The methods section, from the parameters."""
     c = design.choices
-    a, y = c.alliance.label, c.outcome.label
+    a = c.alliance.label
     rated = say("{n:noun}", n=Count(c.min_rated, "rated session"))
     draft.method(
         f"Early alliance is the mean {a} score in {c.window}, for clients with at least {rated} in it. It was split into the "
         f"mean of each therapist's clients (mean of client means, each client counting once) and the client's deviation from "
         f"it, so that effects within therapists (between clients of the same therapist) and between therapists are estimated "
         f"separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual effect is the difference between the two.",
-        f"The outcome is the course of {y} after the window, in {c.time}s since the client's last session in it"
-        f"{_counted(c)}, and, side by side, the change from intake to the client's last score. Only clients in treatment at "
+        f"{_outcome(design)} Only clients in treatment at "
         f"the end of the window can have this outcome; the sample flow gives the number lost to this condition. {_adjusted(c)}",
-        f"The course was modelled with a linear mixed model ({models.growth.structure.words}) by restricted maximum "
-        f"likelihood: {models.growth.formula}. The change from intake: {models.endpoint.formula}. The rule for simpler models "
-        f"uses the design only: a therapist level needs {MIN_THERAPISTS} therapists with two or more clients, rates of change "
-        f"for each client need three or more scores for half of the clients; variances estimated as zero stay in the model. "
-        f"Only fits whose optimum was verified are reported.",
+        f"{_models(models)} The rule for simpler models "
+        f"uses the design only: a therapist level needs {MIN_THERAPISTS} therapists with two or more clients, an effect of alliance "
+        f"that differs between therapists {MIN_FOR_OWN_EFFECT} therapists with {CLIENTS_FOR_OWN_EFFECT} or more, rates of change "
+        f"for each client three or more scores for half of the clients; variances estimated as zero stay in the model. "
+        f"Only fits whose optimum was verified are reported. {_own_effect(models)}",
         f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom, for therapist-level coefficients at most "
         f"therapists minus one minus therapist-level predictors. Correlations are partial correlations, "
         f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are "
@@ -134,9 +145,47 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
         f"outcome scores are handled by the likelihood under missingness at random; the change from intake uses the last "
         f"available score.",
     )
+    if models.endpoint.structure.therapist and not models.own_effect:
+        draft.cite("bell2002", "pustejovsky2018")
     draft.cite(
         "baldwin2007", "fluckiger2018", "luedtke2008", "raudenbush2002", "satterthwaite1946", "thomas1978"
     )
+
+
+def _outcome(design: EarlyDesign) -> str:
+    c = design.choices
+    if not design.course:
+        return f"The outcome is the change in {c.outcome.label} from intake to the client's last score."
+    return (
+        f"The outcome is the course of {c.outcome.label} after the window, in {c.time}s since the client's last session in it"
+        f"{_counted(c)}, and, side by side, the change from intake to the client's last score."
+    )
+
+
+def _models(models: EarlyModels) -> str:
+    endpoint = f"{models.endpoint.structure.words or 'least squares'}: {models.endpoint.formula}"
+    if models.growth is None:
+        return f"The change from intake was modelled by restricted maximum likelihood ({endpoint})."
+    return (
+        f"The course was modelled with a linear mixed model ({models.growth.structure.words}) by restricted maximum "
+        f"likelihood: {models.growth.formula}. The change from intake: {models.endpoint.formula}."
+    )
+
+
+def _own_effect(models: EarlyModels) -> str:
+    """How effects that differ between therapists are dealt with."""
+    if models.own_effect:
+        return (
+            "The effect of alliance has a variance between therapists of its own, so that its interval speaks of therapists in "
+            "general. Correlations are from the same models with one effect for all therapists; their intervals are widened by "
+            "the ratio of the two standard errors."
+        )
+    if models.endpoint.structure.therapist:
+        return (
+            "One effect of alliance is assumed for all therapists. Beside it is the cluster-robust (CR2) interval, which does not "
+            "assume that (Bell & McCaffrey, 2002; df of Pustejovsky & Tipton, 2018)."
+        )
+    return ""
 
 
 def _counted(c: Choices) -> str:

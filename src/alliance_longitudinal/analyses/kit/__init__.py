@@ -15,6 +15,8 @@ from alliance_longitudinal.analyses.kit.fits import (
     Structure,
     fit_first,
     therapist_df,
+    with_own_effect,
+    with_robust_errors,
 )
 from alliance_longitudinal.analyses.kit.groups import Groups, compared, difference, slug
 from alliance_longitudinal.analyses.kit.parameters import (
@@ -86,4 +88,6 @@ __all__ = [
     "therapist_df",
     "time_unit",
     "variance_table",
+    "with_own_effect",
+    "with_robust_errors",
 ]

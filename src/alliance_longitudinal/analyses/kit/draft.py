@@ -117,17 +117,20 @@ class Draft(Sample):
         """A sentence of the answer."""
         self.sentences.append(say(template, **values))
 
-    def usual_findings(self, caseloads: "pd.Series[int]") -> None:
+    def usual_findings(self, caseloads: "pd.Series[int]", *, clinics: bool = True) -> None:
         """What every analysis with models says of its therapists, clinics and models.
 
         Parameters
         ----------
         caseloads : Series of int
             Analysed clients of each therapist.
+        clinics : bool
+            Whether to say that clinics were not separated; an analysis that holds them constant says more.
         """
         self.findings += therapist_findings(len(caseloads), caseloads)
         self.findings += model_findings(self.fitted)
-        self.findings += clinic_findings(self.sessions, self.clinic)
+        if clinics:
+            self.findings += clinic_findings(self.sessions, self.clinic)
 
     def method(self, *paragraphs: str) -> None:
         """Paragraphs of the methods section. They state rules, never counts of people."""

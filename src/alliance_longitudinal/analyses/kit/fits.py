@@ -6,7 +6,7 @@ simpler structure is taken only when the design does not allow one, or when the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,18 +20,24 @@ from alliance_longitudinal.sentences import Sentence, joined, say, told
 
 #: Fewest therapists with at least two clients for a therapist level: three variance parameters need more levels.
 MIN_THERAPISTS = 5
+#: Fewest therapists with three or more clients for an effect that differs between therapists. Without it, 95 % intervals
+#: of an effect that does differ cover too rarely (84 % with 30 therapists; docs/calibration.md).
+MIN_FOR_OWN_EFFECT, CLIENTS_FOR_OWN_EFFECT = 20, 3
+#: A correlation this close to one is at its boundary.
+PERFECT = 1e-6
 #: Fewest share of clients with three or more scores for slopes that differ between clients.
 MIN_SHARE_WITH_SLOPE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A random part: its formula and what it says in words."""
+    """A random part: its formula and what it says in words; ``own_effect`` names an effect that each therapist has of their own."""
 
     terms: str
     words: str
     therapist: bool
     client_slope: bool
+    own_effect: str = ""
 
 
 GROWTH = (
@@ -64,6 +70,25 @@ ENDPOINT = (
     Structure("(1 | therapist)", "level differs between therapists", True, False),
     Structure("", "no therapist level", False, False),
 )
+
+
+def with_own_effect(structures: tuple[Structure, ...], term: str, effect: str) -> tuple[Structure, ...]:
+    """The structures, and before them the fullest one with an effect that differs between therapists.
+
+    The effect's variance is independent of the other variances: its predictor is centred on the therapist's mean, and one
+    more variance is what a few dozen therapists can inform.
+
+    Parameters
+    ----------
+    term : str
+        The effect's term in the formula, such as ``"weeks:early_client"``.
+    effect : str
+        What it is in words, such as ``"the effect of early alliance"``.
+    """
+    full = structures[0]
+    words = f"{full.words}; {effect} differs between therapists"
+    own = Structure(f"{full.terms} + (0 + {term} | therapist)", words, True, full.client_slope, effect)
+    return (own, *structures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +140,14 @@ class Fitted:
         return t_inference(estimate, se, min(df, max_df))
 
 
+def with_robust_errors(fitted: Fitted, frame: pd.DataFrame, groups: str = "therapist") -> Fitted:
+    """The same mixed model with cluster-robust (CR2) errors and their df, for coefficients whose effect may differ between ``groups``."""
+    from alliance_longitudinal.engine import MixedModel
+
+    result = MixedModel.from_formula(fitted.formula, frame).fit(cov_type="CR2", cov_groups=groups)
+    return replace(fitted, result=result)
+
+
 def therapist_df(n_therapists: int, n_predictors: int) -> float:
     """Upper bound for the df of a therapist-level coefficient: therapists - 1 - therapist-level predictors.
 
@@ -141,6 +174,17 @@ def too_few_for(structure: Structure, frame: pd.DataFrame) -> Sentence:
                 "level needs {needed}",
                 n=Number(usable, "integer", "therapist"),
                 needed=Number(MIN_THERAPISTS, "integer"),
+            )
+    if structure.own_effect:
+        carrying = int((frame.groupby("therapist")["client"].nunique() >= CLIENTS_FOR_OWN_EFFECT).sum())
+        if carrying < MIN_FOR_OWN_EFFECT:
+            return say(
+                "{effect} is taken to be the same for all therapists: {n:noun} {n:has|have} {clients} or more clients in the "
+                "analysis, and {needed} are needed to estimate how it differs",
+                effect=structure.own_effect[0].upper() + structure.own_effect[1:],
+                n=Number(carrying, "integer", "therapist"),
+                clients=Number(CLIENTS_FOR_OWN_EFFECT, "integer"),
+                needed=Number(MIN_FOR_OWN_EFFECT, "integer"),
             )
     if structure.client_slope:
         scores = frame.groupby("client").size()
@@ -178,6 +222,10 @@ def fit_first(
                 return _fit(name, title, fixed, frame, structure, tuple(skipped), reml)
             except FitError as error:
                 reason = "this model could not be fitted (" + Sentence("") + told(error) + ")"
+        elif structure.own_effect:
+            if reason != too_few_for(replace(structure, own_effect=""), frame):
+                skipped.append(reason + ".")
+            continue  # what the structure without the effect lacks is said by the next one
         skipped.append(f"{structure.words[0].upper()}{structure.words[1:]}: " + reason + ".")
     raise FitError(Sentence(f"No version of the model '{title}' can be fitted. ") + joined(skipped))
 
@@ -196,7 +244,7 @@ def _fit(
 
         formula = f"{fixed} + {structure.terms}"
         result = MixedModel.from_formula(formula, frame).fit(reml=reml)
-        findings = tuple(result.findings)
+        findings = _with_words_for_own_effect(structure, result)
     else:
         import statsmodels.formula.api as smf
 
@@ -204,3 +252,26 @@ def _fit(
         result = smf.ols(fixed, frame).fit()
     step = [Finding("simpler_model", "caution", "A simpler model was used. " + s, title) for s in skipped]
     return Fitted(name, title, formula, structure, result, skipped, (*findings, *step))
+
+
+def _with_words_for_own_effect(structure: Structure, result: Any) -> tuple[Finding, ...]:
+    """The model's findings; where only the own effect's variance is zero, that is good news and is said as such."""
+    if not (structure.own_effect and result.singular):
+        return tuple(result.findings)
+    table = result.varcorr[result.varcorr["group"] != "Residual"]
+    is_variance = table["term2"].isna()
+    at_edge = np.where(is_variance, table["vcov"] <= 0, table["sdcor"].abs() >= 1 - PERFECT)
+    own = structure.terms.rpartition("(0 + ")[2].partition(" |")[0]
+    edges = table.loc[at_edge, "term1"].tolist()
+    if edges != [own]:
+        return tuple(result.findings)
+    alike = Finding(
+        "own_effect_zero",
+        "info",
+        say(
+            "As far as these data can tell, {effect} is the same for all therapists: the variance of their own effects is estimated "
+            "as zero.",
+            effect=structure.own_effect,
+        ),
+    )
+    return (*(f for f in result.findings if f.code != "singular"), alike)

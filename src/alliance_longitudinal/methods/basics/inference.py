@@ -25,14 +25,17 @@ def t_inference(estimate: float, se: float, df: float) -> dict[str, float]:
     }
 
 
-def partial_correlation(t: float, df: float) -> tuple[float, float, float]:
-    """Correlation that belongs to a t value, with its 95 % interval; the interval is -1 to 1 where df is at most 1."""
+def partial_correlation(t: float, df: float, inflation: float = 1.0) -> tuple[float, float, float]:
+    """Correlation that belongs to a t value, with its 95 % interval; the interval is -1 to 1 where df is at most 1.
+
+    ``inflation`` multiplies Fisher's standard error ``1 / sqrt(df - 1)``, where clients are not independent.
+    """
     from scipy import stats
 
     r = float(t / np.sqrt(t * t + df))
     if df <= 1:
         return r, -1.0, 1.0
-    half = stats.norm.ppf(0.975) / np.sqrt(df - 1)
+    half = inflation * stats.norm.ppf(0.975) / np.sqrt(df - 1)
     return r, float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
 
 

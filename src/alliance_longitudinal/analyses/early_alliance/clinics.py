@@ -1,0 +1,111 @@
+"""The same effects with clinics held constant, where several clinics are analysed together."""
+
+from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels, effect_estimate, split_effects
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
+from alliance_longitudinal.analyses.kit import (
+    COUNT,
+    ESTIMATE,
+    Draft,
+    Estimate,
+    Number,
+    fit_first,
+    joined,
+    say,
+)
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.present import Column
+
+#: A main effect that moves by more than this many of its standard errors depends on the clinics.
+MOVED = 0.5
+_NAMES = {"slope": "rate of change", "end": "change from intake"}
+
+
+def clinic_effects(draft: Draft, design: EarlyDesign, models: EarlyModels) -> None:
+    """A row for each effect within and between therapists with clinic effects, and what they do to the answer."""
+    if design.n_clinics < 2:
+        return
+    try:
+        found = clinic_estimates(design, models)
+    except FitError:
+        draft.find(
+            "clinics_pooled",
+            "caution",
+            "{n} clinics are analysed together, and a model that holds them constant cannot be fitted: differences between "
+            "clinics may be part of every effect here. Analyse the clinics one by one.",
+            "clinics",
+            n=Number(design.n_clinics, "integer"),
+        )
+        return
+    draft.estimate(*found)
+    main = [e for e in draft.estimates if f"{e.id}_clinics" in {f.id for f in found}]
+    draft.table_of(
+        "clinic_effects",
+        "With each clinic's own level and change held constant",
+        "sensitivity",
+        [*main, *found],
+        [Column("label", "Effect"), *ESTIMATE, COUNT],
+        "The same models with a fixed effect for each clinic: clients are compared with clients, and therapists with "
+        "therapists, of the same clinic.",
+    )
+    _tell(draft, design, main, found)
+
+
+def clinic_estimates(design: EarlyDesign, models: EarlyModels) -> list[Estimate]:
+    """``slope_within_clinics``, ``slope_between_clinics``, ``end_within_clinics``, ``end_between_clinics``.
+
+    The random part is that of the main model. A therapist-level coefficient loses a df for each clinic but the first.
+    """
+    out = []
+    for kind in ("slope", "end"):
+        main = models.of(kind)
+        if main is None:
+            continue
+        formula = (
+            design.growth_formula(clinics=True) if kind == "slope" else design.endpoint_formula(clinics=True)
+        )
+        rows = design.rows if kind == "slope" else design.clients
+        fitted = fit_first(f"{kind}_clinics", main.title, formula, rows, (main.structure,))
+        effects = split_effects(fitted, design, kind, design.n_clinics - 1)
+        out += [
+            effect_estimate(design, kind, effect, effects[effect], "_clinics", ", within clinics")
+            for effect in ("within", "between")
+            if effect in effects
+        ]
+    return out
+
+
+def _tell(draft: Draft, design: EarlyDesign, main: list[Estimate], found: list[Estimate]) -> None:
+    """Whether clinic effects move the answer."""
+    pairs = [(e, next(f for f in found if f.id == f"{e.id}_clinics")) for e in main]
+    moved = [(e, f) for e, f in pairs if abs(e.estimate - f.estimate) > MOVED * e.se]
+    clinics = Number(design.n_clinics, "integer")
+    if not moved:
+        draft.find(
+            "clinics_pooled",
+            "info",
+            "{n} clinics are analysed together. With each clinic's own level and change held constant, no effect moves by more "
+            "than half of its standard error.",
+            "clinics",
+            n=clinics,
+        )
+        return
+    said = [
+        say(
+            "{level} therapists, on the {outcome}: {main} becomes {now}",
+            level="within" if "_within" in e.id else "between",
+            outcome=_NAMES[e.id.split("_")[0]],
+            main=e.number(),
+            now=f.number(),
+        )
+        for e, f in moved
+    ]
+    draft.find(
+        "clinics_move_the_answer",
+        "caution",
+        "{n} clinics are analysed together, and they change the answer. With each clinic's own level and change held "
+        "constant, these effects move by more than half of their standard error: {which}. Read the rows with clinic effects, or "
+        "analyse the clinics one by one.",
+        "clinics",
+        n=clinics,
+        which=joined(said, "; "),
+    )
