@@ -24,13 +24,16 @@ from alliance_longitudinal.analyses.early_alliance.design import (
     differs,
 )
 from alliance_longitudinal.analyses.early_alliance.findings import early_findings
+from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
 from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity
 from alliance_longitudinal.analyses.kit import (
     MIN_THERAPISTS,
     AllianceName,
     Audience,
+    By,
     Clinic,
     Count,
+    Covariates,
     Draft,
     Number,
     OutcomeName,
@@ -59,6 +62,8 @@ def early_alliance(
     ] = 1,
     alliance: AllianceName = None,
     outcome: OutcomeName = None,
+    covariates: Covariates = None,
+    by: By = None,
     clinic: Clinic = None,
     adjust_intake: Annotated[bool, Field(description="Adjust for intake severity.")] = True,
     adjust_early_change: Annotated[
@@ -92,8 +97,9 @@ def early_alliance(
         time_unit(study),
     )
     draft.resolved["window"] = [asked.first, asked.last]
+    groups = draft.compare(by)
+    draft.adjust(covariates)
     draft.with_therapists()
-    sessions = draft.sessions
     design = _design(draft, choices)
     choices = design.choices
     draft.analysed = design.clients["client"]
@@ -111,11 +117,13 @@ def early_alliance(
     variance, variance_models = variance_estimates(design, n_boot, seed, draft.fit)
     draft.estimate(*variance)
     draft.uses(*variance_models)
-    table = sensitivity(sessions, choices)
+    table = sensitivity(draft.sessions, choices, draft.adjusters)
     words.answer(draft, design, weeks)
     tables.early_tables(draft, design, models, table)
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
     clinic_effects(draft, design, models)
+    if groups is not None:
+        compare_groups(draft, groups, choices)
     course = models.growth
     draft.show(
         charts.course_figure(course, design, weeks) if course else None,
@@ -144,10 +152,10 @@ def _design(draft: Draft, choices: Choices) -> EarlyDesign:
 
     A clinic that measures symptoms before and after treatment only has no change within the early window.
     """
-    design = build_design(draft.sessions, draft.flow, choices, MIN_THERAPISTS)
+    design = build_design(draft.sessions, draft.flow, choices, MIN_THERAPISTS, draft.adjusters)
     if choices.adjust_early_change and design.n_clients < MIN_CLIENTS:
         simpler = replace(choices, adjust_early_change=False)
-        without = build_design(draft.sessions, draft.flow, simpler, MIN_THERAPISTS)
+        without = build_design(draft.sessions, draft.flow, simpler, MIN_THERAPISTS, draft.adjusters)
         if without.n_clients >= MIN_CLIENTS:
             draft.resolved["adjust_early_change"] = False
             draft.find(

@@ -1,5 +1,6 @@
 """The rows, predictors and formulas of the early-alliance models."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,6 +11,7 @@ from alliance_longitudinal.timing import TimeWindow, landmark, split_by_therapis
 
 #: Below this standard deviation (in its own points) a predictor says nothing and would make the model unsolvable.
 CONSTANT = 1e-9
+Adjusters = Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]]
 #: Fewest clients, and fewest of them with two scores after the window for a model of the course.
 MIN_CLIENTS = 20
 
@@ -62,6 +64,8 @@ class EarlyDesign:
     between : bool
         Whether therapist means can be predictors (enough therapists and different means).
     flow : SampleFlow
+    covariates : tuple of str
+        Columns of the study's own covariates, on which level and rate of change depend.
     """
 
     choices: Choices
@@ -69,6 +73,7 @@ class EarlyDesign:
     rows: pd.DataFrame
     between: bool
     flow: SampleFlow
+    covariates: tuple[str, ...] = ()
 
     @property
     def n_clients(self) -> int:
@@ -129,12 +134,18 @@ class EarlyDesign:
 
     def growth_formula(self, *, split: bool = True, clinics: bool = False) -> str:
         """Fixed part of the model of the course after the window; ``clinics``: each clinic has its own level and change."""
-        terms = [*self.predictors(split=split), *["clinic"] * clinics]
+        terms = [*self.predictors(split=split), *self.covariates, *["clinic"] * clinics]
         return f"y ~ weeks * ({' + '.join(terms)})"
 
     def endpoint_formula(self, *, split: bool = True, clinics: bool = False) -> str:
         """Fixed part of the model of the change from intake to the last score."""
-        return f"end_change ~ {' + '.join([*self.predictors(split=split), *['clinic'] * clinics])}"
+        terms = [*self.predictors(split=split), *self.covariates, *["clinic"] * clinics]
+        return f"end_change ~ {' + '.join(terms)}"
+
+
+def unadjusted(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """No covariates of the study."""
+    return frame, []
 
 
 def differs(values: "pd.Series[float]") -> bool:
@@ -143,7 +154,11 @@ def differs(values: "pd.Series[float]") -> bool:
 
 
 def build_design(
-    sessions: pd.DataFrame, flow: SampleFlow, choices: Choices, min_therapists: int
+    sessions: pd.DataFrame,
+    flow: SampleFlow,
+    choices: Choices,
+    min_therapists: int,
+    adjusters: Adjusters = unadjusted,
 ) -> EarlyDesign:
     """Select clients and build predictors; therapist means are means over the analysed clients.
 
@@ -153,6 +168,8 @@ def build_design(
         ``study.sessions``.
     min_therapists : int
         Fewest therapists with two or more clients for therapist means to be predictors.
+    adjusters : callable
+        Gives a frame the columns of the study's covariates, and their names: a draft's ``adjusters``.
     """
     found = landmark(
         sessions,
@@ -177,4 +194,6 @@ def build_design(
         clients[["client", *predictors]], on="client", how="left", validate="many_to_one"
     )
     usable = int((clients.groupby("therapist").size() >= 2).sum())
-    return EarlyDesign(choices, clients, rows, usable >= min_therapists, found.flow)
+    clients, terms = adjusters(clients)
+    rows, _ = adjusters(rows)
+    return EarlyDesign(choices, clients, rows, usable >= min_therapists, found.flow, tuple(terms))

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pandas as pd
 
 from alliance_longitudinal.analyses.early_alliance.compute import course_model, endpoint_model, split_effects
-from alliance_longitudinal.analyses.early_alliance.design import MIN_CLIENTS, Choices, build_design
+from alliance_longitudinal.analyses.early_alliance.design import (
+    MIN_CLIENTS,
+    Adjusters,
+    Choices,
+    build_design,
+    unadjusted,
+)
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.errors import AllianceError
@@ -20,7 +26,7 @@ ADJUSTMENTS = (
 )
 
 
-def sensitivity(sessions: pd.DataFrame, main: Choices) -> pd.DataFrame:
+def sensitivity(sessions: pd.DataFrame, main: Choices, adjusters: Adjusters = unadjusted) -> pd.DataFrame:
     """One row per window and adjustment.
 
     Returns
@@ -43,14 +49,14 @@ def sensitivity(sessions: pd.DataFrame, main: Choices) -> pd.DataFrame:
             )
             rows.append(
                 {"window": str(window), "adjusted": words, "main": choices == main}
-                | _effects(sessions, choices)
+                | _effects(sessions, choices, adjusters)
             )
     return pd.DataFrame(rows)
 
 
-def _effects(sessions: pd.DataFrame, choices: Choices) -> dict[str, object]:
+def _effects(sessions: pd.DataFrame, choices: Choices, adjusters: Adjusters) -> dict[str, object]:
     try:
-        design = build_design(sessions, SampleFlow(), choices, MIN_THERAPISTS)
+        design = build_design(sessions, SampleFlow(), choices, MIN_THERAPISTS, adjusters)
         row: dict[str, object] = {
             "clients": design.n_clients,
             "therapists": design.n_therapists,

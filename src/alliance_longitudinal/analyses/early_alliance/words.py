@@ -131,7 +131,7 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
         f"it, so that effects within therapists (between clients of the same therapist) and between therapists are estimated "
         f"separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual effect is the difference between the two.",
         f"{_outcome(design)} Only clients in treatment at "
-        f"the end of the window can have this outcome; the sample flow gives the number lost to this condition. {_adjusted(c)}",
+        f"the end of the window can have this outcome; the sample flow gives the number lost to this condition. {_adjusted(c)}{_covariates(draft)}",
         f"{_models(models)} The rule for simpler models "
         f"uses the design only: a therapist level needs {MIN_THERAPISTS} therapists with two or more clients, an effect of alliance "
         f"that differs between therapists {MIN_FOR_OWN_EFFECT} therapists with {CLIENTS_FOR_OWN_EFFECT} or more, rates of change "
@@ -192,6 +192,12 @@ def _counted(c: Choices) -> str:
     if c.time != "session":
         return ""
     return " (neither dates nor weeks are known: `weeks` in the formulas counts sessions)"
+
+
+def _covariates(draft: Draft) -> str:
+    if not draft.covariates:
+        return ""
+    return f" They also adjust level and rate of change for {listing([c.words for c in draft.covariates])}."
 
 
 def _adjusted(c: Choices) -> str:

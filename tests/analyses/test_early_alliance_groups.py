@@ -1,0 +1,60 @@
+"""Early alliance adjusted for a study's own covariates, and compared between groups of clients."""
+
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.analyses.early_alliance.design import Choices, build_design
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
+from alliance_longitudinal.engine import MixedModel
+from alliance_longitudinal.timing import TimeWindow
+from analyses.declared import trial
+from analyses.studies import value, with_sessions
+
+
+@pytest.fixture(scope="module")
+def study() -> al.Study:
+    return trial()
+
+
+def clients_of(study: al.Study) -> object:
+    choices = Choices(study.measures["alliance"], study.measures["phq9"], TimeWindow(1, 5), 1, True, True)
+    return build_design(study.sessions, study.flow, choices, MIN_THERAPISTS).clients
+
+
+def test_covariates_are_predictors_of_level_and_change(study: al.Study) -> None:
+    result = al.early_alliance(study, covariates=["age", "education"])
+    formula = result.table("models").to_frame().set_index("title").loc["Course after the window", "formula"]
+    assert "weeks * (early_client" in formula
+    assert "+ cov_age + cov_education_" in formula
+    ages = study.clients.set_index("client")["age"]
+    known = study.clients.dropna(subset=["age", "education"])["client"]
+    left = with_sessions(study, study.sessions[study.sessions["client"].isin(known)])
+    frame = clients_of(left)
+    frame["age"] = frame["client"].map(ages).to_numpy()
+    frame["education"] = frame["client"].map(study.clients.set_index("client")["education"]).astype(str).to_numpy()
+    by_hand = MixedModel.from_formula(
+        "end_change ~ early_client + early_therapist + intake_client + intake_therapist + change_client + "
+        "change_therapist + age + C(education) + (1 | therapist)",
+        frame,
+    ).fit()
+    assert value(result, "end_within") == pytest.approx(by_hand.params["early_client"], rel=1e-6)
+    assert value(result, "end_within", "se") == pytest.approx(by_hand.bse["early_client"], rel=1e-5)
+    assert "They also adjust level and rate of change for age and education" in result.methods
+
+
+def test_each_arm_is_as_if_it_were_alone_and_their_difference_has_an_interval(study: al.Study) -> None:
+    result = al.early_alliance(study, by="arm")
+    first, second = (a for a in dict.fromkeys(sorted(study.clients["arm"].dropna())))
+    for arm in (first, second):
+        alone = al.early_alliance(study, by=f"arm={arm}")
+        for name in ("slope_within", "end_within"):
+            assert value(result, f"{name}_{arm}") == pytest.approx(value(alone, name), rel=1e-8)
+    difference = value(result, f"end_within_{second}_difference")
+    assert difference == pytest.approx(
+        value(result, f"end_within_{second}") - value(result, f"end_within_{first}"), rel=1e-9
+    )
+    assert (
+        value(result, f"end_within_{second}_difference", "ci_low")
+        < difference
+        < value(result, f"end_within_{second}_difference", "ci_high")
+    )
