@@ -6,14 +6,23 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal import AnalysisResult, Study
+from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.simulation import ClinicTruth
+from alliance_longitudinal.timing import TimeWindow
 
 
 def value(result: AnalysisResult, name: str, column: str = "estimate") -> float:
     """One number of a result."""
     return float(result.estimates.set_index("id").loc[name, column])
+
+
+def early_design(study: Study) -> EarlyDesign:
+    """Rows and predictors of the default early-alliance analysis of a simulated study."""
+    choices = Choices(study.measures["alliance"], study.measures["phq9"], TimeWindow(1, 5), 1, True, True)
+    return build_design(study.sessions, study.flow, choices, MIN_THERAPISTS)
 
 
 def with_sessions(study: Study, sessions: pd.DataFrame) -> Study:

@@ -16,19 +16,17 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     fit_models,
     partial_correlation,
 )
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, therapist_df
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
+from alliance_longitudinal.analyses.kit import therapist_df
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.timing import TimeWindow
-from analyses.studies import shuffled, value, with_sessions
+from analyses.studies import early_design, shuffled, value, with_sessions
 
 EFFECTS = ("total", "within", "between", "contextual")
 
 
 def design_of(study: Study) -> EarlyDesign:
-    choices = Choices(study.measures["alliance"], study.measures["phq9"], TimeWindow(1, 5), 1, True, True)
-    return build_design(study.sessions, study.flow, choices, MIN_THERAPISTS)
+    return early_design(study)
 
 
 @pytest.fixture(scope="module")
@@ -349,8 +347,7 @@ def test_every_client_another_therapist_leaves_the_total_effect(clinic: Study) -
 
 def test_the_total_effect_is_adjusted_for_all_of_intake_severity(few: Study) -> None:
     """Three therapists: the client's deviation alone would leave the therapists' mean intake unadjusted."""
-    choices = Choices(few.measures["alliance"], few.measures["phq9"], TimeWindow(1, 5), 1, True, True)
-    design = build_design(few.sessions, few.flow, choices, MIN_THERAPISTS)
+    design = early_design(few)
     assert design.predictors(split=False) == ["early_total", "intake_total", "change_total"]
     assert design.predictors(split=True) == ["early_client", "intake_client", "change_client"]
     ours = fit_models(design).endpoint_total

@@ -3,12 +3,9 @@
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.early_alliance.design import Choices, build_design
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
 from alliance_longitudinal.engine import MixedModel
-from alliance_longitudinal.timing import TimeWindow
 from analyses.declared import trial
-from analyses.studies import value, with_sessions
+from analyses.studies import early_design, value, with_sessions
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +14,7 @@ def study() -> al.Study:
 
 
 def clients_of(study: al.Study) -> object:
-    choices = Choices(study.measures["alliance"], study.measures["phq9"], TimeWindow(1, 5), 1, True, True)
-    return build_design(study.sessions, study.flow, choices, MIN_THERAPISTS).clients
+    return early_design(study).clients
 
 
 def test_covariates_are_predictors_of_level_and_change(study: al.Study) -> None:
@@ -31,7 +27,9 @@ def test_covariates_are_predictors_of_level_and_change(study: al.Study) -> None:
     left = with_sessions(study, study.sessions[study.sessions["client"].isin(known)])
     frame = clients_of(left)
     frame["age"] = frame["client"].map(ages).to_numpy()
-    frame["education"] = frame["client"].map(study.clients.set_index("client")["education"]).astype(str).to_numpy()
+    frame["education"] = (
+        frame["client"].map(study.clients.set_index("client")["education"]).astype(str).to_numpy()
+    )
     by_hand = MixedModel.from_formula(
         "end_change ~ early_client + early_therapist + intake_client + intake_therapist + change_client + "
         "change_therapist + age + C(education) + (1 | therapist)",

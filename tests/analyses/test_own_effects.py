@@ -6,20 +6,14 @@ import pytest
 import statsmodels.api as sm
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.early_alliance.design import Choices, build_design
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
-from alliance_longitudinal.analyses.result import AnalysisResult
-from alliance_longitudinal.data.study import Study
-from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.simulation import ClinicTruth
-from alliance_longitudinal.timing import TimeWindow
-from analyses.studies import value, with_sessions
+from analyses.studies import early_design, simulated_study, value, with_sessions
 
 
 def clients_of(study: Study) -> pd.DataFrame:
     """The rows of the end-point model."""
-    choices = Choices(study.measures["alliance"], study.measures["phq9"], TimeWindow(1, 5), 1, True, True)
-    return build_design(study.sessions, study.flow, choices, MIN_THERAPISTS).clients
+    return early_design(study).clients
 
 
 def formula_of(result: AnalysisResult, title: str) -> str:

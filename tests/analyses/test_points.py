@@ -5,15 +5,14 @@ import pytest
 
 from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.early_alliance.compute import point_estimates
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Estimate
-from alliance_longitudinal.timing import TimeWindow
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
+from alliance_longitudinal.analyses.kit import Estimate
+from analyses.studies import early_design
 
 
 @pytest.fixture(scope="module")
 def design(clinic: Study) -> EarlyDesign:
-    choices = Choices(clinic.measures["alliance"], clinic.measures["phq9"], TimeWindow(1, 5), 1, True, True)
-    return build_design(clinic.sessions, clinic.flow, choices, MIN_THERAPISTS)
+    return early_design(clinic)
 
 
 def _effect(id_: str, estimate: float) -> Estimate:

@@ -6,16 +6,15 @@ import pytest
 
 from alliance_longitudinal import AnalysisResult, Study, early_alliance
 from alliance_longitudinal.analyses.early_alliance import words
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.early_alliance.tables import against_truth
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Draft, Estimate
-from alliance_longitudinal.timing import TimeWindow
+from alliance_longitudinal.analyses.kit import Draft, Estimate
+from analyses.studies import early_design
 
 
 @pytest.fixture(scope="module")
 def design(clinic: Study) -> EarlyDesign:
-    choices = Choices(clinic.measures["alliance"], clinic.measures["phq9"], TimeWindow(1, 5), 1, True, True)
-    return build_design(clinic.sessions, clinic.flow, choices, MIN_THERAPISTS)
+    return early_design(clinic)
 
 
 def said(study: Study, design: EarlyDesign, level: str, low: float, high: float) -> str:
