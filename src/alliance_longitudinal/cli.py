@@ -313,6 +313,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("folder", metavar="DIR")
 
+    _add_instruments(commands)
+    return parser
+
+
+def _add_instruments(commands: Any) -> None:
     known = _command(
         commands, "instruments", _instruments, "list the instruments, show one, or check your own file"
     )
@@ -325,7 +330,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder with your own instruments; repeat for more",
     )
-    return parser
 
 
 def _command(

@@ -176,7 +176,7 @@ def _own_effect(models: EarlyModels) -> str:
     """How effects that differ between therapists are dealt with."""
     if models.own_effect:
         return (
-            "The effect of alliance has a variance between therapists of its own, so that its interval speaks of therapists in "
+            "The effect of alliance has a variance between therapists of its own, so that its interval is about therapists in "
             "general. Correlations are from the same models with one effect for all therapists; their intervals are widened by "
             "the ratio of the two standard errors."
         )
