@@ -371,3 +371,42 @@ def test_a_category_of_a_few_clients_has_no_name_for_outsiders(study: Study) -> 
         "cov_education_low",
         "cov_education_category_2",
     )
+
+
+@pytest.fixture(scope="module")
+def nested(study: Study) -> Study:
+    """Clients of the IPT arm have no therapist."""
+    sessions, clients = study.sessions, study.clients
+    sessions.loc[sessions["arm"].eq("IPT"), "therapist"] = None
+    clients.loc[clients["arm"].eq("IPT"), "therapist"] = None
+    return replace(study, _sessions=sessions, _clients=clients)
+
+
+@pytest.mark.parametrize("name", ["reliable_change", "sudden_gains"])
+def test_an_arm_without_therapists_stays_in_and_is_compared(study: Study, nested: Study, name: str) -> None:
+    asked = {"method": "points"} if name == "reliable_change" else {"points": 5.0, "simulations": 0}
+    run = getattr(al, name)
+    found, whole = run(nested, by="arm", **asked), run(study, by="arm", **asked)
+    main = "points_improved" if name == "reliable_change" else "gain_clients"
+    for arm in ("CBT", "IPT"):
+        assert value(found, f"{main}_{arm}") == pytest.approx(value(whole, f"{main}_{arm}"))
+    assert value(found, f"{main}_CBT", "ci_low") == pytest.approx(value(whole, f"{main}_CBT", "ci_low"))
+    # Each client without a therapist counts alone: Wilson's interval of independent clients.
+    n, p = value(found, f"{main}_IPT", "n"), value(found, f"{main}_IPT")
+    assert value(found, f"{main}_IPT", "ci_low") == pytest.approx(wilson(p, n)[0], abs=0.004)
+    (said,) = [f.message for f in found.notes if f.code == "some_without_therapist"]
+    assert said.startswith(f"{(study.clients['arm'] == 'IPT').sum()} clients have no therapist.")
+    assert ("Therapists", "16") in found.facts
+    assert found.flow.steps[-1].therapists_out == 16
+
+
+def test_one_study_has_one_sd_before_treatment(study: Study) -> None:
+    """Reliable change and sudden gains compute points from the same SD of first scores, intake included."""
+    change = al.reliable_change(study, method="JT", reliability=0.85)
+    gains = al.sudden_gains(study, reliability=0.85, simulations=0)
+    row = change.table("change_indices").to_frame().set_index("method").loc["JT"]
+    assert gains.parameters["points"] == pytest.approx(row["points"], rel=1e-3)  # 1.96 and the exact quantile
+    rated = study.sessions.dropna(subset="phq9")
+    two = rated.groupby("client")["session"].transform("nunique") >= 2
+    assert row["sd"] == pytest.approx(rated[two].groupby("client")["phq9"].first().std())
+    assert "intake included, as for reliable change" in gains.methods

@@ -1,13 +1,19 @@
 """The instrument's facts about change, each with where it is from: given by the user, the registry, or this sample."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
+
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.labels import listing
 from alliance_longitudinal.measures.instrument import TOTAL, Cutoff, Instrument, ReliableChange
 from alliance_longitudinal.methods.psychometrics.change.classify import Norms
 from alliance_longitudinal.methods.psychometrics.change.cutoffs import Cut, Functional
+from alliance_longitudinal.sentences import say
 
 YOURS, SAMPLE = "given for this analysis", "this sample"
 
@@ -42,6 +48,33 @@ class KnownNorms:
     norms: Norms
     facts: tuple[Fact, ...]
     from_memory: tuple[str, ...]
+
+
+def unchecked_findings(label: str, facts: Sequence[str]) -> list[Finding]:
+    """Facts about an instrument that were not compared with a source."""
+    if not facts:
+        return []
+    message = say(
+        "These facts about {label} have no source yet: {facts}. Compare them with the manual before you rely on the counts.",
+        label=label,
+        facts=listing(list(facts)),
+    )
+    return [Finding("change_norms_unchecked", "caution", message, label)]
+
+
+def sd_before(sessions: pd.DataFrame, measure: Measure) -> float:
+    """SD of the score before treatment in this sample: each client's first, of the clients who have a later one, too.
+
+    One rule for every analysis that computes points of reliable change, so that one study has one SD.
+
+    Parameters
+    ----------
+    sessions : DataFrame
+        ``client, session`` and the measure's column, in order of client and session, with the intake.
+    """
+    rated = sessions[sessions[measure.name].notna()]
+    two = rated.groupby("client")["session"].transform("nunique") >= 2
+    return float(rated[two].groupby("client")[measure.name].first().std())
 
 
 def direction_of(measure: Measure) -> int:

@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.analyses.kit.groups import Groups
 from alliance_longitudinal.analyses.result import Estimate
+from alliance_longitudinal.counts import Count, Number
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say
 
-if TYPE_CHECKING:
-    import pandas as pd
+#: With fewer clients an interval of a proportion spans a third of the scale.
+FEW = 30
+#: With fewer therapists the allowance for clients who share one is itself uncertain.
+FEW_THERAPISTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Hits:
     level: str = "client"
     unit: str = "share of clients"
 
-    def of(self, rows: "NDArray[np.bool_] | pd.Series[bool]") -> "Hits":
+    def of(self, rows: NDArray[np.bool_]) -> "Hits":
         """Those of some of the rows."""
         keep = np.asarray(rows, dtype=bool)
         return replace(self, hits=self.hits[keep], client=self.client[keep], cluster=self.cluster[keep])
@@ -58,6 +63,47 @@ class Hits:
             level=self.level,
             unit=self.unit,
         )
+
+
+def clusters(client: pd.Series, therapist: pd.Series) -> NDArray[np.object_]:
+    """Who goes together with whom: the clients of one therapist; a client without one is alone."""
+    alone = therapist.isna().to_numpy()
+    own = "client " + client.astype(str).to_numpy(object)
+    return np.asarray(np.where(alone, own, therapist.to_numpy(object)), dtype=object)
+
+
+def share_findings(n: int, therapist: pd.Series, what: str, where: str) -> list[Finding]:
+    """What few clients, or few therapists, mean for shares of clients.
+
+    Parameters
+    ----------
+    n : int
+        Clients.
+    therapist : Series
+        Of each client or row; missing for clients without one, who count alone.
+    what : str
+        What the clients are, such as ``"could be tested"``; ``have`` and ``has`` are written ``{n:has|have}``.
+    where : str
+        Of the finding about clients.
+    """
+    out = []
+    if n < FEW:
+        template = "Only {n:noun} " + what + ", so the shares are imprecise. Read their intervals."
+        out.append(Finding("few_clients", "caution", say(template, n=Count(n, "client")), where))
+    therapists = int(therapist.nunique())
+    if therapist.isna().any() or therapists >= FEW_THERAPISTS:
+        return out
+    if therapists == 1:
+        message = say(
+            "All clients have the same therapist. The intervals apply to this therapist's clients only."
+        )
+    else:
+        message = say(
+            "Clients of the same therapist may be alike, and the intervals allow for that. With "
+            "{n:noun} this allowance is uncertain, so the intervals are wide.",
+            n=Number(therapists, "integer", "therapist"),
+        )
+    return [*out, Finding("few_clusters", "caution", message, "therapists")]
 
 
 def by_group(

@@ -139,6 +139,16 @@ class Sample:
             self.therapists_known = False
         elif self.sessions["therapist"].isna().any():
             known = self.sessions["therapist"].notna()
+            if not needed:
+                alone = self.sessions.loc[~known, "client"].nunique()
+                self.find(
+                    "some_without_therapist",
+                    "info",
+                    "{n:noun} {n:has|have} no therapist. They stay in the analysis; for the intervals each of them counts alone.",
+                    "therapists",
+                    n=Count(alone, "client"),
+                )
+                return
             self.keep(known, "Clients with a therapist", "no therapist recorded for the client")
 
     def compare(self, by: str | None) -> Groups | None:

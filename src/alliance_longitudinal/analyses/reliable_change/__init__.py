@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import pandas as pd
 from pydantic import Field
 
 from alliance_longitudinal.analyses.kit import (
@@ -17,6 +18,7 @@ from alliance_longitudinal.analyses.kit import (
     choose_measure,
 )
 from alliance_longitudinal.analyses.kit.norms import Given, known_norms
+from alliance_longitudinal.analyses.kit.people import clusters
 from alliance_longitudinal.analyses.reliable_change.charts import bars_figure, map_figure
 from alliance_longitudinal.analyses.reliable_change.compute import (
     AllMethods,
@@ -132,7 +134,9 @@ def reliable_change(
         other = client_scores(draft.sessions, second, scores.flow, first, last)
         both = _joint(draft, (scores, measure, given), (other, second, Given()))
     answer(draft, methods, measure.instrument.label)
-    by_therapist = therapist_shares(methods.chosen, hits[methods.main][0].cluster, study.small_cells)
+    by_therapist = therapist_shares(
+        methods.chosen, people_of(methods, scores, methods.main)[1], study.small_cells
+    )
     change_tables(draft, methods, known, by_therapist)
     draft.shares_by_group(
         [*hits[methods.main], *both],
@@ -169,13 +173,19 @@ def _header(draft: Draft, scores: ClientScores) -> None:
     draft.fact("Sessions between the scores (median)", Number(float(between), "integer"))
 
 
-def hits_of(methods: AllMethods, scores: ClientScores, name: str) -> list[Hits]:
-    """Who is in each category of a method; HLM has fewer clients."""
-    frame, ends = methods.done[name].frame, scores.ends
+def people_of(methods: AllMethods, scores: ClientScores, name: str) -> tuple[pd.Series, pd.Series]:
+    """Client and therapist of each row of a method's frame; HLM has fewer clients."""
+    ends = scores.ends
     if name != "HLM":
-        return category_hits(methods.done[name], ends["client"], ends["therapist"])
-    therapist = frame["client"].map(ends.set_index("client")["therapist"])
-    return category_hits(methods.done[name], frame["client"], therapist)
+        return ends["client"], ends["therapist"]
+    client = methods.done[name].frame["client"]
+    return client, client.map(ends.set_index("client")["therapist"])
+
+
+def hits_of(methods: AllMethods, scores: ClientScores, name: str) -> list[Hits]:
+    """Who is in each category of a method."""
+    client, therapist = people_of(methods, scores, name)
+    return category_hits(methods.done[name], client, pd.Series(clusters(client, therapist)))
 
 
 def _joint(

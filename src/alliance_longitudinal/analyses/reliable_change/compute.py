@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from alliance_longitudinal.analyses.kit import Hits
 from alliance_longitudinal.analyses.kit.norms import Given, KnownNorms, known_norms
+from alliance_longitudinal.analyses.kit.people import clusters
 from alliance_longitudinal.analyses.reliable_change.design import ClientScores
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError, DataError, FitError, StudyError
@@ -102,7 +102,8 @@ def joint_outcomes(
         ends = scores.ends.set_index("client").loc[shared].reset_index()
         both = ClientScores(ends, scores.course, scores.flow)
         changes.append(published(both, known_norms(measure, given), measure.instrument.label))
-    therapist = one[0].ends.set_index("client").loc[shared, "therapist"].reset_index(drop=True)
+    ends = one[0].ends.set_index("client").loc[shared].reset_index()
+    therapist = pd.Series(clusters(ends["client"], ends["therapist"]))
     return _joint_shares(joint_recovery(changes), pd.Series(shared, dtype=object), therapist)
 
 
@@ -154,16 +155,16 @@ def _joint_shares(outcomes: pd.DataFrame, client: pd.Series, therapist: pd.Serie
 
 
 def therapist_shares(
-    change: ChangeCategories, therapist: NDArray[np.object_], smallest: int
+    change: ChangeCategories, therapist: pd.Series, smallest: int
 ) -> tuple[pd.DataFrame, int]:
     """Share reliably better of each therapist with enough clients, and how many therapists have too few.
 
-    ``therapist`` is that of each client with a category. Without names and in order of the share, and only where at least ``smallest`` clients are reliably better and as
+    ``therapist`` is that of each row of the frame. Without names and in order of the share, and only where at least ``smallest`` clients are reliably better and as
     many are not. It is no ranking: see the note of the table.
     """
     known = change.frame["category"].notna()
     better = change.frame.loc[known, "category"].isin(["recovered", "improved"])
-    counts = better.groupby(therapist).agg(["sum", "size"])
+    counts = better.groupby(therapist[known.to_numpy()].to_numpy()).agg(["sum", "size"])
     counts.columns = pd.Index(["better", "n"])
     enough = (counts["better"] >= smallest) & (counts["n"] - counts["better"] >= smallest)
     rows = []

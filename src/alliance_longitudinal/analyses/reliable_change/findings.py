@@ -5,15 +5,12 @@ from dataclasses import replace
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share, short
-from alliance_longitudinal.analyses.kit.norms import KnownNorms
+from alliance_longitudinal.analyses.kit.norms import KnownNorms, unchecked_findings
+from alliance_longitudinal.analyses.kit.people import share_findings
 from alliance_longitudinal.analyses.reliable_change.compute import AllMethods
 from alliance_longitudinal.labels import listing
 from alliance_longitudinal.methods.psychometrics.change.classify import RELATIVE, ChangeCategories
 
-#: With fewer clients an interval of a proportion spans a third of the scale.
-FEW = 30
-#: With fewer therapists the allowance for clients who share one is itself uncertain.
-FEW_THERAPISTS = 10
 #: Shares of two methods that differ by this much are worth a sentence.
 DISAGREE = 0.10
 
@@ -28,32 +25,8 @@ def change_findings(
 
 
 def _sample(draft: Draft, methods: AllMethods, ends: pd.DataFrame, label: str) -> None:
-    if len(ends) < FEW:
-        draft.find(
-            "few_clients",
-            "caution",
-            "Only {n:noun} {n:has|have} a score before and after, so the shares are imprecise. "
-            "Read their intervals.",
-            label,
-            n=Count(len(ends), "client"),
-        )
-    therapists = int(ends["therapist"].nunique())
-    if therapists == 1:
-        draft.find(
-            "few_clusters",
-            "caution",
-            "All clients have the same therapist. The intervals apply to this therapist's clients only.",
-            "therapists",
-        )
-    elif therapists < FEW_THERAPISTS:
-        draft.find(
-            "few_clusters",
-            "caution",
-            "Clients of the same therapist may be alike, and the intervals allow for that. With "
-            "{n:noun} this allowance is uncertain, so the intervals are wide.",
-            "therapists",
-            n=Number(therapists, "integer", "therapist"),
-        )
+    what = "{n:has|have} a score before and after"
+    draft.findings += share_findings(len(ends), ends["therapist"], what, label)
     cut = methods.chosen.cut
     healthy = 0 if cut is None else int((~cut.clinical(ends["pre"].to_numpy(float))).sum())
     if healthy:
@@ -70,16 +43,7 @@ def _sample(draft: Draft, methods: AllMethods, ends: pd.DataFrame, label: str) -
 
 
 def _norms(draft: Draft, methods: AllMethods, known: KnownNorms, label: str) -> None:
-    if known.from_memory:
-        draft.find(
-            "change_norms_unchecked",
-            "caution",
-            "These facts about {label} have no source yet: {facts}. Compare them with the manual "
-            "before you rely on the counts.",
-            label,
-            label=label,
-            facts=listing(list(known.from_memory)),
-        )
+    draft.findings += unchecked_findings(label, known.from_memory)
     if methods.main not in ("points", "HLM") and known.norms.sd is None:
         m = methods.chosen.moments
         draft.find(

@@ -16,7 +16,7 @@ from alliance_longitudinal.analyses.kit import (
     Seed,
     analysis,
 )
-from alliance_longitudinal.analyses.kit.norms import Given, known_norms
+from alliance_longitudinal.analyses.kit.norms import Given, known_norms, sd_before
 from alliance_longitudinal.analyses.sudden_gains.charts import around_figure, rules_figure
 from alliance_longitudinal.analyses.sudden_gains.compute import (
     find_all,
@@ -143,6 +143,7 @@ def sudden_gains(
     draft.compare(by)
     measure = draft.measure("symptoms", outcome)
     draft.with_therapists(needed=False)
+    sample_sd = sd_before(draft.sessions, measure)
     label = measure.instrument.label
     draft.keep(
         draft.sessions[measure.name].notna(), f"Sessions with {label}", f"no {label} score at the session"
@@ -155,7 +156,7 @@ def sudden_gains(
     draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"sudden gains in {label}")
     given = Given(points=points, reliability=reliability, sd=sd)
     known = known_norms(measure, given)
-    points, points_from = points_for(known, given, ordered, label)
+    points, points_from = points_for(known, given, sample_sd, label)
     others = (0.75 * points, 1.25 * points) if other_points is None else other_points
     draft.resolved |= {"points": points, "other_points": list(others)}
     gains = find_all(
@@ -180,7 +181,7 @@ def sudden_gains(
     gain_tables(draft, gains)
     draft.shares_by_group(hits, "Found by the same rules in every group.")
     draft.show(rules_figure(gains), around_figure(gains, label))
-    gain_findings(draft, gains, known, measure)
+    gain_findings(draft, gains, known, measure, sample_sd)
     draft.method(describe(gains, measure, simulations, seed, intake))
     draft.cite("tang1999", "lutz2013", "wiedemann2020", "dean2015")
     return draft

@@ -8,6 +8,7 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.kit import Hits
 from alliance_longitudinal.analyses.kit.norms import Given, KnownNorms
+from alliance_longitudinal.analyses.kit.people import clusters
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.errors import AllianceError, StudyError
 from alliance_longitudinal.methods.psychometrics.gains.events import (
@@ -94,11 +95,11 @@ class Gains:
         ).reset_index()
 
 
-def points_for(known: KnownNorms, given: Given, ordered: pd.DataFrame, label: str) -> tuple[float, str]:
+def points_for(known: KnownNorms, given: Given, sample_sd: float, label: str) -> tuple[float, str]:
     """Points of criterion 1 and where they are from.
 
     Given points; else reliable change from a given reliability; else the registry's points; else reliable change from
-    the registry's reliability. The SD is the given one, the registry's, or that of the clients' first scores.
+    the registry's reliability. The SD is the given one, the registry's, or ``sample_sd``, which is that of reliable change, too (``kit.norms.sd_before``).
 
     Raises
     ------
@@ -116,13 +117,16 @@ def points_for(known: KnownNorms, given: Given, ordered: pd.DataFrame, label: st
             "reliability. Give one: points=7 (which Tang and DeRubeis used for the BDI), or "
             "reliability=0.85 from the manual."
         )
-    first = ordered.groupby("client")["score"].first()
-    sd = norms.sd if norms.sd is not None else float(first.std())
+    sd = norms.sd if norms.sd is not None else sample_sd
     if not sd > 0:
         raise StudyError(
             f"All clients have the same first score in {label}, so no points can be computed from the reliability. Give points=7, or sd=..."
         )
-    whose = "of this sample's first scores" if norms.sd is None else "given or published"
+    whose = (
+        "of this sample's first scores (intake included, as for reliable change)"
+        if norms.sd is None
+        else "given or published"
+    )
     return rci_points(sd, norms.reliability), (
         f"1.96 SD sqrt(2 (1 - r)) with reliability {norms.reliability:g} and SD {sd:.3g} {whose}"
     )
@@ -235,18 +239,20 @@ def gain_hits(gains: Gains) -> list[Hits]:
     """Clients and intervals with a gain or a loss, and gains and losses that were reversed."""
     out = []
     # The intervals of a client go together: with one therapist, clients are the clusters.
-    cluster = "therapist" if len(set(gains.table["therapist"])) > 1 else "client"
+    own = gains.table
+    together = clusters(own["client"], own["therapist"])
+    together = together if len(set(together)) > 1 else own["client"].to_numpy(object)
     for name, word, words in (
         ("gain", "sudden gain", "sudden gains"),
         ("loss", "sudden loss", "sudden losses"),
     ):
         per = gains.by_client(name)
-        who, by = per["client"].to_numpy(object), per["therapist"].to_numpy(object)
+        who, by = per["client"].to_numpy(object), clusters(per["client"], per["therapist"])
         out.append(
             Hits(f"{name}_clients", f"Clients with a {word}", per["events"].gt(0).to_numpy(bool), who, by)
         )
         found, later = (gains.table[k].to_numpy(bool) for k in (name, "later"))
-        who, by = gains.table["client"].to_numpy(object), gains.table[cluster].to_numpy(object)
+        who, by = gains.table["client"].to_numpy(object), together
         label, unit = f"Intervals with a {word}", "share of intervals"
         out.append(Hits(f"{name}_rate", label, found, who, by, "session", unit))
         label, unit = (

@@ -2,54 +2,27 @@
 
 import numpy as np
 
-from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share
-from alliance_longitudinal.analyses.kit.norms import KnownNorms
+from alliance_longitudinal.analyses.kit import Draft, Number, Share
+from alliance_longitudinal.analyses.kit.norms import KnownNorms, unchecked_findings
+from alliance_longitudinal.analyses.kit.people import share_findings
 from alliance_longitudinal.analyses.sudden_gains.compute import Gains
 from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.labels import listing
+from alliance_longitudinal.methods.psychometrics.gains.events import rci_points
 
-#: With fewer clients an interval of a proportion spans a third of the scale.
-FEW = 30
-#: With fewer therapists the allowance for clients who share one is itself uncertain.
-FEW_THERAPISTS = 10
 #: If fewer of the pairs of sessions can be tested, gains at the ends and beside missing forms are not seen.
 TESTED = 0.7
 
 
-def gain_findings(draft: Draft, gains: Gains, known: KnownNorms, measure: Measure) -> None:
+def gain_findings(draft: Draft, gains: Gains, known: KnownNorms, measure: Measure, sample_sd: float) -> None:
     """Findings about the sample, the rules and what gradual change alone would produce."""
     _sample(draft, gains, measure.instrument.label)
-    _facts(draft, gains, known, measure.instrument.label)
+    _facts(draft, gains, known, measure.instrument.label, sample_sd)
     _percent(draft, gains, measure)
     _expected(draft, gains, measure.instrument.label)
 
 
 def _sample(draft: Draft, gains: Gains, label: str) -> None:
-    if gains.clients < FEW:
-        draft.find(
-            "few_clients",
-            "caution",
-            "Only {n:noun} could be tested, so the shares are imprecise. Read their intervals.",
-            label,
-            n=Count(gains.clients, "client"),
-        )
-    therapists = int(gains.table["therapist"].nunique())
-    if therapists == 1:
-        draft.find(
-            "few_clusters",
-            "caution",
-            "All clients have the same therapist. The intervals apply to this therapist's clients only.",
-            "therapists",
-        )
-    elif therapists < FEW_THERAPISTS:
-        draft.find(
-            "few_clusters",
-            "caution",
-            "Clients of the same therapist may be alike, and the intervals allow for that. With "
-            "{n:noun} this allowance is uncertain, so the intervals are wide.",
-            "therapists",
-            n=Number(therapists, "integer", "therapist"),
-        )
+    draft.findings += share_findings(gains.clients, gains.table["therapist"], "could be tested", label)
     if len(gains.table) < TESTED * gains.pairs:
         draft.find(
             "few_tested",
@@ -63,18 +36,22 @@ def _sample(draft: Draft, gains: Gains, label: str) -> None:
         )
 
 
-def _facts(draft: Draft, gains: Gains, known: KnownNorms, label: str) -> None:
+def _facts(draft: Draft, gains: Gains, known: KnownNorms, label: str, sample_sd: float) -> None:
     published = gains.points_from.startswith("published")
     unsure = [w for w in known.from_memory if (w == "points of reliable change") == published]
-    if unsure and not gains.points_from.startswith("given"):
+    if not gains.points_from.startswith("given"):
+        draft.findings += unchecked_findings(label, unsure)
+    norms = known.norms
+    sd = norms.sd if norms.sd is not None else sample_sd
+    if published and norms.reliability is not None and sd > 0:
         draft.find(
-            "change_norms_unchecked",
-            "caution",
-            "These facts about {label} have no source yet: {facts}. Compare them with the manual "
-            "before you rely on the counts.",
+            "two_reliable_changes",
+            "info",
+            "The published points of reliable change ({published}) are used here. From the reliability and the SD before treatment, "
+            "which reliable_change uses by default, reliable change would be {computed} points. points=... takes other ones.",
             label,
-            label=label,
-            facts=listing(unsure),
+            published=Number(gains.main.rules.points),
+            computed=Number(rci_points(sd, norms.reliability), n=gains.clients),
         )
 
 
