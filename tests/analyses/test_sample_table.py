@@ -90,7 +90,7 @@ def test_more_clients_than_the_caseload_is_a_caution(study: Study) -> None:
     found = al.sudden_gains(replace(study, caseload=3.0), points=4, simulations=0)
     (caution,) = [f for f in found.notes if f.code == "caseload_exceeded"]
     assert caution.message.startswith(
-        "12 therapists have more analysed clients than the caseload in the study file"
+        "12 therapists have more clients in the analysis than the caseload in the study file"
     )
 
 
@@ -151,4 +151,4 @@ def test_a_small_arm_has_no_column(study: Study) -> None:
     clients.loc[clients.index[4:7], "arm"] = "waiting"
     table = al.sudden_gains(replace(study, _clients=clients), points=4, simulations=0).table("sample")
     assert [c.label for c in table.columns] == ["Characteristic", "All", "arm CBT", "arm IPT", "Missing"]
-    assert "Groups of very few clients have no column." in table.note
+    assert "Very small groups have no column." in table.note

@@ -331,7 +331,7 @@ def test_a_box_without_a_dictionary_that_is_ticked_or_empty(tmp_path, word):
     table = TICKS.replace("{two}", "").replace(",Mood,", f",{word},")
     with pytest.raises(DataError) as caught:
         load_study(study_of(tmp_path, table, STUDY.replace("dictionary: dictionary.csv, ", "")))
-    assert f"'reasons___1' looks like a box of a checkbox field. It is empty or holds {word!r}" in str(
+    assert f"'reasons___1' looks like a box of a checkbox field. It is empty or has {word!r}" in str(
         caught.value
     )
     assert "name it under 'redcap: dictionary', or export the data as raw values" in str(caught.value)

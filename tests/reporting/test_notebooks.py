@@ -74,7 +74,7 @@ def test_a_parameters_cell_that_is_not_the_analysis_s(tmp_path: Path) -> None:
         find_notebook("tiny", tiny.REGISTRY, tmp_path)
     assert str(caught.value).splitlines() == [
         "The parameters cell of tiny.ipynb does not fit the analysis 'tiny'.",
-        "  missing, though other cells use it: scale",
+        "  missing, but used by other cells: scale",
         "  not known to the analysis: skale",
         "  Keep the parameters of the analysis under their own names; add yours beside them.",
     ]

@@ -16,7 +16,7 @@ from alliance_longitudinal.sentences import Sentence, say
 
 _NOTHING = Sentence("\u2013")
 #: How treatment ended, as ``study.clients`` names it.
-_ENDINGS = {"planned": "ended as planned", "dropout": "ended by dropout", "other": "ended otherwise"}
+_ENDINGS = {"planned": "ended as planned", "dropout": "ended by dropout", "other": "ended in another way"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ def sample_table(
         Column("unknown", "Missing"),
     ]
     note = (
-        "Numbers: mean (SD), or median (quartiles) where it says so; categories: number and share of those for whom it is "
-        "known. Therapists are shown as a distribution only. Groups of very few clients have no column."
+        "Numbers: mean (SD), or median (quartiles) if the row says so. Categories: number and "
+        "share of those with a known value. Therapists are shown only as a distribution. Very "
+        "small groups have no column."
     )
     return Table.from_rows("sample", "Characteristics of the sample", "sample", rows, columns, note)
 
@@ -212,8 +213,8 @@ def caseload_findings(study: Study, sessions: pd.DataFrame) -> list[Finding]:
     if not more:
         return []
     message = say(
-        "{n:noun} {n:has|have} more analysed clients than the caseload in the study file says. Correct 'caseload', or the "
-        "period that it is about.",
+        "{n:noun} {n:has|have} more clients in the analysis than the caseload in the study file. "
+        "Correct 'caseload'; it has to cover the whole study period.",
         n=Number(more, "integer", "therapist"),
     )
     return [Finding("caseload_exceeded", "caution", message, "therapists")]

@@ -100,8 +100,8 @@ def _empty_in_clinics(
     if not without:
         return []
     message = (
-        f"{plan.measures[name].measure.label} has no value in any row of {some(without, 6)}. If it was filled in there, check "
-        "the export; analyses of this measure leave out these clients."
+        f"{plan.measures[name].measure.label} has no value in any row of {some(without, 6)}. If it "
+        "was filled in there, check the export. Analyses of this measure leave out these clients."
     )
     return [Finding("measure_without_values", "caution", message, name)]
 

@@ -216,8 +216,9 @@ def _report_unknown_boxes(
         if len(words) == 1 and not words & _TICKED and ticked < set(records.present()):
             problems.add(
                 "redcap_checkbox",
-                f"{header!r} looks like a box of a checkbox field. It is empty or holds {min(words)!r}, and without the data "
-                "dictionary an empty cell may mean that the box is not ticked, or that nobody was asked.",
+                f"{header!r} looks like a box of a checkbox field. It is empty or has "
+                f"{min(words)!r}. Without the data dictionary an empty cell may mean that the box "
+                "is not ticked, or that nobody was asked.",
                 "download the data dictionary and name it under 'redcap: dictionary', or export the data as raw values.",
                 file=name,
                 column=header,

@@ -239,7 +239,7 @@ def _checked(notebook: Notebook) -> Notebook:
     if missing:
         lines = [
             f"The parameters cell of {notebook.path.name} does not fit the analysis {notebook.analysis.name!r}.",
-            f"  missing, though other cells use it: {', '.join(missing)}",
+            f"  missing, but used by other cells: {', '.join(missing)}",
             *([f"  not known to the analysis: {', '.join(own)}"] if own else []),
             "  Keep the parameters of the analysis under their own names; add yours beside them.",
         ]
