@@ -167,7 +167,7 @@ def _compare(draft: Draft, groups: Groups, measures: list[Measure], n_boot: int,
     for g, (group, rows) in enumerate(groups.split(draft.sessions), start=1):
         enough = [m for m in measures if _clients(rows, m) >= MIN_CLIENTS]
         if len(enough) < len(measures):
-            draft.small_group(groups.name, group, MIN_CLIENTS, rows["client"].nunique())
+            draft.small_group(groups, group, MIN_CLIENTS)
         divided = [
             _divide(draft, m, rows, n_boot, seed + 100 * g + 10 * k, group) for k, m in enumerate(enough)
         ]

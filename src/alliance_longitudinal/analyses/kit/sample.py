@@ -176,7 +176,7 @@ class Sample:
         names = tuple(name for name in found.categories if people.get(name, 0) >= self.study.small_cells)
         for name in found.categories:
             if name in people.index and name not in names:
-                self.small_group(found.name, name, self.study.small_cells, int(people[name]))
+                self._too_small(found.name, name, self.study.small_cells, int(people[name]))
         if len(names) < 2:
             self.find(
                 "one_group",
@@ -189,8 +189,12 @@ class Sample:
         self.groups = Groups(found.name, names, of)
         return self.groups
 
-    def small_group(self, name: str, group: str, needed: int, n: int) -> None:
-        """A group of ``n`` clients, too small for an estimate of its own; its clients stay in the whole."""
+    def small_group(self, groups: Groups, group: str, needed: int) -> None:
+        """A group that is too small for an estimate of its own; its clients stay in the whole."""
+        people = self.sessions["client"].drop_duplicates().map(groups.of)
+        self._too_small(groups.name, group, needed, int(people.eq(group).sum()))
+
+    def _too_small(self, name: str, group: str, needed: int, n: int) -> None:
         self.find(
             "small_group",
             "caution",

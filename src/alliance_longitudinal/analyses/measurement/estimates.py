@@ -68,7 +68,7 @@ def by_group(draft: Draft, groups: Groups, answers: Answers | None, occasions: S
     found: dict[str, list[Estimate]] = {}
     for group, rows in groups.split(draft.sessions):
         if rows["client"].nunique() < MIN_CLIENTS:
-            draft.small_group(groups.name, group, MIN_CLIENTS, rows["client"].nunique())
+            draft.small_group(groups, group, MIN_CLIENTS)
             found[group] = []
         elif answers is None:
             found[group] = [e] if (e := _first_mean(rows, measure)) else []
