@@ -7,7 +7,7 @@ import pytest
 from alliance_longitudinal.analyses.kit import ENDPOINT, GROWTH, LEVEL, fit_first
 from alliance_longitudinal.analyses.kit.fits import too_few_for
 from alliance_longitudinal.errors import FitError
-from alliance_longitudinal.methods.basics.inference import t_inference
+from alliance_longitudinal.methods.basics import inference
 
 
 def rows(therapists: int, clients: int, scores: int, seed: int = 0) -> pd.DataFrame:
@@ -69,6 +69,6 @@ def test_nothing_fits_is_one_sentence_with_every_reason() -> None:
 
 
 def test_t_inference_by_hand() -> None:
-    row = t_inference(2.0, 1.0, 10.0)
+    row = inference.t_inference(2.0, 1.0, 10.0)
     assert row["ci_low"] == pytest.approx(2 - 2.228138852)  # t table, 10 df
     assert row["p"] == pytest.approx(0.073388, abs=1e-6)

@@ -299,6 +299,8 @@ def test_limits_of_a_share_of_a_few_are_hidden_with_it() -> None:
         Column("share_high", "95 % high", "percent", of="n"),
     )
     assert safe_row(columns, (64, 7 / 64, 0.0539, 0.2088), TEN) == [60, HIDDEN, HIDDEN, HIDDEN]
+    assert safe_row(columns, (64, 3 / 64, 0.0, 0.13), TEN) == [60, HIDDEN, HIDDEN, HIDDEN]
+    assert safe_row(columns, (240, 237 / 240, 0.9, 0.99), TEN) == [240, HIDDEN, HIDDEN, HIDDEN]
     assert safe_row(columns, (64, 29 / 64, 0.3369, 0.5746), TEN) == [60, 0.5, 0.33, 0.58]
 
 

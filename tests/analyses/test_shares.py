@@ -11,7 +11,7 @@ from alliance_longitudinal.analyses.kit.shares import (
     Shares,
     with_failures,
 )
-from alliance_longitudinal.methods.basics.inference import exact_icc_interval, reliability_of_mean
+from alliance_longitudinal.methods.basics import inference
 from analyses.studies import value
 from analyses.test_early_alliance import design_of
 
@@ -24,7 +24,7 @@ TABLE = {
 
 @pytest.mark.parametrize("icc", TABLE)
 def test_reliability_of_a_mean(icc: float) -> None:
-    ours = [reliability_of_mean(icc, n) for n in (5, 10, 20, 40, 80)]
+    ours = [inference.reliability_of_mean(icc, n) for n in (5, 10, 20, 40, 80)]
     np.testing.assert_allclose(ours, TABLE[icc], atol=5e-5)  # printed to four digits
 
 
@@ -68,7 +68,7 @@ DYESTUFF = """1545 1440 1440 1520 1580 1540 1555 1490 1560 1495 1595 1550 1605 1
 def test_exact_interval_of_a_share_on_dyestuff() -> None:
     """Balanced one-way data: the exact interval, .0838361 to .8478768 (six batches of five)."""
     values = pd.Series([float(v) for v in DYESTUFF.split()])
-    interval = exact_icc_interval(values, pd.Series(np.repeat(range(6), 5)))
+    interval = inference.exact_icc_interval(values, pd.Series(np.repeat(range(6), 5)))
     np.testing.assert_allclose(interval, [0.0838361, 0.8478768], atol=5e-8)
 
 
@@ -81,11 +81,11 @@ def test_exact_interval_covers_with_unequal_groups() -> None:
     for _ in range(2000):
         effects = rng.normal(0, np.sqrt(0.12), 30)
         values = pd.Series(effects[groups] + rng.normal(0, np.sqrt(0.88), len(groups)))
-        low, high = exact_icc_interval(values, groups)
+        low, high = inference.exact_icc_interval(values, groups)
         inside += low <= 0.12 <= high
     assert inside / 2000 == pytest.approx(0.95, abs=0.015)
 
 
 def test_no_differences_between_groups_give_a_lower_limit_of_zero() -> None:
     values = pd.Series([1.0, 3.0, 1.0, 3.0, 1.0, 3.0])
-    assert exact_icc_interval(values, pd.Series([0, 0, 1, 1, 2, 2])) == (0.0, 0.0)
+    assert inference.exact_icc_interval(values, pd.Series([0, 0, 1, 1, 2, 2])) == (0.0, 0.0)

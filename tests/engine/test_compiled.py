@@ -76,6 +76,14 @@ def test_many_groups_under_one_parent_are_cut_into_pieces():
     same(kernels.leaf_level(*arguments, 2), kernels.leaf_level(*arguments, 2, compiled=False))
 
 
+def test_each_parent_gets_the_pieces_of_its_own_groups():
+    """A parent of few groups, one of more than a piece, one of exactly a piece, and one of more than two."""
+    ends = np.cumsum([0, 11, compiled.PIECE + 5, compiled.PIECE, 2 * compiled.PIECE + 3])
+    *arguments, s, _ = level(int(ends[-1]), 1, (1,), 3)
+    arguments[2:4] = np.add.reduceat(s, ends[:-1]), ends
+    same(kernels.leaf_level(*arguments, 2), kernels.leaf_level(*arguments, 2, compiled=False))
+
+
 def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):
     *arguments, _, _ = level(3 * compiled.PIECE, 40, (2,), 4)
     results = []
