@@ -1,6 +1,7 @@
 """A study as the last expression of a cell: a few lines, useful, and nothing about a single client."""
 
 import json
+from dataclasses import replace
 
 from alliance_longitudinal.data import describe_study, load_study
 from data.small import small_study
@@ -41,5 +42,6 @@ def test_therapists_are_listed_once_in_order(tmp_path):
     rows = "".join(
         f"{k},{t},1,9\n{k},{t},2,8\n" for k, t in enumerate(["T9", "T10", "T1", "b", "T10", "a", "T2", "B"])
     )
-    therapists = small_study(tmp_path, "c,t,n,p\n" + rows).therapists
-    assert therapists["therapist"].tolist() == ["B", "T1", "T10", "T2", "T9", "a", "b"]
+    study = small_study(tmp_path, "c,t,n,p\n" + rows)
+    for each in (study, replace(study, _therapists=None)):  # read from a file, and made from frames
+        assert each.therapists["therapist"].tolist() == ["B", "T1", "T10", "T2", "T9", "a", "b"]

@@ -145,6 +145,17 @@ def test_bootstrap_finds_the_p_value_of_the_exact_test():
     assert 1 / 201 <= row["p"] <= 6 / 201
 
 
+def test_bootstrap_and_exact_test_agree_where_the_p_value_is_middling():
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(8), 4), "x": rng.normal(size=32)})
+    noise = rng.normal(size=32)
+    res = fit("y ~ x + (1 | g)", frame.assign(y=noise + np.repeat(0.35 * rng.normal(size=8), 4)))
+    exact = res.variance_tests("exact", n_sim=20_000, seed=1).iloc[0]["p"]
+    assert 0.05 < exact < 0.4
+    found = res.variance_tests("bootstrap", n_sim=300, seed=2).iloc[0]["p"]
+    assert found == pytest.approx(exact, abs=3 * np.sqrt(exact * (1 - exact) / 300) + 1 / 301)
+
+
 def test_failed_refits_are_counted(monkeypatch):
     res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff"))
     best_over = boundary_tests.best_over
