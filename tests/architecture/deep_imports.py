@@ -7,7 +7,7 @@ A door is a package whose ``__init__`` names what others use: ``alliance_longitu
 #: Room -> (most imports in all tests, why users have no door to it).
 ROOMS = {
     "analyses.data_quality": (13, "checks of single forms, which a report shows only in sums"),
-    "analyses.early_alliance": (15, "a design with known truth, fitted without a study"),
+    "analyses.early_alliance": (13, "a design with known truth, fitted without a study"),
     "analyses.kit": (6, "rules of structure and norms that are known, on plain frames"),
     "analyses.measurement": (7, "improper solutions, which no study file gives at will"),
     "analyses.publish": (1, "the name of a variable that the report's process sets"),
@@ -34,6 +34,7 @@ ROOMS = {
     "measures.instrument_file": (2, "mistakes in instrument files"),
     "methods.basics": (10, "compared with published figures"),
     "methods.fiml": (16, "likelihoods that are checked by brute force"),
+    "methods.growth": (2, "single shapes, compared with published figures"),
     "methods.psychometrics": (50, "compared with published figures and R, method by method"),
     "present.plots": (2, "the style that figures share"),
     "reporting.batch": (16, "plans, claims and differences without running a notebook"),

@@ -26,7 +26,7 @@ def plan(folder, rows, schedule, unit="week"):
         ),  # a form not filled in
         ("week", ["1,a,0,0,9", "1,a,1,11,8"], "[0, 4, 8]", [True, False, False]),  # too late for week 8
         # Half way belongs to the earlier one; after the last as much is still near enough.
-        ("week", ["1,a,0,2,9", "1,a,1,10,8"], "[0, 4, 8]", [True, False, True]),
+        ("week", ["1,a,0,0,", "1,a,1,2,8", "1,a,2,10,7"], "[0, 4, 8]", [True, False, True]),
         ("day", ["1,a,0,0,9", "1,a,1,33,8", "1,a,2,61,7"], "[0, 30, 60]", [True, True, True]),
         ("month", ["1,a,0,0,9", "1,a,1,12,8"], "[0, 6, 12]", [True, False, True]),
         (
