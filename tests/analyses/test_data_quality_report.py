@@ -132,6 +132,15 @@ def test_outsiders_see_no_small_count_and_no_single_person(study, shareable):
     assert not re.search(r"\bT\d\d\b", text)
 
 
+def test_shares_of_bars_are_of_all_forms(study, result):
+    bars = next(f for f in result.figure_specs if f.name == "distributions").data
+    for measure in study.measures.values():
+        own = bars[bars["measure"] == measure.label]
+        forms = study.sessions[measure.name].notna().sum()
+        assert own["n"].sum() == forms
+        np.testing.assert_allclose(own["share"], own["n"] / forms, rtol=1e-12)
+
+
 def test_bars_hold_all_scores():
     scores = np.round(np.random.default_rng(1).normal(20, 6, 300))
     bars = charts.histogram(scores)

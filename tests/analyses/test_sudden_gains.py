@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study, sudden_gains
@@ -120,6 +121,20 @@ def test_order_and_names_do_not_matter(clinic: Study, gains: AnalysisResult) -> 
     pd.testing.assert_series_equal(found, gains.estimates.set_index("id")["estimate"].loc[found.index])
     assert {"gain_expected", "loss_expected"} == set(gains.estimates["id"]) - set(found.index)
     assert [f.name for f in again.figure_specs] == ["around_gains"]
+
+
+def test_means_around_the_first_gain_by_hand(clinic: Study, gains: AnalysisResult) -> None:
+    """Of the scores that are there, with limits by Student's t."""
+    scores = clinic.sessions.rename(columns={"phq9": "score"})[["client", "session", "score"]].dropna()
+    scores = scores[scores["session"] >= 1]
+    found = al.find_sudden_gains(scores, 5)
+    first = found[found["gain"]].groupby("client").head(1)[["client", "session"]]
+    data = next(f for f in gains.figure_specs if f.name == "around_gains").data.set_index("offset")
+    for offset in range(-2, 4):
+        own = first.assign(session=first["session"] + offset).merge(scores, on=["client", "session"])["score"]
+        half = stats.t.ppf(0.975, len(own) - 1) * own.sem()
+        expected = [own.mean(), own.mean() - half, own.mean() + half, len(own)]
+        np.testing.assert_allclose(data.loc[offset, ["mean", "low", "high", "n"]].astype(float), expected)
 
 
 def test_the_study_is_left_unchanged_and_seeds_repeat(clinic: Study, gains: AnalysisResult) -> None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from alliance_longitudinal.data import describe_study, load_study
-from data.small import small_study
+from data.small import findings, small_study
 
 TABLE = "c,t,n,p\nCANARY1,T<1>,0,13\nCANARY1,T<1>,1,17\nCANARY2,T<1>,0,19\n"
 
@@ -45,3 +45,14 @@ def test_therapists_are_listed_once_in_order(tmp_path):
     study = small_study(tmp_path, "c,t,n,p\n" + rows)
     for each in (study, replace(study, _therapists=None)):  # read from a file, and made from frames
         assert each.therapists["therapist"].tolist() == ["B", "T1", "T10", "T2", "T9", "a", "b"]
+
+
+def test_a_therapist_in_three_clinics_is_one(tmp_path):
+    rows = "".join(
+        f"{k},{t},1,9,{clinic}\n" for k, (t, clinic) in enumerate(["aK", "aL", "aM", "bK", "bL", "cK"])
+    )
+    study = small_study(
+        tmp_path, "c,t,n,p,k\n" + rows, columns="client: c, therapist: t, session: n, clinic: k"
+    )
+    said = findings(study)["therapist_in_several_clinics"]
+    assert said.startswith("2 therapist ids occur in more than one clinic and count as the same")

@@ -102,6 +102,18 @@ def test_a_description_says_which_items_are_reversed():
         assert ("reversed first" in said) == bool(registry[name].reverse)
 
 
+def test_a_range_of_reliabilities_is_described_as_one_and_a_single_one_as_a_number():
+    registry = load_instruments()
+    found = 0
+    for instrument in registry.values():
+        said = " ".join(" ".join(describe_instrument(instrument)).split())
+        for r in instrument.reliabilities:
+            value = f"{r.low:g} to {r.high:g}" if r.high > r.low else f"{r.low:g}"
+            assert f"{r.kind} {value} of {r.scale}" in said
+            found += r.high > r.low
+    assert found
+
+
 def test_overview_has_one_row_an_instrument():
     table = instruments()
     assert list(table.index) == list(load_instruments())
