@@ -8,7 +8,7 @@ from alliance_longitudinal.engine.design.design import Design, DesignSpec
 from alliance_longitudinal.engine.design.given import Given, with_given
 from alliance_longitudinal.engine.families.response import Response, read
 from alliance_longitudinal.engine.generalised_fit import fit_generalised
-from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, LinkName
+from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, LinkName, switch
 from alliance_longitudinal.engine.results.generalised import GeneralisedResults, results
 from alliance_longitudinal.engine.results.show import Unfitted
 from alliance_longitudinal.errors import FitError
@@ -80,6 +80,7 @@ class GeneralisedModel(Unfitted):
                 f"residual={residual!r} belongs to linear mixed models: a generalised model has no residual of its own. Leave it "
                 "out, or describe by a random effect what neighbouring rows share."
             )
+        crossed = switch("crossed", crossed)
         data, names = with_given(data, weights=weights, offset=offset)
         spec, design, response = read(formula, data, family, link, names["weights"], names["offset"])
         return cls(formula, spec, design, response, crossed, data.copy(deep=False))
@@ -115,7 +116,8 @@ class GeneralisedModel(Unfitted):
         FitError
             No verified optimum, a design that cannot be fitted, or an option that is not available.
         """
-        if reml:
+        switch("require_certificate", require_certificate)
+        if switch("reml", reml):
             raise FitError(
                 "Generalised mixed models have no restricted likelihood (REML). Leave out reml=True: they are fitted by "
                 "maximum likelihood."

@@ -13,7 +13,7 @@ from alliance_longitudinal.engine.design.with_members import learn_with_members
 from alliance_longitudinal.engine.fit import fit_mixed
 from alliance_longitudinal.engine.inference.clusters import clusters_of
 from alliance_longitudinal.engine.inference.methods import inference_of
-from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, FitOptions, LinkName
+from alliance_longitudinal.engine.options import CovType, DfMethod, FamilyName, FitOptions, LinkName, switch
 from alliance_longitudinal.engine.results.linear import MixedModelResults, results
 from alliance_longitudinal.engine.results.show import Unfitted
 from alliance_longitudinal.engine.statistics.structured.pattern import check_columns
@@ -154,6 +154,7 @@ class MixedModel(Unfitted):
                 residual=residual,
                 crossed=crossed,
             )
+        crossed = switch("crossed", crossed)
         data, names = with_given(data, weights=weights, offset=offset)
         structure = check_structure(residual)
         if structure is not None and isinstance(data, pd.DataFrame):

@@ -55,6 +55,8 @@ class FitOptions:
     require_certificate: bool = True
 
     def __post_init__(self) -> None:
+        switch("reml", self.reml)
+        switch("require_certificate", self.require_certificate)
         choose("df", self.df, DfMethod)
         choose("cov_type", self.cov_type, CovType)
         if self.cov_type == "model" and self.cov_groups is not None:
@@ -90,6 +92,34 @@ def choose(argument: str, value: Choice, choices: Any) -> Choice:
     *most, last = map(repr, choices)
     there = f"{', '.join(most)} and {last}" if most else last
     raise FitError(f"{argument}={value!r} is not available; there is {there}.{hint}")
+
+
+def switch(argument: str, value: object) -> bool:
+    """Return ``value`` as a truth value if it is one.
+
+    Raises
+    ------
+    FitError
+        Any other value: a text such as ``"no"`` would count as true.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    hint = " reml=False is maximum likelihood." if argument == "reml" else ""
+    raise FitError(f"{argument} must be True or False, not {value!r}.{hint}")
+
+
+def generator(seed: int | None) -> np.random.Generator:
+    """Random numbers from a seed; None for a new one each time.
+
+    Raises
+    ------
+    FitError
+        The seed is no whole number from 0 on.
+    """
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise FitError(f"seed must be a whole number from 0 on, or None, not {seed!r}.") from None
 
 
 def check_alpha(alpha: float) -> None:

@@ -185,3 +185,20 @@ def unknown_category(spec: Any, frame: pd.DataFrame) -> str:
                 f"Known are: {', '.join(map(str, known))}."
             )
     return ""
+
+
+def beyond_spline(spec: Any, frame: pd.DataFrame) -> str:
+    """A sentence about the first value of new rows that a spline of the fit does not reach; empty if there is none."""
+    for factor_, state in spec.transform_state.items():
+        low, high = (state.get(f"{end}_bound") for end in ("lower", "upper"))
+        names = [str(name) for name in spec.factor_variables.get(factor_, ()) if str(name) in frame.columns]
+        if low is None or high is None or len(names) != 1:
+            continue
+        beyond = frame.loc[~frame[names[0]].between(low, high), names[0]]
+        if len(beyond):
+            return (
+                f"Column {names[0]!r} of the new data goes beyond the range of the fit, {low:g} to {high:g}, in {len(beyond)} "
+                f"row{'s' if len(beyond) > 1 else ''}; the first value is {beyond.iloc[0]:g}. {factor_} says nothing there. Predict within the range, or fit cr() in place "
+                "of bs(): it goes on as a straight line."
+            )
+    return ""

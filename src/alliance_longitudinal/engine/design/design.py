@@ -10,8 +10,8 @@ import pandas as pd
 
 from alliance_longitudinal.engine.arrays import Array, Mask
 from alliance_longitudinal.engine.design.columns import (
+    beyond_spline,
     check_columns_exist,
-    is_real,
     readable,
     refuse_names,
     response_column,
@@ -19,10 +19,12 @@ from alliance_longitudinal.engine.design.columns import (
 )
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
 from alliance_longitudinal.engine.design.groups import Factor, factor
+from alliance_longitudinal.engine.design.idioms import refuse_idioms
 from alliance_longitudinal.engine.design.membership import MultipleMembership
 from alliance_longitudinal.engine.design.missing import complete_rows, missing_of
-from alliance_longitudinal.engine.design.plain import recipe_of, required_of
+from alliance_longitudinal.engine.design.plain import PlainSpec, recipe_of, required_of
 from alliance_longitudinal.engine.design.terms import RandomTerm, expand
+from alliance_longitudinal.engine.design.values import check_finite, offset_of, weights_of
 from alliance_longitudinal.engine.linalg.matrices import independent_columns, unseen_directions
 from alliance_longitudinal.errors import FitError, FormulaError
 
@@ -185,6 +187,7 @@ def learn(
     columns = independent_columns(x)
     names = tuple(x_names[j] for j in columns)
     dropped = tuple(name for j, name in enumerate(x_names) if j not in columns)
+    constant = without_columns(fixed_spec)
     factors, designs, specs = _random(terms, used_z, rows)
     unseen = unseen_directions(x) if dropped else None
     spec = DesignSpec(
@@ -194,7 +197,7 @@ def learn(
         y=y,
         x=x if not dropped else x[:, columns],
         names=names,
-        dropped=dropped,
+        dropped=(*dropped, *constant),
         terms=designs,
         factors=factors,
         weights=weights_of(rows[weights]) if weights else None,
@@ -220,9 +223,21 @@ def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
             rows = readable(frame, tuple(map(str, frame.columns)))
             return pd.DataFrame(spec.get_model_matrix(rows, na_action="raise"))
         except Exception as error:
-            raise FormulaError(
-                unknown_category(spec, frame) or f"The new data do not fit the model: {_first_line(error)}"
-            ) from error
+            why = unknown_category(spec, frame) or beyond_spline(spec, frame)
+            line = _first_line(error)
+            lost = re.search(r"factor `(.+?)`\. \[RuntimeWarning", line)
+            if lost and not why:
+                why = f"{lost[1]!r} has no result for some rows of the new data. Correct their values or leave the rows out."
+            raise FormulaError(why or f"The new data do not fit the model: {line}") from error
+
+
+def without_columns(spec: Any) -> tuple[str, ...]:
+    """Terms of a specification that give no column: categories of one level, and what is made of them alone."""
+    if isinstance(spec, PlainSpec):
+        return ()
+    return tuple(
+        str(part.term) for part in spec.structure or () if not part.columns and str(part.term) != "0"
+    )
 
 
 def split_effects(table: pd.DataFrame, correlated: bool) -> list[tuple[tuple[str, ...], Array]]:
@@ -240,14 +255,19 @@ def columns_used(
     parsed: ParsedFormula, terms: tuple[RandomTerm, ...], frame: pd.DataFrame
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Columns that the response, the fixed part and each random term use."""
+    refuse_idioms(parsed.text, tuple(map(str, frame.columns)))
 
     def effects(text: str) -> tuple[str, ...]:
         try:
             required: set[str] = set(required_of(text))
         except Exception as error:
-            raise FormulaError(
-                f"The part {text!r} of the formula cannot be read: {_first_line(error)}"
-            ) from error
+            why = _first_line(error)
+            how = (
+                " Write conditions and calculations inside I(...), as in I(x > 0)."
+                if "operator" in why
+                else ""
+            )
+            raise FormulaError(f"The part {text!r} of the formula cannot be read: {why}{how}") from error
         found = _NAMES.findall(text)
         plain_names = {plain for _, plain in found}
         for quoted, _ in found:  # formulaic reads `a.b` as an attribute of a
@@ -275,14 +295,15 @@ def model_matrix(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> tuple[
         from formulaic import Formula
 
         try:
-            table = Formula(text).get_model_matrix(rows[list(dict.fromkeys(used))], na_action="ignore")
+            with np.errstate(all="ignore"):  # what is not finite is refused below
+                table = Formula(text).get_model_matrix(rows[list(dict.fromkeys(used))], na_action="ignore")
         except Exception as error:
             raise FormulaError(
                 f"The part {text!r} of the formula cannot be computed: {_first_line(error)}"
             ) from error
         names, values, spec = tuple(map(str, table.columns)), _numbers(table), table.model_spec
     for j, name in enumerate(names):
-        _check_finite(values[:, j], name, rows.index)
+        check_finite(values[:, j], name, rows.index)
     return names, values, spec
 
 
@@ -299,48 +320,6 @@ def response_of(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> Array:
     if values.shape[1] != 1:
         raise FormulaError(f"The response {text!r} gives {values.shape[1]} columns; it must give one.")
     return values[:, 0]
-
-
-def _check_finite(values: Array, name: str, index: pd.Index) -> None:
-    with np.errstate(all="ignore"):
-        if np.isfinite(
-            values.sum()
-        ):  # the sum of finite numbers may overflow, that of others is never finite
-            return
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise FitError(
-            f"{name!r} has {len(bad)} value{'s' if len(bad) > 1 else ''} that {'are' if len(bad) > 1 else 'is'} "
-            f"not finite; the first is {values[bad[0]]} in row {index[bad[0]]}. Correct it or leave it empty."
-        )
-
-
-def weights_of(column: pd.Series) -> Array:
-    """Prior weights, checked."""
-    if not is_real(column):
-        raise FormulaError(
-            f"The weights in {column.name!r} are not numeric; the first is {column.iloc[0]!r}."
-        )
-    values: Array = np.asarray(column, dtype=float)
-    _check_finite(values, str(column.name), column.index)
-    bad = np.flatnonzero(values <= 0)
-    if len(bad):
-        raise FitError(
-            f"The weights in {column.name!r} must be above zero; {len(bad)} are not, the first in row "
-            f"{column.index[bad[0]]} ({values[bad[0]]:g}). Drop those rows to leave them out."
-        )
-    return values
-
-
-def offset_of(column: pd.Series) -> Array:
-    """Known part of the expected response, checked."""
-    if not is_real(column):
-        raise FormulaError(
-            f"The offset {column.name!r} is not numeric; its first value is {column.iloc[0]!r}."
-        )
-    values: Array = np.asarray(column, dtype=float)
-    _check_finite(values, str(column.name), column.index)
-    return values
 
 
 def _random(
@@ -360,6 +339,12 @@ def _random(
         if not columns:
             raise FormulaError(
                 f"The random term over {term.group!r} has no effect; write (1 | {term.group})."
+            )
+        constant = without_columns(spec)
+        if constant:
+            raise FormulaError(
+                f"{constant[0]!r} has one category only in the rows used, so that it has no random effect over {term.group!r}. "
+                "Leave it out of that term."
             )
         if not term.correlated:
             _refuse_categories(term, [n for n in names if n not in term.columns], rows)

@@ -58,25 +58,31 @@ def parse(text: str) -> ParsedFormula:
     tildes = [i for i, char in enumerate(text) if char == "~" and depths[i] == 0]
     if len(tildes) != 1:
         place = tildes[1] if tildes else len(text)
-        _fail(
+        fail_at(
             text, place, "A formula needs one '~' between the response and the terms, as in y ~ x + (1 | g)."
         )
     tilde = tildes[0]
     if not text[:tilde].strip():
-        _fail(text, tilde, "The response is missing left of '~'.")
+        fail_at(text, tilde, "The response is missing left of '~'.")
     bar = text.find("|", 0, tilde)
     if bar >= 0:
-        _fail(text, bar, "The response is one column or a transformation of one; it has no '|'.")
+        fail_at(text, bar, "The response is one column or a transformation of one; it has no '|'.")
     dot = _DOT.search(text, tilde + 1)
     if dot is not None and depths[dot.start()] == 0:
-        _fail(text, dot.start(), "'.' for all other columns is not available. Write the columns out.")
+        fail_at(text, dot.start(), "'.' for all other columns is not available. Write the columns out.")
     fixed, random = _split_terms(text, tilde + 1, depths)
     if not random:
-        _fail(text, len(text.rstrip()), f"The formula has no random term. {_HOW}")
+        fail_at(text, len(text.rstrip()), f"The formula has no random term. {_HOW}")
     return ParsedFormula(text, text[:tilde].strip(), fixed, random)
 
 
-def _fail(text: str, place: int, message: str) -> NoReturn:
+def fail_at(text: str, place: int, message: str) -> NoReturn:
+    """Refuse a formula, with a caret under the place.
+
+    Raises
+    ------
+    FormulaError
+    """
     line = text.replace("\n", " ")
     raise FormulaError(f"{message}\n    {line}\n    {' ' * place}^")
 
@@ -97,12 +103,12 @@ def _depths(text: str) -> list[int]:
             depths.append(len(stack))
             continue
         if char in _CLOSE and not quoted:
-            _fail(text, i, f"This '{char}' closes nothing that was opened.")
+            fail_at(text, i, f"This '{char}' closes nothing that was opened.")
         depths.append(len(stack))
         if not quoted and (char in _OPEN or char in "`'\""):
             stack.append((char, i))
     if stack:
-        _fail(text, stack[-1][1], f"This '{stack[-1][0]}' is never closed.")
+        fail_at(text, stack[-1][1], f"This '{stack[-1][0]}' is never closed.")
     return depths
 
 
@@ -117,7 +123,7 @@ def _split_terms(text: str, start: int, depths: list[int]) -> tuple[str, tuple[R
         if not piece.strip():
             if begin == start and end < len(text):
                 continue
-            _fail(text, begin if end == len(text) else end, "A term is missing here.")
+            fail_at(text, begin if end == len(text) else end, "A term is missing here.")
         bar = next((i for i in range(begin, end) if text[i] == "|"), None)
         if bar is None:
             fixed.append(f"{sign} {piece.strip()}")
@@ -134,18 +140,18 @@ def _random(text: str, begin: int, end: int, sign: str, depths: list[int]) -> Ra
     whole = text[first] == "(" and text[last] == ")" and all(depths[i] > 0 for i in range(first + 1, last))
     if not whole:
         place = next(i for i in range(begin, end) if text[i] == "|")
-        _fail(text, place, f"Put each random term in parentheses of its own, between plus signs. {_HOW}")
+        fail_at(text, place, f"Put each random term in parentheses of its own, between plus signs. {_HOW}")
     if sign == "-":
-        _fail(text, first, "A random term cannot be subtracted.")
+        fail_at(text, first, "A random term cannot be subtracted.")
     bars = [i for i in range(first, last) if text[i] == "|" and depths[i] == depths[first] + 1]
     if not bars:
-        _fail(text, text.index("|", first), f"This '|' is inside further brackets. {_HOW}")
+        fail_at(text, text.index("|", first), f"This '|' is inside further brackets. {_HOW}")
     double = len(bars) == 2 and bars[1] == bars[0] + 1
     if len(bars) > 1 and not double:
-        _fail(text, bars[-1], f"A random term has one '|' or one '||'. {_HOW}")
+        fail_at(text, bars[-1], f"A random term has one '|' or one '||'. {_HOW}")
     effects = text[first + 1 : bars[0]].strip()
     if not effects:
-        _fail(text, bars[0], "There is nothing left of '|'. For a random intercept write (1 | group).")
+        fail_at(text, bars[0], "There is nothing left of '|'. For a random intercept write (1 | group).")
     return RandomPart(effects, _factors(text, bars[-1] + 1, last), not double, first)
 
 
@@ -158,12 +164,16 @@ def _factors(text: str, begin: int, end: int) -> tuple[tuple[str, ...], ...]:
         match = _NAME.match(text, place, end)
         if match is None:
             stop = begin + len(text[begin:end]) - len(text[begin:end].lstrip()) if place == begin else place
-            _fail(text, min(stop, end), f"A grouping column is missing here. {_HOW}")
+            fail_at(text, min(stop, end), f"A grouping column is missing here. {_HOW}")
         names.append(match["quoted"] or match["plain"])
         place = match.end()
         mark = text[place] if place < end else "/"
+        if mark == "(":
+            fail_at(
+                text, place, "A grouping is a column as it is. Make the column in the data before the fit."
+            )
         if mark not in ":/":
-            _fail(text, place, f"Only ':' and '/' may join grouping columns, not {mark!r}. {_HOW}")
+            fail_at(text, place, f"Only ':' and '/' may join grouping columns, not {mark!r}. {_HOW}")
         if mark == "/":
             factors.append(tuple(names))
             names = []

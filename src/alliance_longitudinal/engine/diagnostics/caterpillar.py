@@ -11,6 +11,7 @@ from alliance_longitudinal.engine import distributions as stats
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.equations import equations
+from alliance_longitudinal.engine.options import generator
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.sentences import say
@@ -69,7 +70,7 @@ def caterpillar(
     if group not in names:
         raise FitError(f"There is no grouping {group!r}. There are: {', '.join(names)}.")
     factor = fit.design.factors[names.index(group)]
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     extra = _of_coefficients(fit) if fixed_uncertainty else None
     frames, factors, findings = [], {}, []
     for t, term in enumerate(fit.design.terms):

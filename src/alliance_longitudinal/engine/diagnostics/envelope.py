@@ -13,6 +13,7 @@ from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.diagnostics.refit import refit_design
 from alliance_longitudinal.engine.diagnostics.residuals import standing
 from alliance_longitudinal.engine.fit import MixedFit
+from alliance_longitudinal.engine.options import generator
 from alliance_longitudinal.engine.resampling.bootstrap import simulate
 from alliance_longitudinal.errors import FitError
 
@@ -100,7 +101,7 @@ def envelope(fit: MixedFit, asked: Asked, n: int, seed: int | None, refit: bool,
     """
     if n < 19:
         raise FitError(f"An envelope needs at least 19 simulations, not {n}; 99 or more for a p-value.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     drawn = simulate(fit, n, int(rng.integers(2**31))).to_numpy()
     if asked.kind == "quantile":
         return _summarised(asked, _quantiles(np.column_stack([fit.design.y, drawn]), rng), False, 0, alpha)

@@ -57,7 +57,7 @@ def _hypotheses(spec: DesignSpec, data: pd.DataFrame) -> dict[str, Array]:
     }
     if not categories:
         eye = np.eye(len(spec.names))
-        return {term: eye[at] for term, at in places.items() if term != "Intercept"}
+        return {term: eye[at] for term, at in places.items() if at and term != "Intercept"}
     here = matrix_of(spec.fixed, data)[list(spec.names)].to_numpy(dtype=float)
     coded, slices = _by_deviations(spec, data, categories)
     change, *_ = np.linalg.lstsq(
@@ -67,7 +67,7 @@ def _hypotheses(spec: DesignSpec, data: pd.DataFrame) -> dict[str, Array]:
     return {  # with orthonormal rows, so that the degrees of freedom do not depend on the basis either
         term: np.linalg.qr(change[at].T)[0].T
         for term, at in slices.items()
-        if term in places and term != "Intercept"
+        if at and term in places and term != "Intercept"  # a category of one level has no coefficient
     }
 
 

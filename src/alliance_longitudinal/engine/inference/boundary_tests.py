@@ -24,6 +24,7 @@ from alliance_longitudinal.engine.inference.family import (
 )
 from alliance_longitudinal.engine.inference.reduced import Reduction
 from alliance_longitudinal.engine.inference.restricted_lrt import MOST_GROUPS, eigenvalues, simulate_null
+from alliance_longitudinal.engine.options import generator
 from alliance_longitudinal.engine.resampling.draws import draws_of
 from alliance_longitudinal.engine.resampling.refits import careful, start_of
 from alliance_longitudinal.engine.resampling.structured import structured_draws
@@ -78,7 +79,7 @@ def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> 
         raise FitError(
             f"The null distribution needs at least 100 draws, not {n_sim}; 10000 for p values near 0.01."
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     fit = _restricted(fit)
     rows = []
     for removal in _removals(fit):

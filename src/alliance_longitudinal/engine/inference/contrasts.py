@@ -27,21 +27,22 @@ def read_contrasts(
         unknown = sorted({str(t) for row in contrasts for t in row if t not in names})
         if unknown:
             raise FitError(f"No coefficient is called {', '.join(unknown)}. There are: {', '.join(names)}.")
-        rows = np.array([[float(row.get(name, 0.0)) for name in names] for row in contrasts])
+        values: object = [[row.get(name, 0.0) for name in names] for row in contrasts]
     else:
-        try:
-            rows = np.atleast_2d(np.asarray(contrasts, dtype=float))
-        except (TypeError, ValueError):
-            raise FitError(
-                f"Contrasts are weights of coefficients, by name or in order, not {contrasts!r}."
-            ) from None
+        values = contrasts
+    try:
+        rows = np.atleast_2d(np.asarray(values, dtype=float))
+    except (TypeError, ValueError):
+        raise FitError(
+            f"Contrasts are weights of coefficients, by name or in order, not {contrasts!r}."
+        ) from None
     if rows.shape[1] != len(names):
         raise FitError(
             f"A contrast needs {len(names)} weights, one for each of {', '.join(names)}; got {rows.shape[1]}."
         )
     if not np.isfinite(rows).all():
         raise FitError("A weight of a contrast is missing or infinite. Give each coefficient a number.")
-    if not np.any(rows != 0, axis=1).all():
+    if not (len(rows) and np.any(rows != 0, axis=1).all()):
         raise FitError(
             "A contrast with only zero weights tests nothing. Give at least one coefficient a weight."
         )

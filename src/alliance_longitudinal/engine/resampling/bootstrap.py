@@ -14,6 +14,7 @@ from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.residual_names import names_of
 from alliance_longitudinal.engine.fitted.residual_nesting import refuse_structure
 from alliance_longitudinal.engine.fitted.tables import varcorr_keys
+from alliance_longitudinal.engine.options import generator
 from alliance_longitudinal.engine.resampling.draws import Noise, draws_of, many_refitted, root_of
 from alliance_longitudinal.engine.resampling.refits import Refitter, start_of
 from alliance_longitudinal.engine.resampling.regroup import Groups
@@ -80,7 +81,7 @@ def simulate(fit: MixedFit, n: int, seed: int | None) -> pd.DataFrame:
     """Draw ``n`` responses from the fitted model, random effects included; columns 0 to n - 1."""
     if n < 1:
         raise FitError(f"The number of draws must be at least 1, not {n}.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     design = fit.design
     weights = 1.0 if design.weights is None else design.weights
     mean = design.x @ fit.beta + (0.0 if design.offset is None else design.offset)
@@ -116,7 +117,7 @@ def bootstrap(fit: MixedFit, n_boot: int, seed: int | None, kind: str = "paramet
         refuse_structure(
             fit, f"A {kind} bootstrap is", "Use the parametric one, which draws the structure too."
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     keys = varcorr_keys(fit.design).fillna("")
     if fit.residual:
         made = structured_refits(fit, n_boot, rng)

@@ -12,6 +12,7 @@ from alliance_longitudinal.engine.families.separation import separating, suspici
 from alliance_longitudinal.engine.fitted.generalised_tables import component_keys, component_values
 from alliance_longitudinal.engine.fitted.rows import known_part
 from alliance_longitudinal.engine.generalised_fit import GeneralisedFit, effects, face_of, reported
+from alliance_longitudinal.engine.options import generator
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
 from alliance_longitudinal.engine.resampling.draws import root_of
 from alliance_longitudinal.errors import FitError
@@ -40,7 +41,7 @@ def simulate(fit: GeneralisedFit, n: int, seed: int | None) -> pd.DataFrame:
     """
     if n < 1:
         raise FitError(f"The number of draws must be at least 1, not {n}.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     drawn = np.stack([draw(fit, rng) for _ in range(n)], axis=1)
     if fit.response.categories:
         labels = np.array(fit.response.categories, dtype=object)
@@ -61,7 +62,7 @@ def bootstrap(fit: GeneralisedFit, n_boot: int, seed: int | None) -> Bootstrap:
     """
     if n_boot < 2:
         raise FitError(f"A bootstrap needs at least 2 replicates, not {n_boot}; 1000 or more for intervals.")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     keys = component_keys(fit.design).fillna("")
     params = np.full((n_boot, len(fit.params)), np.nan)
     components = np.full((n_boot, len(keys)), np.nan)

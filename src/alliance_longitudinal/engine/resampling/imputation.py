@@ -8,6 +8,7 @@ from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.noise import noise_of
 from alliance_longitudinal.engine.fitted.rows import Effects, Rows, rows_of_data
+from alliance_longitudinal.engine.options import generator
 from alliance_longitudinal.engine.resampling.draws import root_of
 from alliance_longitudinal.engine.resampling.posterior import Posterior, PosteriorDraw
 
@@ -37,7 +38,7 @@ def impute_responses(
     made = wanted & rows.complete
     here = wanted[rows.complete]
     new = _new_groups(fit, rows, frame.loc[rows.complete], here)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     posterior = Posterior.of(fit)
     draws = np.empty((m, int(made.sum())))
     for i in range(m):

@@ -23,6 +23,7 @@ from alliance_longitudinal.engine.options import (
     ResidualKind,
     ShareMethod,
     choose,
+    switch,
 )
 from alliance_longitudinal.errors import FitError
 
@@ -86,6 +87,7 @@ class AfterQuestions:
             and Roger, cluster-robust) for the fixed part alone; infinite with ``df="normal"``, and with ``n_boot``, where
             the limits are quantiles of a mixture.
         """
+        switch("groups", groups)
         if interval is not None:
             from alliance_longitudinal.engine.diagnostics.prediction_intervals import (
                 Request,
@@ -169,7 +171,7 @@ class AfterQuestions:
         from alliance_longitudinal.engine.diagnostics.envelope import asked_of, envelope
 
         asked = asked_of(self.fit, choose("kind", kind, EnvelopeKind), group, effect)
-        return envelope(self.fit, asked, n, seed, refit, alpha)
+        return envelope(self.fit, asked, n, seed, switch("refit", refit), alpha)
 
     def caterpillar(
         self,
@@ -183,7 +185,8 @@ class AfterQuestions:
         """Modes of a grouping in order, with intervals, comparison intervals and ranks; see `Caterpillar`."""
         from alliance_longitudinal.engine.diagnostics.caterpillar import caterpillar
 
-        return caterpillar(self.fit, group, fixed_uncertainty, alpha, n_draws, seed)
+        uncertain = switch("fixed_uncertainty", fixed_uncertainty)
+        return caterpillar(self.fit, group, uncertain, alpha, n_draws, seed)
 
     def icc(
         self,

@@ -28,6 +28,7 @@ from alliance_longitudinal.engine.options import (
     ShareMethod,
     check_alpha,
     choose,
+    switch,
 )
 from alliance_longitudinal.engine.resampling import generalised as resampling
 from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
@@ -277,7 +278,7 @@ class GeneralisedResults(LinearOnly, FitResults):
                 f"{', '.join(intervals)}: intervals of predictions are not available for generalised models. Ask contrast() for "
                 "the limits of a linear predictor with random effects of zero, and predict() for the expected response."
             )
-        return predicted(self.fit, self.spec, data, groups, scale)
+        return predicted(self.fit, self.spec, data, switch("groups", groups), scale)
 
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
         """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""

@@ -16,14 +16,14 @@ from alliance_longitudinal.engine.design.design import (
     columns_used,
     learn,
     matrix_of,
-    offset_of,
     response_of,
-    weights_of,
+    without_columns,
 )
 from alliance_longitudinal.engine.design.formula import parse
 from alliance_longitudinal.engine.design.missing import complete_rows, missing_of
 from alliance_longitudinal.engine.design.plain import recipe_of
 from alliance_longitudinal.engine.design.terms import expand
+from alliance_longitudinal.engine.design.values import offset_of, weights_of
 from alliance_longitudinal.engine.sources.source import Source
 from alliance_longitudinal.errors import FitError, FormulaError
 
@@ -92,7 +92,8 @@ class Recipe:
 
     def keeping(self, names: tuple[str, ...]) -> "Recipe":
         """The recipe with these columns of the fixed part; the others are combinations of them."""
-        dropped = tuple(name for name in self.fixed_names if name not in names)
+        lost = tuple(name for name in self.fixed_names if name not in names)
+        dropped = (*lost, *without_columns(self.spec.fixed))
         spec = replace(self.spec, names=names)
         return replace(self, spec=spec, example=replace(self.example, names=names, dropped=dropped))
 
