@@ -64,14 +64,13 @@ def result(study: Study) -> AnalysisResult:
 
 
 def test_reliability_is_that_of_the_simulation(result: AnalysisResult) -> None:
-    """One factor level of three items a subscale; items 2.7 and 2.7 in sum of loadings, residual variance .36 each."""
-    common = (
-        2 * 2.7**2 * 1.5 + 2 * 2.7**2 * 0.7
-    )  # variance 1.5, covariance .7 of the two factors at one session
-    true = common / (common + 6 * 0.36)
-    assert (
-        value(result, "alpha_session_1", "ci_low") < true < value(result, "alpha_session_1", "ci_high") + 0.1
-    )
+    """Alpha of two scales with loadings 1, .8 and .9, factors of variance 1.5 and covariance .7, residual variance .36."""
+    items = 2 * (1 + 0.8**2 + 0.9**2) * 1.5 + 6 * 0.36
+    total = 2 * 2.7**2 * (1.5 + 0.7) + 6 * 0.36
+    true = 6 / 5 * (1 - items / total)
+    low, high = (value(result, "alpha_session_1", end) for end in ("ci_low", "ci_high"))
+    assert low < true < high
+    assert high - low < 0.08  # 200 clients
     # Change: per answer, sessions within clients vary by 0.49 * (mean loading)^2 * (0.5 + 0.2) / 2 + ...; between 0 and 1.
     within, between = value(result, "change_Rcn"), value(result, "change_RkRn")
     assert 0.5 < within < value(result, "alpha_session_1")
@@ -101,6 +100,17 @@ def test_shifted_intercept_is_found(clinic: Study) -> None:
 def test_subscales_correlate_as_simulated(result: AnalysisResult) -> None:
     """Between clients .5 (n = 200: three standard errors are .16); ten therapists who do not differ."""
     assert value(result, "r_goal_bond_client") == pytest.approx(0.5, abs=0.16)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("reliability", "reliability"), ("level_correlations", "correlation")]
+)
+def test_tables_show_the_estimates_of_their_kind(result: AnalysisResult, name: str, unit: str) -> None:
+    shown = result.table(name).to_frame()
+    own = result.estimates[result.estimates["unit"] == unit]
+    assert shown["label"].tolist() == own["label"].tolist()
+    np.testing.assert_allclose(shown["estimate"].astype(float), own["estimate"], equal_nan=True)
+    assert len(own) >= 2
 
 
 def test_the_study_is_left_unchanged(study: Study, result: AnalysisResult) -> None:
