@@ -198,7 +198,7 @@ def sample(
     rest = sum(n for part, n in lines.items() if part != "engine")
     drawn: list[Mutant] = []
     for part, n in lines.items():
-        wanted = engine if part == "engine" else max(8, round(size * n / rest))
+        wanted = engine if part == "engine" else max(size // 50, round(size * n / rest))
         drawn += some(found[part], wanted, random.Random(f"{seed} {part}"))
     return drawn
 
