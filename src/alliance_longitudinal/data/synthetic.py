@@ -25,7 +25,9 @@ def simulated_study(seed: int, truth: ClinicTruth | None = None) -> Study:
         "alliance": Measure("alliance", "alliance", "client", registry["wai_sr"], timing="end"),
         "phq9": Measure("phq9", "symptoms", "client", registry["phq_9"], timing="start"),
     }
-    sessions = frame.drop(columns=items)
+    ending = {"end": "ending"}
+    sessions = frame.drop(columns=[*items, *(name for name in ending if name in frame)])
+    people = frame.rename(columns=ending)
     flow = SampleFlow().record(sessions, sessions, "Simulated sessions", "nothing removed")
     return Study(
         title=f"Simulated clinic group, seed {seed}",
@@ -37,5 +39,7 @@ def simulated_study(seed: int, truth: ClinicTruth | None = None) -> Study:
         sources=(),
         simulated={"note": SIMULATED_NOTE, "truth": truth.to_dict()},
         _sessions=sessions,
-        _clients=sessions[["client", "therapist"]].drop_duplicates(ignore_index=True),
+        _clients=people[
+            ["client", "therapist", *(c for c in ("arm", "ending") if c in people)]
+        ].drop_duplicates(ignore_index=True),
     )

@@ -77,7 +77,7 @@ def _where(own: str, titles: list[str]) -> str:
     return f"{models}: {own}" if own else models
 
 
-def models_table(models: Sequence[Fitted]) -> Table:
+def models_table(models: Sequence[Fitted], *, reml: bool = True) -> Table:
     """Every fitted model with its formula, size, criterion and certificate."""
     rows = []
     for fitted in models:
@@ -96,7 +96,7 @@ def models_table(models: Sequence[Fitted]) -> Table:
         Column("title", "Model"),
         Column("formula", "Formula"),
         Column("nobs", "Rows", "count"),
-        Column("deviance", "\u22122 log-likelihood (REML)", "number", of="nobs"),
+        Column("deviance", "\u22122 log-likelihood" + " (REML)" * reml, "number", of="nobs"),
         Column("optimum", "Optimum"),
         Column("skipped", "Fuller models not used"),
     ]

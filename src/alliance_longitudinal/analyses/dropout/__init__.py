@@ -1,0 +1,347 @@
+"""Who drops out: whether a poor alliance comes before leaving."""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from alliance_longitudinal.analyses.dropout.charts import hazard_figure, incidence_figure
+from alliance_longitudinal.analyses.dropout.compute import (
+    CLIENT,
+    SEVERITY,
+    WITHIN,
+    Leaving,
+    as_d,
+    definitions,
+    fit_end,
+    incidence,
+    leaving_of,
+    odds_ratio,
+    spreads,
+    therapist_sd,
+)
+from alliance_longitudinal.analyses.dropout.words import LIMITS, labels_of, method_of, rule_words
+from alliance_longitudinal.analyses.kit import (
+    ESTIMATE,
+    SHARE,
+    TEST,
+    AllianceName,
+    Audience,
+    Clinic,
+    Count,
+    Covariates,
+    Draft,
+    Estimate,
+    Fitted,
+    Number,
+    OutcomeName,
+    Share,
+    analysis,
+    coefficient_table,
+    models_table,
+    short,
+    variance_table,
+)
+from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.present import Column
+
+MIN_CLIENTS, MIN_EVENTS = 20, 10
+#: Events per coefficient below which estimates are uncertain (Peduzzi et al. 1996).
+PER_PARAMETER = 10
+#: Alliance and dropout in the literature: d of Sharf, Primavera & Diener 2010.
+BENCHMARK = 0.55
+
+Ends = Annotated[
+    Literal["recorded", "few_sessions"] | None,
+    Field(
+        description="What counts as dropout. recorded: the endings in the study file. few_sessions: fewer than k sessions. "
+        "None: the recorded ones if there are any."
+    ),
+]
+FewSessions = Annotated[
+    int,
+    Field(
+        ge=3,
+        le=100,
+        description="Sessions: fewer count as dropout by the rule few_sessions; the report gives the share "
+        "that has left before this session.",
+    ),
+]
+
+
+@analysis("Who drops out", "Does a poor alliance come before dropout?", limits=LIMITS)
+def dropout(
+    study: Study,
+    alliance: AllianceName = None,
+    outcome: OutcomeName = None,
+    ends: Ends = None,
+    k: FewSessions = 8,
+    covariates: Covariates = None,
+    clinic: Clinic = None,
+    audience: Audience = "internal",
+) -> Draft:
+    """Relate the alliance up to a session to leaving before the next.
+
+    Only what was rated before a session enters: the mean of the client's ratings so far, and how far the last one is from it.
+    Planned ends are ends of their own, and not clients who stayed.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.dropout(al.load_study("demo"))
+    >>> bool(0 < result.estimates.set_index("id").loc["cif_drop_8", "estimate"] < 1)
+    True
+    """
+    draft = Draft(study, clinic)
+    every = draft.sessions
+    draft.adjust(covariates)
+    a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
+    recorded = _recorded(study, ends)
+    draft.resolved |= {"ends": "recorded" if recorded else "few_sessions"}
+    draft.with_therapists(needed=False)
+    rated = draft.sessions[draft.sessions["session"].ge(1) & draft.sessions[a.name].notna()]["client"]
+    draft.keep(
+        draft.sessions["client"].isin(rated.unique()),
+        f"Clients with a rated {a.instrument.label}",
+        "no rating of it",
+    )
+    clients = draft.sessions["client"].nunique()
+    draft.needs(clients, MIN_CLIENTS, "the dropout analysis")
+    leaving = leaving_of(draft, every, a, y, k, recorded)
+    draft.fact("Clients", Count(clients, "client"))
+    draft.therapists(int(leaving.clients["therapist"].nunique()))
+    draft.fact("Dropout means", rule_words(recorded, k))
+    _enough(draft, leaving)
+    model = fit_end(draft, leaving, "dropout", "Dropout before the next session")
+    draft.uses(model)
+    _effects(draft, model, leaving, a, y)
+    _planned(draft, leaving, a)
+    _incidence(draft, leaving, k)
+    _definitions(draft, leaving, k)
+    _answer(draft, leaving, a, k)
+    draft.show(
+        incidence_figure(leaving, a.instrument.label),
+        hazard_figure(leaving),
+        models_table(draft.fitted, reml=False),
+        variance_table(draft.fitted),
+        coefficient_table(model),
+    )
+    _findings(draft, leaving, model, k)
+    draft.method(*method_of(a, y, model, recorded, k))
+    draft.cite("begg1984", "singer1993", "aalen1978", "sharf2010")
+    return draft
+
+
+def _recorded(study: Study, ends: str | None) -> bool:
+    """Whether ends are those that the study records."""
+    there = "ending" in study.clients and bool(study.clients["ending"].notna().any())
+    if ends == "recorded" and not there:
+        raise StudyError(
+            "Parameter 'ends': the study does not record how treatments ended. Name the column 'ending' in the study file, or "
+            "use ends='few_sessions'."
+        )
+    return there if ends is None else ends == "recorded"
+
+
+def _enough(draft: Draft, leaving: Leaving) -> None:
+    if leaving.dropouts < MIN_EVENTS:
+        raise draft.too_little(
+            "{n:noun} dropped out after a rating of the alliance; a model of leaving needs at least {needed}.",
+            n=Count(leaving.dropouts, "client"),
+            needed=Number(MIN_EVENTS, "integer"),
+        )
+    rows = leaving.rows.dropna(subset=[SEVERITY])
+    flat = [
+        words for name, words in ((CLIENT, "alliance"), (SEVERITY, "symptoms")) if not rows[name].std() > 0
+    ]
+    if flat:
+        raise draft.too_little(
+            "The ratings of {what} do not differ, so they cannot predict who leaves.", what=flat[0]
+        )
+
+
+def _effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: Measure) -> None:
+    """Coefficients, odds ratios per standard deviation, the size d, and how much therapists differ."""
+    sd = spreads(leaving)
+    point = f"log odds per {a.instrument.label} point"
+    rows: list[Estimate] = []
+    effects: list[Estimate] = []
+    for identity, term, label, unit, sign in (
+        ("alliance_within", WITHIN, "Last rating compared with the client's own mean so far", point, -1),
+        ("alliance_client", CLIENT, "Client's mean so far compared with other clients", point, -1),
+        (
+            "severity",
+            SEVERITY,
+            f"Last {y.instrument.label}",
+            f"log odds per {y.instrument.label} point",
+            _worse(y),
+        ),
+    ):
+        if term == WITHIN and not sd[WITHIN] > 0:
+            continue
+        found = draft.coefficient(f"drop_{identity}", label, model, term, unit=unit)
+        words = "lower" if sign < 0 else "higher"
+        ratio = odds_ratio(found, f"or_{identity}", f"{label}: one SD {words}", sign * sd[term], "odds ratio")
+        draft.estimate(ratio)
+        effects.append(found)
+        rows.append(ratio)
+    client = draft["drop_alliance_client"]
+    if client is not None:
+        draft.estimate(
+            as_d(client, "d_equivalent", "Alliance of clients who dropped out, as a size d", -sd[CLIENT])
+        )
+    between = therapist_sd(model, int(leaving.clients["therapist"].nunique()))
+    if between is not None:
+        draft.estimate(between)
+    draft.table_of(
+        "odds",
+        "Odds of dropping out before the next session",
+        "results",
+        rows,
+        [Column("label", "One standard deviation"), *ESTIMATE, *TEST],
+        "Odds ratios; above one, more clients drop out. All predictors are in one model.",
+    )
+    draft.table_of(
+        "effects",
+        "Effects per point",
+        "results",
+        [*effects, *(e for e in (draft["d_equivalent"], between) if e is not None)],
+        [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
+    )
+
+
+def _worse(y: Measure) -> int:
+    """The direction of worse symptoms."""
+    return -1 if y.instrument.direction == "higher_better" else 1
+
+
+def _planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
+    """The same model of planned ends, where there are enough."""
+    if leaving.planned < MIN_EVENTS:
+        return
+    model = fit_end(draft, leaving, "planned", "Planned end before the next session")
+    draft.uses(model)
+    unit = f"log odds per {a.instrument.label} point"
+    within = draft.coefficient(
+        "planned_alliance_within",
+        "Planned end: last rating compared with the own mean so far",
+        model,
+        WITHIN,
+        unit=unit,
+    )
+    client = draft.coefficient(
+        "planned_alliance_client",
+        "Planned end: mean so far compared with other clients",
+        model,
+        CLIENT,
+        unit=unit,
+    )
+    draft.table_of(
+        "planned",
+        "The alliance and planned ends",
+        "results",
+        [within, client],
+        [Column("label", "Effect"), *ESTIMATE, *TEST],
+        "From a model of planned ends against staying.",
+    )
+
+
+def _incidence(draft: Draft, leaving: Leaving, k: int) -> None:
+    """Share of clients who have dropped out before session k."""
+    row = incidence(leaving, thirds=False).at(k).set_index("event").loc["dropout"]
+    draft.estimate(
+        Estimate(
+            id=f"cif_drop_{k}",
+            label="Dropped out by the chosen session",
+            estimate=float(row["estimate"]),
+            se=float(row["se"]),
+            ci_low=float(row["lower"]),
+            ci_high=float(row["upper"]),
+            n=int(leaving.clients["first"].notna().sum()),
+            level="client",
+            unit="share of clients",
+        )
+    )
+
+
+def _definitions(draft: Draft, leaving: Leaving, k: int) -> None:
+    words = labels_of(k)
+    found = [replace(hits.estimate(), label=words[hits.label]) for hits in definitions(leaving, k)]
+    draft.estimate(*found)
+    draft.table_of(
+        "definitions",
+        "Dropout by several definitions",
+        "results",
+        found,
+        [Column("label", "Dropout means"), *SHARE, Column("n", "Clients", "count")],
+        "The share depends on the definition; compare studies by the same one.",
+    )
+
+
+def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
+    chosen = draft[f"cif_drop_{k}"]
+    if chosen is not None:
+        draft.say(
+            "Before session {k}, {share} of the clients had dropped out (95 % interval {share:interval}).",
+            k=Number(k, "integer"),
+            share=chosen.share(),
+        )
+    for identity, template in (
+        ("or_alliance_within", "After a session with {alliance} one SD below the client's own mean so far,"),
+        ("or_alliance_client", "For clients with a mean {alliance} one SD lower than that of others,"),
+    ):
+        found = draft[identity]
+        if found is None:
+            continue
+        clear = found.ci_low > 1 or found.ci_high < 1
+        words = " the odds of leaving were {r} times as high (95 % interval {r:interval})."
+        if not clear:
+            words = " the odds of leaving were not clearly different (odds ratio {r}, 95 % interval {r:interval})."
+        draft.say(template + words, alliance=a.instrument.label, r=found.number())
+    d = draft["d_equivalent"]
+    if d is not None:
+        draft.say(
+            "As a standardised difference that is d = {d} ({d:interval}); the mean of the literature is {mean}.",
+            d=d.number(),
+            mean=Number(BENCHMARK),
+        )
+
+
+def _findings(draft: Draft, leaving: Leaving, model: Fitted, k: int) -> None:
+    if not leaving.recorded:
+        draft.find(
+            "dropout_by_rule",
+            "caution",
+            "How treatments ended is not used: clients with fewer than {k} sessions count as dropouts, and short planned "
+            "treatments and those that have just begun are among them.",
+            "ending",
+            k=Number(k, "integer"),
+        )
+    parameters = len(model.result.params)
+    if leaving.dropouts < PER_PARAMETER * parameters:
+        draft.find(
+            "few_events",
+            "caution",
+            "{n:noun} dropped out, and the model has {p} coefficients: fewer than {least} for each, so estimates are "
+            "uncertain.",
+            model.title,
+            short("peduzzi1996"),
+            n=Count(leaving.dropouts, "client"),
+            p=Number(parameters, "integer"),
+            least=Number(PER_PARAMETER, "integer"),
+        )
+    unknown = int(leaving.clients["end"].isna().sum())
+    if leaving.recorded and unknown:
+        draft.find(
+            "end_unknown",
+            "info",
+            "For {share} of the clients no end is recorded; they count as in treatment up to their last session.",
+            "ending",
+            share=Share(unknown, len(leaving.clients)),
+        )
+    if draft.therapists_known:
+        draft.usual_findings(leaving.clients.groupby("therapist")["client"].nunique())
+
+
+__all__ = ["dropout"]
