@@ -1,6 +1,5 @@
 """Who drops out: whether a poor alliance comes before leaving."""
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,22 +8,20 @@ from alliance_longitudinal.analyses.dropout.charts import hazard_figure, inciden
 from alliance_longitudinal.analyses.dropout.compute import (
     CLIENT,
     SEVERITY,
-    WITHIN,
     Leaving,
-    as_d,
-    definitions,
     fit_end,
     incidence,
     leaving_of,
-    odds_ratio,
-    spreads,
-    therapist_sd,
 )
-from alliance_longitudinal.analyses.dropout.words import LIMITS, labels_of, method_of, rule_words
+from alliance_longitudinal.analyses.dropout.findings import note
+from alliance_longitudinal.analyses.dropout.tables import (
+    MIN_EVENTS,
+    show_definitions,
+    show_effects,
+    show_planned,
+)
+from alliance_longitudinal.analyses.dropout.words import LIMITS, method_of, rule_words
 from alliance_longitudinal.analyses.kit import (
-    ESTIMATE,
-    SHARE,
-    TEST,
     AllianceName,
     Audience,
     Clinic,
@@ -32,23 +29,17 @@ from alliance_longitudinal.analyses.kit import (
     Covariates,
     Draft,
     Estimate,
-    Fitted,
     Number,
     OutcomeName,
-    Share,
     analysis,
     coefficient_table,
     models_table,
-    short,
     variance_table,
 )
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.present import Column
 
-MIN_CLIENTS, MIN_EVENTS = 20, 10
-#: Events per coefficient below which estimates are uncertain (Peduzzi et al. 1996).
-PER_PARAMETER = 10
+MIN_CLIENTS = 20
 #: Alliance and dropout in the literature: d of Sharf, Primavera & Diener 2010.
 BENCHMARK = 0.55
 
@@ -115,10 +106,10 @@ def dropout(
     _enough(draft, leaving)
     model = fit_end(draft, leaving, "dropout", "Dropout before the next session")
     draft.uses(model)
-    _effects(draft, model, leaving, a, y)
-    _planned(draft, leaving, a)
+    show_effects(draft, model, leaving, a, y)
+    show_planned(draft, leaving, a)
     _incidence(draft, leaving, k)
-    _definitions(draft, leaving, k)
+    show_definitions(draft, leaving, k)
     _answer(draft, leaving, a, k)
     draft.show(
         incidence_figure(leaving, a.instrument.label),
@@ -127,7 +118,7 @@ def dropout(
         variance_table(draft.fitted),
         coefficient_table(model),
     )
-    _findings(draft, leaving, model, k)
+    note(draft, leaving, model, k)
     draft.method(*method_of(a, y, model, recorded, k))
     draft.cite("begg1984", "singer1993", "aalen1978", "sharf2010")
     return draft
@@ -161,92 +152,6 @@ def _enough(draft: Draft, leaving: Leaving) -> None:
         )
 
 
-def _effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: Measure) -> None:
-    """Coefficients, odds ratios per standard deviation, the size d, and how much therapists differ."""
-    sd = spreads(leaving)
-    point = f"log odds per {a.instrument.label} point"
-    rows: list[Estimate] = []
-    effects: list[Estimate] = []
-    for identity, term, label, unit, sign in (
-        ("alliance_within", WITHIN, "Last rating compared with the client's own mean so far", point, -1),
-        ("alliance_client", CLIENT, "Client's mean so far compared with other clients", point, -1),
-        (
-            "severity",
-            SEVERITY,
-            f"Last {y.instrument.label}",
-            f"log odds per {y.instrument.label} point",
-            _worse(y),
-        ),
-    ):
-        if term == WITHIN and not sd[WITHIN] > 0:
-            continue
-        found = draft.coefficient(f"drop_{identity}", label, model, term, unit=unit)
-        words = "lower" if sign < 0 else "higher"
-        ratio = odds_ratio(found, f"or_{identity}", f"{label}: one SD {words}", sign * sd[term], "odds ratio")
-        draft.estimate(ratio)
-        effects.append(found)
-        rows.append(ratio)
-    client = draft["drop_alliance_client"]
-    if client is not None:
-        draft.estimate(
-            as_d(client, "d_equivalent", "Alliance of clients who dropped out, as a size d", -sd[CLIENT])
-        )
-    between = therapist_sd(model, int(leaving.clients["therapist"].nunique()))
-    if between is not None:
-        draft.estimate(between)
-    draft.table_of(
-        "odds",
-        "Odds of dropping out before the next session",
-        "results",
-        rows,
-        [Column("label", "One standard deviation"), *ESTIMATE, *TEST],
-        "Odds ratios; above one, more clients drop out. All predictors are in one model.",
-    )
-    draft.table_of(
-        "effects",
-        "Effects per point",
-        "results",
-        [*effects, *(e for e in (draft["d_equivalent"], between) if e is not None)],
-        [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
-    )
-
-
-def _worse(y: Measure) -> int:
-    """The direction of worse symptoms."""
-    return -1 if y.instrument.direction == "higher_better" else 1
-
-
-def _planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
-    """The same model of planned ends, where there are enough."""
-    if leaving.planned < MIN_EVENTS:
-        return
-    model = fit_end(draft, leaving, "planned", "Planned end before the next session")
-    draft.uses(model)
-    unit = f"log odds per {a.instrument.label} point"
-    within = draft.coefficient(
-        "planned_alliance_within",
-        "Planned end: last rating compared with the own mean so far",
-        model,
-        WITHIN,
-        unit=unit,
-    )
-    client = draft.coefficient(
-        "planned_alliance_client",
-        "Planned end: mean so far compared with other clients",
-        model,
-        CLIENT,
-        unit=unit,
-    )
-    draft.table_of(
-        "planned",
-        "The alliance and planned ends",
-        "results",
-        [within, client],
-        [Column("label", "Effect"), *ESTIMATE, *TEST],
-        "From a model of planned ends against staying.",
-    )
-
-
 def _incidence(draft: Draft, leaving: Leaving, k: int) -> None:
     """Share of clients who have dropped out before session k."""
     row = incidence(leaving, thirds=False).at(k).set_index("event").loc["dropout"]
@@ -262,20 +167,6 @@ def _incidence(draft: Draft, leaving: Leaving, k: int) -> None:
             level="client",
             unit="share of clients",
         )
-    )
-
-
-def _definitions(draft: Draft, leaving: Leaving, k: int) -> None:
-    words = labels_of(k)
-    found = [replace(hits.estimate(), label=words[hits.label]) for hits in definitions(leaving, k)]
-    draft.estimate(*found)
-    draft.table_of(
-        "definitions",
-        "Dropout by several definitions",
-        "results",
-        found,
-        [Column("label", "Dropout means"), *SHARE, Column("n", "Clients", "count")],
-        "The share depends on the definition; compare studies by the same one.",
     )
 
 
@@ -306,42 +197,6 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
             d=d.number(),
             mean=Number(BENCHMARK),
         )
-
-
-def _findings(draft: Draft, leaving: Leaving, model: Fitted, k: int) -> None:
-    if not leaving.recorded:
-        draft.find(
-            "dropout_by_rule",
-            "caution",
-            "How treatments ended is not used: clients with fewer than {k} sessions count as dropouts, and short planned "
-            "treatments and those that have just begun are among them.",
-            "ending",
-            k=Number(k, "integer"),
-        )
-    parameters = len(model.result.params)
-    if leaving.dropouts < PER_PARAMETER * parameters:
-        draft.find(
-            "few_events",
-            "caution",
-            "{n:noun} dropped out, and the model has {p} coefficients: fewer than {least} for each, so estimates are "
-            "uncertain.",
-            model.title,
-            short("peduzzi1996"),
-            n=Count(leaving.dropouts, "client"),
-            p=Number(parameters, "integer"),
-            least=Number(PER_PARAMETER, "integer"),
-        )
-    unknown = int(leaving.clients["end"].isna().sum())
-    if leaving.recorded and unknown:
-        draft.find(
-            "end_unknown",
-            "info",
-            "For {share} of the clients no end is recorded; they count as in treatment up to their last session.",
-            "ending",
-            share=Share(unknown, len(leaving.clients)),
-        )
-    if draft.therapists_known:
-        draft.usual_findings(leaving.clients.groupby("therapist")["client"].nunique())
 
 
 __all__ = ["dropout"]

@@ -50,9 +50,9 @@ def incidence_figure(leaving: Leaving, label: str) -> FigureSpec | None:
             Column("label", "First rating"),
             Column("session", "Before session", "integer"),
             Column("n", "Clients", "count"),
-            Column("estimate", "Dropped out", "percent", of="n"),
-            Column("low", "95 % low", "percent", of="n"),
-            Column("high", "95 % high", "percent", of="n"),
+            Column("estimate", "Dropped out", "percent", of="n", modelled=True),
+            Column("low", "95 % low", "percent", of="n", modelled=True),
+            Column("high", "95 % high", "percent", of="n", modelled=True),
         ),
         draw=partial(
             plots.lines,

@@ -22,9 +22,9 @@ def labels_of(k: int) -> dict[str, str]:
     return {
         "recorded": "Recorded as dropout",
         "not_planned": "Not recorded as planned",
-        "few": say("Fewer than {k:noun}", k=Number(k, "integer", "session")),
-        "median": "Fewer sessions than the median client",
-        "one": "No session after the first",
+        "few": say("Last seen before session {k}", k=Number(k, "integer")),
+        "median": "Last seen before the median client",
+        "one": "Not seen after the first session",
     }
 
 

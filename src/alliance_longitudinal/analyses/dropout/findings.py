@@ -1,0 +1,44 @@
+"""What a reader of the dropout report has to know."""
+
+from alliance_longitudinal.analyses.dropout.compute import Leaving
+from alliance_longitudinal.analyses.kit import Count, Draft, Fitted, Number, Share, short
+
+#: Events per coefficient below which estimates are uncertain (Peduzzi et al. 1996).
+PER_PARAMETER = 10
+
+
+def note(draft: Draft, leaving: Leaving, model: Fitted, k: int) -> None:
+    """Findings on ends, events, therapists and models."""
+    if not leaving.recorded:
+        draft.find(
+            "dropout_by_rule",
+            "caution",
+            "How treatments ended is not used: clients with fewer than {k} sessions count as dropouts, and short planned "
+            "treatments and those that have just begun are among them.",
+            "ending",
+            k=Number(k, "integer"),
+        )
+    parameters = len(model.result.params)
+    if leaving.dropouts < PER_PARAMETER * parameters:
+        draft.find(
+            "few_events",
+            "caution",
+            "{n:noun} dropped out, and the model has {p} coefficients: fewer than {least} for each, so estimates are "
+            "uncertain.",
+            model.title,
+            short("peduzzi1996"),
+            n=Count(leaving.dropouts, "client"),
+            p=Number(parameters, "integer"),
+            least=Number(PER_PARAMETER, "integer"),
+        )
+    unknown = int(leaving.clients["end"].isna().sum())
+    if leaving.recorded and unknown:
+        draft.find(
+            "end_unknown",
+            "info",
+            "For {share} of the clients no end is recorded; they count as in treatment up to their last session.",
+            "ending",
+            share=Share(unknown, len(leaving.clients)),
+        )
+    if draft.therapists_known:
+        draft.usual_findings(leaving.clients.groupby("therapist")["client"].nunique())

@@ -1,0 +1,124 @@
+"""The tables of the dropout report, and the estimates in them."""
+
+from dataclasses import replace
+
+from alliance_longitudinal.analyses.dropout.compute import (
+    CLIENT,
+    SEVERITY,
+    WITHIN,
+    Leaving,
+    as_d,
+    definitions,
+    fit_end,
+    odds_ratio,
+    spreads,
+    therapist_sd,
+)
+from alliance_longitudinal.analyses.dropout.words import labels_of
+from alliance_longitudinal.analyses.kit import ESTIMATE, SHARE, TEST, Draft, Estimate, Fitted
+from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.present import Column
+
+#: Ends of one kind below which it gets no model.
+MIN_EVENTS = 10
+
+
+def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: Measure) -> None:
+    """Coefficients, odds ratios per standard deviation, the size d, and how much therapists differ."""
+    sd = spreads(leaving)
+    point = f"log odds per {a.instrument.label} point"
+    rows: list[Estimate] = []
+    effects: list[Estimate] = []
+    for identity, term, label, unit, sign in (
+        ("alliance_within", WITHIN, "Last rating compared with the client's own mean so far", point, -1),
+        ("alliance_client", CLIENT, "Client's mean so far compared with other clients", point, -1),
+        (
+            "severity",
+            SEVERITY,
+            f"Last {y.instrument.label}",
+            f"log odds per {y.instrument.label} point",
+            _worse(y),
+        ),
+    ):
+        if term == WITHIN and not sd[WITHIN] > 0:
+            continue
+        found = draft.coefficient(f"drop_{identity}", label, model, term, unit=unit)
+        words = "lower" if sign < 0 else "higher"
+        ratio = odds_ratio(found, f"or_{identity}", f"{label}: one SD {words}", sign * sd[term], "odds ratio")
+        draft.estimate(ratio)
+        effects.append(found)
+        rows.append(ratio)
+    client = draft["drop_alliance_client"]
+    if client is not None:
+        draft.estimate(
+            as_d(client, "d_equivalent", "Alliance of clients who dropped out, as a size d", -sd[CLIENT])
+        )
+    between = therapist_sd(model, int(leaving.clients["therapist"].nunique()))
+    if between is not None:
+        draft.estimate(between)
+    draft.table_of(
+        "odds",
+        "Odds of dropping out before the next session",
+        "results",
+        rows,
+        [Column("label", "One standard deviation"), *ESTIMATE, *TEST],
+        "Odds ratios; above one, more clients drop out. All predictors are in one model.",
+    )
+    draft.table_of(
+        "effects",
+        "Effects per point",
+        "results",
+        [*effects, *(e for e in (draft["d_equivalent"], between) if e is not None)],
+        [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
+    )
+
+
+def _worse(y: Measure) -> int:
+    """The direction of worse symptoms."""
+    return -1 if y.instrument.direction == "higher_better" else 1
+
+
+def show_planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
+    """The same model of planned ends, where there are enough."""
+    if leaving.planned < MIN_EVENTS:
+        return
+    model = fit_end(draft, leaving, "planned", "Planned end before the next session")
+    draft.uses(model)
+    unit = f"log odds per {a.instrument.label} point"
+    within = draft.coefficient(
+        "planned_alliance_within",
+        "Planned end: last rating compared with the own mean so far",
+        model,
+        WITHIN,
+        unit=unit,
+    )
+    client = draft.coefficient(
+        "planned_alliance_client",
+        "Planned end: mean so far compared with other clients",
+        model,
+        CLIENT,
+        unit=unit,
+    )
+    draft.table_of(
+        "planned",
+        "The alliance and planned ends",
+        "results",
+        [within, client],
+        [Column("label", "Effect"), *ESTIMATE, *TEST],
+        "From a model of planned ends against staying.",
+    )
+
+
+def show_definitions(draft: Draft, leaving: Leaving, k: int) -> None:
+    """Share of dropouts by several definitions."""
+    words = labels_of(k)
+    found = [replace(hits.estimate(), label=words[hits.label]) for hits in definitions(leaving, k)]
+    draft.estimate(*found)
+    draft.table_of(
+        "definitions",
+        "Dropout by several definitions",
+        "results",
+        found,
+        [Column("label", "Dropout means"), *SHARE, Column("n", "Clients", "count")],
+        "The share depends on the definition; compare studies by the same one.",
+    )
