@@ -158,6 +158,11 @@ def _divide(
         shares = variance_shares(fitted, term, n_boot=n_boot, seed=seed + k)
         found += share_estimates(shares, f"{kind}_{name}", f"{label} {words}", n) if shares else []
         draft.uses(with_failures(fitted, shares))
+        if shares and "therapist" in shares.estimate.index and not group:
+            number = f"{label} {words}: share between therapists"
+            draft.checks(
+                fitted, rows, measure, number, share=term, seed=seed + k, figures=term != "Intercept"
+            )
     return found
 
 

@@ -124,10 +124,11 @@ class Table:
         rows: Sequence[Mapping[str, Any]],
         columns: Sequence[Column],
         note: str = "",
+        single_people: bool = False,
     ) -> "Table":
         """From mappings of keys to cells; a frame would make plain texts of sentences that hold values."""
         cells = tuple(tuple(plain(row[c.key]) for c in columns) for row in rows)
-        return cls(name, title, section, tuple(columns), cells, note)
+        return cls(name, title, section, tuple(columns), cells, note, single_people=single_people)
 
     def to_frame(self) -> pd.DataFrame:
         """The table's values at full precision."""

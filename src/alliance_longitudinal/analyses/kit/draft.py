@@ -10,6 +10,7 @@ from alliance_longitudinal.analyses.kit.checks import clinic_findings, model_fin
 from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, SHARE
 from alliance_longitudinal.analyses.kit.fits import Fitted, Structure, fit_first
 from alliance_longitudinal.analyses.kit.groups import compared
+from alliance_longitudinal.analyses.kit.model_checks import Checked, check_model, checks_table
 from alliance_longitudinal.analyses.kit.people import Hits
 from alliance_longitudinal.analyses.kit.people import by_group as shares_of_groups
 from alliance_longitudinal.analyses.kit.references import reference
@@ -22,7 +23,7 @@ from alliance_longitudinal.analyses.result import (
     Methods,
     estimate_frame,
 )
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import SEVERITIES, Finding
 from alliance_longitudinal.labels import listing
@@ -61,6 +62,8 @@ class Draft(Sample):
         self.models: dict[str, Any] = {}
         self.tables: list[Table] = []
         self.figures: list[FigureSpec] = []
+        self.checked: list[Checked] = []
+        self.check_figures: list[FigureSpec] = []
         self.paragraphs: list[str] = []
         self.limits: list[str] = []
 
@@ -92,6 +95,49 @@ class Draft(Sample):
         for model in models:
             self.fitted = [m for m in self.fitted if m.name != model.name] + [model]
             self.models[model.name] = model.result
+
+    def checks(
+        self,
+        fitted: Fitted,
+        rows: pd.DataFrame,
+        measure: Measure,
+        label: str,
+        *,
+        term: str = "",
+        share: str = "",
+        unit: str = "",
+        seed: int = 0,
+        figures: bool = True,
+    ) -> None:
+        """Check a main model for internal readers: residuals, floor and ceiling, and each therapist left out in turn.
+
+        Parameters
+        ----------
+        fitted : Fitted
+        rows : DataFrame
+            The rows that it was fitted to; ``y`` is a score of ``measure``.
+        measure : Measure
+        label : str
+            What the number is that the model is for.
+        term : str
+            Its term in the model.
+        share : str
+            In place of ``term``, for the therapists' share of a variance: ``"Intercept"`` or the time variable.
+        unit : str
+            Of the number.
+        seed : int
+            Of the simulated residuals.
+        figures : bool
+            Whether the report shows them, too, or only a row of the table of checks.
+        """
+        if not fitted.mixed:
+            return
+        found, drawn, findings = check_model(
+            fitted, rows, measure, label, "share" if share else unit, term, share, seed
+        )
+        self.checked.append(found)
+        self.check_figures += drawn if figures else []  # behind those of the answer
+        self.findings += findings
 
     def coefficient(
         self, identity: str, label: str, fitted: Fitted, term: str, *, level: str = "client", unit: str = ""
@@ -234,6 +280,7 @@ class Draft(Sample):
             ]
         self.findings.append(Finding(found.code, found.severity, found.message, "the whole analysis"))
         self.estimates, self.tables, self.figures, self.models = [], [], [], {}
+        self.checked, self.check_figures = [], []
         self.paragraphs = ["The report gives no result. The sample flow shows which data were available."]
         return self
 
@@ -272,8 +319,8 @@ class Draft(Sample):
             models=dict(self.models),
             notes=tuple(sorted(dict.fromkeys(notes), key=lambda f: -SEVERITIES.index(f.severity))),
             flow=self._flow(),
-            tables=(*self.tables, *(() if sample is None else (sample,))),
-            figure_specs=tuple(self.figures),
+            tables=tuple(t for t in (*self.tables, checks_table(self.checked), sample) if t is not None),
+            figure_specs=(*self.figures, *self.check_figures),
             methods_parts=Methods(
                 (*first, f"{last} {versions_sentence()}"), tuple(sorted(set(self.references)))
             ),

@@ -1,0 +1,293 @@
+"""Checks of a main model for people who may see the data: its residuals, floor and ceiling, and each therapist left out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.analyses.kit.fits import Fitted
+from alliance_longitudinal.analyses.kit.references import short
+from alliance_longitudinal.counts import Number, Share
+from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.labels import number
+from alliance_longitudinal.present import Column, FigureSpec, Table, plots
+from alliance_longitudinal.sentences import Sentence, say, told
+
+#: Share of scores at one end of the scale from which the questionnaire has a floor or a ceiling (Terwee et al. 2007).
+AT_END = 0.15
+#: Up to this p, the least that the simulated responses can give, the shape of the residuals is named.
+CLEAR = 0.01
+#: Simulated responses of an envelope; points that a figure of residuals shows, and those of them at each end.
+SIMULATED, POINTS, ALL_OF_ENDS = 99, 150, 25
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the checks of one model found.
+
+    Attributes
+    ----------
+    fitted : Fitted
+    label, unit : str
+        Of the number that the model is for.
+    whole, low, high : float
+        That number, and the lowest and the highest value of it without any one therapist.
+    flips : int
+        Therapists without whom its sign changes.
+    p_shape : float
+        Of a normal shape of the residuals.
+    at_low, at_high : float
+        Shares of scores at the ends of the scale.
+    why_not : str
+        Why no therapist was left out; empty if each was.
+    """
+
+    fitted: Fitted
+    label: str
+    unit: str
+    whole: float
+    low: float
+    high: float
+    flips: int
+    p_shape: float
+    at_low: float
+    at_high: float
+    why_not: str = ""
+
+
+def check_model(
+    fitted: Fitted,
+    rows: pd.DataFrame,
+    measure: Measure,
+    label: str,
+    unit: str,
+    term: str,
+    share: str,
+    seed: int,
+) -> tuple[Checked, list[FigureSpec], list[Finding]]:
+    """Check one model.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        A mixed model of ``y``.
+    rows : DataFrame
+        Its rows; ``y`` is a score of ``measure``.
+    label, unit : str
+        Of the number that is examined.
+    term, share : str
+        The coefficient that is examined; or, where it is the therapists' share of a variance, the variance's term.
+    seed : int
+        Of the simulated residuals.
+    """
+    envelope = fitted.result.envelope(n=SIMULATED, seed=seed)
+    value = partial(_share, share) if share else partial(_coefficient, term)
+    whole = value(fitted.result.params, _variances(fitted))
+    without, why_not = _left_out(fitted, value)
+    low, high = (float(without.min()), float(without.max())) if len(without) else (np.nan, np.nan)
+    flips = 0 if share else int((np.sign(without) != np.sign(whole)).sum())
+    y = rows["y"].dropna().to_numpy(float)
+    ends = measure.instrument.total_range
+    at_low, at_high = (float(np.mean(y == end)) for end in ends) if ends else (np.nan, np.nan)
+    checked = Checked(
+        fitted, label, unit, whole, low, high, flips, float(envelope.p), at_low, at_high, why_not
+    )
+    figures = [_quantiles(checked, envelope.frame), _left_out_figure(checked, without)]
+    return checked, [f for f in figures if f is not None], _findings(checked, measure, len(y))
+
+
+def _coefficient(term: str, params: "pd.Series[float]", _: "pd.Series[float]") -> float:
+    return float(params[term])
+
+
+def _share(term: str, _: "pd.Series[float]", variances: "pd.Series[float]") -> float:
+    """The therapists' share of the variances of a term; the residual counts for the level."""
+    own = {
+        group: float(v)
+        for (group, first, second), v in variances.items()
+        if not second and (first == term or (group == "Residual" and term == "Intercept"))
+    }
+    return own["therapist"] / sum(own.values())
+
+
+def _variances(fitted: Fitted) -> "pd.Series[float]":
+    table = fitted.result.varcorr.fillna({"term1": "", "term2": ""})
+    index = list(zip(table["group"], table["term1"], table["term2"], strict=True))
+    return pd.Series(table["vcov"].to_numpy(), index=pd.Index(index, tupleize_cols=False))
+
+
+def _left_out(fitted: Fitted, value: Callable[[Any, Any], float]) -> "tuple[pd.Series[float], str]":
+    """The number without each therapist, indexed by therapist; why not, as a sentence."""
+    nothing = pd.Series(dtype=float)
+    if not fitted.structure.therapist:
+        return nothing, "The model has no therapist level."
+    try:
+        found = fitted.result.influence("therapist")
+    except FitError as error:
+        return nothing, told(error)
+    varcorr = found.varcorr
+    columns = pd.Index([tuple(c) for c in varcorr.columns], tupleize_cols=False)
+    values = [
+        value(found.params.loc[who], pd.Series(varcorr.loc[who].to_numpy(), index=columns))
+        for who in found.params.index
+    ]
+    return pd.Series(values, index=found.params.index), ""
+
+
+def _findings(checked: Checked, measure: Measure, n: int) -> list[Finding]:
+    out: list[Finding] = []
+    title = checked.fitted.title
+    if checked.flips:
+        message = say(
+            "Without {n} of the therapists the sign of the estimate changes ({label}: {low} to {high} without any one of them). "
+            "The answer depends on single therapists.",
+            n=Number(checked.flips, "integer"),
+            label=checked.label,
+            low=Number(checked.low),
+            high=Number(checked.high),
+        )
+        out.append(Finding("one_therapist_decides", "caution", message, title))
+    for end, share, what in (("lowest", checked.at_low, "floor"), ("highest", checked.at_high, "ceiling")):
+        if share >= AT_END:
+            message = say(
+                "{share} of the scores of {label} are the {end} possible one ({what}): changes beyond it are not seen, and the "
+                "model's intervals are only roughly right.",
+                share=Share.of(share, n),
+                label=measure.label,
+                end=end,
+                what=what,
+            )
+            out.append(Finding(f"{what}_of_scores", "caution", message, title, short("terwee2007")))
+    if checked.p_shape <= CLEAR:
+        message = say(
+            "The residuals are not normal in shape (p {p}; see the figure of residuals). With many clients this matters little for "
+            "averages and differences, and more for variances and for what is said of single clients.",
+            p=number(checked.p_shape, "p"),
+        )
+        out.append(Finding("residual_shape", "info", message, title))
+    return out
+
+
+def checks_table(every: list[Checked]) -> Table | None:
+    """One row per checked model; it tells of single therapists, so it is for internal readers."""
+    if not every:
+        return None
+    rows = [
+        {
+            "title": c.fitted.title,
+            "label": c.label,
+            "whole": _shown(c.whole, c.unit),
+            "range": Sentence(c.why_not)
+            or say("{low} to {high}", low=_shown(c.low, c.unit), high=_shown(c.high, c.unit)),
+            "p_shape": c.p_shape,
+            "at_low": c.at_low,
+            "at_high": c.at_high,
+        }
+        for c in every
+    ]
+    columns = [
+        Column("title", "Model"),
+        Column("label", "Number"),
+        Column("whole", "With all therapists"),
+        Column("range", "Without any one therapist"),
+        Column("p_shape", "Residuals normal: p", "p"),
+        Column("at_low", "Scores at the lowest", "percent", modelled=True),
+        Column("at_high", "Scores at the highest", "percent", modelled=True),
+    ]
+    note = (
+        "Each therapist was left out in turn. Shape of the residuals: Kolmogorov's distance from the normal against simulated "
+        "responses of the model. For internal readers only."
+    )
+    return Table.from_rows(
+        "model_checks",
+        "Would it hold? Checks of the main models",
+        "checks",
+        rows,
+        columns,
+        note,
+        single_people=True,
+    )
+
+
+def _shown(value: float, unit: str) -> Sentence:
+    return say("{v}", v=Number(value, "percent" if unit == "share" else "number"))
+
+
+def _quantiles(checked: Checked, frame: pd.DataFrame) -> FigureSpec:
+    """Residuals in rising order against those that the model would give; each point is a row."""
+    n = len(frame)
+    middle = np.linspace(0, n - 1, min(POINTS, n)).round().astype(int)
+    ends = min(ALL_OF_ENDS, n)
+    keep = np.unique(np.r_[middle, np.arange(ends), np.arange(n - ends, n)])
+    shown = frame.iloc[keep]
+    band = pd.DataFrame(
+        {
+            "kind": "model",
+            "x": shown["theoretical"],
+            "y": shown["median"],
+            "low": shown["lower"],
+            "high": shown["upper"],
+        }
+    )
+    own = pd.DataFrame({"kind": "observed", "x": shown["theoretical"], "y": shown["observed"], "n": 1})
+    return FigureSpec(
+        name=f"residuals_{checked.fitted.name}",
+        title=f"Residuals: {checked.fitted.title}",
+        caption="Points: residuals of the model in rising order (at most two hundred of them). Band: middle 95 % of residuals "
+        "that the model itself would give.",
+        alt=f"Quantile plot of the residuals of the model '{checked.fitted.title}'; p of a normal shape {number(checked.p_shape, 'p')}.",
+        how_to_read="Points within the band are as the model expects; an S-shape at the ends says that some scores jump more than it "
+        "allows.",
+        section="checks",
+        data=pd.concat([band, own], ignore_index=True),
+        columns=(
+            Column("kind", "What"),
+            Column("x", "Expected", "number"),
+            Column("y", "Residual", "number"),
+            Column("low", "Band low", "number"),
+            Column("high", "Band high", "number"),
+            Column("n", "Rows", "count"),
+        ),
+        draw=partial(
+            plots.lines, x="x", y="y", band=True, x_label="Normal quantile", y_label="Standardised residual"
+        ),
+        single_people=True,
+    )
+
+
+def _left_out_figure(checked: Checked, without: "pd.Series[float]") -> FigureSpec | None:
+    """The number without each therapist in turn, in order; each mark is a therapist, without a name."""
+    if len(without) < 2:
+        return None
+    ordered = np.sort(without.to_numpy(float))
+    data = pd.DataFrame({"place": np.arange(1, len(ordered) + 1), "value": ordered, "all": checked.whole})
+    share = checked.unit == "share"
+    return FigureSpec(
+        name=f"without_{checked.fitted.name}",
+        title=f"{checked.label}, without each therapist in turn",
+        caption="Each mark: the estimate without one therapist, in order. Therapists are not named.",
+        alt=f"{checked.label}: {number(checked.whole, 'percent' if share else 'number')} with all therapists; without any one of them "
+        f"between {number(checked.low, 'percent' if share else 'number')} and {number(checked.high, 'percent' if share else 'number')}.",
+        how_to_read="A mark far from the others is a therapist on whom the estimate depends.",
+        section="checks",
+        data=data,
+        columns=(
+            Column("place", "Place", "integer"),
+            Column("value", "Without this therapist", "percent" if share else "number", modelled=True),
+            Column("all", "With all", "percent" if share else "number", modelled=True),
+        ),
+        draw=partial(
+            plots.lines,
+            x="place",
+            y="value",
+            x_label="Therapist left out, in order",
+            y_label="Estimate",
+            percent=share,
+        ),
+        single_people=True,
+    )
