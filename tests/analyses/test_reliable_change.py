@@ -11,6 +11,7 @@ from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.data import Measure, SampleFlow
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.labels import number
 from alliance_longitudinal.measures import load_instruments
 from alliance_longitudinal.methods.basics.proportions import proportion
 from alliance_longitudinal.present import Column
@@ -74,6 +75,25 @@ def test_shares_are_counts(change: AnalysisResult) -> None:
         < value(change, "JT_better")
         < value(change, "JT_better", "ci_high")
     )
+
+
+def test_the_methods_that_differ_most_are_said_with_their_shares(change: AnalysisResult) -> None:
+    counts = change.table("change_by_method").to_frame().set_index("method")
+    shares = (counts["recovered"].fillna(0) + counts["improved"]) / counts["n"]
+    least, most = shares.idxmin(), shares.idxmax()
+    assert shares[most] - shares[least] >= 0.1
+    (said,) = [f.message for f in change.notes if f.code == "methods_disagree"]
+    expected = [f"{number(shares[name], 'percent')} by {name}" for name in (least, most)]
+    assert f"depends on the method: {', '.join(expected)}." in said
+
+
+def test_methods_that_agree_need_no_word() -> None:
+    alike = [(15.0, 3.0, 12.0, 4.0)] * 12 + [(15.0, 15.0, 9.0, 7.0)] * 12
+    result = reliable_change(two_measures(alike), outcome="phq", reliability=0.9, sd=6.0)
+    counts = result.table("change_by_method").to_frame()
+    shares = (counts["recovered"].fillna(0) + counts["improved"]) / counts["n"]
+    assert shares.tolist() == [0.5] * len(counts)
+    assert "methods_disagree" not in {f.code for f in result.notes}
 
 
 def test_recovery_of_those_in_the_clinical_range_is_clustered_by_therapist() -> None:
