@@ -142,6 +142,20 @@ def test_a_value_at_the_same_time_may_go_with_the_error() -> None:
     assert abs(held.params["x_lag"] - 0.3) > 5 * held.bse["x_lag"]
 
 
+def test_lines_of_persons_bias_the_default_and_not_the_model_that_has_them() -> None:
+    frame = simulated(4, n=3000)
+    own = np.random.default_rng(9).normal(size=(3000, 2)) * [0.3, 0.2]
+    frame["y"] += frame["t"] * own[frame["id"], 0]
+    frame["x"] += frame["t"] * (own[frame["id"], 1] - own[frame["id"], 0])
+    call = {"y": "y", "person": "id", "time": "t", "predetermined": "x"}
+    free = methods.dynamic_panel(frame, person_trends=True, **call)
+    held = methods.dynamic_panel(frame, **call)
+    assert free.converged
+    assert (np.abs(free.params - [0.4, 0.3]) < 3.5 * free.bse).all()
+    assert (np.abs(held.params - [0.4, 0.3]) > 4 * held.bse).any()
+    assert held.tests["chi2"] - free.tests["chi2"] > 100
+
+
 def test_clusters_and_the_long_run() -> None:
     frame = simulated(1).assign(g=lambda d: d["id"] % 30)
     call = {"y": "y", "person": "id", "time": "t", "predetermined": "x"}
@@ -199,6 +213,7 @@ def test_findings_of_maximum_likelihood() -> None:
         (None, {"method": "difference-gmm", "steps": 3}, "steps is 3. It is 1 or 2"),
         (None, {"method": "difference-gmm", "max_instrument_lag": 1}, "max_instrument_lag is 1"),
         (None, {"method": "ols", "contemporaneous": True}, "are options of method='ml'"),
+        (None, {"contemporaneous": True, "person_trends": True}, "are not determined together"),
         (None, {"method": "within", "constant": "g"}, "'g' cannot be estimated by 'within'"),
         (None, {"exogenous": "g"}, "'g' does not change within any person"),
         (lambda d: d.assign(w=2 * d["x"]), {"predetermined": "x", "exogenous": "w"}, "determine others"),

@@ -13,7 +13,7 @@ from alliance_longitudinal.methods.fiml.fit import MomentFit, fit_moments
 from alliance_longitudinal.methods.fiml.patterns import patterns
 from alliance_longitudinal.methods.fiml.robust import sandwich, scores
 from alliance_longitudinal.methods.fiml.saturated import saturated
-from alliance_longitudinal.methods.panel.dynamic_model import Columns, build, variables
+from alliance_longitudinal.methods.panel.dynamic_model import Columns, Freedom, build, variables
 from alliance_longitudinal.methods.panel.waves import Waves
 from alliance_longitudinal.sentences import say
 
@@ -59,7 +59,7 @@ def constants(frame: pd.DataFrame, panel: Waves, person: str, names: tuple[str, 
 
 
 def maximum_likelihood(
-    panel: Waves, fixed: Floats, columns: Columns, contemporaneous: bool, clusters: Codes | None
+    panel: Waves, fixed: Floats, columns: Columns, options: Freedom, clusters: Codes | None
 ) -> Fitted:
     """Fit the model to all values that are there.
 
@@ -76,7 +76,7 @@ def maximum_likelihood(
             "Some columns determine others at these times, or too few persons have values at the same times. Choose fewer times, or "
             "leave out a column that hardly changes."
         )
-    spec = build(columns, variables(columns, len(panel.occasions)), base.mean, base.cov, contemporaneous)
+    spec = build(columns, variables(columns, len(panel.occasions)), base.mean, base.cov, options)
     fit = fit_moments(data, spec, base)
     covariance = fit.covariance
     if clusters is not None:

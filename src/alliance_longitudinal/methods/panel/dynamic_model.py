@@ -34,6 +34,14 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Freedom:
+    """What the model allows beyond R's dpm; see `dynamic_panel`."""
+
+    contemporaneous: bool = False
+    person_trends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Variable:
     """One column of the wide data: which measure, and at which occasion (-1: constant)."""
 
@@ -52,12 +60,10 @@ def variables(columns: Columns, occasions: int) -> list[Variable]:
     return found + [Variable(c, -1) for c in columns.constant]
 
 
-def build(
-    columns: Columns, found: list[Variable], mean: Floats, cov: Floats, contemporaneous: bool
-) -> Structure:
+def build(columns: Columns, found: list[Variable], mean: Floats, cov: Floats, options: Freedom) -> Structure:
     """The model of ``found``, with starting values from their unrestricted ``mean`` (p,) and ``cov`` (p, p)."""
     items = tuple(v.name if v.time < 0 else f"{v.name}_{v.time + 1}" for v in found)
-    builder = Builder(items, (*items, "person"))
+    builder = Builder(items, (*items, "person", *(("trend",) if options.person_trends else ())))
     place = {(v.name, v.time): k for k, v in enumerate(found)}
     occasions = max(v.time for v in found if v.name == columns.y) + 1
     alpha, y = len(items), columns.y
@@ -77,11 +83,13 @@ def build(
     for t in equations:
         here = place[y, t]
         builder.fix("path", here, alpha, 1.0)
+        if options.person_trends:
+            builder.fix("path", here, alpha + 1, float(t - columns.lags))
         for name, source in zip(columns.terms, _sources(columns, place, t), strict=True):
             builder.free("path", here, source, 0.3 if name == f"{y}_lag" else 0.0, name)
         builder.free("factor_cov", here, here, 0.5 * spread, "var_error")
         for x in columns.predetermined:
-            for s in range(t if contemporaneous else t + 1, occasions - 1):
+            for s in range(t if options.contemporaneous else t + 1, occasions - 1):
                 later = place[x, s]
                 builder.free("factor_cov", here, later, 0.0, f"cov_error_{t + 1}_{items[later]}")
     _outside(builder, found, outside, cov, alpha, spread)
@@ -108,12 +116,18 @@ def _outside(
     alpha: int,
     spread: float,
 ) -> None:
-    """Free covariances of what no equation explains, and of the person effect with all of it that varies over time."""
+    """Free covariances of what no equation explains, and of the person effects with all of it that varies over time."""
+    effects = range(alpha, len(builder.factors))
     for at, k in enumerate(outside):
         for j in outside[: at + 1]:
             builder.free(
                 "factor_cov", int(k), int(j), float(cov[k, j]), f"cov_{builder.items[k]}_{builder.items[j]}"
             )
-        if found[k].time >= 0:
-            builder.free("factor_cov", alpha, int(k), 0.0, f"cov_person_{builder.items[k]}")
-    builder.free("factor_cov", alpha, alpha, 0.3 * spread, "var_person")
+        for effect in effects if found[k].time >= 0 else ():
+            builder.free(
+                "factor_cov", effect, int(k), 0.0, f"cov_{builder.factors[effect]}_{builder.items[k]}"
+            )
+    for effect, share in zip(effects, (0.3, 0.02), strict=False):
+        builder.free("factor_cov", effect, effect, share * spread, f"var_{builder.factors[effect]}")
+    if len(effects) == 2:
+        builder.free("factor_cov", alpha + 1, alpha, 0.0, "cov_person_trend")

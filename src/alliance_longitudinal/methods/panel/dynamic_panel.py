@@ -14,7 +14,7 @@ from alliance_longitudinal.methods.basics.estimates import Estimates
 from alliance_longitudinal.methods.basics.frames import Codes, Floats, names_of
 from alliance_longitudinal.methods.panel.dynamic_gmm import Moments, Settings, gmm, regressions
 from alliance_longitudinal.methods.panel.dynamic_ml import constants, maximum_likelihood
-from alliance_longitudinal.methods.panel.dynamic_model import Columns
+from alliance_longitudinal.methods.panel.dynamic_model import Columns, Freedom
 from alliance_longitudinal.methods.panel.waves import (
     Waves,
     check_variation,
@@ -112,6 +112,7 @@ def dynamic_panel(
     collapse: bool = False,
     windmeijer: bool = True,
     contemporaneous: bool = False,
+    person_trends: bool = False,
     cluster: str | None = None,
 ) -> DynamicPanel:
     """Explain each value by the one before it, other columns and a person effect.
@@ -158,6 +159,9 @@ def dynamic_panel(
     contemporaneous : bool
         Whether a predetermined value may also go with the error of y at the same time, as where both are measured in the same
         session. The default, as in R's dpm, excludes it. For maximum likelihood.
+    person_trends : bool
+        Whether each person also has a line of his or her own. Where persons' lines differ and this is left out, the effects are
+        biased; together with ``contemporaneous`` they are not determined. For maximum likelihood.
     cluster : str, optional
         A column that says which persons belong together: standard errors by the sandwich of the clusters' scores. For maximum
         likelihood; the other methods cluster by person.
@@ -198,9 +202,13 @@ def dynamic_panel(
     findings = [*left_out(panel), *spacing(panel, "the steps between them")]
     codes = None if cluster is None else clusters(frame, panel, person, cluster)
     _check_times(len(panel.occasions), lags + 2)
+    if contemporaneous and person_trends:
+        raise DataError("contemporaneous and person_trends are not determined together. Choose one of them.")
     if method == "ml":
-        return _by_likelihood(panel, fixed, columns, contemporaneous, codes, findings)
-    _check_options(method, columns, steps, max_instrument_lag, contemporaneous or cluster is not None)
+        options = Freedom(contemporaneous, person_trends)
+        return _by_likelihood(panel, fixed, columns, options, codes, findings)
+    only_ml = contemporaneous or person_trends or cluster is not None
+    _check_options(method, columns, steps, max_instrument_lag, only_ml)
     settings = Settings(method == "system-gmm", steps, time_effects, max_instrument_lag, collapse, windmeijer)
     return _by_moments(panel, fixed, columns, method, settings, findings)
 
@@ -209,11 +217,11 @@ def _by_likelihood(
     panel: Waves,
     fixed: Floats,
     columns: Columns,
-    contemporaneous: bool,
+    options: Freedom,
     codes: Codes | None,
     findings: list[Finding],
 ) -> DynamicPanel:
-    found = maximum_likelihood(panel, fixed, columns, contemporaneous, codes)
+    found = maximum_likelihood(panel, fixed, columns, options, codes)
     fit = found.fit
     return DynamicPanel(
         params=found.params,
@@ -300,7 +308,7 @@ def _check_options(
     method: str, columns: Columns, steps: int, max_instrument_lag: int | None, likelihood_only: bool
 ) -> None:
     if likelihood_only:
-        raise DataError("contemporaneous and cluster are options of method='ml'.")
+        raise DataError("contemporaneous, person_trends and cluster are options of method='ml'.")
     if steps not in (1, 2):
         raise DataError(f"steps is {steps!r}. It is 1 or 2.")
     if max_instrument_lag is not None and max_instrument_lag < 2:
