@@ -1,0 +1,233 @@
+"""Which comes first: alliance or symptom change, from session to session within clients."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import pandas as pd
+from pydantic import BeforeValidator, Field
+
+from alliance_longitudinal.analyses.kit import (
+    AllianceName,
+    Audience,
+    Clinic,
+    Count,
+    Draft,
+    Estimate,
+    Number,
+    OutcomeName,
+    analysis,
+    models_table,
+)
+from alliance_longitudinal.analyses.lagged_effects import words
+from alliance_longitudinal.analyses.lagged_effects.charts import show
+from alliance_longitudinal.analyses.lagged_effects.compute import (
+    Estimator,
+    Names,
+    cross_lagged,
+    directions,
+    equal_lags_p,
+    made,
+    of_cross_lagged,
+    others,
+)
+from alliance_longitudinal.analyses.lagged_effects.design import (
+    FEWEST,
+    MIN_CLIENTS,
+    MIN_CLUSTERS,
+    as_names,
+    as_span,
+    check_gaps,
+    choose,
+    keep,
+)
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.sentences import told
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.methods.panel.riclpm import CrossLagged
+
+
+@analysis(
+    "Alliance and symptoms from session to session",
+    "Does the alliance come before symptom change, do symptoms come before change in the alliance, or both?",
+    limits=(
+        "An effect from one session to the next is an association: what changed both between the sessions is not seen.",
+        "What is stable in a client is removed, and so is a client's line with trend=true; other slow changes are not.",
+        "Measurement error of a single session lowers the effects and the carry-over.",
+        "Scores are taken as missing at random: clients may leave because of scores that were seen, not of scores that were not.",
+    ),
+)
+def lagged_effects(
+    study: Study,
+    alliance: AllianceName = None,
+    outcome: OutcomeName = None,
+    sessions: Annotated[
+        tuple[int, int] | None,
+        BeforeValidator(as_span),
+        Field(
+            description="First and last session, such as 2-7. None: the longest run of sessions that 60 % of the clients have."
+        ),
+    ] = None,
+    other: Annotated[
+        str | None, Field(description="A third measure that takes part, by its name in the study; None: two.")
+    ] = None,
+    trend: Annotated[
+        bool | None,
+        Field(
+            description="Whether each client has a line over sessions of his or her own in the main model. None: where that describes "
+            "the data better (lower AIC)."
+        ),
+    ] = None,
+    equal_lags: Annotated[
+        bool, Field(description="Hold the effects equal over sessions; otherwise their mean is reported.")
+    ] = True,
+    max_gap_days: Annotated[
+        float | None,
+        Field(
+            gt=0, description="Leave out what comes after a longer gap between two sessions; None: keep all."
+        ),
+    ] = None,
+    estimators: Annotated[
+        tuple[Estimator, ...],
+        BeforeValidator(as_names),
+        Field(
+            description="What stands beside the main model (riclpm), which is always fitted: mldpm, gmm, mlm."
+        ),
+    ] = ("riclpm", "mldpm", "gmm", "mlm"),
+    clinic: Clinic = None,
+    audience: Audience = "internal",
+) -> Draft:
+    """Relate alliance and symptoms of one session to those of the next, within clients and in both directions.
+
+    The headline allows feedback: the alliance may follow earlier improvement, which biases models that centre on clients' means.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.lagged_effects(al.load_study("demo"), sessions=(1, 5), estimators=("riclpm",))
+    >>> result.estimates["id"].tolist()[:2]
+    ['riclpm_a_to_y', 'riclpm_y_to_a']
+    """
+    draft = Draft(study, clinic)
+    a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
+    third = None if other is None else draft.any_measure(other, "other")
+    names = Names(
+        a.name,
+        y.name,
+        a.instrument.label,
+        y.instrument.label,
+        *(() if third is None else (third.name, third.instrument.label)),
+    )
+    columns = [c for c in (names.a, names.y, names.z) if c is not None]
+    draft.with_therapists(needed=False)
+    span = choose(draft, columns, sessions, FEWEST + bool(trend))
+    draft.resolved["sessions"] = list(span)
+    keep(draft, columns, span, max_gap_days)
+    rows = draft.sessions
+    several = rows[columns].notna().all(axis=1).groupby(rows["client"]).sum()
+    draft.needs(int((several >= 2).sum()), MIN_CLIENTS, "effects from one session to the next")
+    draft.fact("Sessions analysed", f"{span[0]} to {span[1]}")
+    draft.fact("Clients", Count(rows["client"].nunique(), "client"))
+    draft.fact("Scored sessions", Count(len(rows), "session"))
+    check_gaps(draft)
+    n_therapists = int(rows["therapist"].nunique()) if draft.therapists_known else 0
+    cluster = "therapist" if n_therapists >= MIN_CLUSTERS else None
+    if n_therapists and cluster is None:
+        draft.find(
+            "not_clustered",
+            "info",
+            "{n:noun} {n:is|are} too few for standard errors by therapist, so clients are taken as independent.",
+            n=Number(n_therapists, "integer", "therapist"),
+        )
+    models = _versions(draft, rows, names, cluster, span[1] - span[0] >= FEWEST)
+    lines = _with_lines(models) if trend is None else trend
+    draft.resolved["trend"] = lines
+    main = _main(draft, rows, names, cluster, models, lines, equal_lags)
+    draft.estimate(*others(draft, rows, names, estimators, cluster))
+    words.answer(draft, names, a, y)
+    words.findings(draft, main, names)
+    words.estimators_differ(draft)
+    show(draft, names, main)
+    if draft.fitted:
+        draft.show(models_table(draft.fitted))
+    caseloads = rows.groupby("therapist")["client"].nunique()
+    if draft.therapists_known:
+        draft.usual_findings(caseloads)
+    words.methods_text(
+        draft,
+        names,
+        span,
+        {"trend": lines, "equal_lags": equal_lags, "chosen": trend is None},
+        cluster is not None,
+    )
+    return draft
+
+
+def _versions(
+    draft: Draft, rows: pd.DataFrame, names: Names, cluster: str | None, lines: bool
+) -> "dict[bool, CrossLagged]":
+    """The model without and with lines of clients, where sessions are enough for them."""
+    try:
+        return {
+            trend: cross_lagged(rows, names, cluster, trend=trend) for trend in (False, True)[: 1 + lines]
+        }
+    except DataError as error:
+        raise draft.too_little("{why}", why=told(error)) from None
+
+
+def _with_lines(models: "dict[bool, CrossLagged]") -> bool:
+    """Whether lines of clients describe the data better, by Akaike's criterion."""
+    return True in models and models[True].converged and models[True].aic < models[False].aic
+
+
+def _main(
+    draft: Draft,
+    rows: pd.DataFrame,
+    names: Names,
+    cluster: str | None,
+    models: "dict[bool, CrossLagged]",
+    lines: bool,
+    equal_lags: bool,
+) -> "CrossLagged":
+    """The main model, its other version, and the model without client levels; without the first there is no report."""
+    found = models[lines]
+    if not found.converged:
+        raise draft.too_little(
+            "The main model did not converge in these data, so there is no estimate. Choose other sessions.",
+            "not_converged",
+            "failed",
+        )
+    free = cross_lagged(rows, names, cluster, trend=lines, equal_lags=False)
+    estimates = of_cross_lagged(found, names, "riclpm", "Main model", full=True)
+    if not equal_lags and free.converged:
+        estimates = [_averaged(free, e, names) for e in estimates]
+    draft.models["riclpm"] = found
+    draft.estimate(*estimates)
+    p = equal_lags_p(found, free) if free.converged else float("nan")
+    draft.estimate(Estimate("equal_lags_p", "Effects are equal over sessions (p)", p, n=found.nobs, unit="p"))
+    clpm = cross_lagged(rows, names, cluster, random_intercepts=False)
+    beside = [("clpm", "Without client levels (biased)", clpm)]
+    if (not lines) in models:
+        key, title = (
+            ("riclpm_level", "Without client lines") if lines else ("riclpm_trend", "With client lines")
+        )
+        beside.insert(0, (key, title, models[not lines]))
+    for key, title, model in beside:
+        if model.converged:
+            draft.models[key] = model
+            draft.estimate(*of_cross_lagged(model, names, key, title))
+    return found
+
+
+def _averaged(free: "CrossLagged", e: Estimate, names: Names) -> Estimate:
+    """The mean of the effects of all steps in place of the equal one."""
+    d = next((d for d in directions(names) if e.id == f"riclpm_{d.key}"), None)
+    if d is None:
+        return e
+    which = [str(n) for n in free.params.index if str(n).startswith(f"{d.effect}_")]
+    cov = free.cov_params().loc[which, which].to_numpy()
+    se = float(cov.mean() ** 0.5)
+    return made(e.id, f"{e.label}, mean over steps", float(free.params[which].mean()), se, e.n, e.unit)
+
+
+__all__ = ["lagged_effects"]

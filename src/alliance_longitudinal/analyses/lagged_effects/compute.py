@@ -1,0 +1,283 @@
+"""The models of both directions, and their estimates with one kind of id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.analyses.kit import LEVEL, Draft, Estimate
+from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.sentences import say, told
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.methods.panel.dynamic_panel import DynamicPanel
+    from alliance_longitudinal.methods.panel.riclpm import CrossLagged
+
+Estimator = Literal["riclpm", "mldpm", "gmm", "mlm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Columns and labels of the processes; ``z`` is a third one."""
+
+    a: str
+    y: str
+    a_label: str
+    y_label: str
+    z: str | None = None
+    z_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One direction of effect: its short name in ids, what leads and what follows, and the unit of its effect."""
+
+    key: str
+    lead: str
+    follow: str
+    effect: str
+    own: str
+    own_key: str
+    unit: str
+
+
+def directions(names: Names) -> tuple[Direction, Direction]:
+    """Alliance before outcome, and the reverse."""
+    return (
+        Direction(
+            "a_to_y",
+            names.a,
+            names.y,
+            "x_to_y",
+            "ar_y",
+            "ar_y",
+            f"{names.y_label} points per {names.a_label} point",
+        ),
+        Direction(
+            "y_to_a",
+            names.y,
+            names.a,
+            "y_to_x",
+            "ar_x",
+            "ar_a",
+            f"{names.a_label} points per {names.y_label} point",
+        ),
+    )
+
+
+def made(identity: str, label: str, value: float, se: float, n: int, unit: str = "") -> Estimate:
+    """An estimate with a normal interval; without an error it has none."""
+    from alliance_longitudinal.engine import distributions
+
+    half = 1.959963984540054 * se
+    p = float(2 * distributions.norm.sf(abs(value / se))) if se > 0 else float("nan")
+    return Estimate(
+        identity, label, value, se, float("inf"), value - half, value + half, p, n, "session", unit
+    )
+
+
+def cross_lagged(
+    rows: pd.DataFrame, names: Names, cluster: str | None, *, trend: bool = False, **options: bool
+) -> "CrossLagged":
+    """The random-intercept cross-lagged panel model of the rows."""
+    from alliance_longitudinal.methods.panel.riclpm import riclpm
+
+    return riclpm(
+        rows,
+        names.a,
+        names.y,
+        "client",
+        "session",
+        random_slopes=trend,
+        z=names.z,
+        cluster=cluster,
+        **options,
+    )
+
+
+def of_cross_lagged(
+    found: "CrossLagged", names: Names, key: str, title: str, *, full: bool = False
+) -> list[Estimate]:
+    """Effects of both directions; ``full`` adds carry-over, long run and what happens in the same session."""
+    out = []
+    for d in directions(names):
+        value, se = found.params[d.effect], found.bse[d.effect]
+        out.append(made(f"{key}_{d.key}", title, float(value), float(se), found.nobs, d.unit))
+    if not full:
+        return out
+    for label, name, where in ((names.a_label, "ar_x", "ar_a"), (names.y_label, "ar_y", "ar_y")):
+        out.append(
+            made(
+                f"{key}_{where}",
+                f"Carry-over of {label} from one session to the next",
+                float(found.params[name]),
+                float(found.bse[name]),
+                found.nobs,
+            )
+        )
+    for d in directions(names):
+        value, se = found.long_run(d.effect, d.own)
+        ending = "longrun" if d.key == "a_to_y" else "longrun_y_to_a"
+        words = f"Long-run effect of {_label(names, d.lead)} on {_label(names, d.follow)}"
+        out.append(made(f"{key}_{ending}", words, value, se, found.nobs, d.unit))
+    out.append(_same_session(found, key))
+    return out
+
+
+def _label(names: Names, column: str) -> str:
+    return names.a_label if column == names.a else names.y_label
+
+
+def _same_session(found: "CrossLagged", key: str) -> Estimate:
+    """Mean correlation of what is new in both at one session, by the delta method."""
+    index = [str(name) for name in found.all_params.index]
+    pair = (
+        "cov_innovation_x_y" if any(n.startswith("cov_innovation_x_y") for n in index) else "cov_innovation"
+    )
+    suffixes = [n.removeprefix(pair) for n in index if n.startswith(pair) and n[len(pair) + 1 :].isdigit()]
+
+    def value(free: np.ndarray) -> float:
+        at = dict(zip(index, map(float, free), strict=True))
+        return float(
+            np.mean(
+                [
+                    at[pair + s] / abs(at["var_innovation_x" + s] * at["var_innovation_y" + s]) ** 0.5
+                    for s in suffixes
+                ]
+            )
+        )
+
+    free = found.all_params.to_numpy(dtype=float)
+    slopes = np.zeros(len(free))
+    for k in range(len(free)):
+        step = np.zeros(len(free))
+        step[k] = 1e-5 * max(abs(free[k]), 1e-3)
+        slopes[k] = (value(free + step) - value(free - step)) / (2 * step[k])
+    variance = float(slopes @ found.all_covariance @ slopes)
+    se = max(variance, 0.0) ** 0.5
+    words = "Correlation of what is new in both at the same session"
+    return made(f"{key}_contemporaneous", words, value(free), se, found.nobs)
+
+
+def equal_lags_p(found: "CrossLagged", free: "CrossLagged") -> float:
+    """Likelihood-ratio test that the effects are the same from each session to the next."""
+    from alliance_longitudinal.engine import distributions
+
+    return float(distributions.chi2.sf(2 * (free.llf - found.llf), found.df - free.df))
+
+
+def others(
+    draft: Draft, rows: pd.DataFrame, names: Names, asked: Sequence[Estimator], cluster: str | None
+) -> list[Estimate]:
+    """The other estimators, beside the main one; what fails is a finding."""
+    out: list[Estimate] = []
+    calls: list[tuple[Estimator, str, str, dict[str, object]]] = [
+        (
+            "mldpm",
+            "mldpm",
+            "Dynamic panel, likelihood",
+            {"contemporaneous": True, "cluster": cluster},
+        ),
+        ("gmm", "gmm_difference", "Dynamic panel, GMM differences", {"method": "difference-gmm", **_GMM}),
+        ("gmm", "gmm_system", "Dynamic panel, GMM system", {"method": "system-gmm", **_GMM}),
+        (
+            "gmm",
+            "anderson_hsiao",
+            "Anderson-Hsiao (weak instruments)",
+            {"method": "anderson-hsiao", "time_effects": True},
+        ),
+    ]
+    for estimator, key, title, options in calls:
+        if estimator in asked:
+            for d in directions(names):
+                found = _panel(draft, rows, d, title, options)
+                if found is not None:
+                    out += _of_panel(found, d, key, title)
+                    draft.models[f"{key}_{d.key}"] = found
+    if "gmm" in asked:
+        out += _bracket(draft, rows, directions(names)[0])
+    if "mlm" in asked:
+        out += [e for d in directions(names) if (e := _centred(draft, rows, d)) is not None]
+    return out
+
+
+_GMM: dict[str, object] = {"steps": 2, "collapse": True, "time_effects": True}
+
+
+def _panel(
+    draft: Draft, rows: pd.DataFrame, d: Direction, title: str, options: dict[str, object]
+) -> "DynamicPanel | None":
+    from alliance_longitudinal.methods.panel.dynamic_panel import dynamic_panel
+
+    try:
+        found = dynamic_panel(rows, d.follow, "client", "session", predetermined=d.lead, **options)  # type: ignore[arg-type]
+    except AllianceError as error:
+        draft.find(
+            "estimator_failed",
+            "caution",
+            "{title} could not be computed: {why}",
+            title,
+            title=title,
+            why=told(error),
+        )
+        return None
+    hidden = {"without_values", "few_persons", "uneven_occasions"}
+    kept = [f for f in found.findings if f.code not in hidden]
+    draft.findings += [Finding(f.code, f.severity, f.message, f"{title}, {d.follow}") for f in kept]
+    return found
+
+
+def _of_panel(found: "DynamicPanel", d: Direction, key: str, title: str) -> list[Estimate]:
+    n = found.n_persons
+    effect, own = f"{d.lead}_lag", f"{d.follow}_lag"
+    out = [made(f"{key}_{d.key}", title, float(found.params[effect]), float(found.bse[effect]), n, d.unit)]
+    words = f"{title}: carry-over"
+    out.append(made(f"{key}_{d.own_key}", words, float(found.params[own]), float(found.bse[own]), n))
+    return out
+
+
+def _bracket(draft: Draft, rows: pd.DataFrame, d: Direction) -> list[Estimate]:
+    """The biased estimates of carry-over between which the truth lies as a rule."""
+    out = []
+    for method, key, words in (
+        ("ols", "bracket_ols", "Carry-over by least squares (too high)"),
+        ("within", "bracket_fe", "Carry-over within clients (too low)"),
+    ):
+        found = _panel(draft, rows, d, words, {"method": method, "time_effects": True})
+        if found is not None:
+            own = f"{d.follow}_lag"
+            out.append(made(key, words, float(found.params[own]), float(found.bse[own]), found.n_persons))
+    return out
+
+
+def _centred(draft: Draft, rows: pd.DataFrame, d: Direction) -> Estimate | None:
+    """The usual multilevel model: last session's value less the client's mean, common time."""
+    from alliance_longitudinal.methods.panel.decompose import decompose
+    from alliance_longitudinal.methods.panel.lag import lag
+
+    title = "Centred mixed model (biased)"
+    lagged = lag(rows[["client", "therapist", "session", d.lead, d.follow]], d.lead)
+    lagged = lagged.dropna(subset=[f"{d.lead}_lag", d.follow])
+    split = decompose(lagged, f"{d.lead}_lag", by="client")
+    data = pd.DataFrame(
+        {
+            "y": split[d.follow],
+            "before": split[f"{d.lead}_lag_within"],
+            "usual": split[f"{d.lead}_lag_client"] - split[f"{d.lead}_lag_client"].mean(),
+            "time": split["session"].astype(str).radd("s"),
+            "client": split["client"],
+            "therapist": split["therapist"],
+        }
+    )
+    try:
+        model = draft.fit(f"mlm_{d.key}", f"{title}: {d.follow}", "y ~ time + before + usual", data, LEVEL)
+    except AllianceError as error:
+        message = say("{title} could not be fitted: {why}", title=title, why=told(error))
+        draft.findings.append(Finding("estimator_failed", "caution", message, title))
+        return None
+    row = model.combination({"before": 1.0})
+    numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
+    return Estimate(f"mlm_{d.key}", title, n=len(data), level="session", unit=d.unit, **numbers)

@@ -1,0 +1,110 @@
+"""Which sessions of which clients: an unbroken run of sessions that most clients have, without long gaps."""
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.analyses.kit import Draft, Number
+from alliance_longitudinal.errors import StudyError
+
+MIN_CLIENTS = 50
+#: Share of clients with all measures at a session that makes it usable.
+PRESENT = 0.6
+#: Sessions that the model needs; one more with lines of clients.
+FEWEST = 3
+#: Coefficient of variation of the days between sessions from which equal steps are in doubt.
+UNEVEN = 0.5
+#: Fewest therapists for standard errors by therapist.
+MIN_CLUSTERS = 20
+
+
+def as_span(value: object) -> object:
+    """``"2-7"``, ``"2,7"`` or a pair as a pair of sessions."""
+    if value is None:
+        return None
+    parts: object = value.strip("()[] ").replace("-", ",").split(",") if isinstance(value, str) else value
+    try:
+        first, last = (int(str(part).strip()) for part in parts)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        message = "give the first and the last session, such as 2-7"
+        raise ValueError(message) from None
+    if first < 0 or last <= first:
+        message = "the last session has to come after the first, as in 2-7"
+        raise ValueError(message)
+    return first, last
+
+
+def as_names(value: object) -> object:
+    """A list of names, also as a text with commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def choose(draft: Draft, names: list[str], asked: tuple[int, int] | None, fewest: int) -> tuple[int, int]:
+    """The sessions to analyse: those asked for, or the longest run that 60 % of the clients have.
+
+    Raises
+    ------
+    StudyError
+        If fewer sessions are asked for than the model needs.
+    """
+    if asked is not None:
+        if asked[1] - asked[0] + 1 < fewest:
+            raise StudyError(
+                f"Parameter 'sessions': {asked[0]} to {asked[1]} are {asked[1] - asked[0] + 1} sessions, and the model needs "
+                f"at least {fewest}."
+            )
+        return asked
+    complete = draft.sessions[draft.sessions[names].notna().all(axis=1)]
+    share = complete.groupby("session")["client"].nunique() / draft.sessions["client"].nunique()
+    usable = sorted(int(s) for s, value in share.items() if value >= PRESENT)
+    runs: list[list[int]] = []
+    for session in usable:
+        if runs and session == runs[-1][-1] + 1:
+            runs[-1].append(session)
+        else:
+            runs.append([session])
+    best = max(runs, key=len, default=[])
+    if len(best) < fewest:
+        raise draft.too_little(
+            "The model needs at least {fewest:noun} in a row at which {share} of the clients have all scores; these data have "
+            "{n}. Choose the sessions yourself, or analyse a study with more complete sessions.",
+            fewest=Number(fewest, "integer", "session"),
+            share=Number(PRESENT, "percent"),
+            n=Number(len(best), "integer"),
+        )
+    return best[0], best[-1]
+
+
+def keep(draft: Draft, names: list[str], span: tuple[int, int], max_gap_days: float | None) -> None:
+    """Keep the rows of the analysis; the sample flow counts the rest."""
+    inside = draft.sessions["session"].between(*span)
+    draft.keep(inside, f"Sessions {span[0]} to {span[1]}", "another session")
+    rated = draft.sessions[names].notna().any(axis=1)
+    draft.keep(rated, "Sessions with a score", "no score at the session")
+    if max_gap_days is not None:
+        long = gaps(draft.sessions) > max_gap_days
+        after = long.groupby(draft.sessions["client"]).cummax()
+        draft.keep(~after, "Sessions before a long gap", f"after a gap of more than {max_gap_days:g} days")
+
+
+def gaps(sessions: pd.DataFrame) -> "pd.Series[float]":
+    """Days since the client's session before, in row order; missing at the first."""
+    ordered = sessions.sort_values(["client", "session"])
+    days = 7 * ordered.groupby("client")["week"].diff()
+    return days.where(ordered.groupby("client")["session"].diff() == 1).reindex(sessions.index)
+
+
+def check_gaps(draft: Draft) -> None:
+    """A caution where the days between sessions vary much."""
+    days = gaps(draft.sessions).dropna()
+    if len(days) < 2 or float(days.mean()) <= 0:
+        return
+    spread = float(days.std() / days.mean())
+    draft.fact("Days between sessions", Number(float(np.median(days)), "number", "day"))
+    if spread > UNEVEN:
+        draft.find(
+            "uneven_gaps",
+            "caution",
+            "The days between sessions vary much (coefficient of variation {cv}), but the model takes each step from one session to "
+            "the next as equal. Set max_gap_days, or read the effects as averages over short and long steps.",
+            cv=Number(spread, "number"),
+        )

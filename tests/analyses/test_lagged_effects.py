@@ -1,0 +1,152 @@
+"""Effects from session to session: a simulated truth with feedback, both audiences, and what the report says without an answer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import alliance_longitudinal as al
+from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.simulation import ClinicTruth
+
+
+def clinic(seed: int, lagged: float = 0.0, clients: int = 450, therapists: int = 30) -> al.Study:
+    """A simulated clinic with the alliance as a number: answers on a few steps would add error, which lowers the effects."""
+    truth = ClinicTruth(therapists=therapists, clients=clients, lagged_alliance=lagged)
+    rated = al.simulate_clinic(
+        seed, therapists=therapists, clients=clients, lagged_alliance=lagged, items=False
+    ).sessions.rename(columns={"wai": "alliance"})
+    people = rated[["client", "therapist"]].drop_duplicates(ignore_index=True)
+    return replace(simulated_study(seed, truth), _sessions=rated, _clients=people)
+
+
+@pytest.fixture(scope="module")
+def demo() -> al.AnalysisResult:
+    return al.lagged_effects(al.load_study("demo"))
+
+
+@pytest.mark.parametrize("lagged", [0.0, -0.15])
+def test_the_truth_with_feedback(lagged: float) -> None:
+    """Eight clinics whose alliance answers to earlier improvement: bias within 3.5 Monte Carlo errors (about .01), and six or
+    more of the intervals cover; the window is sessions 6 to 11, as in the specification."""
+    found = []
+    for seed in range(1, 9):
+        result = al.lagged_effects(clinic(seed, lagged), sessions=(6, 11), estimators=("riclpm",))
+        found.append(result.estimates.set_index("id").loc["riclpm_a_to_y"])
+    values = np.array([float(f["estimate"]) for f in found])
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    assert abs(values.mean() - lagged) < 3.5 * error
+    assert sum(bool(f["ci_low"] < lagged < f["ci_high"]) for f in found) >= 6
+
+
+def test_the_usual_centred_model_with_the_last_score_would_be_wrong_and_is_not_the_headline(demo) -> None:
+    ids = list(demo.estimates["id"])
+    assert ids[:2] == ["riclpm_a_to_y", "riclpm_y_to_a"]
+    for name in ("mldpm", "gmm_difference", "gmm_system", "anderson_hsiao", "mlm", "clpm", "riclpm_level"):
+        assert f"{name}_a_to_y" in ids
+        assert f"{name}_y_to_a" in ids
+    for name in ("riclpm_ar_a", "riclpm_ar_y", "riclpm_longrun", "riclpm_contemporaneous", "equal_lags_p"):
+        assert name in ids
+    table = demo.estimates.set_index("id")["estimate"]
+    assert table["bracket_fe"] < table["bracket_ols"]
+
+
+def test_the_demonstration_clinic_shows_no_effect_where_there_is_none(demo) -> None:
+    """``lagged_alliance`` of the demonstration study is 0."""
+    row = demo.estimates.set_index("id").loc["riclpm_a_to_y"]
+    assert row["ci_low"] < 0 < row["ci_high"]
+    assert "not clearly different" in demo.answer[0]
+    assert demo.parameters["sessions"] == [1, 8]
+    assert demo.parameters["trend"] is True
+
+
+def test_equal_effects_are_tested_and_can_be_averaged() -> None:
+    study = clinic(2, -0.15)
+    equal = al.lagged_effects(study, sessions=(2, 6), estimators=("riclpm",), trend=False)
+    free = al.lagged_effects(study, sessions=(2, 6), estimators=("riclpm",), trend=False, equal_lags=False)
+    a, b = (r.estimates.set_index("id")["estimate"] for r in (equal, free))
+    assert a["riclpm_a_to_y"] != b["riclpm_a_to_y"]
+    assert a["riclpm_a_to_y"] == pytest.approx(b["riclpm_a_to_y"], abs=0.1)
+    assert 0 <= a["equal_lags_p"] <= 1
+    assert a["equal_lags_p"] == b["equal_lags_p"]
+    assert "mean over steps" in free.estimates["label"].iloc[0]
+
+
+def test_long_gaps_end_a_client_s_series() -> None:
+    study = al.load_study("demo")
+    every = al.lagged_effects(study, sessions=(1, 5), estimators=("riclpm",))
+    some = al.lagged_effects(study, sessions=(1, 5), estimators=("riclpm",), max_gap_days=8)
+    steps = [step.step for step in some.flow.steps]
+    assert any("before a long gap" in text for text in steps)
+    assert dict(some.facts)["Scored sessions"] != dict(every.facts)["Scored sessions"]
+
+
+def test_few_therapists_are_not_clusters() -> None:
+    result = al.lagged_effects(
+        clinic(3, clients=200, therapists=8), sessions=(1, 5), estimators=("riclpm",), trend=False
+    )
+    note = next(n for n in result.notes if n.code == "not_clustered")
+    assert note.message == (
+        "8 therapists are too few for standard errors by therapist, so clients are taken as independent."
+    )
+    assert "clients are taken as independent" in str(result.methods)
+
+
+def test_a_third_process() -> None:
+    study = clinic(6, clients=300)
+    with pytest.raises(al.StudyError, match="has no measure 'empathy'"):
+        al.lagged_effects(study, other="empathy")
+    noise = np.random.default_rng(1).normal(20, 4, len(study.sessions))
+    third = replace(study.measures["phq9"], name="gad")
+    sessions = study.sessions.assign(gad=noise)
+    more = replace(study, _sessions=sessions, measures={**study.measures, "gad": third})
+    result = al.lagged_effects(
+        more, outcome="phq9", other="gad", sessions=(1, 5), estimators=("riclpm",), trend=False
+    )
+    two = al.lagged_effects(study, sessions=(1, 5), estimators=("riclpm",), trend=False)
+    ours, theirs = (r.estimates.set_index("id")["estimate"] for r in (result, two))
+    names = ["riclpm_a_to_y", "riclpm_y_to_a", "riclpm_contemporaneous"]
+    np.testing.assert_allclose(
+        ours[names], theirs[names], atol=0.03
+    )  # a third measure of noise changes little
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sessions": (1, 2)}, "1 to 2 are 2 sessions, and the model needs at least 3"),
+        ({"sessions": (1, 3), "trend": True}, "1 to 3 are 3 sessions, and the model needs at least 4"),
+        ({"sessions": "5-2"}, "the last session has to come after the first"),
+        ({"sessions": "early"}, "give the first and the last session"),
+        ({"estimators": ("ols",)}, "estimators"),
+    ],
+)
+def test_wrong_requests(options, message) -> None:
+    with pytest.raises(al.StudyError, match=message):
+        al.lagged_effects(al.load_study("demo"), **options)
+
+
+def test_too_few_clients_give_a_report_that_says_so() -> None:
+    result = al.lagged_effects(clinic(4, clients=40, therapists=5), sessions=(1, 5))
+    assert result.answer[0].startswith("There are too few data for an answer.")
+    assert "effects from one session to the next needs at least 50" in result.answer[0]
+    assert result.estimates.empty
+
+
+def test_too_short_series_give_a_report_that_says_so() -> None:
+    study = clinic(5)
+    short = study.sessions[study.sessions["session"] <= 2]
+    result = al.lagged_effects(replace(study, _sessions=short))
+    assert "at least 3 sessions in a row" in result.answer[0]
+
+
+def test_outsiders_see_no_small_counts() -> None:
+    result = al.lagged_effects(
+        al.load_study("demo"), sessions=(1, 5), estimators=("riclpm",), audience="shareable"
+    )
+    assert dict(result.facts)["Clients"] == "About 900"
+
+
+def test_texts_with_commas_and_dashes_are_read() -> None:
+    result = al.lagged_effects(al.load_study("demo"), sessions="1-5", estimators="riclpm")
+    assert result.parameters["sessions"] == [1, 5]
