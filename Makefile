@@ -54,6 +54,7 @@ test-pythons: setup ## The whole suite under each Python that is here, and with 
 calibrate: setup ## Coverage in simulation: docs/calibration.md and docs/calibration_engine.md
 	@$(PY) benchmarks/calibrate.py
 	@$(PY) benchmarks/calibrate_engine.py
+	@$(PY) benchmarks/calibrate_lagged.py
 
 notebooks: setup ## Write the notebooks and the batch file's schema from the analyses (for maintainers)
 	@$(PY) tools/notebooks.py

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 from growth import CROSSED, FORMULA, LONG, SIZES, crossed_of, data_of, pieces_of
+from moments import MODELS
+from moments import write as write_moments
 from small_report import measure
 
 HERE = Path(__file__).resolve().parent
@@ -332,6 +334,24 @@ def _cost(numbers: Numbers) -> str:
     return f"{numbers['cpu']:.2f} s of CPU, {numbers['wall']:.2f} s of time"
 
 
+def moment_models() -> list[Line]:
+    """Factor models, panels and latent means beside lavaan, by processor time: one fit with its tests and errors."""
+    write_moments()
+    lines = []
+    for task, (work, target) in MODELS.items():
+        mine = run([sys.executable, str(HERE / "moments.py"), task], 200)
+        peer: Numbers = {"error": NOT}
+        if shutil.which("Rscript"):
+            peer = run(["Rscript", str(HERE / "lavaan.R"), task, str(FOLDER)], 400)
+        mine, peer = ({**x, "seconds": x["cpu"]} if "cpu" in x else x for x in (mine, peer))
+        a = ratio(peer, mine)
+        words, close = same(mine, peer)
+        wanted = f"{target:.0f} times lavaan, same criterion" if target else "beside lavaan, same criterion"
+        text = f"{said(mine, 'here')}; {said(peer, 'lavaan')}{times(a)}, {words}"
+        lines.append(Line(f"{work}; CPU", wanted, text, verdict([a and a >= target, close])))
+    return lines
+
+
 def machine() -> str:
     """Processor, cores, memory and versions, without names of this machine."""
     info = Path("/proc/cpuinfo")
@@ -388,6 +408,7 @@ def main() -> None:
         "small": lambda: against_lme4("a small fit, warm (sleepstudy)", "3 times lmer", "small", 3),
         "first": first,
         "small_report": small_report,
+        "moment_models": moment_models,
         "hundred_thousand": hundred_thousand,
         "million": million,
         "scaling": scaling,

@@ -88,12 +88,12 @@ def lagged_effects(
         ),
     ] = None,
     estimators: Annotated[
-        tuple[Estimator, ...],
+        tuple[Estimator, ...] | None,
         BeforeValidator(as_names),
         Field(
-            description="What stands beside the main model (riclpm), which is always fitted: mldpm, gmm, mlm."
+            description="What to show beside the main model (riclpm), which is always fitted: some of mldpm, gmm, mlm. None: all."
         ),
-    ] = ("riclpm", "mldpm", "gmm", "mlm"),
+    ] = None,
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
@@ -143,7 +143,7 @@ def lagged_effects(
     lines = _with_lines(models) if trend is None else trend
     draft.resolved["trend"] = lines
     main = _main(draft, rows, names, cluster, models, lines, equal_lags)
-    draft.estimate(*others(draft, rows, names, estimators, cluster))
+    draft.estimate(*others(draft, rows, names, estimators or ("mldpm", "gmm", "mlm"), cluster))
     words.answer(draft, names, a, y)
     words.findings(draft, main, names)
     words.estimators_differ(draft)
