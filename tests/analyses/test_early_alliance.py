@@ -376,7 +376,8 @@ def test_without_early_change_the_analysis_goes_on_and_says_so(clinic: Study) ->
     pd.testing.assert_frame_equal(found.estimates, asked.estimates)
     note = next(f for f in found.notes if f.code == "no_early_change")
     assert re.match(
-        r"Early change is not adjusted for: 0 of \d+ clients have the two PHQ-9 scores", str(note.message)
+        r"The models do not adjust for early change, because only 0 of \d+ clients have two PHQ-9 scores",
+        str(note.message),
     )
     assert found.parameters["adjust_early_change"] is False
 

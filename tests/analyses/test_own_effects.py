@@ -164,9 +164,9 @@ def test_a_clinic_that_measures_before_and_after_gets_the_end_point_model(clinic
     assert "from intake to the last score" in result.answer[0]
     codes = {f.code: str(f.message) for f in result.notes}
     assert codes["no_course"].startswith(
-        "The course after the window is not analysed: 0 clients have two or more PHQ-9 scores"
+        "The course after the window is not analysed, because 0 clients have two or more PHQ-9 scores"
     )
-    assert "Early change is not adjusted for" in codes["no_early_change"]
+    assert "The models do not adjust for early change" in codes["no_early_change"]
     assert "The outcome is the change in PHQ-9" in result.methods
     assert "course" not in {f.name for f in result.figure_specs}
 

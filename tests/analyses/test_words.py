@@ -42,7 +42,7 @@ def said(study: Study, design: EarlyDesign, level: str, low: float, high: float)
             1.5,
             "improved by 1.00 fewer PHQ-9 points over 10 weeks (95 % interval 0.50 to 1.50)",
         ),
-        (-1.5, 0.5, "includes zero: the data leave open whether early alliance goes with later change"),
+        (-1.5, 0.5, "includes zero, so it is not clear whether early alliance is related to later change"),
     ],
 )
 def test_within_therapists(clinic: Study, design: EarlyDesign, low: float, high: float, phrase: str) -> None:
@@ -58,7 +58,7 @@ def test_within_therapists(clinic: Study, design: EarlyDesign, low: float, high:
             "improved by 1.00 more PHQ-9 points over 10 weeks (95 % interval 0.50 to 1.50; 24 therapists)",
         ),
         (0.5, 1.5, "improved by 1.00 fewer PHQ-9 points over 10 weeks"),
-        (-1.5, 0.5, "Between therapists the picture is unclear"),
+        (-1.5, 0.5, "Between therapists the result is not clear"),
     ],
 )
 def test_between_therapists(clinic: Study, design: EarlyDesign, low: float, high: float, phrase: str) -> None:
@@ -71,9 +71,9 @@ def test_methods_follow_the_parameters(early: AnalysisResult, clinic: Study) -> 
     assert "doi 10.1037/pst0000172" in early.methods
     other = early_alliance(clinic, window=3, adjust_intake=False, adjust_early_change=False)
     assert "score in session 3, for clients with at least 1 rated session" in other.methods
-    assert "The models adjust for nothing else." in other.methods
+    assert "The models do not adjust for anything else." in other.methods
     assert "against_truth" not in {t.name for t in other.tables}  # the truth is that of the default window
-    assert any("Early change is not adjusted for" in text for text in other.limits)
+    assert any("The models do not adjust for early change" in text for text in other.limits)
 
 
 def test_a_shared_rater_is_a_limit_two_raters_are_not(clinic: Study, early: AnalysisResult) -> None:

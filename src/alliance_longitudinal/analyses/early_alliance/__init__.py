@@ -58,7 +58,7 @@ def early_alliance(
     study: Study,
     window: Window = None,
     min_rated: Annotated[
-        int, Field(ge=1, description="Sessions in the window that must have an alliance score.")
+        int, Field(ge=1, description="How many sessions of the early window must have an alliance score.")
     ] = 1,
     alliance: AllianceName = None,
     outcome: OutcomeName = None,
@@ -161,8 +161,9 @@ def _design(draft: Draft, choices: Choices) -> EarlyDesign:
             draft.find(
                 "no_early_change",
                 "caution",
-                "Early change is not adjusted for: {known} of {n:noun} {known:has|have} the two {outcome} scores up to the end of the "
-                "window that it needs. Improvement within the window may be counted as an effect of alliance.",
+                "The models do not adjust for early change, because only {known} of {n:noun} "
+                "{known:has|have} two {outcome} scores up to the end of the window. Improvement "
+                "within the window may count as an effect of alliance.",
                 "early change",
                 known=Count(design.n_clients, "client"),
                 n=Count(without.n_clients, "client"),
@@ -182,8 +183,8 @@ def _check_clients(draft: Draft, design: EarlyDesign) -> None:
     draft.needs(design.n_clients, MIN_CLIENTS, "the early-alliance analysis")
     if not differs(design.clients["early"]):
         raise draft.too_little(
-            "Early {alliance} is the same ({value}) for all {n} analysed clients, so it cannot be related to anything. "
-            "Check that the right columns are named in the study file.",
+            "Early {alliance} is the same ({value}) for all {n} analysed clients, so it cannot be "
+            "related to anything. Check that the study file names the right columns.",
             alliance=design.choices.alliance.instrument.label,
             value=Number(float(design.clients["early"].iloc[0])),
             n=Count(design.n_clients, "client"),

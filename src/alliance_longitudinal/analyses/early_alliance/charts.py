@@ -47,10 +47,13 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
         name="course",
         title=f"{y} after the early window, by early alliance"
         + " among clients of the same therapist" * divided,
-        caption=f"Lines: model, adjustment variables at their mean, with 95 % bands (t with {df:.0f} df). Points: observed means of each {choices.time}, "
-        f"adjusted alike, larger for more clients; means of fewer than {SMALLEST_CELL} clients are not shown.",
+        caption="Lines: scores that the model expects for clients with average values of the adjustment "
+        f"variables; bands: 95 % intervals (t with {df:.0f} df). Points: observed means of each "
+        f"{choices.time}, adjusted in the same way; larger points mean more clients. Means of fewer "
+        f"than {SMALLEST_CELL} clients are not shown.",
         alt=alt,
-        how_to_read="Lines that draw apart with time mean that early alliance goes with a different rate of change.",
+        how_to_read="If the lines move apart over time, clients with different early alliance have different "
+        "rates of change.",
         section="answer",
         data=data,
         columns=(
@@ -161,11 +164,13 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
     alt = "Estimates with 95 % intervals: " + joined(told, "; ")
     return FigureSpec(
         name="correlations",
-        title="Early alliance and outcome as correlations, beside the published figure",
-        caption="Partial correlations with the change from intake to the last score; positive means that better "
-        "alliance goes with better outcome. The green band is a benchmark from published studies (total, not split), not part of this analysis.",
+        title="Early alliance and outcome as correlations, compared with published studies",
+        caption="Points: partial correlations with the change from intake to the last score; lines: 95 % "
+        "intervals. A positive number means that clients with a better alliance have a better "
+        "outcome. Green band: the result of a published meta-analysis (total, not split), which is "
+        "not part of this analysis.",
         alt=alt + ".",
-        how_to_read="A point is the estimate, its line the 95 % interval; an interval that crosses zero leaves the direction open.",
+        how_to_read="If a line crosses zero, the direction is not clear.",
         section="results",
         data=data,
         columns=(
@@ -219,9 +224,11 @@ def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec |
     return FigureSpec(
         name="sensitivity",
         title="Does the answer depend on the window and on the adjustment?",
-        caption="Within-therapist effect with 95 % interval. Filled: the main analysis.",
+        caption="Points: effect of early alliance within therapists; lines: 95 % intervals. Filled point: "
+        "the main analysis.",
         alt=alt,
-        how_to_read="If all points lie on the same side of zero, the direction does not depend on these choices.",
+        how_to_read="If all points are on the same side of zero, the direction does not depend on these "
+        "choices.",
         section="sensitivity",
         data=data,
         columns=(

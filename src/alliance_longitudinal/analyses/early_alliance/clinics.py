@@ -30,8 +30,9 @@ def clinic_effects(draft: Draft, design: EarlyDesign, models: EarlyModels) -> No
         draft.find(
             "clinics_pooled",
             "caution",
-            "{n} clinics are analysed together, and a model that holds them constant cannot be fitted: differences between "
-            "clinics may be part of every effect here. Analyse the clinics one by one.",
+            "{n} clinics are analysed together, and a model with clinic effects cannot be fitted. "
+            "Differences between clinics may be part of every effect in this report. Analyse the "
+            "clinics one by one.",
             "clinics",
             n=Number(design.n_clinics, "integer"),
         )
@@ -40,11 +41,11 @@ def clinic_effects(draft: Draft, design: EarlyDesign, models: EarlyModels) -> No
     main = [e for e in draft.estimates if f"{e.id}_clinics" in {f.id for f in found}]
     draft.table_of(
         "clinic_effects",
-        "With each clinic's own level and change held constant",
+        "With a separate level and change for each clinic",
         "sensitivity",
         [*main, *found],
         [Column("label", "Effect"), *ESTIMATE, COUNT],
-        "The same models with a fixed effect for each clinic: clients are compared with clients, and therapists with "
+        "The same models with a fixed effect for each clinic. They compare clients, and "
         "therapists, of the same clinic.",
     )
     _tell(draft, design, main, found)
@@ -83,8 +84,8 @@ def _tell(draft: Draft, design: EarlyDesign, main: list[Estimate], found: list[E
         draft.find(
             "clinics_pooled",
             "info",
-            "{n} clinics are analysed together. With each clinic's own level and change held constant, no effect moves by more "
-            "than half of its standard error.",
+            "{n} clinics are analysed together. With a separate level and change for each clinic, "
+            "no effect changes by more than half of its standard error.",
             "clinics",
             n=clinics,
         )
@@ -102,9 +103,10 @@ def _tell(draft: Draft, design: EarlyDesign, main: list[Estimate], found: list[E
     draft.find(
         "clinics_move_the_answer",
         "caution",
-        "{n} clinics are analysed together, and they change the answer. With each clinic's own level and change held "
-        "constant, these effects move by more than half of their standard error: {which}. Read the rows with clinic effects, or "
-        "analyse the clinics one by one.",
+        "{n} clinics are analysed together, and differences between clinics matter. With a "
+        "separate level and change for each clinic, these effects change by more than half of "
+        "their standard error: {which}. Use the rows with clinic effects, or analyse the clinics "
+        "one by one.",
         "clinics",
         n=clinics,
         which=joined(said, "; "),

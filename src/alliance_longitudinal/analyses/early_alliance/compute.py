@@ -186,7 +186,7 @@ def point_estimates(effects: list[Estimate], design: EarlyDesign, weeks: float) 
             out.append(
                 Estimate(
                     id=f"{kind}_{effect}_per_sd",
-                    label=f"{_EFFECT_WORDS[effect]} (per standard deviation of alliance, {words})",
+                    label=f"{_EFFECT_WORDS[effect]} (per SD of alliance, {words})",
                     estimate=source.estimate * factor,
                     se=source.se * factor,
                     df=source.df,

@@ -31,8 +31,9 @@ def _course(draft: Draft, design: EarlyDesign) -> None:
     draft.find(
         "no_course",
         "caution",
-        "The course after the window is not analysed: {n:noun} {n:has|have} two or more {outcome} scores after it, and {needed} are "
-        "needed. The answer rests on the change from intake to the last score.",
+        "The course after the window is not analysed, because {n:noun} {n:has|have} two or more "
+        "{outcome} scores after the window and {needed} are needed. The answer is about the change "
+        "from intake to the last score.",
         "course after the window",
         n=Count(design.n_with_course, "client"),
         outcome=design.choices.outcome.instrument.label,
@@ -52,8 +53,9 @@ def _robust(draft: Draft) -> None:
         draft.find(
             "robust_errors_larger",
             "caution",
-            "The effect of early alliance may differ between therapists: its robust standard error is more than a quarter larger "
-            "than the model's. Read the robust 95 % interval of the effect within therapists: {which}.",
+            "The effect of early alliance may differ between therapists, because its robust "
+            "standard error is more than a quarter larger than that of the model. Use the robust "
+            "95 % interval of the effect within therapists: {which}.",
             "effect within therapists",
             short("bell2002"),
             which=joined(wider, "; "),
@@ -83,8 +85,9 @@ def _selection(draft: Draft, design: EarlyDesign) -> None:
     draft.find(
         "conditioned_on_treatment",
         severity,
-        "{lost:noun} of {all} had ended treatment before the end of the early window{others}: {share} cannot be analysed for "
-        "this reason. If they left because of poor alliance or severe symptoms, the results do not apply to them.",
+        "{lost:noun} of {all} had ended treatment before the end of the early window{others}. For "
+        "this reason {share} cannot be analysed. If they left because of poor alliance or severe "
+        "symptoms, the results do not apply to them.",
         "sample flow",
         lost=Count(lost, "client"),
         all=Count(step.clients_in, "client"),
@@ -119,8 +122,8 @@ def late_intake(draft: Draft, design: EarlyDesign) -> None:
     draft.find(
         "late_intake",
         "caution" if late > 0.1 * design.n_clients else "info",
-        "{late:noun} ({share}) had the first outcome score after the first session. That score is used as intake severity, so part of "
-        "their early change is not seen.",
+        "{late:noun} ({share}) had the first outcome score after the first session. This score is "
+        "used as intake severity, so part of their early change is not measured.",
         "intake severity",
         late=Count(late, "client"),
         share=Share(late, design.n_clients),
@@ -141,15 +144,16 @@ def _left_out(draft: Draft, design: EarlyDesign) -> None:
         draft.find(
             "no_therapist_means",
             "underpowered",
-            "Too few therapists have two or more clients: effects between therapists are not estimated, only effects "
-            "between clients of the same therapist.",
+            "Too few therapists have two or more clients, so only effects between clients of the "
+            "same therapist are estimated, not effects between therapists.",
             "therapists",
         )
     elif "early_client" not in present:
         draft.find(
             "no_within_variation",
             "failed",
-            "No therapist has clients whose early alliance differs: the effect within therapists cannot be estimated.",
+            "No therapist has clients whose early alliance differs, so the effect within "
+            "therapists cannot be estimated.",
             "early alliance",
         )
     constant = [
@@ -159,7 +163,7 @@ def _left_out(draft: Draft, design: EarlyDesign) -> None:
         draft.find(
             "constant_covariate",
             "caution",
-            "All clients have the same {words}; it is not adjusted for.",
+            "All clients have the same {words}, so the models do not adjust for it.",
             words,
             words=words,
         )
@@ -176,8 +180,8 @@ def _reliability(draft: Draft) -> None:
     draft.find(
         "unreliable_therapist_mean",
         "caution",
-        "The reliability of a therapist's mean early alliance is {value}: the between-therapist effect is pulled towards the "
-        "within-therapist effect.",
+        "The reliability of a therapist's mean early alliance is {value}. The effect between "
+        "therapists is therefore pulled towards the effect within therapists.",
         "therapists",
         short("luedtke2008"),
         value=Number(found.estimate),

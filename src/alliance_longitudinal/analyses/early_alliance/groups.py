@@ -34,13 +34,16 @@ def compare_groups(draft: Draft, groups: Groups, choices: Choices) -> None:
             draft.find(
                 "group_not_fitted",
                 "caution",
-                "The models of {name} {group} could not be fitted, so there is no estimate for it.",
+                "The models of {name} {group} could not be fitted, so the report gives no estimate "
+                "for this group.",
                 groups.name,
                 name=groups.name,
                 group=group,
             )
     draft.by_group(
-        found, ESTIMATE, "Models of each group alone; a therapist's mean is that of the group's clients."
+        found,
+        ESTIMATE,
+        "A separate model for each group. A therapist's mean is the mean over the clients of this group.",
     )
 
 

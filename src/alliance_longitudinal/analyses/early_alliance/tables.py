@@ -29,7 +29,7 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
     a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
     time, rate = design.choices.time, design.choices.rate
     better = design.choices.good_sign < 0
-    sign = " A negative number means that better alliance goes with a better outcome." * better
+    sign = " A negative number means that clients with a better alliance have a better outcome." * better
     points = [e for e in draft.estimates if e.id.endswith("_per_sd")]
     effects = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in (*_EFFECTS, "within_robust")}
     draft.table_of(
@@ -42,11 +42,11 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
     )
     draft.table_of(
         "effects_in_points",
-        f"The same in {y} points",
+        f"Effects of one standard deviation (SD) of early alliance, in {y} points",
         "results",
         points,
-        [Column("label", "Difference that goes with"), *ESTIMATE, COUNT],
-        "Within: standard deviation of clients around their therapist's mean. Between: of therapists' means.",
+        [Column("label", "Effect"), *ESTIMATE, COUNT],
+        "Within: SD of clients around their therapist's mean. Between: SD of the therapists' means.",
     )
     _correlations(draft)
     shares = [e for e in draft.estimates if e.unit in ("share", "reliability")]
@@ -57,7 +57,8 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
             "results",
             shares,
             [Column("label", "Share"), *PERCENT, Column("n", "n", "count")],
-            "Outcome scores after the window, no predictors but time. A rate of change has no session level.",
+            "Outcome scores after the window, in models with time as the only predictor. A rate of "
+            "change has no session level. n: therapists, clients or sessions.",
         )
     draft.show(
         _sensitivity(sensitivity, "slope", rate),
@@ -80,13 +81,14 @@ def _correlations(draft: Draft) -> None:
     draft.show(
         Table.from_frame(
             "correlations",
-            "As correlations, beside the published figure",
+            "Effects of early alliance as correlations, compared with published studies",
             "results",
             frame,
             [Column("label", "Effect"), *ESTIMATE, COUNT],
-            "Partial correlations given the adjustment variables. Only the total one compares like with like to the "
-            "benchmark; one between therapists is a correlation of means, which are less noisy than single clients, and is "
-            "usually larger. Benchmark (correlations of clients, mostly unadjusted, with the outcome at the end): "
+            "Partial correlations, given the adjustment variables. Compare only the total "
+            "correlation with the published one. A correlation between therapists is one of means, "
+            "which vary less by chance than single clients, so it is usually larger. Published: "
+            "correlations of clients, mostly unadjusted, with the outcome at the end: "
             f"{reference(b.key)}.",
             row_ids=tuple(frame["id"]),
         )
@@ -113,7 +115,10 @@ def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table | None:
     ]
     shown = frame.assign(window=frame["window"] + frame["main"].map({True: " (main analysis)", False: ""}))
     words = {"slope": f"{rate} after the window", "end": "change from intake to the last score"}[kind]
-    note = "The same models with other windows and adjustments; per alliance point. low, high: 95 % interval."
+    note = (
+        "The same models with other windows and adjustments. Effects per alliance point; low and high: "
+        "95 % interval."
+    )
     title = f"Other windows, other adjustments: effect on the {words}"
     return Table.from_frame(f"sensitivity_{kind}", title, "sensitivity", shown, columns, note)
 
@@ -153,7 +158,10 @@ def against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) 
         Column("truth", "Truth", "number"),
         Column("inside", "Inside the interval"),
     ]
-    note = "Simulated data: the parameters that made them are known. One interval in twenty misses the truth."
+    note = (
+        "The data are simulated, so the true effects are known. About one interval in twenty does not "
+        "contain the truth."
+    )
     return Table.from_frame(
-        "against_truth", "Estimates beside the truth", "checks", pd.DataFrame(rows), columns, note
+        "against_truth", "Estimates compared with the truth", "checks", pd.DataFrame(rows), columns, note
     )

@@ -51,8 +51,8 @@ def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
     effect = _effect(draft, design, "within")
     if effect is None:
         draft.say(
-            "The effect of early alliance within therapists cannot be estimated: no therapist has clients whose early alliance "
-            "differs."
+            "The effect of early alliance within therapists cannot be estimated, because no "
+            "therapist has clients whose early alliance differs."
         )
         return
     size, more = _size(effect, design)
@@ -72,9 +72,10 @@ def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
         )
     else:
         draft.say(
-            "Among clients of the same therapist, those whose early alliance was one standard deviation ({sd} {alliance} points) "
-            "higher differed in improvement by {size} {outcome} points {span}, but the 95 % interval "
-            "({size:interval}) includes zero: the data leave open whether early alliance goes with later change.",
+            "Among clients of the same therapist, those whose early alliance was one standard "
+            "deviation ({sd} {alliance} points) higher differed in improvement by {size} {outcome} "
+            "points {span}. The 95 % interval ({size:interval}) includes zero, so it is not clear "
+            "whether early alliance is related to later change.",
             **values,
         )
 
@@ -91,7 +92,8 @@ def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
                 n=therapists,
             )
         draft.say(
-            "Whether therapists with better alliances have clients who improve more cannot be said: {why}.",
+            "The data cannot show whether therapists with better alliances have clients who "
+            "improve more: {why}.",
             why=why,
         )
         return
@@ -113,9 +115,10 @@ def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
         )
     else:
         draft.say(
-            "Between therapists the picture is unclear: clients of therapists whose mean alliance was one standard deviation "
-            "({sd} {alliance} points) higher differed in improvement by {size} {outcome} points {span}, with a "
-            "95 % interval from {size:interval} ({n:noun}).",
+            "Between therapists the result is not clear. Clients of therapists whose mean early "
+            "alliance was one standard deviation ({sd} {alliance} points) higher differed in "
+            "improvement by {size} {outcome} points {span} (95 % interval {size:interval}; "
+            "{n:noun}).",
             **values,
         )
 
@@ -126,24 +129,28 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
     a = c.alliance.label
     rated = say("{n:noun}", n=Count(c.min_rated, "rated session"))
     draft.method(
-        f"Early alliance is the mean {a} score in {c.window}, for clients with at least {rated} in it. It was split into the "
-        f"mean of each therapist's clients (mean of client means, each client counting once) and the client's deviation from "
-        f"it, so that effects within therapists (between clients of the same therapist) and between therapists are estimated "
-        f"separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual effect is the difference between the two.",
-        f"{_outcome(design)} Only clients in treatment at "
-        f"the end of the window can have this outcome; the sample flow gives the number lost to this condition. {_adjusted(c)}{_covariates(draft)}",
-        f"{_models(models)} The rule for simpler models "
-        f"uses the design only: a therapist level needs {MIN_THERAPISTS} therapists with two or more clients, an effect of alliance "
-        f"that differs between therapists {MIN_FOR_OWN_EFFECT} therapists with {CLIENTS_FOR_OWN_EFFECT} or more, rates of change "
-        f"for each client three or more scores for half of the clients; variances estimated as zero stay in the model. "
-        f"Only fits whose optimum was verified are reported. {_own_effect(models)}",
-        f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom, for therapist-level coefficients at most "
-        f"therapists minus one minus therapist-level predictors. Correlations are partial correlations, "
-        f"r = t / √(t² + df), signed so that positive means better. Intervals of variance shares are "
-        f"{interval_words(n_boot)}; that of the therapist share of early alliance is from the F distribution "
-        f"(Thomas & Hultquist, 1978). No correction for multiple tests was made. In the model of the course, missing "
-        f"outcome scores are handled by the likelihood under missingness at random; the change from intake uses the last "
-        f"available score.",
+        f"Early alliance is the mean {a} score in {c.window}, for clients with at least {rated} in "
+        "it. It was split into the therapist's mean (the mean over the therapist's clients, each "
+        "client counting once) and the client's deviation from this mean. Effects within "
+        "therapists (between clients of the same therapist) and between therapists are therefore "
+        "estimated separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual "
+        "effect is the effect between therapists minus the effect within therapists.",
+        f"{_outcome(design)} Only clients in treatment at the end of the window are analysed; the "
+        f"sample flow gives the number of the others. {_adjusted(c)}{_covariates(draft)}",
+        f"{_models(models)} Only the design decides whether a simpler model is used. A therapist "
+        f"level needs {MIN_THERAPISTS} therapists with two or more clients. An effect of alliance "
+        f"that differs between therapists needs {MIN_FOR_OWN_EFFECT} therapists with "
+        f"{CLIENTS_FOR_OWN_EFFECT} or more clients. Rates of change for each client need three or "
+        "more scores for half of the clients. Variances estimated as zero stay in the model. Only "
+        f"fits whose optimum was verified are reported. {_own_effect(models)}",
+        "Intervals are 95 % t intervals with Satterthwaite degrees of freedom. For therapist-level "
+        "coefficients the degrees of freedom are at most the number of therapists minus one minus "
+        "the number of therapist-level predictors. Correlations are partial correlations, r = t / "
+        "√(t² + df); a positive sign means a better outcome. Intervals of variance shares are "
+        f"{interval_words(n_boot)}; the interval of the therapist share of early alliance is from "
+        "the F distribution (Thomas & Hultquist, 1978). There was no correction for multiple "
+        "tests. The model of the course uses all available outcome scores, assuming that scores "
+        "are missing at random; the change from intake uses the last available score.",
     )
     if models.endpoint.structure.therapist and not models.own_effect:
         draft.cite("bell2002", "pustejovsky2018")
@@ -157,8 +164,9 @@ def _outcome(design: EarlyDesign) -> str:
     if not design.course:
         return f"The outcome is the change in {c.outcome.label} from intake to the client's last score."
     return (
-        f"The outcome is the course of {c.outcome.label} after the window, in {c.time}s since the client's last session in it"
-        f"{_counted(c)}, and, side by side, the change from intake to the client's last score."
+        f"There are two outcomes: the course of {c.outcome.label} after the window, in {c.time}s "
+        f"since the client's last session in the window{_counted(c)}, and the change from intake to "
+        "the client's last score."
     )
 
 
@@ -176,14 +184,16 @@ def _own_effect(models: EarlyModels) -> str:
     """How effects that differ between therapists are dealt with."""
     if models.own_effect:
         return (
-            "The effect of alliance has a variance between therapists of its own, so that its interval is about therapists in "
-            "general. Correlations are from the same models with one effect for all therapists; their intervals are widened by "
-            "the ratio of the two standard errors."
+            "The effect of alliance varies between therapists in the model, so its interval "
+            "applies to therapists in general. Correlations are from the same models with one "
+            "effect for all therapists; their intervals are widened by the ratio of the two "
+            "standard errors."
         )
     if models.endpoint.structure.therapist:
         return (
-            "One effect of alliance is assumed for all therapists. Beside it is the cluster-robust (CR2) interval, which does not "
-            "assume that (Bell & McCaffrey, 2002; df of Pustejovsky & Tipton, 2018)."
+            "The models assume the same effect of alliance for all therapists. The report also "
+            "gives the cluster-robust (CR2) interval, which does not assume this (Bell & "
+            "McCaffrey, 2002; df of Pustejovsky & Tipton, 2018)."
         )
     return ""
 
@@ -191,7 +201,7 @@ def _own_effect(models: EarlyModels) -> str:
 def _counted(c: Choices) -> str:
     if c.time != "session":
         return ""
-    return " (neither dates nor weeks are known: `weeks` in the formulas counts sessions)"
+    return " (the study has no dates or weeks, so `weeks` in the formulas counts sessions)"
 
 
 def _covariates(draft: Draft) -> str:
@@ -208,36 +218,40 @@ def _adjusted(c: Choices) -> str:
     }
     adjust = [names[k] for k in c.covariates]
     if not adjust:
-        return "The models adjust for nothing else."
+        return "The models do not adjust for anything else."
     return (
-        f"All models adjust for {listing(adjust)}, split into therapist mean and client deviation like the alliance, "
-        "on level and on rate of change."
+        f"All models adjust level and rate of change for {listing(adjust)}, each split into "
+        "therapist mean and client deviation like the alliance."
     )
 
 
 def limits(draft: Draft, c: Choices) -> None:
     """What this design cannot say."""
     draft.limits += [
-        "An observational association: clients who improve early may rate the alliance higher, and what was not measured "
-        "may drive both.",
-        "It applies to clients who were still in treatment at the end of the early window and had an outcome score after it, "
-        "not to those who had left.",
+        "The result is an association, not a cause. Clients who improve early may rate the "
+        "alliance higher, and something that was not measured may influence both.",
+        "The result applies to clients who were still in treatment at the end of the early window "
+        "and had an outcome score after it, not to the others.",
     ]
     if c.alliance.rater == c.outcome.rater:
         draft.limits.append(
-            f"Alliance and outcome were both rated by the {c.alliance.rater}: a shared rater tends to inflate their association (halo)."
+            f"Alliance and outcome were both rated by the {c.alliance.rater}. A shared rater tends "
+            "to inflate their association (halo)."
         )
     if c.adjust_early_change:
         draft.limits.append(
-            "Adjusting for early change removes any benefit of alliance that had already worked by the end of the window; "
-            "not adjusting counts early improvement as an effect of alliance. The sensitivity table shows both."
+            "Adjusting for early change removes benefits of alliance that had occurred by the end "
+            "of the window. Without this adjustment, early improvement counts as an effect of "
+            "alliance. The sensitivity table shows both."
         )
     else:
         draft.limits.append(
-            "Early change is not adjusted for: improvement before the end of the window may be counted as an effect of alliance."
+            "The models do not adjust for early change, so improvement before the end of the "
+            "window may count as an effect of alliance."
         )
     draft.limits += [
-        "The effect of a therapist's mean alliance is that of the mean observed in the analysed clients; where caseloads are "
-        "small, it is pulled towards the within effect.",
-        "The end point is the last score, whenever treatment ended; clients who left early contribute an early score.",
+        "The therapist's mean alliance is the mean over the analysed clients. With few clients per "
+        "therapist, the effect between therapists is pulled towards the effect within therapists.",
+        "The end point is the last score, whenever treatment ended. For clients who ended "
+        "treatment early this is an early score.",
     ]
