@@ -41,7 +41,7 @@ def clinic_effects(draft: Draft, design: EarlyDesign, models: EarlyModels) -> No
     main = [e for e in draft.estimates if f"{e.id}_clinics" in {f.id for f in found}]
     draft.table_of(
         "clinic_effects",
-        "With a separate level and change for each clinic",
+        "Effects with a separate level and change for each clinic",
         "sensitivity",
         [*main, *found],
         [Column("label", "Effect"), *ESTIMATE, COUNT],

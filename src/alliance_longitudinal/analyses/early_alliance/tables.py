@@ -77,7 +77,8 @@ def _correlations(draft: Draft) -> None:
     published = Estimate(
         "benchmark", f"{b.label} (benchmark, not this study)", b.r, ci_low=b.low, ci_high=b.high
     )
-    frame = estimate_frame([*own, published])
+    frame = estimate_frame([*own, published]).astype({"n": object})
+    frame.loc[frame["id"] == "benchmark", "n"] = None  # people of other studies
     draft.show(
         Table.from_frame(
             "correlations",

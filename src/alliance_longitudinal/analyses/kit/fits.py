@@ -269,8 +269,8 @@ def _with_words_for_own_effect(structure: Structure, result: Any) -> tuple[Findi
         "own_effect_zero",
         "info",
         say(
-            "As far as these data can tell, {effect} is the same for all therapists: the variance of their own effects is estimated "
-            "as zero.",
+            "In these data {effect} does not differ between therapists: its variance between "
+            "therapists is estimated as zero.",
             effect=structure.own_effect,
         ),
     )
