@@ -94,7 +94,7 @@ def test_robust_errors_that_are_much_larger_are_a_finding(twelve: Study) -> None
     sessions["phq9"] = (sessions["phq9"] + 0.05 * sign * own * sessions["week"]).clip(0, 27)
     result = al.early_alliance(with_sessions(twelve, sessions))
     note = next(f for f in result.notes if f.code == "robust_errors_larger")
-    assert "more than a quarter larger than the model's" in note.message
+    assert "more than a quarter larger than that of the model" in note.message
     assert value(result, "slope_within_robust", "se") > 1.25 * value(result, "slope_within", "se")
 
 
