@@ -18,11 +18,13 @@ INTRO = """# Mutants: do the tests notice a small mistake?
 `make mutants` ({date}, SAMPLE={size}, SEED={seed}). Each mutant is one small change of the code, such as `<` for `<=`, a sort
 left out or a number changed by a tenth. The tests that run the changed line are asked (`tools/mutants`); a mutant is killed if
 one of them fails. The sample is drawn at random, in proportion to the lines of each package, with {engine} more of the engine.
-Left out are types, decorators, texts of errors, and what only changes how something looks.
+Left out are types, decorators, texts of errors, and what only changes how something looks.{part}
 
-| package | lines | possible mutants | drawn | killed | of these by a time limit | survived | change nothing | killed of those that change something |
-|---|---|---|---|---|---|---|---|---|
+| package | lines | possible mutants | asked | killed | of these by tests written since | by a time limit | survived | change nothing | killed of those that change something |
+|---|---|---|---|---|---|---|---|---|---|
 """
+PART = """ Of {drawn} mutants drawn, in random order,
+the first {done} have been asked so far; `make mutants` goes on where it stopped."""
 
 
 def equivalents() -> list[dict[str, str]]:
@@ -47,16 +49,20 @@ def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-def read(drawn: list[Path], files: list[Path]) -> list[dict[str, Any]]:
-    """The last outcome of each mutant that was drawn."""
+def wanted_of(drawn: list[Path]) -> set[tuple[Any, ...]]:
+    """The mutants that were drawn."""
+    return {key(json.loads(line)) for file in drawn for line in file.read_text(encoding="utf-8").splitlines()}
+
+
+def read(wanted: set[tuple[Any, ...]], files: list[Path]) -> list[dict[str, Any]]:
+    """The last outcome of each mutant that was drawn; ``late`` says whether it had survived before."""
     last: dict[tuple[Any, ...], dict[str, Any]] = {}
-    wanted = {
-        key(json.loads(line)) for file in drawn for line in file.read_text(encoding="utf-8").splitlines()
-    }
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
-            last[key(record)] = record
+            before = last.get(key(record), {})
+            late = before.get("late", False) or before.get("outcome") in ("survived", "no test")
+            last[key(record)] = record | {"late": late}
     return [record for each, record in last.items() if each in wanted]
 
 
@@ -72,7 +78,8 @@ def table(records: list[dict[str, Any]], parts: dict[str, dict[str, int]], reaso
         share = f"{100 * noticed / (noticed + survived):.0f} %" if noticed + survived else ""
         label = f"**{name}**" if name == "all" else f"`{name}`"
         cells = [label, sum(f["lines"] for f in facts), sum(f["all"] for f in facts), len(mine), noticed]
-        cells += [n["timeout"], survived, n["same"], share]
+        late = sum(r["late"] and r["outcome"] in NOTICED for r, _ in mine)
+        cells += [late, n["timeout"], survived, n["same"], share]
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     return rows
 
@@ -82,12 +89,14 @@ def main() -> int:
     page, stem, *results = map(Path, sys.argv[1:])
     drawn = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
     lists = [stem.with_name(f"{stem.name}-{i}.jsonl") for i in (1, 2)]
-    records = sorted(read(lists, results), key=lambda r: (r["path"], r["line"]))
+    wanted = wanted_of(lists)
+    records = sorted(read(wanted, results), key=lambda r: (r["path"], r["line"]))
     known = equivalents()
     reasons = [reason_of(r, known) for r in records]
     engine = sum(r["part"] == "engine" for r in records)
     date = datetime.now().date().isoformat()
-    text = INTRO.format(date=date, size=len(records) - engine, seed=drawn["seed"], engine=engine)
+    part = PART.format(drawn=len(wanted), done=len(records)) if len(records) < len(wanted) else ""
+    text = INTRO.format(date=date, size=len(records) - engine, seed=drawn["seed"], engine=engine, part=part)
     lines = table(records, drawn["parts"], reasons)
     open_ = [r for r, why in zip(records, reasons, strict=True) if r["outcome"] not in NOTICED and not why]
     same = [(r, why) for r, why in zip(records, reasons, strict=True) if r["outcome"] not in NOTICED and why]

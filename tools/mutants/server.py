@@ -14,8 +14,25 @@ import traceback
 from contextlib import suppress
 
 THIRD = (
-    *("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.special", "scipy.sparse", "matplotlib.pyplot"),
-    *("seaborn", "numba", "formulaic", "statsmodels.api", "pydantic", "pyarrow.parquet", "openpyxl", "ruamel.yaml"),
+    *(
+        "numpy",
+        "pandas",
+        "scipy.stats",
+        "scipy.optimize",
+        "scipy.special",
+        "scipy.sparse",
+        "matplotlib.pyplot",
+    ),
+    *(
+        "seaborn",
+        "numba",
+        "formulaic",
+        "statsmodels.api",
+        "pydantic",
+        "pyarrow.parquet",
+        "openpyxl",
+        "ruamel.yaml",
+    ),
     *("jinja2", "nbformat"),
 )
 

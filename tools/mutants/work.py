@@ -43,7 +43,9 @@ class Tests:
             queues[file_of(test)].append(test)
         # In turn, one of each file; files that are quick as a whole come first, for a fixture may cost more than its tests.
         files = sorted(queues, key=lambda f: (self.whole(f), f))
-        turns = sorted((i, place, queues[f][i]) for place, f in enumerate(files) for i in range(len(queues[f])))
+        turns = sorted(
+            (i, place, queues[f][i]) for place, f in enumerate(files) for i in range(len(queues[f]))
+        )
         first = [test for _, place, test in turns if place < FILES][:QUICK]
         # The tests that bear the module's or its folder's name, whatever they cost, and other files as far as time allows.
         words = {word for word in Path(mutant.path).with_suffix("").parts[3:] if word != "__init__"}
@@ -120,7 +122,10 @@ class Server:
         self.process.stdin.write(
             json.dumps([[*arguments, f"--basetemp={self.base}"], str(shown), seconds]) + "\n"
         )
-        status, output = self.process.stdout.readline().strip(), shown.read_text(encoding="utf-8", errors="replace")
+        status, output = (
+            self.process.stdout.readline().strip(),
+            shown.read_text(encoding="utf-8", errors="replace"),
+        )
         if status in ("", "3") and "INTERNALERROR" not in output:
             raise RuntimeError(f"The tests were not run: {output[-2000:]}")
         return status, output
