@@ -33,7 +33,12 @@ def loaded(folder, value, text):
 def test_means_count_in_points(tmp_path, value, text, points):
     study = loaded(tmp_path, value, text)
     assert_allclose(study.sessions["m"], [points], rtol=1e-12)
-    assert ("multiplied by" in findings(study)["total_as_given"]) == ("total_is: mean" in text)
+    said = findings(study)["total_as_given"]
+    assert ("multiplied by" in said) == ("total_is: mean" in text)
+    if "total_is: mean" in text:
+        times = points / float(value)
+        assert "has means of the items" in said
+        assert f"multiplied by {times:g}, because the instrument uses sums" in said
 
 
 def test_an_instrument_that_counts_means_takes_sums(tmp_path):
@@ -42,9 +47,11 @@ def test_an_instrument_that_counts_means_takes_sums(tmp_path):
     one = known[0]
     text = f"instrument: {one.id}, rater: {one.raters[0]}, total: x"
     assert_allclose(loaded(tmp_path, "3", text + ", total_is: mean").sessions["m"], [3])
-    assert_allclose(
-        loaded(tmp_path, str(3 * one.n_items), text + ", total_is: sum").sessions["m"], [3], rtol=1e-12
-    )
+    study = loaded(tmp_path, str(3 * one.n_items), text + ", total_is: sum")
+    assert_allclose(study.sessions["m"], [3], rtol=1e-12)
+    said = findings(study)["total_as_given"]
+    assert "has sums of the items" in said
+    assert f"multiplied by {1 / one.n_items:g}, because the instrument uses means" in said
 
 
 @pytest.mark.parametrize(
