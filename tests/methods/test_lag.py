@@ -123,3 +123,12 @@ def test_what_cannot_be_meant_is_said(frame, given, message):
     with pytest.raises(DataError) as error:
         methods.lag(frame, **({"columns": "x"} | given))
     assert str(error.value) == message
+
+
+def test_by_default_only_the_session_right_before_counts():
+    frame = pd.DataFrame({"client": ["a"] * 4, "session": [1, 2, 4, 6], "alliance": [5.0, 6.0, 4.0, 3.0]})
+    np.testing.assert_array_equal(
+        methods.lag(frame, "alliance")["alliance_lag"], [np.nan, 5.0, np.nan, np.nan]
+    )
+    two = methods.lag(frame, "alliance", max_gap=2)["alliance_lag"]
+    np.testing.assert_array_equal(two, [np.nan, 5.0, 6.0, 4.0])
