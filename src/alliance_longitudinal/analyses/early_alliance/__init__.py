@@ -22,9 +22,12 @@ from alliance_longitudinal.analyses.early_alliance.design import (
     EarlyDesign,
     build_design,
     differs,
+    unadjusted,
 )
 from alliance_longitudinal.analyses.early_alliance.findings import early_findings
 from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
+from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
+from alliance_longitudinal.analyses.early_alliance.scales import scale_effects
 from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity
 from alliance_longitudinal.analyses.kit import (
     MIN_THERAPISTS,
@@ -113,14 +116,16 @@ def early_alliance(
         *robust_estimates(models, design),
         *point_estimates(effects, design, weeks),
         *correlation_estimates(effects, design, same),
+        *literature_estimates(design),
     )
     variance, variance_models = variance_estimates(design, n_boot, seed, draft.fit)
     draft.estimate(*variance)
     draft.uses(*variance_models)
-    table = sensitivity(draft.sessions, choices, draft.adjusters)
+    table = sensitivity(draft.sessions, choices, draft.adjusters if draft.covariates else unadjusted)
     words.answer(draft, design, weeks)
     tables.early_tables(draft, design, models, table)
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
+    scale_effects(draft, design)
     clinic_effects(draft, design, models)
     if groups is not None:
         compare_groups(draft, groups, choices)
@@ -176,6 +181,10 @@ def _design(draft: Draft, choices: Choices) -> EarlyDesign:
 
 def _check_clients(draft: Draft, design: EarlyDesign) -> None:
     """The header's numbers, and whether there is anything to relate to anything."""
+    draft.fact(
+        "Primary estimate",
+        f"effect within therapists on the {'course after the window' if design.course else 'change from intake'}",
+    )
     draft.fact("Early window", str(design.choices.window))
     draft.fact("Clients", Count(design.n_clients, "client"))
     draft.fact("Therapists", Number(design.n_therapists, "integer"))

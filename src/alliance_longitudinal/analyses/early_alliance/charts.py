@@ -18,6 +18,8 @@ from alliance_longitudinal.sentences import joined, say
 
 #: An observed mean is drawn only if at least this many clients stand behind it.
 SMALLEST_CELL = 10
+#: Names of the correlations that are computed as in published studies.
+_SHORT = {"r_zero": "As in published studies", "r_intake": "The same, given intake severity"}
 _THIRDS = ("lowest third", "middle third", "highest third")
 
 
@@ -141,15 +143,16 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
     """The correlations beside the published one."""
     rows: list[dict[str, Any]] = [
         {
-            "label": e.label.split(" (")[0].split(":")[0],
+            "label": _SHORT.get(e.id, e.label.split(" (")[0].split(":")[0]),
             "estimate": e.estimate,
             "ci_low": e.ci_low,
             "ci_high": e.ci_high,
             "n": e.n,
         }
         for e in estimates
-        if e.id in {"r_total", "r_within", "r_between"}
+        if e.id in {"r_zero", "r_intake", "r_total", "r_within", "r_between"}
     ]
+    rows.sort(key=lambda row: row["label"] not in _SHORT.values())
     b = ALLIANCE_OUTCOME
     rows.append({"label": b.label, "estimate": b.r, "ci_low": b.low, "ci_high": b.high})
     data = pd.DataFrame(rows)
@@ -165,10 +168,10 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
     return FigureSpec(
         name="correlations",
         title="Early alliance and outcome as correlations, compared with published studies",
-        caption="Points: partial correlations with the change from intake to the last score; lines: 95 % "
-        "intervals. A positive number means that clients with a better alliance have a better "
-        "outcome. Green band: the result of a published meta-analysis (total, not split), which is "
-        "not part of this analysis.",
+        caption="Points: correlations with the last score as published studies compute them, and partial correlations with the "
+        "change from intake to the last score; lines: 95 % intervals. A positive number means that clients with a better "
+        "alliance have a better outcome. Green band: the result of a published meta-analysis (total, not split), which is not "
+        "part of this analysis.",
         alt=alt + ".",
         how_to_read="If a line crosses zero, the direction is not clear.",
         section="results",

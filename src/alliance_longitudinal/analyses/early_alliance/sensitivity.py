@@ -35,6 +35,8 @@ def sensitivity(sessions: pd.DataFrame, main: Choices, adjusters: Adjusters = un
         ``window, adjusted, main`` (bool), ``clients``, ``therapists``, and for ``slope`` and ``end``, ``within`` and
         ``between``: ``<kind>_<effect>``, ``..._low``, ``..._high``; ``problem`` says why a row has no numbers.
     """
+    if adjusters is unadjusted:
+        sessions = _with_short_ids(sessions)
     windows = list(dict.fromkeys((*WINDOWS, main.window)))
     windows.sort(key=lambda w: (w.last, w.first))
     rows = []
@@ -52,6 +54,12 @@ def sensitivity(sessions: pd.DataFrame, main: Choices, adjusters: Adjusters = un
                 | _effects(sessions, choices, adjusters)
             )
     return pd.DataFrame(rows)
+
+
+def _with_short_ids(sessions: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with whole numbers as ids: twelve designs are made of them, and text is slow to look up."""
+    ids = {c: pd.factorize(sessions[c])[0] for c in ("client", "therapist", "clinic") if c in sessions}
+    return sessions.assign(**ids)
 
 
 def _effects(sessions: pd.DataFrame, choices: Choices, adjusters: Adjusters) -> dict[str, object]:

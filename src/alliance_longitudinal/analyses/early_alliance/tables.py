@@ -74,6 +74,7 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
 def _correlations(draft: Draft) -> None:
     b = ALLIANCE_OUTCOME
     own = [e for e in draft.estimates if e.id.startswith("r_")]
+    own.sort(key=lambda e: e.id not in ("r_zero", "r_intake"))
     published = Estimate(
         "benchmark", f"{b.label} (benchmark, not this study)", b.r, ci_low=b.low, ci_high=b.high
     )
@@ -86,9 +87,11 @@ def _correlations(draft: Draft) -> None:
             "results",
             frame,
             [Column("label", "Effect"), *ESTIMATE, COUNT],
-            "Partial correlations, given the adjustment variables. Compare only the total "
-            "correlation with the published one. A correlation between therapists is one of means, "
-            "which vary less by chance than single clients, so it is usually larger. Published: "
+            "The first two are computed as published studies do: correlations of clients with the last score, whoever the "
+            "therapist is. Their intervals are robust (CR2) to clients of one therapist being alike. Compare the unadjusted one with the "
+            "published one. The others are partial correlations, given the adjustment variables. A correlation between "
+            "therapists is one of means, which vary less by chance than single clients, so it is usually larger. We cannot say where "
+            "this clinic lies among published studies, because we do not know how much their true correlations differ. Published: "
             "correlations of clients, mostly unadjusted, with the outcome at the end: "
             f"{reference(b.key)}.",
             row_ids=tuple(frame["id"]),

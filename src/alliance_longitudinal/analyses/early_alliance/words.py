@@ -148,7 +148,8 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
         "the number of therapist-level predictors. Correlations are partial correlations, r = t / "
         "√(t² + df); a positive sign means a better outcome. Intervals of variance shares are "
         f"{interval_words(n_boot)}; the interval of the therapist share of early alliance is from "
-        "the F distribution (Thomas & Hultquist, 1978). There was no correction for multiple "
+        "the F distribution (Thomas & Hultquist, 1978). The primary estimate is "
+        f"{_primary(design)}. All others are secondary; their p values are not corrected for multiple "
         "tests. The model of the course uses all available outcome scores, assuming that scores "
         "are missing at random; the change from intake uses the last available score.",
     )
@@ -168,6 +169,11 @@ def _outcome(design: EarlyDesign) -> str:
         f"since the client's last session in the window{_counted(c)}, and the change from intake to "
         "the client's last score."
     )
+
+
+def _primary(design: EarlyDesign) -> str:
+    outcome = "course after the window" if design.course else "change from intake to the last score"
+    return f"the effect of early alliance within therapists on the {outcome} ({'slope' if design.course else 'end'}_within)"
 
 
 def _models(models: EarlyModels) -> str:
