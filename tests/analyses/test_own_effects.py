@@ -1,5 +1,7 @@
 """Effects of alliance that differ between therapists, clinics held constant, and clinics that measure twice only."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,6 +81,17 @@ def test_fewer_than_twenty_therapists_get_robust_errors_beside(twelve: Study) ->
         model = result.models["growth" if kind == "slope" else "endpoint"]
         assert value(result, f"{kind}_within_robust") == pytest.approx(model.params[term], rel=1e-12)
         assert value(result, f"{kind}_within_robust", "df") < 12
+    robust = result.estimates.set_index("id").loc["slope_within_robust"]
+    ratio = value(result, "slope_within_per_sd") / value(result, "slope_within")
+    low, high = sorted((-ratio * robust["ci_low"], -ratio * robust["ci_high"]))
+    assert result.answer[-1].startswith(
+        "The interval within therapists takes the effect to be the same for all"
+    )
+    ends = [
+        float(x.replace("\u2212", "-"))
+        for x in re.findall(r"interval is (\S+) to ([^ ]+?)\.?$", result.answer[-1])[0]
+    ]
+    np.testing.assert_allclose(ends, [low, high], atol=0.01)  # shown with two digits
     said = [str(f.message) for f in result.notes if f.code == "simpler_model"]
     assert any("taken to be the same for all therapists: 12 therapists have 3 or more" in s for s in said)
     shown = result.table("effects").to_frame()["label"]

@@ -15,6 +15,7 @@ def answer(draft: Draft, design: EarlyDesign, weeks: float) -> None:
     """The question answered in two sentences: clients of one therapist, then therapists."""
     _within(draft, design, weeks)
     _between(draft, design, weeks)
+    _robust(draft, design)
 
 
 def _improvement(effect: Estimate, design: EarlyDesign) -> tuple[float, float, float]:
@@ -78,6 +79,25 @@ def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
             "whether early alliance is related to later change.",
             **values,
         )
+
+
+def _robust(draft: Draft, design: EarlyDesign) -> None:
+    """With too few therapists for effects of their own, the interval that does not take therapists for alike."""
+    kind = "slope" if design.course else "end"
+    robust, usual, shown = (
+        draft[f"{kind}_within_robust"],
+        draft[f"{kind}_within"],
+        _effect(draft, design, "within"),
+    )
+    if robust is None or usual is None or shown is None or usual.estimate == 0:
+        return
+    times = design.choices.good_sign * shown.estimate / usual.estimate
+    low, high = sorted((times * robust.ci_low, times * robust.ci_high))
+    draft.say(
+        "The interval within therapists takes the effect to be the same for all therapists. If it differs between them, it is too narrow: the "
+        "robust 95 % interval is {size:interval}.",
+        size=Number(times * robust.estimate, low=low, high=high, n=robust.n),
+    )
 
 
 def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
