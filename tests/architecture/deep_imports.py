@@ -8,7 +8,7 @@ A door is a package whose ``__init__`` names what others use: ``alliance_longitu
 ROOMS = {
     "analyses.data_quality": (13, "checks of single forms, which a report shows only in sums"),
     "analyses.dropout": (3, "rows at risk, steps of the hazard and thirds of known data"),
-    "analyses.early_alliance": (13, "a design with known truth, fitted without a study"),
+    "analyses.early_alliance": (14, "a design with known truth, fitted without a study"),
     "analyses.kit": (6, "rules of structure and norms that are known, on plain frames"),
     "analyses.measurement": (7, "improper solutions, which no study file gives at will"),
     "analyses.publish": (1, "the name of a variable that the report's process sets"),
