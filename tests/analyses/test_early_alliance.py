@@ -309,9 +309,7 @@ def test_to_dict_is_plain_json_and_holds_every_part(early: AnalysisResult) -> No
     course = pd.DataFrame(
         data["figures"][0]["rows"], columns=[c["key"] for c in data["figures"][0]["columns"]]
     )
-    assert (
-        course["label"].str.contains("WAI-SR points from the therapist's mean)", regex=False).all()
-    )
+    assert course["label"].str.contains("WAI-SR points from the therapist's mean)", regex=False).all()
     assert len(data["answer"]) == 2
     assert data["parameters"]["window"] == [1, 5]
     assert data["flow"][-1]["clients_out"] == int(early.estimates.set_index("id").loc["end_within", "n"])

@@ -67,7 +67,10 @@ def test_between_therapists(clinic: Study, design: EarlyDesign, low: float, high
 
 def test_methods_follow_the_parameters(early: AnalysisResult, clinic: Study) -> None:
     assert "mean WAI-SR (client) score in sessions 1 to 5" in early.methods
-    assert "level and rate of change for intake severity (the first score) and change in PHQ-9 (client)" in early.methods
+    assert (
+        "level and rate of change for intake severity (the first score) and change in PHQ-9 (client)"
+        in early.methods
+    )
     assert "doi 10.1037/pst0000172" in early.methods
     other = early_alliance(clinic, window=3, adjust_intake=False, adjust_early_change=False)
     assert "score in session 3, for clients with at least 1 rated session" in other.methods
