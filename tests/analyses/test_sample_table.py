@@ -152,3 +152,14 @@ def test_a_small_arm_has_no_column(study: Study) -> None:
     table = al.sudden_gains(replace(study, _clients=clients), points=4, simulations=0).table("sample")
     assert [c.label for c in table.columns] == ["Characteristic", "All", "arm CBT", "arm IPT", "Missing"]
     assert "Very small groups have no column." in table.note
+
+
+def test_the_first_score_is_that_of_the_intake_also_where_the_intake_is_left_out(study: Study) -> None:
+    found = al.sudden_gains(study, points=4, simulations=0)
+    table = found.table("sample").to_frame().set_index("what")
+    n = int(table.loc["Clients", "group_0"])
+    mean = float(table.loc["PHQ-9 (client), first score, mean (SD)", "group_0"].split(" (")[0])
+    first = study.sessions.dropna(subset="phq9").groupby("client")["phq9"].first()
+    later = study.sessions.query("session >= 1").dropna(subset="phq9").groupby("client")["phq9"].first()
+    assert n > 0.8 * len(first)
+    assert abs(mean - first.mean()) < abs(mean - later.mean())

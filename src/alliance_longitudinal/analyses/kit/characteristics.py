@@ -104,13 +104,16 @@ def _part(study: Study, sessions: pd.DataFrame, therapists_known: bool) -> Part:
 
 def _lines(study: Study, measures: Sequence[Measure], whole: Part, used: str | None) -> Iterator[Line]:
     every = [c for c in declared(study).values() if c.name != used]
+    # Severity at the start is that of all of a client's sessions, also where the analysis leaves the intake out.
+    scored = [m.name for m in measures if m.name in whole.sessions]
+    firsts = study.sessions.groupby("client")[scored].first() if scored else pd.DataFrame()
     yield "Clients", lambda p: _count(len(p.clients), "client"), _nobody
     for found in every:
         if found.level == "client":
             yield from _of_covariate(found, whole)
     for measure in measures:
         if measure.name in whole.sessions:
-            yield _first_score(measure)
+            yield _first_score(measure, firsts)
     if "ending" in whole.clients:
         ending = Covariate(
             "ending", "client", tuple(k for k in _ENDINGS if k in set(whole.clients["ending"]))
@@ -157,9 +160,9 @@ def _of_covariate(found: Covariate, whole: Part, labels: Sequence[str] = ()) -> 
         yield words, cell, unknown if k == 0 else lambda _: Sentence("")
 
 
-def _first_score(measure: Measure) -> Line:
+def _first_score(measure: Measure, firsts: pd.DataFrame) -> Line:
     def first(part: Part) -> "pd.Series[float]":
-        return part.sessions.groupby("client")[measure.name].first()
+        return firsts[measure.name].reindex(part.clients["client"])
 
     return (
         f"{measure.label}, first score, mean (SD)",
