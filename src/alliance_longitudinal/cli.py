@@ -103,8 +103,10 @@ def _list(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting.record.notebooks import default_registry, known_analysis
 
     registry = default_registry()
-    if options.name is None:
+    if options.name is None or _names_a_study(options.name):
         records = [analysis_record(analysis) for analysis in registry.values()]
+        if options.name is not None:
+            records = _with_what_is_missing(records, options.name)
         if options.json:
             say_data(ok=True, analyses=records)
         else:
@@ -116,6 +118,20 @@ def _list(options: argparse.Namespace) -> int:
     else:
         say("\n".join(parameter_lines(record)))
     return FINE
+
+
+def _names_a_study(text: str) -> bool:
+    return text == "demo" or Path(text).suffix.lower() in (".yaml", ".yml")
+
+
+def _with_what_is_missing(records: list[dict[str, Any]], study: str) -> list[dict[str, Any]]:
+    """The records, each with what the study lacks for the analysis."""
+    from alliance_longitudinal.analyses.registry import list_analyses
+    from alliance_longitudinal.data import load_study
+    from alliance_longitudinal.reporting.record.inputs import study_file
+
+    missing = list_analyses(load_study(study_file(study), forms=True))["missing"]
+    return [record | {"missing": missing[record["name"]]} for record in records]
 
 
 def _problems(options: argparse.Namespace, kind: str) -> Sequence[Any]:
@@ -282,9 +298,14 @@ def _parser() -> argparse.ArgumentParser:
     _deadline(report)
 
     listed = _command(
-        commands, "list", _list, "list the analyses and their questions, or the parameters of one"
+        commands, "list", _list, "list the analyses, those that a study can answer, or the parameters of one"
     )
-    listed.add_argument("name", nargs="?", metavar="NAME", help="show the parameters of this analysis")
+    listed.add_argument(
+        "name",
+        nargs="?",
+        metavar="STUDY.yaml|NAME",
+        help="a study file, or 'demo': say for each analysis what these data lack; or an analysis: show its parameters",
+    )
 
     batch = _command(commands, "batch", _batch, "make all reports of a batch file, or those still missing")
     batch.add_argument("batch", metavar="BATCH.yaml")

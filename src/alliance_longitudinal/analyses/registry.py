@@ -10,6 +10,8 @@ from alliance_longitudinal.analyses.kit.analysis import DEFINED, Analysis
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alliance_longitudinal.data import Study
+
 _NO_ANALYSES = {"registry", "result", "publish", "kit", "disclosure"}
 
 
@@ -22,8 +24,14 @@ def _found() -> dict[str, Analysis]:
 REGISTRY: dict[str, Analysis] = _found()
 
 
-def list_analyses() -> "pd.DataFrame":
+def list_analyses(study: "Study | None" = None) -> "pd.DataFrame":
     """Every analysis: its name, its title and the question that it answers.
+
+    Parameters
+    ----------
+    study : Study, optional
+        With a study (read with ``forms=True``), a column ``missing`` says what it lacks for each analysis with its
+        defaults; the text is empty where the analysis can begin. No model is fitted for that.
 
     Examples
     --------
@@ -34,4 +42,7 @@ def list_analyses() -> "pd.DataFrame":
     import pandas as pd
 
     rows = [(a.name, a.title, a.question) for a in REGISTRY.values()]
-    return pd.DataFrame(rows, columns=["name", "title", "question"]).set_index("name")
+    table = pd.DataFrame(rows, columns=["name", "title", "question"]).set_index("name")
+    if study is not None:
+        table["missing"] = [analysis.lacks(study) for analysis in REGISTRY.values()]
+    return table

@@ -72,6 +72,7 @@ def data_quality(
         raise draft.too_little(
             "The study has no session, so there is nothing to check. Look at the sample flow."
         )
+    draft.begin()
     records = Records(study, draft.sessions, today or date.today())
     draft.resolved["today"] = records.today.isoformat()
     filled = [filled_in(records, m) for m in records.measures]

@@ -7,11 +7,13 @@ from functools import wraps
 from typing import Any, ParamSpec, get_type_hints
 
 from alliance_longitudinal.analyses.disclosure import for_audience
+from alliance_longitudinal.analyses.kit.asking import Enough, asking
 from alliance_longitudinal.analyses.kit.draft import Draft
 from alliance_longitudinal.analyses.kit.parameters import Params
 from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.errors import AllianceError
 
 P = ParamSpec("P")
 #: The analyses that have been defined, by name. Read it through ``analyses.registry``, which loads them all.
@@ -55,6 +57,22 @@ class Analysis:
             draft = found.draft.without_answer(found)
         result = draft.finish(self.name, self.title, self.question, params.to_dict(), self.limits)
         return for_audience(result, params.audience)
+
+    def lacks(self, study: Study) -> str:
+        """What the study lacks for this analysis with its defaults, as a sentence; empty if it can begin.
+
+        No model is fitted and nothing of a result is seen.
+        """
+        params = self.params()
+        values = {name: getattr(params, name) for name in type(params).model_fields}
+        try:
+            with asking():
+                self.draw_up(study, **values)
+        except Enough:
+            return ""
+        except AllianceError as error:
+            return str(error)
+        return ""
 
 
 def analysis(

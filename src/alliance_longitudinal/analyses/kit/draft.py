@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from alliance_longitudinal.analyses.kit.asking import begin_numbers
 from alliance_longitudinal.analyses.kit.checks import clinic_findings, model_findings, therapist_findings
 from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, SHARE
 from alliance_longitudinal.analyses.kit.fits import Fitted, Structure, fit_first
@@ -67,6 +68,10 @@ class Draft(Sample):
         self.paragraphs: list[str] = []
         self.limits: list[str] = []
 
+    def begin(self) -> None:
+        """Say that the data are enough. Call it before work that takes time and that no other call here precedes."""
+        begin_numbers()
+
     # --- numbers --------------------------------------------------------------------------------------------------
 
     def fit(
@@ -83,6 +88,7 @@ class Draft(Sample):
 
         Without any, the report says that the model could not be fitted.
         """
+        begin_numbers()
         try:
             fitted = fit_first(name, title, fixed, rows, structures, reml=reml)
         except FitError as error:
@@ -92,6 +98,7 @@ class Draft(Sample):
 
     def uses(self, *models: Fitted) -> None:
         """Models that were fitted elsewhere; one of the same name is replaced."""
+        begin_numbers()
         for model in models:
             self.fitted = [m for m in self.fitted if m.name != model.name] + [model]
             self.models[model.name] = model.result
@@ -151,6 +158,7 @@ class Draft(Sample):
 
     def estimate(self, *estimates: Estimate) -> None:
         """Numbers with their uncertainty."""
+        begin_numbers()
         self.estimates += estimates
 
     def __getitem__(self, identity: str) -> Estimate | None:
@@ -161,6 +169,7 @@ class Draft(Sample):
 
     def say(self, template: str, **values: Value | str) -> None:
         """A sentence of the answer."""
+        begin_numbers()
         self.sentences.append(say(template, **values))
 
     def usual_findings(self, caseloads: "pd.Series[int]", *, clinics: bool = True) -> None:
@@ -190,6 +199,7 @@ class Draft(Sample):
 
     def show(self, *items: Table | FigureSpec | None) -> None:
         """Tables and figures in the order of the report; None is passed over."""
+        begin_numbers()
         self.tables += [i for i in items if isinstance(i, Table)]
         self.figures += [i for i in items if isinstance(i, FigureSpec)]
 

@@ -103,6 +103,7 @@ def measurement(
     occasions = _occasions(sessions, rated, study)
     draft.resolved["sessions"] = list(occasions)
     _header(draft, occasions, answers)
+    draft.begin()
     if answers is None:
         _no_items(draft, found_measure)
         found = Found(items=False)

@@ -157,6 +157,7 @@ def sudden_gains(
     given = Given(points=points, reliability=reliability, sd=sd)
     known = known_norms(measure, given)
     points, points_from = points_for(known, given, sample_sd, label)
+    draft.begin()
     others = (0.75 * points, 1.25 * points) if other_points is None else other_points
     draft.resolved |= {"points": points, "other_points": list(others)}
     gains = find_all(

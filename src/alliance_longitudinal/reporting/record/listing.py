@@ -31,10 +31,15 @@ def analysis_record(analysis: Any) -> dict[str, Any]:
 
 
 def analyses_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """One entry per analysis, and where to read on."""
+    """One entry per analysis, with what a study lacks for it where that was asked; and where to read on."""
     for record in records:
         yield f"{record['name']}: {record['title']}"
         yield from _wrapped(record["question"])
+        if "missing" in record:
+            missing = record["missing"]
+            yield from _wrapped(
+                f"Not with these data: {missing}" if missing else "Can be answered with these data."
+            )
     yield ""
     yield "Parameters of one of them: alliance list NAME"
 
