@@ -16,7 +16,7 @@ TREES = {path: ast.parse(source) for path, source in SOURCES.items()}
 
 
 def part(path: Path) -> str:
-    """``engine/fit.py`` belongs to ``engine``, ``cli.py`` to ``cli``."""
+    """``engine/fit.py`` belongs to ``engine``, ``cli/doctor.py`` to ``cli``."""
     return path.parts[0].removesuffix(".py")
 
 

@@ -1,7 +1,9 @@
 """The notebook's kernel: the running interpreter, private sockets, no registered kernelspec."""
 
+import asyncio
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -44,3 +46,25 @@ def kernel_manager_class(folder: Path) -> type[AsyncKernelManager]:
             return spec
 
     return ReportKernelManager
+
+
+def starts(seconds: float = 60) -> str:
+    """Why a notebook's Python process does not start here, as a sentence; empty if it does."""
+
+    async def once(folder: Path) -> None:
+        manager = kernel_manager_class(folder)()
+        await manager.start_kernel()
+        try:
+            client = manager.client()
+            client.start_channels()
+            await client.wait_for_ready(timeout=seconds)
+            client.stop_channels()
+        finally:
+            await manager.shutdown_kernel(now=True)
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="al-") as folder:
+            asyncio.run(once(Path(folder)))
+    except Exception as error:  # whatever it is, it keeps reports from being made
+        return f"does not start ({type(error).__name__}). Install the package again, or look at the disk and its permissions."
+    return ""

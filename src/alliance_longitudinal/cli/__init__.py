@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alliance_longitudinal import __version__
+from alliance_longitudinal.cli.arguments import parser_of
 from alliance_longitudinal.errors import AllianceError, DataError, UsageError
 from alliance_longitudinal.reporting.record.terminal import say, say_data
 
@@ -230,6 +230,24 @@ def _instruments(options: argparse.Namespace) -> int:
     return FINE
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.cli.doctor import examined
+
+    found = examined()
+    if options.json:
+        say_data(ok=all(one.ok for one in found), checks=[one._asdict() for one in found])
+    else:
+        say("\n".join(f"{'ok' if one.ok else 'PROBLEM':<8} {one.what}: {one.words}" for one in found))
+    return FINE if all(one.ok for one in found) else FAILED
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.cli.completion import script
+
+    say(script(options.shell, _parser()))
+    return FINE
+
+
 def _show(instrument: "Instrument", *, as_data: bool) -> int:
     """Everything known of one instrument."""
     from dataclasses import asdict
@@ -260,125 +278,19 @@ def _parameters(given: Sequence[str], audience: str | None) -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="alliance",
-        description="Reports on early therapeutic alliance and symptom change, from checked clinic data.",
-        epilog="Exit status: 0 success, 1 the data or a report failed, 2 wrong use of the command.",
+    return parser_of(
+        {
+            "check": _check,
+            "report": _report,
+            "list": _list,
+            "batch": _batch,
+            "verify": _verify,
+            "demo": _demo,
+            "instruments": _instruments,
+            "doctor": _doctor,
+            "completion": _completion,
+        }
     )
-    parser.add_argument("--version", action="version", version=f"alliance_longitudinal {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    check = _command(
-        commands, "check", _check, "read a study; say what it contains, or what is wrong with it"
-    )
-    check.add_argument(
-        "study", metavar="STUDY.yaml", help="study file, or 'demo' for the demonstration study"
-    )
-
-    report = _command(commands, "report", _report, "make one report")
-    report.add_argument(
-        "study", metavar="STUDY.yaml", help="study file, or 'demo' for the demonstration study"
-    )
-    report.add_argument(
-        "--notebook", required=True, metavar="NAME", help="name of an analysis, or path of your own notebook"
-    )
-    report.add_argument(
-        *("-p", "--parameter"),
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="set a parameter, such as window=1,5; repeat for more",
-    )
-    report.add_argument(
-        "--audience",
-        choices=("internal", "shareable"),
-        help="shareable rounds counts of people and hides small ones (default internal)",
-    )
-    report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
-    _deadline(report)
-
-    listed = _command(
-        commands, "list", _list, "list the analyses, those that a study can answer, or the parameters of one"
-    )
-    listed.add_argument(
-        "name",
-        nargs="?",
-        metavar="STUDY.yaml|NAME",
-        help="a study file, or 'demo': say for each analysis what these data lack; or an analysis: show its parameters",
-    )
-
-    batch = _command(commands, "batch", _batch, "make all reports of a batch file, or those still missing")
-    batch.add_argument("batch", metavar="BATCH.yaml")
-    batch.add_argument("--out", required=True, metavar="DIR", help="folder for the reports and their index")
-    batch.add_argument(
-        "--jobs",
-        type=_positive,
-        default=1,
-        metavar="N",
-        help="how many reports to make at the same time (default 1)",
-    )
-    batch.add_argument("--fresh", action="store_true", help="also make finished reports again")
-
-    verify = _command(
-        commands, "verify", _verify, "make a report again from its manifest and compare every file"
-    )
-    verify.add_argument("folder", metavar="DIR", help="the report's folder")
-    verify.add_argument("--study", metavar="STUDY.yaml", help="study file; needed for a shareable report")
-    verify.add_argument(
-        "--notebook", metavar="FILE", help="your own notebook; needed if a shareable report used one"
-    )
-    _deadline(verify)
-
-    demo = _command(
-        commands, "demo", _demo, "write the demonstration study into a folder, to look at and edit"
-    )
-    demo.add_argument("folder", metavar="DIR")
-
-    _add_instruments(commands)
-    return parser
-
-
-def _add_instruments(commands: Any) -> None:
-    known = _command(
-        commands, "instruments", _instruments, "list the instruments, show one, or check your own file"
-    )
-    known.add_argument("id", nargs="?", metavar="ID", help="show everything the package knows about this one")
-    known.add_argument("--check", metavar="FILE", help="check your own instrument file")
-    known.add_argument(
-        "--folder",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="folder with your own instruments; repeat for more",
-    )
-
-
-def _command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], words: str
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=words, description=words[0].upper() + words[1:] + "."
-    )
-    parser.add_argument("--json", action="store_true", help="print results and problems as JSON")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _deadline(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--deadline",
-        type=_positive,
-        default=600,
-        metavar="SECONDS",
-        help="stop the report after this time (default 600)",
-    )
-
-
-def _positive(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
 
 
 def _tell(
@@ -416,7 +328,3 @@ def _print_whatever_comes() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
