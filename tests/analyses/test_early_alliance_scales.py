@@ -7,7 +7,8 @@ import statsmodels.api as sm
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
-from analyses.studies import early_design, value, with_sessions
+from alliance_longitudinal.simulation import ClinicTruth
+from analyses.studies import early_design, simulated_study, value, with_sessions
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,30 @@ def test_its_interval_is_cluster_robust(clinic: Study) -> None:
         width = nine[name].ci_high - nine[name].ci_low
         # CR2's small-sample correction depends on leverages, which nine copies do not change.
         assert width == pytest.approx(e.ci_high - e.ci_low, rel=0.02)
+
+
+def test_latent_means_undo_the_pull_towards_the_effect_within() -> None:
+    """Half of each therapist's clients are in the data: the observed effect between therapists is pulled, the latent one is not.
+
+    The truth is what the same analysis finds on observed means of very many clients; here only the direction is judged.
+    """
+    study = simulated_study(
+        21, ClinicTruth(therapists=60, clients=480, between=-0.12, within=-0.02, observed_share=0.5)
+    )
+    result = al.early_alliance(study)
+    observed, within = value(result, "end_between"), value(result, "end_within")
+    by_hand = al.methods.latent_contextual(
+        early_design(study).clients,
+        "end_change",
+        "early",
+        "therapist",
+        within=["intake_client", "change_client"],
+        between=["intake_therapist", "change_therapist"],
+        method="moment",
+    )
+    assert observed < within
+    assert value(result, "end_between_moment") == pytest.approx(by_hand.params["between"], rel=1e-9)
+    assert value(result, "end_between_moment", "df") == 60 - 1 - 3
+    assert value(result, "end_between_latent") < observed
+    assert value(result, "end_between_latent", "se") > value(result, "end_between", "se")
+    assert "latent_means" in {t.name for t in result.tables}

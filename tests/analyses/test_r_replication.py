@@ -42,7 +42,12 @@ def agree(figures: list[Figure]) -> None:
 
 def test_all_estimates(early: tuple[AnalysisResult, Known]) -> None:
     result, known = early
-    elsewhere = {i for i in result.estimates["id"] if "_scale_" in i} | {"r_zero", "r_intake"}
+    elsewhere = {i for i in result.estimates["id"] if "_scale_" in i} | {
+        "r_zero",
+        "r_intake",
+        "end_between_latent",
+        "end_between_moment",
+    }
     assert set(result.estimates["id"]) - elsewhere == {row["id"] for row in known["estimates"]}
     figures = beside(result, known["estimates"])
     # Effects, per standard deviation, correlations, shares; then effects within clinics (demo) or robust ones (gad).
