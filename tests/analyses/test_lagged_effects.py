@@ -150,3 +150,12 @@ def test_outsiders_see_no_small_counts() -> None:
 def test_texts_with_commas_and_dashes_are_read() -> None:
     result = al.lagged_effects(al.load_study("demo"), sessions="1-5", estimators="riclpm")
     assert result.parameters["sessions"] == [1, 5]
+
+
+def test_groups_are_compared() -> None:
+    """Women and men of the demonstration study; no effect in either, so the differences cover zero."""
+    result = al.lagged_effects(al.load_study("demo"), sessions=(1, 5), estimators=("riclpm",), by="Sex")
+    rows = result.estimates[result.estimates["id"].str.contains("riclpm_a_to_y")]
+    assert len(rows) == 4  # all, each group, the difference
+    last = rows.iloc[-1]
+    assert last["ci_low"] < 0 < last["ci_high"]

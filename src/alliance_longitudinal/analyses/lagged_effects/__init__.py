@@ -1,17 +1,21 @@
 """Which comes first: alliance or symptom change, from session to session within clients."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 from pydantic import BeforeValidator, Field
 
 from alliance_longitudinal.analyses.kit import (
+    ESTIMATE,
     AllianceName,
     Audience,
+    By,
     Clinic,
     Count,
     Draft,
     Estimate,
+    Groups,
     Number,
     OutcomeName,
     analysis,
@@ -53,6 +57,8 @@ if TYPE_CHECKING:
     limits=(
         "An effect from one session to the next is an association: what changed both between the sessions is not seen.",
         "What is stable in a client is removed, and so is a client's line with trend=true; other slow changes are not.",
+        "What does not change in a client, such as age or diagnosis, is removed by the model and need not be adjusted for.",
+        "The dynamic panels and the centred mixed model have no lines of clients; where clients' courses differ they are biased.",
         "Measurement error of a single session lowers the effects and the carry-over.",
         "Scores are taken as missing at random: clients may leave because of scores that were seen, not of scores that were not.",
     ),
@@ -94,6 +100,7 @@ def lagged_effects(
             description="What to show beside the main model (riclpm), which is always fitted: some of mldpm, gmm, mlm. None: all."
         ),
     ] = None,
+    by: By = None,
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
@@ -109,6 +116,7 @@ def lagged_effects(
     ['riclpm_a_to_y', 'riclpm_y_to_a']
     """
     draft = Draft(study, clinic)
+    groups = draft.compare(by)
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
     third = None if other is None else draft.any_measure(other, "other")
     names = Names(
@@ -148,6 +156,8 @@ def lagged_effects(
     words.findings(draft, main, names)
     words.estimators_differ(draft)
     show(draft, names, main)
+    if groups is not None:
+        _compare(draft, groups, names, lines)
     if draft.fitted:
         draft.show(models_table(draft.fitted))
     caseloads = rows.groupby("therapist")["client"].nunique()
@@ -217,6 +227,30 @@ def _main(
             draft.models[key] = model
             draft.estimate(*of_cross_lagged(model, names, key, title))
     return found
+
+
+def _compare(draft: Draft, groups: Groups, names: Names, lines: bool) -> None:
+    """The main model's effects in each group, and their differences; clients are taken as independent."""
+    found: dict[str, list[Estimate]] = {}
+    columns = [c for c in (names.a, names.y, names.z) if c is not None]
+    for group, rows in groups.split(draft.sessions):
+        complete = rows[columns].notna().all(axis=1).groupby(rows["client"]).sum()
+        if int((complete >= 2).sum()) < MIN_CLIENTS:
+            draft.small_group(groups, group, MIN_CLIENTS)
+            continue
+        try:
+            model = cross_lagged(rows, names, None, trend=lines)
+        except DataError as error:
+            draft.find("group_failed", "caution", "{group}: {why}", group, group=group, why=told(error))
+            continue
+        if model.converged:
+            keys = {d.key: f"{d.lead_label} to {d.follow_label}" for d in directions(names)}
+            estimates = of_cross_lagged(model, names, "riclpm", "Main model")
+            found[group] = [replace(e, label=keys[e.id.removeprefix("riclpm_")]) for e in estimates]
+    if len(found) > 1:
+        draft.by_group(
+            found, ESTIMATE, "Effects from one session to the next, from the main model in each group."
+        )
 
 
 def _averaged(free: "CrossLagged", e: Estimate, names: Names) -> Estimate:

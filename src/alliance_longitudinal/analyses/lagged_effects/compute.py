@@ -42,6 +42,8 @@ class Direction:
     own: str
     own_key: str
     unit: str
+    lead_label: str
+    follow_label: str
 
 
 def directions(names: Names) -> tuple[Direction, Direction]:
@@ -55,6 +57,8 @@ def directions(names: Names) -> tuple[Direction, Direction]:
             "ar_y",
             "ar_y",
             f"{names.y_label} points per {names.a_label} point",
+            names.a_label,
+            names.y_label,
         ),
         Direction(
             "y_to_a",
@@ -64,6 +68,8 @@ def directions(names: Names) -> tuple[Direction, Direction]:
             "ar_x",
             "ar_a",
             f"{names.a_label} points per {names.y_label} point",
+            names.y_label,
+            names.a_label,
         ),
     )
 
