@@ -51,8 +51,9 @@ mutants: setup ## Small mistakes in the code, and whether a test notices: docs/m
 test-pythons: setup ## The whole suite under each Python that is here, and with the lowest versions allowed (hours)
 	@$(PY) tools/test_pythons.py
 
-calibrate: setup ## Coverage in simulation: docs/calibration.md and docs/calibration_engine.md
+calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dropout.md and calibration_engine.md
 	@$(PY) benchmarks/calibrate.py
+	@$(PY) benchmarks/calibrate_dropout.py
 	@$(PY) benchmarks/calibrate_engine.py
 	@$(PY) benchmarks/calibrate_lagged.py
 

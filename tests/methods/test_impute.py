@@ -183,6 +183,22 @@ def test_delta_is_added_in_proportion_to_the_time_since_leaving(horizon):
             np.testing.assert_allclose(added, by_loop(data, delta, horizon, by), atol=1e-12)
 
 
+def test_copies_that_are_there_are_moved_without_drawing_again():
+    data = dropout().assign(left=lambda d: d["client"].isin(d.loc[d["y"].isna(), "client"]))
+    model = al.MixedModel.from_formula(GROWTH, data).fit()
+    usual = methods.impute(model, data, m=3, seed=6)
+    given = ("client", "week", "left", 3.0, 4)
+    moved = methods.delta_adjusted(model, data, *given, copies=usual)
+    for one, other in zip(moved, methods.delta_adjusted(model, data, *given, m=3, seed=6), strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    for wrong in ([data], [usual[0].iloc[1:]], [usual[0].reset_index(drop=True).set_index("week")]):
+        with pytest.raises(DataError) as error:
+            methods.delta_adjusted(model, data, *given, copies=wrong)
+        assert str(error.value) == (
+            "copies are not those that impute gave for this frame. Leave them out, or impute this frame."
+        )
+
+
 def test_the_answer_moves_by_delta_times_the_share_that_left():
     """The mean of the last week moves by delta times the share of clients without a score there."""
     data = dropout().assign(left=lambda d: d["client"].isin(d.loc[d["y"].isna(), "client"]))
