@@ -57,7 +57,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Difference(Estimate):
-    """An estimate that is the first of two others ``of`` less the second, by their ids."""
+    """An estimate that is the first of two others ``of`` less the second, or over it, by their ids."""
 
     of: tuple[str, str] = ("", "")
 
@@ -97,7 +97,7 @@ class AnalysisResult:
     flow : SampleFlow
         Who is in the analysis and who is not.
     contrasts : mapping of str to pair of str
-        Estimates that are differences, and the two estimates that each is the difference of.
+        Estimates that are differences or ratios, and the two estimates that each is made of.
     """
 
     analysis: str

@@ -16,6 +16,8 @@ SHARE = "share of "
 OF_NO_PEOPLE = frozenset({"share of therapists", "share of session numbers", "share of planned times"})
 #: Unit of a difference of two shares of people.
 DIFFERENCE = "difference of shares"
+#: Unit of an estimate that is a count over the number that chance alone would produce.
+RATIO = "found per expected"
 #: Units of estimates that count people or their rows.
 COUNTS = frozenset({"clients", "sessions", "rows", "scores", "forms", "records"})
 _NUMBERS = ("estimate", "se", "df", "ci_low", "ci_high", "p")
@@ -32,7 +34,7 @@ def safe_estimates(
     ``n`` counts therapists where ``level`` is ``therapist`` and there are so many (``therapists``), else clients or rows,
     which are rounded. Shares of people are
     made from rounded counts, other numbers are rounded to the second digit of their standard error. ``contrasts`` are the
-    differences of two others, by id: a difference of shares is made from what is shown of the two, and hidden with them.
+    differences or ratios of two others, by id: they are made from what is shown of the two, and hidden with them.
     """
     rows = [_safe(dict(row), outsiders, therapists) for row in frame.to_dict("records")]
     shown = {row["id"]: row["estimate"] for row in rows}
@@ -40,6 +42,10 @@ def safe_estimates(
         if row["unit"] == DIFFERENCE and row["id"] in (contrasts or {}):
             one, other = (contrasts or {})[row["id"]]
             row |= _difference(row, shown[one] - shown[other])
+        if row["unit"] == RATIO and row["id"] in (contrasts or {}):
+            one, other = (contrasts or {})[row["id"]]
+            row |= dict.fromkeys(_NUMBERS, float("nan"))
+            row["estimate"] = round(shown[one] / shown[other], 2) if shown[other] else float("nan")
     out = pd.DataFrame(rows, columns=list(frame.columns))
     return out.assign(n=out["n"].astype(object).where(out["n"].notna(), None))
 

@@ -1,0 +1,201 @@
+"""Ruptures of the alliance and their repairs, compared with what random fluctuation alone would produce."""
+
+from typing import Annotated
+
+import pandas as pd
+from pydantic import Field
+
+from alliance_longitudinal.analyses.alliance_events.charts import found_figure, repair_figure
+from alliance_longitudinal.analyses.alliance_events.compute import (
+    Found,
+    event_estimates,
+    find_events,
+    hits_of,
+    outcome_rows,
+    rules_for,
+)
+from alliance_longitudinal.analyses.alliance_events.tables import event_tables
+from alliance_longitudinal.analyses.alliance_events.words import answer, describe, event_findings
+from alliance_longitudinal.analyses.kit import (
+    ENDPOINT,
+    ESTIMATE,
+    TEST,
+    AllianceName,
+    Audience,
+    By,
+    Clinic,
+    Count,
+    Covariates,
+    Draft,
+    Estimate,
+    OutcomeName,
+    Seed,
+    analysis,
+    models_table,
+    variance_table,
+)
+from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.present import Column
+
+MIN_CLIENTS = 20
+
+
+@analysis(
+    "Ruptures and repairs",
+    "How often does the alliance break down, is that more than random fluctuation alone would produce, and do ruptures and "
+    "repairs go with outcome?",
+    limits=(
+        "A rule finds low ratings, not what happened in the session. A rupture that the client does not rate is not found.",
+        "True ruptures add to the fluctuation that is simulated. The expected number is therefore too high rather than too low.",
+        "Ruptures and outcome are from the same treatments. What comes first is not known from these models.",
+    ),
+)
+def alliance_events(
+    study: Study,
+    alliance: AllianceName = None,
+    outcome: OutcomeName = None,
+    points: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Size of a rupture: a fall of more than so many points from one session to the next. None: one "
+            "standard deviation within clients.",
+        ),
+    ] = None,
+    min_ratings: Annotated[
+        int,
+        Field(
+            ge=4,
+            le=50,
+            description="Fewest ratings of a client. With fewer than 8, limits and lines say little.",
+        ),
+    ] = 8,
+    repair_within: Annotated[
+        int,
+        Field(
+            ge=1, le=20, description="A rupture is repaired if one of the next so many ratings comes back."
+        ),
+    ] = 3,
+    repair_to_sd: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=2,
+            description="How near the rating has to come back, in standard deviations within clients.",
+        ),
+    ] = 0.25,
+    simulations: Annotated[
+        int, Field(ge=50, le=10_000, description="Simulated data sets in which the alliance only fluctuates.")
+    ] = 500,
+    seed: Seed = 20_260_101,
+    covariates: Covariates = None,
+    by: By = None,
+    clinic: Clinic = None,
+    audience: Audience = "internal",
+) -> Draft:
+    """Find ruptures by several rules, and relate them and their repairs to the change from intake.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.alliance_events(al.load_study("demo"), simulations=50)
+    >>> result.estimates.loc[0, "label"]
+    'Clients with a rupture'
+    """
+    draft = Draft(study, clinic)
+    draft.compare(by)
+    draft.adjust(covariates)
+    a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
+    draft.with_therapists(needed=False)
+    label = a.instrument.label
+    sessions = draft.sessions
+    draft.keep(sessions[a.name].notna(), f"Sessions with {label}", f"no {label} score at the session")
+    size = draft.sessions.groupby("client")["session"].transform("size")
+    draft.keep(
+        size >= min_ratings, f"Clients with enough ratings of {label}", f"fewer than {min_ratings} ratings"
+    )
+    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"ruptures in {label}")
+    found = find_events(
+        draft.sessions,
+        a,
+        rules_for(a, points),
+        min_ratings=min_ratings,
+        repair=(repair_within, repair_to_sd),
+        n=simulations,
+        seed=seed,
+    )
+    draft.fact("Clients", Count(found.clients, "client"))
+    draft.therapists(draft.sessions["therapist"].nunique())
+    draft.fact("Ratings", Count(len(draft.sessions), "rating"))
+    hits = hits_of(found)
+    draft.estimate(*event_estimates(found, hits))
+    effects = _outcome(draft, found, sessions, y.name, y.instrument.label)
+    answer(draft, found, label, y)
+    event_tables(draft, found)
+    if effects:
+        draft.table_of(
+            "outcome",
+            "Ruptures, repairs and outcome",
+            "results",
+            effects,
+            [Column("label", "What"), *ESTIMATE, *TEST, Column("n", "Clients", "count")],
+            f"Change in {y.instrument.label} from the first to the last score, adjusted for the first score and for the mean and the trend "
+            "of the client's alliance: a rising alliance has fewer falls and more repairs, and it may rise because the client improves. Clients without ruptures have no repairs and are not in the last row.",
+        )
+    draft.shares_by_group(hits[:2], "Found by the same rule in every group.")
+    draft.show(found_figure(found, label), repair_figure(found))
+    draft.show(models_table(draft.fitted), variance_table(draft.fitted))
+    event_findings(draft, found, label)
+    draft.usual_findings(draft.sessions.groupby("therapist")["client"].nunique())
+    draft.method(
+        describe(found, a, y, min_ratings, repair_within, repair_to_sd, simulations, seed, bool(effects))
+    )
+    draft.cite("eubanks2012", "shewhart1931", "cohen1960", "dean2015")
+    return draft
+
+
+def _outcome(draft: Draft, found: Found, sessions: pd.DataFrame, outcome: str, label: str) -> list[Estimate]:
+    """Change of the outcome by ruptures, and among clients with ruptures by repair."""
+    clients = outcome_rows(found, sessions, outcome)
+    if len(clients) < MIN_CLIENTS:
+        draft.find(
+            "few_outcomes",
+            "caution",
+            "Only {n:noun} {n:has|have} two scores of {label}, so ruptures are not related to outcome.",
+            label,
+            n=Count(len(clients), "client"),
+            label=label,
+        )
+        return []
+    made: list[Estimate] = []
+    questions = (
+        ("events", "Change and ruptures", ("rate_client", "rate_therapist"), clients),
+        ("repaired", "Change and repair", ("repaired",), clients[clients["events"] > 0]),
+    )
+    words = {
+        "rate_client": (
+            "outcome_events",
+            "One more rupture in ten ratings, compared with clients of the same therapist",
+            "client",
+        ),
+        "rate_therapist": (
+            "outcome_events_between",
+            "Therapists with one more rupture in ten ratings",
+            "therapist",
+        ),
+        "repaired": ("outcome_repaired", "All ruptures repaired, compared with none", "client"),
+    }
+    for name, title, terms, rows in questions:
+        usable = [t for t in terms if len(rows) >= MIN_CLIENTS and rows[t].max() - rows[t].min() > 1e-9]
+        if not usable:
+            continue
+        adjusted_rows, adjusted = draft.adjusters(rows)
+        fixed = "end_change ~ " + " + ".join([*usable, "alliance", "trend", "intake", *adjusted])
+        model = draft.fit(name, title, fixed, adjusted_rows, ENDPOINT)
+        for term in usable:
+            identity, said, level = words[term]
+            made.append(draft.coefficient(identity, said, model, term, level=level, unit=f"{label} points"))
+    return made
+
+
+__all__ = ["alliance_events"]

@@ -1,0 +1,142 @@
+"""The sentences of the report on ruptures."""
+
+from alliance_longitudinal.analyses.alliance_events.compute import Found
+from alliance_longitudinal.analyses.kit import Count, Draft, Estimate, Number, Share, listed
+from alliance_longitudinal.data.study import Measure
+
+#: Below this kappa two rules hardly find the same sessions.
+AGREE = 0.4
+#: Fewest ruptures for a share of repaired ones that says something.
+FEW = 20
+
+
+def answer(draft: Draft, found: Found, label: str, outcome: Measure) -> None:
+    """The question answered in a few sentences."""
+    main, clients = found.main, draft["clients"]
+    assert clients is not None
+    low, high = main.expected_limits
+    draft.say(
+        "{s} (95 % interval {s:interval}) of {n:noun} had a rupture in {label}: a {rule}.",
+        s=clients.share(),
+        n=Count(clients.n, "client"),
+        label=label,
+        rule=found.rules[0].words,
+    )
+    draft.say(
+        "There were {n:noun}; random fluctuation alone would produce {e} ({e:interval} in 95 % of simulated data), so there are {more}.",
+        n=Count(len(main.events), "rupture"),
+        e=Number(main.expected, "integer", low=low, high=high, n=main.transitions),
+        more="more than that"
+        if len(main.events) > high
+        else "fewer than that"
+        if len(main.events) < low
+        else "no more than that",
+    )
+    if len(main.events):
+        draft.say(
+            "The alliance was regained after {r} of them; by chance alone this would be {e}.",
+            r=Share(int(main.events["repaired"].sum()), len(main.events)),
+            e=Number(main.expected_repaired, "percent", n=len(main.events)),
+        )
+    effect = draft["outcome_events"]
+    if effect is not None:
+        draft.say(
+            "Clients with one more rupture in ten ratings than the therapist's other clients {what} (difference in change {e} {outcome} "
+            "points, 95 % interval {e:interval}).",
+            what=_direction(effect, outcome),
+            e=effect.number(),
+            outcome=outcome.instrument.label,
+        )
+
+
+def _direction(effect: Estimate, outcome: Measure) -> str:
+    if effect.ci_low <= 0 <= effect.ci_high:
+        return "did not clearly differ in their change"
+    better = (effect.estimate > 0) == (outcome.instrument.direction == "higher_better")
+    return "improved more" if better else "improved less"
+
+
+def event_findings(draft: Draft, found: Found, label: str) -> None:
+    """What a reader of the numbers has to know."""
+    main = found.main
+    more = [
+        r.words
+        for r, e in zip(found.rules, found.events, strict=True)
+        if len(e.events) > e.expected_limits[1]
+    ]
+    if len(main.events) <= main.expected_limits[1]:
+        draft.find(
+            "events_within_noise",
+            "caution",
+            "There are no more ruptures in {label} than random fluctuation alone would produce. What came before or after them may not be "
+            "their cause or their effect.",
+            label,
+            label=label,
+        )
+    if more and len(main.events) <= main.expected_limits[1]:
+        draft.find(
+            "other_rules_find_more",
+            "caution",
+            "Other rules find more ruptures than random fluctuation alone would produce: {rules}. Deep, rare ruptures widen the spread by "
+            "which falls between two sessions are judged.",
+            label,
+            rules=listed(more),
+        )
+    if 0 < len(main.events) < FEW:
+        draft.find(
+            "few_events",
+            "caution",
+            "Only {n:noun} {n:was|were} found, so the share of repaired ones is imprecise.",
+            label,
+            n=Count(len(main.events), "rupture"),
+        )
+    repaired = draft["outcome_repaired"]
+    if repaired is not None and not repaired.ci_low <= 0 <= repaired.ci_high:
+        draft.find(
+            "repair_follows_improvement",
+            "caution",
+            "Change differs between clients with and without repairs. This is not evidence that repair helps: the alliance also follows "
+            "improvement, so ratings come back where symptoms fall.",
+            label,
+        )
+    kappas = [e for e in draft.estimates if e.unit == "kappa"]
+    low = [e for e in kappas if e.estimate < AGREE]
+    if low:
+        draft.find(
+            "rules_disagree",
+            "caution",
+            "Rules hardly agree on which sessions are ruptures (lowest kappa {lowest}). Choose the rule before you see the results.",
+            label,
+            lowest=Number(min(e.estimate for e in low)),
+        )
+
+
+def describe(
+    found: Found,
+    alliance: Measure,
+    outcome: Measure,
+    min_ratings: int,
+    within: int,
+    to_sd: float,
+    n: int,
+    seed: int,
+    related: bool,
+) -> str:
+    """The methods paragraph."""
+    text = (
+        f"Ruptures were found in {alliance.label} of clients with {min_ratings} or more ratings. The main rule was a {found.rules[0].words}; "
+        f"others were: {'; '.join(r.words for r in found.rules[1:])}. SD: the pooled standard deviation within clients (for the line, "
+        "each client's residual standard deviation). Control charts have limits of three sigma from the moving ranges. Falls were "
+        f"looked for between sessions with consecutive numbers. A rupture was called repaired if one of the next {within} ratings came "
+        f"within {to_sd:g} SD of the rating before it (or of the client's centre or line). The expected numbers are from {n} data sets "
+        f"(seed {seed}) in which each client's ratings are a stationary normal series around the client's mean, with a common correlation "
+        "of neighbouring sessions and spreads that differ between clients as in the data, within the range of the instrument. "
+    )
+    if related:
+        text += (
+            f"Change in {outcome.label} from the first to the last score was related to the number of ruptures in ten ratings, within and "
+            "between therapists, and among clients with ruptures to the share that was repaired, adjusted for the first score and for the mean and the trend of the client's "
+            "alliance, by mixed models with a random intercept "
+            "for therapists where there are enough of them."
+        )
+    return text.strip()
