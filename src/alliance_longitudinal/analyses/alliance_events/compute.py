@@ -211,7 +211,7 @@ def event_estimates(found: Found, hits: Sequence[Hits]) -> list[Estimate]:
         out.append(
             Estimate(
                 "repaired_expected",
-                "Ruptures that are repaired by fluctuation alone",
+                "Ruptures that are repaired, expected from fluctuation alone",
                 share,
                 n=len(main.events),
                 level="session",
