@@ -56,9 +56,9 @@ def test_odds_ratios_and_the_size_d_are_those_of_the_coefficients(result):
 
 def test_the_answer_and_the_tables(result):
     assert result.answer[0].startswith("Before session 8, ")
-    assert "one SD below the client's own mean so far, the odds of leaving were" in result.answer[1]
+    assert "one SD below the client's own mean so far, the odds of dropping out were" in result.answer[1]
     assert "times as high" in result.answer[2]
-    assert result.answer[3].startswith("As a standardised difference that is d = ")
+    assert result.answer[3].startswith("As a standardised difference this is d = ")
     assert [t.name for t in result.tables][:4] == ["odds", "effects", "planned", "definitions"]
     assert [f.name for f in result.figure_specs] == ["incidence", "hazard"]
     assert dict(result.facts)["Dropout means"] == "the ending that the study records"
@@ -86,8 +86,8 @@ def test_without_recorded_ends_few_sessions_count_as_dropout(study):
     assert value(found, "cif_drop_8") == pytest.approx(value(found, "rate_fewer_than_k"))
     note = next(n for n in found.notes if n.code == "dropout_by_rule")
     assert note.message == (
-        "How treatments ended is not used: clients with fewer than 8 sessions count as dropouts, and short planned "
-        "treatments and those that have just begun are among them."
+        "This report does not use how treatments ended. Clients with fewer than 8 sessions count as dropouts, including "
+        "those with a short planned treatment or a treatment that has just begun."
     )
     assert dict(found.facts)["Dropout means"] == "fewer than 8 sessions"
 
@@ -146,7 +146,7 @@ def test_ends_of_one_kind_only_give_a_report_without_an_answer(study):
     stayed = study.clients.assign(ending="planned")
     found = al.dropout(replace(study, _clients=stayed))
     assert found.answer[0] == (
-        "There are too few data for an answer. 0 clients dropped out after a rating of the alliance; a model of leaving needs "
+        "There are too few data for an answer. 0 clients dropped out after an alliance score, and a model of dropout needs "
         "at least 10."
     )
     assert found.estimates.empty
@@ -157,7 +157,7 @@ def test_equal_ratings_cannot_predict(study):
     sessions["alliance"] = sessions["alliance"].where(sessions["alliance"].isna(), 40.0)
     found = al.dropout(with_sessions(study, sessions))
     assert found.answer[0].endswith(
-        "The ratings of alliance do not differ, so they cannot predict who leaves."
+        "The scores of alliance do not differ, so they cannot predict who drops out."
     )
 
 
@@ -169,7 +169,7 @@ def test_few_clients_and_few_events_are_said():
     more = simulated_study(8, ClinicTruth(therapists=12, clients=120, **LEAVE))
     found = al.dropout(more)
     note = next(n for n in found.notes if n.code == "few_events")
-    assert "so estimates are uncertain." in note.message
+    assert "dropouts per coefficient, estimates are uncertain." in note.message
 
 
 def test_ends_that_are_not_recorded_cannot_be_asked_for(study):

@@ -46,8 +46,8 @@ BENCHMARK = 0.55
 Ends = Annotated[
     Literal["recorded", "few_sessions"] | None,
     Field(
-        description="What counts as dropout. recorded: the endings in the study file. few_sessions: fewer than k sessions. "
-        "None: the recorded ones if there are any."
+        description="What counts as dropout. recorded: the endings in the study file. few_sessions: fewer than "
+        "k sessions. None: the recorded endings if there are any, otherwise few_sessions."
     ),
 ]
 FewSessions = Annotated[
@@ -55,8 +55,8 @@ FewSessions = Annotated[
     Field(
         ge=3,
         le=100,
-        description="Sessions: fewer count as dropout by the rule few_sessions; the report gives the share "
-        "that has left before this session.",
+        description="A session number. By the rule few_sessions, clients with fewer sessions count as "
+        "dropouts. The report gives the share of clients who left before this session.",
     ),
 ]
 
@@ -95,7 +95,7 @@ def dropout(
     draft.keep(
         draft.sessions["client"].isin(rated.unique()),
         f"Clients with a rated {a.instrument.label}",
-        "no rating of it",
+        "no score at any session",
     )
     clients = draft.sessions["client"].nunique()
     draft.needs(clients, MIN_CLIENTS, "the dropout analysis")
@@ -138,7 +138,7 @@ def _recorded(study: Study, ends: str | None) -> bool:
 def _enough(draft: Draft, leaving: Leaving) -> None:
     if leaving.dropouts < MIN_EVENTS:
         raise draft.too_little(
-            "{n:noun} dropped out after a rating of the alliance; a model of leaving needs at least {needed}.",
+            "{n:noun} dropped out after an alliance score, and a model of dropout needs at least {needed}.",
             n=Count(leaving.dropouts, "client"),
             needed=Number(MIN_EVENTS, "integer"),
         )
@@ -148,7 +148,7 @@ def _enough(draft: Draft, leaving: Leaving) -> None:
     ]
     if flat:
         raise draft.too_little(
-            "The ratings of {what} do not differ, so they cannot predict who leaves.", what=flat[0]
+            "The scores of {what} do not differ, so they cannot predict who drops out.", what=flat[0]
         )
 
 
@@ -186,14 +186,18 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
         if found is None:
             continue
         clear = found.ci_low > 1 or found.ci_high < 1
-        words = " the odds of leaving were {r} times as high (95 % interval {r:interval})."
+        words = " the odds of dropping out were {r} times as high (95 % interval {r:interval})."
         if not clear:
-            words = " the odds of leaving were not clearly different (odds ratio {r}, 95 % interval {r:interval})."
+            words = (
+                " the odds of dropping out were not clearly different (odds ratio {r}, 95 % interval "
+                "{r:interval})."
+            )
         draft.say(template + words, alliance=a.instrument.label, r=found.number())
     d = draft["d_equivalent"]
     if d is not None:
         draft.say(
-            "As a standardised difference that is d = {d} ({d:interval}); the mean of the literature is {mean}.",
+            "As a standardised difference this is d = {d} ({d:interval}). The mean of published "
+            "studies is {mean}.",
             d=d.number(),
             mean=Number(BENCHMARK),
         )

@@ -38,12 +38,13 @@ def incidence_figure(leaving: Leaving, label: str) -> FigureSpec | None:
     return FigureSpec(
         name="incidence",
         title=f"Dropout by the first rating of {label}",
-        caption="Share of clients who have dropped out before a session, by third of the client's first rating. "
-        "Other ends rule a dropout out and are not taken for it. Bands: 95 % intervals.",
+        caption="Lines: share of clients who had dropped out before each session, by third of the client's "
+        "first score; bands: 95 % intervals. Clients whose treatment ended in another way do not "
+        "count as dropouts.",
         alt=f"Share of clients who dropped out by the last session, by third of the first {label}: "
         + joined(said, ", ")
         + ".",
-        how_to_read="The higher a line, the more clients of this third have dropped out by then.",
+        how_to_read="The higher a line, the more clients of this third have dropped out by this session.",
         section="answer",
         data=data,
         columns=(
@@ -82,16 +83,16 @@ def hazard_figure(leaving: Leaving) -> FigureSpec | None:
     return FigureSpec(
         name="hazard",
         title="When clients drop out",
-        caption="Of the clients who were still in treatment and had rated the alliance, the share that dropped out before "
-        "the session.",
+        caption="Points: share of clients who dropped out before each session, among clients who were "
+        "still in treatment and had an alliance score.",
         alt="Share of clients still in treatment who drop out: " + joined(said, ", ") + ".",
-        how_to_read="A high point: many of those who were still there left before this session. Late points rest on few "
-        "clients.",
+        how_to_read="A high point means that many of the clients still in treatment dropped out before this "
+        "session. Late points are based on few clients.",
         section="results",
         data=data,
         columns=(
             Column("session", "Before session", "integer"),
-            Column("n", "Clients still there", "count"),
+            Column("n", "Clients still in treatment", "count"),
             Column("dropouts", "Dropped out", "count", total="n"),
             Column("share", "Share", "percent", of="dropouts"),
         ),

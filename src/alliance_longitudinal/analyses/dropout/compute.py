@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PER_BAND = 5
 #: What the alliance of the last session and of all sessions so far is called in the models.
 WITHIN, CLIENT, SEVERITY = "within", "client_mean", "severity"
-THERAPIST = Structure("(1 | therapist)", "leaving differs between therapists", True, False)
+THERAPIST = Structure("(1 | therapist)", "dropout differs between therapists", True, False)
 NONE = Structure("", "no therapist level", False, False)
 THIRDS = ("lowest third", "middle third", "highest third")
 
@@ -179,7 +179,8 @@ def _without_therapists(fixed: str, rows: pd.DataFrame) -> object:
         result = None
     if result is None or not result.mle_retvals["converged"] or not np.isfinite(result.bse).all():
         raise FitError(
-            "The model of leaving has no finite estimate: too few clients left, or they differ too much."
+            "The model of dropout has no finite estimate, because too few clients dropped out or "
+            "they differ too much from the others."
         )
     return result
 
@@ -227,7 +228,7 @@ def therapist_sd(fitted: Fitted, n: int) -> Estimate | None:
     limits = fitted.result.conf_int(method="profile", which=[name]).loc[name]
     return Estimate(
         "drop_therapist_sd",
-        "Between therapists: standard deviation of leaving",
+        "Between therapists: standard deviation of dropout",
         sd,
         ci_low=float(limits["lower"]),
         ci_high=float(limits["upper"]),

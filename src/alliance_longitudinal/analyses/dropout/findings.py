@@ -13,8 +13,9 @@ def note(draft: Draft, leaving: Leaving, model: Fitted, k: int) -> None:
         draft.find(
             "dropout_by_rule",
             "caution",
-            "How treatments ended is not used: clients with fewer than {k} sessions count as dropouts, and short planned "
-            "treatments and those that have just begun are among them.",
+            "This report does not use how treatments ended. Clients with fewer than {k} sessions "
+            "count as dropouts, including those with a short planned treatment or a treatment that "
+            "has just begun.",
             "ending",
             k=Number(k, "integer"),
         )
@@ -23,8 +24,8 @@ def note(draft: Draft, leaving: Leaving, model: Fitted, k: int) -> None:
         draft.find(
             "few_events",
             "caution",
-            "{n:noun} dropped out, and the model has {p} coefficients: fewer than {least} for each, so estimates are "
-            "uncertain.",
+            "{n:noun} dropped out, and the model has {p} coefficients. With fewer than {least} "
+            "dropouts per coefficient, estimates are uncertain.",
             model.title,
             short("peduzzi1996"),
             n=Count(leaving.dropouts, "client"),
@@ -36,7 +37,8 @@ def note(draft: Draft, leaving: Leaving, model: Fitted, k: int) -> None:
         draft.find(
             "end_unknown",
             "info",
-            "For {share} of the clients no end is recorded; they count as in treatment up to their last session.",
+            "For {share} of the clients no ending is recorded. They count as in treatment up to "
+            "their last session.",
             "ending",
             share=Share(unknown, len(leaving.clients)),
         )

@@ -51,7 +51,12 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
     client = draft["drop_alliance_client"]
     if client is not None:
         draft.estimate(
-            as_d(client, "d_equivalent", "Alliance of clients who dropped out, as a size d", -sd[CLIENT])
+            as_d(
+                client,
+                "d_equivalent",
+                "Alliance of clients who dropped out, as a standardised difference d",
+                -sd[CLIENT],
+            )
         )
     between = therapist_sd(model, int(leaving.clients["therapist"].nunique()))
     if between is not None:
@@ -62,7 +67,7 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
         "results",
         rows,
         [Column("label", "One standard deviation"), *ESTIMATE, *TEST],
-        "Odds ratios; above one, more clients drop out. All predictors are in one model.",
+        "Odds ratios above one mean that more clients drop out. All predictors are in one model.",
     )
     draft.table_of(
         "effects",
@@ -82,7 +87,7 @@ def show_planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
     """The same model of planned ends, where there are enough."""
     if leaving.planned < MIN_EVENTS:
         return
-    model = fit_end(draft, leaving, "planned", "Planned end before the next session")
+    model = fit_end(draft, leaving, "planned", "Planned ending before the next session")
     draft.uses(model)
     unit = f"log odds per {a.instrument.label} point"
     within = draft.coefficient(
@@ -101,11 +106,11 @@ def show_planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
     )
     draft.table_of(
         "planned",
-        "The alliance and planned ends",
+        "The alliance and planned endings",
         "results",
         [within, client],
         [Column("label", "Effect"), *ESTIMATE, *TEST],
-        "From a model of planned ends against staying.",
+        "From a model that compares planned endings with staying in treatment.",
     )
 
 
@@ -120,5 +125,5 @@ def show_definitions(draft: Draft, leaving: Leaving, k: int) -> None:
         "results",
         found,
         [Column("label", "Dropout means"), *SHARE, Column("n", "Clients", "count")],
-        "The share depends on the definition; compare studies by the same one.",
+        "The share depends on the definition, so compare studies only by the same definition.",
     )

@@ -4,9 +4,11 @@ from alliance_longitudinal.analyses.kit import Fitted, Number, Sentence, say
 from alliance_longitudinal.data.study import Measure
 
 LIMITS = (
-    "An association between the alliance up to a session and leaving before the next: what changed both is not seen.",
-    "Only clients who rated the alliance at least once are in the models. Those who left before any rating are not.",
-    "A client whose last rating is older than the last session counts with that older rating.",
+    "The result is an association between the alliance up to a session and dropout before the next "
+    "one. Something that was not measured may influence both.",
+    "Only clients with at least one alliance score are in the models, not those who dropped out "
+    "before their first score.",
+    "If a client has no score at the last session, the most recent score counts.",
 )
 
 
@@ -31,7 +33,7 @@ def labels_of(k: int) -> dict[str, str]:
 def method_of(a: Measure, y: Measure, model: Fitted, recorded: bool, k: int) -> list[Sentence | str]:
     """Paragraphs of the methods section."""
     what = (
-        "Dropout is the recorded ending; planned and other ends are competing events."
+        "Dropout is the recorded ending; planned and other endings are competing events."
         if recorded
         else say(
             "Clients with fewer than {k:noun} count as dropouts after their last one; the others leave the analysis at "
@@ -41,17 +43,21 @@ def method_of(a: Measure, y: Measure, model: Fitted, recorded: bool, k: int) -> 
     )
     return [
         say(
-            "A discrete-time hazard model related leaving before a session to what was known until then ({formula}): the "
-            "client's mean {alliance} over the sessions so far, the last rating less that mean, and the last {outcome}. The "
-            "mean holds no later rating, because those who stay longer would otherwise have means of later sessions. ",
+            "A discrete-time hazard model related dropout before a session to earlier scores "
+            "({formula}): the client's mean {alliance} over the sessions so far, the difference of "
+            "the last score from this mean, and the last {outcome}. The mean does not include "
+            "later scores, because otherwise clients who stay longer would have means of more "
+            "sessions. ",
             formula=model.formula,
             alliance=a.label,
             outcome=y.label,
         )
         + what,
-        "The baseline hazard has steps of sessions with enough dropouts each. Each kind of end has a model of its own against "
-        "staying, which gives the parameters of the multinomial model (Begg & Gray). The share of clients who have dropped out "
-        "by a session is the cumulative incidence of Aalen and Johansen, with errors by therapist.",
-        f"Models were fitted by maximum likelihood ({model.structure.words}). Odds ratios are per standard deviation over the "
-        "sessions at risk; the size d is the logarithm of the odds ratio times the root of three over pi.",
+        "The baseline hazard is constant within steps of sessions with enough dropouts. Each kind "
+        "of ending has a separate model that compares it with staying, which gives the parameters "
+        "of the multinomial model (Begg & Gray). The share of clients who have dropped out by a "
+        "session is the cumulative incidence of Aalen and Johansen, with errors by therapist.",
+        f"Models were fitted by maximum likelihood ({model.structure.words}). Odds ratios are per "
+        "standard deviation over the sessions at risk. The standardised difference d is the "
+        "logarithm of the odds ratio times the square root of three, divided by pi.",
     ]
