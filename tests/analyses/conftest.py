@@ -3,7 +3,7 @@
 import pytest
 
 from alliance_longitudinal import AnalysisResult, Study, early_alliance
-from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import awkward
 

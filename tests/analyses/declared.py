@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal import Study
-from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 
 

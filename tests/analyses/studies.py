@@ -8,7 +8,7 @@ import pandas as pd
 from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
-from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import TimeWindow

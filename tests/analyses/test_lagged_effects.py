@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 
 

@@ -17,7 +17,6 @@ ROOMS = {
     "data.demo": (8, "writes the demonstration study where a test wants it"),
     "data.readers": (4, "broken bytes of single formats"),
     "data.study_file": (6, "schemas, and plans of study files"),
-    "data.synthetic": (3, "a simulated study that is never written to files"),
     "engine.design": (19, "designs for the oracles"),
     "engine.diagnostics": (11, "compared with n by n matrices"),
     "engine.distributions": (1, "compared with scipy"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.data.schedule import planned_assessments
     from alliance_longitudinal.data.study import Study
     from alliance_longitudinal.data.study_file.measure import Measure
+    from alliance_longitudinal.data.synthetic import simulated_study
 
 __all__ = [
     "FlowStep",
@@ -25,6 +26,7 @@ __all__ = [
     "describe_study",
     "load_study",
     "planned_assessments",
+    "simulated_study",
     "table_hashes",
 ]
 
@@ -37,6 +39,7 @@ _HOMES = {
     "describe_study": "describe",
     "load_study": "load",
     "planned_assessments": "schedule",
+    "simulated_study": "synthetic",
     "table_hashes": "inputs",
 }
 
