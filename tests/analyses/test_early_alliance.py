@@ -40,6 +40,7 @@ def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
         f"{kind}_{effect}_per_sd" for kind in ("slope", "end") for effect in ("total", "within", "between")
     }
     wanted |= {"r_zero", "r_intake", "end_between_latent", "end_between_moment"}
+    wanted |= {"slope_within_completers", "slope_within_patterns"}
     wanted |= {f"{kind}_{effect}" for kind in ("r", "r_slope") for effect in ("total", "within", "between")}
     wanted |= {f"share_level_{level}" for level in ("therapist", "client", "session")}
     wanted |= {

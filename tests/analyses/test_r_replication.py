@@ -47,6 +47,8 @@ def test_all_estimates(early: tuple[AnalysisResult, Known]) -> None:
         "r_intake",
         "end_between_latent",
         "end_between_moment",
+        "slope_within_completers",
+        "slope_within_patterns",
     }
     assert set(result.estimates["id"]) - elsewhere == {row["id"] for row in known["estimates"]}
     figures = beside(result, known["estimates"])

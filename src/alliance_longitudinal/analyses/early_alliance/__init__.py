@@ -27,6 +27,7 @@ from alliance_longitudinal.analyses.early_alliance.design import (
 from alliance_longitudinal.analyses.early_alliance.findings import early_findings
 from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
 from alliance_longitudinal.analyses.early_alliance.latent import latent_effects
+from alliance_longitudinal.analyses.early_alliance.leaving import leaving_effects
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.early_alliance.scales import scale_effects
 from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity
@@ -128,6 +129,7 @@ def early_alliance(
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
     latent_effects(draft, design)
     scale_effects(draft, design)
+    leaving_effects(draft, design, models, weeks)
     clinic_effects(draft, design, models)
     if groups is not None:
         compare_groups(draft, groups, choices)

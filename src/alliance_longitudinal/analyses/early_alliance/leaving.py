@@ -1,0 +1,109 @@
+"""Would the answer hold if clients who left early have another course: completers, and an average over patterns."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels, effect_estimate
+from alliance_longitudinal.analyses.early_alliance.design import MIN_CLIENTS, EarlyDesign
+from alliance_longitudinal.analyses.kit import (
+    COUNT,
+    ESTIMATE,
+    Count,
+    Draft,
+    Estimate,
+    Number,
+    Sentence,
+    Share,
+    say,
+)
+from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.methods.basics.inference import t_inference
+from alliance_longitudinal.present import Column
+
+#: A main effect that moves by more than this many of its standard errors depends on who left.
+MOVED = 1.0
+_TERM = "weeks:early_client"
+
+
+def leaving_effects(draft: Draft, design: EarlyDesign, models: EarlyModels, weeks: float) -> None:
+    """The effect within therapists in those who stayed, and averaged over those who stayed and those who left.
+
+    The model of the course takes scores after leaving as missing at random. A pattern-mixture model does not: it gives those who
+    left before the horizon a course, and an effect of alliance, of their own (Little 1993).
+    """
+    rows = _with_pattern(design.rows, weeks)
+    left = rows.groupby("client")["left"].first()
+    main = draft["slope_within"]
+    if main is None or models.growth is None or min(int(left.sum()), int((1 - left).sum())) < MIN_CLIENTS:
+        return
+    try:
+        found = leaving_estimates(design, models, rows)
+    except AllianceError:
+        draft.find(
+            "no_pattern_mixture",
+            "info",
+            "Whether clients who left early change the answer could not be examined: the model with a course of their own cannot be "
+            "fitted.",
+            "leaving",
+        )
+        return
+    draft.estimate(*found)
+    draft.table_of(
+        "leaving",
+        "If clients who left early have another course",
+        "sensitivity",
+        [main, *found],
+        [Column("label", "Effect"), *ESTIMATE, COUNT],
+        f"Left: no outcome score in {design.choices.time} {weeks:.0f} after the window or later. The first row takes scores after leaving as missing at "
+        "random. The others come from a model in which clients who left have a level, a course and an effect of alliance of their "
+        "own; the last one weights both groups by their sizes. If the rows agree, the answer does not depend on that assumption.",
+    )
+    _tell(
+        draft, main, found[-1], left, say("{time} {n}", time=design.choices.time, n=Number(weeks, "integer"))
+    )
+    draft.cite("little1993")
+
+
+def leaving_estimates(design: EarlyDesign, models: EarlyModels, rows: pd.DataFrame) -> list[Estimate]:
+    """``slope_within_completers`` and ``slope_within_patterns``; intervals with the df of the main effect."""
+    from alliance_longitudinal.methods import pattern_mixture
+
+    assert models.growth is not None
+    formula = models.growth.formula
+    found = pattern_mixture(formula, rows, "left", _TERM, "client", reml=True)
+    df = float(models.growth.combination({_TERM: 1.0})["df"])
+    out = []
+    for name, suffix, words in (
+        ("completers", "_completers", ", clients who stayed"),
+        ("average", "_patterns", ", averaged over clients who stayed and who left"),
+    ):
+        row = t_inference(float(found.params[name]), float(found.bse[name]), df)
+        n = int((rows["left"] == 0).sum()) if name == "completers" else len(rows)
+        out.append(replace(effect_estimate(design, "slope", "within", row, suffix, words), n=n))
+    return out
+
+
+def _with_pattern(rows: pd.DataFrame, weeks: float) -> pd.DataFrame:
+    """The rows with ``left``: 1 for clients whose last score is before the horizon."""
+    last = rows.groupby("client")["weeks"].transform("max")
+    return rows.assign(left=(last < weeks).astype(int))
+
+
+def _tell(draft: Draft, main: Estimate, average: Estimate, left: "pd.Series[int]", horizon: Sentence) -> None:
+    moved = abs(average.estimate - main.estimate) > MOVED * main.se
+    turned = (main.ci_low > 0 or main.ci_high < 0) and average.ci_low <= 0 <= average.ci_high
+    if not (moved or turned):
+        return
+    draft.find(
+        "leaving_moves_the_answer",
+        "caution",
+        "{left:noun} ({share}) {left:has|have} no outcome score in {horizon} after the window or later. If they have a course of "
+        "their own, the effect within therapists is {value} (95 % interval {value:interval}). The answer depends on how those who "
+        "left would have gone on.",
+        "leaving",
+        left=Count(int(left.sum()), "client"),
+        share=Share(int(left.sum()), len(left)),
+        horizon=horizon,
+        value=average.number(),
+    )
