@@ -363,7 +363,7 @@ def test_the_step_that_lost_most_clients_is_named(clinic: Study) -> None:
     sessions = clinic.sessions.assign(alliance=lambda d: d["alliance"].where(d["session"] > 5))
     answer = early_alliance(with_sessions(clinic, sessions)).answer[0]
     assert re.search(
-        r"0 clients .* at the step 'Early alliance rated' \(\d+ clients: no rated session in sessions 1 to 5\)",
+        r"0 clients .* at the step 'Early alliance rated' \(\d+ clients: no alliance score in sessions 1 to 5\)",
         answer,
     )
 
