@@ -6,7 +6,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import methods
-from alliance_longitudinal.data.synthetic import simulated_study
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import with_sessions
