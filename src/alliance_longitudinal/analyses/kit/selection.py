@@ -7,8 +7,7 @@ import pandas as pd
 from alliance_longitudinal.counts import Count
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.errors import DataError, StudyError
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.sentences import Sentence, say
 
 
@@ -61,22 +60,6 @@ def time_unit(study: Study) -> str:
     return "session" if any(f.code == "time_is_session_number" for f in study.findings) else "week"
 
 
-def require_clients(n_clients: int, needed: int, what: str, flow: SampleFlow | None = None) -> None:
-    """Refuse an analysis that has almost nobody left; ``flow`` tells at which step most clients were lost.
-
-    Raises
-    ------
-    DataError
-        If fewer than ``needed`` clients remain.
-    """
-    if n_clients < needed:
-        raise DataError(
-            f"Only {n_clients} client{'' if n_clients == 1 else 's'} can be analysed, and {what} "
-            f"needs at least {needed}.{greatest_loss(flow)} Look at the sample flow (alliance "
-            "check). Then choose another early window, or require fewer rated sessions."
-        )
-
-
 def greatest_loss(flow: SampleFlow | None) -> Sentence:
     """At which step of the flow most clients were lost; empty if none were."""
     step = max(flow.steps, key=lambda s: s.clients_lost, default=None) if flow else None
@@ -88,19 +71,3 @@ def greatest_loss(flow: SampleFlow | None) -> Sentence:
         n=Count(step.clients_lost, "client"),
         reason=step.reason,
     )
-
-
-def require_variation(values: "pd.Series[float]", what: str) -> None:
-    """Refuse to relate something that is the same for everybody.
-
-    Raises
-    ------
-    DataError
-        If all values are equal.
-    """
-    if values.max() - values.min() < 1e-9:
-        raise DataError(
-            f"{what} is the same ({number(float(values.iloc[0]))}) for all {len(values)} analysed "
-            "clients, so it cannot be related to anything. Check that the study file names the "
-            "right columns."
-        )
