@@ -10,6 +10,7 @@ from reference.topics import (
     intervals,
     lme4_models,
     measurement_models,
+    panel_models,
     public_data,
     published,
     reliable_change,
@@ -32,5 +33,6 @@ TOPICS: tuple[Callable[[], Topic], ...] = (
     reliable_change.topic,
     sudden_gains.topic,
     measurement_models.topic,
+    panel_models.topic,
     whole_analyses.topic,
 )
