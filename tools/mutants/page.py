@@ -93,10 +93,13 @@ def main() -> int:
     records = sorted(read(wanted, results), key=lambda r: (r["path"], r["line"]))
     known = equivalents()
     reasons = [reason_of(r, known) for r in records]
-    engine = sum(r["part"] == "engine" for r in records)
+    parts = [
+        json.loads(line)["part"] for file in lists for line in file.read_text(encoding="utf-8").splitlines()
+    ]
+    engine = parts.count("engine")
     date = datetime.now().date().isoformat()
     part = PART.format(drawn=len(wanted), done=len(records)) if len(records) < len(wanted) else ""
-    text = INTRO.format(date=date, size=len(records) - engine, seed=drawn["seed"], engine=engine, part=part)
+    text = INTRO.format(date=date, size=len(parts) - engine, seed=drawn["seed"], engine=engine, part=part)
     lines = table(records, drawn["parts"], reasons)
     open_ = [r for r, why in zip(records, reasons, strict=True) if r["outcome"] not in NOTICED and not why]
     same = [(r, why) for r, why in zip(records, reasons, strict=True) if r["outcome"] not in NOTICED and why]
