@@ -103,6 +103,13 @@ def main() -> int:
     lines = table(records, drawn["parts"], reasons)
     open_ = [r for r, why in zip(records, reasons, strict=True) if r["outcome"] not in NOTICED and not why]
     same = [(r, why) for r, why in zip(records, reasons, strict=True) if r["outcome"] not in NOTICED and why]
+    noticed = [r for r in records if r["outcome"] in NOTICED]
+    at_once, all_ = sum(not r["late"] for r in noticed), len(noticed) + len(open_)
+    lines += [
+        "",
+        f"At first, before tests were written for the survivors of this sample, {at_once} of {all_} were killed "
+        f"({100 * at_once / max(all_, 1):.0f} %): the better guess for the mutants that were not asked.",
+    ]
     lines += ["", "## Survivors", ""]
     lines += [
         shown(r) + (" (no test runs this line)" if r["outcome"] == "no test" else "") for r in open_
