@@ -1,6 +1,6 @@
 """What course to expect of a new person, given an archive of courses and the person's own scores so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine import distributions
-from alliance_longitudinal.errors import AllianceError, DataError
+from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.estimates import Text
 from alliance_longitudinal.methods.basics.frames import (
@@ -21,40 +21,16 @@ from alliance_longitudinal.methods.basics.frames import (
 )
 from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
 from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.growth.archive import (
+    Columns,
+    Prior,
+    accuracy,
+    fit_archive,
+    prior_of,
+    shape_of,
+)
 
 CourseShape = Literal["log", "linear"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Names of the columns in the user's frames."""
-
-    y: str
-    intake: str
-    time: str
-    person: str
-    therapist: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Prior:
-    """What is known of a person before any score: deviations of intercept and slope."""
-
-    cov: Floats
-    noise: float
-    therapist: float
-    known: Mapping[str, tuple[float, float]]
-
-    def of(self, therapists: "list[str | None]") -> tuple[Floats, Floats]:
-        """Means, shape (n, 2), and covariances, shape (n, 2, 2), of persons by their therapist."""
-        mean, cov = np.zeros((len(therapists), 2)), np.tile(self.cov, (len(therapists), 1, 1))
-        for i, name in enumerate(therapists):
-            effect, variance = (
-                self.known.get(name, (0.0, self.therapist)) if name is not None else (0.0, self.therapist)
-            )
-            mean[i, 0] = effect
-            cov[i, 0, 0] += variance
-        return mean, cov
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -91,8 +67,8 @@ class ExpectedCourse:
     model: Any
     shape: str
     n_dropped: int
-    _columns: _Columns = field(repr=False)
-    _prior: _Prior = field(repr=False)
+    _columns: Columns = field(repr=False)
+    _prior: Prior = field(repr=False)
 
     @classmethod
     def fit(
@@ -127,19 +103,19 @@ class ExpectedCourse:
         """
         if shape not in get_args(CourseShape):
             raise DataError(f"shape is {shape!r}; it is one of {', '.join(get_args(CourseShape))}.")
-        columns = _Columns(y, intake, time, person, therapist)
+        columns = Columns(y, intake, time, person, therapist)
         ids = {"person": person} | ({} if therapist is None else {"therapist": therapist})
         rows = complete_rows(frame, {"y": y, "intake": intake, "t": time}, ids, least=20)
         for name, column in (("y", y), ("intake", intake), ("t", time)):
             check_varies(rows.values(name), column, "An expected course needs values that vary.")
-        data = rows.data.assign(f=_shape(rows.values("t"), shape, time))
+        data = rows.data.assign(f=shape_of(rows.values("t"), shape, time))
         several = data["person"].duplicated(keep=False)
         if data.loc[several, "person"].nunique() < 10:
             raise DataError(
                 f"An archive needs at least ten persons with several scores; there are {data.loc[several, 'person'].nunique()}."
             )
-        model = _fit(data, therapist is not None)
-        return cls(model, shape, rows.n_dropped, columns, _prior(model, frame, therapist))
+        model = fit_archive(data, therapist is not None)
+        return cls(model, shape, rows.n_dropped, columns, prior_of(model, frame, therapist))
 
     @property
     def params(self) -> pd.Series:
@@ -226,7 +202,7 @@ class ExpectedCourse:
             t[used],
             self._therapists(scores_so_far)[:1],
         )
-        f = _shape(when, self.shape, "at")
+        f = shape_of(when, self.shape, "at")
         expected, sd = self._single(intake[0], f, np.tile(mean, (len(f), 1)), np.tile(cov, (len(f), 1, 1)))
         half = float(distributions.norm.ppf((1 + band) / 2)) * sd
         return pd.DataFrame(
@@ -262,7 +238,7 @@ class ExpectedCourse:
             real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1) for band in bands
         ]
         errors = [self._errors(frame, real("after", time, "times, finite numbers")) for time in after]
-        return _accuracy(list(after), errors, levels)
+        return accuracy(list(after), errors, levels)
 
     @classmethod
     def cross_validate(
@@ -307,7 +283,7 @@ class ExpectedCourse:
             course = cls.fit(frame[fold != k], y, intake, time, person, therapist, shape)
             for place, when in zip(errors, after, strict=True):
                 place.append(course._errors(frame[fold == k], real("after", when, "times, finite numbers")))
-        return _accuracy(list(after), [pd.concat(place) for place in errors], levels)
+        return accuracy(list(after), [pd.concat(place) for place in errors], levels)
 
     def _errors(self, frame: pd.DataFrame, after: float) -> pd.DataFrame:
         """Predicted scores later than ``after``: ``error`` and ``sd``."""
@@ -325,7 +301,7 @@ class ExpectedCourse:
             code[known], y[known], intake[known], t[known], [therapists[i] for i in first]
         )
         later = ~known
-        f = _shape(t[later], self.shape, c.time)
+        f = shape_of(t[later], self.shape, c.time)
         expected, sd = self._single(intake[later], f, mean[code[later]], cov[code[later]])
         return pd.DataFrame({"error": y[later] - expected, "sd": sd})
 
@@ -335,7 +311,7 @@ class ExpectedCourse:
         """Mean, shape (persons, 2), and covariance, shape (persons, 2, 2), of intercept and slope given scores."""
         n = len(therapists)
         prior_mean, prior = self._prior.of(therapists)
-        f = _shape(t, self.shape, self._columns.time)
+        f = shape_of(t, self.shape, self._columns.time)
         z = np.column_stack([np.ones(len(f)), f])
         left = y - self._mean(intake, f) - np.einsum("ij,ij->i", z, prior_mean[code])
         precision = np.empty((n, 2, 2))
@@ -365,60 +341,3 @@ class ExpectedCourse:
         if name is None or name not in frame:
             return [None] * len(frame)
         return [None if pd.isna(v) else str(v).strip() for v in frame[name]]
-
-
-def _shape(t: Floats, shape: str, column: str) -> Floats:
-    if shape == "linear":
-        return t
-    if len(t) and t.min() < 0:
-        raise DataError(f"{column!r} goes down to {t.min():g}. The log shape needs times from 0 on.")
-    return np.asarray(np.log1p(t))
-
-
-def _fit(data: pd.DataFrame, therapists: bool) -> Any:
-    from alliance_longitudinal.engine import MixedModel
-
-    random = "(1 + f | therapist:person) + (1 | therapist)" if therapists else "(1 + f | person)"
-    try:
-        return MixedModel.from_formula(f"y ~ intake + f + {random}", data).fit()
-    except AllianceError as problem:
-        raise DataError(f"The expected course cannot be fitted: {problem}") from problem
-
-
-def _prior(model: Any, frame: pd.DataFrame, therapist: str | None) -> _Prior:
-    table = model.varcorr
-    persons = table[table["group"].str.contains("person")]
-    diagonal = persons[persons["term2"].isna()].set_index("term1")["vcov"]
-    cross = float(persons.loc[persons["term2"].notna(), "vcov"].iloc[0])
-    cov = np.array([[diagonal["Intercept"], cross], [cross, diagonal["f"]]], dtype=float)
-    if therapist is None:
-        return _Prior(cov, float(model.scale), 0.0, {})
-    variance = float(table.loc[table["group"] == "therapist", "vcov"].iloc[0])
-    _, ids = groups(frame, therapist)
-    modes, sds = (
-        model.random_effects["therapist"]["Intercept"],
-        model.random_effects_sd["therapist"]["Intercept"],
-    )
-    known = {
-        str(ids[int(str(name)[1:])]): (float(modes[name]), float(sds[name]) ** 2) for name in modes.index
-    }
-    return _Prior(cov, float(model.scale), variance, known)
-
-
-def _accuracy(after: "list[float]", errors: "list[pd.DataFrame]", bands: "list[float]") -> pd.DataFrame:
-    rows = []
-    for time, found in zip(after, errors, strict=True):
-        if found.empty:
-            raise DataError(f"No score is later than {time:g}. Choose earlier times for after.")
-        e = found["error"].to_numpy()
-        row = {
-            "after": time,
-            "n": len(e),
-            "rmse": float(np.sqrt(np.mean(e**2))),
-            "mae": float(np.mean(np.abs(e))),
-        }
-        for band in bands:
-            z = float(distributions.norm.ppf((1 + band) / 2))
-            row[f"cover{100 * band:g}"] = float(np.mean(np.abs(e) <= z * found["sd"].to_numpy()))
-        rows.append(row)
-    return pd.DataFrame(rows).set_index("after")
