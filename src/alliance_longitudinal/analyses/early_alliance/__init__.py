@@ -187,7 +187,7 @@ def _check_clients(draft: Draft, design: EarlyDesign) -> None:
     """The header's numbers, and whether there is anything to relate to anything."""
     draft.fact(
         "Primary estimate",
-        f"effect within therapists on the {'course after the window' if design.course else 'change from intake'}",
+        f"within therapists, {'course' if design.course else 'change from intake'}",
     )
     draft.fact("Early window", str(design.choices.window))
     draft.fact("Clients", Count(design.n_clients, "client"))
