@@ -8,7 +8,6 @@ import pandas as pd
 from alliance_longitudinal import Study
 from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
-from analyses.studies import simulated_study
 
 
 def with_covariates(study: Study, seed: int = 1) -> Study:
