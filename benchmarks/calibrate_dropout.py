@@ -3,7 +3,8 @@
 `make calibrate` runs 400 seeds of each make on all cores and writes docs/calibration_dropout.md.
 
 The truth: of the clients whose treatment does not end as planned, the logit of leaving falls by a given number per point of the
-alliance last felt, and differs between therapists. The rating has no error but that it is missing at times.
+alliance last felt, and differs between therapists. The ratings are totals without errors of items. One in ten
+is missing; the last one is then older, which draws its own effect towards zero.
 """
 
 import argparse
@@ -51,7 +52,7 @@ MAKES = {
 def coefficients(job: tuple[int, str]) -> pd.DataFrame:
     """Estimates of one clinic group: ``make, term, estimate, se, low, high, sd``."""
     seed, make = job
-    study = simulated_study(seed, MAKES[make][0])
+    study = simulated_study(seed, MAKES[make][0], items=False)
     draft = Draft(study)
     a, y = draft.measure("alliance", None), draft.measure("symptoms", None)
     rated = draft.sessions[draft.sessions["session"].ge(1) & draft.sessions[a.name].notna()][
@@ -98,7 +99,12 @@ def page(draws: pd.DataFrame, seeds: int) -> str:
     for make, part in draws.groupby("make", sort=False):
         sd = part.loc[part["term"] == "severity", "sd"]
         lines.append(f"| {make} | 0.6 | {sd.mean():.3f} | {100 * (sd < 1e-6).mean():.1f} % |")
-    lines += ["", "A coverage of a truth of zero is one less the type I error."]
+    lines += [
+        "",
+        "A coverage of a truth of zero is one less the type I error. What counts is the alliance felt in the last session: one rating",
+        "in ten is missing, and the older one in its place draws the effect of the last rating towards zero. Errors of",
+        "items do so as well (these clinics have none): with items the mean of the first make is about -.04.",
+    ]
     return "\n".join(lines) + "\n"
 
 

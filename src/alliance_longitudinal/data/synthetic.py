@@ -11,22 +11,23 @@ from alliance_longitudinal.simulation.course import LAST_EARLY
 SIMULATED_NOTE = "Simulated data: no real clinic, therapist or client. Made to show and to check the report."
 
 
-def simulated_study(seed: int, truth: ClinicTruth | None = None) -> Study:
+def simulated_study(seed: int, truth: ClinicTruth | None = None, *, items: bool = True) -> Study:
     """A simulated clinic group as a study in memory, as if its clean export had been loaded.
 
-    Scores are complete-form sums; used by the calibration, which repeats an analysis over many seeds.
+    Scores are complete-form sums; used by the calibration, which repeats an analysis over many seeds. Without ``items`` the
+    alliance is a total that has no error of items.
     """
     truth = truth or ClinicTruth()
-    frame = simulate_clinic(seed, truth).sessions
-    items = [f"wai_{k}" for k in range(1, 13)]
-    frame["alliance"] = frame[items].sum(axis=1, min_count=12)
+    frame = simulate_clinic(seed, truth, items=items).sessions
+    names = [f"wai_{k}" for k in range(1, 13)] if items else ["wai"]
+    frame["alliance"] = frame[names].sum(axis=1, min_count=len(names))
     registry = load_instruments()
     measures = {
         "alliance": Measure("alliance", "alliance", "client", registry["wai_sr"], timing="end"),
         "phq9": Measure("phq9", "symptoms", "client", registry["phq_9"], timing="start"),
     }
     ending = {"end": "ending"}
-    sessions = frame.drop(columns=[*items, *(name for name in ending if name in frame)])
+    sessions = frame.drop(columns=[*names, *(name for name in ending if name in frame)])
     people = frame.rename(columns=ending)
     flow = SampleFlow().record(sessions, sessions, "Simulated sessions", "nothing removed")
     return Study(
