@@ -16,6 +16,7 @@ from alliance_longitudinal.engine.families.distributions import Poisson
 from alliance_longitudinal.engine.families.refuse import refuse_impossible, refuse_nodes
 from alliance_longitudinal.engine.families.response import Response
 from alliance_longitudinal.engine.families.search import (
+    STARTS,
     GeneralisedOptimum,
     SearchRecord,
     covariance_of_params,
@@ -33,6 +34,8 @@ from alliance_longitudinal.findings import Finding
 #: Log dispersion beyond which the negative binomial is tried as what it tends to, the Poisson distribution.
 _NO_LONGER = 7.0
 _INSIDE = 9.0
+#: Log dispersions at which the likelihood is compared with that of the limit.
+_DISPERSIONS = (0.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -141,17 +144,21 @@ def fit_generalised(
 
 
 def _searched(criterion: Criterion, face: Face, fixed: Array) -> tuple[Criterion, SearchRecord]:
-    """The search; a negative binomial whose dispersion runs off is searched as what it tends to."""
+    """The search; a negative binomial whose dispersion runs off is searched as what it tends to, before further starts."""
     p = criterion.problem.x.shape[1]
     if criterion.problem.family.name != "negative-binomial":
         return criterion, search(criterion, face, fixed)
-    record = search(criterion, face, fixed) if fixed[p] < _NO_LONGER else None
-    if record is not None and record.best.params[p] < _NO_LONGER:
+    record = search(criterion, face, fixed, STARTS[:1]) if fixed[p] < _NO_LONGER else None
+    if record is not None and record.best.certificate.holds and record.best.params[p] < _NO_LONGER:
         return criterion, record
-    poisson, at_limit = without_overdispersion(criterion, face, fixed[:p])
-    if at_limit.best.certificate.holds or record is None:
-        return poisson, at_limit
-    return criterion, record
+    if record is None or record.best.params[p] >= _NO_LONGER:
+        poisson, at_limit = without_overdispersion(criterion, face, fixed[:p])
+        best = at_limit.best
+        inside = (np.insert(best.params, p, at) for at in _DISPERSIONS)
+        lowest = min(criterion.evaluate(best.face, each)[0].value for each in inside)
+        if record is None or (best.certificate.holds and best.value <= lowest):
+            return poisson, at_limit
+    return criterion, search(criterion, face, fixed)
 
 
 def without_overdispersion(criterion: Criterion, face: Face, beta: Array) -> tuple[Criterion, SearchRecord]:
