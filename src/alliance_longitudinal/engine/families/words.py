@@ -7,7 +7,7 @@ from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.families.response import Response
 from alliance_longitudinal.engine.families.search import SearchRecord
-from alliance_longitudinal.engine.search.words import boundary_phrase, several_optima
+from alliance_longitudinal.engine.search.words import boundary_phrase, several_optima, unverified
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.sentences import joined, listed, say
 
@@ -43,10 +43,8 @@ def convergence(design: Design, record: SearchRecord, aux: Array | None = None) 
             "The search for the random effects' modes failed, so there is no likelihood. Look for extreme values in "
             "predictors or offset, or leave out a random effect."
         )
-    return (
-        f"No optimum could be verified after {record.evaluations} evaluations ({numbers}). The data "
-        "probably do not determine all parameters: leave out a random effect or a fixed term, or "
-        "look at the unverified fit with fit(require_certificate=False)."
+    return f"No optimum could be verified after {record.evaluations} evaluations ({numbers}). " + unverified(
+        certificate, "all parameters: leave out a random effect or a fixed term"
     )
 
 

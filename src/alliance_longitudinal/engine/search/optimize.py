@@ -18,6 +18,8 @@ DESCENT = -1e-6
 #: An eigenvalue of a relative covariance below this (times the largest) makes a face worth trying.
 NEAR_FACE = 1e-4
 _SAME = 1e-8
+#: Newton decrement of an optimum from which rounding keeps the search away.
+ROUNDED = 1e-6
 #: Deviance above a known optimum from which a search may have arrived there, and the share of it within which the optimum's
 #: own parabola has to say the same: then Newton's next steps can only lead to it.
 _NEXT = 1.0
@@ -31,7 +33,8 @@ class Certificate:
     Attributes
     ----------
     decrement : float
-        Newton decrement on the face, in deviance units; below 1e-10 at an optimum.
+        Newton decrement on the face, in deviance units; below 1e-10 at an optimum, and below 1e-6 (a thousandth of a standard
+        error) where rounding ends the search before, as with weights over twelve orders of magnitude or counts near 1e9.
     curvature : float
         Smallest Hessian eigenvalue on the face; not negative at an optimum.
     descent : float
@@ -49,7 +52,7 @@ class Certificate:
     @property
     def holds(self) -> bool:
         """Whether all conditions are met."""
-        return bool(self.decrement < DECREMENT and self.curvature > -1e-6 and self.descent > DESCENT)
+        return bool(self.decrement < ROUNDED and self.curvature > -1e-6 and self.descent > DESCENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import numpy as np
 from alliance_longitudinal.counts import Number, Private
 from alliance_longitudinal.engine.design.design import Design, TermDesign
 from alliance_longitudinal.engine.search.criterion import Criterion
-from alliance_longitudinal.engine.search.optimize import OptimRecord
+from alliance_longitudinal.engine.search.optimize import Certificate, OptimRecord
 from alliance_longitudinal.engine.search.residual import FittedResidual
 from alliance_longitudinal.engine.statistics.structured.structure import AR1, in_words
 from alliance_longitudinal.findings import Finding
@@ -16,6 +16,8 @@ FEW_ROWS = 10
 NO_CORRELATION = "the correlation of neighbouring residuals is zero"
 #: Curvature, in deviance per squared unit of relative SD, below which a parameter is not identified.
 FLAT = 1e-4
+#: Newton decrement that is near an optimum, and loss of digits of the deviance that is said.
+_NEAR, _LOST = 0.01, 1e-5
 
 
 def convergence(
@@ -38,11 +40,36 @@ def convergence(
             "The residual variance goes to zero: fixed and random effects together reproduce the response exactly. "
             "Use fewer random effects."
         )
-    return (
-        f"No optimum could be verified after {record.evaluations} evaluations ({numbers}). The data "
-        "probably do not determine all variances: leave out a random effect, or look at the "
-        "unverified fit with fit(require_certificate=False)."
+    return f"No optimum could be verified after {record.evaluations} evaluations ({numbers}). " + unverified(
+        certificate, "all variances: leave out a random effect"
     )
+
+
+def unverified(certificate: Certificate, what: str) -> str:
+    """Why an optimum is not verified, and what to do; ``what`` the data may not determine."""
+    look = "or look at the unverified fit with fit(require_certificate=False)."
+    if certificate.decrement < _NEAR and certificate.curvature > FLAT:
+        return (
+            "The search ended near an optimum because of rounding: weights, counts or columns of the model differ by too many "
+            f"orders of magnitude. Rescale them, {look}"
+        )
+    return f"The data probably do not determine {what}, {look}"
+
+
+def lost_digits(record: OptimRecord, nu: int) -> Finding | None:
+    """A finding where the random effects are so large beside the residual that the deviance loses digits."""
+    ratio = max((float(np.linalg.eigvalsh(d)[-1]) for d in record.best.relative), default=0.0)
+    lost = np.finfo(float).eps * ratio * nu
+    if not lost > _LOST:
+        return None
+    message = say(
+        "A random effect varies {ratio} times as much as the residual, so that rounding leaves the deviance exact to about "
+        "{lost} only. Do not compare models by smaller differences. Measure time and other predictors from a value within "
+        "their range.",
+        ratio=f"{ratio:.0e}",
+        lost=f"{lost:.0e}",
+    )
+    return Finding("lost_digits", "caution", message)
 
 
 def boundary(design: Design, record: OptimRecord) -> list[str]:
@@ -113,6 +140,9 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
                 _flat(residual),
             )
         )
+    lost = lost_digits(record, design.n)
+    if lost:
+        findings.append(lost)
     if record.differ:
         findings.append(several_optima(record.values))
     return tuple(findings)
