@@ -61,6 +61,7 @@ def dta(folder: Path) -> Path:
 def sqlite(folder: Path) -> Path:
     with sqlite3.connect(folder / "sessions.db") as connection:
         FRAME.astype({"date": str}).to_sql("visits", connection, index=False)
+    connection.close()
     return study_in(folder, "sessions.db", extra="\n    table: visits")
 
 

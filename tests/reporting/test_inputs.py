@@ -36,6 +36,7 @@ def test_a_changed_database_file_changes_the_inputs(tmp_path):
     with sqlite3.connect(base) as connection:
         connection.execute("create table sessions (client text, therapist text, session integer, phq9 real)")
         connection.execute("insert into sessions values ('a', 't', 1, 9)")
+    connection.close()
     path = tmp_path / "study.yaml"
     path.write_text(
         "study: x\ntables:\n  sessions:\n    file: clinic.sqlite\n    table: sessions\n    columns: {client: client, "

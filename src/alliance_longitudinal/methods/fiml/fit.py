@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
-from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.methods.fiml.likelihood import Information, Model, local
 from alliance_longitudinal.methods.fiml.optimum import Certificate, certify, minimise
 from alliance_longitudinal.methods.fiml.patterns import Floats, Patterns
@@ -147,6 +145,8 @@ def inverse(information: Floats) -> Floats:
 
 def indices(data: Patterns, spec: Model, free: Floats, deviance: float, unrestricted: Saturated) -> Indices:
     """Chi-square and what is made of it, and the residuals; missing where there is no saturated model to compare with."""
+    from alliance_longitudinal.engine import distributions
+
     p, q = data.p, len(spec.names)
     if not np.isfinite(unrestricted.deviance):
         return Indices(np.nan, p * (p + 3) // 2 - q, *(np.nan,) * 7)
@@ -181,6 +181,8 @@ def _rmsea_interval(chi2: float, df: int, n: int) -> tuple[float, float]:
     """90 % interval from the noncentral chi-square (Steiger 1990)."""
     if df <= 0:
         return 0.0, 0.0
+    from scipy import special  # here, so that reading what an analysis takes loads no scipy
+
     ends = []
     for share in (0.95, 0.05):
         low, high = 0.0, max(chi2, 10.0)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.methods.fiml.patterns import patterns
 from alliance_longitudinal.methods.fiml.saturated import Saturated, saturated
@@ -149,6 +148,8 @@ def invariance(
             continue
         before = out[-1].fit
         chi2, df = fit.chi2 - before.chi2, fit.df - before.df
+        from alliance_longitudinal.engine import distributions
+
         p = float(distributions.chi2.sf(max(chi2, 0.0), df))
         out.append(Step(level, where, fit, chi2, df, p, fit.cfi - before.cfi))
     return out
