@@ -42,8 +42,8 @@ MIN_CLIENTS = 20
 
 @analysis(
     "Ruptures and repairs",
-    "How often does the alliance break down, is that more than random fluctuation alone would produce, and do ruptures and "
-    "repairs go with outcome?",
+    "How often does the alliance break down, is that more than random fluctuation alone would "
+    "produce, and are ruptures and repairs related to outcome?",
     limits=(
         "A rule finds low ratings, not what happened in the session. A rupture that the client does not rate is not found.",
         "True ruptures add to the fluctuation that is simulated. The expected number is therefore too high rather than too low.",
@@ -58,8 +58,8 @@ def alliance_events(
         float | None,
         Field(
             gt=0,
-            description="Size of a rupture: a fall of more than so many points from one session to the next. None: one "
-            "standard deviation within clients.",
+            description="Size of a rupture: a fall of more than this number of points from one session to the "
+            "next. None: one standard deviation within clients.",
         ),
     ] = None,
     min_ratings: Annotated[
@@ -67,13 +67,15 @@ def alliance_events(
         Field(
             ge=4,
             le=50,
-            description="Fewest ratings of a client. With fewer than 8, limits and lines say little.",
+            description="Smallest number of ratings per client. With fewer than 8, limits and lines say little.",
         ),
     ] = 8,
     repair_within: Annotated[
         int,
         Field(
-            ge=1, le=20, description="A rupture is repaired if one of the next so many ratings comes back."
+            ge=1,
+            le=20,
+            description="A rupture counts as repaired if the alliance comes back within this number of ratings.",
         ),
     ] = 3,
     repair_to_sd: Annotated[

@@ -101,9 +101,10 @@ def repair_figure(found: Found) -> FigureSpec | None:
     return FigureSpec(
         name="repairs",
         title="Repaired ruptures, found and expected from fluctuation alone",
-        caption="Share of the ruptures after which one of the next ratings comes back.",
+        caption="Share of the ruptures that were repaired within the next ratings.",
         alt="Repaired ruptures, found and expected from fluctuation. " + joined(said, "; ") + ".",
-        how_to_read="Where both marks lie together, ratings come back no more often than after a low rating by chance.",
+        how_to_read="If both marks are close together, the alliance comes back no more often than after low "
+        "ratings by chance.",
         section="results",
         data=long,
         columns=(

@@ -16,9 +16,9 @@ def event_tables(draft: Draft, found: Found) -> None:
         "answer",
         shares,
         [Column("label", "What"), *SHARE, Column("n", "Of", "count")],
-        "Wilson intervals with the effective number, because clients of the same therapist may be alike (cluster-robust errors). "
-        "Repaired by fluctuation alone: the same share in series that only fluctuate. A low rating is followed by higher ones all "
-        "the same.",
+        "Wilson intervals with the effective number, because clients of the same therapist may be "
+        "alike (cluster-robust errors). Repaired by fluctuation alone: the same share in series "
+        "that only fluctuate. Even there, a low rating is usually followed by a higher one.",
     )
     draft.show(_rules(found), _agreement(draft, found), _sessions(found))
 

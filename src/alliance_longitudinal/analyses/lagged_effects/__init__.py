@@ -55,12 +55,17 @@ if TYPE_CHECKING:
     "Alliance and symptoms from session to session",
     "Does the alliance come before symptom change, do symptoms come before change in the alliance, or both?",
     limits=(
-        "An effect from one session to the next is an association: what changed both between the sessions is not seen.",
-        "What is stable in a client is removed, and so is a client's line with trend=true; other slow changes are not.",
-        "What does not change in a client, such as age or diagnosis, is removed by the model and need not be adjusted for.",
-        "The dynamic panels and the centred mixed model have no lines of clients; where clients' courses differ they are biased.",
-        "Measurement error of a single session lowers the effects and the carry-over.",
-        "Scores are taken as missing at random: clients may leave because of scores that were seen, not of scores that were not.",
+        "An effect from one session to the next is an association. Something that was not measured "
+        "may have changed both.",
+        "The model removes stable differences between clients and, with trend=true, each client's "
+        "line over sessions. It does not remove other slow changes.",
+        "Characteristics that do not change, such as age or diagnosis, need no adjustment, because "
+        "the model removes them.",
+        "The dynamic panels and the centred mixed model have no line for each client, so they are "
+        "biased if the courses of clients differ.",
+        "Measurement error at single sessions makes the effects and the carry-over smaller.",
+        "Scores are assumed to be missing at random: clients may drop out because of observed "
+        "scores, but not because of unobserved ones.",
     ),
 )
 def lagged_effects(
@@ -75,29 +80,33 @@ def lagged_effects(
         ),
     ] = None,
     other: Annotated[
-        str | None, Field(description="A third measure that takes part, by its name in the study; None: two.")
+        str | None,
+        Field(
+            description="A third measure in the model, by its name in the study file. None: only alliance and "
+            "outcome."
+        ),
     ] = None,
     trend: Annotated[
         bool | None,
         Field(
-            description="Whether each client has a line over sessions of his or her own in the main model. None: where that describes "
-            "the data better (lower AIC)."
+            description="Whether the main model has a line over sessions for each client. None: if this "
+            "describes the data better (lower AIC)."
         ),
     ] = None,
     equal_lags: Annotated[
-        bool, Field(description="Hold the effects equal over sessions; otherwise their mean is reported.")
+        bool,
+        Field(description="Hold the effects equal over sessions. Otherwise the report gives their mean."),
     ] = True,
     max_gap_days: Annotated[
         float | None,
-        Field(
-            gt=0, description="Leave out what comes after a longer gap between two sessions; None: keep all."
-        ),
+        Field(gt=0, description="Leave out sessions after a longer gap than this. None: keep all."),
     ] = None,
     estimators: Annotated[
         tuple[Estimator, ...] | None,
         BeforeValidator(as_names),
         Field(
-            description="What to show beside the main model (riclpm), which is always fitted: some of mldpm, gmm, mlm. None: all."
+            description="Estimators to compare with the main model (riclpm): some of mldpm, gmm, mlm. None: "
+            "all."
         ),
     ] = None,
     by: By = None,

@@ -40,8 +40,8 @@ def show(draft: Draft, names: Names, main: "CrossLagged") -> None:
         FigureSpec(
             name="directions",
             title="Both directions, by estimator",
-            caption="Effect of one point at a session on the next session, with 95 % intervals. The first line of each panel is the "
-            "main estimate.",
+            caption="Points: effect of one point at a session on the next session; lines: 95 % intervals. "
+            "The first line of each panel is the main estimate.",
             alt="Effects from one session to the next. " + joined(said, "; ") + ".",
             how_to_read="The point is the estimate, the line its 95 % interval. If the line crosses zero, the direction is not clear. "
             "Estimates marked as biased are shown for comparison only.",

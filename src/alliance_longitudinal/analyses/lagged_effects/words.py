@@ -131,9 +131,11 @@ def methods_text(
         f"{names.a_label} and {names.y_label}: each client has a level{lines} of his or her own in both{rule}, and deviations from it follow "
         f"each other from one session to the next, with effects {lags}. It was fitted by full-information maximum likelihood to all "
         f"scores, missing at random; {errors}. The alliance may answer to earlier symptoms (feedback) and the reverse.",
-        "Beside it: a dynamic panel model by maximum likelihood with a client effect that goes freely with all predictors, and with the "
-        "predictor of a session free to go with the outcome of the same session; two-step GMM in differences and in the system, with "
-        "collapsed instruments and Windmeijer's correction; the instruments of Anderson and Hsiao; and, as description, a mixed model "
-        "centred on clients' means and the cross-lagged model without client levels, which feedback and stable differences bias.",
+        "Other estimators: a dynamic panel model by maximum likelihood with a client effect that "
+        "goes freely with all predictors, and with the predictor of a session free to go with the "
+        "outcome of the same session; two-step GMM in differences and in the system, with "
+        "collapsed instruments and Windmeijer's correction; the instruments of Anderson and Hsiao; "
+        "and, as description, a mixed model centred on clients' means and the cross-lagged model "
+        "without client levels, which feedback and stable differences bias.",
     )
     draft.cite("hamaker2015", "allison2017", "arellano1991", "windmeijer2005", "falkenstrom2020")
