@@ -9,6 +9,7 @@ from pydantic import Field
 from alliance_longitudinal.analyses.early_alliance import charts, tables, words
 from alliance_longitudinal.analyses.early_alliance.clinics import clinic_effects
 from alliance_longitudinal.analyses.early_alliance.compute import (
+    EarlyModels,
     correlation_estimates,
     effect_estimates,
     fit_models,
@@ -129,6 +130,7 @@ def early_alliance(
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
     latent_effects(draft, design)
     scale_effects(draft, design)
+    _checks(draft, design, models, seed)
     leaving_effects(draft, design, models, weeks)
     clinic_effects(draft, design, models)
     if groups is not None:
@@ -146,6 +148,21 @@ def early_alliance(
     words.methods(draft, design, models, n_boot)
     words.limits(draft, choices)
     return draft
+
+
+def _checks(draft: Draft, design: EarlyDesign, models: EarlyModels, seed: int) -> None:
+    """Residuals, floor and ceiling, and each therapist left out, for the primary estimate."""
+    effect = draft["slope_within"]
+    if models.growth is not None and effect is not None:
+        draft.checks(
+            models.growth,
+            design.rows,
+            design.choices.outcome,
+            effect.label,
+            term="weeks:early_client",
+            unit=effect.unit,
+            seed=seed,
+        )
 
 
 def _check_rated(min_rated: int, window: TimeWindow) -> None:

@@ -179,7 +179,7 @@ def too_few_for(structure: Structure, frame: pd.DataFrame) -> Sentence:
         carrying = int((frame.groupby("therapist")["client"].nunique() >= CLIENTS_FOR_OWN_EFFECT).sum())
         if carrying < MIN_FOR_OWN_EFFECT:
             return say(
-                "{effect} is taken to be the same for all therapists: {n:noun} {n:has|have} {clients} or more clients in the "
+                "{effect} is taken to be the same for all therapists: {n:noun} {n:has|have} at least {clients} clients in the "
                 "analysis, and {needed} are needed to estimate how it differs",
                 effect=structure.own_effect[0].upper() + structure.own_effect[1:],
                 n=Number(carrying, "integer", "therapist"),
