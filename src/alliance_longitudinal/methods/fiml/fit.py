@@ -1,6 +1,7 @@
 """Fits a model of means and covariances by full-information maximum likelihood, and says how well it fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,8 @@ class MomentFit(Indices):
     covariance : float array, shape (q, q)
     converged : bool
         Whether the gradient vanishes, in the model and in the saturated one.
-    certificate : Certificate
-        Gradient and observed information at the end of the search.
+    data : Patterns
+        What it was fitted to.
     deviance, aic, bic : float
     """
 
@@ -59,10 +60,16 @@ class MomentFit(Indices):
     se: Floats
     covariance: Floats
     converged: bool
-    certificate: Certificate
+    data: Patterns = field(repr=False)
     deviance: float
     aic: float
     bic: float
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Gradient and observed information at the end of the search."""
+        at = local(self.data, self.spec, self.free, "observed")
+        return certify(at.gradient, at.information)
 
     @property
     def params(self) -> "pd.Series[float]":
@@ -115,8 +122,10 @@ def fit_moments(
         Instead of the model's own.
     """
     best = minimise(data, spec, start)
-    at = local(data, spec, best.free, "observed")
-    covariance = inverse(at.information if information == "observed" else best.information)
+    observed = information == "observed"
+    covariance = inverse(
+        local(data, spec, best.free, "observed").information if observed else best.information
+    )
     with np.errstate(invalid="ignore"):
         se = np.sqrt(np.diag(covariance))
     q = len(spec.names)
@@ -128,7 +137,7 @@ def fit_moments(
         se=se,
         covariance=covariance,
         converged=best.converged and unrestricted.converged,
-        certificate=certify(at.gradient, at.information),
+        data=data,
         deviance=best.deviance,
         aic=best.deviance + 2 * q,
         bic=best.deviance + float(np.log(data.n)) * q,

@@ -7,7 +7,7 @@ import numpy as np
 from alliance_longitudinal.methods.fiml.likelihood import Local, Model, deviance, local
 from alliance_longitudinal.methods.fiml.patterns import Floats, Patterns
 
-_STEPS, _TOLERANCE = 200, 1e-8
+_STEPS, _TOLERANCE = 100, 1e-8
 
 
 @dataclass(frozen=True, slots=True)
