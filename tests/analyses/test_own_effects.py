@@ -93,7 +93,9 @@ def test_fewer_than_twenty_therapists_get_robust_errors_beside(twelve: Study) ->
     ]
     np.testing.assert_allclose(ends, [low, high], atol=0.01)  # shown with two digits
     said = [str(f.message) for f in result.notes if f.code == "simpler_model"]
-    assert any("taken to be the same for all therapists: 12 therapists have at least 3 clients" in s for s in said)
+    assert any(
+        "taken to be the same for all therapists: 12 therapists have at least 3 clients" in s for s in said
+    )
     shown = result.table("effects").to_frame()["label"]
     assert shown.str.contains("robust to effects that differ").sum() == 2
 
