@@ -76,6 +76,22 @@ def test_a_covariate_that_is_neither_number_nor_category_is_refused(frame, colum
         assert len(res.params) == frame["week"].nunique()
 
 
+@pytest.mark.parametrize("word", ["n/a", "", "unknown"])
+def test_a_column_of_numbers_with_a_word_in_it_is_refused(frame, word):
+    """As text each number would become a category; ids of groups and a few codes stay what they are."""
+    ages = pd.Series([20 + i % 40 for i in range(len(frame))], index=frame.index).astype(str)
+    ages.iloc[3] = word
+    with pytest.raises(
+        al.FormulaError, match=r"'age' is text with 41 .* of which 40 are numbers; .*to_numeric"
+    ):
+        al.MixedModel.from_formula("y ~ week + age + (1 | outer)", frame.assign(age=ages))
+    al.MixedModel.from_formula("y ~ week + C(age) + (1 | outer)", frame.assign(age=ages))
+    few = frame.assign(
+        outer=pd.factorize(frame["outer"])[0].astype(str), code=[str(i % 7) for i in range(len(frame))]
+    )
+    assert len(al.MixedModel.from_formula("y ~ code + (1 | outer)", few).fit().params) == 7
+
+
 def test_a_name_with_a_dot_needs_backticks(frame):
     with pytest.raises(al.FormulaError, match=r"Column 'week' .* name with a dot .* backticks: `week.no`"):
         al.MixedModel.from_formula(

@@ -39,6 +39,10 @@ def check_columns_exist(used: list[str], frame: pd.DataFrame, formula: str) -> N
             )
 
 
+#: Text with more different values than this, most of them numbers, is a column of numbers that holds a few words.
+FEW_CODES, MOSTLY = 10, 0.8
+
+
 def readable(frame: pd.DataFrame, names: tuple[str, ...], text: str | None = None) -> pd.DataFrame:
     """The frame with columns that formulaic understands; the one that is given is not changed.
 
@@ -137,6 +141,22 @@ def _refuse_odd(column: pd.Series, name: str, text: str) -> None:
         raise FormulaError(
             f"The column {name!r} holds numbers kept as objects (the first is {first!r}), which would be taken for "
             f"categories. Turn them into numbers with pandas.to_numeric, or write C({name}) for categories."
+        )
+    _refuse_numbers_as_text(column, name)
+
+
+def _refuse_numbers_as_text(column: pd.Series, name: str) -> None:
+    """A column of numbers that a few words have made text would become one category for each number."""
+    if not pd.api.types.is_string_dtype(column):
+        return
+    values = column.dropna().unique()
+    if len(values) <= FEW_CODES:
+        return
+    numbers = int(pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").notna().sum())
+    if numbers >= MOSTLY * len(values):
+        raise FormulaError(
+            f"The column {name!r} is text with {len(values)} different values, of which {numbers} are numbers; as text each would "
+            f"be a category. Turn it into numbers with pandas.to_numeric(..., errors='coerce'), or write C({name}) for categories."
         )
 
 
