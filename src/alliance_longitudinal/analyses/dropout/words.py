@@ -9,6 +9,8 @@ LIMITS = (
     "Only clients with at least one alliance score are in the models, not those who dropped out "
     "before their first score.",
     "If a client has no score at the last session, the most recent score counts.",
+    "Missing ratings and the error of single ratings make the effect of the last rating look smaller than it is (in simulated "
+    "clinics by about a sixth to a third); the effect of the mean rating is hardly touched.",
 )
 
 
