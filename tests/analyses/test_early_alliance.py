@@ -306,6 +306,8 @@ def test_to_dict_is_plain_json_and_holds_every_part(early: AnalysisResult) -> No
         "correlations",
         "variance_shares",
         "sensitivity",
+        "residuals_growth",
+        "without_growth",
     ]
     course = pd.DataFrame(
         data["figures"][0]["rows"], columns=[c["key"] for c in data["figures"][0]["columns"]]

@@ -25,7 +25,7 @@ def some_without(study: Study) -> tuple[Study, pd.DataFrame]:
     return with_sessions(study, sessions.assign(therapist=blank)), sessions[~gone]
 
 
-@pytest.mark.parametrize("name", ["variance_partition", "early_alliance", "reliable_change", "sudden_gains"])
+@pytest.mark.parametrize("name", ["variance_partition", "early_alliance"])
 def test_clients_without_a_therapist_leave_by_a_counted_step(name: str, clinic: Study) -> None:
     """The numbers are those of the clients with one, and the flow says how many the others were."""
     study, others = some_without(clinic)
@@ -34,6 +34,19 @@ def test_clients_without_a_therapist_leave_by_a_counted_step(name: str, clinic: 
     assert step.clients_lost == clinic.sessions["client"].nunique() - others["client"].nunique()
     alone = getattr(al, name)(with_sessions(clinic, others), **QUICK.get(name, {}))
     pd.testing.assert_frame_equal(result.estimates, alone.estimates)
+
+
+@pytest.mark.parametrize("name", ["reliable_change", "sudden_gains"])
+def test_shares_keep_the_clients_without_a_therapist(name: str, clinic: Study) -> None:
+    """A share counts clients, whoever the therapist is; only its interval knows of therapists."""
+    study, _ = some_without(clinic)
+    result = getattr(al, name)(study, **QUICK.get(name, {})).estimates.set_index("id")
+    whole = getattr(al, name)(clinic, **QUICK.get(name, {})).estimates.set_index("id")
+    counted = whole.index[whole["unit"].str.startswith("share of")]
+    assert len(counted) >= 1
+    pd.testing.assert_frame_equal(
+        result.loc[counted, ["estimate", "n"]], whole.loc[counted, ["estimate", "n"]]
+    )
 
 
 @pytest.mark.parametrize("name", REGISTRY)

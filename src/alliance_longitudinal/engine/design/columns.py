@@ -153,7 +153,7 @@ def _refuse_numbers_as_text(column: pd.Series, name: str) -> None:
     if len(values) <= FEW_CODES:
         return
     numbers = int(pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").notna().sum())
-    if numbers >= MOSTLY * len(values):
+    if MOSTLY * len(values) <= numbers < len(values):  # codes that are all numbers may be text on purpose
         raise FormulaError(
             f"The column {name!r} is text with {len(values)} different values, of which {numbers} are numbers; as text each would "
             f"be a category. Turn it into numbers with pandas.to_numeric(..., errors='coerce'), or write C({name}) for categories."
