@@ -19,6 +19,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.analyses.early_alliance import typical_followup
 from alliance_longitudinal.analyses.early_alliance.compute import (
     correlation_estimates,
     effect_estimates,
@@ -27,6 +28,9 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     variance_estimates,
 )
 from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.early_alliance.latent import latent_estimates
+from alliance_longitudinal.analyses.early_alliance.leaving import leaving_estimates, with_pattern
+from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
@@ -50,7 +54,15 @@ def estimates_of(seed: int, truth: ClinicTruth) -> pd.DataFrame:
     models = fit_models(design)
     effects = effect_estimates(models, design)
     same = effect_estimates(models.same, design) if models.same else effects
-    found = [*effects, *correlation_estimates(effects, design, same), *variance_estimates(design, 0, seed)[0]]
+    weeks = typical_followup(design)
+    found = [
+        *effects,
+        *correlation_estimates(effects, design, same),
+        *literature_estimates(design),
+        *latent_estimates(design),
+        *leaving_estimates(design, models, with_pattern(design.rows, weeks)),
+        *variance_estimates(design, 0, seed)[0],
+    ]
     rows = [(e.id, e.estimate, e.se, e.ci_low, e.ci_high) for e in found]
     return pd.DataFrame(rows, columns=["id", "estimate", "se", "ci_low", "ci_high"]).assign(seed=seed)
 
@@ -198,7 +210,9 @@ def page(table: pd.DataFrame, seeds: int, worlds: list[tuple[str, str, float, bo
 NOTES = """## Reading the table
 
 - `slope_*`: weekly change per WAI-SR point; `end_*`: change from intake per point; `r_*` and `r_slope_*`: partial
-  correlations with the change from intake and with the rate of change; `share_*`: shares of variance.
+  correlations with the change from intake and with the rate of change; `r_zero`, `r_intake`: correlations of clients with
+  the last score; `end_between_latent`, `end_between_moment`: latent means of therapists; `slope_within_completers`,
+  `slope_within_patterns`: clients who stayed, and averaged over those who left; `share_*`: shares of variance.
 - A truth with ± is a large-sample value with its own Monte Carlo error, which is part of the error of the bias; one
   without is a parameter of the generator.
 - `slope_within` is pulled towards zero by 2 to 3 %: scores have a lowest and a highest value, and a missing rating makes

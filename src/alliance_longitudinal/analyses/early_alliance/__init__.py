@@ -158,7 +158,7 @@ def _checks(draft: Draft, design: EarlyDesign, models: EarlyModels, seed: int) -
             models.growth,
             design.rows,
             design.choices.outcome,
-            effect.label,
+            f"Effect of early alliance within therapists ({design.choices.rate})",
             term="weeks:early_client",
             unit=effect.unit,
             seed=seed,

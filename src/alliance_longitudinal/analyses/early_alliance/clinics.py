@@ -43,7 +43,7 @@ def clinic_effects(draft: Draft, design: EarlyDesign, models: EarlyModels) -> No
         "clinic_effects",
         "Effects with a separate level and change for each clinic",
         "sensitivity",
-        [*main, *found],
+        [row for e in main for row in (e, *(f for f in found if f.id == f"{e.id}_clinics"))],
         [Column("label", "Effect"), *ESTIMATE, COUNT],
         "The same models with a fixed effect for each clinic. They compare clients, and "
         "therapists, of the same clinic.",

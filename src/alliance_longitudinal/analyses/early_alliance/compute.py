@@ -33,8 +33,8 @@ _OWN = "the effect of early alliance"
 COURSE, CHANGE = "Course after the window", "Change from intake to the last score"
 _EFFECT_WORDS = {
     "total": "Early alliance, total",
-    "within": "Within therapists: clients of the same therapist compared",
-    "between": "Between therapists: therapists' means compared",
+    "within": "Within therapists",
+    "between": "Between therapists",
     "contextual": "Contextual: between minus within",
 }
 
@@ -226,7 +226,7 @@ def correlation_estimates(
         one = alike[e.id]
         t = design.choices.good_sign * one.estimate / one.se
         r, low, high = partial_correlation(t, one.df, max(e.se / one.se, 1.0))
-        label = f"{_EFFECT_WORDS[effect]} (correlation with {words}; positive = better)"
+        label = f"{_EFFECT_WORDS[effect]} (with {words})"
         # The p value is that of the main analysis's coefficient.
         out.append(Estimate(prefix + effect, label, r, float("nan"), e.df, low, high, e.p, e.n, e.level, "r"))
     return out

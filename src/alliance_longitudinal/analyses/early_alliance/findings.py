@@ -1,7 +1,7 @@
 """What a reader of the early-alliance report has to know."""
 
 from alliance_longitudinal.analyses.early_alliance.design import MIN_CLIENTS, EarlyDesign
-from alliance_longitudinal.analyses.kit import Count, Draft, Number, Share, joined, say, short
+from alliance_longitudinal.analyses.kit import Count, Draft, Number, Sentence, Share, joined, say, short
 from alliance_longitudinal.findings import Severity
 
 #: Below this reliability a therapist's mean says more about chance than about the therapist.
@@ -177,12 +177,21 @@ def _reliability(draft: Draft) -> None:
     found = draft["reliability_therapist_mean"]
     if found is None or found.estimate >= LOW_RELIABILITY:
         return
+    corrected = draft["end_between_latent"]
+    beside = Sentence("")
+    if corrected is not None:
+        beside = say(
+            " Corrected for this, the effect between therapists on the change from intake is {effect} "
+            "(95 % interval {effect:interval}).",
+            effect=corrected.number(),
+        )
     draft.find(
         "unreliable_therapist_mean",
         "caution",
         "The reliability of a therapist's mean early alliance is {value}. The effect between "
-        "therapists is therefore pulled towards the effect within therapists.",
+        "therapists is therefore pulled towards the effect within therapists.{beside}",
         "therapists",
         short("luedtke2008"),
         value=Number(found.estimate),
+        beside=beside,
     )

@@ -32,7 +32,7 @@ def leaving_effects(draft: Draft, design: EarlyDesign, models: EarlyModels, week
     The model of the course takes scores after leaving as missing at random. A pattern-mixture model does not: it gives those who
     left before the horizon a course, and an effect of alliance, of their own (Little 1993).
     """
-    rows = _with_pattern(design.rows, weeks)
+    rows = with_pattern(design.rows, weeks)
     left = rows.groupby("client")["left"].first()
     main = draft["slope_within"]
     if main is None or models.growth is None or min(int(left.sum()), int((1 - left).sum())) < MIN_CLIENTS:
@@ -84,7 +84,7 @@ def leaving_estimates(design: EarlyDesign, models: EarlyModels, rows: pd.DataFra
     return out
 
 
-def _with_pattern(rows: pd.DataFrame, weeks: float) -> pd.DataFrame:
+def with_pattern(rows: pd.DataFrame, weeks: float) -> pd.DataFrame:
     """The rows with ``left``: 1 for clients whose last score is before the horizon."""
     last = rows.groupby("client")["weeks"].transform("max")
     return rows.assign(left=(last < weeks).astype(int))

@@ -38,7 +38,8 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
         "results",
         [e for e in draft.estimates if e.id in effects],
         [Column("label", "Effect"), *ESTIMATE, *TEST],
-        f"In {y} points (per {time}) per {a} point.{sign} n: outcome scores ({rate}) or clients (last score).",
+        f"In {y} points (per {time}) per {a} point.{sign} Within therapists: clients of the same therapist compared. Between "
+        f"therapists: therapists' means compared. n: outcome scores ({rate}) or clients (last score).",
     )
     draft.table_of(
         "effects_in_points",
@@ -88,7 +89,7 @@ def _correlations(draft: Draft) -> None:
             frame,
             [Column("label", "Effect"), *ESTIMATE, COUNT],
             "The first two are computed as published studies do: correlations of clients with the last score, whoever the "
-            "therapist is. Their intervals are robust (CR2) to clients of one therapist being alike. Compare the unadjusted one with the "
+            "therapist is. A positive correlation means that a better alliance goes with a better outcome. Intervals of the first two are robust (CR2) to clients of one therapist being alike. Compare the unadjusted one with the "
             "published one. The others are partial correlations, given the adjustment variables. A correlation between "
             "therapists is one of means, which vary less by chance than single clients, so it is usually larger. We cannot say where "
             "this clinic lies among published studies, because we do not know how much their true correlations differ. Published: "

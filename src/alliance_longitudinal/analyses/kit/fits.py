@@ -269,8 +269,8 @@ def _with_words_for_own_effect(structure: Structure, result: Any) -> tuple[Findi
         "own_effect_zero",
         "info",
         say(
-            "In these data {effect} does not differ between therapists: its variance between "
-            "therapists is estimated as zero.",
+            "The data show no difference between therapists in {effect}: its variance between therapists is estimated as zero. A "
+            "small difference may still exist.",
             effect=structure.own_effect,
         ),
     )
