@@ -183,6 +183,8 @@ def test_a_clinic_that_measures_before_and_after_gets_the_end_point_model(clinic
     )
     assert "The models do not adjust for early change" in codes["no_early_change"]
     assert "The outcome is the change in PHQ-9" in result.methods
+    assert "adjust the change from intake for" in result.methods
+    assert "rate of change" not in result.methods.lower().split("references")[0]
     assert "course" not in {f.name for f in result.figure_specs}
 
 

@@ -167,4 +167,4 @@ def test_check_and_both_reports_on_the_command_line(study_file: Path, tmp_path: 
     assert report.returncode == 0, report.stderr
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8").replace("\xa0", " ")
     assert "13 therapists are too few to estimate how therapists differ" in page
-    assert "Too few data" in page
+    assert "Underpowered" in page

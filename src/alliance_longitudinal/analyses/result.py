@@ -21,7 +21,7 @@ ESTIMATE_COLUMNS = ("id", "label", "estimate", "se", "df", "ci_low", "ci_high", 
 _STATUS = {
     "info": ("complete", "Complete"),
     "caution": ("caution", "Complete, with cautions"),
-    "underpowered": ("underpowered", "Too few data"),
+    "underpowered": ("underpowered", "Underpowered"),
     "failed": ("failed_check", "Failed check"),
 }
 

@@ -156,12 +156,11 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
         "estimated separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual "
         "effect is the effect between therapists minus the effect within therapists.",
         f"{_outcome(design)} Only clients in treatment at the end of the window are analysed; the "
-        f"sample flow gives the number of the others. {_adjusted(c)}{_covariates(draft)}",
+        f"sample flow gives the number of the others. {_adjusted(design)}{_covariates(draft, design)}",
         f"{_models(models)} Only the design decides whether a simpler model is used. A therapist "
         f"level needs {MIN_THERAPISTS} therapists with two or more clients. An effect of alliance "
         f"that differs between therapists needs {MIN_FOR_OWN_EFFECT} therapists with "
-        f"{CLIENTS_FOR_OWN_EFFECT} or more clients. Rates of change for each client need three or "
-        "more scores for half of the clients. Variances estimated as zero stay in the model. Only "
+        f"{CLIENTS_FOR_OWN_EFFECT} or more clients. {_rates(design)}Variances estimated as zero stay in the model. Only "
         f"fits whose optimum was verified are reported. {_own_effect(models)}",
         "Intervals are 95 % t intervals with Satterthwaite degrees of freedom. For therapist-level "
         "coefficients the degrees of freedom are at most the number of therapists minus one minus "
@@ -170,8 +169,7 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
         f"{interval_words(n_boot)}; the interval of the therapist share of early alliance is from "
         "the F distribution (Thomas & Hultquist, 1978). The primary estimate is "
         f"{_primary(design)}. All others are secondary; their p values are not corrected for multiple "
-        "tests. The model of the course uses all available outcome scores, assuming that scores "
-        "are missing at random; the change from intake uses the last available score.",
+        f"tests. {_missing(design)}",
     )
     if models.endpoint.structure.therapist and not models.own_effect:
         draft.cite("bell2002", "pustejovsky2018")
@@ -230,13 +228,35 @@ def _counted(c: Choices) -> str:
     return " (the study has no dates or weeks, so `weeks` in the formulas counts sessions)"
 
 
-def _covariates(draft: Draft) -> str:
+def _covariates(draft: Draft, design: EarlyDesign) -> str:
     if not draft.covariates:
         return ""
-    return f" They also adjust level and rate of change for {listing([c.words for c in draft.covariates])}."
+    return f" They also adjust {_parts(design)} for {listing([c.words for c in draft.covariates])}."
 
 
-def _adjusted(c: Choices) -> str:
+def _missing(design: EarlyDesign) -> str:
+    last = "the change from intake uses the last available score."
+    if not design.course:
+        return last[0].upper() + last[1:]
+    return (
+        "The model of the course uses all available outcome scores, assuming that scores are missing at random; "
+        + last
+    )
+
+
+def _rates(design: EarlyDesign) -> str:
+    if not design.course:
+        return ""
+    return "Rates of change for each client need three or more scores for half of the clients. "
+
+
+def _parts(design: EarlyDesign) -> str:
+    """What the models adjust."""
+    return "level and rate of change" if design.course else "the change from intake"
+
+
+def _adjusted(design: EarlyDesign) -> str:
+    c = design.choices
     unit = "session" if c.window.sessions == 1 else "window"
     names = {
         "intake": "intake severity (the first score)",
@@ -246,7 +266,7 @@ def _adjusted(c: Choices) -> str:
     if not adjust:
         return "The models do not adjust for anything else."
     return (
-        f"All models adjust level and rate of change for {listing(adjust)}, each split into "
+        f"All models adjust {_parts(design)} for {listing(adjust)}, each split into "
         "therapist mean and client deviation like the alliance."
     )
 

@@ -36,7 +36,7 @@ _NUMBER_AND_UNIT = re.compile(
 )
 SEVERITY_LABELS = {
     "failed": "Failed",
-    "underpowered": "Too few data",
+    "underpowered": "Underpowered",
     "caution": "Caution",
     "info": "For information",
 }
