@@ -13,8 +13,8 @@ def literature_estimates(design: EarlyDesign) -> list[Estimate]:
     """``r_zero`` and ``r_intake``: correlation of early alliance with the last score, plain and given intake severity.
 
     Published studies correlate clients and ignore therapists; the estimate does, too, so that it can be compared. Its interval
-    does not: the standard error of the standardised slope is cluster-robust (CR2) over therapists, carried to Fisher's z by the
-    delta method.
+    does not. r is a mean of ``z_x z_y - r (z_x^2 + z_y^2) / 2`` over clients but for terms that vanish (its influence function);
+    the standard error is the cluster-robust (CR2) one of that mean over therapists, carried to Fisher's z by the delta method.
     """
     clients = design.clients
     early, end = clients["early"].to_numpy(float), clients["end"].to_numpy(float)
@@ -37,13 +37,14 @@ def _correlation(design: EarlyDesign, identity: str, words: str, x: Floats, y: F
     if x.std() == 0 or y.std() == 0:
         return None
     x, y = (x - x.mean()) / x.std(), design.choices.good_sign * (y - y.mean()) / y.std()
+    r = float(np.clip(np.mean(x * y), -1 + 1e-12, 1 - 1e-12))
+    influence = x * y - r * (x**2 + y**2) / 2
     try:
         cell = clustered_slope(
-            y, np.column_stack([np.ones_like(x), x]), design.clients["therapist"].to_numpy()
+            influence, np.ones((len(x), 1)), design.clients["therapist"].to_numpy(), column=0
         )
     except DataError:
         return None  # a single therapist: there is no robust error
-    r = float(np.clip(cell.estimate, -1 + 1e-12, 1 - 1e-12))
     z = t_inference(float(np.arctanh(r)), cell.se / (1 - r * r), cell.df)
     return Estimate(
         identity,
