@@ -226,6 +226,7 @@ NOTES = """## Reading the table
 
 - `r_slope_*`: Fisher's interval for r = t / √(t² + df) takes the Satterthwaite df as the number of independent
   observations, which is only roughly right for rates of change.
+- `r_zero`, `r_intake`: the interval is a little too wide (98 and 99 %), because its robust error is some 8 % larger than the spread.
 """
 
 if __name__ == "__main__":
