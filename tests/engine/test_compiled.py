@@ -31,7 +31,7 @@ def level(groups, parents, sizes, k, rank=None, seed=0):
     return w, w @ c, np.add.reduceat(s, starts[:-1]), starts, root @ root.T, directions(*sizes), s, c
 
 
-def same(ours, reference):
+def assert_same(ours, reference):
     for a, b in zip(ours, reference, strict=True):
         assert np.shape(a) == np.shape(b)
         # Sums in another order: rounding, relative to the largest entry.
@@ -55,7 +55,7 @@ CASES = [
 def test_innermost_groups(sizes, k, rank, order, parents):
     *arguments, _, _ = level(150, parents, sizes, k, rank)
     ours = kernels.leaf_level(*arguments, order, compiled=True)
-    same(ours, kernels.leaf_level(*arguments, order, compiled=False))
+    assert_same(ours, kernels.leaf_level(*arguments, order, compiled=False))
 
 
 @pytest.mark.parametrize(("sizes", "k", "rank"), CASES)
@@ -68,12 +68,12 @@ def test_upper_groups(sizes, k, rank, order, lower):
     dds = rng.normal(size=(70, lower * (lower + 1) // 2, k, k))
     ds, dds = (x + x.swapaxes(-1, -2) for x in (ds, dds))
     ours = kernels.upper_level(s, ds, dds, c, d, e, order, compiled=True)
-    same(ours, kernels.upper_level(s, ds, dds, c, d, e, order, compiled=False))
+    assert_same(ours, kernels.upper_level(s, ds, dds, c, d, e, order, compiled=False))
 
 
 def test_many_groups_under_one_parent_are_cut_into_pieces():
     *arguments, _, _ = level(2 * compiled.PIECE + 17, 1, (2,), 3)
-    same(kernels.leaf_level(*arguments, 2), kernels.leaf_level(*arguments, 2, compiled=False))
+    assert_same(kernels.leaf_level(*arguments, 2), kernels.leaf_level(*arguments, 2, compiled=False))
 
 
 def test_each_parent_gets_the_pieces_of_its_own_groups():
@@ -81,7 +81,7 @@ def test_each_parent_gets_the_pieces_of_its_own_groups():
     ends = np.cumsum([0, 11, compiled.PIECE + 5, compiled.PIECE, 2 * compiled.PIECE + 3])
     *arguments, s, _ = level(int(ends[-1]), 1, (1,), 3)
     arguments[2:4] = np.add.reduceat(s, ends[:-1]), ends
-    same(kernels.leaf_level(*arguments, 2), kernels.leaf_level(*arguments, 2, compiled=False))
+    assert_same(kernels.leaf_level(*arguments, 2), kernels.leaf_level(*arguments, 2, compiled=False))
 
 
 def test_the_number_of_threads_does_not_change_a_bit(monkeypatch):

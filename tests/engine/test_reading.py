@@ -25,20 +25,24 @@ IDS = {
 
 @pytest.mark.parametrize("name", IDS)
 def test_whole_numbers_are_coded_as_pandas_does(name):
-    same_as_pandas(pd.Series(IDS[name], name="id"))
+    assert_coded_as_pandas_does(pd.Series(IDS[name], name="id"))
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "uint8", "uint16", "int32", "uint32", "uint64"])
 def test_every_width_of_whole_numbers(dtype):
     info = np.iinfo(dtype)
-    same_as_pandas(pd.Series([info.max, info.min, info.max - 1, info.min, 3, 4], dtype=dtype, name="id"))
-    same_as_pandas(pd.Series([info.max, info.max - 2, info.max - 1, info.max], dtype=dtype, name="id"))
+    assert_coded_as_pandas_does(
+        pd.Series([info.max, info.min, info.max - 1, info.min, 3, 4], dtype=dtype, name="id")
+    )
+    assert_coded_as_pandas_does(
+        pd.Series([info.max, info.max - 2, info.max - 1, info.max], dtype=dtype, name="id")
+    )
 
 
 @pytest.mark.parametrize("ordered", [False, True])
 def test_categories_are_coded_as_pandas_does(ordered):
     kind = pd.CategoricalDtype(["z", "unused", "b", "a"], ordered=ordered)
-    same_as_pandas(pd.Series(["a", "z", "a", "b"], dtype=kind, name="id"))
+    assert_coded_as_pandas_does(pd.Series(["a", "z", "a", "b"], dtype=kind, name="id"))
 
 
 @pytest.mark.parametrize(
@@ -47,10 +51,10 @@ def test_categories_are_coded_as_pandas_does(ordered):
 def test_other_labels_are_coded_as_pandas_does(dtype):
     text = ["2", "1", "2", "3"]
     labels = text if dtype in ("object", "str", "string[pyarrow]") else [2, 1, 2, 3]
-    same_as_pandas(pd.Series(labels, dtype=dtype, name="id"))
+    assert_coded_as_pandas_does(pd.Series(labels, dtype=dtype, name="id"))
 
 
-def same_as_pandas(column):
+def assert_coded_as_pandas_does(column):
     codes, levels = groups.code_column(column)
     expected, labels = pd.factorize(column, sort=True)
     np.testing.assert_array_equal(codes, expected)

@@ -31,7 +31,7 @@ def frame():
     return frame.sample(frac=1, random_state=0)
 
 
-def agree(ours, memory):
+def assert_agree(ours, memory):
     assert ours.deviance == pytest.approx(memory.deviance, rel=SAME)
     np.testing.assert_allclose(ours.params, memory.params, rtol=1e-8)
     np.testing.assert_allclose(ours.bse, memory.bse, rtol=1e-8)
@@ -52,7 +52,7 @@ def test_odd_batches_equal_memory(tmp_path, frame, batch_rows, fixed):
     formula = f"y ~ {fixed} + (1 + week | outer/inner)"
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=90)
     model = al.MixedModel.from_parquet(formula, tmp_path / "rows.parquet", batch_rows=batch_rows)
-    agree(model.fit(), al.MixedModel.from_formula(formula, frame).fit())
+    assert_agree(model.fit(), al.MixedModel.from_formula(formula, frame).fit())
     assert (model.n, model.n_dropped) == (len(frame) - 8, 8) if "rating" in fixed else True
 
 
@@ -65,7 +65,7 @@ def test_weights_offsets_and_other_terms(tmp_path, frame, options, random):
     for number, part in enumerate(np.array_split(np.arange(len(frame)), 3)):
         frame.iloc[part].to_parquet(tmp_path / f"part-{number}.parquet")
     ours = al.MixedModel.from_parquet(formula, tmp_path, batch_rows=250, **options).fit()
-    agree(ours, al.MixedModel.from_formula(formula, frame, **options).fit())
+    assert_agree(ours, al.MixedModel.from_formula(formula, frame, **options).fit())
 
 
 def test_every_row_a_batch(tmp_path, frame):
@@ -73,7 +73,7 @@ def test_every_row_a_batch(tmp_path, frame):
     frame.to_parquet(tmp_path / "rows.parquet")
     formula = "y ~ week + (1 | outer)"
     ours = al.MixedModel.from_parquet(formula, tmp_path / "rows.parquet", batch_rows=1).fit()
-    agree(ours, al.MixedModel.from_formula(formula, frame).fit())
+    assert_agree(ours, al.MixedModel.from_formula(formula, frame).fit())
 
 
 def test_a_data_set_and_kenward_roger_and_predictions(tmp_path, frame):
@@ -81,7 +81,7 @@ def test_a_data_set_and_kenward_roger_and_predictions(tmp_path, frame):
     data = pyarrow.dataset.dataset(tmp_path / "rows.parquet")
     ours = al.MixedModel.from_parquet(GROWTH, data, batch_rows=164).fit(df="kenward-roger")
     memory = al.MixedModel.from_formula(GROWTH, frame).fit(df="kenward-roger")
-    agree(ours, memory)
+    assert_agree(ours, memory)
     pd.testing.assert_series_equal(ours.predict(frame), memory.predict(frame), rtol=1e-8)
 
 
@@ -91,7 +91,7 @@ def test_units_of_misleading_first_rows_are_bettered(tmp_path, frame):
     frame.loc[5000 // 10 :, "rating"] *= 1e6
     frame.to_parquet(tmp_path / "rows.parquet")
     ours = al.MixedModel.from_parquet(GROWTH, tmp_path / "rows.parquet", batch_rows=200).fit()
-    agree(ours, al.MixedModel.from_formula(GROWTH, frame).fit())
+    assert_agree(ours, al.MixedModel.from_formula(GROWTH, frame).fit())
 
 
 def test_columns_that_are_combinations_of_others_are_dropped(tmp_path, frame):
@@ -99,7 +99,7 @@ def test_columns_that_are_combinations_of_others_are_dropped(tmp_path, frame):
     formula = "y ~ week + twice + late + (1 | outer/inner)"
     frame.sort_index().to_parquet(tmp_path / "rows.parquet")
     ours = al.MixedModel.from_parquet(formula, tmp_path / "rows.parquet", batch_rows=164).fit()
-    agree(ours, al.MixedModel.from_formula(formula, frame).fit())
+    assert_agree(ours, al.MixedModel.from_formula(formula, frame).fit())
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64"])
@@ -113,7 +113,7 @@ def test_ids_at_the_ends_of_their_type(tmp_path, frame, dtype):
     frame.to_parquet(tmp_path / "rows.parquet")
     formula = "y ~ week + (1 | client) + (1 | outer)"
     ours = al.MixedModel.from_parquet(formula, tmp_path / "rows.parquet", batch_rows=133).fit()
-    agree(ours, al.MixedModel.from_formula(formula, frame).fit())
+    assert_agree(ours, al.MixedModel.from_formula(formula, frame).fit())
     assert ours.random_effects["client"].index.dtype == np.dtype(dtype)
 
 
@@ -221,7 +221,7 @@ def test_dask_in_this_process(frame):
     dask = pytest.importorskip("dask")
     parts = [dask.delayed(frame.iloc[at]) for at in np.array_split(np.arange(len(frame)), 5)]
     ours = al.MixedModel.from_dask(GROWTH, parts).fit()
-    agree(ours, al.MixedModel.from_formula(GROWTH, frame).fit())
+    assert_agree(ours, al.MixedModel.from_formula(GROWTH, frame).fit())
 
 
 def test_dask_takes_frames_only():
@@ -296,7 +296,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same(frame):
         timer.start()
         found = al.MixedModel.from_dask(GROWTH, parts, scheduler=client).fit()
         assert not timer.is_alive()  # it died in the middle of the run
-        agree(found, expected)
+        assert_agree(found, expected)
         assert victim not in [worker.pid for worker in cluster.workers.values()]
 
 

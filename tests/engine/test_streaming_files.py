@@ -25,7 +25,7 @@ def frame():
     return frame.sample(frac=1, random_state=0).reset_index(drop=True)
 
 
-def agree(ours, memory):
+def assert_agree(ours, memory):
     """The order of sums differs: rounding, relative to a deviance of thousands."""
     assert ours.deviance == pytest.approx(memory.deviance, rel=1e-9)
     pd.testing.assert_series_equal(ours.params, memory.params, rtol=1e-7)
@@ -40,10 +40,10 @@ def agree(ours, memory):
         )
 
 
-def both(path, frame, formula=FORMULA, batch_rows=97, memory=None):
-    """Fit from files and in memory."""
+def assert_both_agree(path, frame, formula=FORMULA, batch_rows=97, memory=None):
+    """Fit from files and in memory, and compare."""
     ours = al.MixedModel.from_parquet(formula, path, batch_rows=batch_rows).fit()
-    agree(ours, al.MixedModel.from_formula(formula, frame if memory is None else memory).fit())
+    assert_agree(ours, al.MixedModel.from_formula(formula, frame if memory is None else memory).fit())
     return ours
 
 
@@ -51,7 +51,7 @@ def both(path, frame, formula=FORMULA, batch_rows=97, memory=None):
 def test_folders_that_are_a_column(tmp_path, frame, column):
     frame.to_parquet(tmp_path / "all", partition_cols=[column], index=False)
     (tmp_path / "all" / "_SUCCESS").write_text("")
-    both(tmp_path / "all", frame)
+    assert_both_agree(tmp_path / "all", frame)
 
 
 def write(folder, frame, change, name="{}.parquet"):
@@ -66,22 +66,22 @@ def write(folder, frame, change, name="{}.parquet"):
 def test_files_whose_types_differ(tmp_path, frame):
     whole = frame.assign(week=frame["week"].astype(int), nothing=pd.Series([None] * len(frame), dtype=object))
     half = len(whole) // 2
-    both(
+    assert_both_agree(
         write(tmp_path / "more digits", whole, lambda rows: rows.assign(week=rows["week"] + 0.5)),
         frame,
         memory=frame.assign(week=frame["week"].where(frame.index < half, frame["week"] + 0.5)),
     )
     said = whole.assign(mode=whole["mode"].where(whole.index >= half, None))
-    both(write(tmp_path / "texts late", said, lambda rows: rows), said)
+    assert_both_agree(write(tmp_path / "texts late", said, lambda rows: rows), said)
     new = whole.assign(extra=whole["rating"].where(whole.index >= half))
     folder = tmp_path / "a column late"
     write(folder, new, lambda rows: rows)
     new.iloc[:half].drop(columns="extra").to_parquet(folder / "a.parquet", index=False)
-    both(folder, new, "y ~ extra + (1 | outer)")
+    assert_both_agree(folder, new, "y ~ extra + (1 | outer)")
 
 
 def test_a_type_that_changes_in_a_column_nobody_uses_does_no_harm(tmp_path, frame):
-    both(write(tmp_path / "all", frame, lambda rows: rows.assign(rating="text")), frame)
+    assert_both_agree(write(tmp_path / "all", frame, lambda rows: rows.assign(rating="text")), frame)
     with pytest.raises(al.FitError, match=r"all' cannot be read as Parquet: Failed to parse string: 'text'"):
         al.MixedModel.from_parquet("y ~ rating + (1 | outer)", tmp_path / "all")
 
@@ -96,7 +96,7 @@ def test_decimals_are_numbers_and_dictionaries_are_labels(tmp_path, frame):
         table = table.set_column(table.schema.get_field_index(name), name, column)
     pq.write_table(table, tmp_path / "rows.parquet", row_group_size=90)
     memory = frame.assign(outer=frame["outer"].astype(str))
-    both(tmp_path / "rows.parquet", frame, "y ~ rating + mode + (1 | outer)", memory=memory)
+    assert_both_agree(tmp_path / "rows.parquet", frame, "y ~ rating + mode + (1 | outer)", memory=memory)
 
 
 def test_the_order_of_categories_is_kept(tmp_path, frame):
@@ -104,7 +104,7 @@ def test_the_order_of_categories_is_kept(tmp_path, frame):
     chosen = np.random.default_rng(0).choice(levels, len(frame))
     frame = frame.assign(dose=pd.Categorical(chosen, levels, ordered=True))
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=90)
-    found = both(tmp_path / "rows.parquet", frame, "y ~ dose + (1 | outer)")
+    found = assert_both_agree(tmp_path / "rows.parquet", frame, "y ~ dose + (1 | outer)")
     assert list(found.params.index) == ["Intercept", "dose[T.mid]", "dose[T.high]"]
     pieces = [
         frame.iloc[:200],
@@ -123,7 +123,7 @@ def test_long_ids_keep_their_digits_beside_missing_ones(tmp_path, frame):
     ids[3] = pd.NA
     frame = frame.assign(outer=ids, arm=frame["arm"].astype("boolean").mask(frame.index == 200))
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=90)
-    found = both(tmp_path / "rows.parquet", frame, "y ~ week + arm + (1 | outer)")
+    found = assert_both_agree(tmp_path / "rows.parquet", frame, "y ~ week + arm + (1 | outer)")
     assert found.random_effects["outer"].index.dtype == np.int64
 
 
@@ -137,7 +137,7 @@ def test_long_ids_keep_their_digits_beside_missing_ones(tmp_path, frame):
 )
 def test_random_effects_that_are_combinations_of_the_fixed_part(tmp_path, frame, formula):
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=90)
-    both(tmp_path / "rows.parquet", frame, formula)
+    assert_both_agree(tmp_path / "rows.parquet", frame, formula)
 
 
 @pytest.mark.parametrize(
@@ -333,5 +333,5 @@ def test_numbers_that_are_categories_may_come_late(tmp_path, frame, formula):
     many.loc[len(many) - 40 :, "kind"] = 9
     assert len(many) > 4200
     many.to_parquet(tmp_path / "rows.parquet", row_group_size=500)
-    found = both(tmp_path / "rows.parquet", many, formula, batch_rows=500)
+    found = assert_both_agree(tmp_path / "rows.parquet", many, formula, batch_rows=500)
     assert any(name.endswith("[T.9]") for name in found.params.index)

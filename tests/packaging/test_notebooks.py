@@ -46,6 +46,18 @@ def test_the_notebook_is_valid(notebook):
 
 
 def test_every_code_cell_is_python(notebook):
-    for i, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code":
-            compile(cell.source, f"cell {i}", "exec")
+    broken = [i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and not is_python(c.source)]
+    assert broken == [], "these cells are not valid Python"
+
+
+def is_python(source):
+    try:
+        compile(source, "cell", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def test_a_cell_that_is_not_python_is_seen():
+    assert is_python("a = 1")
+    assert not is_python("a = ")
