@@ -175,3 +175,14 @@ def test_the_model_is_not_changed_by_fitting(frame):
     pd.testing.assert_frame_equal(frame, before)
     assert first.deviance != second.deviance
     assert model.fit().deviance == first.deviance
+
+
+def test_a_kind_of_results_that_lacks_a_part_cannot_be_made():
+    from alliance_longitudinal.engine.results.base import FitResults, Results
+
+    with pytest.raises(TypeError, match="abstract method"):
+        Results()
+    for part in ("summary", "glance", "to_dict"):
+        have = {name: str for name in ("summary", "glance", "to_dict") if name != part}
+        with pytest.raises(TypeError, match=f"abstract method '?{part}"):
+            type("Own", (FitResults,), have)()

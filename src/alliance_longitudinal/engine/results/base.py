@@ -1,5 +1,6 @@
 """What every result has, defined once: that of one fit, linear or generalised, and that pooled over several."""
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.engine.generalised_fit import GeneralisedFit
 
 
-class Results:
+class Results(ABC):
     """Coefficients with their uncertainty, as table and as text."""
 
     __slots__ = ()
@@ -60,13 +61,13 @@ class Results:
         table = pd.DataFrame(columns | {"low": limits["lower"], "high": limits["upper"]})
         return table.rename_axis("term").reset_index()
 
+    @abstractmethod
     def summary(self) -> str:
         """The result as text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _size(self) -> str:
         """How much data there was, in words."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.formula}; {self._size()}; use .summary()>"
@@ -151,13 +152,13 @@ class FitResults(Results):
         """What a reader of the result has to know."""
         return self.fit.findings
 
+    @abstractmethod
     def glance(self) -> pd.DataFrame:
         """One row about the whole fit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Plain data: numbers, text, lists and dictionaries only; missing and infinite numbers are None."""
-        raise NotImplementedError
 
     def _size(self) -> str:
         return f"{self.nobs} rows"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,10 @@ import pandas as pd
 from alliance_longitudinal.engine.inference.residual_estimates import in_summary
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.engine.results.generalised import GeneralisedResults
     from alliance_longitudinal.engine.results.linear import MixedModelResults
+
+    AnyResults = MixedModelResults | GeneralisedResults
 
 
 class Text(str):
@@ -47,18 +51,52 @@ class Unfitted:
 
 def as_text(res: MixedModelResults) -> str:
     """The whole fit on one screen."""
-    parts = [
-        f"Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}",
+    head = [
+        _title(res),
         f"Formula: {res.formula}{_offset(res)}",
         size_line(res.nobs, res.n_dropped, res.n_groups),
-        f"{'REML criterion' if res.reml else 'Deviance'}: {res.deviance:.4f}   AIC: {res.aic:.2f}   BIC: {res.bic:.2f}",
+        f"{_criterion(res)}: {res.deviance:.4f}   AIC: {res.aic:.2f}   BIC: {res.bic:.2f}",
+    ]
+    return text_of(res, head, _coefficients(res), _residual_lines(res))
+
+
+def as_html(res: MixedModelResults) -> str:
+    """The same for a notebook."""
+    head = [
+        f"<b>{_title(res)}</b>",
+        f"<code>{html.escape(res.formula + _offset(res))}</code>",
+        html.escape(size_line(res.nobs, res.n_dropped, res.n_groups)),
+        f"{_criterion(res)} {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}",
+    ]
+    return html_of(res, head, _coefficients(res), _residual_html(res))
+
+
+def glance_row(res: MixedModelResults) -> dict[str, Any]:
+    """One row about the fit."""
+    return row_of(res, {"reml": res.reml}, {"scale": res.scale})
+
+
+def as_plain_data(res: MixedModelResults) -> dict[str, Any]:
+    """Numbers, text, lists and dictionaries only."""
+    options = res.options
+    own = {"df_method": options.df, "cov_type": options.cov_type, "cov_groups": options.cov_groups}
+    more = {"residual_parameters": res.residual_parameters.to_dict(orient="records")}
+    return data_of(res, glance_row(res) | own, more)
+
+
+def text_of(
+    res: AnyResults, head: list[str], coefficients: pd.DataFrame, residual: Sequence[str] = ()
+) -> Text:
+    """A fit as text, under the lines of its head."""
+    parts = [
+        *head,
         "",
         "Random effects",
         varcorr_table(res.varcorr).to_string(index=False),
-        *_residual_lines(res),
+        *residual,
         "",
         f"Fixed effects ({res.inference.words})",
-        _coefficients(res).to_string(),
+        coefficients.to_string(),
         "",
         res.convergence,
         *(f"[{finding.severity}] {finding.message}" for finding in res.findings),
@@ -66,60 +104,60 @@ def as_text(res: MixedModelResults) -> str:
     return Text("\n".join(parts))
 
 
-def as_html(res: MixedModelResults) -> str:
-    """The same for a notebook."""
+def html_of(res: AnyResults, head: list[str], coefficients: pd.DataFrame, residual: str = "") -> str:
+    """A fit for a notebook, under the lines of its head."""
     notes = "".join(f"<li><b>{f.severity}</b>: {html.escape(f.message)}</li>" for f in res.findings)
     return (
-        f"<div><p><b>Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}</b><br>"
-        f"<code>{html.escape(res.formula + _offset(res))}</code><br>{html.escape(size_line(res.nobs, res.n_dropped, res.n_groups))}<br>"
-        f"{'REML criterion' if res.reml else 'Deviance'} {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}</p>"
-        f"{_coefficients(res).to_html(border=0)}{varcorr_table(res.varcorr).to_html(border=0, index=False)}"
-        f"{_residual_html(res)}"
+        f"<div><p>{'<br>'.join(head)}</p>"
+        f"{coefficients.to_html(border=0)}{varcorr_table(res.varcorr).to_html(border=0, index=False)}{residual}"
         f"<p>{html.escape(res.inference.words)} {html.escape(res.convergence)}</p>{f'<ul>{notes}</ul>' if notes else ''}</div>"
     )
 
 
-def glance_row(res: MixedModelResults) -> dict[str, Any]:
-    """One row about the fit."""
+def row_of(res: AnyResults, kind: dict[str, Any], spread: dict[str, Any]) -> dict[str, Any]:
+    """One row about a fit: its formula and ``kind``, sizes and likelihood, its ``spread``, and its convergence."""
     return {
         "formula": res.formula,
-        "reml": res.reml,
+        **kind,
         "nobs": res.nobs,
         "n_dropped": res.n_dropped,
         "deviance": res.deviance,
         "llf": res.llf,
         "aic": res.aic,
         "bic": res.bic,
-        "scale": res.scale,
+        **spread,
         "converged": res.converged,
         "singular": res.singular,
     }
 
 
-def as_plain_data(res: MixedModelResults) -> dict[str, Any]:
-    """Numbers, text, lists and dictionaries only."""
-    certificate = res.optimization.best.certificate
-    data = glance_row(res) | {
-        "df_method": res.options.df,
-        "cov_type": res.options.cov_type,
-        "cov_groups": res.options.cov_groups,
+def data_of(res: AnyResults, own: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """A fit as plain data: its ``own`` first, then what every fit has, with ``more`` after the variances."""
+    best = res.optimization.best.certificate
+    data = own | {
         "n_groups": res.n_groups,
         "coefficients": res.tidy().to_dict(orient="records"),
         "cov_params": res.cov_params().to_numpy().tolist(),
         "varcorr": res.varcorr.to_dict(orient="records"),
-        "residual_parameters": res.residual_parameters.to_dict(orient="records"),
+        **more,
         "convergence": res.convergence,
         "certificate": {
-            "decrement": certificate.decrement,
-            "curvature": certificate.curvature,
-            "descent": certificate.descent,
-            "complementarity": certificate.complementarity,
+            "decrement": best.decrement,
+            "curvature": best.curvature,
+            "descent": best.descent,
+            "complementarity": best.complementarity,
         },
         "evaluations": res.optimization.evaluations,
         "findings": [finding.to_dict() for finding in res.findings],
     }
     out: dict[str, Any] = plain(data)
     return out
+
+
+def formatted(table: pd.DataFrame, formats: dict[str, str]) -> pd.DataFrame:
+    """A table of numbers as text; five digits where ``formats`` has no other."""
+    text = {name: table[name].map(formats.get(name, "{:.5g}").format) for name in table.columns}
+    return pd.DataFrame(text).rename_axis(None)
 
 
 def plain(value: Any) -> Any:
@@ -187,9 +225,15 @@ def _coefficients(res: MixedModelResults) -> pd.DataFrame:
     limits = res.conf_int()
     columns = {"Estimate": res.params, "SE": res.bse, "df": res.df, "t": res.tvalues, "p": res.pvalues}
     table = pd.DataFrame(columns | {"2.5 %": limits["lower"], "97.5 %": limits["upper"]})
-    formats = {"df": "{:.2f}", "t": "{:.3f}", "p": "{:.4f}"}
-    text = {name: table[name].map(formats.get(name, "{:.5g}").format) for name in table.columns}
-    return pd.DataFrame(text).rename_axis(None)
+    return formatted(table, {"df": "{:.2f}", "t": "{:.3f}", "p": "{:.4f}"})
+
+
+def _title(res: MixedModelResults) -> str:
+    return f"Linear mixed model by {'REML' if res.reml else 'maximum likelihood'}"
+
+
+def _criterion(res: MixedModelResults) -> str:
+    return "REML criterion" if res.reml else "Deviance"
 
 
 def _offset(res: MixedModelResults) -> str:

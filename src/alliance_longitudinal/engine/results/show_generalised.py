@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine.results.show import Text, plain, size_line, varcorr_table
+from alliance_longitudinal.engine.results.show import data_of, formatted, html_of, row_of, size_line, text_of
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.results.generalised import GeneralisedResults
@@ -29,28 +29,18 @@ def title(res: GeneralisedResults) -> str:
 
 def as_text(res: GeneralisedResults) -> str:
     """The whole fit on one screen."""
-    parts = [
+    head = [
         title(res),
         f"Formula: {res.formula}",
         size_line(res.nobs, res.n_dropped, res.n_groups),
         f"Deviance: {res.deviance:.4f}   AIC: {res.aic:.2f}   BIC: {res.bic:.2f}",
         *_dispersion(res),
-        "",
-        "Random effects",
-        varcorr_table(res.varcorr).to_string(index=False),
-        "",
-        f"Fixed effects ({res.inference.words})",
-        _coefficients(res).to_string(),
-        "",
-        res.convergence,
-        *(f"[{finding.severity}] {finding.message}" for finding in res.findings),
     ]
-    return Text("\n".join(parts))
+    return text_of(res, head, _coefficients(res))
 
 
 def as_html(res: GeneralisedResults) -> str:
     """The same for a notebook."""
-    notes = "".join(f"<li><b>{f.severity}</b>: {html.escape(f.message)}</li>" for f in res.findings)
     head = [
         f"<b>{html.escape(title(res))}</b>",
         f"<code>{html.escape(res.formula)}</code>",
@@ -58,54 +48,20 @@ def as_html(res: GeneralisedResults) -> str:
         f"Deviance {res.deviance:.4f}, AIC {res.aic:.2f}, BIC {res.bic:.2f}",
         *_dispersion(res),
     ]
-    return (
-        f"<div><p>{'<br>'.join(head)}</p>{_coefficients(res).to_html(border=0)}"
-        f"{varcorr_table(res.varcorr).to_html(border=0, index=False)}"
-        f"<p>{html.escape(res.inference.words)} {html.escape(res.convergence)}</p>{f'<ul>{notes}</ul>' if notes else ''}</div>"
-    )
+    return html_of(res, head, _coefficients(res))
 
 
 def glance_row(res: GeneralisedResults) -> dict[str, Any]:
     """One row about the fit."""
-    return {
-        "formula": res.formula,
-        "family": res.family,
-        "link": res.link,
-        "n_agq": res.n_agq,
-        "nobs": res.nobs,
-        "n_dropped": res.n_dropped,
-        "deviance": res.deviance,
-        "llf": res.llf,
-        "aic": res.aic,
-        "bic": res.bic,
-        "dispersion": res.dispersion,
-        "converged": res.converged,
-        "singular": res.singular,
-    }
+    kind = {"family": res.family, "link": res.link, "n_agq": res.n_agq}
+    return row_of(res, kind, {"dispersion": res.dispersion})
 
 
 def as_plain_data(res: GeneralisedResults) -> dict[str, Any]:
     """Numbers, text, lists and dictionaries only."""
-    certificate = res.optimization.best.certificate
-    data = glance_row(res) | {
-        "log_dispersion_se": res.log_dispersion_se,
-        "categories": [str(c) for c in res.fit.response.categories],
-        "n_groups": res.n_groups,
-        "coefficients": res.tidy().to_dict(orient="records"),
-        "cov_params": res.cov_params().to_numpy().tolist(),
-        "varcorr": res.varcorr.to_dict(orient="records"),
-        "convergence": res.convergence,
-        "certificate": {
-            "decrement": certificate.decrement,
-            "curvature": certificate.curvature,
-            "descent": certificate.descent,
-            "complementarity": certificate.complementarity,
-        },
-        "evaluations": res.optimization.evaluations,
-        "findings": [finding.to_dict() for finding in res.findings],
-    }
-    out: dict[str, Any] = plain(data)
-    return out
+    categories = [str(c) for c in res.fit.response.categories]
+    own = {"log_dispersion_se": res.log_dispersion_se, "categories": categories}
+    return data_of(res, glance_row(res) | own, {})
 
 
 def _dispersion(res: GeneralisedResults) -> list[str]:
@@ -123,6 +79,4 @@ def _coefficients(res: GeneralisedResults) -> pd.DataFrame:
             ratios = np.exp(res.params)
         beside = ratios.where(~res.params.index.isin(res.fit.names[: res.n_thresholds]))
         table.insert(1, res.ratio_name, beside)
-    formats = {"z": "{:.3f}", "p": "{:.4f}"}
-    text = {name: table[name].map(formats.get(name, "{:.5g}").format) for name in table.columns}
-    return pd.DataFrame(text).replace("nan", "").rename_axis(None)
+    return formatted(table, {"z": "{:.3f}", "p": "{:.4f}"}).replace("nan", "")
