@@ -1,11 +1,17 @@
 """Numbers at the limits of double precision: a fit is verified as far as rounding allows, or says what to rescale."""
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.linalg import dense
+from alliance_longitudinal.engine.search import optimize
+from alliance_longitudinal.engine.search.theta import Face
+from alliance_longitudinal.engine.search.words import rounded
 from alliance_longitudinal.errors import FitError
 
 
@@ -23,11 +29,39 @@ def slopes(seed, decades):
 def test_weights_over_twelve_decades_are_fitted(seed):
     res = al.MixedModel.from_formula("y ~ t + x + (t + x | g)", slopes(seed, 12), weights="w").fit()
     assert res.converged
-    assert res.fit.record.best.certificate.decrement < 1e-6  # a thousandth of a standard error
+    certificate = res.fit.record.best.certificate
+    assert certificate.decrement < 1e-6  # a thousandth of a standard error
+    assert ("rounded" in {f.code for f in res.findings}) == (certificate.distance > 1e-4)
     scaled = al.MixedModel.from_formula(
         "y ~ t + x + (t + x | g)", slopes(seed, 12).assign(w=lambda d: d["w"] * 1e3), weights="w"
     ).fit()
     np.testing.assert_allclose(res.params, scaled.params, rtol=1e-4)  # weights mean the same in any unit
+
+
+def test_an_optimum_that_rounding_keeps_away_is_searched_from_all_starts_and_said():
+    """Gradients that are off as by rounding: the search ends before the last digits, and says how far from the optimum."""
+
+    def evaluate(relative, order, *, off):
+        v = relative[0][0, 0]
+        noise = off if v > 2 else -off
+        return SimpleNamespace(
+            value=(v - 2.0) ** 2, gradient=np.array([2 * (v - 2.0) + noise]), hessian=np.array([[2.0]])
+        )
+
+    face = Face((1,), (1,), (0,))
+    exact = optimize.search(lambda r, order: evaluate(r, order, off=0.0), face, 0)
+    assert exact.best.certificate.exact
+    assert len(exact.values) == 1
+    assert rounded(exact.best.certificate) == ()
+    near = optimize.search(lambda r, order: evaluate(r, order, off=5e-4), face, 0)
+    assert near.best.certificate.holds
+    assert not near.best.certificate.exact
+    assert len(near.values) == 4
+    (said,) = rounded(near.best.certificate)
+    assert said.severity == "info"
+    assert re.match(
+        r"Rounding ended the search 0\.000\d standard errors from the optimum, because", said.message
+    )
 
 
 @pytest.mark.parametrize("mean", [1e6, 1e8, 1e9, 3e9])

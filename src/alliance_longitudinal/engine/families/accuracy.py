@@ -1,4 +1,4 @@
-"""What an optimum is worth: whether the approximation holds there, and whether a variance has go to infinity."""
+"""What an optimum is worth: whether the approximation holds there, and whether a variance goes to infinity."""
 
 import numpy as np
 

@@ -81,7 +81,7 @@ def search(
     before = criterion.evaluations
     for start in starts:
         found.append(descend(criterion, face, fixed, [start * np.eye(q) for q in face.sizes]))
-        if found[-1].certificate.holds:
+        if found[-1].certificate.exact:
             break
     certified = [f for f in found if f.certificate.holds] or found
     best = min(certified, key=lambda f: f.value)

@@ -7,7 +7,7 @@ from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.families.response import Response
 from alliance_longitudinal.engine.families.search import SearchRecord
-from alliance_longitudinal.engine.search.words import boundary_phrase, several_optima, unverified
+from alliance_longitudinal.engine.search.words import boundary_phrase, rounded, several_optima, unverified
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.sentences import joined, listed, say
 
@@ -131,6 +131,7 @@ def after(
                 "not_converged", "failed", "The optimum of the model is not verified. Do not use its numbers."
             )
         )
+    findings += rounded(best.certificate)
     edges = boundary(design, record)
     if edges:
         findings.append(

@@ -54,6 +54,16 @@ class Certificate:
         """Whether all conditions are met."""
         return bool(self.decrement < ROUNDED and self.curvature > -1e-6 and self.descent > DESCENT)
 
+    @property
+    def exact(self) -> bool:
+        """Whether they are met to all digits, so that no further search is worth it."""
+        return self.holds and self.decrement < DECREMENT
+
+    @property
+    def distance(self) -> float:
+        """Distance to the optimum in standard errors."""
+        return float(np.sqrt(max(self.decrement, 0.0) / 2))
+
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
@@ -112,6 +122,8 @@ def search(
 ) -> OptimRecord:
     """Search from relative variance 1, from ``several`` of the starts 0, 5 and 0.05 too, from all while nothing is certified.
 
+    From all as well while rounding keeps every search from the last digits; the nearest is then taken.
+
     From zero the search builds the covariances up along the steepest descent, which finds boundary optima that a
     search from inside passes by. Each of the starts of the ``extra`` parameters is tried from relative variance 1.
     With relative covariances to start from ``first``, 1 is the last resort.
@@ -125,7 +137,7 @@ def search(
     for start, at in tries:
         starts.append(start)
         given = first if first is not None and np.isnan(start) else [start * np.eye(q) for q in face.sizes]
-        known = min((f for f in found if f.certificate.holds), key=lambda f: f.value, default=None)
+        known = min((f for f in found if f.certificate.exact), key=lambda f: f.value, default=None)
         watched = evaluate if known is None or face.extra else _Watched.of(evaluate, face, known)
         try:
             here = descend(watched, face, given, known is None, extra=at)
@@ -135,13 +147,14 @@ def search(
         if known is not None and here.value < known.value - _SAME:  # another optimum: all its digits
             here = descend(evaluate, face, list(here.relative), extra=here.extra)
         found.append(here)
-        if any(f.certificate.holds for f in found) and len(found) >= enough:
+        if any(f.certificate.exact for f in found) and len(found) >= enough:
             break
     certified = [f for f in found if f.certificate.holds] or found
-    lowest = min(f.value for f in certified)
-    best = next(
-        f for f in certified if f.value <= lowest + _SAME
-    )  # of equals the first, which has all digits
+    lowest = min(certified, key=lambda f: f.value)
+    same = _SAME if lowest.certificate.exact else ROUNDED  # where digits are lost, so are those of the values
+    equals = [f for f in certified if f.value <= lowest.value + same]
+    nearest = min(equals, key=lambda f: f.certificate.decrement)
+    best = next((f for f in equals if f.certificate.exact), nearest)
     return OptimRecord(best, tuple(f.value for f in found), tuple(starts), sum(f.evaluations for f in found))
 
 

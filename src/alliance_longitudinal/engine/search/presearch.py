@@ -62,7 +62,7 @@ def find(evaluate: Remembered, face: Face, several: int) -> OptimRecord:
         start = sample_start(evaluate.statistics, face, evaluate.reml)
     if start is not None:
         best = descend(evaluate, face, start, enough=EXACT)
-        if best.certificate.holds:
+        if best.certificate.exact:
             return OptimRecord(best, (best.value,), (float("nan"),), best.evaluations)
     return search(evaluate, face, several, first=first)
 
@@ -70,8 +70,8 @@ def find(evaluate: Remembered, face: Face, several: int) -> OptimRecord:
 def moment_start(statistics: Statistics, face: Face) -> list[Array] | None:
     """Relative covariances by moments, of one grouping or of crossed factors of one effect each; None for other designs.
 
-    None as well where some group has too few rows. The spread of each group's own least-squares effects, less what their errors add to it (Swamy 1970, Econometrica
-    38:311-323, eq. 3.1): for balanced data nearly the optimum itself.
+    None as well where some group has too few rows. The spread of each group's own least-squares effects, less what their
+    errors add to it (Swamy 1970, Econometrica 38:311-323, eq. 3.1): for balanced data nearly the optimum itself.
     """
     if isinstance(statistics, Crossing):
         return crossed_moments(statistics)

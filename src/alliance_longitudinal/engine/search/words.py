@@ -18,6 +18,8 @@ NO_CORRELATION = "the correlation of neighbouring residuals is zero"
 FLAT = 1e-4
 #: Newton decrement that is near an optimum, and loss of digits of the deviance that is said.
 _NEAR, _LOST = 0.01, 1e-5
+#: Distance to the optimum, in standard errors, from which it is said that rounding ended the search.
+_FAR = 1e-4
 
 
 def convergence(
@@ -70,6 +72,18 @@ def lost_digits(record: OptimRecord, nu: int) -> Finding | None:
         lost=f"{lost:.0e}",
     )
     return Finding("lost_digits", "caution", message)
+
+
+def rounded(certificate: Certificate) -> tuple[Finding, ...]:
+    """A finding where rounding ended the search so far from the optimum that a reader may see it."""
+    if not (certificate.holds and certificate.distance > _FAR):
+        return ()
+    message = say(
+        "Rounding ended the search {distance} standard errors from the optimum, because weights, counts or columns of the model "
+        "differ by many orders of magnitude. Rescale them for more digits.",
+        distance=f"{certificate.distance:.1g}",
+    )
+    return (Finding("rounded", "info", message),)
 
 
 def boundary(design: Design, record: OptimRecord) -> list[str]:
@@ -143,6 +157,7 @@ def after(design: Design, record: OptimRecord, residual: FittedResidual | None =
     lost = lost_digits(record, design.n)
     if lost:
         findings.append(lost)
+    findings += rounded(best.certificate)
     if record.differ:
         findings.append(several_optima(record.values))
     return tuple(findings)
