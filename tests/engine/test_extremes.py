@@ -1,7 +1,6 @@
 """Numbers at the limits of double precision: a fit is verified as far as rounding allows, or says what to rescale."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,6 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.engine.linalg import dense
-from alliance_longitudinal.engine.search import optimize
-from alliance_longitudinal.engine.search.theta import Face
-from alliance_longitudinal.engine.search.words import rounded
 from alliance_longitudinal.errors import FitError
 
 
@@ -38,30 +34,26 @@ def test_weights_over_twelve_decades_are_fitted(seed):
     np.testing.assert_allclose(res.params, scaled.params, rtol=1e-4)  # weights mean the same in any unit
 
 
-def test_an_optimum_that_rounding_keeps_away_is_searched_from_all_starts_and_said():
-    """Gradients that are off as by rounding: the search ends before the last digits, and says how far from the optimum."""
+def test_an_optimum_that_rounding_keeps_away_is_searched_from_all_starts_and_said(monkeypatch):
+    def fit():
+        return al.MixedModel.from_formula("y ~ t + (1 | g)", slopes(0, 0)).fit()
 
-    def evaluate(relative, order, *, off):
-        v = relative[0][0, 0]
-        noise = off if v > 2 else -off
-        return SimpleNamespace(
-            value=(v - 2.0) ** 2, gradient=np.array([2 * (v - 2.0) + noise]), hessian=np.array([[2.0]])
-        )
-
-    face = Face((1,), (1,), (0,))
-    exact = optimize.search(lambda r, order: evaluate(r, order, off=0.0), face, 0)
-    assert exact.best.certificate.exact
-    assert len(exact.values) == 1
-    assert rounded(exact.best.certificate) == ()
-    near = optimize.search(lambda r, order: evaluate(r, order, off=5e-4), face, 0)
-    assert near.best.certificate.holds
-    assert not near.best.certificate.exact
-    assert len(near.values) == 4
-    (said,) = rounded(near.best.certificate)
+    first = fit()
+    assert "rounded" not in {f.code for f in first.findings}
+    search = "alliance_longitudinal.engine.search"
+    monkeypatch.setattr(
+        f"{search}.optimize.DECREMENT", 0.0
+    )  # every optimum is too far, and any distance is said
+    monkeypatch.setattr(f"{search}.words._FAR", 0.0)
+    res = fit()
+    assert res.converged
+    assert len(res.optimization.values) == 5 > len(first.optimization.values)
+    (said,) = [f for f in res.findings if f.code == "rounded"]
     assert said.severity == "info"
     assert re.match(
-        r"Rounding ended the search 0\.000\d standard errors from the optimum, because", said.message
+        r"Rounding ended the search \de-\d\d standard errors from the optimum, because", said.message
     )
+    np.testing.assert_allclose(res.params, first.params, rtol=1e-8)  # both next to one optimum
 
 
 @pytest.mark.parametrize("mean", [1e6, 1e8, 1e9, 3e9])

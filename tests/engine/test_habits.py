@@ -89,6 +89,7 @@ def test_another_program_s_formula_says_what_to_write(rows, formula, caret, said
         "y ~ x.abs() + (1 | g)",
         "y ~ C(a, Treatment('v')) + (1 | g)",
         "y ~ x %in% a + (1 | g)",
+        "y ~ I(t % 2) + (1 | g)",
         "y ~ `ns(x)` + (1 | g)",
         "y ~ s + (s | g)",
     ],

@@ -86,7 +86,8 @@ def refuse_idioms(text: str, columns: tuple[str, ...]) -> None:
             )
     for sign, advice in _SIGNS:
         place = shown.find(sign)
-        if place >= 0 and not (sign == "%" and shown.startswith("%in%", place)):
+        read = sign == "%" and (shown.startswith("%in%", place) or _depth(shown, place) > 0)  # a remainder
+        if place >= 0 and not read:
             fail_at(text, place, advice)
     for found in re.finditer(r"(?<![\w.`])([^\W\d]\w*)\s*\[", shown):
         if found[1] in columns:

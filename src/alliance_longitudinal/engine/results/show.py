@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.engine.results.generalised import GeneralisedResults
     from alliance_longitudinal.engine.results.linear import MixedModelResults
 
-    AnyResults = MixedModelResults | GeneralisedResults
+    AnyResults: TypeAlias = MixedModelResults | GeneralisedResults
 
 
 class Text(str):
