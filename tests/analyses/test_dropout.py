@@ -46,7 +46,7 @@ def test_odds_ratios_and_the_size_d_are_those_of_the_coefficients(result):
     assert value(result, "or_alliance_client", "ci_high") == pytest.approx(
         np.exp(-sd * (b - 1.959964 * se)), rel=1e-6
     )
-    assert value(result, "d_equivalent") == pytest.approx(np.log(ratio) * np.sqrt(3) / np.pi)
+    assert value(result, "d_equivalent") == pytest.approx(np.log(ratio))
     assert (
         value(result, "d_equivalent", "ci_low")
         < value(result, "d_equivalent")
@@ -58,7 +58,9 @@ def test_the_answer_and_the_tables(result):
     assert result.answer[0].startswith("Before session 8, ")
     assert "one SD below the client's own mean so far, the odds of dropping out were" in result.answer[1]
     assert "times as high" in result.answer[2]
-    assert result.answer[3].startswith("As a standardised difference this is d = ")
+    assert result.answer[3].startswith(
+        "As a standardised difference between clients who dropped out and the others, "
+    )
     assert [t.name for t in result.tables][:4] == ["odds", "effects", "planned", "definitions"]
     assert [f.name for f in result.figure_specs] == ["incidence", "hazard"]
     assert dict(result.facts)["Dropout means"] == "the ending that the study records"
@@ -197,3 +199,66 @@ def test_steps_of_the_baseline_hold_enough_dropouts():
 def test_equal_first_ratings_are_in_one_third():
     thirds = third_of(pd.Series([1.0, 1, 1, 2, 3, 3, 4, 5, 6]))
     assert thirds.astype(str).tolist() == ["lowest third"] * 3 + ["middle third"] * 3 + ["highest third"] * 3
+
+
+def test_d_is_the_difference_of_the_means_in_standard_deviations():
+    """Of a normal predictor the log odds ratio of one SD is the standardised difference between those who leave and stay."""
+    import statsmodels.formula.api as smf
+
+    from alliance_longitudinal.analyses.dropout.compute import as_d
+    from alliance_longitudinal.analyses.result import Estimate
+
+    rng = np.random.default_rng(3)
+    left = rng.random(20_000) < 0.1
+    score = rng.normal(40 - 5.5 * left, 10)
+    fit = smf.logit("left ~ score", pd.DataFrame({"left": left.astype(float), "score": score})).fit(disp=0)
+    low, high = fit.conf_int().loc["score"]
+    slope = Estimate(
+        "b", "slope", float(fit.params["score"]), float(fit.bse["score"]), np.inf, low, high, n=20_000
+    )
+    d = as_d(slope, "d", "d", -10.0)
+    observed = (score[~left].mean() - score[left].mean()) / 10
+    # Chance differences of the spreads in the two groups; the standard error of d is .02.
+    assert d.estimate == pytest.approx(observed, abs=0.03)
+    assert d.ci_low < observed < d.ci_high
+
+
+def test_groups_are_compared_by_their_own_models(study):
+    """Each group's numbers are those of a report on this group alone."""
+    clients = study.clients.assign(site=np.where(np.arange(len(study.clients)) % 3 == 0, "A", "B"))
+    sites = replace(study, _clients=clients, covariates=("site",))
+    both, alone = al.dropout(sites, by="site"), al.dropout(sites, by="site=B")
+    for name in ("rate_recorded", "drop_alliance_within", "drop_alliance_client"):
+        # The optimiser stops where one more step would change nothing that is shown.
+        assert value(both, f"{name}_B") == pytest.approx(value(alone, name), rel=1e-4)
+        assert value(both, f"{name}_B_difference") == pytest.approx(
+            value(both, f"{name}_B") - value(both, f"{name}_A")
+        )
+    assert {"by_group", "effects_by_group"} <= {t.name for t in both.tables}
+    assert {"dropout_A", "dropout_B"} <= set(both.models)
+
+
+def test_a_group_with_few_dropouts_is_named(study):
+    clients = study.clients
+    left = clients.loc[clients["ending"].eq("dropout"), "client"]
+    few = [*left.iloc[:3], *clients.loc[~clients["client"].isin(left), "client"].iloc[:40]]
+    sites = clients.assign(site=np.where(clients["client"].isin(few), "A", "B"))
+    found = al.dropout(replace(study, _clients=sites, covariates=("site",)), by="site")
+    note = next(n for n in found.notes if n.code == "small_group")
+    assert note.message == (
+        "In site A fewer than 10 clients dropped out after an alliance score, so the report does not relate dropout to "
+        "the alliance in this group."
+    )
+    assert "effects_by_group" not in {t.name for t in found.tables}
+
+
+def test_a_group_whose_model_has_no_estimate_is_named(study):
+    """In site A everybody whose alliance is below the mean leaves."""
+    sessions, clients = study.sessions, study.clients
+    of = clients.assign(site=np.where(np.arange(len(clients)) % 10 == 0, "A", "B"))
+    inside = sessions["client"].isin(of.loc[of["site"].eq("A"), "client"])
+    gone = sessions["client"].map(clients.set_index("client")["ending"]).eq("dropout")
+    sessions.loc[inside, "alliance"] = np.where(gone[inside], 20.0, 50.0) + sessions["session"][inside] % 3
+    found = al.dropout(replace(with_sessions(study, sessions), _clients=of, covariates=("site",)), by="site")
+    note = next(n for n in found.notes if n.code == "group_not_fitted")
+    assert note.message.startswith("The model of site A could not be fitted: ")

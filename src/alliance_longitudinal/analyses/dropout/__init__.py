@@ -14,6 +14,7 @@ from alliance_longitudinal.analyses.dropout.compute import (
     leaving_of,
 )
 from alliance_longitudinal.analyses.dropout.findings import note
+from alliance_longitudinal.analyses.dropout.groups import compare_groups
 from alliance_longitudinal.analyses.dropout.tables import (
     MIN_EVENTS,
     show_definitions,
@@ -24,6 +25,7 @@ from alliance_longitudinal.analyses.dropout.words import LIMITS, method_of, rule
 from alliance_longitudinal.analyses.kit import (
     AllianceName,
     Audience,
+    By,
     Clinic,
     Count,
     Covariates,
@@ -34,6 +36,7 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     coefficient_table,
     models_table,
+    short,
     variance_table,
 )
 from alliance_longitudinal.data.study import Measure, Study
@@ -41,7 +44,7 @@ from alliance_longitudinal.errors import StudyError
 
 MIN_CLIENTS = 20
 #: Alliance and dropout in the literature: d of Sharf, Primavera & Diener 2010.
-BENCHMARK = 0.55
+BENCHMARK = "0.55"
 
 Ends = Annotated[
     Literal["recorded", "few_sessions"] | None,
@@ -69,6 +72,7 @@ def dropout(
     ends: Ends = None,
     k: FewSessions = 8,
     covariates: Covariates = None,
+    by: By = None,
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
@@ -86,6 +90,7 @@ def dropout(
     """
     draft = Draft(study, clinic)
     every = draft.sessions
+    groups = draft.compare(by)
     draft.adjust(covariates)
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
     recorded = _recorded(study, ends)
@@ -110,6 +115,8 @@ def dropout(
     show_planned(draft, leaving, a)
     _incidence(draft, leaving, k)
     show_definitions(draft, leaving, k)
+    if groups is not None:
+        compare_groups(draft, groups, leaving, a, k)
     _answer(draft, leaving, a, k)
     draft.show(
         incidence_figure(leaving, a.instrument.label),
@@ -196,10 +203,15 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
     d = draft["d_equivalent"]
     if d is not None:
         draft.say(
-            "As a standardised difference this is d = {d} ({d:interval}). The mean of published "
-            "studies is {mean}.",
+            "As a standardised difference between clients who dropped out and the others, the effect of the mean "
+            "{alliance} is d = {d} (95 % interval {d:interval}).",
+            alliance=a.instrument.label,
             d=d.number(),
-            mean=Number(BENCHMARK),
+        )
+        draft.say(
+            "It is above zero if clients with a lower alliance drop out. A meta-analysis found a mean of {mean} ({source}).",
+            mean=BENCHMARK,
+            source=short("sharf2010"),
         )
 
 

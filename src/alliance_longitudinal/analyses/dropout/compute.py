@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PER_BAND = 5
 #: What the alliance of the last session and of all sessions so far is called in the models.
 WITHIN, CLIENT, SEVERITY = "within", "client_mean", "severity"
-THERAPIST = Structure("(1 | therapist)", "dropout differs between therapists", True, False)
+THERAPIST = Structure("(1 | therapist)", "dropout may differ between therapists", True, False)
 NONE = Structure("", "no therapist level", False, False)
 THIRDS = ("lowest third", "middle third", "highest third")
 
@@ -211,11 +211,14 @@ def odds_ratio(e: Estimate, identity: str, label: str, change: float, unit: str)
 
 
 def as_d(e: Estimate, identity: str, label: str, change: float) -> Estimate:
-    """The standardised mean difference with the same odds ratio: ``log(OR) sqrt(3) / pi``."""
-    size = change * np.sqrt(3) / np.pi
-    low, high = sorted((size * e.ci_low, size * e.ci_high))
+    """The standardised mean difference of the predictor between those who end and those who stay.
+
+    It is the log odds ratio of one standard deviation: of a predictor that is normal with the same standard deviation s in
+    both, the logit of the end has the slope ``(m1 - m0) / s^2``.
+    """
+    low, high = sorted((change * e.ci_low, change * e.ci_high))
     return Estimate(
-        identity, label, size * e.estimate, abs(size) * e.se, e.df, low, high, e.p, e.n, e.level, "d"
+        identity, label, change * e.estimate, abs(change) * e.se, e.df, low, high, e.p, e.n, e.level, "d"
     )
 
 

@@ -15,7 +15,17 @@ from alliance_longitudinal.analyses.dropout.compute import (
     therapist_sd,
 )
 from alliance_longitudinal.analyses.dropout.words import labels_of
-from alliance_longitudinal.analyses.kit import ESTIMATE, SHARE, TEST, Draft, Estimate, Fitted
+from alliance_longitudinal.analyses.kit import (
+    ESTIMATE,
+    SHARE,
+    TEST,
+    Draft,
+    Estimate,
+    Fitted,
+    Number,
+    Sentence,
+    say,
+)
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.present import Column
 
@@ -54,7 +64,7 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
             as_d(
                 client,
                 "d_equivalent",
-                "Alliance of clients who dropped out, as a standardised difference d",
+                "How much lower the mean so far is in clients who drop out, in standard deviations",
                 -sd[CLIENT],
             )
         )
@@ -66,8 +76,8 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
         "Odds of dropping out before the next session",
         "results",
         rows,
-        [Column("label", "One standard deviation"), *ESTIMATE, *TEST],
-        "Odds ratios above one mean that more clients drop out. All predictors are in one model.",
+        [Column("label", "Odds ratio of"), *ESTIMATE, *TEST],
+        _scale_words(sd, a, y, n=int(leaving.rows["client"].nunique())),
     )
     draft.table_of(
         "effects",
@@ -75,6 +85,19 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
         "results",
         [*effects, *(e for e in (draft["d_equivalent"], between) if e is not None)],
         [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
+    )
+
+
+def _scale_words(sd: dict[str, float], a: Measure, y: Measure, n: int) -> Sentence:
+    """The note of the odds ratios, with the size of each standard deviation."""
+    return say(
+        "An odds ratio above one means that more clients drop out. All predictors are in one model. One SD is {within} "
+        "{alliance} points for the last rating, {client} {alliance} points for the mean so far and {severity} {outcome} points.",
+        within=Number(sd[WITHIN], n=n),
+        client=Number(sd[CLIENT], n=n),
+        severity=Number(sd[SEVERITY], n=n),
+        alliance=a.instrument.label,
+        outcome=y.instrument.label,
     )
 
 
@@ -92,14 +115,14 @@ def show_planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
     unit = f"log odds per {a.instrument.label} point"
     within = draft.coefficient(
         "planned_alliance_within",
-        "Planned end: last rating compared with the own mean so far",
+        "Planned ending: last rating compared with the client's own mean so far",
         model,
         WITHIN,
         unit=unit,
     )
     client = draft.coefficient(
         "planned_alliance_client",
-        "Planned end: mean so far compared with other clients",
+        "Planned ending: client's mean so far compared with other clients",
         model,
         CLIENT,
         unit=unit,
@@ -109,7 +132,7 @@ def show_planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
         "The alliance and planned endings",
         "results",
         [within, client],
-        [Column("label", "Effect"), *ESTIMATE, *TEST],
+        [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
         "From a model that compares planned endings with staying in treatment.",
     )
 

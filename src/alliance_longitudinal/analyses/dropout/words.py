@@ -10,7 +10,7 @@ LIMITS = (
     "before their first score.",
     "If a client has no score at the last session, the most recent score counts.",
     "Missing ratings and the error of single ratings make the effect of the last rating look smaller than it is (in simulated "
-    "clinics by about a sixth to a third); the effect of the mean rating is hardly touched.",
+    "clinics by about a sixth to a third); the effect of the mean rating is hardly affected.",
 )
 
 
@@ -61,5 +61,6 @@ def method_of(a: Measure, y: Measure, model: Fitted, recorded: bool, k: int) -> 
         "session is the cumulative incidence of Aalen and Johansen, with errors by therapist.",
         f"Models were fitted by maximum likelihood ({model.structure.words}). Odds ratios are per "
         "standard deviation over the sessions at risk. The standardised difference d is the "
-        "logarithm of the odds ratio times the square root of three, divided by pi.",
+        "logarithm of the odds ratio of the mean so far. For normally distributed scores this is the difference between "
+        "the means of clients who drop out and clients who stay, in standard deviations.",
     ]

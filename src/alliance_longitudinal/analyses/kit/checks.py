@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.fits import Fitted
@@ -110,7 +111,7 @@ def models_table(models: Sequence[Fitted], *, reml: bool = True) -> Table:
 
 def _optimum(fitted: Fitted) -> str:
     if not fitted.mixed:
-        return "exact (least squares)"
+        return "converged" if hasattr(fitted.result, "mle_retvals") else "exact (least squares)"
     return "verified, a variance at its boundary" if fitted.result.singular else "verified"
 
 
@@ -126,10 +127,9 @@ def coefficient_table(fitted: Fitted) -> Table:
         Column("ci_high", "95 % high", "number"),
         Column("p", "p", "p"),
     ]
-    note = (
-        f"Model: {fitted.formula}. Satterthwaite degrees of freedom."
-        if fitted.mixed
-        else f"Model: {fitted.formula}."
+    finite = any(np.isfinite(row["df"]) for row in rows)
+    note = f"Model: {fitted.formula}." + (
+        " Satterthwaite degrees of freedom." if fitted.mixed and finite else ""
     )
     return Table.from_frame(
         f"coefficients_{fitted.name}",

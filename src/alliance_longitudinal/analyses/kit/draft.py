@@ -223,6 +223,9 @@ class Draft(Sample):
         columns: Iterable[Column] = ESTIMATE,
         note: str = "",
         correlations: Mapping[tuple[str, str], float] | None = None,
+        *,
+        name: str = "by_group",
+        what: str = "",
     ) -> None:
         """A table of estimates by group, each with its difference from the first group's.
 
@@ -236,6 +239,8 @@ class Draft(Sample):
             What they are.
         correlations : mapping, optional
             (id, group) -> correlation with the first group's estimate, where therapists have clients in both.
+        name, what : str
+            Name of the table, and what its title says before "by ...", where there is more than one.
         """
         if self.groups is None:
             return
@@ -251,7 +256,8 @@ class Draft(Sample):
             f"Donner), {independent}."
         )
         shown = [Column("label", "What"), *columns, COUNT]
-        self.table_of("by_group", f"By {self.groups.name}", "results", estimates, shown, said.strip())
+        title = f"{what} by {self.groups.name}" if what else f"By {self.groups.name}"
+        self.table_of(name, title, "results", estimates, shown, said.strip())
         self.cite("zou2008")
 
     def shares_by_group(self, every: Sequence[Hits], note: str = "") -> None:
