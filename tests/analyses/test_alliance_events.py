@@ -33,7 +33,7 @@ def test_where_nobody_has_a_rupture_there_are_no_more_than_expected(quiet):
         expected = found.loc[f"expected_{rule}"]
         assert expected["ci_low"] <= found.loc[f"n_{rule}", "estimate"] <= expected["ci_high"]
     assert any(n.code == "events_within_noise" for n in quiet.notes)
-    assert "no more than that" in quiet.answer[1]
+    assert "no more than expected" in quiet.answer[1]
     assert found.loc["outcome_events", "ci_low"] < 0 < found.loc["outcome_events", "ci_high"]
 
 
@@ -91,7 +91,9 @@ def test_tables_and_figures_are_there(quiet):
 def test_with_too_few_ratings_the_report_says_what_is_missing():
     result = al.alliance_events(clinic(3, clients=60), min_ratings=30, simulations=50)
     assert result.status["code"] == "underpowered"
-    assert "0 clients can be analysed; ruptures in WAI-SR needs at least 20." in result.answer[0]
+    assert (
+        "0 clients can be analysed; the analysis of ruptures in WAI-SR needs at least 20." in result.answer[0]
+    )
     assert result.estimates.empty
 
 

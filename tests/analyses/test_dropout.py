@@ -190,10 +190,10 @@ def test_steps_of_the_baseline_hold_enough_dropouts():
     period = pd.Series([2] * 10 + [3] * 10 + [4] * 10 + [5] * 10 + [6] * 10)
     event = pd.Series(([1.0] * 6 + [0.0] * 4) + ([1.0] * 2 + [0.0] * 8) * 3 + [0.0] * 10)
     steps = bands(period, event)
-    assert list(steps.cat.categories) == ["2", "3 to 6"]
+    assert list(steps.cat.categories) == ["session 2", "sessions 3 to 6"]
     assert event.groupby(steps, observed=True).sum().tolist() == [6, 6]
     none = bands(period, event * 0)
-    assert list(none.cat.categories) == ["2 to 6"]
+    assert list(none.cat.categories) == ["sessions 2 to 6"]
 
 
 def test_equal_first_ratings_are_in_one_third():
@@ -252,13 +252,16 @@ def test_a_group_with_few_dropouts_is_named(study):
     assert "effects_by_group" not in {t.name for t in found.tables}
 
 
-def test_a_group_whose_model_has_no_estimate_is_named(study):
-    """In site A everybody whose alliance is below the mean leaves."""
+def test_a_group_whose_model_has_no_estimate_is_named():
+    """In site A the last rating of those who leave is low, and no other is."""
+    study = simulated_study(4, ClinicTruth(therapists=20, clients=500, **LEAVE))
     sessions, clients = study.sessions, study.clients
-    of = clients.assign(site=np.where(np.arange(len(clients)) % 10 == 0, "A", "B"))
+    of = clients.assign(site=np.where(np.arange(len(clients)) % 5 == 0, "A", "B"))
     inside = sessions["client"].isin(of.loc[of["site"].eq("A"), "client"])
     gone = sessions["client"].map(clients.set_index("client")["ending"]).eq("dropout")
-    sessions.loc[inside, "alliance"] = np.where(gone[inside], 20.0, 50.0) + sessions["session"][inside] % 3
+    last = sessions["session"].eq(sessions.groupby("client")["session"].transform("max"))
+    low = (gone & last)[inside]
+    sessions.loc[inside, "alliance"] = np.where(low, 20.0, 50.0) + sessions["session"][inside] % 3
     found = al.dropout(replace(with_sessions(study, sessions), _clients=of, covariates=("site",)), by="site")
     note = next(n for n in found.notes if n.code == "group_not_fitted")
     assert note.message.startswith("The model of site A could not be fitted: ")

@@ -129,7 +129,7 @@ def test_wrong_requests(options, message) -> None:
 def test_too_few_clients_give_a_report_that_says_so() -> None:
     result = al.lagged_effects(clinic(4, clients=40, therapists=5), sessions=(1, 5))
     assert result.answer[0].startswith("There are too few data for an answer.")
-    assert "effects from one session to the next needs at least 50" in result.answer[0]
+    assert "the analysis of effects from one session to the next needs at least 50" in result.answer[0]
     assert result.estimates.empty
 
 

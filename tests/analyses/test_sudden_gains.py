@@ -221,7 +221,9 @@ def test_few_clients_one_therapist_and_nobody(clinic: Study) -> None:
     assert {"few_clients", "few_clusters"} <= {f.code for f in result.notes}
     every_second = sessions[sessions["session"] % 2 == 0]
     none = sudden_gains(with_sessions(clinic, every_second), points=5)
-    assert "0 clients can be analysed; sudden gains in PHQ-9 needs at least 10" in none.answer[0]
+    assert (
+        "0 clients can be analysed; the analysis of sudden gains in PHQ-9 needs at least 10" in none.answer[0]
+    )
     assert none.status["code"] == "underpowered"
     nobody = sudden_gains(clinic, points=26, simulations=10)
     assert value(nobody, "gain_clients") == 0

@@ -116,7 +116,7 @@ def alliance_events(
     draft.keep(
         size >= min_ratings, f"Clients with enough ratings of {label}", f"fewer than {min_ratings} ratings"
     )
-    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"ruptures in {label}")
+    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"the analysis of ruptures in {label}")
     found = find_events(
         draft.sessions,
         a,
@@ -140,7 +140,7 @@ def alliance_events(
             "Ruptures, repairs and outcome",
             "results",
             effects,
-            [Column("label", "What"), *ESTIMATE, *TEST, Column("n", "Clients", "count")],
+            [Column("label", "What"), Column("unit", "Unit"), *ESTIMATE, *TEST],
             f"Change in {y.instrument.label} from the first to the last score, adjusted for the first score and for the mean and the trend "
             "of the client's alliance: a rising alliance has fewer falls and more repairs, and it may rise because the client improves. Clients without ruptures have no repairs and are not in the last row.",
         )

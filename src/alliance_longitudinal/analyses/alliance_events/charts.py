@@ -1,69 +1,39 @@
 """The figures of the report on ruptures."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_events.compute import Found
-from alliance_longitudinal.analyses.kit import Number, Share, joined, say
+from alliance_longitudinal.analyses.kit import Number, Share, found_and_expected, joined, say
 from alliance_longitudinal.present import Column, FigureSpec, plots
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.present.plots.drawn import Drawn
 
 
 def found_figure(found: Found, label: str) -> FigureSpec:
     """Share of ratings that are a rupture by each rule, beside what fluctuation alone would produce."""
     rows: list[dict[str, Any]] = []
     for rule, events in zip(found.rules, found.events, strict=True):
-        n = events.transitions
         low, high = events.expected_limits
-        rows.append(
-            {
-                "label": rule.words,
-                "judged": n,
-                "found": len(events.events),
-                "share": len(events.events) / n,
-                "expected": events.expected / n,
-                "low": low / n,
-                "high": high / n,
-            }
-        )
-    said = [
-        say(
-            "{rule}: {found} found, {expected} expected",
-            rule=str(r["label"]),
-            found=Share(r["found"], r["judged"]),
-            expected=Number(r["expected"], "percent", n=r["judged"]),
-        )
-        for r in rows
-    ]
-    return FigureSpec(
-        name="found_and_expected",
+        numbers = {"found": len(events.events), "expected": events.expected, "low": low, "high": high}
+        rows.append({"label": rule.words, "whole": events.transitions, **numbers})
+    return found_and_expected(
+        rows,
+        {
+            "rule": "Rule",
+            "whole": "Ratings",
+            "found": "Ruptures",
+            "bars": "expected from fluctuation",
+            "x": "Share of ratings",
+        },
         title=f"Ruptures in {label}, found and expected from fluctuation alone",
-        caption="Dots: share of the ratings that are a rupture. Grey bars: the middle 95 % of simulated data in which the alliance only "
-        "fluctuates.",
-        alt="Ratings that are a rupture, found and expected from fluctuation. " + joined(said, "; ") + ".",
+        caption="Dots: share of the ratings that are a rupture. Grey bars: the middle 95 % of simulated data in which the "
+        "alliance only fluctuates.",
+        alt="Ratings that are a rupture, found and expected from fluctuation.",
         how_to_read="A dot within its bar: no more ruptures than random fluctuation alone would produce.",
-        section="answer",
-        data=pd.DataFrame(rows),
-        columns=(
-            Column("label", "Rule"),
-            Column("judged", "Ratings", "count"),
-            Column("found", "Ruptures", "count", total="judged"),
-            Column("share", "Share", "percent", of="found"),
-            Column("expected", "Expected share", "percent", of="judged", modelled=True),
-            Column("low", "Expected, low", "percent", of="judged", modelled=True),
-            Column("high", "Expected, high", "percent", of="judged", modelled=True),
-        ),
-        draw=partial(
-            plots.forest,
-            value="share",
-            bars=("low", "high"),
-            names=("expected from fluctuation", "found"),
-            reference=None,
-            scale="percent",
-            limits=(0, None),
-            x_label="Share of ratings",
-        ),
     )
 
 
@@ -82,45 +52,54 @@ def repair_figure(found: Found) -> FigureSpec | None:
     ]
     if not rows:
         return None
-    long = pd.concat(
-        [
-            pd.DataFrame(rows).assign(which="found"),
-            pd.DataFrame(rows).assign(which="expected from fluctuation", share=[r["expected"] for r in rows]),
-        ],
-        ignore_index=True,
-    )[["label", "which", "found", "repaired", "share"]]
     said = [
         say(
             "{rule}: {found} repaired, {expected} expected",
             rule=str(r["label"]),
             found=Share(r["repaired"], r["found"]),
-            expected=Number(float(r["expected"]), "percent", n=r["found"]),
+            expected=Number(float(r["expected"]), "percent"),
         )
         for r in rows
     ]
     return FigureSpec(
         name="repairs",
         title="Repaired ruptures, found and expected from fluctuation alone",
-        caption="Share of the ruptures that were repaired within the next ratings.",
+        caption="Dots: share of the ruptures that were repaired. Squares: the same share in simulated data in which the "
+        "alliance only fluctuates.",
         alt="Repaired ruptures, found and expected from fluctuation. " + joined(said, "; ") + ".",
-        how_to_read="If both marks are close together, the alliance comes back no more often than after low "
-        "ratings by chance.",
+        how_to_read="Even if the alliance only fluctuates, a low rating is often followed by a higher one. If both marks are "
+        "close together, ruptures were repaired no more often than that.",
         section="results",
-        data=long,
+        data=pd.DataFrame(rows),
         columns=(
             Column("label", "Rule"),
-            Column("which", "Which"),
             Column("found", "Ruptures", "count"),
             Column("repaired", "Repaired", "count", total="found"),
-            Column("share", "Share", "percent", of="repaired", modelled=True),
+            Column("share", "Share", "percent", of="repaired"),
+            Column("expected", "Expected share", "percent", modelled=True),
         ),
-        draw=partial(
-            plots.forest,
-            value="share",
-            by="which",
-            reference=None,
-            scale="percent",
-            limits=(0, None),
-            x_label="Share of ruptures",
-        ),
+        draw=_repairs,
     )
+
+
+def _repairs(data: pd.DataFrame) -> "Drawn":
+    """Found and expected shares as marks of their own."""
+    long = pd.concat(
+        [
+            data.assign(which="found"),
+            data.assign(which="expected from fluctuation", share=data["expected"]),
+        ],
+        ignore_index=True,
+    )
+    return _marks(long)
+
+
+_marks = partial(
+    plots.forest,
+    value="share",
+    by="which",
+    reference=None,
+    scale="percent",
+    limits=(0, None),
+    x_label="Share of ruptures",
+)

@@ -264,12 +264,13 @@ def event_estimates(found: Found, hits: Sequence[Hits]) -> list[Estimate]:
             kappa = found.events[i].agreement(found.events[j])
             if np.isfinite(kappa):
                 other = found.rules[j]
+                marks = (found.events[k].marks()[["person", "session"]] for k in (i, j))
                 out.append(
                     Estimate(
                         f"kappa_{other.id}_{one.id}",
                         f"Agreement: {other.words}; {one.words}",
                         kappa,
-                        n=len(found.ratings),
+                        n=len(pd.merge(*marks)),
                         level="session",
                         unit="kappa",
                     )

@@ -17,8 +17,8 @@ def event_tables(draft: Draft, found: Found) -> None:
         shares,
         [Column("label", "What"), *SHARE, Column("n", "Of", "count")],
         "Wilson intervals with the effective number, because clients of the same therapist may be "
-        "alike (cluster-robust errors). Repaired by fluctuation alone: the same share in series "
-        "that only fluctuate. Even there, a low rating is usually followed by a higher one.",
+        "alike (cluster-robust errors). Expected from fluctuation alone: the same share in simulated series "
+        "that only fluctuate. Even there, a low rating is often followed by a higher one.",
     )
     draft.show(_rules(found), _agreement(draft, found), _sessions(found))
 
@@ -49,14 +49,14 @@ def _rules(found: Found) -> Table:
         Column("high", "95 % high", "number", of="found"),
         Column("repaired", "Repaired", "count", total="found"),
         Column("share", "Share", "percent", of="repaired"),
-        Column("by_chance", "Share expected", "percent", of="repaired", modelled=True),
+        Column("by_chance", "Share expected", "percent", modelled=True),
     ]
     note = say(
         "Expected: the same rule in simulated series that only fluctuate, with each client's mean and spread and the correlation of "
         "neighbouring sessions of these data ({rho}). A rule that finds hardly more than expected finds mostly random fluctuation.",
         rho=Number(found.main.rho, "number", n=found.clients),
     )
-    return Table.from_frame("rules", "Ruptures by other rules", "results", pd.DataFrame(rows), columns, note)
+    return Table.from_frame("rules", "Ruptures by every rule", "results", pd.DataFrame(rows), columns, note)
 
 
 def _agreement(draft: Draft, found: Found) -> Table | None:

@@ -23,18 +23,19 @@ def answer(draft: Draft, found: Found, label: str, outcome: Measure) -> None:
         rule=found.rules[0].words,
     )
     draft.say(
-        "There were {n:noun}; random fluctuation alone would produce {e} ({e:interval} in 95 % of simulated data), so there are {more}.",
+        "There were {n:noun}. Random fluctuation alone would produce {e} ({e:interval} in 95 % of simulated data), so there were "
+        "{more}.",
         n=Count(len(main.events), "rupture"),
         e=Number(main.expected, "integer", low=low, high=high, n=main.transitions),
-        more="more than that"
+        more="more than expected"
         if len(main.events) > high
-        else "fewer than that"
+        else "fewer than expected"
         if len(main.events) < low
-        else "no more than that",
+        else "no more than expected",
     )
     if len(main.events):
         draft.say(
-            "The alliance was regained after {r} of them; by chance alone this would be {e}.",
+            "{r} of the ruptures were repaired. Random fluctuation alone would produce {e}.",
             r=Share(int(main.events["repaired"].sum()), len(main.events)),
             e=Number(main.expected_repaired, "percent", n=len(main.events)),
         )
@@ -125,18 +126,18 @@ def describe(
     """The methods paragraph."""
     text = (
         f"Ruptures were found in {alliance.label} of clients with {min_ratings} or more ratings. The main rule was a {found.rules[0].words}; "
-        f"others were: {'; '.join(r.words for r in found.rules[1:])}. SD: the pooled standard deviation within clients (for the line, "
+        f"the other rules were: {'; '.join(r.words for r in found.rules[1:])}. SD is the pooled standard deviation within clients (for the line, "
         "each client's residual standard deviation). Control charts have limits of three sigma from the moving ranges. Falls were "
         f"looked for between sessions with consecutive numbers. A rupture was called repaired if one of the next {within} ratings came "
         f"within {to_sd:g} SD of the rating before it (or of the client's centre or line). The expected numbers are from {n} data sets "
-        f"(seed {seed}) in which each client's ratings are a stationary normal series around the client's mean, with a common correlation "
-        "of neighbouring sessions and spreads that differ between clients as in the data, within the range of the instrument. "
+        f"(seed {seed}). In them each client's ratings are a stationary normal series around the client's mean, within the range of the "
+        "instrument. The correlation of neighbouring sessions is the same for all clients; spreads differ between clients as in the data. "
     )
     if related:
         text += (
-            f"Change in {outcome.label} from the first to the last score was related to the number of ruptures in ten ratings, within and "
-            "between therapists, and among clients with ruptures to the share that was repaired, adjusted for the first score and for the mean and the trend of the client's "
-            "alliance, by mixed models with a random intercept "
-            "for therapists where there are enough of them."
+            f"A mixed model related the change in {outcome.label} from the first to the last score to the number of ruptures in ten "
+            "ratings, within and between therapists. Among clients with ruptures, a second model related it to the share of ruptures that "
+            "were repaired. Both adjust for the first score and for the mean and the trend of the client's alliance. They have a random "
+            "intercept for therapists if there are enough therapists."
         )
     return text.strip()

@@ -83,11 +83,11 @@ def hazard_figure(leaving: Leaving) -> FigureSpec | None:
     return FigureSpec(
         name="hazard",
         title="When clients drop out",
-        caption="Points: share of clients who dropped out before each session, among clients who were "
-        "still in treatment and had an alliance score.",
+        caption="Points, joined by a line: share of clients who dropped out before each session, among clients who "
+        "were still in treatment and had an alliance score.",
         alt="Share of clients still in treatment who drop out: " + joined(said, ", ") + ".",
         how_to_read="A high point means that many of the clients still in treatment dropped out before this "
-        "session. Late points are based on few clients.",
+        "session. Points of few clients go up and down by chance.",
         section="results",
         data=data,
         columns=(
@@ -97,6 +97,12 @@ def hazard_figure(leaving: Leaving) -> FigureSpec | None:
             Column("share", "Share", "percent", of="dropouts"),
         ),
         draw=partial(
-            plots.lines, x="session", y="share", percent=True, x_label="Before session", y_label="Drop out"
+            plots.lines,
+            x="session",
+            y="share",
+            limits=(0, 1.15 * float(data["share"].max())),
+            percent=True,
+            x_label="Before session",
+            y_label="Dropped out before this session",
         ),
     )

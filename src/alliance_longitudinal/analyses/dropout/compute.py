@@ -109,7 +109,10 @@ def _word(left: "pd.Series[bool]") -> "pd.Series[str]":
 
 
 def bands(period: "pd.Series[int]", event: "pd.Series[float]") -> pd.Series:
-    """Sessions in steps of the baseline hazard, each with enough events: ``2``, ``3``, ``9 to 12``."""
+    """Sessions in steps of the baseline hazard, each with enough events: ``session 2``, ``sessions 9 to 12``.
+
+    The names are no bare numbers: a formula refuses text of which most could be numbers.
+    """
     counts = event.groupby(period).sum().sort_index()
     steps: list[list[int]] = [[]]
     held = 0.0
@@ -125,7 +128,9 @@ def bands(period: "pd.Series[int]", event: "pd.Series[float]") -> pd.Series:
     elif last:
         steps = [last]
     names = {
-        s: str(step[0]) if len(step) == 1 else f"{step[0]} to {step[-1]}" for step in steps for s in step
+        s: f"session {step[0]}" if len(step) == 1 else f"sessions {step[0]} to {step[-1]}"
+        for step in steps
+        for s in step
     }
     return pd.Series(
         pd.Categorical(period.map(names), list(dict.fromkeys(names.values()))), index=period.index

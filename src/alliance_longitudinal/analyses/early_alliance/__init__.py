@@ -210,7 +210,12 @@ def _check_clients(draft: Draft, design: EarlyDesign) -> None:
     draft.fact("Clients", Count(design.n_clients, "client"))
     draft.fact("Therapists", Number(design.n_therapists, "integer"))
     draft.fact("Later outcome scores", Count(len(design.rows), "score"))
-    draft.needs(design.n_clients, MIN_CLIENTS, "the early-alliance analysis")
+    draft.needs(
+        design.n_clients,
+        MIN_CLIENTS,
+        "the early-alliance analysis",
+        "Choose another early window, require fewer rated sessions, or analyse more clients together.",
+    )
     if not differs(design.clients["early"]):
         raise draft.too_little(
             "Early {alliance} is the same ({value}) for all {n} analysed clients, so it cannot be "

@@ -1,7 +1,7 @@
 """What every analysis is made with: the only thing that the author of one has to read."""
 
 from alliance_longitudinal.analyses.kit.analysis import analysis
-from alliance_longitudinal.analyses.kit.charts import shares_figure
+from alliance_longitudinal.analyses.kit.charts import found_and_expected, shares_figure
 from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
 from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, PERCENT, SHARE, TEST
 from alliance_longitudinal.analyses.kit.covariates import Covariate
@@ -77,6 +77,7 @@ __all__ = [
     "difference",
     "estimate_frame",
     "fit_first",
+    "found_and_expected",
     "joined",
     "listed",
     "models_table",

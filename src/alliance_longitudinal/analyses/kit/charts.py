@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 
 from alliance_longitudinal.analyses.result import Estimate
+from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.labels import interval, number
 from alliance_longitudinal.present import Column, FigureSpec, plots
+from alliance_longitudinal.sentences import Sentence, joined, say
 
 
 def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -> FigureSpec:
@@ -41,4 +43,68 @@ def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -
             Column("ci_high", "95 % high", "percent", modelled=True),
         ),
         draw=partial(plots.stacked, x_label="Share of variance"),
+    )
+
+
+def found_and_expected(
+    rows: list[dict[str, Any]],
+    words: dict[str, str],
+    *,
+    title: str,
+    caption: str,
+    alt: str,
+    how_to_read: str,
+) -> FigureSpec:
+    """Shares of people or rows that each rule finds, over bars of what is expected without an effect.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One per rule: ``label``, ``whole`` and ``found`` (counts), ``expected``, ``low`` and ``high`` (numbers, of ``whole``).
+    words : dict
+        What the parts are called: ``rule, whole, found, bars, x``.
+    title, caption, alt, how_to_read : str
+        ``alt`` is its beginning; the numbers are added.
+    """
+    counts = pd.DataFrame(rows)
+    data = counts.assign(
+        share=counts["found"] / counts["whole"],
+        **{key: counts[key] / counts["whole"] for key in ("expected", "low", "high")},
+    )
+    return FigureSpec(
+        name="found_and_expected",
+        title=title,
+        caption=caption,
+        alt=Sentence(alt) + " " + joined(list(map(_found_words, rows)), "; ") + ".",
+        how_to_read=how_to_read,
+        section="answer",
+        data=data[["label", "whole", "found", "share", "expected", "low", "high"]],
+        columns=(
+            Column("label", words["rule"]),
+            Column("whole", words["whole"], "count"),
+            Column("found", words["found"], "count", total="whole"),
+            Column("share", "Share", "percent", of="found"),
+            Column("expected", "Expected share", "percent", of="whole", modelled=True),
+            Column("low", "Expected, low", "percent", of="whole", modelled=True),
+            Column("high", "Expected, high", "percent", of="whole", modelled=True),
+        ),
+        draw=partial(
+            plots.forest,
+            value="share",
+            bars=("low", "high"),
+            names=(words["bars"], "found"),
+            reference=None,
+            scale="percent",
+            limits=(0, None),
+            x_label=words["x"],
+        ),
+    )
+
+
+def _found_words(row: dict[str, Any]) -> Sentence:
+    return say(
+        "{rule}: {found} found, {expected} expected",
+        rule=str(row["label"]),
+        found=Share(row["found"], row["whole"]),
+        expected=Number(row["expected"] / row["whole"], "percent", n=row["whole"]),
     )

@@ -322,7 +322,7 @@ class Sample:
         """A line of the header."""
         self.facts.append((label, value if isinstance(value, str) else say("{v}", v=value)))
 
-    def needs(self, n: int, at_least: int, what: str) -> None:
+    def needs(self, n: int, at_least: int, what: str, advice: str = "Analyse more clients together.") -> None:
         """Go on only with enough clients; otherwise the report says what is missing.
 
         Parameters
@@ -332,11 +332,13 @@ class Sample:
         at_least : int
         what : str
             What needs them, such as ``"the early-alliance analysis"``.
+        advice : str
+            What the reader can do.
         """
         if n < at_least:
             raise self.too_little(
-                "{n:noun} can be analysed; {what} needs at least {needed}.{lost} Choose another "
-                "early window, require fewer rated sessions, or analyse more clients together.",
+                "{n:noun} can be analysed; {what} needs at least {needed}.{lost} {advice}",
+                advice=advice,
                 n=Count(n, "client"),
                 what=what,
                 needed=Number(at_least, "integer"),

@@ -142,7 +142,9 @@ def lagged_effects(
     keep(draft, columns, span, max_gap_days)
     rows = draft.sessions
     several = rows[columns].notna().all(axis=1).groupby(rows["client"]).sum()
-    draft.needs(int((several >= 2).sum()), MIN_CLIENTS, "effects from one session to the next")
+    draft.needs(
+        int((several >= 2).sum()), MIN_CLIENTS, "the analysis of effects from one session to the next"
+    )
     draft.fact("Sessions analysed", f"{span[0]} to {span[1]}")
     draft.fact("Clients", Count(rows["client"].nunique(), "client"))
     draft.fact("Scored sessions", Count(len(rows), "session"))
@@ -253,7 +255,7 @@ def _compare(draft: Draft, groups: Groups, names: Names, lines: bool) -> None:
             draft.find("group_failed", "caution", "{group}: {why}", group, group=group, why=told(error))
             continue
         if model.converged:
-            keys = {d.key: f"{d.lead_label} to {d.follow_label}" for d in directions(names)}
+            keys = {d.key: d.words for d in directions(names)}
             estimates = of_cross_lagged(model, names, "riclpm", "Main model")
             found[group] = [replace(e, label=keys[e.id.removeprefix("riclpm_")]) for e in estimates]
     if len(found) > 1:

@@ -1,5 +1,6 @@
 """The figure and the tables of the report."""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 def show(draft: Draft, names: Names, main: "CrossLagged") -> None:
     """Figure and tables."""
-    keys = {d.key: _panel_title(names, d.lead, d.follow) for d in directions(names)}
+    keys = {d.key: d.words for d in directions(names)}
     effects = [
-        (e, title)
+        (replace(e, label=e.label.replace(f": {title}", "")), title)
         for key, title in keys.items()
         for e in draft.estimates
         if e.id.endswith(key) and not e.id.startswith("anderson") and "longrun" not in e.id
@@ -41,17 +42,17 @@ def show(draft: Draft, names: Names, main: "CrossLagged") -> None:
             name="directions",
             title="Both directions, by estimator",
             caption="Points: effect of one point at a session on the next session; lines: 95 % intervals. "
-            "The first line of each panel is the main estimate.",
+            "The top row of each panel is the main estimate.",
             alt="Effects from one session to the next. " + joined(said, "; ") + ".",
-            how_to_read="The point is the estimate, the line its 95 % interval. If the line crosses zero, the direction is not clear. "
-            "Estimates marked as biased are shown for comparison only.",
+            how_to_read="If the line of an estimate crosses zero, its direction is not clear. Estimates marked as biased are shown "
+            "for comparison only.",
             section="answer",
             data=data,
             columns=(Column("direction", "Direction"), Column("label", "Estimator"), *ESTIMATE, COUNT),
             draw=partial(plots.forest, x_label="Points at the next session per point", panel="direction"),
         )
     )
-    shown = [Column("label", "Estimate"), Column("unit", "Unit"), *ESTIMATE, *TEST]
+    shown = [Column("label", "What"), Column("unit", "Unit"), *ESTIMATE, *TEST]
     for name, title, chosen in (
         (
             "main",
@@ -74,11 +75,6 @@ def show(draft: Draft, names: Names, main: "CrossLagged") -> None:
 
 def _is_main(e: Estimate) -> bool:
     return e.id.startswith("riclpm_") and not e.id.startswith(("riclpm_trend", "riclpm_level"))
-
-
-def _panel_title(names: Names, lead: str, follow: str) -> str:
-    labels = {names.a: names.a_label, names.y: names.y_label}
-    return f"{labels[lead]} to {labels[follow]}"
 
 
 def _fit_table(draft: Draft, main: "CrossLagged") -> Table:

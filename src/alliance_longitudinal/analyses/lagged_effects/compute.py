@@ -45,6 +45,20 @@ class Direction:
     lead_label: str
     follow_label: str
 
+    @property
+    def words(self) -> str:
+        """What leads to what."""
+        return f"{self.lead_label} to {self.follow_label}"
+
+    @property
+    def own_unit(self) -> str:
+        """Unit of the carry-over of what follows."""
+        return f"{self.follow_label} points per {self.follow_label} point"
+
+    def said(self, title: str) -> str:
+        """An estimator's effect in this direction."""
+        return f"{title}: {self.words}"
+
 
 def directions(names: Names) -> tuple[Direction, Direction]:
     """Alliance before outcome, and the reverse."""
@@ -111,7 +125,7 @@ def of_cross_lagged(
     out = []
     for d in directions(names):
         value, se = found.params[d.effect], found.bse[d.effect]
-        out.append(made(f"{key}_{d.key}", title, float(value), float(se), found.nobs, d.unit))
+        out.append(made(f"{key}_{d.key}", d.said(title), float(value), float(se), found.nobs, d.unit))
     if not full:
         return out
     for label, name, where in ((names.a_label, "ar_x", "ar_a"), (names.y_label, "ar_y", "ar_y")):
@@ -122,6 +136,7 @@ def of_cross_lagged(
                 float(found.params[name]),
                 float(found.bse[name]),
                 found.nobs,
+                f"{label} points per {label} point",
             )
         )
     for d in directions(names):
@@ -164,8 +179,8 @@ def _same_session(found: "CrossLagged", key: str) -> Estimate:
         slopes[k] = (value(free + step) - value(free - step)) / (2 * step[k])
     variance = float(slopes @ found.all_covariance @ slopes)
     se = max(variance, 0.0) ** 0.5
-    words = "Correlation of what is new in both at the same session"
-    return made(f"{key}_contemporaneous", words, value(free), se, found.nobs)
+    words = "Correlation of new deviations in both at the same session"
+    return made(f"{key}_contemporaneous", words, value(free), se, found.nobs, "correlation")
 
 
 def equal_lags_p(found: "CrossLagged", free: "CrossLagged") -> float:
@@ -232,16 +247,17 @@ def _panel(
         return None
     hidden = {"without_values", "few_persons", "uneven_occasions"}
     kept = [f for f in found.findings if f.code not in hidden]
-    draft.findings += [Finding(f.code, f.severity, f.message, f"{title}, {d.follow}") for f in kept]
+    draft.findings += [Finding(f.code, f.severity, f.message, f"{title}, {d.follow_label}") for f in kept]
     return found
 
 
 def _of_panel(found: "DynamicPanel", d: Direction, key: str, title: str) -> list[Estimate]:
     n = found.n_persons
     effect, own = f"{d.lead}_lag", f"{d.follow}_lag"
-    out = [made(f"{key}_{d.key}", title, float(found.params[effect]), float(found.bse[effect]), n, d.unit)]
-    words = f"{title}: carry-over"
-    out.append(made(f"{key}_{d.own_key}", words, float(found.params[own]), float(found.bse[own]), n))
+    effects, errors = found.params, found.bse
+    out = [made(f"{key}_{d.key}", d.said(title), float(effects[effect]), float(errors[effect]), n, d.unit)]
+    words = f"{title}: carry-over of {d.follow_label}"
+    out.append(made(f"{key}_{d.own_key}", words, float(effects[own]), float(errors[own]), n, d.own_unit))
     return out
 
 
@@ -249,13 +265,14 @@ def _bracket(draft: Draft, rows: pd.DataFrame, d: Direction) -> list[Estimate]:
     """The biased estimates of carry-over between which the truth lies as a rule."""
     out = []
     for method, key, words in (
-        ("ols", "bracket_ols", "Carry-over by least squares (too high)"),
-        ("within", "bracket_fe", "Carry-over within clients (too low)"),
+        ("ols", "bracket_ols", f"Carry-over of {d.follow_label} by least squares (too high)"),
+        ("within", "bracket_fe", f"Carry-over of {d.follow_label} within clients (too low)"),
     ):
         found = _panel(draft, rows, d, words, {"method": method, "time_effects": True})
         if found is not None:
             own = f"{d.follow}_lag"
-            out.append(made(key, words, float(found.params[own]), float(found.bse[own]), found.n_persons))
+            value, se = float(found.params[own]), float(found.bse[own])
+            out.append(made(key, words, value, se, found.n_persons, d.own_unit))
     return out
 
 
@@ -279,11 +296,13 @@ def _centred(draft: Draft, rows: pd.DataFrame, d: Direction) -> Estimate | None:
         }
     )
     try:
-        model = draft.fit(f"mlm_{d.key}", f"{title}: {d.follow}", "y ~ time + before + usual", data, LEVEL)
+        model = draft.fit(
+            f"mlm_{d.key}", f"{title}: {d.follow_label}", "y ~ time + before + usual", data, LEVEL
+        )
     except AllianceError as error:
         message = say("{title} could not be fitted: {why}", title=title, why=told(error))
         draft.findings.append(Finding("estimator_failed", "caution", message, title))
         return None
     row = model.combination({"before": 1.0})
     numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
-    return Estimate(f"mlm_{d.key}", title, n=len(data), level="session", unit=d.unit, **numbers)
+    return Estimate(f"mlm_{d.key}", d.said(title), n=len(data), level="session", unit=d.unit, **numbers)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: Estimators that allow feedback and remove what is stable, in the order of the text.
 ROBUST = ("mldpm", "gmm_difference", "gmm_system")
+#: Findings of a dynamic panel model that say not to use it.
+DOUBTS = {"outside_bracket", "serial_correlation", "many_instruments"}
 
 
 def clear(e: Estimate) -> bool:
@@ -24,33 +26,38 @@ def answer(draft: Draft, names: Names, a: Measure, y: Measure) -> None:
         found = draft[f"riclpm_{d.key}"]
         if found is None:
             continue
-        usual = "higher" if lead is y else "better"
         up = "higher" if found.estimate > 0 else "lower"
         if clear(found):
             draft.say(
-                "After a session with {lead} one point {usual} than usual for the client, {follow} was {up} at the next session "
+                "After a session with {lead} one point higher than usual for the client, {follow} was {up} at the next session "
                 "({size} points, 95 % interval {size:interval}).",
                 lead=lead.instrument.label,
-                usual=usual,
                 follow=follow.instrument.label,
                 size=found.number(),
                 up=up,
             )
         else:
             draft.say(
-                "After a session with {lead} {usual} than usual for the client, {follow} at the next session was not clearly "
+                "After a session with {lead} higher than usual for the client, {follow} at the next session was not clearly "
                 "different ({size} points per point, 95 % interval {size:interval}).",
                 lead=lead.instrument.label,
-                usual=usual,
                 follow=follow.instrument.label,
                 size=found.number(),
             )
         _agreement(draft, d.key, found)
 
 
+def _doubtful(draft: Draft, key: str) -> bool:
+    """Whether the estimator's own tests speak against it: then it neither supports the main estimate nor contradicts it."""
+    found = getattr(draft.models.get(key), "findings", ())
+    return any(f.code in DOUBTS for f in found)
+
+
 def _agreement(draft: Draft, key: str, main: Estimate) -> None:
     there = [
-        e for name in (*ROBUST, "riclpm_trend", "riclpm_level") if (e := draft[f"{name}_{key}"]) is not None
+        e
+        for name in (*ROBUST, "riclpm_trend", "riclpm_level")
+        if (e := draft[f"{name}_{key}"]) is not None and not _doubtful(draft, f"{name}_{key}")
     ]
     if not there:
         return
@@ -65,7 +72,8 @@ def _agreement(draft: Draft, key: str, main: Estimate) -> None:
         )
     else:
         draft.say(
-            "The {n:noun} that also {n:removes|remove} stable differences between clients {n:agrees|agree} within the intervals.",
+            "The {n:noun} that also {n:removes|remove} stable differences between clients {n:agrees|agree} with this within the "
+            "intervals.",
             n=Number(len(there), "integer", "other estimate"),
         )
 
@@ -128,11 +136,12 @@ def methods_text(
     )
     draft.method(
         f"Sessions {span[0]} to {span[1]}. The main estimates come from a random-intercept cross-lagged panel model of "
-        f"{names.a_label} and {names.y_label}: each client has a level{lines} of his or her own in both{rule}, and deviations from it follow "
-        f"each other from one session to the next, with effects {lags}. It was fitted by full-information maximum likelihood to all "
-        f"scores, missing at random; {errors}. The alliance may answer to earlier symptoms (feedback) and the reverse.",
-        "Other estimators: a dynamic panel model by maximum likelihood with a client effect that "
-        "goes freely with all predictors, and with the predictor of a session free to go with the "
+        f"{names.a_label} and {names.y_label}. In both, each client has an own level{lines}{rule}. Deviations from it at one session are "
+        f"related to those at the next, with effects {lags}. The model was fitted by full-information maximum likelihood to all scores, which "
+        f"assumes that missing scores are missing at random; {errors}. The alliance may follow earlier symptoms (feedback), and symptoms "
+        "may follow the alliance.",
+        "Other estimators: a dynamic panel model by maximum likelihood, with a client effect that may "
+        "correlate with all predictors, and a predictor that may correlate with the "
         "outcome of the same session; two-step GMM in differences and in the system, with "
         "collapsed instruments and Windmeijer's correction; the instruments of Anderson and Hsiao; "
         "and, as description, a mixed model centred on clients' means and the cross-lagged model "

@@ -120,7 +120,9 @@ def reliable_change(
     scores = client_scores(draft.sessions, measure, draft.flow, first, last)
     draft.flow, draft.analysed = scores.flow, scores.ends["client"]
     _header(draft, scores)
-    draft.needs(len(scores.ends), MIN_CLIENTS, f"reliable change in {measure.instrument.label}")
+    draft.needs(
+        len(scores.ends), MIN_CLIENTS, f"the analysis of reliable change in {measure.instrument.label}"
+    )
     known = known_norms(measure, given)
     methods = all_methods(scores, known, method, measure.instrument.label)
     draft.resolved["method"] = methods.main
@@ -194,7 +196,7 @@ def _joint(
     """Joint outcomes of the clients who have scores before and after on both measures."""
     shared = sorted(set(one[0].ends["client"]) & set(other[0].ends["client"]))
     labels = " and ".join(m.instrument.label for _, m, _ in (one, other))
-    draft.needs(len(shared), MIN_CLIENTS, f"joint recovery in {labels}")
+    draft.needs(len(shared), MIN_CLIENTS, f"the analysis of joint recovery in {labels}")
     hits = joint_outcomes(shared, one, other)
     draft.estimate(*(h.estimate() for h in hits))
     return hits

@@ -153,7 +153,7 @@ def sudden_gains(
     rated = draft.sessions
     ordered = ordered_scores(rated, score=measure.name)
     _keep_tested(draft, ordered, label)
-    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"sudden gains in {label}")
+    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"the analysis of sudden gains in {label}")
     given = Given(points=points, reliability=reliability, sd=sd)
     known = known_norms(measure, given)
     points, points_from = points_for(known, given, sample_sd, label)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Number, Share, joined, say
+from alliance_longitudinal.analyses.kit import Number, found_and_expected, joined, say
 from alliance_longitudinal.analyses.sudden_gains.compute import Gains
 from alliance_longitudinal.methods.basics.inference import half_width
 from alliance_longitudinal.methods.psychometrics.gains.events import AROUND
@@ -84,50 +84,25 @@ def rules_figure(gains: Gains) -> FigureSpec | None:
             rows.append(
                 {
                     "label": v.words,
-                    "clients": gains.clients,
+                    "whole": gains.clients,
                     "found": v.gain_clients,
-                    "share": v.gain_clients / gains.clients,
-                    "expected": float(np.mean(v.expected.gain_clients)) / gains.clients,
-                    "low": float(low) / gains.clients,
-                    "high": float(high) / gains.clients,
+                    "expected": float(np.mean(v.expected.gain_clients)),
+                    "low": float(low),
+                    "high": float(high),
                 }
             )
-    found = [
-        say(
-            "{rule}: {found} found, {expected} expected",
-            rule=str(r["label"]),
-            found=Share(r["found"], r["clients"]),
-            expected=Number(r["expected"], "percent", n=r["clients"]),
-        )
-        for r in rows
-    ]
-    alt = "Clients with a sudden gain, found and expected from gradual change. " + joined(found, "; ")
-    return FigureSpec(
-        name="found_and_expected",
+    return found_and_expected(
+        rows,
+        {
+            "rule": "Rules",
+            "whole": "Clients",
+            "found": "Clients with a gain",
+            "bars": "expected from gradual change",
+            "x": "Share of clients with a sudden gain",
+        },
         title="Sudden gains found, and expected if everybody changed gradually",
         caption="Dots: share of clients with a gain. Grey bars: the middle 95 % of data sets that were "
         "simulated from gradual change and random fluctuation.",
-        alt=alt + ".",
+        alt="Clients with a sudden gain, found and expected from gradual change.",
         how_to_read="A dot within its bar: no more gains than random fluctuation alone would produce.",
-        section="answer",
-        data=pd.DataFrame(rows),
-        columns=(
-            Column("label", "Rules"),
-            Column("clients", "Clients", "count"),
-            Column("found", "Clients with a gain", "count", total="clients"),
-            Column("share", "Share", "percent", of="found"),
-            Column("expected", "Expected share", "percent", of="clients", modelled=True),
-            Column("low", "Expected, low", "percent", of="clients", modelled=True),
-            Column("high", "Expected, high", "percent", of="clients", modelled=True),
-        ),
-        draw=partial(
-            plots.forest,
-            value="share",
-            bars=("low", "high"),
-            names=("expected from gradual change", "found"),
-            reference=None,
-            scale="percent",
-            limits=(0, None),
-            x_label="Share of clients with a sudden gain",
-        ),
     )

@@ -74,7 +74,7 @@ def forest(
         _marks(ax, parts[name], rows[name], value, label, by, series, bars, names)
         ax.set_title("\n".join(style.lines_of(name, letters)), fontsize=10)
         ax.set_xlabel("\n".join(style.lines_of(x_label, letters)))
-        _scale(ax, parts[name], scale, limits)
+        _scale(ax, parts[name], scale, limits, ticks=3 if beside else 5)
     if band_label or any(names) or by:
         style.legend(figure, 2 if any(names) else 3)
     return figure
@@ -136,7 +136,9 @@ def _marks(
         )
 
 
-def _scale(ax: "Axes", part: pd.DataFrame, scale: str, limits: tuple[float | None, float | None]) -> None:
+def _scale(
+    ax: "Axes", part: pd.DataFrame, scale: str, limits: tuple[float | None, float | None], ticks: int
+) -> None:
     if scale == "log":
         _ratios(ax, part)
     elif scale == "percent":
@@ -144,7 +146,7 @@ def _scale(ax: "Axes", part: pd.DataFrame, scale: str, limits: tuple[float | Non
     if limits != (None, None):
         ax.set_xlim(*limits)
     if scale != "log":
-        ax.locator_params(axis="x", nbins=5)
+        ax.locator_params(axis="x", nbins=ticks)
 
 
 def _ratios(ax: "Axes", part: pd.DataFrame) -> None:
