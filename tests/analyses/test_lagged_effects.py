@@ -159,3 +159,15 @@ def test_groups_are_compared() -> None:
     assert len(rows) == 4  # all, each group, the difference
     last = rows.iloc[-1]
     assert last["ci_low"] < 0 < last["ci_high"]
+
+
+def test_estimators_with_doubts_neither_agree_nor_disagree(demo) -> None:
+    """In the demonstration study the tests of the moment estimators speak against three of the four."""
+    codes = {
+        (key, f.code)
+        for key, model in demo.models.items()
+        for f in getattr(model, "findings", ())
+        if key.startswith("gmm")
+    }
+    assert ("gmm_difference_a_to_y", "outside_bracket") in codes
+    assert demo.answer[1].startswith("The 3 other estimates that also remove stable differences")
