@@ -206,7 +206,7 @@ def test_d_is_the_difference_of_the_means_in_standard_deviations():
     import statsmodels.formula.api as smf
 
     from alliance_longitudinal.analyses.dropout.compute import as_d
-    from alliance_longitudinal.analyses.result import Estimate
+    from alliance_longitudinal.analyses.kit import Estimate
 
     rng = np.random.default_rng(3)
     left = rng.random(20_000) < 0.1
