@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.dropout.compute import bands, leaving_of, third_of
+from alliance_longitudinal.analyses.dropout.compute import as_d, bands, leaving_of, third_of
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import simulated_study, value, with_sessions
 
@@ -205,7 +205,6 @@ def test_d_is_the_difference_of_the_means_in_standard_deviations():
     """Of a normal predictor the log odds ratio of one SD is the standardised difference between those who leave and stay."""
     import statsmodels.formula.api as smf
 
-    from alliance_longitudinal.analyses.dropout.compute import as_d
     from alliance_longitudinal.analyses.kit import Estimate
 
     rng = np.random.default_rng(3)
