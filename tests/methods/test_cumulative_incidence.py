@@ -87,8 +87,28 @@ def test_a_group_in_which_nobody_ended_has_its_last_time():
 
 
 @pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (pd.array([1, 0, None, 1], dtype="Int64"), [0, 1]),
+        (pd.array([True, False, None, True], dtype="boolean"), [False, True]),
+        ([" a", "b", None, "a"], ["a", "b"]),
+        (["a", 2, None, 1], [1, 2, "a"]),
+        (pd.Categorical(["b", "a", None, "b"], ["z", "b", "a"]), ["b", "a"]),
+    ],
+)
+def test_groups_of_any_type_with_missing_values(values, wanted):
+    data = pd.DataFrame({"t": [1.0, 2, 3, 4], "end": "left", "g": values})
+    found = methods.cumulative_incidence(data, "t", "end", group="g").table
+    assert list(found["group"].drop_duplicates()) == wanted
+    by_group = found.groupby("group")["events"].sum()
+    assert by_group.sum() == 3
+    assert all(by_group[value] == 2 for value in wanted[:1] if value in ("a", "b"))
+
+
+@pytest.mark.parametrize(
     ("frame", "given", "message"),
     [
+        (GOOD.assign(g=np.nan), {"group": "g"}, "Column 'g' is missing in every row. Leave group out."),
         (GOOD, {"event": "ends"}, "The frame has no column 'ends'. Did you mean 'end'?"),
         (GOOD.assign(t=[1, -2, 3]), {}, "Column 't' holds -2. Times are 0 or more."),
         (GOOD.assign(t=[1, np.nan, 3]), {}, "Column 't' is missing in 1 row. Fill or drop it."),

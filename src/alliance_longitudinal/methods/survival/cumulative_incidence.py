@@ -119,14 +119,18 @@ def _members(frame: pd.DataFrame, group: str | None) -> "list[tuple[Any, np.ndar
     """Values of the group and their rows, in order of the values."""
     if group is None:
         return [(None, np.ones(len(frame), dtype=bool))]
-    values = frame[group]
-    order = (
-        values.cat.categories
-        if isinstance(values.dtype, pd.CategoricalDtype)
-        else sorted(values.dropna().unique())
-    )
-    members = [(value, (values == value).to_numpy(dtype=bool)) for value in order]
-    return [(value, rows) for value, rows in members if rows.any()]
+    values = frame[group].astype(object).map(lambda v: v.strip() or None if isinstance(v, str) else v)
+    known = values.notna().to_numpy()
+    if not known.any():
+        raise DataError(f"Column {group!r} is missing in every row. Leave group out.")
+    found = list(values[known].unique())
+    if isinstance(frame[group].dtype, pd.CategoricalDtype):
+        order = [value for value in frame[group].cat.categories if value in found]
+        order += [value for value in found if value not in order]
+    else:  # numbers before words, each in their own order
+        order = sorted(found, key=lambda v: (isinstance(v, str), v))
+    codes = pd.Categorical(values, categories=order).codes
+    return [(value, codes == code) for code, value in enumerate(order)]
 
 
 def _curves(at: Floats, kind: Codes, clusters: Codes, kinds: list[str], alpha: float) -> pd.DataFrame:
