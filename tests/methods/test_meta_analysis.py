@@ -260,3 +260,16 @@ def test_one_number_of_persons_is_that_of_all():
     z, v = methods.from_correlations([0.1, -0.2], 43)
     np.testing.assert_allclose(z, np.arctanh([0.1, -0.2]), rtol=1e-15)
     np.testing.assert_array_equal(v, [0.025, 0.025])
+
+
+def test_effects_that_are_all_equal_have_no_error_by_knapp_and_hartung():
+    """The weighted squares around the mean are -1e-17 by rounding, or zero."""
+    found = methods.meta_analysis([0.3] * 4, [0.1] * 4, test="knapp-hartung")
+    assert found.mu == pytest.approx(0.3, rel=1e-14)
+    assert found.se == pytest.approx(0, abs=1e-8)
+    assert found.conf_int() == pytest.approx((0.3, 0.3), abs=1e-7)
+
+
+def test_correlations_that_are_texts():
+    with pytest.raises(DataError, match=r"^r and n have to hold numbers\.$"):
+        methods.from_correlations(["high"], [20])

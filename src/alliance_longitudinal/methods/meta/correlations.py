@@ -42,7 +42,10 @@ def from_correlations(r: Any, n: Any) -> FisherZ:
     >>> z.round(4).tolist(), v.tolist()
     ([0.2855, 0.5493], [0.01, 0.04])
     """
-    r, n = np.atleast_1d(np.asarray(r, dtype=float)), np.atleast_1d(np.asarray(n, dtype=float))
+    try:
+        r, n = np.atleast_1d(np.asarray(r, dtype=float)), np.atleast_1d(np.asarray(n, dtype=float))
+    except (TypeError, ValueError):
+        raise DataError("r and n have to hold numbers.") from None
     if n.size == 1:
         n = np.broadcast_to(n, r.shape)
     if r.shape != n.shape or r.ndim != 1:

@@ -56,6 +56,12 @@ def meta_analysis(
         Normal distribution, or t with ``k - p`` degrees of freedom and, with two levels, the standard error of Knapp & Hartung
         (2003, doi 10.1002/sim.1482); for three levels the model's own. The prediction interval takes the same quantile.
 
+    Notes
+    -----
+    The prediction interval takes the estimated variance of true effects as known. With few studies (about 10 or fewer) that
+    variance is uncertain and is often estimated as zero, so that the interval holds the true effect of a new study less often
+    than it says, with the normal quantile most of all (Partlett & Riley 2017, doi 10.1002/sim.7140).
+
     Returns
     -------
     MetaAnalysis
@@ -96,7 +102,7 @@ def meta_analysis(
     k, p = x.shape
     point = at(evidence, a, b, method != "ML")
     t_test = test == "knapp-hartung"
-    scale = point.quadratic / (k - p) if t_test and not three else 1.0
+    scale = max(point.quadratic, 0.0) / (k - p) if t_test and not three else 1.0  # equal effects: rounding
     q, typical = cochran_q(evidence), typical_variance(evidence)
     total = sum(sigma2.values()) + typical
     levels = {name: 100 * value / total for name, value in sigma2.items()}
