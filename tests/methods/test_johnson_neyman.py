@@ -142,6 +142,9 @@ NUMBERS = {"params": [1.0, 2.0], "cov": np.eye(2), "focal": 0, "interaction": 1,
             {"cov": [[1, 2], [2, 1]]},
             "cov is not a covariance of these two coefficients. Check its order and that nothing is missing.",
         ),
+        ({"params": ["a", "b"]}, "params has to hold numbers: the coefficients of a model."),
+        ({"params": pd.Series([1.0, 2.0], [0, 0])}, "params holds two coefficients of one name. Names have to differ."),
+        ({"cov": [["a", "b"], ["b", "a"]]}, "cov has to hold numbers: the covariance of params."),
         ({"alpha": 5}, "alpha is 5; it lies between 0 and 1, and 0.05 gives 95 % intervals."),
         (
             {"moderator": "m"},
@@ -157,7 +160,7 @@ def test_what_cannot_be_meant_is_said(given, message):
 
 def test_values_of_the_moderator_are_numbers():
     found = methods.johnson_neyman(**NUMBERS)
-    for values in ([np.nan], [], [[1.0]]):
+    for values in ([np.nan], [], [[1.0]], "high", None):
         with pytest.raises(
             DataError, match=r"^Values of the moderator are one or several numbers, none of them"
         ):

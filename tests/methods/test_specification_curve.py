@@ -246,3 +246,33 @@ def test_robust_slopes_that_there_are_not(rows, x, groups, message):
     with pytest.raises(DataError) as error:
         methods.clustered_slope(np.arange(rows), x, groups)
     assert str(error.value) == message
+
+
+X = np.column_stack([np.ones(6), [1.0, 2, 3, 4, 5, 6]])
+Y = np.array([1.0, 2.5, 2, 4, 5.5, 5])
+ROWS = "y, x and groups need one row for each observation, and x its columns, one of them ones."
+ABSENT = "y, x or groups has missing or infinite values. Leave these rows out."
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"x": X[:, 1]}, ROWS),
+        ({"y": Y[:5]}, ROWS),
+        ({"groups": list("aabb")}, ROWS),
+        ({"column": 2}, "column is 2; x has 2 columns, counted from 0."),
+        ({"y": np.where(Y == 4, np.nan, Y)}, ABSENT),
+        ({"x": np.where(X == 4, np.nan, X)}, ABSENT),
+        ({"groups": ["a", "a", None, "b", "c", "c"]}, ABSENT),
+        ({"groups": [1, 1, np.nan, 2, 3, 3]}, ABSENT),
+    ],
+)
+def test_rows_that_a_robust_slope_cannot_use(given, message):
+    with pytest.raises(DataError) as error:
+        methods.clustered_slope(**({"y": Y, "x": X, "groups": list("aabbcc")} | given))
+    assert str(error.value) == message
+
+
+def test_labels_of_groups_do_not_matter():
+    wanted = methods.clustered_slope(Y, X, list("aabbcc"))
+    np.testing.assert_allclose(methods.clustered_slope(Y, X, [9, 9, "x", "x", 1, 1]), wanted, rtol=1e-12)

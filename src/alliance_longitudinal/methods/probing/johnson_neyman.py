@@ -165,9 +165,7 @@ def johnson_neyman(
 
 def _of_numbers(params: Any, cov: Any, focal: Any, interaction: Any, df: Any, alpha: float) -> JohnsonNeyman:
     """With one number for the degrees of freedom: the roots of a quadratic."""
-    series = (
-        pd.Series(params) if isinstance(params, Mapping | pd.Series) else pd.Series(np.asarray(params, float))
-    )
+    series = _coefficients(params)
     places = [_place(series, name, what) for name, what in ((focal, "focal"), (interaction, "interaction"))]
     if cov is None or df is None:
         raise DataError(
@@ -179,7 +177,10 @@ def _of_numbers(params: Any, cov: Any, focal: Any, interaction: Any, df: Any, al
         )
     if isinstance(cov, pd.DataFrame) and set(cov.index) == set(cov.columns) == set(series.index):
         cov = cov.loc[series.index, series.index]
-    matrix = np.asarray(cov, dtype=float)
+    try:
+        matrix = np.asarray(cov, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError("cov has to hold numbers: the covariance of params.") from None
     if matrix.shape != (len(series), len(series)):
         raise DataError(
             f"cov has the shape {matrix.shape}; for {len(series)} params it needs {(len(series),) * 2}."
@@ -276,6 +277,19 @@ def _is_covariance(v: Floats) -> bool:
     return bool(np.isclose(v[0, 1], v[1, 0]) and v[0, 0] > 0 and v[1, 1] > 0 and np.linalg.det(v) > 0)
 
 
+def _coefficients(params: Any) -> pd.Series:
+    """Numbers by name, or by place."""
+    try:
+        series = pd.Series(
+            params if isinstance(params, Mapping | pd.Series) else np.asarray(params), dtype=float
+        )
+    except (TypeError, ValueError):
+        raise DataError("params has to hold numbers: the coefficients of a model.") from None
+    if not series.index.is_unique:
+        raise DataError("params holds two coefficients of one name. Names have to differ.")
+    return series
+
+
 def _place(series: pd.Series, name: Any, what: str) -> int:
     if name in series.index:
         return int(np.flatnonzero(series.index == name)[0])
@@ -285,7 +299,10 @@ def _place(series: pd.Series, name: Any, what: str) -> int:
 
 
 def _values(at: Any) -> Floats:
-    values = np.atleast_1d(np.asarray(at, dtype=float))
+    try:
+        values = np.atleast_1d(np.asarray(at, dtype=float))
+    except (TypeError, ValueError):
+        values = np.array([np.nan])
     if values.ndim != 1 or not np.isfinite(values).all() or not len(values):
         raise DataError(
             "Values of the moderator are one or several numbers, none of them missing or infinite."

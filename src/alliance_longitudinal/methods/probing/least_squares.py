@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from alliance_longitudinal.errors import DataError
 
@@ -37,7 +38,8 @@ def clustered_slope(y: Any, x: Any, groups: Any, column: int = 1) -> Cell:
     Raises
     ------
     DataError
-        If the columns depend on each other, there are too few rows or groups, or the coefficient depends on one group.
+        If the columns depend on each other, there are too few rows or groups, the coefficient depends on one group, lengths
+        differ, or values are missing.
 
     Examples
     --------
@@ -49,7 +51,15 @@ def clustered_slope(y: Any, x: Any, groups: Any, column: int = 1) -> Cell:
     [0.886, 0.075, 1.238, 6]
     """
     y, x = np.asarray(y, dtype=float), np.asarray(x, dtype=float)
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
+    if x.ndim != 2 or y.shape != x.shape[:1] or len(groups) != len(y):
+        raise DataError(
+            "y, x and groups need one row for each observation, and x its columns, one of them ones."
+        )
+    if not -x.shape[1] <= column < x.shape[1]:
+        raise DataError(f"column is {column}; x has {x.shape[1]} columns, counted from 0.")
+    codes = pd.factorize(np.asarray(groups))[0]
+    if (codes < 0).any() or not (np.isfinite(y).all() and np.isfinite(x).all()):
+        raise DataError("y, x or groups has missing or infinite values. Leave these rows out.")
     n, p = x.shape
     total = int(codes.max(initial=-1)) + 1
     if n <= p or total < 2:
