@@ -131,6 +131,7 @@ FRAME = surface(2, 20)
         (FRAME.assign(x=1.0), {}, "All values of 'x' are equal. A response surface needs ratings that vary."),
         (FRAME.assign(y=1.0), {}, "All values of 'y' are equal. There is nothing to explain."),
         (FRAME.assign(z=FRAME["x"] * 2), {}, "'x' and 'z' take too few different values together. A surface of second degree needs at least three values of each that do not determine each other."),
+        (pd.DataFrame({"x": [1.0, 2, 3, 4, 0, 0, 0, 0], "z": [0.0, 0, 0, 0, 1, 2, 3, 4], "y": [1.0, 3, 2, 5, 1, 4, 2, 2]}), {}, "'x' and 'z' take too few different values together."),
         (FRAME.assign(g=None), {"group": "g"}, "Column 'g' is missing in 20 rows. Fill or drop them."),
         (FRAME.assign(g=range(20)), {"group": "g"}, "The surface with differences between groups cannot be fitted: "),
     ],
@@ -139,7 +140,7 @@ def test_what_a_fit_refuses(frame, given, message):
     with pytest.raises(DataError) as caught:
         methods.response_surface_fit(frame, **({"y": "y", "x": "x", "z": "z"} | given))
     assert str(caught.value).startswith(message)
-    assert message.endswith(": ") or str(caught.value) == message
+    assert message.endswith((": ", "together.")) or str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,8 @@ def test_what_a_fit_refuses(frame, given, message):
         ([1, 2, 3], np.eye(6), "A response surface has six coefficients in the order b0, x, z, x2, xz, z2 and a 6 by 6 covariance; params has 3 and cov is 6 by 6."),
         (np.zeros(6), 1, "A response surface has six coefficients in the order b0, x, z, x2, xz, z2 and a 6 by 6 covariance; params has 6 and cov is one number."),
         (["a"] * 6, np.eye(6), "params and cov have to hold numbers: six coefficients and their covariance."),
+        (np.ones(6), -np.eye(6), "cov is not a covariance: it is not symmetric, or gives a negative variance."),
+        (np.ones(6), np.triu(np.ones((6, 6))), "cov is not a covariance: it is not symmetric, or gives a negative variance."),
         ([np.nan] * 6, np.eye(6), "A coefficient or a covariance of the response surface is missing or infinite."),
     ],
 )  # fmt: skip

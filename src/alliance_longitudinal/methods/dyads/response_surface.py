@@ -193,7 +193,7 @@ def response_surface_fit(
         check_varies(rows.values(name), column, "A response surface needs ratings that vary.")
     check_varies(rows.values("y"), y, "There is nothing to explain.")
     design = _design(rows.values("x"), rows.values("z"))
-    if np.linalg.matrix_rank(design / np.abs(design).max(axis=0)) < 6:
+    if np.linalg.matrix_rank(design / np.maximum(np.abs(design).max(axis=0), 1e-300)) < 6:
         raise DataError(
             f"{x!r} and {z!r} take too few different values together. A surface of second degree needs at least three values of each "
             "that do not determine each other."
@@ -263,6 +263,9 @@ def _six(params: Any, cov: Any) -> tuple[Floats, Floats]:
         )
     if not (np.isfinite(b).all() and np.isfinite(v).all()):
         raise DataError("A coefficient or a covariance of the response surface is missing or infinite.")
+    size = float(np.abs(v).max())
+    if not np.allclose(v, v.T, rtol=1e-6, atol=1e-9 * size) or np.linalg.eigvalsh(v)[0] < -1e-8 * size:
+        raise DataError("cov is not a covariance: it is not symmetric, or gives a negative variance.")
     return b, v
 
 
