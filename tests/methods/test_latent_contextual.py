@@ -138,6 +138,9 @@ def test_few_groups_and_unreliable_means_are_findings() -> None:
         (lambda d: d[d["g"] < 3], {}, "2 values of 'g' are too few"),
         (lambda d: d.assign(x=np.nan), {}, "No row has all the values"),
         (lambda d: d.assign(q=2 * d["v"]), {"between": ["v", "q"]}, "Some covariates determine others"),
+        (lambda d: d.assign(q=2 * d["x"]), {"within": "q"}, "Some covariates determine others, x or y"),
+        (lambda d: d.assign(q=2 * d["x"]), {"within": "q", "method": "moment"}, "determine others, x or y"),
+        (lambda d: d.assign(q=d["y"] - 1), {"within": "q"}, "Some covariates determine others, x or y"),
     ],
 )
 def test_what_is_refused(change, options, message) -> None:
@@ -149,3 +152,12 @@ def test_what_is_refused(change, options, message) -> None:
 def test_a_likelihood_without_a_maximum() -> None:
     with pytest.raises(FitError, match="no maximum that can be found"):
         methods.latent_contextual(drawn().assign(y=lambda d: 2 * d["x"]), "y", "x", "g")
+
+
+def test_group_means_that_are_all_equal_have_no_effect_between() -> None:
+    frame = pd.DataFrame({"g": np.repeat(range(20), 5), "x": np.tile([1.0, 2, 3, 4, 5], 20)})
+    frame["y"] = 0.5 * frame["x"] + np.random.default_rng(1).normal(size=100)
+    found = methods.latent_contextual(frame, "y", "x", "g", method="moment")
+    assert "no_group_variance" in [f.code for f in found.findings]
+    assert found.params.isna().tolist() == [False, True, True]
+    assert found.params["within"] == pytest.approx(np.polyfit(frame["x"], frame["y"], 1)[0], rel=1e-6)

@@ -48,7 +48,10 @@ def certify(gradient: Floats, information: Floats) -> Certificate:
     """From the gradient (q,) of the deviance and the observed information (q, q)."""
     finite = bool(np.isfinite(information).all())
     scale = np.sqrt(np.clip(np.diag(information), 1e-300, None)) if finite else np.ones(len(gradient))
-    values = np.linalg.eigvalsh(information / np.outer(scale, scale)) if finite else np.array([-1.0])
+    units = (
+        information / scale / scale[:, None] if finite and scale.min() > 1e-140 else np.full((1, 1), np.nan)
+    )
+    values = np.linalg.eigvalsh(units) if np.isfinite(units).all() else np.array([-1.0])
     definite = bool(values[0] > 1e-10)
     if not definite:
         text = "The information at the end of the search is not positive definite: the data do not determine all parameters."

@@ -137,6 +137,7 @@ def latent_contextual(
     codes, _ = groups(frame[known], group)
     values = every[known]
     _check(values, codes, names, len(low), group)
+    _check_rank(values)
     found = _ml(values, codes) if method == "ml" else _moment(values, codes)
     dropped = int((~known).sum())
     return _result(*found, method=method, codes=codes, dropped=dropped)
@@ -170,6 +171,20 @@ def _check(values: Floats, codes: Codes, names: tuple[str, ...], n_low: int, gro
             )
 
 
+def _check_rank(values: Floats) -> None:
+    """Refuse covariates that determine x or y, or each other."""
+    rest = values[:, 2:]
+    if not rest.shape[1]:
+        return
+    spread = values.std(axis=0)
+    units = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    covariates = np.linalg.matrix_rank(units[:, 2:])
+    if covariates < rest.shape[1] or any(
+        np.linalg.matrix_rank(units[:, [k, *range(2, units.shape[1])]]) == covariates for k in (0, 1)
+    ):
+        raise DataError("Some covariates determine others, x or y, or are constant. Leave one out.")
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     params: Floats
@@ -189,8 +204,6 @@ def _ml(values: Floats, codes: Codes) -> tuple[_Found]:
     rest = values[:, 2:]
     rest = (rest - rest.mean(axis=0)) / np.where(rest.std(axis=0) > 0, rest.std(axis=0), 1.0)
     covariates = np.column_stack([np.ones(len(values)), rest])
-    if np.linalg.matrix_rank(covariates) < covariates.shape[1]:
-        raise DataError("Some covariates determine others, or are constant. Leave one out.")
     found = fit(sums((pairs - centre) / scale, covariates, codes))
     if found is None:
         raise FitError(
@@ -234,21 +247,24 @@ def _moment(values: Floats, codes: Codes) -> tuple[_Found]:
     rest = {f"c{k}": column for k, column in enumerate(values[:, 2:].T)}
     data = pd.DataFrame({"y": values[:, 0], "x": x, "w": x - mean, "m": mean, "g": codes, **rest})
     null = MixedModel.from_formula(f"x ~ {' + '.join(['1', *rest])} + (1 | g)", data).fit()
-    fixed = " + ".join(["w", "m", *rest])
+    differ = float(np.ptp(mean)) > 1e-10 * max(1.0, float(np.abs(x).max()))
+    fixed = " + ".join(["w", *(["m"] if differ else []), *rest])
     model = MixedModel.from_formula(f"y ~ {fixed} + (1 | g)", data).fit()
     tau = float(null.varcorr["vcov"].iloc[0])
     sigma2 = float(null.scale)
     n, j = len(size) / float(np.sum(1 / size)), len(size)
     rho = tau / (tau + sigma2)
     lam = n * rho / (1 + (n - 1) * rho)
-    b_w, b_m = float(model.params["w"]), float(model.params["m"])
-    if lam <= 0:
+    b_w = float(model.params["w"])
+    if lam <= 0 or not differ:
+        tau = 0.0
         params = np.array([b_w, np.nan, np.nan])
         covariance = np.full((3, 3), np.nan)
         covariance[0, 0] = float(model.bse["w"]) ** 2
     else:
         by_rho = n / (1 + (n - 1) * rho) ** 2
         v_rho = 2 * (1 - rho) ** 2 * (1 + (n - 1) * rho) ** 2 / (n * (n - 1) * (j - 1))
+        b_m = float(model.params["m"])
         b_b = b_w + (b_m - b_w) / lam
         slopes = np.array([[1.0, 0, 0], [1 - 1 / lam, 1 / lam, -(b_m - b_w) / lam**2]])
         slopes = np.vstack([slopes, slopes[1] - slopes[0]])
