@@ -152,6 +152,7 @@ LINE = courses(2, "linear", 12, 4)
         (LINE.assign(y=1.0), {}, "All values of 'y' are equal. All shapes fit a course that never changes."),
         (LINE, {"knots": [9]}, "The knots 9 do not cut the times 0 to 3 into phases with values. Give other knots, or leave the piecewise shape out."),
         (LINE, {"knots": []}, "The knots (none) do not cut the times 0 to 3 into phases with values. Give other knots, or leave the piecewise shape out."),
+        (LINE, {"knots": 9}, "The knots 9 do not cut the times 0 to 3 into phases with values. Give other knots, or leave the piecewise shape out."),
         (LINE, {"knots": ["a"]}, "knots is 'a'; it is times within the course."),
         (LINE.assign(p=range(48)), {}, "Courses need at least three persons with several times each. Check 'p' and 't'."),
         (LINE.assign(y=LINE["t"] * 2.0), {"shapes": ["linear"]}, "No shape can be fitted: "),
@@ -230,6 +231,34 @@ def test_therapists_of_the_archive_shift_the_prediction_and_unknown_ones_widen_i
     )
     assert known["sd"][0] < at_start["sd"][0]
     assert course.predict(nobody.assign(th="new"), 0)["sd"][0] == pytest.approx(at_start["sd"][0])
+
+
+@pytest.mark.parametrize(("kind", "same"), [(int, 3), (int, 3.0), (int, "3"), (float, 3), (str, " 3")])
+def test_a_therapist_is_the_same_whatever_the_type_of_the_column(kind, same):
+    """A missing value elsewhere makes numbers of an int column floats: 3.0 is still therapist 3."""
+    frame = archive(1, tau=3.0)
+    frame["th"] = frame["th"].str.removeprefix("T").astype(kind)
+    course = methods.ExpectedCourse.fit(frame, "y", "i", "w", "c", therapist="th")
+    nobody = pd.DataFrame({"w": [0.0], "y": [np.nan], "i": [15.0]})
+    effect = course.model.random_effects["therapist"]["Intercept"]
+    place = list(dict.fromkeys(frame["th"])).index(kind(3))
+    shift = course.predict(nobody.assign(th=[same]), 0)["mean"][0] - course.predict(nobody, 0)["mean"][0]
+    assert shift == pytest.approx(effect[f"g{place}"], rel=1e-9)
+    assert abs(shift) > 0.01  # not that of an unknown therapist, which is zero
+
+
+def test_a_person_has_one_therapist_when_predicted():
+    course = methods.ExpectedCourse.fit(archive(1, tau=3.0), "y", "i", "w", "c", therapist="th")
+    new = pd.DataFrame({"w": [0.0, 1.0], "y": [5.0, 6.0], "i": 15.0, "th": ["T1", "T2"]})
+    with pytest.raises(
+        DataError, match=r"^scores_so_far holds several therapists\. Predict with one therapist at a time\.$"
+    ):
+        course.predict(new, 3)
+
+
+def test_one_time_and_one_band_need_no_list():
+    course = methods.ExpectedCourse.fit(A, "y", "i", "w", "c")
+    pd.testing.assert_frame_equal(course.validate(A, 2, 0.9), course.validate(A, [2], [0.9]))
 
 
 def test_validation_is_the_prediction_of_each_person_one_by_one():

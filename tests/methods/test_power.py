@@ -100,6 +100,7 @@ def test_no_effect_is_found_in_five_percent_and_a_huge_one_always():
         ("slopes", {"difference": "x"}, "difference is 'x'; it is a finite number, the effect that the study is to find."),
         ("slopes", {"times": [1, 1]}, "times holds fewer than two different times. A rate of change needs at least two."),
         ("slopes", {"times": []}, "times holds fewer than two different times. A rate of change needs at least two."),
+        ("slopes", {"times": 5}, "times holds fewer than two different times. A rate of change needs at least two."),
         ("slopes", {"times": [1, None]}, "times is None; it is finite numbers, such as weeks."),
         ("slopes", {"sigma2": 0}, "sigma2 is 0; it is a variance, more than 0."),
         ("slopes", {"rho": 1}, "rho is 1; it is a correlation, at least 0 and below 1."),

@@ -1,7 +1,9 @@
 """Checks of single numbers that a method is given."""
 
 import math
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +57,11 @@ def whole(name: str, value: object, what: str, *, least: int = 0) -> int:
     if number != int(number):
         raise DataError(f"{name} is {shown(value)}; it is {what}.")
     return int(number)
+
+
+def several(values: Any) -> list[Any]:
+    """The values of a sequence, or the one value that was given in place of a sequence."""
+    return [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
 
 
 def shown(value: object) -> str:

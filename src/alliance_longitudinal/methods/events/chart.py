@@ -10,7 +10,7 @@ import pandas as pd
 
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.frames import Floats, numbers
-from alliance_longitudinal.methods.basics.values import real, shown
+from alliance_longitudinal.methods.basics.values import real, several, shown
 
 #: Mean range of two independent normal values in standard deviations.
 MEAN_RANGE_OF_TWO = 2 / math.sqrt(math.pi)
@@ -76,7 +76,7 @@ def control_chart(
     >>> chart.center, round(chart.lower, 2), round(chart.upper, 2), chart.signals
     (64.0, 56.51, 71.49, (6,))
     """
-    series = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
+    series = values if isinstance(values, pd.Series) else pd.Series(several(values), dtype=object)
     if not len(series):
         raise DataError("values is empty. A control chart needs at least two values.")
     known = numbers(series.to_frame("values"), "values")
@@ -96,7 +96,10 @@ def control_chart(
 def _positions(baseline: object, n: int) -> slice:
     if baseline is None:
         return slice(None)
-    if isinstance(baseline, slice):
+    if isinstance(baseline, slice) and all(
+        end is None or isinstance(end, int | np.integer)
+        for end in (baseline.start, baseline.stop, baseline.step)
+    ):
         return baseline
     if isinstance(baseline, int | np.integer) and not isinstance(baseline, bool) and 2 <= baseline <= n:
         return slice(0, int(baseline))

@@ -11,7 +11,7 @@ from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.estimates import Text
-from alliance_longitudinal.methods.basics.values import real, shown, whole
+from alliance_longitudinal.methods.basics.values import real, several, shown, whole
 from alliance_longitudinal.methods.events.null import fluctuation, null_events
 from alliance_longitudinal.methods.events.ratings import Ratings, ratings
 from alliance_longitudinal.methods.events.rules import LEAST, Rule, RuleName, judged, look
@@ -284,7 +284,10 @@ def _of(rule: Rule) -> str:
 def _limits(limits: tuple[float, float] | None) -> tuple[float, float] | None:
     if limits is None:
         return None
-    low, high = (real("limits", value, "a pair of the lowest and the highest score") for value in limits)
+    pair = several(limits)
+    if len(pair) != 2:
+        raise DataError(f"limits is {limits!r}; it is a pair of the lowest and the highest score.")
+    low, high = (real("limits", value, "a pair of the lowest and the highest score") for value in pair)
     if not low < high:
         raise DataError(f"limits are {low:g} and {high:g}; the lowest score comes first.")
     return low, high

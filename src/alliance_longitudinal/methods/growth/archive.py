@@ -44,6 +44,13 @@ class Prior:
         return mean, cov
 
 
+def key_of(value: object) -> str:
+    """An id as text: 3, 3.0 (as a column of numbers has it where one is missing) and "3 " are one."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
 def shape_of(t: Floats, shape: str, column: str) -> Floats:
     """The function of time of a shape.
 
@@ -92,7 +99,7 @@ def prior_of(model: Any, frame: pd.DataFrame, therapist: str | None) -> Prior:
         model.random_effects_sd["therapist"]["Intercept"],
     )
     known = {
-        str(ids[int(str(name)[1:])]): (float(modes[name]), float(sds[name]) ** 2) for name in modes.index
+        key_of(ids[int(str(name)[1:])]): (float(modes[name]), float(sds[name]) ** 2) for name in modes.index
     }
     return Prior(cov, float(model.scale), variance, known)
 

@@ -20,12 +20,13 @@ from alliance_longitudinal.methods.basics.frames import (
     numbers,
 )
 from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
-from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.basics.values import real, several, whole
 from alliance_longitudinal.methods.growth.archive import (
     Columns,
     Prior,
     accuracy,
     fit_archive,
+    key_of,
     prior_of,
     shape_of,
 )
@@ -191,6 +192,9 @@ class ExpectedCourse:
             raise DataError(
                 "scores_so_far holds several persons or intake scores. Predict one person at a time."
             )
+        therapists = self._therapists(scores_so_far)
+        if len(set(therapists)) > 1:
+            raise DataError("scores_so_far holds several therapists. Predict with one therapist at a time.")
         y, t = numbers(scores_so_far, c.y), numbers(scores_so_far, c.time)
         used = ~np.isnan(y)
         if np.isnan(t[used]).any():
@@ -200,7 +204,7 @@ class ExpectedCourse:
             y[used],
             intake[used],
             t[used],
-            self._therapists(scores_so_far)[:1],
+            therapists[:1],
         )
         f = shape_of(when, self.shape, "at")
         expected, sd = self._single(intake[0], f, np.tile(mean, (len(f), 1)), np.tile(cov, (len(f), 1, 1)))
@@ -235,8 +239,10 @@ class ExpectedCourse:
             If columns are missing, or no score is later.
         """
         levels = [
-            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1) for band in bands
+            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1)
+            for band in several(bands)
         ]
+        after = several(after)
         errors = [self._errors(frame, real("after", time, "times, finite numbers")) for time in after]
         return accuracy(list(after), errors, levels)
 
@@ -340,4 +346,4 @@ class ExpectedCourse:
         name = self._columns.therapist
         if name is None or name not in frame:
             return [None] * len(frame)
-        return [None if pd.isna(v) else str(v).strip() for v in frame[name]]
+        return [None if pd.isna(v) else key_of(v) for v in frame[name]]

@@ -14,7 +14,7 @@ from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.estimates import Text
 from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
-from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.basics.values import real, several, whole
 from alliance_longitudinal.sentences import say
 
 ShapeName = Literal["linear", "log", "quadratic", "piecewise"]
@@ -288,7 +288,7 @@ def _knots(t: Floats, knots: Sequence[float] | None) -> tuple[float, ...]:
     where = (
         tuple(float(np.quantile(np.unique(t), q)) for q in (1 / 3, 2 / 3))
         if knots is None
-        else tuple(sorted({real("knots", k, "times within the course") for k in knots}))
+        else tuple(sorted({real("knots", k, "times within the course") for k in several(knots)}))
     )
     times = np.unique(t)
     beyond = np.bincount(np.searchsorted(where, times), minlength=len(where) + 1)

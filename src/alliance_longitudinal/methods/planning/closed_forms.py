@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.basics.values import real, several, whole
 
 _ALPHA = 0.05
 _NODES = 400
@@ -71,7 +71,7 @@ def power_slopes(
     sigma2 = real("sigma2", sigma2, _VARIANCE, above=0)
     rho = real("rho", rho, "a correlation, at least 0 and below 1", least=0, below=1)
     power = real("power", power, "a probability between 0 and 1, such as 0.8", above=0, below=1)
-    when = np.array([real("times", t, "finite numbers, such as weeks") for t in times])
+    when = np.array([real("times", t, "finite numbers, such as weeks") for t in several(times)])
     spread = float(np.sum((when - when.mean()) ** 2)) if len(when) else 0.0
     if spread == 0:
         raise DataError("times holds fewer than two different times. A rate of change needs at least two.")
