@@ -187,13 +187,24 @@ D, G = diary_data(1, 8, 6), group_data(1, 10, 4)
         (D.assign(m=1.0), {}, "All values of 'm' are equal. A path needs values that vary."),
         (D.groupby("p").head(3), {}, "0 persons have four complete occasions or more. At least five are needed for paths that differ between persons."),
         (D.head(10), {}, "10 rows have a value in each of 'x', 'm' and 'y'. At least 20 are needed."),
-        (D.assign(y=D["m"] + D["x"]), {}, "The mediation model cannot be fitted: "),
+        (D.assign(y=D["m"] + D["x"]), {}, "The mediation model cannot be fitted: x and m determine y, or x determines m, so that nothing is left to chance."),
     ],
 )  # fmt: skip
 def test_what_mediation_within_persons_refuses(frame, given, message):
     with pytest.raises(DataError) as caught:
         methods.mediate(frame, **({"x": "x", "m": "m", "y": "y", "person": "p"} | given))
     assert str(caught.value).startswith(message)
+
+
+def test_units_of_the_outcomes_do_not_matter():
+    """An outcome in units of 1e-6: it is not "left to chance" on the scale of the other."""
+    plain = methods.mediate(D, "x", "m", "y", "p")
+    scaled = methods.mediate(D.assign(y=D["y"] * 1e6, m=D["m"] * 10), "x", "m", "y", "p")
+    names = ["a", "b", "c_prime", "indirect", "total"]
+    # the search for the variances stops at a relative change, in other units at another place
+    np.testing.assert_allclose(
+        scaled.params[names] / [10, 1e5, 1e6, 1e6, 1e6], plain.params[names], rtol=0.02
+    )
 
 
 @pytest.mark.parametrize(

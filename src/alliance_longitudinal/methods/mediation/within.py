@@ -116,7 +116,7 @@ def mediate(
     stacked = stack(rows.data)
     model = _fit(stacked)
     sigma = _sigma(model)
-    if sigma.min() < 1e-6 * stacked["z"].std():
+    if any(sigma[name] < 1e-6 * rows.values(name).std() for name in ("m", "y")):  # each on its own scale
         raise DataError(f"The mediation model cannot be fitted: nothing of {m!r} or {y!r} is left to chance.")
     covariance = _random(model)
     fixed = model.params[[f"{name}" for name in RANDOM]].to_numpy(float)
@@ -150,7 +150,11 @@ def _fit(stacked: pd.DataFrame) -> Any:
         return MixedModel.from_formula(
             f"z ~ 0 + {terms} + (0 + {terms} | person)", stacked, residual=VarIdent("outcome")
         ).fit(df="normal")
-    except (AllianceError, np.linalg.LinAlgError) as problem:
+    except np.linalg.LinAlgError as problem:  # the residual variance of one outcome goes to zero
+        raise DataError(
+            "The mediation model cannot be fitted: x and m determine y, or x determines m, so that nothing is left to chance."
+        ) from problem
+    except AllianceError as problem:
         raise DataError(f"The mediation model cannot be fitted: {problem}") from problem
 
 
