@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.dropout.compute import as_d, bands, leaving_of, third_of
+from alliance_longitudinal.analyses.dropout.compute import bands, leaving_of, third_of
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import simulated_study, value, with_sessions
 
@@ -201,25 +201,21 @@ def test_equal_first_ratings_are_in_one_third():
     assert thirds.astype(str).tolist() == ["lowest third"] * 3 + ["middle third"] * 3 + ["highest third"] * 3
 
 
-def test_d_is_the_difference_of_the_means_in_standard_deviations():
-    """Of a normal predictor the log odds ratio of one SD is the standardised difference between those who leave and stay."""
-    import statsmodels.formula.api as smf
+def test_d_is_the_difference_of_the_means_in_standard_deviations(study, result):
+    """Of the mean so far, between the sessions before a dropout and those before another session."""
+    from alliance_longitudinal.analyses.kit import Draft
 
-    from alliance_longitudinal.analyses.kit import Estimate
-
-    rng = np.random.default_rng(3)
-    left = rng.random(20_000) < 0.1
-    score = rng.normal(40 - 5.5 * left, 10)
-    fit = smf.logit("left ~ score", pd.DataFrame({"left": left.astype(float), "score": score})).fit(disp=0)
-    low, high = fit.conf_int().loc["score"]
-    slope = Estimate(
-        "b", "slope", float(fit.params["score"]), float(fit.bse["score"]), np.inf, low, high, n=20_000
+    draft = Draft(study)
+    a, y = draft.measure("alliance", None), draft.measure("symptoms", None)
+    rows = leaving_of(draft, draft.sessions, a, y, 8, True).rows
+    left = rows.loc[rows["dropout"].eq(1), "mean_so_far"]
+    stayed = rows.loc[~rows["ended"], "mean_so_far"]
+    observed = (stayed.mean() - left.mean()) / rows["mean_so_far"].std()
+    # The model also adjusts for session, last rating and therapist; two standard errors of d are about .1.
+    assert value(result, "d_equivalent") == pytest.approx(
+        observed, abs=2 * value(result, "d_equivalent", "se")
     )
-    d = as_d(slope, "d", "d", -10.0)
-    observed = (score[~left].mean() - score[left].mean()) / 10
-    # Chance differences of the spreads in the two groups; the standard error of d is .02.
-    assert d.estimate == pytest.approx(observed, abs=0.03)
-    assert d.ci_low < observed < d.ci_high
+    assert value(result, "d_equivalent") > 0.75 * observed > 0.15
 
 
 def test_groups_are_compared_by_their_own_models(study):
