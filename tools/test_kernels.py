@@ -54,10 +54,11 @@ def main() -> int:
     """Run the tests, one kernel after the other as some of them open a cluster's port, and write the section."""
     found = {kernel: run(kernel) for kernel in KERNELS}
     rows = [f"| {kernel} | {used} | {last} |" for kernel, (used, last, _) in found.items()]
+    command = f"`tools/test_kernels.py {' '.join(sys.argv[1:])}`" if sys.argv[1:] else "`make test-kernels`"
     section = [
         HEADING,
         "",
-        f"`make test-kernels`, {datetime.now().date().isoformat()}. A kernel that the processor cannot run is replaced by",
+        f"{command}, {datetime.now().date().isoformat()}. A kernel that the processor cannot run is replaced by",
         "another one, which the second column names.",
         "",
         "| asked for | used | tests of the engine |",
