@@ -36,7 +36,6 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     coefficient_table,
     models_table,
-    short,
     variance_table,
 )
 from alliance_longitudinal.data.study import Measure, Study
@@ -211,7 +210,7 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
         draft.say(
             "It is above zero if clients with a lower alliance drop out. A meta-analysis found a mean of {mean} ({source}).",
             mean=BENCHMARK,
-            source=short("sharf2010"),
+            source="Sharf et al. 2010",
         )
 
 

@@ -45,6 +45,7 @@ from alliance_longitudinal.analyses.lagged_effects.design import (
 )
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.present import Column
 from alliance_longitudinal.sentences import told
 
 if TYPE_CHECKING:
@@ -260,7 +261,9 @@ def _compare(draft: Draft, groups: Groups, names: Names, lines: bool) -> None:
             found[group] = [replace(e, label=keys[e.id.removeprefix("riclpm_")]) for e in estimates]
     if len(found) > 1:
         draft.by_group(
-            found, ESTIMATE, "Effects from one session to the next, from the main model in each group."
+            found,
+            [Column("unit", "Unit"), *ESTIMATE],
+            "Effects from one session to the next, from the main model in each group.",
         )
 
 

@@ -136,7 +136,7 @@ def methods_text(
     )
     draft.method(
         f"Sessions {span[0]} to {span[1]}. The main estimates come from a random-intercept cross-lagged panel model of "
-        f"{names.a_label} and {names.y_label}. In both, each client has an own level{lines}{rule}. Deviations from it at one session are "
+        f"{names.a_label} and {names.y_label}. In both, each client has his or her own level{lines}{rule}. Deviations from it at one session are "
         f"related to those at the next, with effects {lags}. The model was fitted by full-information maximum likelihood to all scores, which "
         f"assumes that missing scores are missing at random; {errors}. The alliance may follow earlier symptoms (feedback), and symptoms "
         "may follow the alliance.",
