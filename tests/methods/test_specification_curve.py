@@ -231,8 +231,8 @@ def test_ten_thousand_robust_slopes_take_seconds():
 @pytest.mark.parametrize(
     ("rows", "x", "groups", "message"),
     [
-        (2, np.ones((2, 2)), [1, 2], "2 rows of 2 groups are too few for 2 coefficients with robust errors."),
-        (9, np.ones((9, 1)), [1] * 9, "9 rows of 1 groups are too few for 1 coefficients with robust errors."),
+        (2, np.ones((2, 2)), [1, 2], "2 rows in 2 groups are too few for 2 coefficients with robust errors."),
+        (9, np.column_stack([np.ones(9), range(9)]), [1] * 9, "9 rows in 1 group are too few for 2 coefficients with robust errors."),
         (9, np.ones((9, 2)), [1, 2, 3] * 3, "The columns of x depend on each other. Leave one out."),
         (
             9,

@@ -63,7 +63,8 @@ def clustered_slope(y: Any, x: Any, groups: Any, column: int = 1) -> Cell:
     n, p = x.shape
     total = int(codes.max(initial=-1)) + 1
     if n <= p or total < 2:
-        raise DataError(f"{n} rows of {total} groups are too few for {p} coefficients with robust errors.")
+        groups_words = "1 group" if total == 1 else f"{total} groups"
+        raise DataError(f"{n} rows in {groups_words} are too few for {p} coefficients with robust errors.")
     precision = x.T @ x
     values, vectors = np.linalg.eigh(precision)
     if values[0] <= 1e-10 * values[-1]:
