@@ -238,6 +238,7 @@ def covariance_of_params(hessian: Array) -> Array:
     if len(values) and values[0] <= 1e-10 * max(1.0, float(values[-1])):
         raise FitError(
             "The likelihood is flat in some direction of the parameters, so there are no standard errors: the data do not "
-            "identify all of them. Leave out a random effect or a fixed term."
+            "identify all of them. Leave out a random effect or a fixed term. If weights, counts or columns of the model differ by "
+            "many orders of magnitude, rescale them first."
         )
     return np.asarray(2 * np.linalg.inv(hessian))
