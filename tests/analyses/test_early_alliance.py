@@ -20,7 +20,8 @@ from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit import therapist_df
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import Finding
-from analyses.studies import early_design, shuffled, value, with_sessions
+from alliance_longitudinal.simulation import ClinicTruth
+from analyses.studies import early_design, shuffled, simulated_study, value, with_sessions
 
 EFFECTS = ("total", "within", "between", "contextual")
 
@@ -405,3 +406,11 @@ def test_time_in_sessions_is_not_called_weeks(clinic: Study) -> None:
     assert "per session per WAI-SR point" in said
     assert not re.findall(r".{20}\bweek.{20}", said.replace('"weeks"', ""), flags=re.IGNORECASE)
     assert "`weeks` in the formulas counts sessions" in result.methods
+
+
+def test_outsiders_never_read_a_rounded_number_that_looks_like_enough() -> None:
+    """15 clients of 20 needed: rounded to tens they would be 20."""
+    study = simulated_study(1, ClinicTruth(therapists=3, clients=15))
+    assert "14 clients can be analysed" in early_alliance(study).answer[0]
+    shared = early_alliance(study, audience="shareable").answer[0]
+    assert "Fewer than 20 clients can be analysed; the early-alliance analysis needs at least 20" in shared

@@ -86,6 +86,7 @@ def test_a_column_of_numbers_with_a_word_in_it_is_refused(frame, word):
     ):
         al.MixedModel.from_formula("y ~ week + age + (1 | outer)", frame.assign(age=ages))
     al.MixedModel.from_formula("y ~ week + C(age) + (1 | outer)", frame.assign(age=ages))
+    al.MixedModel.from_formula("y ~ week + age + (1 | outer)", frame.assign(age=ages.astype("category")))
     few = frame.assign(
         outer=pd.factorize(frame["outer"])[0].astype(str), code=[str(i % 7) for i in range(len(frame))]
     )

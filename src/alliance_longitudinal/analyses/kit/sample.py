@@ -337,9 +337,13 @@ class Sample:
         """
         if n < at_least:
             raise self.too_little(
-                "{n:noun} can be analysed; {what} needs at least {needed}.{lost} {advice}",
+                "{n} can be analysed; {what} needs at least {needed}.{lost} {advice}",
                 advice=advice,
-                n=Count(n, "client"),
+                # Rounded, a number below the limit may look as if it were enough.
+                n=Private(
+                    say("{n:noun}", n=Count(n, "client")),
+                    say("Fewer than {needed:noun}", needed=Number(at_least, "integer", "client")),
+                ),
                 what=what,
                 needed=Number(at_least, "integer"),
                 lost=greatest_loss(self.flow),

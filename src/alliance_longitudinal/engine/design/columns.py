@@ -147,7 +147,7 @@ def _refuse_odd(column: pd.Series, name: str, text: str) -> None:
 
 def _refuse_numbers_as_text(column: pd.Series, name: str) -> None:
     """A column of numbers that a few words have made text would become one category for each number."""
-    if not pd.api.types.is_string_dtype(column):
+    if isinstance(column.dtype, pd.CategoricalDtype) or not pd.api.types.is_string_dtype(column):
         return
     values = column.dropna().unique()
     if len(values) <= FEW_CODES:
