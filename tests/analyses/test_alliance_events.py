@@ -121,3 +121,13 @@ def test_few_ruptures_and_repairs_that_follow_improvement_are_said():
     effect = numbers(feedback).loc["outcome_repaired"]
     clear = effect["ci_low"] > 0 or effect["ci_high"] < 0
     assert clear == any(n.code == "repair_follows_improvement" for n in feedback.notes)
+
+
+def test_the_table_of_rules_judges_by_the_exact_numbers() -> None:
+    """The demonstration study's 16 signals lie within 5 to 19; shown to outsiders as 20 they would seem to be more."""
+    study = al.load_study("demo")
+    for audience in ("internal", "shareable"):
+        table = al.alliance_events(study, audience=audience).table("rules").to_frame()
+        assert set(table["verdict"]) == {"not clearly different"}
+    inside = al.alliance_events(study).table("rules").to_frame()
+    assert ((inside["low"] <= inside["found"]) & (inside["found"] <= inside["high"])).all()

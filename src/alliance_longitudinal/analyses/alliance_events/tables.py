@@ -35,6 +35,7 @@ def _rules(found: Found) -> Table:
                 "expected": events.expected,
                 "low": low,
                 "high": high,
+                "verdict": _verdict(len(events.events), low, high),
                 "repaired": int(events.events["repaired"].sum()),
                 "share": events.repaired,
                 "by_chance": events.expected_repaired,
@@ -47,6 +48,7 @@ def _rules(found: Found) -> Table:
         Column("expected", "Expected from fluctuation", "number", of="found"),
         Column("low", "95 % low", "number", of="found"),
         Column("high", "95 % high", "number", of="found"),
+        Column("verdict", "Found, compared with expected"),
         Column("repaired", "Repaired", "count", total="found"),
         Column("share", "Share", "percent", of="repaired"),
         Column("by_chance", "Share expected", "percent", modelled=True),
@@ -57,6 +59,13 @@ def _rules(found: Found) -> Table:
         rho=Number(found.main.rho, "number", n=found.clients),
     )
     return Table.from_frame("rules", "Ruptures by every rule", "results", pd.DataFrame(rows), columns, note)
+
+
+def _verdict(found: int, low: float, high: float) -> str:
+    """From the exact number: to outsiders a rounded one may look as if it were beyond the limits."""
+    if found > high:
+        return "more"
+    return "fewer" if found < low else "not clearly different"
 
 
 def _agreement(draft: Draft, found: Found) -> Table | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.kit import LEVEL, Draft, Estimate
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.sentences import say, told
+from alliance_longitudinal.sentences import Sentence, say, told
 
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.panel.dynamic_panel import DynamicPanel
@@ -225,6 +225,11 @@ def others(
     return out
 
 
+#: The method's own sentence names columns; the numbers are in the table of the other estimators.
+_BRACKET = Sentence(
+    "The carry-over from one session to the next lies outside the range between least squares and the estimate within clients. The "
+    "truth usually lies in this range, so the instruments are weak or the model does not hold. Do not use this estimate."
+)
 _GMM: dict[str, object] = {"steps": 2, "collapse": True, "time_effects": True}
 
 
@@ -247,7 +252,9 @@ def _panel(
         return None
     hidden = {"without_values", "few_persons", "uneven_occasions"}
     kept = [f for f in found.findings if f.code not in hidden]
-    draft.findings += [Finding(f.code, f.severity, f.message, f"{title}, {d.follow_label}") for f in kept]
+    for f in kept:
+        message = _BRACKET if f.code == "outside_bracket" else f.message
+        draft.findings.append(Finding(f.code, f.severity, message, f"{title}, {d.follow_label}"))
     return found
 
 
