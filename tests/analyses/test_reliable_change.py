@@ -342,7 +342,10 @@ def test_few_clients_are_said(clinic: Study) -> None:
     names = sessions["client"].unique()
     five = reliable_change(with_sessions(clinic, sessions[sessions["client"].isin(names[:5])]))
     assert five.status["code"] == "underpowered"
-    assert "5 clients can be analysed; the analysis of reliable change in PHQ-9 needs at least 10" in five.answer[0]
+    assert (
+        "5 clients can be analysed; the analysis of reliable change in PHQ-9 needs at least 10"
+        in five.answer[0]
+    )
     assert five.estimates.empty
     result = reliable_change(with_sessions(clinic, sessions[sessions["client"].isin(names[:20])]))
     assert {f.code for f in result.notes} >= {"few_clients", "few_clusters"}
