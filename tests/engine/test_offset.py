@@ -41,7 +41,7 @@ def test_predictions_need_it_and_add_it(frame, fitted):
     assert np.isnan(predicted[1])
     np.testing.assert_allclose(fitted.predict(frame), fitted.fittedvalues)
     np.testing.assert_allclose(fitted.predict(groups=False), fitted.predict(frame, groups=False))
-    with pytest.raises(al.FormulaError, match=r"new data have no column 'known', which the model needs"):
+    with pytest.raises(al.FormulaError, match=r"new data have no column 'known'; the model needs it"):
         fitted.predict(new.drop(columns="known"))
 
 

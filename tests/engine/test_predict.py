@@ -105,7 +105,8 @@ def test_only_the_columns_of_the_right_hand_side_are_needed(growth, frame):
         growth.predict(fixed_only, groups=False), growth.predict(frame.head(), groups=False)
     )
     with pytest.raises(
-        al.FormulaError, match="The new data have no column 'inner', 'outer', which the model needs"
+        al.FormulaError,
+        match="The new data have no column 'inner' and no column 'outer'; the model needs them",
     ):
         growth.predict(fixed_only)
 
@@ -143,3 +144,51 @@ def test_conditional_spread_is_the_textbook_one(frame):
         variance = np.kron(np.eye(factor.size), psi) - z.T @ np.linalg.solve(v, z)
         expected = np.sqrt(np.diag(variance)).reshape(factor.size, -1)
         np.testing.assert_allclose(res.random_effects_sd[term.group], expected, atol=1e-9)
+
+
+def test_a_refused_prediction_leaves_the_fit_as_it_was() -> None:
+    # Formulaic writes new levels into the specification before it fails, and fits of one formula share a specification.
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame(
+        {
+            "y": rng.normal(size=60),
+            "x": rng.normal(size=60),
+            "flag": rng.random(60) > 0.5,
+            "arm": rng.choice(["CBT", "IPT"], 60),
+            "dose": rng.choice([1, 2, 3], 60),
+            "g": np.repeat(np.arange(6), 10),
+        }
+    )
+    for formula in ("y ~ x + flag + arm + C(dose) + (1 | g)", "y ~ x + dose + (1 | g)"):
+        fit = al.MixedModel.from_formula(formula, data).fit()
+        before = fit.predict(data)
+        for column, value, words in (
+            ("x", "1.0", "Column 'x' of the new data holds '1.0'; in the data of the fit it held numbers"),
+            (
+                "flag",
+                "yes",
+                "Column 'flag' of the new data holds 'yes'; in the data of the fit it held numbers or truth",
+            ),
+            (
+                "arm",
+                "ACT",
+                "'arm' of the new data has the value 'ACT', which the fit does not know. Known are: CBT, IPT.",
+            ),
+            (
+                "dose",
+                "1",
+                "(Known are: 1, 2, 3. Text and numbers differ|'dose' of the new data holds '1'; in the data)",
+            ),
+        ):
+            if column in formula:
+                with pytest.raises(al.FormulaError, match=words):
+                    fit.predict(data.assign(**{column: value}))
+                pd.testing.assert_series_equal(fit.predict(data), before)
+        again = al.MixedModel.from_formula(formula, data).fit()
+        pd.testing.assert_series_equal(again.predict(data), before)
+
+
+def test_a_reference_level_that_no_row_has_is_named() -> None:
+    data = pd.DataFrame({"y": [1.0, 2.0, 3.0, 4.5], "arm": ["a", "b", "a", "b"], "g": [1, 1, 2, 2]})
+    with pytest.raises(al.FormulaError, match="the column has no value 'ZZ' to be the reference"):
+        al.MixedModel.from_formula("y ~ C(arm, Treatment('ZZ')) + (1 | g)", data)

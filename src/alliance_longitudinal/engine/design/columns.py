@@ -1,6 +1,7 @@
 """Columns as the formula's reader takes them: texts of any storage, and a sentence for what is neither number nor text."""
 
 import re
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Any
 
@@ -190,6 +191,32 @@ def refuse_names(
         )
 
 
+def of_the_fit(spec: Any) -> Any:
+    """A specification whose learned levels and ranges new data cannot overwrite.
+
+    Formulaic writes what it sees in new data into the specification even where it then fails, and specifications of equal
+    formulas are shared between fits.
+    """
+    return spec.update(
+        encoder_state=deepcopy(spec.encoder_state), transform_state=deepcopy(spec.transform_state)
+    )
+
+
+def text_for_numbers(spec: Any, frame: pd.DataFrame) -> str:
+    """A sentence about the first column of new rows that holds no numbers where the fit had them; empty if none does."""
+    for factor_, (kind, _) in spec.encoder_state.items():
+        names = [str(name) for name in spec.factor_variables.get(factor_, ()) if str(name) in frame.columns]
+        if getattr(kind, "value", kind) != "numerical":
+            continue
+        for name in names:
+            if not is_real(_plain(frame[name])):
+                return (
+                    f"Column {name!r} of the new data holds '{frame[name].dropna().iloc[0]}'; in the data of the fit it "
+                    "held numbers or truth values. Give it in the same form."
+                )
+    return ""
+
+
 def unknown_category(spec: Any, frame: pd.DataFrame) -> str:
     """A sentence about the first category of new rows that the fit does not know; empty if there is none."""
     for factor_, (_, state) in spec.encoder_state.items():
@@ -200,9 +227,11 @@ def unknown_category(spec: Any, frame: pd.DataFrame) -> str:
         new = frame.loc[~frame[names[0]].isin(list(known)), names[0]]
         if len(new):
             first = new.iloc[0].item() if isinstance(new.iloc[0], np.generic) else new.iloc[0]
+            same_text = str(first) in set(map(str, known))
+            why = " Text and numbers differ: give the values in the same form." if same_text else ""
             return (
                 f"Column {names[0]!r} of the new data has the value {first!r}, which the fit does not know. "
-                f"Known are: {', '.join(map(str, known))}."
+                f"Known are: {', '.join(map(repr if same_text else str, known))}.{why}"
             )
     return ""
 

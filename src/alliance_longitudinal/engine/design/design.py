@@ -12,9 +12,11 @@ from alliance_longitudinal.engine.arrays import Array, Mask
 from alliance_longitudinal.engine.design.columns import (
     beyond_spline,
     check_columns_exist,
+    of_the_fit,
     readable,
     refuse_names,
     response_column,
+    text_for_numbers,
     unknown_category,
 )
 from alliance_longitudinal.engine.design.formula import ParsedFormula, parse
@@ -221,9 +223,9 @@ def matrix_of(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
         warnings.simplefilter("error")
         try:
             rows = readable(frame, tuple(map(str, frame.columns)))
-            return pd.DataFrame(spec.get_model_matrix(rows, na_action="raise"))
+            return pd.DataFrame(of_the_fit(spec).get_model_matrix(rows, na_action="raise"))
         except Exception as error:
-            why = unknown_category(spec, frame) or beyond_spline(spec, frame)
+            why = text_for_numbers(spec, frame) or unknown_category(spec, frame) or beyond_spline(spec, frame)
             line = _first_line(error)
             lost = re.search(r"factor `(.+?)`\. \[RuntimeWarning", line)
             if lost and not why:
@@ -299,12 +301,18 @@ def model_matrix(text: str, rows: pd.DataFrame, used: tuple[str, ...]) -> tuple[
                 table = Formula(text).get_model_matrix(rows[list(dict.fromkeys(used))], na_action="ignore")
         except Exception as error:
             raise FormulaError(
-                f"The part {text!r} of the formula cannot be computed: {_first_line(error)}"
+                f"The part {text!r} of the formula cannot be computed: {_in_our_words(_first_line(error))}"
             ) from error
         names, values, spec = tuple(map(str, table.columns)), _numbers(table), table.model_spec
     for j, name in enumerate(names):
         check_finite(values[:, j], name, rows.index)
     return names, values, spec
+
+
+def _in_our_words(line: str) -> str:
+    """A sentence of formulaic about a reference level, in words of the formula."""
+    found = re.fullmatch(r"Value `(.+?)` for `\w+\.base` is not among the provided levels\.", line)
+    return f"the column has no value {found[1]} to be the reference." if found else line
 
 
 def _numbers(table: pd.DataFrame) -> Array:

@@ -147,7 +147,8 @@ def _complete(spec: DesignSpec, frame: pd.DataFrame, groups: bool, wanted: bool)
     absent = [c for c in [*needed, *of_groups] if c not in frame.columns]
     if absent:
         raise FormulaError(
-            f"The new data have no column {', '.join(map(repr, absent))}, which the model needs."
+            f"The new data have no column {' and no column '.join(map(repr, absent))}; the model needs "
+            f"{'it' if len(absent) == 1 else 'them'}."
         )
     return (
         frame[needed].notna().all(axis=1).to_numpy(copy=True) if needed else np.ones(len(frame), dtype=bool)
