@@ -39,6 +39,6 @@ ROOMS = {
     "present.plots": (2, "the style that figures share"),
     "reporting.batch": (16, "plans, claims and differences without running a notebook"),
     "reporting.page": (7, "pages of results that no analysis gives"),
-    "reporting.record": (30, "folders that break, manifests that were changed by hand"),
+    "reporting.record": (26, "folders that break, manifests that were changed by hand"),
     "reporting.run": (8, "processes that fail"),
 }

@@ -58,7 +58,7 @@ def test_the_parts_stand_in_their_order(text: str) -> None:
     sections = [a["id"] for a in Page(text).all("section")]
     assert sections == [
         *("answer", "sample", "methods", "results", "sensitivity"),
-        *("checks", "limits", "provenance", "notebook"),
+        *("checks", "limits", "checklist", "provenance", "notebook"),
     ]
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from alliance_longitudinal.errors import ReportError, StudyError, UsageError
-from alliance_longitudinal.reporting import Report
+from alliance_longitudinal.reporting import Report, read_manifest
 from alliance_longitudinal.reporting.record.hashing import file_hash
-from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
+from alliance_longitudinal.reporting.record.manifest import altered_files
 from reporting import tiny
 from reporting.conftest import CELL_SECONDS, TROUBLES, Lab
 

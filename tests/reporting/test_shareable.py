@@ -9,8 +9,8 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.errors import UsageError
-from alliance_longitudinal.reporting import Report, run_report, verify_report
-from alliance_longitudinal.reporting.record.public import names_to_hide, public, without_names
+from alliance_longitudinal.reporting import Report, public, run_report, verify_report
+from alliance_longitudinal.reporting.record.public import names_to_hide, without_names
 
 STUDY = """\
 study: Praxis am Fluss

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from alliance_longitudinal.errors import ReportError
-from alliance_longitudinal.reporting import Report, Verification, verify_report
+from alliance_longitudinal.reporting import Report, Verification, read_manifest, verify_report
 from alliance_longitudinal.reporting.batch.run import is_current
 from alliance_longitudinal.reporting.record.hashing import data_hash, folder_hashes
-from alliance_longitudinal.reporting.record.manifest import read_manifest
 from alliance_longitudinal.reporting.run.compare import compare
 from reporting import tiny
 from reporting.conftest import Lab

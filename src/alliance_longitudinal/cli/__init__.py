@@ -72,14 +72,16 @@ def _report(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_report
     from alliance_longitudinal.reporting.run.progress import report_progress
 
-    with report_progress(options.notebook, quiet=options.json) as on_event:
+    study, notebook, parameters = _asked(options)
+    with report_progress(Path(notebook).stem, quiet=options.json) as on_event:
         report = run_report(
-            options.study,
-            options.notebook,
-            _parameters(options.parameter, options.audience),
+            study,
+            notebook,
+            parameters,
             options.out,
             deadline=options.deadline,
             on_event=on_event,
+            plan=options.plan,
         )
     if not report.ok:
         if options.json:
@@ -91,6 +93,39 @@ def _report(options: argparse.Namespace) -> int:
             say(f"Details of the failed run: {report.folder}", error=True)
         return FAILED
     _done(options, report.page, report=str(report.page))
+    return FINE
+
+
+def _asked(options: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
+    """Study, notebook and parameters; what is not given is taken from the plan."""
+    given = _parameters(options.parameter, options.audience)
+    if options.plan is None:
+        if options.study is None or options.notebook is None:
+            what = "a study file" if options.study is None else "--notebook NAME"
+            raise UsageError(f"The report needs {what}, or a plan (--plan PLAN.yaml).")
+        return options.study, options.notebook, given
+    from alliance_longitudinal.reporting.record.plans import planned_request
+
+    study, notebook, planned = planned_request(options.plan)
+    same = options.notebook in (None, notebook)
+    return options.study or study, options.notebook or notebook, {**(planned if same else {}), **given}
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from alliance_longitudinal.reporting.record.plans import ONE_MAIN, freeze
+
+    path = freeze(
+        options.study,
+        options.notebook,
+        _parameters(options.parameter, None),
+        options.out,
+        main=options.main,
+        hypotheses=options.hypothesis,
+        multiplicity=options.multiplicity or ONE_MAIN,
+        data_seen=options.data_seen,
+        hash_data=options.hash_data,
+    )
+    _done(options, path, plan=str(path))
     return FINE
 
 
@@ -141,7 +176,7 @@ def _problems(options: argparse.Namespace, kind: str) -> Sequence[Any]:
 
     if kind == "DataError":
         try:
-            load_study(study_file(options.study))
+            load_study(study_file(_asked(options)[0]))
         except DataError as error:
             return error.problems
     return ()
@@ -282,6 +317,7 @@ def _parser() -> argparse.ArgumentParser:
         {
             "check": _check,
             "report": _report,
+            "plan": _plan,
             "list": _list,
             "batch": _batch,
             "verify": _verify,

@@ -28,17 +28,21 @@ def parser_of(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     report = _command(commands, "report", commands_of, "make one report")
     report.add_argument(
-        "study", metavar="STUDY.yaml", help="study file, or 'demo' for the demonstration study"
+        "study",
+        nargs="?",
+        metavar="STUDY.yaml",
+        help="study file, or 'demo' for the demonstration study; with --plan, that of the plan",
     )
     report.add_argument(
-        "--notebook", required=True, metavar="NAME", help="name of an analysis, or path of your own notebook"
+        "--notebook",
+        metavar="NAME",
+        help="name of an analysis, or path of your own notebook; with --plan, that of the plan",
     )
+    _parameter(report)
     report.add_argument(
-        *("-p", "--parameter"),
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="set a parameter, such as window=1,5; repeat for more",
+        "--plan",
+        metavar="PLAN.yaml",
+        help="a plan made by 'alliance plan'; the report lists every deviation from it",
     )
     report.add_argument(
         "--audience",
@@ -48,8 +52,49 @@ def parser_of(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)
 
+    _plan(
+        _command(commands, "plan", commands_of, "freeze the plan of an analysis before its outcome is known")
+    )
     _more_of(commands, commands_of)
     return parser
+
+
+def _plan(plan: argparse.ArgumentParser) -> None:
+    plan.add_argument(
+        "study",
+        metavar="STUDY.yaml",
+        help="study file, or 'demo' for the demonstration study; no table is read",
+    )
+    plan.add_argument(
+        "--notebook", required=True, metavar="NAME", help="name of an analysis, or path of your own notebook"
+    )
+    _parameter(plan)
+    plan.add_argument("--main", default="", metavar="ID", help="id of the main estimate")
+    plan.add_argument(
+        "--hypothesis", action="append", default=[], metavar="TEXT", help="a hypothesis; repeat for more"
+    )
+    plan.add_argument(
+        "--multiplicity", metavar="TEXT", help="the rule for several tests (default: one main estimate)"
+    )
+    plan.add_argument(
+        "--data-seen", default="", metavar="TEXT", help="what you had seen of the data before you planned"
+    )
+    plan.add_argument(
+        "--hash-data",
+        action="store_true",
+        help="also record the hashes of the data files, so that a change of the data is a deviation",
+    )
+    plan.add_argument("--out", required=True, metavar="PLAN.yaml", help="the plan's file, a new one")
+
+
+def _parameter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        *("-p", "--parameter"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a parameter, such as window=1,5; repeat for more",
+    )
 
 
 def _more_of(commands: Any, commands_of: Mapping[str, Command]) -> None:

@@ -8,18 +8,43 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alliance_longitudinal.reporting.batch.run import Batch, run_batch
-    from alliance_longitudinal.reporting.run.report import Report, run_report
+    from alliance_longitudinal.reporting.page.checklist import checklist
+    from alliance_longitudinal.reporting.record.manifest import read_manifest
+    from alliance_longitudinal.reporting.record.plans import freeze, planned_request, read_frozen
+    from alliance_longitudinal.reporting.record.public import public
+    from alliance_longitudinal.reporting.run.report import Report, prepare, run_report
     from alliance_longitudinal.reporting.run.verify import Verification, verify_report
 
-__all__ = ["Batch", "Report", "Verification", "run_batch", "run_report", "verify_report"]
+__all__ = [
+    "Batch",
+    "Report",
+    "Verification",
+    "checklist",
+    "freeze",
+    "planned_request",
+    "prepare",
+    "public",
+    "read_frozen",
+    "read_manifest",
+    "run_batch",
+    "run_report",
+    "verify_report",
+]
 
 _HOMES = {
     "Batch": "batch.run",
     "run_batch": "batch.run",
     "Report": "run.report",
     "run_report": "run.report",
+    "prepare": "run.report",
     "Verification": "run.verify",
     "verify_report": "run.verify",
+    "checklist": "page.checklist",
+    "freeze": "record.plans",
+    "planned_request": "record.plans",
+    "read_frozen": "record.plans",
+    "public": "record.public",
+    "read_manifest": "record.manifest",
 }
 
 

@@ -59,6 +59,7 @@ from alliance_longitudinal.timing import TimeWindow
     "Early alliance and symptom change",
     "Do clients with a better early alliance improve more afterwards, and do therapists with better alliances have clients "
     "who improve more?",
+    main="slope_within",
 )
 def early_alliance(
     study: Study,

@@ -33,6 +33,8 @@ class Analysis:
         Made from the function's signature.
     limits : tuple of str
         What the design cannot say, whatever the data; a result can have more.
+    main : str
+        Id of the main estimate, as plans name it; empty for the first estimate of the result.
     draw_up : callable
         ``draw_up(study, **parameters)`` fills a `Draft`.
     function : callable
@@ -47,6 +49,7 @@ class Analysis:
     limits: tuple[str, ...]
     draw_up: Callable[..., Draft] = field(repr=False)
     function: Callable[..., AnalysisResult] = field(repr=False)
+    main: str = ""
 
     def run(self, study: Study, params: Params) -> AnalysisResult:
         """The analysis, made for ``params.audience``; with too few data a result that says so."""
@@ -76,7 +79,7 @@ class Analysis:
 
 
 def analysis(
-    title: str, question: str, limits: Sequence[str] = ()
+    title: str, question: str, limits: Sequence[str] = (), main: str = ""
 ) -> Callable[[Callable[P, Draft]], Callable[P, AnalysisResult]]:
     """Make an analysis of a function that fills a `Draft`.
 
@@ -89,6 +92,8 @@ def analysis(
         What stands at the head of its report.
     limits : sequence of str
         What the design cannot say, whatever the data.
+    main : str
+        Id of the main estimate, if it is always the same one.
     """
 
     def made(draw_up: Callable[P, Draft]) -> Callable[P, AnalysisResult]:
@@ -106,7 +111,7 @@ def analysis(
         function.__doc__ = docstring(summary, more, params)
         function.__signature__ = shown_signature(draw_up)  # type: ignore[attr-defined]
         DEFINED[draw_up.__name__] = Analysis(
-            draw_up.__name__, title, question, summary, params, tuple(limits), draw_up, function
+            draw_up.__name__, title, question, summary, params, tuple(limits), draw_up, function, main
         )
         return function
 

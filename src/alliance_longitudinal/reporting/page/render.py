@@ -12,6 +12,7 @@ from markupsafe import Markup
 from alliance_longitudinal.findings import SEVERITIES
 from alliance_longitudinal.labels import NO_BREAK, number
 from alliance_longitudinal.reporting.page.appendix import notebook_cells
+from alliance_longitudinal.reporting.page.checklist import WORDS, checklist, checklist_table
 from alliance_longitudinal.reporting.page.flow import flow_boxes
 from alliance_longitudinal.reporting.page.table_text import download_link, text_rows
 from alliance_longitudinal.reporting.page.unbroken import whole
@@ -46,6 +47,8 @@ def write_report(
     stage: Path, results: Mapping[str, Any], notebook: Mapping[str, Any], known: Mapping[str, Any]
 ) -> None:
     """Render the report from its results, its pictures in ``stage`` and the executed notebook."""
+    plan = known.get("plan")
+    items = checklist(results, known.get("stated", {}), plan)
     pictures = {f["name"]: _picture(stage / "figures" / f"{f['name']}.svg") for f in results["figures"]}
     page = template("report.html.j2").render(
         r=results,
@@ -58,8 +61,19 @@ def write_report(
         cells=notebook_cells(notebook),
         numbers=_Numbers(),
         simulated_words=_simulated_words,
+        plan=plan,
+        planned=None if plan is None else _planned(plan, results["estimates"]),
+        items=items,
+        state_words=WORDS,
+        checklist_table=checklist_table(items),
     )
     (stage / "report.html").write_text(page, encoding="utf-8")
+
+
+def _planned(plan: Mapping[str, Any], estimates: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The planned main estimate, or the first one if the plan names none; None if the report does not have it."""
+    wanted = plan["main_estimate"]
+    return next((e for e in estimates if not wanted or e["id"] == wanted), None)
 
 
 def template(name: str) -> Any:

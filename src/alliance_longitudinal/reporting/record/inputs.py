@@ -40,6 +40,18 @@ def study_argument(study: str | Path) -> str:
     return DEMO if is_demo(study) else str(study_file(study))
 
 
+def stated_in(study: str | Path) -> dict[str, str]:
+    """What the study file states for the report, under ``reporting``, by key; nothing if it cannot be read."""
+    with suppress(StudyError, OSError):
+        data = read_document(study_file(study), "study file").data
+        block = data.get("reporting") if isinstance(data, dict) else None
+        if isinstance(block, dict):
+            return {
+                str(key): str(value).strip() for key, value in block.items() if value and str(value).strip()
+            }
+    return {}
+
+
 def input_hashes(study: str | Path) -> dict[str, str]:
     """SHA-256 of the study file and of everything that it is read from, by name relative to the study file's folder.
 

@@ -21,7 +21,12 @@ SCHEMA = "alliance_longitudinal/manifest/1"
 _OWN_HASH = "manifest_sha256"
 
 
-def report_key(parameters: Mapping[str, Any], inputs: Mapping[str, str], notebook_sha256: str) -> str:
+def report_key(
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    notebook_sha256: str,
+    plan_sha256: str | None = None,
+) -> str:
     """Identity of a report: equal keys mean equal numbers, on the same machine to the last bit."""
     versions = package_versions()
     return data_hash(
@@ -32,6 +37,7 @@ def report_key(parameters: Mapping[str, Any], inputs: Mapping[str, str], noteboo
             "package": [versions["alliance-longitudinal"], package_hash()],
             "python": machine()["python"],
             "numpy": versions["numpy"],
+            **({} if plan_sha256 is None else {"plan": plan_sha256}),
         }
     )
 
@@ -42,11 +48,13 @@ def provenance(
     notebook_argument: str,
     parameters: Mapping[str, Any],
     inputs: Mapping[str, str],
+    plan: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The part of the manifest that is known before the run."""
+    """The part of the manifest that is known before the run; ``plan`` is the plan's record if there is one."""
+    sealed = None if plan is None else str(plan["plan_sha256"])
     return {
         "schema": SCHEMA,
-        "key": report_key(parameters, inputs, notebook.sha256),
+        "key": report_key(parameters, inputs, notebook.sha256, sealed),
         "analysis": notebook.analysis.name,
         "study": study,
         "parameters": dict(parameters),
@@ -60,6 +68,7 @@ def provenance(
         "package_sha256": package_hash(),
         "versions": package_versions(),
         "machine": machine(),
+        **({} if plan is None else {"plan": dict(plan)}),
     }
 
 

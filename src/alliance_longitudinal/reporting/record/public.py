@@ -32,11 +32,37 @@ def public(known: Mapping[str, Any]) -> dict[str, Any]:
         notebook |= {"argument": "NOTEBOOK.ipynb", "name": "NOTEBOOK.ipynb"}
     study = known["study"] if known["study"] == DEMO else STUDY
     hashes = sorted(known["inputs"].values())
+    plan = None if known.get("plan") is None else _public_plan(known["plan"])
     return dict(known) | {
+        **({} if plan is None else {"plan": plan}),
         "study": study,
         "inputs": {f"input {k}": value for k, value in enumerate(hashes, start=1)},
         "notebook": notebook,
-        "command": rerun_command(study, notebook["argument"], known["parameters"], Path(FOLDER)),
+        "command": rerun_command(
+            study,
+            notebook["argument"],
+            known["parameters"],
+            Path(FOLDER),
+            None if plan is None else str(plan["file"]),
+        ),
+    }
+
+
+def _public_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan's record without the names of files."""
+    data = plan["data_sha256"]
+    found = [
+        d | {"parameter": "a data file" if d["parameter"].startswith("data file ") else d["parameter"]}
+        for d in plan["deviations"]
+    ]
+    return dict(plan) | {
+        "file": "PLAN.yaml",
+        "notebook": "NOTEBOOK.ipynb" if plan["notebook_sha256"] else plan["notebook"],
+        "study_file": plan["study_file"] if plan["study_file"] == DEMO else STUDY,
+        "data_sha256": None
+        if data is None
+        else {f"data file {k}": v for k, v in enumerate(data.values(), start=1)},
+        "deviations": found,
     }
 
 

@@ -56,6 +56,7 @@ def _make(spec: RunSpec, emit: Any) -> Outcome:
 
     from alliance_longitudinal.reporting.page.render import write_report
     from alliance_longitudinal.reporting.record.environment import numerical_libraries
+    from alliance_longitudinal.reporting.record.inputs import stated_in
     from alliance_longitudinal.reporting.run.execute import execute
     from alliance_longitudinal.reporting.run.results import read_results
 
@@ -73,7 +74,13 @@ def _make(spec: RunSpec, emit: Any) -> Outcome:
     nbformat.write(executed, stage / "report.ipynb")  # type: ignore[no-untyped-call]
     results = read_results(stage)
     environment = numerical_libraries()
-    write_report(stage, results, executed, dict(spec.provenance) | {"environment": environment})
+    stated = stated_in(spec.parameters["study"])
+    known = dict(spec.provenance) | {"environment": environment, "stated": stated}
+    if known.get("plan") is not None:
+        from alliance_longitudinal.reporting.record.plans import with_results
+
+        known["plan"] = with_results(known["plan"], results)
+    write_report(stage, results, executed, known)
     return replace(outcome, environment=environment, status=results["status"], seed=results.get("seed"))
 
 

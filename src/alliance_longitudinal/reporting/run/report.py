@@ -1,5 +1,6 @@
 """Makes one report: checks the request, runs the notebook in its own process, puts the folder in place."""
 
+import json
 import shutil
 import tempfile
 import threading
@@ -24,6 +25,7 @@ from alliance_longitudinal.reporting.record.hashing import MANIFEST
 from alliance_longitudinal.reporting.record.inputs import input_hashes, study_argument
 from alliance_longitudinal.reporting.record.manifest import provenance, write_manifest
 from alliance_longitudinal.reporting.record.notebooks import (
+    Notebook,
     Registry,
     check_parameters,
     default_registry,
@@ -99,10 +101,14 @@ def prepare(
     notebook: str,
     parameters: Mapping[str, Any],
     *,
+    plan: str | Path | Mapping[str, Any] | None = None,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Request:
     """Check a request before anything runs.
+
+    With a ``plan``, what differs from it becomes part of the manifest. The record of a plan, from the manifest of a
+    report, is taken as it is.
 
     Raises
     ------
@@ -112,7 +118,20 @@ def prepare(
     found = find_notebook(notebook, default_registry() if registry is None else registry, notebooks)
     plain = check_parameters(found, parameters)
     argument = str(found.path) if notebook not in (found.analysis.name,) else notebook
-    return Request(provenance(study_argument(study), found, argument, plain, input_hashes(study)), found.path)
+    record = None if plan is None else _compared(plan, found, plain, study)
+    known = provenance(study_argument(study), found, argument, plain, input_hashes(study), record)
+    return Request(known, found.path)
+
+
+def _compared(
+    plan: str | Path | Mapping[str, Any], found: Notebook, parameters: Mapping[str, Any], study: str | Path
+) -> dict[str, Any]:
+    """The plan and what differs from it; its module is loaded only for a report with a plan."""
+    if isinstance(plan, Mapping):
+        return dict(plan)
+    from alliance_longitudinal.reporting.record.plans import plan_record, read_frozen
+
+    return plan_record(read_frozen(plan), found, parameters, study, Path(plan).expanduser().resolve())
 
 
 def run_report(
@@ -125,6 +144,7 @@ def run_report(
     cell_timeout: float | None = None,
     on_event: OnEvent | None = None,
     stop: threading.Event | None = None,
+    plan: str | Path | None = None,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Report:
@@ -147,6 +167,8 @@ def run_report(
         Called with each event of the run.
     stop : Event, optional
         Ends the run when set. By default Ctrl-C and SIGTERM end it.
+    plan : path, optional
+        A plan made by ``alliance plan``. The report says that it kept to it, or lists every deviation.
     registry, notebooks
         Other analyses, and the folder of their notebooks.
 
@@ -160,7 +182,7 @@ def run_report(
     AllianceError
         If the request is wrong; then nothing was run and nothing written.
     """
-    request = prepare(study, notebook, parameters, registry=registry, notebooks=notebooks)
+    request = prepare(study, notebook, parameters, plan=plan, registry=registry, notebooks=notebooks)
     if stop is not None:
         return run_request(
             request, out, deadline=deadline, cell_timeout=cell_timeout, on_event=on_event, stop=stop
@@ -211,7 +233,7 @@ def _run(
     notebook = request.provenance["notebook"]["argument"]
     study, parameters = request.provenance["study"], request.provenance["parameters"]
     known = dict(request.provenance) | {
-        "command": rerun_command(study, notebook, parameters, destination),
+        "command": rerun_command(study, notebook, parameters, destination, _plan_file(request.provenance)),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **(told or {}),
     }
@@ -231,12 +253,28 @@ def _run(
         outcome = _unless_inputs_changed(outcome, known)
         seconds = time.monotonic() - began
         if outcome.ok:
+            shown = _with_plan(shown, stage)
             write_manifest(stage, shown, outcome, seconds)
             publish_folder(stage, destination)
             forget_failure(destination)
             return Report(destination, True, seconds)
         outcome = replace(outcome, public_message=without_names(outcome.public_message, hidden))
         return _tell_failure(stage, run_folder, destination, shown, outcome, seconds)
+
+
+def _plan_file(known: Mapping[str, Any]) -> str | None:
+    plan = known.get("plan")
+    return None if plan is None else plan["file"]
+
+
+def _with_plan(known: Mapping[str, Any], stage: Path) -> dict[str, Any]:
+    """What is known with the plan's main estimate compared, as the page says it."""
+    if known.get("plan") is None:
+        return dict(known)
+    from alliance_longitudinal.reporting.record.plans import with_results
+
+    results = json.loads((stage / "results.json").read_text(encoding="utf-8"))
+    return dict(known) | {"plan": with_results(known["plan"], results)}
 
 
 def _tell_failure(

@@ -88,7 +88,14 @@ def verify_report(
     altered = altered_files(folder, manifest)
     problems = [f"{name} was changed or removed after the report was made." for name in altered]
     changed = _changed_inputs(manifest, source)
-    request = prepare(source, argument, manifest["parameters"], registry=registry, notebooks=notebooks)
+    request = prepare(
+        source,
+        argument,
+        manifest["parameters"],
+        plan=manifest.get("plan"),
+        registry=registry,
+        notebooks=notebooks,
+    )
     notes = _differences_in_origin(manifest, request)
     if "results.json" in altered or changed:  # other numbers are then no surprise
         return Verification((*problems, *changed), notes, 0)
