@@ -20,6 +20,7 @@ from alliance_longitudinal.analyses.kit.fits import (
 )
 from alliance_longitudinal.analyses.kit.groups import Groups, compared, difference, slug
 from alliance_longitudinal.analyses.kit.parameters import (
+    AS_NAMES,
     AllianceName,
     Audience,
     By,
@@ -39,6 +40,7 @@ from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.sentences import Sentence, joined, listed, say
 
 __all__ = [
+    "AS_NAMES",
     "COUNT",
     "ENDPOINT",
     "ESTIMATE",

@@ -37,6 +37,10 @@ def _names(value: object) -> object:
     return tuple(name for name in (part.strip() for part in value.strip("[]()").split(",")) if name) or None
 
 
+#: Before a parameter that is a tuple of names: takes a text such as ``age,sex``, too.
+AS_NAMES = BeforeValidator(_names)
+
+
 def _enough_samples(value: int) -> int:
     if 0 < value < 50:
         raise ValueError("give 0 for the profile likelihood; a bootstrap needs at least 50 samples")
@@ -52,7 +56,7 @@ OutcomeName = Annotated[
 Clinic = Annotated[str | None, Field(description="Analyse only this clinic. None: all clinics together.")]
 Covariates = Annotated[
     tuple[str, ...] | None,
-    BeforeValidator(_names),
+    AS_NAMES,
     Field(
         description="Covariates of clients, therapists or sessions to adjust for, by their names in the study "
         "file, such as age,sex; 'arm' is the treatment arm. None: no adjustment."

@@ -1,0 +1,106 @@
+"""Beside the main models: every predictor alone, and four attachment styles in place of two dimensions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alliance_longitudinal.analyses.alliance_predictors.asked import Asked, style_predictor, without_styles
+from alliance_longitudinal.analyses.alliance_predictors.compute import (
+    Ratings,
+    correlations_of,
+    estimates_of,
+    fit_course,
+    fit_early,
+    stem,
+    units,
+)
+from alliance_longitudinal.analyses.alliance_predictors.findings import note_styles
+from alliance_longitudinal.analyses.alliance_predictors.tables import Row, alone_table
+from alliance_longitudinal.analyses.kit import ESTIMATE, TEST, Draft, Estimate
+from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.present import Column
+
+
+def show_alone(
+    draft: Draft,
+    ratings: Ratings,
+    everybody: Ratings,
+    asked: Asked,
+    parts: Sequence[str],
+    rows: dict[str, Row],
+) -> dict[str, Estimate]:
+    """Every predictor alone; returns the correlations of attachment by dimension, of the first part."""
+    out: dict[str, Estimate] = {}
+    wide = replace(
+        everybody, sd=ratings.sd, sd_early=ratings.sd_early, split=ratings.split, between=ratings.between
+    )
+    dimension = {p.name: d for d, p in asked.attachment.items()}
+    for part in (p for p in parts if p != "growth"):
+        found: list[tuple[Estimate, Estimate | None]] = []
+        for predictor in asked.predictors:
+            known = predictor.of(wide.clients).notna()
+            own = wide.of(known)
+            try:
+                if part == "early":
+                    model = fit_early(draft, own, [predictor], ratings.clients)
+                else:
+                    model = fit_course(draft, own, [predictor], ratings.clients, growth=False)
+            except FitError:
+                continue
+            effects = [
+                e
+                for e in estimates_of(model, part, *units(asked.a, part, ""), "_alone")
+                if not e.id.endswith("_points")
+            ]
+            r = {e.id: e for e in correlations_of(model, "_alone")}
+            for effect in effects:
+                of = stem(effect.id.removesuffix("_alone"), part)
+                found.append((effect, r.get(f"r_{of}_alone")))
+            if part == parts[0]:
+                draft.estimate(*r.values())
+                if predictor.name in dimension and found:
+                    main = [x for e, x in found[-len(effects) :] if x is not None and e.level == "client"]
+                    out |= {dimension[predictor.name]: main[0]} if main else {}
+        draft.estimate(*(e for e, _ in found))
+        if found and len(asked.predictors) > 1:
+            draft.show(alone_table(part, rows, found))
+    return out
+
+
+def show_styles(draft: Draft, ratings: Ratings, asked: Asked, part: str) -> None:
+    """Four attachment styles in place of the two dimensions."""
+    if set(asked.attachment) != {"anxiety", "avoidance"} or asked.midpoint is None or part == "growth":
+        draft.find(
+            "no_styles",
+            "caution",
+            "Attachment styles need both anxiety and avoidance among the predictors, and the early alliance or its level.",
+            "attachment style",
+        )
+        return
+    style = style_predictor(asked.attachment, asked.midpoint)
+    if len(style.categories) < 2:
+        draft.find(
+            "one_style",
+            "caution",
+            "All clients have the same attachment style by this midpoint, so styles are not compared.",
+            "attachment style",
+        )
+        return
+    others = [*without_styles(asked.predictors, asked.attachment), style]
+    fit = fit_early if part == "early" else fit_course
+    model = fit(draft, ratings, others, ratings.clients, "attachment styles", draft.fit)
+    own = [
+        e
+        for e in estimates_of(model, part, *units(asked.a, part, ""))
+        if e.id.startswith(f"{part}_style_") and e.level == "client" and not e.id.endswith("_points")
+    ]
+    draft.estimate(*own)
+    draft.table_of(
+        "styles",
+        "Attachment styles",
+        "results",
+        own,
+        [Column("label", "Style"), *ESTIMATE, *TEST],
+        "Each style compared with the mean of all. The other predictors are in the model.",
+    )
+    note_styles(draft)
+    draft.cite("fraley2015")
