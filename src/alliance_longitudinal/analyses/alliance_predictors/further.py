@@ -103,4 +103,4 @@ def show_styles(draft: Draft, ratings: Ratings, asked: Asked, part: str) -> None
         "Each style compared with the mean of all. The other predictors are in the model.",
     )
     note_styles(draft)
-    draft.cite("fraley2015")
+    draft.cite("bartholomew1991", "fraley2015")
