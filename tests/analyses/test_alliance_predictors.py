@@ -185,7 +185,10 @@ def test_each_predictor_alone_is_a_model_of_its_own(study: Study, result: Analys
     assert value(result, name) == pytest.approx(fit.params["w"] / rows["early"].std(), rel=1e-5)
     assert value(result, "r_attachment_avoidance_alone") == pytest.approx(value(result, name), abs=0.03)
     answer = next(s for s in result.answer if s.startswith("For attachment_avoidance alone"))
-    assert "The mean of published studies, −0.13 (−0.19 to −0.07; Notsu et al. 2024), is outside this interval." in answer
+    assert (
+        "The mean of published studies, −0.13 (−0.19 to −0.07; Notsu et al. 2024), is outside this interval."
+        in answer
+    )
 
 
 def test_an_interaction_has_kenward_and_roger_df_and_an_effect_of_each_therapist(
