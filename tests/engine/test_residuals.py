@@ -75,6 +75,22 @@ def test_ar1_and_car1_over_positions_agree_and_ar1_may_be_negative(frame):
     assert "with CAR1('order') it cannot be negative" in edge.summary()
 
 
+@pytest.mark.parametrize(("scale", "end"), [(1e-4, 0), (0.01, 0), (1.0, None), (7.0, None), (1e4, 1)])
+def test_a_unit_of_time_that_hides_the_correlation_is_said(scale, end):
+    data = series(5, outer=8, phi=0.5, slopes=([1, 0], [1, 0]))
+    base = fit(PART, data, al.CAR1("order"))
+    other = fit(PART, data.assign(day=data.order * scale), al.CAR1("day"))
+    assert other.deviance == pytest.approx(base.deviance, abs=1e-7)
+    said = [f.message for f in other.findings if f.code == "unit_of_time"]
+    if end is None:
+        assert not said
+        return
+    phi = base.residual_parameters["estimate"][0]
+    assert f"phi is nearly {end} because of the unit of time" in said[0]
+    assert f"usually lie {2 * scale:g} units apart" in said[0]  # every other row is missing in the median
+    assert f"At that distance the estimated correlation is {phi**2:.3g}" in said[0]
+
+
 def test_a_categorical_names_the_reference_stratum(frame):
     ordered = frame.assign(how=pd.Categorical(frame.how, categories=["c", "b", "a", "never"]))
     there = fit(PART, frame, al.VarIdent("how")).residual_parameters.set_index("name")["estimate"]

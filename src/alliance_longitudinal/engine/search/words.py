@@ -7,7 +7,7 @@ from alliance_longitudinal.engine.design.design import Design, TermDesign
 from alliance_longitudinal.engine.search.criterion import Criterion
 from alliance_longitudinal.engine.search.optimize import Certificate, OptimRecord
 from alliance_longitudinal.engine.search.residual import FittedResidual
-from alliance_longitudinal.engine.statistics.structured.structure import AR1, in_words
+from alliance_longitudinal.engine.statistics.structured.structure import AR1, CAR1, in_words
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.sentences import joined, say
 
@@ -20,6 +20,8 @@ FLAT = 1e-4
 _NEAR, _LOST = 0.01, 1e-5
 #: Distance to the optimum, in standard errors, from which it is said that rounding ended the search.
 _FAR = 1e-4
+#: A correlation this near to 0 or 1 hides what it says.
+_PLAIN = 1e-3
 
 
 def convergence(
@@ -189,6 +191,28 @@ def _flat(residual: FittedResidual | None) -> str:
     )
 
 
+def _far_unit(residual: FittedResidual) -> list[Finding]:
+    """Said where phi, the correlation one unit of time apart, is nearly 0 or 1 only because of that unit."""
+    pattern = residual.model.pattern
+    assert isinstance(pattern.structure, CAR1)
+    rate = float(np.exp(-residual.tau[0]))
+    usual, per_unit = (
+        np.exp(-rate),
+        np.exp(-rate / pattern.unit),
+    )  # at the median gap; one unit of the user's time
+    if not _PLAIN < usual < 1 - _PLAIN or _PLAIN < per_unit < 1 - _PLAIN:
+        return []
+    message = say(
+        "phi is nearly {end} because of the unit of time: it is the correlation of residuals that lie one unit of {time} apart, "
+        "and neighbouring rows usually lie {gap} units apart. At that distance the estimated correlation is {usual}.",
+        end=Number(round(per_unit), "integer"),
+        time=repr(pattern.structure.time),
+        gap=f"{pattern.unit:g}",
+        usual=Number(usual),
+    )
+    return [Finding("unit_of_time", "info", message)]
+
+
 def _of_residual(residual: FittedResidual) -> list[Finding]:
     pattern = residual.model.pattern
     findings = []
@@ -205,6 +229,8 @@ def _of_residual(residual: FittedResidual) -> list[Finding]:
                 ),
             )
         )
+    elif isinstance(pattern.structure, CAR1):
+        findings += _far_unit(residual)
     counts = np.bincount(pattern.stratum)
     few = [f"{label} ({n})" for label, n in zip(pattern.strata, counts, strict=True) if n < FEW_ROWS]
     if few and pattern.structure.strata is not None:
