@@ -5,6 +5,7 @@ where text is wanted, ``007`` stays ``007``. All mistakes of a file come in one 
 """
 
 import difflib
+import re
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -59,6 +60,10 @@ def read_document(path: Path, what: str) -> Document:
     StudyError
         If the file is missing, is not UTF-8, is not YAML, gives a key twice, or repeats itself without end.
     """
+    if re.match(r"[a-z]\w+:/", str(path)):
+        raise StudyError(
+            f"{path.name} is on an address, and addresses are not read. Download the {what} and give its path."
+        )
     if _is_endless(path):
         raise StudyError(f"{path} is not a file. Give the path of the {what}, a file that ends in .yaml.")
     try:
@@ -259,6 +264,11 @@ def _syntax_message(path: Path, what: str, error: MarkedYAMLError) -> str:
     if "duplicate key" in problem:
         key = problem.split('"')[1] if '"' in problem else problem
         return f"The {what} {path.name}, {where}: the key {key!r} is given twice. Keep one of them."
+    if "escape" in problem:  # a Windows path in double quotes
+        problem = (
+            "inside double quotes a backslash begins a special character. Write the path with / in place of \\, or put it "
+            "in single quotes"
+        )
     if "\\t" in problem or "'\t'" in problem:
         problem = "a tab is used for indenting; use spaces"
     return f"The {what} {path.name} is not valid YAML at {where}: {problem}."

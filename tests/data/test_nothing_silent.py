@@ -34,6 +34,39 @@ def test_a_device_or_pipe_is_refused_at_once(tmp_path, make):
         load_study(path)
 
 
+@pytest.mark.parametrize(
+    ("written", "error", "words"),
+    [
+        (
+            '"C:\\data\\s.csv"',
+            StudyError,
+            r"line \d+, column \d+: inside double quotes a backslash begins a special",
+        ),
+        ('"C:\\users\\s.csv"', StudyError, "Write the path with / in place of"),
+        (
+            '"C:\\new\\table.csv"',
+            DataError,
+            "inside double quotes a backslash begins a special character. Write the path",
+        ),
+        ("away.csv", DataError, "away.csv: it is a link to 'gone.csv', and no file is there"),
+        ("plain", DataError, "its name has no ending, so its format is not known"),
+    ],
+)
+def test_a_table_s_path_that_leads_nowhere_says_why(tmp_path, written, error, words):
+    (tmp_path / "away.csv").symlink_to(tmp_path / "gone.csv")
+    (tmp_path / "plain").write_text("client,session\n1,1\n")
+    path = study_file(tmp_path, ROW)
+    path.write_text(path.read_text().replace("file: s.csv", f"file: {written}"))
+    with pytest.raises(error, match=words):
+        load_study(path)
+
+
+@pytest.mark.parametrize("address", ["https://x.org/study.yaml", "s3://bucket/study.yaml"])
+def test_a_study_file_on_an_address_is_not_read(address):
+    with pytest.raises(StudyError, match=r"study\.yaml is on an address, and addresses are not read"):
+        load_study(address)
+
+
 def test_a_study_file_that_is_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "study.yaml")
     with pytest.raises(StudyError, match=r"is not a file\. Give the path of the study file"):

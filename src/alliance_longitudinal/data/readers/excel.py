@@ -25,10 +25,12 @@ MOST_CELLS = 100_000_000
 # Other programs than Excel write prefixes such as x: before each name, other quotation marks, another order.
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=[\"']([A-Z]+[0-9]+:[A-Z]+[0-9]+)[\"']")
 _CELL = re.compile(
-    rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Z]+[0-9]+)[\"'][^>]*?(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL
+    rb"<(?:\w+:)?c(\s[^>]*?\br=[\"']([A-Z]+[0-9]+)[\"'][^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL
 )
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
-_RESULT = re.compile(rb"<(?:\w+:)?(?:v[^>]*>[^<]|is>|v></(?:\w+:)?v>)")
+_RESULT = re.compile(rb"<(?:\w+:)?(?:v[^>]*>[^<]|is>)")
+#: A cell whose result is text; only then is an empty value a result, the empty text.
+_TEXT, _EMPTY_TEXT = re.compile(rb"\bt=[\"']str[\"']"), re.compile(rb"<(?:\w+:)?v></(?:\w+:)?v>")
 
 
 def read_excel_columns(
@@ -160,8 +162,10 @@ def _is_plain(name: str, content: bytes, chosen: Any, header_row: int, problems:
 def _formulas_without_value(xml: bytes) -> list[str]:
     return [
         place.decode()
-        for place, inside in _CELL.findall(xml)
-        if _FORMULA.search(inside) and not _RESULT.search(inside)
+        for tag, place, inside in _CELL.findall(xml)
+        if _FORMULA.search(inside)
+        and not _RESULT.search(inside)
+        and not (_TEXT.search(tag) and _EMPTY_TEXT.search(inside))
     ]
 
 

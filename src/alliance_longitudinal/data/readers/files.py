@@ -63,6 +63,9 @@ def is_regular(path: Path) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
+_SLASHES = "Write the path with / in place of \\, or put it in single quotes."
+
+
 def read_file(path: Path, block: Table, dialect: Dialect, problems: Problems) -> tuple[Sheet, str] | None:
     """The table in one file and the SHA-256 of the file; None, and a problem, if it cannot be read."""
     content = _content(path, problems)
@@ -102,7 +105,9 @@ def _read_by_ending(
         return reader(path, block, dialect, problems)
     problems.add(
         "file_type",
-        f"files that end in {path.suffix or 'nothing'!r} cannot be read.",
+        f"files that end in {path.suffix!r} cannot be read."
+        if path.suffix
+        else "its name has no ending, so its format is not known.",
         f"export the table as .csv or .xlsx; {', '.join(ENDINGS[5:])} can be read too.",
         file=path.name,
     )
@@ -124,6 +129,12 @@ def _content(path: Path, problems: Problems) -> bytes | None:
         names = [p.name for p in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
         hint = nearest(path.name, names) if names else f"There is no folder {path.parent}."
         message = f"there is no file {path.name!r}. {hint}"
+        if path.is_symlink():
+            message = f"it is a link to {path.readlink().name!r}, and no file is there."
+        elif any(
+            ord(letter) < ord(" ") for letter in path.name
+        ):  # "C:\new\table.csv": \n and \t are characters
+            message = f"there is no file {path.name!r}: inside double quotes a backslash begins a special character. {_SLASHES}"
         problems.add("missing_file", message, "correct 'file' in the study file.", file=path.name)
         return None
     except OSError as error:
