@@ -262,8 +262,8 @@ def _with_words_for_own_effect(structure: Structure, result: Any) -> tuple[Findi
     is_variance = table["term2"].isna()
     at_edge = np.where(is_variance, table["vcov"] <= 0, table["sdcor"].abs() >= 1 - PERFECT)
     own = structure.terms.rpartition("(0 + ")[2].partition(" |")[0]
-    edges = table.loc[at_edge, "term1"].tolist()
-    if edges != [own]:
+    edges = table.loc[at_edge, ["group", "term1"]].to_numpy().tolist()
+    if edges != [["therapist", own]]:  # a variance of the same effect between clients may be zero, too
         return tuple(result.findings)
     alike = Finding(
         "own_effect_zero",
