@@ -1,6 +1,7 @@
 """The same small study in every format that a clinic may have gives the same frame."""
 
 import datetime
+import re
 import sqlite3
 import zipfile
 
@@ -249,6 +250,38 @@ def test_formula_with_its_result_is_its_result(tmp_path):
         for name, content in parts.items():
             archive.writestr(name, content)
     assert load_study(path).sessions["phq9"].iloc[0] == 12
+
+
+@pytest.mark.parametrize(
+    ("cell", "has_result"),
+    [
+        (
+            b'<c r="E2" t="str"><f>6+6</f><v></v></c>',
+            True,
+        ),  # the empty text is the result of ="" and counts as missing
+        (b'<c r="E2"><f>6+6</f><v></v></c>', False),
+        (b'<c r="E2"><f>6+6</f><v/></c>', False),
+        (b'<c r="E2" t="n"><f>6+6</f></c>', False),
+    ],
+)
+def test_an_empty_result_of_a_formula_is_one_only_as_text(tmp_path, cell, has_result):
+    def formula(sheet):
+        sheet["E2"] = "=6+6"
+
+    path = excel(tmp_path, formula)
+    with zipfile.ZipFile(tmp_path / "s.xlsx") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet], found = re.subn(rb'<c r="E2"[^>]*>.*?</c>', cell, parts[sheet])
+    assert found == 1
+    with zipfile.ZipFile(tmp_path / "s.xlsx", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    if has_result:
+        assert np.isnan(load_study(path).sessions["phq9"].iloc[0])
+    else:
+        with pytest.raises(DataError, match="hold a formula whose result is not in the file"):
+            load_study(path)
 
 
 def test_every_file_of_a_folder_is_hashed(tmp_path):
