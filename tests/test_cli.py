@@ -134,7 +134,7 @@ def test_data_problems_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_report_on_broken_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from alliance_longitudinal.data.demo import write_demo
+    from inside.data_demo import write_demo
 
     study = write_demo(tmp_path / "demo")
     table = tmp_path / "demo" / "sessions.csv"

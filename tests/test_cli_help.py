@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from alliance_longitudinal.cli import main
+from inside import DOCTOR_ROOM, DOCTOR_SHOWN, KERNEL_MANAGER
 
 COMMANDS = ("check", "report", "list", "batch", "verify", "demo", "instruments", "doctor", "completion")
 
@@ -23,9 +24,9 @@ def test_what_is_wrong_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     def refuse(*_: object) -> None:
         raise RuntimeError("canary")
 
-    monkeypatch.setattr("alliance_longitudinal.reporting.run.kernel.kernel_manager_class", refuse)
-    monkeypatch.setattr("alliance_longitudinal.cli.doctor._SHOWN", ("numpy", "no_such_package"))
-    monkeypatch.setattr("alliance_longitudinal.cli.doctor._ROOM", 2**60)
+    monkeypatch.setattr(KERNEL_MANAGER, refuse)
+    monkeypatch.setattr(DOCTOR_SHOWN, ("numpy", "no_such_package"))
+    monkeypatch.setattr(DOCTOR_ROOM, 2**60)
     assert main(["doctor", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     said = {one["what"]: one["words"] for one in found["checks"] if not one["ok"]}

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal import AnalysisResult, Study
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
 from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import TimeWindow
+from inside.analyses_early_alliance import Choices, EarlyDesign, build_design
 
 
 def value(result: AnalysisResult, name: str, column: str = "estimate") -> float:

@@ -8,9 +8,9 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult
-from alliance_longitudinal.analyses.registry import REGISTRY
 from alliance_longitudinal.present import Column
 from analyses.quality_studies import clean_frame, planted
+from inside.analyses_registry import REGISTRY
 
 Rows = list[dict[str, Any]]
 

@@ -10,9 +10,9 @@ import alliance_longitudinal as al
 from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.kit import Draft, Estimate, compared, difference
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.methods.basics.proportions import correlation_of_proportions, wilson
 from analyses.declared import trial
 from analyses.studies import value, with_sessions
+from inside.methods_basics import correlation_of_proportions, wilson
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def test_estimates_that_only_one_group_has_get_no_difference() -> None:
     ("text", "names"), [("age, arm", ("age", "arm")), ("", None), ("none", None), ("[age]", ("age",))]
 )
 def test_text_of_the_command_line_becomes_names(text: str, names: tuple[str, ...] | None) -> None:
-    from alliance_longitudinal.analyses.registry import REGISTRY
+    from inside.analyses_registry import REGISTRY
 
     params = REGISTRY["variance_partition"].params.from_mapping({"covariates": text})
     assert params.covariates == names  # type: ignore[attr-defined]

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.data_quality import quality_checks
-from alliance_longitudinal.analyses.data_quality.terminal import check_lines, check_records
 from analyses.quality_studies import ITEMS, clean_frame, planted
+from inside.analyses_data_quality import check_lines, check_records, quality_checks
 
 TODAY = date(2026, 1, 1)
 #: Rows that a planted trouble touches are chosen by a generator with a fixed seed.

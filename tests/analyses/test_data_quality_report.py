@@ -10,13 +10,19 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import cli
-from alliance_longitudinal.analyses.data_quality import charts, quality_checks
-from alliance_longitudinal.analyses.data_quality.answers import longest_runs, same_throughout
-from alliance_longitudinal.analyses.data_quality.patterns import patterns_of
-from alliance_longitudinal.analyses.data_quality.records import Filled, Records, filled_in
-from alliance_longitudinal.analyses.data_quality.scores import robust_sd
 from analyses.quality_studies import ITEMS, clean_frame, planted
 from analyses.studies import value, with_sessions
+from inside.analyses_data_quality import (
+    Filled,
+    Records,
+    charts,
+    filled_in,
+    longest_runs,
+    patterns_of,
+    quality_checks,
+    robust_sd,
+    same_throughout,
+)
 
 TODAY = date(2026, 1, 1)
 LOG_ODDS = 1.2  # of a missing alliance form, per standard deviation of the last symptoms

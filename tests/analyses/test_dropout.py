@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.dropout.compute import bands, leaving_of, third_of
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import simulated_study, value, with_sessions
+from inside.analyses_dropout import bands, leaving_of, third_of
 
 LEAVE = {
     "dropout_intercept": -3.0, "dropout_by_severity": 0.0, "dropout_by_alliance": 0.06, "dropout_therapist_sd": 0.6,

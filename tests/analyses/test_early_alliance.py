@@ -11,17 +11,12 @@ import statsmodels.api as sm
 from linearmodels.panel import PanelOLS
 
 from alliance_longitudinal import AnalysisResult, Study, early_alliance
-from alliance_longitudinal.analyses.early_alliance.compute import (
-    endpoint_model,
-    fit_models,
-    partial_correlation,
-)
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit import therapist_df
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import early_design, shuffled, simulated_study, value, with_sessions
+from inside.analyses_early_alliance import EarlyDesign, endpoint_model, fit_models, partial_correlation
 
 EFFECTS = ("total", "within", "between", "contextual")
 

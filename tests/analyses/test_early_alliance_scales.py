@@ -64,7 +64,7 @@ def test_the_published_kind_of_correlation_is_pearson_s(early: AnalysisResult, c
 
 def test_its_interval_is_that_of_a_bootstrap_of_therapists(clinic: Study) -> None:
     """Whole therapists drawn anew; and with each client a therapist of one, Fisher's interval."""
-    from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
+    from inside.analyses_early_alliance import literature_estimates
 
     design = early_design(clinic)
     found = literature_estimates(design)[0]

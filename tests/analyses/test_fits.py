@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from alliance_longitudinal.analyses.kit import ENDPOINT, GROWTH, LEVEL, fit_first
-from alliance_longitudinal.analyses.kit.fits import too_few_for
 from alliance_longitudinal.errors import FitError
-from alliance_longitudinal.methods.basics import inference
+from inside.analyses_kit import too_few_for
+from inside.methods_basics import inference
 
 
 def rows(therapists: int, clients: int, scores: int, seed: int = 0) -> pd.DataFrame:

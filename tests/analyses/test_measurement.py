@@ -9,18 +9,13 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study, measurement
-from alliance_longitudinal.analyses.measurement import words
-from alliance_longitudinal.analyses.measurement.compute import Found, _improper, compare, side_by_side
-from alliance_longitudinal.analyses.measurement.design import Answers
 from alliance_longitudinal.data import Measure
-from alliance_longitudinal.data.demo import demo_study_path
 from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.methods.fiml.patterns import patterns
-from alliance_longitudinal.methods.fiml.saturated import saturated
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors
-from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors
-from alliance_longitudinal.methods.psychometrics.factors.structure import Model
 from analyses.studies import value, with_sessions
+from inside.analyses_measurement import Answers, Found, _improper, compare, side_by_side, words
+from inside.data_demo import demo_study_path
+from inside.methods_fiml import patterns, saturated
+from inside.methods_psychometrics import Model, correlated_factors, fit_factors
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "implement_gad"
 DATA = "implement_gad_sessions_rescaled.csv"

@@ -8,21 +8,15 @@ import pandas as pd
 import pytest
 from scipy import optimize, stats
 
-from alliance_longitudinal.methods.fiml.fit import srmr
-from alliance_longitudinal.methods.fiml.likelihood import deviance, local
-from alliance_longitudinal.methods.fiml.optimum import minimise
-from alliance_longitudinal.methods.fiml.patterns import patterns
-from alliance_longitudinal.methods.fiml.saturated import saturated
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import (
-    FactorFit,
-    fit_factors,
-    unrestricted_spec,
-)
-from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
+from inside.methods_fiml import deviance, local, minimise, patterns, saturated, srmr
+from inside.methods_psychometrics import (
     LEVELS,
+    FactorFit,
     bifactor,
     correlated_factors,
+    fit_factors,
     repeated,
+    unrestricted_spec,
 )
 
 FOLDER = Path(__file__).parents[1] / "reference"

@@ -9,18 +9,19 @@ import pytest
 from scipy import stats
 
 from alliance_longitudinal import rater_agreement
-from alliance_longitudinal.analyses.measurement.levels import level_correlations
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.fiml.patterns import Pattern, Patterns, patterns
-from alliance_longitudinal.methods.fiml.saturated import saturated
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import fit_factors
-from alliance_longitudinal.methods.psychometrics.factors.factor_models import correlated_factors
-from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
+from inside.analyses_measurement import level_correlations
+from inside.methods_fiml import Pattern, Patterns, patterns, saturated
+from inside.methods_psychometrics import (
+    ICC_KINDS,
+    alpha,
+    alpha_from_cov,
+    correlated_factors,
     crossed_reliability,
+    fit_factors,
     nested_reliability,
+    omega,
 )
-from alliance_longitudinal.methods.psychometrics.reliability.consistency import alpha, alpha_from_cov, omega
-from alliance_longitudinal.methods.psychometrics.reliability.raters import ICC_KINDS
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "measurement.json").read_text(encoding="utf-8")

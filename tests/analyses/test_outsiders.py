@@ -20,11 +20,11 @@ from alliance_longitudinal.analyses.disclosure import (
     safe_flow,
     safe_row,
 )
-from alliance_longitudinal.analyses.registry import REGISTRY
 from alliance_longitudinal.counts import Outsiders
 from alliance_longitudinal.data import FlowStep, SampleFlow
 from alliance_longitudinal.present import Column
 from analyses.studies import with_sessions
+from inside.analyses_registry import REGISTRY
 
 SMALLEST = 10
 TEN = Outsiders(SMALLEST)

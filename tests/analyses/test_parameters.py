@@ -7,9 +7,9 @@ import nbformat
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.registry import REGISTRY
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.resources import shipped
+from inside.analyses_registry import REGISTRY
 
 PARAMS = REGISTRY["early_alliance"].params
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from alliance_longitudinal import Study
-from alliance_longitudinal.analyses.early_alliance.compute import point_estimates
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit import Estimate
 from analyses.studies import early_design
+from inside.analyses_early_alliance import EarlyDesign, point_estimates
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from alliance_longitudinal import AnalysisResult, publish
-from alliance_longitudinal.analyses.publish import STAGE_VARIABLE
 from alliance_longitudinal.resources import shipped
+from inside.analyses_publish import STAGE_VARIABLE
 
 
 def test_outside_a_report_nothing_is_written(

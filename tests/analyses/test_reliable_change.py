@@ -8,14 +8,14 @@ import pytest
 
 from alliance_longitudinal import AnalysisResult, Study, reliable_change
 from alliance_longitudinal.analyses.disclosure import for_audience
-from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.data import Measure, SampleFlow
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.measures import load_instruments
-from alliance_longitudinal.methods.basics.proportions import proportion
 from alliance_longitudinal.present import Column
 from analyses.studies import shuffled, value, with_sessions
+from inside.analyses_kit import Given, known_norms
+from inside.methods_basics import proportion
 
 REGISTRY = load_instruments()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.methods.basics.proportions import proportion, wilson
+from inside.methods_basics import proportion, wilson
 
 
 def test_wilson_interval() -> None:

@@ -9,9 +9,7 @@ import pytest
 
 from alliance_longitudinal import classify_change
 from alliance_longitudinal.errors import DataError, FitError, StudyError
-from alliance_longitudinal.methods.psychometrics.change.classify import METHODS, ChangeCategories
-from alliance_longitudinal.methods.psychometrics.change.cutoffs import Functional, cutoff
-from alliance_longitudinal.methods.psychometrics.change.indices import Moments
+from inside.methods_psychometrics import METHODS, ChangeCategories, Functional, Moments, cutoff
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "change.json").read_text(encoding="utf-8"))
 #: Counts that the R package clinicalsignificance prints for HAM-D of claus_2020, times 1 and 4, r = .80, functional

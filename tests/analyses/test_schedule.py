@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.data_quality import quality_checks
 from alliance_longitudinal.data import Study, planned_assessments
 from analyses.studies import value, with_sessions
 from data.small import small_study
+from inside.analyses_data_quality import quality_checks
 
 TIMED = "client: c, therapist: t, session: n, week: d"
 PLAN = (0, 4, 8, 26)

@@ -5,15 +5,12 @@ import pandas as pd
 import pytest
 
 from alliance_longitudinal import AnalysisResult
-from alliance_longitudinal.analyses.early_alliance.compute import variance_estimates
 from alliance_longitudinal.analyses.kit import LEVEL, Fitted
-from alliance_longitudinal.analyses.kit.shares import (
-    Shares,
-    with_failures,
-)
-from alliance_longitudinal.methods.basics import inference
 from analyses.studies import value
 from analyses.test_early_alliance import design_of
+from inside.analyses_early_alliance import variance_estimates
+from inside.analyses_kit import Shares, with_failures
+from inside.methods_basics import inference
 
 TABLE = {
     0.05: (0.2083, 0.3448, 0.5128, 0.6780, 0.8081),

@@ -12,9 +12,8 @@ from alliance_longitudinal import AnalysisResult, Study, sudden_gains
 from alliance_longitudinal.data import Measure
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures import load_instruments
-from alliance_longitudinal.methods.psychometrics.gains.events import Rules, intervals, ordered_scores
-from alliance_longitudinal.methods.psychometrics.gains.expected import expected_counts, steady_change
 from analyses.studies import shuffled, value, with_sessions
+from inside.methods_psychometrics import Rules, expected_counts, intervals, ordered_scores, steady_change
 
 REGISTRY = load_instruments()
 

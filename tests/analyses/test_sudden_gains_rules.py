@@ -9,7 +9,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.psychometrics.gains.events import Rules, around, rci_points, sudden
+from inside.methods_psychometrics import Rules, around, rci_points, sudden
 
 SMALL = Path(__file__).parents[1] / "reference" / "small"
 #: t for a two-sided 5 % and 4, 3, 2 degrees of freedom, as Tang and DeRubeis and Lutz et al. (2013) print it.

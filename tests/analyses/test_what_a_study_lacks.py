@@ -6,6 +6,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.cli import main
+from inside import FIT_FIRST
 
 STUDY = """study: Small
 tables:
@@ -33,7 +34,7 @@ def no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     def fitted(*_: object, **__: object) -> None:
         raise AssertionError("a model was asked for")
 
-    monkeypatch.setattr("alliance_longitudinal.analyses.kit.draft.fit_first", fitted)
+    monkeypatch.setattr(FIT_FIRST, fitted)
 
 
 def test_the_demonstration_study_lacks_nothing() -> None:

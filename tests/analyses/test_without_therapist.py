@@ -7,8 +7,8 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import Study
-from alliance_longitudinal.analyses.registry import REGISTRY
 from analyses.studies import with_sessions
+from inside.analyses_registry import REGISTRY
 
 QUICK: dict[str, dict[str, Any]] = {
     "sudden_gains": {"points": 4, "simulations": 0},

@@ -5,11 +5,9 @@ from dataclasses import replace
 import pytest
 
 from alliance_longitudinal import AnalysisResult, Study, early_alliance
-from alliance_longitudinal.analyses.early_alliance import words
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
-from alliance_longitudinal.analyses.early_alliance.tables import against_truth
 from alliance_longitudinal.analyses.kit import Draft, Estimate
 from analyses.studies import early_design
+from inside.analyses_early_alliance import EarlyDesign, against_truth, words
 
 
 @pytest.fixture(scope="module")

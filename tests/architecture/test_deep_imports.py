@@ -1,18 +1,19 @@
-"""Tests come in by the doors of the package, so that a move inside breaks none (deep_imports.py lists the exceptions)."""
+"""Tests come in by the doors of the package; what users have no door to comes from ``tests/inside``, so that a move changes one line.
+
+A door is a package whose ``__init__`` names what others use: ``alliance_longitudinal``, its parts, ``analyses.kit``,
+``analyses.disclosure``.
+"""
 
 import ast
-from collections import Counter
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-import pytest
-
-from architecture.deep_imports import ROOMS
-
 PACKAGE = "alliance_longitudinal"
 TESTS = Path(__file__).resolve().parents[1]
+INSIDE = TESTS / "inside"
 #: Packages inside a part that are doors, too.
 INNER_DOORS = ("analyses.disclosure", "analyses.kit")
 
@@ -20,6 +21,12 @@ INNER_DOORS = ("analyses.disclosure", "analyses.kit")
 def inside(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Module, below the package, and name of each import from inside a part; a module is imported as itself."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (
+                (a.name.removeprefix(f"{PACKAGE}."), "")
+                for a in node.names
+                if a.name.startswith(f"{PACKAGE}.") and a.name.count(".") > 1
+            )
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
             path = str(node.module).removeprefix(f"{PACKAGE}.")
             for alias in node.names:
@@ -37,12 +44,6 @@ def is_module(package: str, name: str) -> bool:
     return isinstance(value, ModuleType)
 
 
-def room_of(module: str) -> str:
-    """The longest room of the list that a module is in, else its part and folder."""
-    fitting = [room for room in ROOMS if f"{module}.".startswith(f"{room}.")]
-    return max(fitting, key=len, default=".".join(module.split(".")[:2]))
-
-
 def door_of(module: str, name: str) -> str | None:
     """The door that has this very name, if one does."""
     value = getattr(import_module(f"{PACKAGE}.{module}"), name, None)
@@ -58,41 +59,46 @@ def door_of(module: str, name: str) -> str | None:
     return None
 
 
-def imports() -> list[tuple[Path, str, str]]:
-    """Every import from inside a part, in all tests."""
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("*.py"))}
-    return [(path.relative_to(TESTS), *found) for path, tree in trees.items() for found in inside(tree)]
+def read(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def test_what_has_a_door_is_imported_from_it():
-    found = [(path, module, name, door_of(module, name)) for path, module, name in imports()]
-    wrong = [f"{path}: import {name} from {door}" for path, _, name, door in found if door]
+def patched(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Places inside a part that are named as text, as monkeypatch takes them."""
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if re.fullmatch(rf"{PACKAGE}(\.\w+){{3,}}", text):
+            yield text, ""
+
+
+def test_tests_come_in_by_the_doors():
+    files = [path for path in sorted(TESTS.rglob("*.py")) if path.parent != INSIDE]
+    wrong = [
+        f"{path.relative_to(TESTS)}: {name} of {module}"
+        for path in files
+        for module, name in (*inside(read(path)), *patched(read(path)))
+    ]
+    assert not wrong, f"Import from the doors, or name it in tests/inside: {wrong}"
+
+
+def test_inside_holds_only_what_has_no_door():
+    found = [(path, *one) for path in sorted(INSIDE.glob("*.py")) for one in inside(read(path))]
+    doors = [(path, name, door_of(module, name)) for path, module, name in found]
+    wrong = [f"{path.name}: import {name} from {door}" for path, name, door in doors if door]
+    assert len(found) > 100  # the check sees them
     assert not wrong, "\n".join(wrong)
 
 
-def test_imports_from_inside_do_not_grow():
-    counts = Counter(room_of(module) for _, module, _ in imports())
-    most = {room: ROOMS[room][0] if room in ROOMS else 0 for room in counts}
-    wrong = [f"{room}: {n}, at most {most[room]}" for room, n in sorted(counts.items()) if n > most[room]]
-    assert not wrong, f"Import from the doors, or give the names one (deep_imports.py): {wrong}"
-
-
-@pytest.mark.parametrize(
-    ("code", "found"),
-    [
-        ("from alliance_longitudinal.engine.linalg import dense", [("engine.linalg.dense", "dense")]),
-        ("from alliance_longitudinal.data.flow import SampleFlow", [("data.flow", "SampleFlow")]),
-        ("from alliance_longitudinal.data import SampleFlow", []),
-        ("from alliance_longitudinal.errors import DataError", []),
-        ("from alliance_longitudinal.timing import landmark", []),
-        ("from alliance_longitudinal.analyses.kit import Draft", []),
-    ],
-)
-def test_an_import_from_inside_is_seen(code, found):
-    assert list(inside(ast.parse(code))) == found
-
-
-def test_a_door_is_found():
-    assert door_of("data.flow", "SampleFlow") == f"{PACKAGE}.data"
-    assert door_of("analyses.result", "AnalysisResult") == PACKAGE
-    assert door_of("engine.linalg", "dense") is None
+def test_inside_holds_only_what_tests_use():
+    used: set[tuple[str, str]] = set()
+    for path in TESTS.rglob("*.py"):
+        for node in ast.walk(read(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("inside."):
+                used |= {(str(node.module), alias.name) for alias in node.names}
+    named = {
+        (f"inside.{p.stem}", n)
+        for p in INSIDE.glob("*_*.py")
+        if p.stem != "__init__"
+        for n in import_module(f"inside.{p.stem}").__all__
+    }
+    assert sorted(named - used) == []

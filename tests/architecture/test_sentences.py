@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alliance_longitudinal.analyses.kit import references
+from inside.analyses_kit import references
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "alliance_longitudinal"
 FILES = [

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alliance_longitudinal.data.demo import DEMO_SEED, demo_study_path, make_demo_files, write_demo
 from alliance_longitudinal.errors import StudyError
+from inside.data_demo import DEMO_SEED, demo_study_path, make_demo_files, write_demo
 
 
 def test_the_bundled_files_are_what_the_generator_makes(tmp_path: Path) -> None:

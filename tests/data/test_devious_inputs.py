@@ -10,8 +10,6 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from alliance_longitudinal.data import load_study
-from alliance_longitudinal.data.readers import excel
-from alliance_longitudinal.data.readers.one_select import is_one_select
 from alliance_longitudinal.errors import DataError
 from data.broken_files import TEXT, file, made
 from data.builders import STUDY, write
@@ -29,6 +27,7 @@ from data.devious_inputs import (
     text,
     workbook,
 )
+from inside.data_readers import excel, is_one_select
 
 #: Client, session, date and score of the sound text table and of the typed rows, in the order of the study.
 SOUND = [

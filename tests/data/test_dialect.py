@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from alliance_longitudinal.data.cells.dialect import Dialect
-from alliance_longitudinal.data.cells.texts import Texts
+from inside.data_cells import Dialect, Texts
 
 
 def text(*values):

@@ -8,10 +8,10 @@ from openpyxl import Workbook
 from ruamel.yaml import YAML
 
 from alliance_longitudinal.data import load_study
-from alliance_longitudinal.data.demo import write_demo
-from alliance_longitudinal.data.study_file.plan import read_plan as read_study_plan
 from alliance_longitudinal.measures import check_instrument_file
-from alliance_longitudinal.reporting.batch.plan import read_plan
+from inside.data_demo import write_demo
+from inside.data_study_file import read_plan as read_study_plan
+from inside.reporting_batch import read_plan
 
 
 @pytest.fixture(scope="module")

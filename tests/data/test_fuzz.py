@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alliance_longitudinal.data import load_study
-from alliance_longitudinal.data.cells.problems import Problems
-from alliance_longitudinal.data.readers import csv_text
 from alliance_longitudinal.errors import AllianceError, DataError
 from data import broken_files
 from data.builders import HEADER, ROWS, write
+from inside.data_cells import Problems
+from inside.data_readers import csv_text
 
 SOUND = (
     "\r\n".join([HEADER, *ROWS, '"M, üller",T3,1,2024-05-01,4', "x y,T3,1,2024-05-01 10:00,4.0"])

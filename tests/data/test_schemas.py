@@ -4,9 +4,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from alliance_longitudinal.data.study_file.json_schemas import main, schema_texts
-from alliance_longitudinal.data.study_file.table_blocks import ClientColumns, SessionColumns, TherapistColumns
 from alliance_longitudinal.resources import shipped
+from inside import SHIPPED_SCHEMAS
+from inside.data_study_file import ClientColumns, SessionColumns, TherapistColumns, main, schema_texts
 
 
 def read(path):
@@ -22,7 +22,7 @@ def test_committed_schema_is_that_of_the_model(name, root):
 
 
 def test_main_writes_both_schemas(monkeypatch, tmp_path):
-    monkeypatch.setattr("alliance_longitudinal.data.study_file.json_schemas.shipped", lambda _: tmp_path)
+    monkeypatch.setattr(SHIPPED_SCHEMAS, lambda _: tmp_path)
     main()
     assert {p.name: p.read_text(encoding="utf-8") for p in tmp_path.iterdir()} == schema_texts()
 

@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.design.design import learn
-from alliance_longitudinal.engine.design.with_members import learn_with_members
-from alliance_longitudinal.engine.linalg import dense
-from alliance_longitudinal.engine.statistics import basis as internal
-from alliance_longitudinal.engine.statistics.crossed.build import build
+from inside.engine_design import learn, learn_with_members
+from inside.engine_linalg import dense
+from inside.engine_statistics import basis as internal
+from inside.engine_statistics import build
 
 PARTS = [
     "(1 | unit) + (1 + t | item)",

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine.design import design
-from alliance_longitudinal.engine.search import criterion, theta
-from alliance_longitudinal.engine.statistics import basis
-from alliance_longitudinal.engine.statistics import nested as blocks
+from inside.engine_design import design
+from inside.engine_search import criterion, theta
+from inside.engine_statistics import basis
+from inside.engine_statistics import nested as blocks
 
 GROWTH = "y ~ week * rating + arm + (1 + week | outer/inner)"
 

@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal import AR1, CAR1
-from alliance_longitudinal.engine.design import design
-from alliance_longitudinal.engine.linalg import dense
-from alliance_longitudinal.engine.statistics import basis
-from alliance_longitudinal.engine.statistics import nested as blocks
-from alliance_longitudinal.engine.statistics.structured.model import build_model
-from alliance_longitudinal.engine.statistics.structured.structure import columns_of
+from inside.engine_design import design
+from inside.engine_linalg import dense
+from inside.engine_statistics import basis, build_model, columns_of
+from inside.engine_statistics import nested as blocks
 
 
 def series(seed, outer=7, inner=6, rows=9, phi=0.5, ratios=(1.0, 1.6, 0.7), slopes=(1.0, 1.0)):

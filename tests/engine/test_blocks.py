@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.engine.design.groups import factor, match
-from alliance_longitudinal.engine.statistics.nested import describe
 from engine.designs import blocks_of, three_levels
+from inside.engine_design import factor, match
+from inside.engine_statistics import describe
 
 
 def test_the_innermost_groups_come_first():

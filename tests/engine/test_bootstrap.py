@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.resampling import bootstrap, draws, refits, regroup
-from alliance_longitudinal.engine.search import criterion, optimize
 from alliance_longitudinal.errors import FitError
 from engine.designs import GROWTH, three_levels
+from inside.engine_resampling import bootstrap, draws, refits, regroup
+from inside.engine_search import criterion, optimize
 
 
 def test_simulated_responses_have_the_model_s_mean_and_covariance(growth):

@@ -6,10 +6,10 @@ import pytest
 from scipy import linalg
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.inference import cluster_robust
-from alliance_longitudinal.engine.linalg import dense
 from engine import small_reference
 from engine.designs import three_levels
+from inside.engine_inference import cluster_robust
+from inside.engine_linalg import dense
 
 CASES = [
     (model, column, kind)

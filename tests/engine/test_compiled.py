@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.engine.linalg import compiled, kernels, threads
+from inside.engine_linalg import compiled, kernels, threads
 
 
 def directions(*sizes):

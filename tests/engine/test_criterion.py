@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliance_longitudinal.engine.linalg import dense
-from alliance_longitudinal.engine.search.criterion import profiled
-from alliance_longitudinal.engine.statistics.modes import conditional_modes
 from engine.designs import blocks_of, entries, random_relative, three_levels
+from inside.engine_linalg import dense
+from inside.engine_search import profiled
+from inside.engine_statistics import conditional_modes
 
 RANDOM_PARTS = [
     "(1 | outer)",

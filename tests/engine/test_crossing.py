@@ -9,19 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.design.design import learn
-from alliance_longitudinal.engine.linalg.crossed_compiled import PLAIN
-from alliance_longitudinal.engine.resampling import draws
-from alliance_longitudinal.engine.search import quick
-from alliance_longitudinal.engine.search.criterion import profiled
-from alliance_longitudinal.engine.search.theta import Face
-from alliance_longitudinal.engine.statistics import basis as internal
-from alliance_longitudinal.engine.statistics.choose import statistics_of
-from alliance_longitudinal.engine.statistics.crossed import build, elimination
-from alliance_longitudinal.engine.statistics.crossed.crossing import Crossing
-from alliance_longitudinal.engine.statistics.nested import Blocks
 from engine.crossing_designs import PARTS, crossing_frame, crossing_of, dense_deviance, dense_parts
 from engine.designs import random_relative
+from inside.engine_design import learn
+from inside.engine_linalg import PLAIN
+from inside.engine_resampling import draws
+from inside.engine_search import Face, profiled, quick
+from inside.engine_statistics import Blocks, Crossing, elimination, statistics_of
+from inside.engine_statistics import basis as internal
+from inside.engine_statistics import crossed_build as build
 
 INST_EVAL = Path(__file__).parents[2] / "build" / "reference_data" / "InstEval.csv"
 

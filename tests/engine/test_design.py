@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.design.design import learn
-from alliance_longitudinal.engine.linalg.matrices import block_diagonal, independent_columns
 from engine.designs import GROWTH
+from inside.engine_design import learn
+from inside.engine_linalg import block_diagonal, independent_columns
 
 SAME = {
     "categories, some empty": lambda f: f.assign(

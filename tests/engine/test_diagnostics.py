@@ -6,10 +6,9 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.diagnostics.caterpillar import comparison_factor, expected_rank
-from alliance_longitudinal.engine.diagnostics.residuals import standing
-from alliance_longitudinal.engine.linalg import dense
 from engine.designs import GROWTH, three_levels
+from inside.engine_diagnostics import comparison_factor, expected_rank, standing
+from inside.engine_linalg import dense
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +174,7 @@ def test_few_groups_and_no_variance_are_said(frame):
 
 
 def test_refusals(growth, monkeypatch):
-    from alliance_longitudinal.engine.diagnostics import residuals
+    from inside.engine_diagnostics import residuals
 
     cases = [
         (lambda: growth.residuals("raw"), "kind='raw' is not available"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from alliance_longitudinal.engine import distributions
+from inside.engine_distributions import distributions
 
 X = np.array([-40.0, -3, -1e-9, 0, 0.5, 2, 8, 200, np.inf, -np.inf, np.nan])
 P = np.array([0.0, 1e-12, 0.025, 0.5, 0.975, 1.0])

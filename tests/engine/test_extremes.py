@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.linalg import dense
 from alliance_longitudinal.errors import FitError
+from inside.engine_linalg import dense
 
 
 def slopes(seed, decades):

@@ -2,9 +2,8 @@
 
 import pytest
 
-from alliance_longitudinal.engine.design.formula import parse
-from alliance_longitudinal.engine.design.terms import expand
 from alliance_longitudinal.errors import FormulaError
+from inside.engine_design import expand, parse
 
 
 def test_fixed_and_random_parts_are_told_apart():

@@ -8,8 +8,8 @@ import pytest
 from scipy import special, stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.families.accuracy import ROUGH
-from alliance_longitudinal.engine.inference.generalised_intervals import bootstrap_intervals
+from inside.engine_families import ROUGH
+from inside.engine_inference import bootstrap_intervals
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.families import problem as internal
-from alliance_longitudinal.engine.families.criterion import Criterion
-from alliance_longitudinal.engine.generalised_fit import face_of, reported
 from engine.glmm_oracle import brute_force, laplace
+from inside.engine_families import Criterion
+from inside.engine_families import problem as internal
+from inside.engine_generalised_fit import face_of, reported
 from reference.generalised import rows
 
 LAPLACE = [

@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine import generalised_fit as fitting
-from alliance_longitudinal.engine.families import words
-from alliance_longitudinal.engine.families.criterion import Criterion
-from alliance_longitudinal.engine.families.search import covariance_of_params, search
+from inside.engine_families import Criterion, covariance_of_params, search, words
+from inside.engine_generalised_fit import generalised_fit as fitting
 
 
 @pytest.fixture(scope="module")

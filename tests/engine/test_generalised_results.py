@@ -179,9 +179,8 @@ def test_a_variance_of_zero_is_a_verified_boundary_optimum(mixed):
 
 def test_the_one_sided_derivative_is_that_of_the_likelihood(mixed):
     """At a zero variance, against the deviance a little inside."""
-    from alliance_longitudinal.engine.families.criterion import Criterion
-    from alliance_longitudinal.engine.families.search import one_sided
-    from alliance_longitudinal.engine.generalised_fit import face_of
+    from inside.engine_families import Criterion, one_sided
+    from inside.engine_generalised_fit import face_of
 
     res = fit(mixed, "yes ~ week + x + (1 | unit)")
     problem = res.fit.problem
@@ -301,7 +300,7 @@ def test_profiles_of_deviations_at_and_near_zero_and_in_any_units(slopes, mixed)
 def test_the_example_of_the_documentation_runs():
     import doctest
 
-    from alliance_longitudinal.engine import generalised_model as model
+    from inside.engine_generalised_model import generalised_model as model
 
     found = doctest.testmod(model)
     assert (found.failed, found.attempted > 10) == (0, True)

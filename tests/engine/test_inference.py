@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.linalg import dense
 from engine.designs import three_levels
+from inside.engine_linalg import dense
 
 
 def by_hand(frame, res):

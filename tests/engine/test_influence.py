@@ -5,12 +5,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.diagnostics import influence
-from alliance_longitudinal.engine.diagnostics.leave_out import tree_of, without_each
-from alliance_longitudinal.engine.diagnostics.refits_without import without_rows
-from alliance_longitudinal.engine.linalg import dense
 from engine import after_reference
 from engine.designs import GROWTH, three_levels
+from inside.engine_diagnostics import influence, tree_of, without_each, without_rows
+from inside.engine_linalg import dense
 
 INFLUENCE = after_reference.FIGURES["influence"]
 FIRST = ["o1", "o2", "o3", "o4", "o5"]

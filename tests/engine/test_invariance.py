@@ -103,7 +103,7 @@ def test_whole_weights_are_repeated_rows():
     repeated = base.loc[base.index.repeat(base["w"])]
     again = al.MixedModel.from_formula("y ~ x + (1 | g)", repeated).fit(reml=False)
     # The coefficients agree where the variance ratio does; compare the generalised least squares at one ratio.
-    from alliance_longitudinal.engine.linalg import dense
+    from inside.engine_linalg import dense
 
     def beta(frame, weights):
         codes = frame["g"].to_numpy()

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.inference.kenward_roger import scaled_f
 from engine import small_reference
 from engine.designs import three_levels
 from engine.test_exact_values import BATCH, DYESTUFF2
+from inside.engine_inference import scaled_f
 
 GROWTH = "phq9 ~ week * alliance + trt + (1 + week | therapist/client)"
 

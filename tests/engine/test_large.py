@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.linalg import kernels
-from alliance_longitudinal.engine.statistics import basis
+from inside import MANY_LEAVES
+from inside.engine_linalg import kernels
+from inside.engine_statistics import basis
 
 FORMULA = "y ~ week * a + (1 + week | outer/inner)"
 
@@ -38,7 +39,7 @@ def test_the_quick_way_is_the_plain_way(frame, monkeypatch):
     assert quick.fit.blocks.products is not None
     for module in (kernels, basis):
         monkeypatch.setattr(module, "MANY_LEAVES", 10**9)
-    monkeypatch.setattr("alliance_longitudinal.engine.statistics.nested.MANY_LEAVES", 10**9)
+    monkeypatch.setattr(MANY_LEAVES, 10**9)
     plain = al.MixedModel.from_formula(FORMULA, frame).fit(df="kenward-roger")
     assert plain.fit.blocks.products is None
     assert quick.deviance == pytest.approx(plain.deviance, rel=1e-11)

@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.inference.adjust import adjusted, holm
 from engine import after_reference
 from engine.designs import three_levels
+from inside.engine_inference import adjusted, holm
 
 MARGINAL = after_reference.FIGURES["marginal"]
 #: What each figure of emmeans is here: specs, by, at, weights; a slope's variable.

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from alliance_longitudinal.engine.design import design, groups
-from alliance_longitudinal.engine.search.criterion import profiled
-from alliance_longitudinal.engine.statistics import basis, products
-from alliance_longitudinal.engine.statistics import nested as blocks
 from engine.designs import GROWTH, random_relative, three_levels
+from inside.engine_design import design, groups
+from inside.engine_search import profiled
+from inside.engine_statistics import basis, products
+from inside.engine_statistics import nested as blocks
 
 
 def both(frame, formula=GROWTH, weights=None, offset=None):

@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.search import optimize
-from alliance_longitudinal.engine.search.criterion import profiled
-from alliance_longitudinal.engine.search.newton import minimise
-from alliance_longitudinal.engine.search.theta import Face
 from engine.designs import GROWTH, blocks_of, face_of, random_relative, three_levels
+from inside.engine_search import Face, minimise, optimize, profiled
 
 TRUTHS = [(1, 1), (0.0, 1), (0.3, 1), (1, [1, 0.0]), ([1, 0], [1, 0.2])]
 UNITS = [1, 7, 1 / 12, 30]

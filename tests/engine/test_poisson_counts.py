@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine import generalised_fit
+from inside.engine_generalised_fit import generalised_fit
 
 
 def counts(groups, rows, mean, sd, kind="poisson", seed=0):

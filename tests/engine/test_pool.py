@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.inference.rubin import joint_df, shares_of
 from engine import after_reference
 from engine.designs import three_levels
+from inside.engine_inference import joint_df, shares_of
 
 POOLING = after_reference.FIGURES["pooling"]
 

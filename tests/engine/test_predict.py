@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.design.groups import match
 from alliance_longitudinal.errors import FitError, FormulaError
 from engine.designs import GROWTH
+from inside.engine_design import match
 
 
 def test_predictions_for_the_data_are_the_fitted_values(growth, frame):
@@ -131,7 +131,7 @@ def test_uncorrelated_slopes_predict_too(frame):
 
 def test_conditional_spread_is_the_textbook_one(frame):
     res = al.MixedModel.from_formula(GROWTH, frame).fit()
-    from alliance_longitudinal.engine.linalg import dense
+    from inside.engine_linalg import dense
 
     design = res.fit.design
     spreads = [

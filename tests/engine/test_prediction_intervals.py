@@ -8,15 +8,11 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.diagnostics.prediction_errors import (
-    degrees_of_freedom,
-    error_variance,
-    mean_errors,
-)
-from alliance_longitudinal.engine.fitted.equations import equations
-from alliance_longitudinal.engine.fitted.rows import Effects, rows_of_data, rows_of_fit
-from alliance_longitudinal.engine.linalg import dense
 from engine.designs import three_levels
+from inside import PREDICTION_BOOTSTRAP
+from inside.engine_diagnostics import degrees_of_freedom, error_variance, mean_errors
+from inside.engine_fitted import Effects, equations, rows_of_data, rows_of_fit
+from inside.engine_linalg import dense
 
 
 def textbook(res, rows, observation):
@@ -173,7 +169,7 @@ def test_a_failed_replicate_is_left_out_and_no_other(growth, frame, monkeypatch)
     tables = []
     for values in (gone, rest):
         made = replace(boot, varcorr=values)
-        place = "alliance_longitudinal.engine.diagnostics.prediction_intervals.bootstrap"
+        place = PREDICTION_BOOTSTRAP
         monkeypatch.setattr(place, lambda *_, made=made: made)
         tables.append(growth.predict(new_rows(frame), interval="prediction", n_boot=20, seed=3))
     pd.testing.assert_frame_equal(*tables)
@@ -229,7 +225,7 @@ def test_intervals_hold_what_they_promise():
 
 def test_structured_residuals(frame):
     """Correlated residuals of unequal variance: errors against n by n matrices, degrees of freedom at the fixed part."""
-    from alliance_longitudinal.engine.statistics.structured.whiten import relative_covariance
+    from inside.engine_statistics import relative_covariance
 
     data = frame.assign(kind=np.where(frame["item"] > 1, "b", "a"), w=1.0)
     formula = "y ~ week + arm + (1 | outer) + (1 | inner:outer)"

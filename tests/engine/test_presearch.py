@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.design import design, groups
-from alliance_longitudinal.engine.search import presearch
-from alliance_longitudinal.engine.search.criterion import profiled
-from alliance_longitudinal.engine.search.optimize import search
-from alliance_longitudinal.engine.statistics import basis
-from alliance_longitudinal.engine.statistics import nested as blocks
 from engine.designs import GROWTH, face_of, three_levels
+from inside.engine_design import design, groups
+from inside.engine_search import presearch, profiled, search
+from inside.engine_statistics import basis
+from inside.engine_statistics import nested as blocks
 
 SMALL = Path(__file__).parents[1] / "reference" / "small"
 

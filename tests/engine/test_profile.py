@@ -10,13 +10,12 @@ import pytest
 from scipy import optimize, stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fit import package
-from alliance_longitudinal.engine.inference import charts, constrained, profile, profile_names
-from alliance_longitudinal.engine.inference import surface as surfaces
-from alliance_longitudinal.engine.inference.charts_shares import Rest, share
-from alliance_longitudinal.engine.linalg import dense
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
+from inside.engine_fit import package
+from inside.engine_inference import Rest, charts, constrained, profile, profile_names, share
+from inside.engine_inference import surface as surfaces
+from inside.engine_linalg import dense
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 LME4 = json.loads((REFERENCE / "profile.json").read_text(encoding="utf-8"))

@@ -10,14 +10,19 @@ import pytest
 from scipy import optimize, stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.fit import package
-from alliance_longitudinal.engine.inference import constrained, profile
-from alliance_longitudinal.engine.inference import surface as surfaces
-from alliance_longitudinal.engine.inference.charts_shares import Rest, share
-from alliance_longitudinal.engine.inference.family import extra_of, source_of
-from alliance_longitudinal.engine.inference.profile_names import full_face, variance_parameters
-from alliance_longitudinal.engine.statistics.choose import statistics_of
-from alliance_longitudinal.engine.statistics.structured.whiten import whitened_basis
+from inside.engine_fit import package
+from inside.engine_inference import (
+    Rest,
+    constrained,
+    extra_of,
+    full_face,
+    profile,
+    share,
+    source_of,
+    variance_parameters,
+)
+from inside.engine_inference import surface as surfaces
+from inside.engine_statistics import statistics_of, whitened_basis
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 NLME = json.loads((REFERENCE / "residuals_profile.json").read_text(encoding="utf-8"))

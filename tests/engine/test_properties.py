@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.search.criterion import profiled
 from engine.crossing_designs import MEMBERSHIP, PARTS, crossing_frame, crossing_of, dense_deviance, learned
 from engine.designs import random_relative
+from inside.engine_search import profiled
 
 TROUBLE = [
     "none",

@@ -10,7 +10,7 @@ import pytest
 from formulaic import Formula
 from formulaic.transforms import TRANSFORMS
 
-from alliance_longitudinal.engine.design import design, groups, plain
+from inside.engine_design import design, groups, plain
 
 TOP = np.iinfo(np.int64).max
 IDS = {

@@ -8,15 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliance_longitudinal.engine import AR1, CAR1, VarIdent
-from alliance_longitudinal.engine.search.criterion import profiled
-from alliance_longitudinal.engine.statistics import nested as blocks
-from alliance_longitudinal.engine.statistics.basis import GivenRows
-from alliance_longitudinal.engine.statistics.structured import model as residual_model
-from alliance_longitudinal.engine.statistics.structured import products
-from alliance_longitudinal.engine.statistics.structured.model import build_model
-from alliance_longitudinal.engine.statistics.structured.whiten import innovations, relative_covariance
 from engine.designs import random_relative
 from engine.series import dense_residual, dense_value, model_of, natural, series
+from inside.engine_search import profiled
+from inside.engine_statistics import GivenRows, build_model, innovations, relative_covariance
+from inside.engine_statistics import model as residual_model
+from inside.engine_statistics import nested as blocks
+from inside.engine_statistics import structured_products as products
 
 STRUCTURES = [
     AR1("order"),

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.linalg import dense
 from engine.series import dense_residual, natural, series
+from inside.engine_linalg import dense
 
 SMALL = Path(__file__).parents[1] / "reference" / "small"
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.design.groups import Factor
-from alliance_longitudinal.engine.inference import kenward_roger_structured
-from alliance_longitudinal.engine.statistics.structured.pattern import read_pattern, refuse_crossed
 from engine.designs import three_levels
 from engine.residual_recovery import recovery
 from engine.series import series
+from inside.engine_design import Factor
+from inside.engine_inference import kenward_roger_structured
+from inside.engine_statistics import read_pattern, refuse_crossed
 
 PART = "y ~ order + arm + (1 | outer/inner)"
 
@@ -119,8 +119,8 @@ def test_results_show_and_count_the_structure(frame):
 
 def test_fitted_values_and_modes_are_those_of_the_whole_covariance(frame):
     """``Psi Z'V^-1 (y - X beta)`` with V written out, the residual's part in it."""
-    from alliance_longitudinal.engine.linalg import dense
     from engine.series import dense_residual, natural
+    from inside.engine_linalg import dense
 
     res = fit("y ~ order + arm + (1 + order | inner) + (1 | outer)", frame, al.AR1("order", strata="how"))
     design = res.fit.design
@@ -175,8 +175,7 @@ def test_a_bootstrap_estimates_the_structure_anew(frame):
 
 
 def test_a_refit_equals_a_fit_to_the_same_response(frame):
-    from alliance_longitudinal.engine.resampling import structured
-    from alliance_longitudinal.engine.resampling.refits import start_of
+    from inside.engine_resampling import start_of, structured
 
     frame = frame[frame.outer < "o4"]
     for structure in (al.AR1("order"), al.CAR1("time")):

@@ -9,10 +9,10 @@ import pytest
 from scipy import optimize, stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.inference import surface
-from alliance_longitudinal.engine.linalg import dense
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
+from inside.engine_inference import surface
+from inside.engine_linalg import dense
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 PERFORMANCE = json.loads((REFERENCE / "shares.json").read_text(encoding="utf-8"))["models"]

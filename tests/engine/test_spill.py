@@ -11,12 +11,10 @@ import pandas as pd
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.search.criterion import profiled
-from alliance_longitudinal.engine.sources import spill
-from alliance_longitudinal.engine.sources.spill import Spill
-from alliance_longitudinal.engine.statistics.streamed import chunked
-from alliance_longitudinal.engine.statistics.streamed.chunked import ChunkedBlocks
 from engine.designs import GROWTH, three_levels
+from inside.engine_search import profiled
+from inside.engine_sources import Spill, spill
+from inside.engine_statistics import ChunkedBlocks, chunked
 
 #: Chunks and batches add up in another order: differences of rounding.
 SAME = 1e-9

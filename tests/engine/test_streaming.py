@@ -10,10 +10,9 @@ import pyarrow.dataset
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.sources.recipe import learn_recipe
-from alliance_longitudinal.engine.statistics.streamed import sums
-from alliance_longitudinal.engine.statistics.streamed.accumulate import gather
 from engine.designs import GROWTH, three_levels
+from inside.engine_sources import learn_recipe
+from inside.engine_statistics import gather, sums
 
 #: Sums in another order: differences of rounding, relative to a deviance of thousands.
 SAME = 1e-9
@@ -301,7 +300,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same(frame):
 
 
 def test_sums_of_a_source_do_not_depend_on_its_batches(tmp_path, frame):
-    from alliance_longitudinal.engine.sources.parquet import parquet_source
+    from inside.engine_sources import parquet_source
 
     frame.to_parquet(tmp_path / "rows.parquet")
     totals = []

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.sources.parquet import ParquetSource
 from engine.designs import three_levels
+from inside.engine_sources import ParquetSource
 
 FORMULA = "y ~ week + mode + (1 + week | outer/inner)"
 

@@ -7,9 +7,9 @@ import scipy.linalg  # noqa: F401  (its library is loaded with it)
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.linalg.threads import FEW_ROWS, one_thread
-from alliance_longitudinal.engine.statistics.crossed import crossing
 from engine.crossing_designs import crossing_frame
+from inside.engine_linalg import FEW_ROWS, one_thread
+from inside.engine_statistics import crossing
 
 
 def now():

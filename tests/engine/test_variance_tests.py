@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal.engine.inference import boundary_tests, reduced, restricted_lrt
-from alliance_longitudinal.engine.linalg import dense
 from alliance_longitudinal.errors import FitError
 from engine.designs import three_levels
 from engine.test_profile_structures import least, series
+from inside.engine_inference import boundary_tests, reduced, restricted_lrt
+from inside.engine_linalg import dense
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 RLRSIM = json.loads((REFERENCE / "profile.json").read_text(encoding="utf-8"))["tests"]

@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.measures import describe_instrument, load_instruments, score
-from alliance_longitudinal.measures.instrument_file import InstrumentFile
 from alliance_longitudinal.resources import shipped
+from inside.measures_instrument_file import InstrumentFile
 
 FILES = sorted((shipped("data_schema") / "instruments").glob("*.yaml"))
 REGISTRY = load_instruments()

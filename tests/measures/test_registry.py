@@ -14,7 +14,7 @@ from alliance_longitudinal.measures import (
     load_instruments,
     score,
 )
-from alliance_longitudinal.measures.instrument_file import read_instrument
+from inside.measures_instrument_file import read_instrument
 
 #: The instruments used most. id: items, response range, reversed, total rule and range, direction, most unanswered items, status.
 FACTS = {

@@ -9,7 +9,7 @@ from scipy import stats
 
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.methods.basics.estimates import Estimates
+from inside.methods_basics import Estimates
 
 PARAMS = pd.Series({"a": 1.0, "b": -2.0, "c": 0.5})
 COVARIANCE = np.array([[0.25, 0.1, 0.0], [0.1, 1.0, 0.0], [0.0, 0.0, 0.04]])

@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alliance_longitudinal.methods.psychometrics.gains.events import (
+from inside.methods_psychometrics import (
     Rules,
     around,
+    expected_counts,
     intervals,
     ordered_scores,
+    steady_change,
     sudden,
 )
-from alliance_longitudinal.methods.psychometrics.gains.expected import expected_counts, steady_change
 
 
 def clinic() -> pd.DataFrame:

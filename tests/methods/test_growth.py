@@ -9,7 +9,7 @@ import pytest
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.growth.shapes import course_class, turning_point
+from inside.methods_growth import course_class, turning_point
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "growth.json").read_text(encoding="utf-8"))

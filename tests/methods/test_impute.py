@@ -8,8 +8,8 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import methods
-from alliance_longitudinal.engine.resampling.posterior import Posterior
 from alliance_longitudinal.errors import DataError, FitError
+from inside.engine_resampling import Posterior
 from reference.catalogue import HERE as REFERENCE
 
 WANTED = json.loads((REFERENCE / "imputation.json").read_text())

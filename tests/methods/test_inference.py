@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from alliance_longitudinal.methods.basics import inference
+from inside.methods_basics import inference
 
 
 def test_a_t_interval_has_the_limits_and_p_of_student() -> None:

@@ -9,8 +9,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
-from alliance_longitudinal.data.readers.extras import EXTRAS
 from architecture.rules import DOORS
+from inside.data_readers import EXTRAS
 
 #: Import name -> distribution, where they differ. markupsafe is Jinja's own text type.
 DISTRIBUTION = {"ruamel": "ruamel.yaml", "markdown_it": "markdown-it-py", "markupsafe": "jinja2"}

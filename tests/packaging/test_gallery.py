@@ -2,7 +2,7 @@
 
 import re
 
-from alliance_longitudinal.analyses.registry import REGISTRY
+from inside.analyses_registry import REGISTRY
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -11,8 +11,8 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alliance_longitudinal.present import Column, FigureSpec, plots
-from alliance_longitudinal.present.plots import style
+from alliance_longitudinal.present import Column, FigureSpec
+from inside.present_plots import plots, style
 
 HOSTILE = r"a $\alpha_$ b & <c> {d} \e"
 

@@ -8,8 +8,7 @@ import pytest
 
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.reporting import run_batch
-from alliance_longitudinal.reporting.batch.index import forests, write_index
-from alliance_longitudinal.reporting.batch.plan import Plan, read_plan
+from inside.reporting_batch import Plan, forests, read_plan, write_index
 from reporting import tiny
 from reporting.conftest import Lab
 from reporting.page import lint

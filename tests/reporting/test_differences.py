@@ -7,12 +7,8 @@ from typing import Any
 import pytest
 
 from alliance_longitudinal.reporting import run_batch
-from alliance_longitudinal.reporting.batch.differences import (
-    sentence_of,
-    shown_counts,
-    small_cells,
-    telling_pairs,
-)
+from inside import TELLING_PAIRS
+from inside.reporting_batch import sentence_of, shown_counts, small_cells, telling_pairs
 from reporting import tiny
 from reporting.conftest import Lab
 
@@ -126,9 +122,7 @@ def test_the_index_of_a_batch_marks_them(lab: Lab, tmp_path: Path, monkeypatch: 
     (tmp_path / "grid.yaml").write_text(
         "study: a/study.yaml\nnotebook: tiny\nparameters: {scale: [1.0, 2.0]}\n", encoding="utf-8"
     )
-    monkeypatch.setattr(
-        "alliance_longitudinal.reporting.batch.run.telling_pairs", lambda *_: [("scale 1.0", "scale 2.0")]
-    )
+    monkeypatch.setattr(TELLING_PAIRS, lambda *_: [("scale 1.0", "scale 2.0")])
     batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)
     assert len(batch.notes) == 1
     assert "Share only one report of each pair: scale 1.0 and scale 2.0." in batch.page.read_text(

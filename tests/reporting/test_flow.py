@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from alliance_longitudinal.errors import ReportError
-from alliance_longitudinal.reporting.page.flow import Box, flow_boxes
+from inside.reporting_page import Box, flow_boxes
 from reporting import tiny
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report
-from alliance_longitudinal.reporting.batch.claims import claimed
-from alliance_longitudinal.reporting.record.folder import check_destination, publish_folder, staged
+from inside.reporting_batch import claimed
+from inside.reporting_record import check_destination, publish_folder, staged
 
 
 def _folder(path: Path, word: str) -> Path:

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from alliance_longitudinal.data.demo import write_demo
-from alliance_longitudinal.reporting.record.inputs import input_hashes
+from inside.data_demo import write_demo
+from inside.reporting_record import input_hashes
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from alliance_longitudinal.errors import ReportError, UsageError
-from alliance_longitudinal.reporting.record.arguments import as_argument, rerun_command
-from alliance_longitudinal.reporting.record.notebooks import cell_names, default_registry, find_notebook
+from inside.reporting_record import as_argument, cell_names, default_registry, find_notebook, rerun_command
 from reporting import tiny
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from alliance_longitudinal.errors import UsageError
 from alliance_longitudinal.reporting import read_manifest, run_batch
-from alliance_longitudinal.reporting.batch.plan import read_plan
-from alliance_longitudinal.reporting.record.notebooks import check_parameters, find_notebook
+from inside.reporting_batch import read_plan
+from inside.reporting_record import check_parameters, find_notebook
 from reporting import tiny
 from reporting.conftest import Lab
 

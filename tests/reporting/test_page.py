@@ -11,10 +11,8 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report
-from alliance_longitudinal.reporting.page.render import no_break, write_report
-from alliance_longitudinal.reporting.page.table_text import csv_text
-from alliance_longitudinal.reporting.page.unbroken import whole
-from alliance_longitudinal.reporting.run.results import read_results, results_schema
+from inside.reporting_page import csv_text, no_break, whole, write_report
+from inside.reporting_run import read_results, results_schema
 from reporting import tiny
 from reporting.page import Page, lint
 

@@ -11,13 +11,11 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Batch, run_batch
-from alliance_longitudinal.reporting.batch import run as batch_run
-from alliance_longitudinal.reporting.batch.claims import claimed
-from alliance_longitudinal.reporting.record.folder import make_folder
-from alliance_longitudinal.reporting.record.outcome import Outcome
-from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in, words_of
-from alliance_longitudinal.reporting.run import report as report_module
-from alliance_longitudinal.reporting.run.execute import _explain
+from inside.reporting_batch import claimed
+from inside.reporting_batch import run as batch_run
+from inside.reporting_record import Outcome, make_folder, trouble, trouble_in, words_of
+from inside.reporting_run import _explain
+from inside.reporting_run import report as report_module
 from reporting import tiny
 from reporting.conftest import Lab
 

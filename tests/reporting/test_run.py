@@ -12,8 +12,7 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError, StudyError, UsageError
 from alliance_longitudinal.reporting import Report, read_manifest
-from alliance_longitudinal.reporting.record.hashing import file_hash
-from alliance_longitudinal.reporting.record.manifest import altered_files
+from inside.reporting_record import altered_files, file_hash
 from reporting import tiny
 from reporting.conftest import CELL_SECONDS, TROUBLES, Lab
 

@@ -10,7 +10,7 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal.errors import UsageError
 from alliance_longitudinal.reporting import Report, public, run_report, verify_report
-from alliance_longitudinal.reporting.record.public import names_to_hide, without_names
+from inside.reporting_record import names_to_hide, without_names
 
 STUDY = """\
 study: Praxis am Fluss

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alliance_longitudinal.reporting import Report
-from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
+from inside.reporting_run import keep_fonts, lend_fonts
 from reporting.conftest import Lab
 
 TESTS = Path(__file__).resolve().parents[1]

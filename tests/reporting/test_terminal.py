@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from alliance_longitudinal.cli import main
-from alliance_longitudinal.reporting.record.terminal import harmless
-from alliance_longitudinal.reporting.run.progress import report_progress
+from inside.reporting_record import harmless
+from inside.reporting_run import report_progress
 
 STEERING = {
     "\x1b[2J": "\\x1b[2J",  # clears the screen

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alliance_longitudinal.reporting.page.unbroken import whole
+from inside.reporting_page import whole
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report, Verification, read_manifest, verify_report
-from alliance_longitudinal.reporting.batch.run import is_current
-from alliance_longitudinal.reporting.record.hashing import data_hash, folder_hashes
-from alliance_longitudinal.reporting.run.compare import compare
+from inside.reporting_batch import is_current
+from inside.reporting_record import data_hash, folder_hashes
+from inside.reporting_run import compare
 from reporting import tiny
 from reporting.conftest import Lab
 

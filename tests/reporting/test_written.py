@@ -10,9 +10,8 @@ from jsonschema import Draft202012Validator
 
 import alliance_longitudinal as al
 from alliance_longitudinal.cli import main
-from alliance_longitudinal.reporting.batch.schema import batch_schema, schema_text
-from alliance_longitudinal.reporting.record.notebooks import cell_names, default_registry
-from alliance_longitudinal.reporting.record.written import notebook_text
+from inside.reporting_batch import batch_schema, schema_text
+from inside.reporting_record import cell_names, default_registry, notebook_text
 
 REGISTRY = default_registry()
 

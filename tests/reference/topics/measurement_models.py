@@ -6,22 +6,21 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal import rater_agreement
-from alliance_longitudinal.methods.fiml.patterns import Pattern, Patterns, patterns
-from alliance_longitudinal.methods.fiml.saturated import saturated
-from alliance_longitudinal.methods.psychometrics.factors.factor_fit import FactorFit, fit_factors
-from alliance_longitudinal.methods.psychometrics.factors.factor_models import (
-    LEVELS,
-    bifactor,
-    correlated_factors,
-    repeated,
-)
-from alliance_longitudinal.methods.psychometrics.reliability.change_reliability import (
-    crossed_reliability,
-    nested_reliability,
-)
-from alliance_longitudinal.methods.psychometrics.reliability.consistency import alpha_from_cov, omega
 from analyses.test_measurement_factors import GROUPS, INDICES, ITEMS, REFERENCE, WAI, gad, holzinger, indices
 from analyses.test_measurement_reliability import shrout_lane
+from inside.methods_fiml import Pattern, Patterns, patterns, saturated
+from inside.methods_psychometrics import (
+    LEVELS,
+    FactorFit,
+    alpha_from_cov,
+    bifactor,
+    correlated_factors,
+    crossed_reliability,
+    fit_factors,
+    nested_reliability,
+    omega,
+    repeated,
+)
 from reference.catalogue import SHARED
 from reference.figures import Figure, Table, Topic, beside, where_at_hand
 

@@ -18,8 +18,8 @@ from typing import Any
 import pandas as pd
 
 import alliance_longitudinal as al
-from alliance_longitudinal.methods.basics.inference import exact_icc_interval
 from engine import test_residuals_nlme as nlme
+from inside.methods_basics import exact_icc_interval
 from reference import catalogue, generalised
 from reference.catalogue import HERE, by_term, term_of
 from reference.figures import Figure, Table, Topic, printed, where_at_hand

@@ -3,8 +3,8 @@
 import pandas as pd
 
 import alliance_longitudinal as al
-from alliance_longitudinal.methods.psychometrics.gains.events import rci_points
 from analyses.test_sudden_gains_rules import SMALL, bdi_sessions
+from inside.methods_psychometrics import rci_points
 from reference.figures import Figure, Table, Topic, beside
 
 PERSONS = (1, 3, 4, 5, 9, 10, 12, 13, 14, 18, 39, 40, 41, 42, 43)

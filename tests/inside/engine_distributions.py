@@ -1,0 +1,5 @@
+"""Inside `engine.distributions`: compared with scipy."""
+
+from alliance_longitudinal.engine import distributions
+
+__all__ = ["distributions"]
