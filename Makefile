@@ -56,6 +56,7 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate_dropout.py
 	@$(PY) benchmarks/calibrate_engine.py
 	@$(PY) benchmarks/calibrate_lagged.py
+	@$(PY) benchmarks/calibrate_within_between.py
 
 notebooks: setup ## Write the notebooks and the batch file's schema from the analyses (for maintainers)
 	@$(PY) tools/notebooks.py
