@@ -127,7 +127,7 @@ class AfterQuestions:
         """What changes when each group of a grouping is left out: Cook's distance, DFBETAS, COVRATIO, variances.
 
         ``method``: ``"auto"`` (one Newton step of the variances, a refit where that is long or there is none), ``"one-step"``, ``"fixed"``
-        (variances held) or ``"refit"``; see `engine.after.influence.influence`.
+        (variances held) or ``"refit"``; see `engine.diagnostics.influence.influence`.
         """
         from alliance_longitudinal.engine.diagnostics.influence import influence
 
