@@ -121,7 +121,7 @@ def test_client_lines_are_removed_as_by_regressions_of_each_client(clinic: al.St
             own.loc[part.index] -= np.polyval(line, part["session"])
         design = np.column_stack([design, own])
     slope = np.linalg.lstsq(design, wanted[1].to_numpy(), rcond=None)[0][0]
-    assert value(result, "within_lines") == pytest.approx(slope, rel=0.05)
+    assert value(result, "within_lines") == pytest.approx(slope, rel=1e-6)
 
 
 def of_late_sessions(seed: int, feedback: float) -> np.ndarray:
