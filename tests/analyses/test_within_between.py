@@ -485,4 +485,8 @@ def test_outsiders_get_the_same_estimates_rounded(levels: al.Study) -> None:
     shown = al.within_between(levels, random_slope="no", audience="shareable", **FAST)
     assert list(shown.estimates["id"]) == list(found.estimates["id"])
     assert dict(shown.facts)["Clients"] == "About 240"
+    table = next(t for t in shown.tables if t.name == "effects")
+    assert [str(row[0]) for row in table.rows if "(main)" in str(row[0])] == [
+        "Between therapists, latent means (main)"
+    ]
     assert value(shown, "client") == pytest.approx(value(found, "client"), abs=value(found, "client", "se"))

@@ -28,7 +28,7 @@ from alliance_longitudinal.analyses.within_between.design import (
     pairs_of,
 )
 from alliance_longitudinal.analyses.within_between.groups import compare_groups
-from alliance_longitudinal.analyses.within_between.latent import therapist_level
+from alliance_longitudinal.analyses.within_between.latent import mark_main, therapist_level
 from alliance_longitudinal.analyses.within_between.tables import show_tables
 from alliance_longitudinal.analyses.within_between.words import (
     LIMITS,
@@ -120,6 +120,7 @@ def within_between(
     words = treatment_words()
     draft.estimate(*outlier_estimates(draft, pairs, outliers, words, _unit(a, y), slopes=slopes))
     choice = therapist_level(draft, pairs, main, _unit(a, y))
+    mark_main(draft, choice)
     answer(draft, a, y, detrend, lag, choice)
     draft.checks(
         main,
@@ -131,7 +132,7 @@ def within_between(
         seed=seed,
     )
     findings(draft, pairs, detrend, main, choice)
-    show_tables(draft, pairs, a, y, detrend, main, choice)
+    show_tables(draft, a, y, detrend, main)
     draft.show(effects_figure(draft, a, y, detrend), slopes_figure(main, a, y))
     if groups is not None:
         compare_groups(draft, groups, a, y, adjust_intake=adjust_intake, slopes=slopes)

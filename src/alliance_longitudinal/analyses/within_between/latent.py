@@ -136,8 +136,9 @@ def therapist_level(draft: Draft, pairs: Pairs, fitted: Fitted, unit: str) -> Ch
     return Choice("therapist" if ratio > NEARLY_ALL else "therapist_latent_ml", ratio)
 
 
-def marked(estimate: Estimate, choice: Choice | None) -> Estimate:
-    """The estimate, with a word in its label if it is the main one of its level."""
-    if choice is None or estimate.id != choice.main:
-        return estimate
-    return replace(estimate, label=f"{estimate.label} (main)")
+def mark_main(draft: Draft, choice: Choice | None) -> None:
+    """Say in its label which effect between therapists is the main one."""
+    if choice is not None:
+        draft.estimates = [
+            replace(e, label=f"{e.label} (main)") if e.id == choice.main else e for e in draft.estimates
+        ]

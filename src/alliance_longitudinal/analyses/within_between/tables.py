@@ -10,8 +10,7 @@ from alliance_longitudinal.analyses.kit import (
     models_table,
     variance_table,
 )
-from alliance_longitudinal.analyses.within_between.design import Detrend, Pairs
-from alliance_longitudinal.analyses.within_between.latent import Choice, marked
+from alliance_longitudinal.analyses.within_between.design import Detrend
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.present import Column
 
@@ -21,17 +20,15 @@ _ROWS = "n: pairs of sessions (within), clients or therapists (between)."
 
 def show_tables(
     draft: Draft,
-    pairs: Pairs,
     a: Measure,
     y: Measure,
     detrend: tuple[Detrend, ...],
     main: Fitted,
-    choice: Choice | None,
 ) -> None:
     """In reading order; the first is the one a notebook shows beside the answer."""
     better = "lower" if y.instrument.direction == "higher_worse" else "higher"
     names = [*(f"within_{d}" for d in detrend), "client", "therapist", "therapist_latent_ml"]
-    effects = [marked(e, choice) for name in names if (e := draft[name]) is not None]
+    effects = [e for name in names if (e := draft[name]) is not None]
     draft.table_of(
         "effects",
         "Effects of the alliance within and between",
@@ -45,10 +42,7 @@ def show_tables(
         draft,
         "therapists",
         "Between therapists, corrected for the chance in their means",
-        [
-            marked(e, choice)
-            for e in _named(draft, "therapist", "therapist_latent_ml", "therapist_latent_moment", "lambda")
-        ]
+        _named(draft, "therapist", "therapist_latent_ml", "therapist_latent_moment", "lambda")
         if draft["therapist_latent_moment"] is not None or draft["lambda"] is not None
         else [],
         "The observed mean of a therapist's clients measures the therapist's usual alliance with chance in it, which pulls the "
