@@ -129,3 +129,41 @@ def test_what_is_refused(call, given, message):
     with pytest.raises(DataError) as caught:
         getattr(methods, f"power_{call}")(**(good[call] | given))
     assert str(caught.value) == message
+
+
+def test_unequal_caseloads_by_simulated_studies_and_by_the_exact_form():
+    """Equal ones are the F test's; unequal ones are compared with the moment of truth: simulated scores, refitted."""
+    equal, exact = methods.power_variance_unequal([10] * 20, 0.05), methods.power_variance(20, 10, 0.05)
+    # Four Monte Carlo errors of 10,000 draws; the critical value is simulated, too.
+    np.testing.assert_allclose([equal.zero, equal.power], [exact.zero, exact.power], atol=0.03)
+    caseloads = np.array([2, 2, 3, 4, 6, 8, 15, 20, 30, 30])
+    found = methods.power_variance_unequal(list(caseloads), 0.10, seed=3)
+    rng, lam, zeros, count = np.random.default_rng(1), 0.1 / 0.9, 0, 4000
+    own = np.repeat(np.arange(len(caseloads)), caseloads)
+    total = caseloads.sum()
+    for _ in range(count):  # REML is zero where its slope at zero is not positive (brute force from scores)
+        y = rng.normal(size=total) + np.sqrt(lam) * rng.normal(size=len(caseloads))[own]
+        residual = y - y.mean()
+        sums = np.bincount(own, residual)
+        slope = (total - 1) * (sums**2).sum() / (residual**2).sum() - (total - (caseloads**2).sum() / total)
+        zeros += slope <= 0
+    # The slope says nothing of a second peak, which is rare.
+    assert found.zero == pytest.approx(zeros / count, abs=0.03)
+    assert (
+        found.power < methods.power_variance(10, 12, 0.10).power
+    )  # the same clients in equal caseloads tell more
+
+
+def test_impossible_caseloads_are_refused():
+    with pytest.raises(
+        DataError, match="caseloads is 0; it is clients of each therapist, whole numbers of at least 1"
+    ):
+        methods.power_variance_unequal([0, 4], 0.05)
+    with pytest.raises(
+        DataError, match="caseloads needs at least two therapists, and at least one therapist with two"
+    ):
+        methods.power_variance_unequal([1, 1, 1], 0.05)
+    with pytest.raises(DataError, match="icc is 1; it is a share of variance"):
+        methods.power_variance_unequal([4, 4], 1)
+    with pytest.raises(DataError, match="n_sim is 10; it is a number of draws"):
+        methods.power_variance_unequal([4, 4], 0.1, n_sim=10)

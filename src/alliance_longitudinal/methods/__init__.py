@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.panel.lag import lag
     from alliance_longitudinal.methods.panel.latent_contextual import latent_contextual
     from alliance_longitudinal.methods.panel.riclpm import riclpm, riclpm_from_moments
+    from alliance_longitudinal.methods.planning.caseloads import power_variance_unequal
     from alliance_longitudinal.methods.planning.closed_forms import (
         power_between,
         power_partial,
@@ -74,6 +75,7 @@ _PUBLIC = {
     "power_partial": "planning.closed_forms",
     "power_slopes": "planning.closed_forms",
     "power_variance": "planning.closed_forms",
+    "power_variance_unequal": "planning.caseloads",
     "power_within": "planning.closed_forms",
     "product_interval": "mediation.product",
     "rater_agreement": "psychometrics.reliability.raters",
@@ -115,6 +117,7 @@ __all__ = [
     "power_partial",
     "power_slopes",
     "power_variance",
+    "power_variance_unequal",
     "power_within",
     "product_interval",
     "rater_agreement",

@@ -14,7 +14,7 @@ from alliance_longitudinal.sentences import Sentence, joined, say
 
 def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -> FigureSpec:
     """Shares of variance; ``bars`` maps an id prefix to the name of its bar."""
-    words = {"therapist": "therapists", "client": "clients", "session": "sessions"}
+    words = {"clinic": "clinics", "therapist": "therapists", "client": "clients", "session": "sessions"}
     rows: list[dict[str, Any]] = [
         {"bar": name, "part": words[e.level], "share": e.estimate, "ci_low": e.ci_low, "ci_high": e.ci_high}
         for prefix, name in bars.items()

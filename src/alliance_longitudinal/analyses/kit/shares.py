@@ -15,7 +15,7 @@ from alliance_longitudinal.counts import Number
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.sentences import say
 
-LEVELS = ("therapist", "client", "session")
+LEVELS = ("clinic", "therapist", "client", "session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Sha
         shares = fitted.result.icc(n_boot=n_boot, seed=seed, of=of)
     else:
         shares = fitted.result.icc(method="profile", of=of)
-    named = {"therapist": "therapist", "Residual": "session"}
+    named = {"clinic": "clinic", "therapist": "therapist", "Residual": "session"}
     shares.index = pd.Index([named.get(group, "client") for group in shares["group"]])
     shares = shares.loc[[level for level in LEVELS if level in shares.index]]
     return Shares(
@@ -101,12 +101,15 @@ def with_failures(fitted: Fitted, shares: Shares | None) -> Fitted:
 def share_estimates(shares: Shares, prefix: str, what: str, n: dict[str, int]) -> list[Estimate]:
     """One estimate a level: id ``<prefix>_<level>``."""
     words = {
+        "clinic": "between clinics",
         "therapist": "between therapists",
         "client": "between clients of the same therapist",
         "session": "between sessions of the same client",
     }
     if "therapist" not in shares.estimate.index:
         words["client"] = "between clients"
+    if "clinic" in shares.estimate.index:
+        words["therapist"] = "between therapists of the same clinic"
     out = []
     for level in shares.estimate.index:
         value, low, high = shares.share(level)

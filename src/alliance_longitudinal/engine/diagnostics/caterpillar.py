@@ -125,7 +125,11 @@ def _of_effect(
         "rank": expected_rank(mode, sd),
     }
     draws = min(n_draws, _CELLS // max(1, len(mode)))
-    ranks = stats.rankdata(mode[:, None] + sd[:, None] * rng.standard_normal((len(mode), draws)), axis=0)
+    drawn = mode[:, None] + sd[:, None] * rng.standard_normal((len(mode), draws))
+    if sd.min(initial=np.inf) > 0:  # no ties
+        ranks = drawn.argsort(axis=0).argsort(axis=0) + 1.0
+    else:
+        ranks = stats.rankdata(drawn, axis=0)
     low, high = np.quantile(ranks, [alpha / 2, 1 - alpha / 2], axis=1)
     return pd.DataFrame(columns | {"rank_lower": low, "rank_upper": high})
 

@@ -56,7 +56,14 @@ def mixture_p(statistic: float, df: int) -> float:
     return 0.5 * (lower + float(stats.chi2.sf(statistic, df)))
 
 
-def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> pd.DataFrame:
+def variance_tests(
+    fit: MixedFit,
+    method: str,
+    n_sim: int,
+    seed: int | None,
+    group: str | None = None,
+    effects: str | None = None,
+) -> pd.DataFrame:
     """One row for each random effect (with its correlations) and for each term of several effects.
 
     Parameters
@@ -64,6 +71,11 @@ def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> 
     method : {"exact", "mixture", "bootstrap"}
     n_sim : int
         Draws of the null distribution, or refits of the bootstrap.
+    seed : int or None
+    group : str or None
+        Only effects of this grouping.
+    effects : str or None
+        Only the test of these effects, as the table names them.
 
     Returns
     -------
@@ -73,8 +85,9 @@ def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> 
     Raises
     ------
     FitError
-        Too few draws; a model without the effects that has no verified optimum.
+        Too few draws; a model without the effects that has no verified optimum; no such grouping or effects.
     """
+    refuse_unknown(fit, group)
     if n_sim < 100:
         raise FitError(
             f"The null distribution needs at least 100 draws, not {n_sim}; 10000 for p values near 0.01."
@@ -82,7 +95,7 @@ def variance_tests(fit: MixedFit, method: str, n_sim: int, seed: int | None) -> 
     rng = generator(seed)
     fit = _restricted(fit)
     rows = []
-    for removal in _removals(fit):
+    for removal in _removals(fit, group, effects):
         statistic = max(removal.value - fit.record.best.value, 0.0)
         p, words = _p(fit, removal, statistic, method, n_sim, rng)
         shift = fit.deviance - fit.record.best.value
@@ -115,17 +128,30 @@ def _restricted(fit: MixedFit) -> MixedFit:
     )
 
 
-def _removals(fit: MixedFit) -> list[Removal]:
+def refuse_unknown(fit: MixedFit, group: str | None) -> None:
+    """Refuse a grouping that no random effect of the fit has."""
+    known = list(dict.fromkeys(term.group for term in fit.design.terms))
+    if group is not None and group not in known:
+        raise FitError(f"There is no grouping {group!r}. There are: {', '.join(known)}.")
+
+
+def _removals(fit: MixedFit, group: str | None, asked: str | None) -> list[Removal]:
     out = []
+    known = []
     for t, term in enumerate(fit.design.terms):
+        if group not in (None, term.group):
+            continue
         q = len(term.names)
         alone = [i for i, name in enumerate(term.names) if q == 1 or name != "Intercept"]
         chosen = [(i,) for i in alone] + ([tuple(range(q))] if q > 1 else [])
         for effects in chosen:
+            known.append(", ".join(term.names[i] for i in effects))
+            if asked not in (None, known[-1]):
+                continue
             reduction = Reduction.of(fit, t, effects)
             start = reduction.start(list(fit.record.best.relative))
             found = reduction.optimum(source_of(fit), start, True, extra_of(fit))
-            names = ", ".join(term.names[i] for i in effects)
+            names = known[-1]
             if found is None:
                 raise FitError(
                     f"The model without {names} over {term.group} has no verified optimum, so it "
@@ -134,6 +160,8 @@ def _removals(fit: MixedFit) -> list[Removal]:
             left = q - len(effects)
             df = q * (q + 1) // 2 - left * (left + 1) // 2
             out.append(Removal(reduction, term.group, names, df, *found))
+    if asked is not None and not out:
+        raise FitError(f"There is no test of {asked!r}. There are tests of: {'; '.join(known)}.")
     return out
 
 

@@ -81,14 +81,18 @@ def _root(matrix: Array) -> Array:
     return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))
 
 
-def simulate_null(mu: Array, n: int, p: int, count: int, rng: np.random.Generator) -> Array:
-    """Draws of the statistic under the null hypothesis, shape (count,).
+def simulate_null(
+    mu: Array, n: int, p: int, count: int, rng: np.random.Generator, truth: float = 0.0
+) -> Array:
+    """Draws of the statistic under the null hypothesis, shape (count,); or where the variance is there.
 
     Parameters
     ----------
     mu : ndarray, shape (G,)
     n, p : int
         Rows, fixed effects.
+    truth : float
+        True variance over the residual variance: ``w_s^2`` then has the expectation ``1 + truth mu_s``.
     """
     mu = mu[mu > 1e-10 * mu.max()]
     grid = np.concatenate([[0.0], np.exp(np.linspace(-9, 14, 231)) / mu.mean()])
@@ -98,7 +102,7 @@ def simulate_null(mu: Array, n: int, p: int, count: int, rng: np.random.Generato
     step = max(1, _CHUNK // max(len(mu), len(grid)))
     for begin in range(0, count, step):
         size = min(step, count - begin)
-        w2 = rng.standard_normal((size, len(mu))) ** 2
+        w2 = rng.standard_normal((size, len(mu))) ** 2 * (1 + truth * mu)
         rest = rng.chisquare(n - p - len(mu), (size, 1)) if n - p > len(mu) else 0.0
         d = w2 @ shrink.T + rest
         total = w2.sum(axis=1, keepdims=True) + rest

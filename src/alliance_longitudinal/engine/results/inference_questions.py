@@ -29,6 +29,7 @@ from alliance_longitudinal.errors import FitError
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
     from alliance_longitudinal.engine.inference.means import MarginalMeans
+    from alliance_longitudinal.engine.inference.variance_power import VariancePower
     from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
 
 
@@ -219,7 +220,13 @@ class InferenceQuestions:
         return profile_paths(self.fit, which)
 
     def variance_tests(
-        self, method: VarianceTest = "exact", *, n_sim: int | None = None, seed: int | None = None
+        self,
+        method: VarianceTest = "exact",
+        *,
+        n_sim: int | None = None,
+        seed: int | None = None,
+        group: str | None = None,
+        effects: str | None = None,
     ) -> pd.DataFrame:
         """Tests that random effects have no variance: restricted likelihood ratios with their right distributions.
 
@@ -234,6 +241,11 @@ class InferenceQuestions:
             (Stram and Lee 1994), for many groups; ``"bootstrap"`` refits data drawn without the effects.
         n_sim : int, optional
             Draws of the exact distribution (10,000), or refits of the bootstrap (1,000).
+        seed : int, optional
+        group : str, optional
+            Only effects of this grouping.
+        effects : str, optional
+            Only the test of these effects, as column ``effects`` names them.
 
         Returns
         -------
@@ -243,7 +255,52 @@ class InferenceQuestions:
         from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
 
         usual = 1000 if choose("method", method, VarianceTest) == "bootstrap" else 10_000
-        return variance_tests(self.fit, method, usual if n_sim is None else n_sim, seed)
+        return variance_tests(self.fit, method, usual if n_sim is None else n_sim, seed, group, effects)
+
+    def variance_power(
+        self, group: str, variance: float, *, n_sim: int = 10_000, seed: int | None = None
+    ) -> VariancePower:
+        """Whether a design could have found that groups differ: power, and chance of an estimate of zero.
+
+        For one effect that stands alone in its term. The statistic is the restricted likelihood ratio, tested at 5 %; its
+        distributions with the variance and without are those of the exact test of `variance_tests`, for these rows and
+        coefficients, with the other relative variances at their estimates.
+
+        Parameters
+        ----------
+        group : str
+            The effect's grouping.
+        variance : float
+            True variance of the effect, at least 0.
+        n_sim : int
+            Draws of each distribution.
+        seed : int, optional
+
+        Returns
+        -------
+        VariancePower
+            ``zero, power`` and ``n_sim``.
+
+        Raises
+        ------
+        FitError
+            No such grouping, several effects of it, a residual structure, too many groups, or a value outside its limits.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from alliance_longitudinal.engine import MixedModel
+        >>> rng = np.random.default_rng(1)
+        >>> data = pd.DataFrame({"y": rng.normal(size=100), "g": np.repeat(range(20), 5)})
+        >>> res = MixedModel.from_formula("y ~ 1 + (1 | g)", data).fit()
+        >>> found = res.variance_power("g", 0.05 / 0.95 * res.scale, seed=1)
+        >>> round(found.zero, 1), round(found.power, 1)
+        (0.3, 0.2)
+        """
+        from alliance_longitudinal.engine.inference.variance_power import variance_power
+
+        return variance_power(self.fit, group, variance, n_sim, seed)
 
     def lrt(self, other: InferenceQuestions) -> LikelihoodRatio:
         """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""

@@ -10,6 +10,7 @@ INSTEAD = {
     "means": "Ask contrast() for sums of coefficients, or predict(grid, groups=False) for a grid of values.",
     "slopes": "Ask contrast() for sums of coefficients.",
     "profile": "Ask conf_int(method='profile') for the limits.",
+    "variance_power": "Simulate responses and compare fits with and without the effect by lrt().",
     "variance_tests": "Compare with a fit without the effect by lrt().",
     "refit": "Fit the other response with from_formula.",
     "influence": "Fit anew without a group's rows and compare.",

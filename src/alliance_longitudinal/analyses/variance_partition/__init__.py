@@ -1,0 +1,254 @@
+"""Who differs, therapists, clients or sessions: for alliance and for symptoms."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from alliance_longitudinal.analyses.kit import (
+    PERCENT,
+    AllianceName,
+    Audience,
+    By,
+    Clinic,
+    Count,
+    Covariates,
+    Draft,
+    Estimate,
+    Groups,
+    Number,
+    OutcomeName,
+    Samples,
+    Seed,
+    analysis,
+    models_table,
+    shares_figure,
+    time_unit,
+    variance_table,
+)
+from alliance_longitudinal.analyses.variance_partition.charts import caterpillar_figure, funnel_figure
+from alliance_longitudinal.analyses.variance_partition.compute import (
+    MIN_CLIENTS,
+    Divided,
+    clients_with,
+    divide,
+    with_clinics,
+)
+from alliance_longitudinal.analyses.variance_partition.tables import (
+    show_correlation,
+    show_reliability,
+    show_shares,
+    show_tests,
+)
+from alliance_longitudinal.analyses.variance_partition.therapists import (
+    Therapists,
+    correlation,
+    correlation_estimates,
+    describe,
+    power_of_design,
+    power_of_model,
+    tests,
+    therapists_of,
+)
+from alliance_longitudinal.analyses.variance_partition.words import (
+    LIMITS,
+    answer_correlation,
+    answer_power,
+    answer_share,
+    method_of,
+    no_correlation,
+    not_in_order,
+)
+from alliance_longitudinal.data.study import Measure, Study
+
+#: What is divided, as the figure names it.
+_BARS = (("level", "level"), ("change", "rate of change"), ("end", "at the end, given intake"))
+
+
+@analysis(
+    "Who differs: therapists, clients, sessions",
+    "How much of the differences in alliance and in symptoms lies between therapists, clients and sessions, and could this study "
+    "have seen it?",
+    limits=LIMITS,
+)
+def variance_partition(
+    study: Study,
+    alliance: AllianceName = None,
+    outcome: OutcomeName = None,
+    share: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=0.5,
+            description="A true share of variance between therapists, for the power of this study. 0.05 is about the mean of the "
+            "literature.",
+        ),
+    ] = 0.05,
+    covariates: Covariates = None,
+    by: By = None,
+    clinic: Clinic = None,
+    n_boot: Samples = 0,
+    n_sim: Annotated[
+        int,
+        Field(
+            ge=100,
+            le=10_000,
+            description="Refits of the bootstrap that tests whether therapists differ in the rate of change. The smallest possible p is "
+            "one over this number plus one.",
+        ),
+    ] = 100,
+    seed: Seed = 20_260_101,
+    audience: Audience = "internal",
+) -> Draft:
+    """Divide the variance of alliance and of symptoms between therapists, clients and sessions.
+
+    The report also says how often a study of this design would find that therapists differ, tests it, and describes the therapists
+    without naming them.
+
+    Examples
+    --------
+    >>> import alliance_longitudinal as al
+    >>> result = al.variance_partition(al.load_study("demo"))
+    >>> shares = result.estimates.set_index("id")["estimate"]
+    >>> round(float(shares.filter(like="level_phq9").filter(regex="^level").sum()), 6)
+    1.0
+    """
+    draft = Draft(study, clinic)
+    groups = draft.compare(by)
+    draft.adjust(covariates)
+    measures = _measures(draft, alliance, outcome)
+    labels = " or ".join(m.instrument.label for m in measures)
+    draft.with_therapists()
+    scored = draft.sessions[[m.name for m in measures]].notna().any(axis=1)
+    draft.keep(
+        scored,
+        f"Sessions with {labels}",
+        "no score at the session" if len(measures) == 1 else "no score of either at the session",
+    )
+    clinics = with_clinics(draft)
+    sessions = draft.sessions
+    draft.fact("Clients", Count(sessions["client"].nunique(), "client"))
+    draft.fact("Therapists", Number(sessions["therapist"].nunique(), "integer"))
+    draft.fact("Sessions", Count(len(sessions), "session"))
+    every: list[Divided] = []
+    for k, measure in enumerate(measures):
+        draft.needs(
+            clients_with(sessions, measure),
+            MIN_CLIENTS,
+            f"the variance partition of {measure.instrument.label}",
+        )
+        every += _divided(draft, measure, n_boot, seed + 10 * k, clinics)
+        answer_share(draft, measure)
+    show_shares(draft, time_unit(study))
+    bars = {f"{k}_{m.name}": f"{m.instrument.label}, {words}" for m in measures for k, words in _BARS}
+    title = "Shares of variance between therapists, clients and sessions"
+    draft.show(shares_figure(draft.estimates, bars, title))
+    _therapists(draft, every, share, n_sim, seed)
+    if groups is not None:
+        _compare(draft, groups, measures, n_boot, seed)
+    draft.show(models_table(draft.fitted), variance_table(draft.fitted))
+    draft.usual_findings(sessions.groupby("therapist")["client"].nunique(), clinics=not clinics)
+    draft.method(*method_of(draft, measures, every, n_boot, n_sim, time_unit(study)))
+    draft.cite("raudenbush2002")
+    return draft
+
+
+def _measures(draft: Draft, alliance: str | None, outcome: str | None) -> list[Measure]:
+    """Alliance and symptoms, or the one that the study has."""
+    there = {m.construct for m in draft.study.measures.values()}
+    asked = (("alliance", alliance, "Alliance"), ("symptoms", outcome, "Symptoms"))
+    found = [
+        draft.measure(kind, name, fact=fact)
+        for kind, name, fact in asked
+        if name is not None or kind in there
+    ]
+    for kind, name, _ in asked:
+        if name is None and kind not in there:
+            draft.find(
+                "one_measure",
+                "info",
+                "The study has no {kind} measure, so the report is about {other} only.",
+                kind=kind,
+                other=found[0].label,
+            )
+    return found
+
+
+def _divided(draft: Draft, measure: Measure, n_boot: int, seed: int, clinics: bool) -> list[Divided]:
+    """The models of one measure, their estimates and their checks."""
+    every = divide(draft, measure, draft.sessions, n_boot, seed, clinics=clinics)
+    for k, found in enumerate(every):
+        draft.estimate(*found.shares)
+        if found.of_therapists and found.kind != "end":
+            number = f"{found.words}: share between therapists"
+            figures = found.kind == "change"
+            draft.checks(
+                found.fitted, found.rows, measure, number, share=found.effect, seed=seed + k, figures=figures
+            )
+    return every
+
+
+def _therapists(draft: Draft, every: list[Divided], share: float, n_sim: int, seed: int) -> None:
+    """Whether therapists differ, whether this study could have seen it, and how reliable single estimates are."""
+    caseloads = draft.sessions.groupby("therapist")["client"].nunique()
+    draft.estimate(*power_of_design(caseloads, share, seed))
+    of_therapists = [d for d in every if d.of_therapists]
+    for k, found in enumerate(of_therapists):
+        draft.estimate(*tests(draft, found, n_sim, seed + k), *power_of_model(found, share, seed + k))
+    show_tests(draft, every, share, n_sim)
+    answer_power(draft, list(caseloads), int(caseloads.median()), share)
+    described = [own for d in of_therapists if (own := therapists_of(d)) is not None]
+    # Level of the alliance and end of the symptoms are one number a client; the level of symptoms includes intake.
+    described = [
+        own for own in described if own.divided.kind == "end" or own.divided.measure.construct == "alliance"
+    ]
+    for own in described:
+        draft.estimate(*describe(draft, own))
+    show_reliability(draft, described)
+    not_in_order(draft, described)
+    _correlate(draft, every, described)
+    draft.show(caterpillar_figure(described))
+    draft.show(*(funnel_figure(own) for own in described if own.divided.kind == "end"))
+    if of_therapists:
+        draft.cite("crainiceanu2004", "stram1994", "goldstein1995", "spiegelhalter2005", "johns2019")
+
+
+def _correlate(draft: Draft, every: list[Divided], described: list[Therapists]) -> None:
+    """Therapists' effects on the alliance and on the outcome together."""
+    level = next((d for d in every if d.kind == "level" and d.measure.construct == "alliance"), None)
+    end = next((d for d in every if d.kind == "end"), None)
+    if level is None or end is None or not (level.of_therapists and end.of_therapists):
+        return
+    if len(described) < 2:
+        no_correlation(draft, "zero")
+        return
+    found = correlation(level, end)
+    if isinstance(found, str):
+        no_correlation(draft, found)
+        return
+    estimates = correlation_estimates(found, f"{level.measure.instrument.label} and {end.words}")
+    if not any(e.level == "therapist" for e in estimates):
+        no_correlation(draft, "zero")
+        return
+    draft.estimate(*estimates)
+    show_correlation(draft)
+    answer_correlation(draft)
+    draft.cite("marcus2009")
+
+
+def _compare(draft: Draft, groups: Groups, measures: list[Measure], n_boot: int, seed: int) -> None:
+    """The shares between therapists of each group, and their differences."""
+    found: dict[str, list[Estimate]] = {}
+    for g, (group, rows) in enumerate(groups.split(draft.sessions), start=1):
+        enough = [m for m in measures if clients_with(rows, m) >= MIN_CLIENTS]
+        if len(enough) < len(measures):
+            draft.small_group(groups, group, MIN_CLIENTS)
+        divided = [
+            each
+            for k, m in enumerate(enough)
+            for each in divide(draft, m, rows, n_boot, seed + 100 * g + 10 * k, group)
+        ]
+        found[group] = [e for d in divided for e in d.shares if e.level == "therapist"]
+    draft.by_group(found, PERCENT, "Shares between therapists, from models of each group alone.")
+
+
+__all__ = ["variance_partition"]
