@@ -7,7 +7,6 @@ from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study, variance_partition
-from alliance_longitudinal.analyses import variance_partition as whole
 from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.data import simulated_study
@@ -20,7 +19,7 @@ from analyses.studies import shuffled, value, with_sessions
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without what takes time and is not looked at: leaving out each therapist, and tests by refits."""
     monkeypatch.setattr(Draft, "checks", lambda *_, **__: None)
-    monkeypatch.setattr(whole, "tests", lambda *_: [])
+    monkeypatch.setattr("alliance_longitudinal.analyses.variance_partition.tests", lambda *_: [])
 
 
 @pytest.fixture(scope="module")

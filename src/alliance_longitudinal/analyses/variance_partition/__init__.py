@@ -74,6 +74,10 @@ def variance_partition(
     study: Study,
     alliance: AllianceName = None,
     outcome: OutcomeName = None,
+    covariates: Covariates = None,
+    by: By = None,
+    clinic: Clinic = None,
+    n_boot: Samples = 0,
     share: Annotated[
         float,
         Field(
@@ -83,10 +87,6 @@ def variance_partition(
             "literature.",
         ),
     ] = 0.05,
-    covariates: Covariates = None,
-    by: By = None,
-    clinic: Clinic = None,
-    n_boot: Samples = 0,
     n_sim: Annotated[
         int,
         Field(

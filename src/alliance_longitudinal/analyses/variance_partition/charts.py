@@ -8,7 +8,6 @@ import pandas as pd
 from alliance_longitudinal.analyses.kit import Number, joined, say
 from alliance_longitudinal.analyses.variance_partition.therapists import (
     MIN_OWN_CLIENTS,
-    MIN_RELIABILITY,
     Therapists,
 )
 from alliance_longitudinal.present import Column, FigureSpec, plots
@@ -42,6 +41,8 @@ def caterpillar_figure(every: list[Therapists]) -> FigureSpec | None:
     if not parts:
         return None
     data = pd.concat(parts, ignore_index=True)
+    instruments = [own.divided.measure.instrument for own in every]
+    worse = [i.label for i in instruments if i.direction == "higher_worse"]
     said = [
         say(
             "{panel}: {n} of {all:noun}, from {low} to {high}",
@@ -57,11 +58,11 @@ def caterpillar_figure(every: list[Therapists]) -> FigureSpec | None:
         name="therapists",
         title="Therapists in order",
         caption=say(
-            "Each mark: one therapist's estimated difference from the average, in points of the scale. Estimates of few clients are "
-            "pulled towards the average. Only therapists with at least {n} clients and a reliability of at least {r} are shown, and "
+            "Each mark: one therapist's estimated difference from the average, in points of the scale{worse}. Estimates of few clients are "
+            "pulled towards the average. Only therapists with at least {n} clients and a reliability of at least one half are shown, and "
             "nobody is named.",
             n=Number(MIN_OWN_CLIENTS, "integer"),
-            r=Number(MIN_RELIABILITY),
+            worse=f" (more {' and '.join(worse)} points are worse)" if worse else "",
         ),
         alt="Therapists' estimates in order. " + joined(said, "; ") + ".",
         how_to_read="A therapist differs clearly from the average if the thin line does not cross zero. Two therapists differ clearly "

@@ -7,7 +7,6 @@ from alliance_longitudinal.analyses.kit import ESTIMATE, PERCENT, Draft, Number,
 from alliance_longitudinal.analyses.variance_partition.compute import Divided
 from alliance_longitudinal.analyses.variance_partition.therapists import (
     MIN_OWN_CLIENTS,
-    MIN_RELIABILITY,
     Therapists,
 )
 from alliance_longitudinal.present import Column, Table
@@ -86,15 +85,14 @@ def show_reliability(draft: Draft, every: Sequence[Therapists]) -> None:
     columns = [
         Column("what", "Differences in"),
         Column("therapists", "Therapists", "integer"),
-        Column("median", "Reliability, median", "number", of="therapists"),
+        Column("median", "Reliability, median", "number"),
         Column("shown", "Reliable enough", "integer"),
         Column("distinct", "Differ from the average", "integer"),
     ]
     note = say(
         "Reliability: the share of the differences between therapists' averages that does not come from chance. Reliable enough to be "
-        "shown in order: at least {n} clients and a reliability of at least {r}. Differ from the average: the 95 % interval excludes it.",
+        "shown in order: at least {n} clients and a reliability of at least one half. Differ from the average: the 95 % interval excludes it.",
         n=Number(MIN_OWN_CLIENTS, "integer"),
-        r=Number(MIN_RELIABILITY),
     )
     draft.show(
         Table.from_rows(
