@@ -13,11 +13,18 @@ from architecture.rules import DOORS
 from inside.data_readers import EXTRAS
 
 #: Import name -> distribution, where they differ. markupsafe is Jinja's own text type.
-DISTRIBUTION = {"ruamel": "ruamel.yaml", "markdown_it": "markdown-it-py", "markupsafe": "jinja2"}
+DISTRIBUTION = {
+    "ruamel": "ruamel.yaml",
+    "markdown_it": "markdown-it-py",
+    "markupsafe": "jinja2",
+    "docx": "python-docx",
+}
 
 
 #: Distribution of the Python package index -> conda-forge's name, where they differ.
 CONDA = {"duckdb": "python-duckdb"}
+#: What conda users get from the Python package index.
+PIP_ONLY = {"typst"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,7 @@ def lock(root):
     return [(Requirement(name), hashes) for name, hashes in entries]
 
 
-def _declared(project, extras=("spss", "databases", "lab", "test", "dev")):
+def _declared(project, extras=("spss", "databases", "lab", "documents", "test", "dev")):
     texts = [*project["dependencies"]]
     for extra in extras:
         texts += project["optional-dependencies"][extra]
@@ -47,14 +54,21 @@ def test_conda_gets_the_same_packages_with_the_same_floors(root, project):
         canonicalize_name(r.name): r.specifier for r in map(Requirement, environment["dependencies"][:-2])
     }
     python = conda.pop("python")
-    assert conda == {CONDA.get(name, name): floor for name, floor in _declared(project).items()}
+    declared = _declared(project)
+    pip = {canonicalize_name(name): declared.pop(name) for name in PIP_ONLY}
+    assert conda == {CONDA.get(name, name): floor for name, floor in declared.items()}
     assert str(python) == str(Requirement(f"python{project['requires-python']}").specifier)
-    assert environment["dependencies"][-2:] == ["pip", {"pip": ["-e ."]}]
+    assert environment["dependencies"][-2:] == [
+        "pip",
+        {"pip": ["-e .", *(f"{n}{floor}" for n, floor in pip.items())]},
+    ]
 
 
 def test_every_package_that_is_imported_is_declared(project):
     imported = {canonicalize_name(DISTRIBUTION.get(name, name)) for name in DOORS}
-    assert imported - set(_declared(project, extras=("dask", "spss", "databases"))) == set()
+    assert (
+        imported - set(_declared(project, extras=("dask", "spss", "databases", "documents", "lab"))) == set()
+    )
 
 
 @pytest.mark.parametrize("extra", EXTRAS)

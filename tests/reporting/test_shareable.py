@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     rows.drop(columns=["client", "therapist"]).to_csv(folder / "visits.csv", index=False)
     (folder / "study.yaml").write_text(STUDY, encoding="utf-8")
     asked = {"audience": "shareable", "reliability": 0.84, "cutoff": 10}
-    report = run_report(folder / "study.yaml", "reliable_change", asked, folder / "out")
+    formats = ["docx", "pdf", "xlsx", "tex", "parquet"]
+    report = run_report(folder / "study.yaml", "reliable_change", asked, folder / "out", formats=formats)
     assert report.ok, report.error
     return report
 
@@ -58,6 +60,9 @@ def _contents(folder: Path) -> dict[str, bytes]:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content = path.read_bytes()
         packed = re.findall(rb"[A-Za-z0-9+/]{80,}={0,2}", content.replace(b"\\n", b""))
+        if path.suffix in {".docx", ".xlsx"}:
+            with zipfile.ZipFile(path) as archive:
+                content = b"\n".join(archive.read(name) for name in archive.namelist())
         parts = [base64.b64decode(p + b"=" * (-len(p) % 4)) for p in packed if len(p) % 4 != 1]
         found[str(path.relative_to(folder))] = b"\n".join([content, *parts])
     return found
@@ -66,6 +71,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 def test_no_planted_name_is_in_the_folder(report: Report) -> None:
     contents = _contents(report.folder)
     assert {"report.html", "report.ipynb", "results.json", "manifest.json"} <= set(contents)
+    assert {"report.docx", "report.pdf", "tables.xlsx", "tables/estimates.parquet"} <= set(contents)
     assert [name for name, content in contents.items() if CANARY.search(content)] == []
 
 
@@ -106,7 +112,7 @@ def test_no_path_and_no_name_of_a_file_is_in_the_folder(report: Report) -> None:
     assert manifest["study"] == "STUDY.yaml"
     assert list(manifest["inputs"]) == ["input 1", "input 2"]
     assert manifest["command"].startswith("alliance report STUDY.yaml --notebook reliable_change ")
-    assert manifest["command"].endswith(" --out DIR")
+    assert manifest["command"].endswith(" --format html,docx,pdf,xlsx,tex,parquet --out DIR")
 
 
 def test_a_shared_report_is_verified_with_the_study_file_named(report: Report) -> None:

@@ -70,6 +70,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_report
+    from alliance_longitudinal.reporting.record.formats import formats_in
     from alliance_longitudinal.reporting.run.progress import report_progress
 
     study, notebook, parameters = _asked(options)
@@ -82,6 +83,7 @@ def _report(options: argparse.Namespace) -> int:
             deadline=options.deadline,
             on_event=on_event,
             plan=options.plan,
+            formats=formats_in(options.format),
         )
     if not report.ok:
         if options.json:

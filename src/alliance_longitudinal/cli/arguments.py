@@ -45,6 +45,12 @@ def parser_of(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
         help="a plan made by 'alliance plan'; the report lists every deviation from it",
     )
     report.add_argument(
+        "--format",
+        default="html",
+        metavar="LIST",
+        help="documents beside the page, such as html,docx,pdf; also xlsx, tex and parquet for the tables",
+    )
+    report.add_argument(
         "--audience",
         choices=("internal", "shareable"),
         help="shareable rounds counts of people and hides small ones (default internal)",

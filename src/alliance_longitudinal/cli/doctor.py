@@ -13,8 +13,14 @@ from typing import NamedTuple
 from alliance_longitudinal import __version__
 
 _SHOWN = ("numpy", "scipy", "pandas", "numba", "matplotlib", "papermill", "ipykernel")
-#: What reads further formats, by the name of the extra that installs it.
-_EXTRAS = {"spss": "pyreadstat", "databases": "duckdb", "dask": "dask", "lab": "jupyterlab"}
+#: What brings further formats and tools, by the name of the extra that installs it.
+_EXTRAS = {
+    "spss": "pyreadstat",
+    "databases": "duckdb",
+    "dask": "dask",
+    "lab": "jupyterlab",
+    "documents": "typst",
+}
 _MEGABYTE = 2**20
 #: Room that a report needs at the most, nearly always far less.
 _ROOM = 200 * _MEGABYTE

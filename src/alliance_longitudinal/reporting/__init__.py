@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alliance_longitudinal.reporting.batch.run import Batch, run_batch
     from alliance_longitudinal.reporting.page.checklist import checklist
+    from alliance_longitudinal.reporting.page.model import report_model, table_block
+    from alliance_longitudinal.reporting.page.pdf import pdf_document
+    from alliance_longitudinal.reporting.page.table_files import latex, workbook
+    from alliance_longitudinal.reporting.page.word import word_document
     from alliance_longitudinal.reporting.record.manifest import read_manifest
     from alliance_longitudinal.reporting.record.plans import freeze, planned_request, read_frozen
     from alliance_longitudinal.reporting.record.public import public
@@ -21,14 +25,20 @@ __all__ = [
     "Verification",
     "checklist",
     "freeze",
+    "latex",
+    "pdf_document",
     "planned_request",
     "prepare",
     "public",
     "read_frozen",
     "read_manifest",
+    "report_model",
     "run_batch",
     "run_report",
+    "table_block",
     "verify_report",
+    "word_document",
+    "workbook",
 ]
 
 _HOMES = {
@@ -40,6 +50,12 @@ _HOMES = {
     "Verification": "run.verify",
     "verify_report": "run.verify",
     "checklist": "page.checklist",
+    "report_model": "page.model",
+    "table_block": "page.model",
+    "pdf_document": "page.pdf",
+    "word_document": "page.word",
+    "latex": "page.table_files",
+    "workbook": "page.table_files",
     "freeze": "record.plans",
     "planned_request": "record.plans",
     "read_frozen": "record.plans",

@@ -55,14 +55,14 @@ def write_report(
         known=known,
         boxes=flow_boxes(results["flow"]),
         pictures=pictures,
-        findings=_findings(results["findings"]),
+        findings=merged_findings(results["findings"]),
         severity_labels=SEVERITY_LABELS,
-        all_estimates=_all_estimates(results["estimates"]),
+        all_estimates=all_estimates(results["estimates"]),
         cells=notebook_cells(notebook),
         numbers=_Numbers(),
-        simulated_words=_simulated_words,
+        simulated_words=simulated_words,
         plan=plan,
-        planned=None if plan is None else _planned(plan, results["estimates"]),
+        planned=None if plan is None else planned_estimate(plan, results["estimates"]),
         items=items,
         state_words=WORDS,
         checklist_table=checklist_table(items),
@@ -70,7 +70,9 @@ def write_report(
     (stage / "report.html").write_text(page, encoding="utf-8")
 
 
-def _planned(plan: Mapping[str, Any], estimates: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def planned_estimate(
+    plan: Mapping[str, Any], estimates: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
     """The planned main estimate, or the first one if the plan names none; None if the report does not have it."""
     wanted = plan["main_estimate"]
     return next((e for e in estimates if not wanted or e["id"] == wanted), None)
@@ -107,7 +109,7 @@ def no_break(value: Any) -> Any:
     return value
 
 
-def _findings(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def merged_findings(findings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Gravest first; what was found in the same words at several places is said once, with all places."""
     merged: dict[tuple[str, str], dict[str, Any]] = {}
     for f in sorted(findings, key=lambda f: -SEVERITIES.index(f["severity"])):
@@ -125,7 +127,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _simulated_words(note: str | None) -> str:
+def simulated_words(note: str | None) -> str:
     """The study's own note after the words "Simulated data", which it may say itself."""
     words = (note or "").removeprefix("Simulated data").lstrip(":. ")
     return _capital(words) or "These numbers come from no real clinic, therapist or client."
@@ -135,7 +137,8 @@ def _picture(path: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _all_estimates(estimates: list[Mapping[str, Any]]) -> dict[str, Any]:
+def all_estimates(estimates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Every estimate as a table in the form of ``results.json``."""
     return {
         "name": "estimates",
         "title": "Every estimate of this report",

@@ -17,6 +17,20 @@ _DOI = re.compile(r"(?<=\bdoi) (?=10\.)")
 _HYPHENED = re.compile(r"[^\W_]+(?:-[^\W_]+)*-(?:[0-9]+|[A-Z]{1,4})(?![\w-])")
 
 
+def unbroken(text: object) -> str:
+    r"""``text`` with no-break spaces between a number and what belongs to it.
+
+    Examples
+    --------
+    >>> unbroken("95 % of 12 clients")
+    '95\xa0% of 12\xa0clients'
+    """
+    plain = str(text)
+    for pattern in (_BEHIND_NUMBER, _RANGE, _SIGN, _BEFORE_NUMBER, _DOI):
+        plain = pattern.sub(_NO_BREAK, plain)
+    return plain
+
+
 def whole(text: object) -> Markup:
     r"""``text`` for the page: a number never parts from its unit or percent sign, nor a name from its number.
 
@@ -25,8 +39,6 @@ def whole(text: object) -> Markup:
     >>> whole("95 % of 12 clients, PHQ-9")
     Markup('95\xa0% of 12\xa0clients, <span class="whole">PHQ-9</span>')
     """
-    plain = str(text)
-    for pattern in (_BEHIND_NUMBER, _RANGE, _SIGN, _BEFORE_NUMBER, _DOI):
-        plain = pattern.sub(_NO_BREAK, plain)
+    plain = unbroken(text)
     # Safe: the text is escaped, and only a fixed tag is put around parts of it.
     return Markup(_HYPHENED.sub(lambda found: f'<span class="whole">{found[0]}</span>', str(escape(plain))))

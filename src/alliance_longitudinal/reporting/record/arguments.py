@@ -1,13 +1,18 @@
 """Checked parameters as they are typed: the command line that makes a report again."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 
 def rerun_command(
-    study: str, notebook: str, parameters: Mapping[str, Any], out: Path, plan: str | None = None
+    study: str,
+    notebook: str,
+    parameters: Mapping[str, Any],
+    out: Path,
+    plan: str | None = None,
+    formats: Sequence[str] = (),
 ) -> str:
     """The command line that makes this report again."""
     words = ["alliance", "report", study, "--notebook", notebook]
@@ -16,6 +21,8 @@ def rerun_command(
             words += ["-p", f"{name}={as_argument(value)}"]
     if plan is not None:
         words += ["--plan", plan]
+    if formats:
+        words += ["--format", ",".join(["html", *formats])]
     return shlex.join([*words, "--out", str(out)])
 
 

@@ -1,7 +1,7 @@
 """``manifest.json``: what ran, on what, with what outcome. Written last: where it is, the folder is whole."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def report_key(
     inputs: Mapping[str, str],
     notebook_sha256: str,
     plan_sha256: str | None = None,
+    formats: Sequence[str] = (),
 ) -> str:
     """Identity of a report: equal keys mean equal numbers, on the same machine to the last bit."""
     versions = package_versions()
@@ -38,6 +39,7 @@ def report_key(
             "python": machine()["python"],
             "numpy": versions["numpy"],
             **({} if plan_sha256 is None else {"plan": plan_sha256}),
+            **({"formats": list(formats)} if formats else {}),
         }
     )
 
@@ -49,12 +51,13 @@ def provenance(
     parameters: Mapping[str, Any],
     inputs: Mapping[str, str],
     plan: Mapping[str, Any] | None = None,
+    formats: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The part of the manifest that is known before the run; ``plan`` is the plan's record if there is one."""
     sealed = None if plan is None else str(plan["plan_sha256"])
     return {
         "schema": SCHEMA,
-        "key": report_key(parameters, inputs, notebook.sha256, sealed),
+        "key": report_key(parameters, inputs, notebook.sha256, sealed, formats),
         "analysis": notebook.analysis.name,
         "study": study,
         "parameters": dict(parameters),
@@ -69,6 +72,7 @@ def provenance(
         "versions": package_versions(),
         "machine": machine(),
         **({} if plan is None else {"plan": dict(plan)}),
+        **({"formats": list(formats)} if formats else {}),
     }
 
 

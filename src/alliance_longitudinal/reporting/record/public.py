@@ -44,6 +44,7 @@ def public(known: Mapping[str, Any]) -> dict[str, Any]:
             known["parameters"],
             Path(FOLDER),
             None if plan is None else str(plan["file"]),
+            known.get("formats", ()),
         ),
     }
 

@@ -81,6 +81,11 @@ def _make(spec: RunSpec, emit: Any) -> Outcome:
 
         known["plan"] = with_results(known["plan"], results)
     write_report(stage, results, executed, known)
+    if spec.formats:
+        from alliance_longitudinal.reporting.page.documents import write_documents
+
+        emit({"event": "rendering"})
+        write_documents(stage, results, known, spec.formats)
     return replace(outcome, environment=environment, status=results["status"], seed=results.get("seed"))
 
 

@@ -19,6 +19,8 @@ RELATIVE, ABSOLUTE = 1e-5, 1e-8
 #: What a report says of its run, in which two runs differ.
 _OF_THE_RUN = {"seconds", "outputs", "started", "command", "study", "environment", "machine", "versions"}
 _OF_THE_CODE = {"key", "package_sha256", "notebook"}
+#: Documents that are compared byte by byte.
+_BINARY = {".docx", ".pdf", ".xlsx", ".parquet"}
 #: Names of temporary files that Python puts into warnings.
 _TEMPORARY = re.compile(r"ipykernel_\d+/\d+\.py")
 
@@ -46,6 +48,9 @@ def compare_folders(then: Path, now: Path, *, to_the_letter: bool) -> tuple[int,
             count, different = _tables(name, then / name, now / name)
             compared += count
             found += different
+        elif to_the_letter and Path(name).suffix in _BINARY:
+            same = (then / name).read_bytes() == (now / name).read_bytes()
+            found += [] if same else [f"{name} differs from the one made again."]
         elif to_the_letter:
             found += _texts(name, then / name, now / name)
     if to_the_letter:

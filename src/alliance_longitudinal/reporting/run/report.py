@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from alliance_longitudinal.reporting.record.folder import (
     publish_folder,
     staged,
 )
+from alliance_longitudinal.reporting.record.formats import check_formats
 from alliance_longitudinal.reporting.record.hashing import MANIFEST
 from alliance_longitudinal.reporting.record.inputs import input_hashes, study_argument
 from alliance_longitudinal.reporting.record.manifest import provenance, write_manifest
@@ -102,12 +103,13 @@ def prepare(
     parameters: Mapping[str, Any],
     *,
     plan: str | Path | Mapping[str, Any] | None = None,
+    formats: Sequence[str] = (),
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Request:
     """Check a request before anything runs.
 
-    With a ``plan``, what differs from it becomes part of the manifest. The record of a plan, from the manifest of a
+    ``formats`` are further documents beside the page. With a ``plan``, what differs from it becomes part of the manifest. The record of a plan, from the manifest of a
     report, is taken as it is.
 
     Raises
@@ -119,7 +121,8 @@ def prepare(
     plain = check_parameters(found, parameters)
     argument = str(found.path) if notebook not in (found.analysis.name,) else notebook
     record = None if plan is None else _compared(plan, found, plain, study)
-    known = provenance(study_argument(study), found, argument, plain, input_hashes(study), record)
+    wanted = check_formats(formats)
+    known = provenance(study_argument(study), found, argument, plain, input_hashes(study), record, wanted)
     return Request(known, found.path)
 
 
@@ -145,6 +148,7 @@ def run_report(
     on_event: OnEvent | None = None,
     stop: threading.Event | None = None,
     plan: str | Path | None = None,
+    formats: Sequence[str] = (),
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Report:
@@ -169,6 +173,8 @@ def run_report(
         Ends the run when set. By default Ctrl-C and SIGTERM end it.
     plan : path, optional
         A plan made by ``alliance plan``. The report says that it kept to it, or lists every deviation.
+    formats : sequence of str
+        Further documents beside the page: ``docx``, ``pdf``, ``xlsx``, ``tex``, ``parquet``.
     registry, notebooks
         Other analyses, and the folder of their notebooks.
 
@@ -182,7 +188,9 @@ def run_report(
     AllianceError
         If the request is wrong; then nothing was run and nothing written.
     """
-    request = prepare(study, notebook, parameters, plan=plan, registry=registry, notebooks=notebooks)
+    request = prepare(
+        study, notebook, parameters, plan=plan, formats=formats, registry=registry, notebooks=notebooks
+    )
     if stop is not None:
         return run_request(
             request, out, deadline=deadline, cell_timeout=cell_timeout, on_event=on_event, stop=stop
@@ -233,7 +241,11 @@ def _run(
     notebook = request.provenance["notebook"]["argument"]
     study, parameters = request.provenance["study"], request.provenance["parameters"]
     known = dict(request.provenance) | {
-        "command": rerun_command(study, notebook, parameters, destination, _plan_file(request.provenance)),
+        "command": rerun_command(
+            *(study, notebook, parameters, destination),
+            _plan_file(request.provenance),
+            request.provenance.get("formats", ()),
+        ),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **(told or {}),
     }
@@ -248,6 +260,7 @@ def _run(
             cell_timeout=deadline if cell_timeout is None else cell_timeout,
             provenance=shown,
             hidden=hidden,
+            formats=request.provenance.get("formats", ()),
         )
         outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event)
         outcome = _unless_inputs_changed(outcome, known)

@@ -1,7 +1,7 @@
 """What one report run is told: the small file from the supervisor to its child."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class RunSpec:
         The manifest so far; the report page prints it.
     hidden : mapping
         Texts that must not stand in the report, with what stands there instead.
+    formats : sequence of str
+        Further documents beside the page.
     """
 
     notebook: str
@@ -39,6 +41,7 @@ class RunSpec:
     cell_timeout: float
     provenance: Mapping[str, Any]
     hidden: Mapping[str, str] = field(default_factory=dict)
+    formats: Sequence[str] = ()
 
     def write(self, path: Path) -> None:
         """Write as JSON."""

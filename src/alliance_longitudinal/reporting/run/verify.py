@@ -93,6 +93,7 @@ def verify_report(
         argument,
         manifest["parameters"],
         plan=manifest.get("plan"),
+        formats=manifest.get("formats", ()),
         registry=registry,
         notebooks=notebooks,
     )

@@ -1,0 +1,322 @@
+"""The report as a row of blocks, in the order and with the numbers of the page.
+
+Two things of the page are not in a document: the data behind each figure and the executed notebook. The document says so.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from alliance_longitudinal.labels import number
+from alliance_longitudinal.reporting.page.blocks import (
+    PAGE_WIDTH,
+    TALLEST,
+    Block,
+    Bullets,
+    Facts,
+    FigureBlock,
+    Heading,
+    Paragraph,
+    ReportModel,
+    TableBlock,
+)
+from alliance_longitudinal.reporting.page.checklist import checklist, checklist_table
+from alliance_longitudinal.reporting.page.flow import Box, flow_boxes
+from alliance_longitudinal.reporting.page.render import (
+    SEVERITY_LABELS,
+    all_estimates,
+    merged_findings,
+    planned_estimate,
+    simulated_words,
+)
+from alliance_longitudinal.reporting.page.table_text import text_rows
+from alliance_longitudinal.reporting.page.unbroken import unbroken
+from alliance_longitudinal.reporting.record.arguments import as_argument
+
+_VIEW_BOX = re.compile(r'viewBox="([-0-9. ]+)"')
+
+
+def report_model(results: Mapping[str, Any], known: Mapping[str, Any], folder: Path) -> ReportModel:
+    """The report of ``results``, whose pictures are in ``folder/figures``.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+    known : mapping
+        What the page says of how it was made.
+    folder : Path
+
+    Raises
+    ------
+    ReportError
+        If the sample flow does not add up.
+    """
+    numbered = _Numbered(results, folder)
+    version = known["versions"]["alliance-longitudinal"]
+    return ReportModel(
+        title=results["title"],
+        study=results["study"]["title"],
+        status=results["status"]["label"],
+        made=known["started"],
+        footer=f"{results['study']['title']} · report {known['key'][:8]} · alliance_longitudinal {version}",
+        blocks=tuple(_turned(list(_blocks(results, known, numbered)))),
+    )
+
+
+def _turned(blocks: Sequence[Block]) -> Iterator[Block]:
+    """The blocks; a heading before a wide table goes onto the table's page."""
+    for block, following in pairwise([*blocks, Heading("")]):
+        wide = isinstance(following, TableBlock) and following.wide
+        yield replace(block, wide=True) if isinstance(block, Heading) and wide else block
+
+
+class _Numbered:
+    """Gives figures and tables of a section the numbers that the page gives them."""
+
+    def __init__(self, results: Mapping[str, Any], folder: Path) -> None:
+        self._results = results
+        self._folder = folder
+        self._counts = {"figure": 0, "table": 0}
+
+    def main(self) -> Iterator[Block]:
+        """The main figure."""
+        name = self._results["main_figure"]
+        yield from (self._figure(f) for f in self._results["figures"] if f["name"] == name)
+
+    def section(self, section: str, kinds: Sequence[str] = ("figure", "table")) -> Iterator[Block]:
+        """Figures, then tables of a section."""
+        main = self._results["main_figure"]
+        if "figure" in kinds:
+            figures = [f for f in self._results["figures"] if f["section"] == section and f["name"] != main]
+            yield from map(self._figure, figures)
+        if "table" in kinds:
+            for t in self._results["tables"]:
+                if t["section"] == section:
+                    yield table_block(t, self._next("table"))
+
+    def _next(self, kind: str) -> int:
+        self._counts[kind] += 1
+        return self._counts[kind]
+
+    def _figure(self, f: Mapping[str, Any]) -> FigureBlock:
+        title, caption, alt, reading = (unbroken(f[k]) for k in ("title", "caption", "alt", "how_to_read"))
+        picture = self._folder / "figures" / f"{f['name']}.svg"
+        return FigureBlock(self._next("figure"), title, caption, alt, reading, picture, _width(picture))
+
+
+def _width(picture: Path) -> float:
+    """How wide a picture may be on paper, in cm, so that it is not too tall."""
+    found = _VIEW_BOX.search(picture.read_text(encoding="utf-8", errors="replace"))
+    sides = [float(n) for n in found[1].split()] if found else []
+    if len(sides) != 4 or min(sides[2:]) <= 0:
+        return PAGE_WIDTH
+    return round(min(PAGE_WIDTH, TALLEST * sides[2] / sides[3]), 2)
+
+
+def table_block(table: Mapping[str, Any], count: int = 0) -> TableBlock:
+    """A table of ``results.json`` as text."""
+    return TableBlock(
+        table["name"],
+        count,
+        unbroken(table["title"]),
+        tuple(unbroken(c["label"]) for c in table["columns"]),
+        tuple(c["kind"] != "text" for c in table["columns"]),
+        tuple(tuple(map(unbroken, row)) for row in text_rows(table)),
+        unbroken(table.get("note", "")),
+    )
+
+
+def _blocks(results: Mapping[str, Any], known: Mapping[str, Any], numbered: _Numbered) -> Iterator[Block]:
+    yield from _head(results, known)
+    yield Heading("The answer")
+    yield from (Paragraph(unbroken(s), "answer") for s in results["answer"])
+    yield from numbered.main()
+    yield from numbered.section("answer")
+    yield Heading("Who is in the analysis")
+    yield from _flow(results)
+    yield from numbered.section("sample", ["table"])
+    yield Heading("Methods")
+    yield from _plan(known.get("plan"), results)
+    yield from (Paragraph(unbroken(p)) for p in results["methods"]["paragraphs"])
+    yield Heading("Results")
+    yield from numbered.section("results")
+    models = tuple(numbered.section("models", ["table"]))
+    if any(x["section"] == "sensitivity" for x in (*results["tables"], *results["figures"])):
+        yield Heading("Sensitivity")
+        yield Paragraph("How much does the answer depend on these choices?")
+        yield from numbered.section("sensitivity")
+    yield Heading("Checks and findings")
+    yield from _findings(results)
+    yield from numbered.section("checks")
+    yield Heading("Limits")
+    yield from _limits(results)
+    if results["methods"]["references"]:
+        yield Heading("References")
+        yield from (Paragraph(unbroken(r), "reference") for r in results["methods"]["references"])
+    yield from _appendix(results, known, models)
+
+
+def _head(results: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Block]:
+    if results["study"]["simulated"]:
+        yield Paragraph(simulated_words(results["study"]["simulated_note"]), "warning", "Simulated data.")
+    audience = results["parameters"].get("audience")
+    if audience == "shareable":
+        yield Paragraph("Counts of people are rounded, and small ones are hidden.", "warning", "Shareable.")
+    elif audience is not None:
+        words = "Only for people who may see the data. To share it, make the report again with --audience shareable."
+        yield Paragraph(words, "warning", "Internal.")
+    yield Paragraph(unbroken(results["question"]), "question")
+    reasons = " ".join(results["status"]["reasons"]) if results["status"]["code"] != "caution" else ""
+    yield Paragraph(unbroken(reasons or _cautions(results)), "body", f"{results['status']['label']}.")
+    yield Facts(tuple((label, _fact(value)) for label, value in results["facts"]))
+    plan = known.get("plan")
+    if plan is not None:
+        frozen = f"The plan was frozen on {plan['created'][:10]} ({plan['plan_sha256'][:12]})."
+        yield Paragraph(frozen, "body", _kept(plan))
+        if plan["deviations"]:
+            rows = tuple((d["parameter"], d["planned"], d["used"]) for d in plan["deviations"])
+            heads = ("What", "Planned", "Used")
+            yield TableBlock("deviations", 0, "Deviations from the plan", heads, (False,) * 3, rows)
+
+
+def _kept(plan: Mapping[str, Any]) -> str:
+    if plan["as_planned"]:
+        return "As planned."
+    n = len(plan["deviations"])
+    return f"{n} {'deviation' if n == 1 else 'deviations'} from the plan."
+
+
+def _cautions(results: Mapping[str, Any]) -> str:
+    n = sum(f["severity"] == "caution" for f in merged_findings(results["findings"]))
+    return f"{n} {'caution' if n == 1 else 'cautions'}: see Checks and findings." if n else ""
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, int | float):
+        return number(value, "integer" if value == int(value) else "number")
+    return unbroken(value) if value is not None else "–"
+
+
+def _flow(results: Mapping[str, Any]) -> Iterator[Block]:
+    boxes = flow_boxes(results["flow"])
+    if not boxes:
+        yield Paragraph("The analysis used all data.")
+        return
+    few = results["parameters"].get("audience") == "shareable"
+    heads = ("Step", "Clients", "Therapists", "Sessions", "Left out before this step", "Why")
+    rows = tuple(
+        (
+            unbroken(b.step[:1].upper() + b.step[1:]),
+            *(number(n, "integer") for n in (b.clients, b.therapists, b.rows)),
+            _lost(b, few=few),
+            unbroken(b.reason),
+        )
+        for b in boxes
+    )
+    numeric = (False, True, True, True, False, False)
+    yield TableBlock(
+        "sample_flow", 0, "Who remained after each step, and why others were left out", heads, numeric, rows
+    )
+
+
+def _lost(b: Box, *, few: bool) -> str:
+    if not b.reason:
+        return ""
+    if not (b.rows_lost or b.clients_lost):
+        return "none or a few" if few else "none"
+    clients = (
+        f"{number(-b.clients_lost, 'integer')} client{'' if b.clients_lost == 1 else 's'}, "
+        if b.clients_lost
+        else ""
+    )
+    return unbroken(f"{clients}{number(-b.rows_lost, 'integer')} session{'' if b.rows_lost == 1 else 's'}")
+
+
+def _plan(plan: Mapping[str, Any] | None, results: Mapping[str, Any]) -> Iterator[Block]:
+    if plan is None:
+        return
+    found = planned_estimate(plan, results["estimates"])
+    main = f"{plan['main_estimate'] or 'the first one'}: not in this report"
+    if found is not None:
+        limits = (
+            f", 95 % interval {number(found['ci_low'], 'estimate')} to {number(found['ci_high'], 'estimate')}"
+            if found["ci_low"] is not None
+            else ""
+        )
+        value = number(found["estimate"], "estimate")
+        main = unbroken(f"{found['label']} ({found['id']}): {value}{limits} {found['unit'] or ''}".strip())
+    yield Heading("The plan", 2)
+    yield Facts(
+        (
+            ("Hypotheses", unbroken(" ".join(plan["hypotheses"])) or "none stated"),
+            ("Main estimate", main),
+            ("Several tests", unbroken(plan["multiplicity"])),
+            ("Data seen before planning", unbroken(plan["data_seen"]) or "nothing stated"),
+        )
+    )
+    yield Heading("How it was done", 2)
+
+
+def _findings(results: Mapping[str, Any]) -> Iterator[Block]:
+    found = merged_findings(results["findings"])
+    if not found:
+        yield Paragraph("The checks found nothing unusual.")
+        return
+    items = []
+    for f in found:
+        where = f" ({f['where']})" if f["where"] else ""
+        source = f" {f['reference']}" if f["reference"] else ""
+        items.append((f"{SEVERITY_LABELS[f['severity']]}{where}:", unbroken(f["message"] + source)))
+    yield Bullets(tuple(items))
+
+
+def _limits(results: Mapping[str, Any]) -> Iterator[Block]:
+    if results["limits"]:
+        yield Bullets(tuple(("", unbroken(text)) for text in results["limits"]))
+    else:
+        yield Paragraph("The analysis states no limits of its own.")
+
+
+def _appendix(
+    results: Mapping[str, Any], known: Mapping[str, Any], models: tuple[Block, ...]
+) -> Iterator[Block]:
+    if models:
+        yield Heading("Appendix: every model that was fitted")
+        yield from models
+    if results["estimates"]:
+        yield Heading("Appendix: every estimate of this report")
+        yield table_block(all_estimates(results["estimates"]))
+    yield Heading("Appendix: reporting checklist")
+    yield table_block(checklist_table(checklist(results, known.get("stated", {}), known.get("plan"))))
+    yield Heading("Appendix: provenance")
+    yield Paragraph(
+        "The page report.html beside this document also has the data behind each figure and the executed notebook, and "
+        "manifest.json a fingerprint of every file."
+    )
+    yield Paragraph(known["command"], "code")
+    blas = known["environment"].get("blas", "")
+    yield Facts(
+        (
+            ("Analysis", known["analysis"]),
+            ("Started (UTC)", known["started"]),
+            ("Seed", "none: nothing here is random" if results["seed"] is None else str(results["seed"])),
+            *(
+                (f"Parameter {k}", "–" if v is None else as_argument(v))
+                for k, v in results["parameters"].items()
+            ),
+            (
+                "Python",
+                f"{known['machine']['python']} ({known['machine']['system']}, {known['machine']['machine']})",
+            ),
+            ("Linear algebra", blas),
+            ("Packages", ", ".join(f"{name} {version}" for name, version in known["versions"].items())),
+            *((f"SHA-256 of {name}", sha256) for name, sha256 in known["inputs"].items()),
+            (f"SHA-256 of notebook {known['notebook']['name']}", known["notebook"]["sha256"]),
+            ("SHA-256 of package source", known["package_sha256"]),
+            ("Report key", known["key"]),
+        )
+    )
