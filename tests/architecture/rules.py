@@ -56,6 +56,7 @@ SHELVES = {
         "mediation": {"basics"},
         "growth": {"basics"},
         "planning": {"basics"},
+        "prediction": {"basics"},
         "survival": {"basics"},
         "meta": {"basics"},
         "probing": {"basics"},

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.events.chart import chance_of_drop, control_chart
     from alliance_longitudinal.methods.events.ruptures import find_ruptures
     from alliance_longitudinal.methods.growth.expected import ExpectedCourse
+    from alliance_longitudinal.methods.growth.held_out import chance_beyond, held_out_courses
     from alliance_longitudinal.methods.growth.shapes import growth_shapes
     from alliance_longitudinal.methods.mediation.latent import latent_mediation
     from alliance_longitudinal.methods.mediation.product import product_interval
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
         power_variance,
         power_within,
     )
+    from alliance_longitudinal.methods.prediction.flag import flag_accuracy
+    from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
     from alliance_longitudinal.methods.probing.least_squares import clustered_slope
     from alliance_longitudinal.methods.probing.specification_curve import permuter, specification_curve
@@ -48,18 +51,22 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "ExpectedCourse": "growth.expected",
     "actor_partner": "dyads.actor_partner",
+    "chance_beyond": "growth.held_out",
     "chance_of_drop": "events.chart",
     "classify_change": "psychometrics.change.classify",
     "clustered_slope": "probing.least_squares",
     "control_chart": "events.chart",
+    "cross_fitted": "prediction.risk",
     "cumulative_incidence": "survival.cumulative_incidence",
     "decompose": "panel.decompose",
     "delta_adjusted": "missing.impute",
     "dynamic_panel": "panel.dynamic_panel",
     "find_ruptures": "events.ruptures",
     "find_sudden_gains": "psychometrics.gains.find",
+    "flag_accuracy": "prediction.flag",
     "from_correlations": "meta.correlations",
     "growth_shapes": "growth.shapes",
+    "held_out_courses": "growth.held_out",
     "impute": "missing.impute",
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
@@ -83,6 +90,7 @@ _PUBLIC = {
     "response_surface_fit": "dyads.response_surface",
     "riclpm": "panel.riclpm",
     "riclpm_from_moments": "panel.riclpm",
+    "risk_accuracy": "prediction.risk",
     "specification_curve": "probing.specification_curve",
     "truth_and_bias": "dyads.truth_and_bias",
 }
@@ -90,18 +98,22 @@ _PUBLIC = {
 __all__ = [
     "ExpectedCourse",
     "actor_partner",
+    "chance_beyond",
     "chance_of_drop",
     "classify_change",
     "clustered_slope",
     "control_chart",
+    "cross_fitted",
     "cumulative_incidence",
     "decompose",
     "delta_adjusted",
     "dynamic_panel",
     "find_ruptures",
     "find_sudden_gains",
+    "flag_accuracy",
     "from_correlations",
     "growth_shapes",
+    "held_out_courses",
     "impute",
     "johnson_neyman",
     "lag",
@@ -125,6 +137,7 @@ __all__ = [
     "response_surface_fit",
     "riclpm",
     "riclpm_from_moments",
+    "risk_accuracy",
     "specification_curve",
     "truth_and_bias",
 ]

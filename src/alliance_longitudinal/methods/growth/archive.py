@@ -1,15 +1,16 @@
 """The model of an archive of courses: what is known of one more person before any score."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.errors import AllianceError, DataError
-from alliance_longitudinal.methods.basics.frames import Floats, groups
+from alliance_longitudinal.methods.basics.frames import Codes, Floats, groups, names_of, numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,36 @@ class Columns:
     time: str
     person: str
     therapist: str | None
+    covariates: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns of rows that are predicted; one name may not stand for two of them."""
+        return names_of([self.y, self.intake, self.time, self.person], "the columns")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Complete rows of several persons.
+
+    Attributes
+    ----------
+    code : ndarray of int, shape (n,)
+        Place of the row's person in ``ids``.
+    ids : ndarray, shape (persons,)
+    y, intake, base, t : ndarray, shape (n,)
+        ``base`` is the expected score where the function of time is 0.
+    therapists : list of str or None
+        Of each person.
+    """
+
+    code: Codes
+    ids: NDArray[np.object_]
+    y: Floats
+    intake: Floats
+    base: Floats
+    t: Floats
+    therapists: "list[str | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +73,68 @@ class Prior:
             mean[i, 0] = effect
             cov[i, 0, 0] += variance
         return mean, cov
+
+
+def scores_of(frame: pd.DataFrame, columns: Columns, base: Floats, therapists: "list[str | None]") -> Scores:
+    """The complete rows of a frame.
+
+    Parameters
+    ----------
+    base : ndarray, shape (n,)
+        NaN where the intake score or a covariate is missing.
+    therapists : list of str or None
+        Of each row.
+    """
+    y, intake, t = (numbers(frame, name) for name in (columns.y, columns.intake, columns.time))
+    code, ids = groups(frame, columns.person)
+    there = ~(np.isnan(y) | np.isnan(base) | np.isnan(t))
+    own, kept = pd.factorize(code[there])
+    first = np.unique(own, return_index=True)[1]
+    names = np.empty(len(ids), dtype=object)
+    names[:] = ids
+    return Scores(
+        own.astype(np.int64),
+        names[kept],
+        y[there],
+        intake[there],
+        base[there],
+        t[there],
+        list(np.asarray(therapists, dtype=object)[there][first]),
+    )
+
+
+def posterior(
+    prior: Prior, code: Codes, left: Floats, f: Floats, therapists: "list[str | None]"
+) -> tuple[Floats, Floats]:
+    """Mean, shape (persons, 2), and covariance, shape (persons, 2, 2), of persons' intercepts and slopes given scores.
+
+    Parameters
+    ----------
+    code : ndarray of int, shape (n,)
+        Person of each score.
+    left, f : ndarray, shape (n,)
+        Scores less the archive's mean course, and the function of time.
+    therapists : list of str or None
+        Of each person.
+    """
+    n = len(therapists)
+    prior_mean, before = prior.of(therapists)
+    z = np.column_stack([np.ones(len(f)), f])
+    left = left - np.einsum("ij,ij->i", z, prior_mean[code])
+    precision = np.empty((n, 2, 2))
+    for i in range(2):
+        for k in range(2):
+            precision[:, i, k] = np.bincount(code, z[:, i] * z[:, k], n)
+    precision /= prior.noise
+    right = np.column_stack([np.bincount(code, z[:, i] * left, n) for i in range(2)]) / prior.noise
+    cov = before @ np.linalg.inv(np.eye(2) + precision @ before)
+    return prior_mean + np.einsum("nij,nj->ni", cov, right), cov
+
+
+def single(f: Floats, mean: Floats, cov: Floats, noise: float) -> tuple[Floats, Floats]:
+    """Expected deviation from the mean course, and standard deviation of a single score."""
+    z = np.column_stack([np.ones(len(f)), f])
+    return np.einsum("ij,ij->i", z, mean), np.sqrt(np.einsum("ni,nij,nj->n", z, cov, z) + noise)
 
 
 def key_of(value: object) -> str:
@@ -66,7 +159,7 @@ def shape_of(t: Floats, shape: str, column: str) -> Floats:
     return np.asarray(np.log1p(t))
 
 
-def fit_archive(data: pd.DataFrame, therapists: bool) -> Any:
+def fit_archive(data: pd.DataFrame, therapists: bool, covariates: Sequence[str] = ()) -> Any:
     """Fit the archive by REML.
 
     Raises
@@ -78,7 +171,8 @@ def fit_archive(data: pd.DataFrame, therapists: bool) -> Any:
 
     random = "(1 + f | therapist:person) + (1 | therapist)" if therapists else "(1 + f | person)"
     try:
-        return MixedModel.from_formula(f"y ~ intake + f + {random}", data).fit()
+        fixed = " + ".join(["intake", "f", *covariates])
+        return MixedModel.from_formula(f"y ~ {fixed} + {random}", data).fit()
     except AllianceError as problem:
         raise DataError(f"The expected course cannot be fitted: {problem}") from problem
 
@@ -105,7 +199,7 @@ def prior_of(model: Any, frame: pd.DataFrame, therapist: str | None) -> Prior:
 
 
 def accuracy(after: "list[float]", errors: "list[pd.DataFrame]", bands: "list[float]") -> pd.DataFrame:
-    """Errors and coverage by time.
+    """Errors and coverage by time, from frames of predictions (``score, mean, sd``).
 
     Raises
     ------
@@ -116,7 +210,7 @@ def accuracy(after: "list[float]", errors: "list[pd.DataFrame]", bands: "list[fl
     for time, found in zip(after, errors, strict=True):
         if found.empty:
             raise DataError(f"No score is later than {time:g}. Choose earlier times for after.")
-        e = found["error"].to_numpy()
+        e = (found["score"] - found["mean"]).to_numpy(float)
         row = {
             "after": time,
             "n": len(e),

@@ -20,15 +20,19 @@ from alliance_longitudinal.methods.basics.frames import (
     numbers,
 )
 from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
-from alliance_longitudinal.methods.basics.values import real, several, whole
+from alliance_longitudinal.methods.basics.values import real, several
 from alliance_longitudinal.methods.growth.archive import (
     Columns,
     Prior,
+    Scores,
     accuracy,
     fit_archive,
     key_of,
+    posterior,
     prior_of,
+    scores_of,
     shape_of,
+    single,
 )
 
 CourseShape = Literal["log", "linear"]
@@ -81,11 +85,12 @@ class ExpectedCourse:
         person: str,
         therapist: str | None = None,
         shape: CourseShape = "log",
+        covariates: Sequence[str] = (),
     ) -> "ExpectedCourse":
         """Fit the archive by REML.
 
-        ``y = b0 + b1 intake + b2 f(t) + u0_i + u1_i f(t) [+ v_j] + e``, ``f(t) = log(t + 1)`` or ``t``. The log shape falls fast at
-        first: check it against the data near time 0.
+        ``y = b0 + b1 intake [+ c x] + b2 f(t) + u0_i + u1_i f(t) [+ v_j] + e``, ``f(t) = log(t + 1)`` or ``t``. The log shape falls
+        fast at first: check it against the data near time 0. Leave the intake score itself out of ``y``: it has no error there.
 
         Parameters
         ----------
@@ -96,6 +101,8 @@ class ExpectedCourse:
         therapist : str, optional
             Column of therapists: their random intercept is added.
         shape : {"log", "linear"}
+        covariates : sequence of str
+            Columns of numbers that are the same in all rows of a person.
 
         Raises
         ------
@@ -104,10 +111,11 @@ class ExpectedCourse:
         """
         if shape not in get_args(CourseShape):
             raise DataError(f"shape is {shape!r}; it is one of {', '.join(get_args(CourseShape))}.")
-        columns = Columns(y, intake, time, person, therapist)
+        columns = Columns(y, intake, time, person, therapist, () if not covariates else names_of(covariates))
         ids = {"person": person} | ({} if therapist is None else {"therapist": therapist})
-        rows = complete_rows(frame, {"y": y, "intake": intake, "t": time}, ids, least=20)
-        for name, column in (("y", y), ("intake", intake), ("t", time)):
+        extra = {f"x{i}": name for i, name in enumerate(columns.covariates)}
+        rows = complete_rows(frame, {"y": y, "intake": intake, "t": time, **extra}, ids, least=20)
+        for name, column in (("y", y), ("intake", intake), ("t", time), *extra.items()):
             check_varies(rows.values(name), column, "An expected course needs values that vary.")
         data = rows.data.assign(f=shape_of(rows.values("t"), shape, time))
         several = data["person"].duplicated(keep=False)
@@ -115,7 +123,7 @@ class ExpectedCourse:
             raise DataError(
                 f"An archive needs at least ten persons with several scores; there are {data.loc[several, 'person'].nunique()}."
             )
-        model = fit_archive(data, therapist is not None)
+        model = fit_archive(data, therapist is not None, list(extra))
         return cls(model, shape, rows.n_dropped, columns, prior_of(model, frame, therapist))
 
     @property
@@ -187,8 +195,8 @@ class ExpectedCourse:
         )
         c = self._columns
         check_columns(scores_so_far, [c.y, c.intake, c.time])
-        intake = numbers(scores_so_far, c.intake, missing=False)
-        if np.ptp(intake) > 0 or (c.person in scores_so_far and len(groups(scores_so_far, c.person)[1]) > 1):
+        base = self._base(scores_so_far, missing=False)
+        if np.ptp(base) > 0 or (c.person in scores_so_far and len(groups(scores_so_far, c.person)[1]) > 1):
             raise DataError(
                 "scores_so_far holds several persons or intake scores. Predict one person at a time."
             )
@@ -202,12 +210,12 @@ class ExpectedCourse:
         mean, cov = self._posterior(
             np.zeros(int(used.sum()), dtype=np.int64),
             y[used],
-            intake[used],
+            base[used],
             t[used],
             therapists[:1],
         )
         f = shape_of(when, self.shape, "at")
-        expected, sd = self._single(intake[0], f, np.tile(mean, (len(f), 1)), np.tile(cov, (len(f), 1, 1)))
+        expected, sd = self._single(base[0], f, np.tile(mean, (len(f), 1)), np.tile(cov, (len(f), 1, 1)))
         half = float(distributions.norm.ppf((1 + band) / 2)) * sd
         return pd.DataFrame(
             {"time": when, "mean": expected, "sd": sd, "lower": expected - half, "upper": expected + half}
@@ -243,8 +251,8 @@ class ExpectedCourse:
             for band in several(bands)
         ]
         after = several(after)
-        errors = [self._errors(frame, real("after", time, "times, finite numbers")) for time in after]
-        return accuracy(list(after), errors, levels)
+        found = [self.predictions(frame, real("after", time, "times, finite numbers")) for time in after]
+        return accuracy(list(after), found, levels)
 
     @classmethod
     def cross_validate(
@@ -262,85 +270,126 @@ class ExpectedCourse:
         after: Sequence[float] = (0, 2, 4),
         bands: Sequence[float] = (0.8, 0.95),
         seed: int = 0,
+        covariates: Sequence[str] = (),
     ) -> pd.DataFrame:
         """`validate` of persons, or of all persons of therapists, who were left out of the archive, fold by fold.
+
+        `methods.held_out_courses` gives the predictions themselves.
 
         Raises
         ------
         DataError
             As `fit`, or if there are fewer persons or therapists than folds.
         """
-        if by not in ("person", "therapist") or (by == "therapist" and therapist is None):
-            raise DataError(
-                f"by is {by!r}; it is 'person', or 'therapist' where a column of therapists is named."
-            )
-        folds = whole("folds", folds, "a number of folds, at least 2", least=2)
-        unit = person if by == "person" else str(therapist)
-        check_columns(frame, [unit])
-        code, ids = groups(frame, unit)
-        if len(ids) < folds:
-            raise DataError(f"{folds} folds need as many values of {unit!r}; there are {len(ids)}.")
-        fold = np.random.default_rng(seed).permutation(np.arange(len(ids)) % folds)[code]
-        levels = [
-            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1) for band in bands
-        ]
-        errors: list[list[pd.DataFrame]] = [[] for _ in after]
-        for k in range(folds):
-            course = cls.fit(frame[fold != k], y, intake, time, person, therapist, shape)
-            for place, when in zip(errors, after, strict=True):
-                place.append(course._errors(frame[fold == k], real("after", when, "times, finite numbers")))
-        return accuracy(list(after), [pd.concat(place) for place in errors], levels)
+        from alliance_longitudinal.methods.growth.held_out import held_out_courses
 
-    def _errors(self, frame: pd.DataFrame, after: float) -> pd.DataFrame:
-        """Predicted scores later than ``after``: ``error`` and ``sd``."""
-        c = self._columns
-        names_of([c.y, c.intake, c.time, c.person], "the columns")
-        check_columns(frame, [c.y, c.intake, c.time, c.person])
-        y, intake, t = (numbers(frame, name) for name in (c.y, c.intake, c.time))
-        code, _ = groups(frame, c.person)
-        there = ~(np.isnan(y) | np.isnan(intake) | np.isnan(t))
-        code, y, intake, t = pd.factorize(code[there])[0].astype(np.int64), y[there], intake[there], t[there]
-        therapists = [name for name, keep in zip(self._therapists(frame), there, strict=True) if keep]
-        first = np.unique(code, return_index=True)[1]
-        known = t <= after
+        levels = [
+            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1)
+            for band in several(bands)
+        ]
+        named: dict[str, Any] = {
+            "folds": folds,
+            "by": by,
+            "after": after,
+            "seed": seed,
+            "covariates": covariates,
+        }
+        found = held_out_courses(frame, y, intake, time, person, therapist, shape, **named)
+        return found.accuracy(levels)
+
+    def predictions(self, frame: pd.DataFrame, after: float) -> pd.DataFrame:
+        """Each score later than ``after`` beside what is expected of it, given the person's scores up to then.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            As in `fit`; rows of several persons. Rows with a missing value are left out.
+        after : float
+
+        Returns
+        -------
+        DataFrame
+            ``person, time, score, mean, sd``; ``sd`` is that of a single score.
+        """
+        rows = self._rows(frame)
+        known = rows.t <= after
         mean, cov = self._posterior(
-            code[known], y[known], intake[known], t[known], [therapists[i] for i in first]
+            rows.code[known], rows.y[known], rows.base[known], rows.t[known], rows.therapists
         )
         later = ~known
-        f = shape_of(t[later], self.shape, c.time)
-        expected, sd = self._single(intake[later], f, mean[code[later]], cov[code[later]])
-        return pd.DataFrame({"error": y[later] - expected, "sd": sd})
+        f = shape_of(rows.t[later], self.shape, self._columns.time)
+        code = rows.code[later]
+        expected, sd = self._single(rows.base[later], f, mean[code], cov[code])
+        columns = {"time": rows.t[later], "score": rows.y[later], "mean": expected, "sd": sd}
+        return pd.DataFrame({"person": rows.ids[code], **columns})
+
+    def prospects(self, frame: pd.DataFrame, after: float, at: float) -> pd.DataFrame:
+        """What can be said of each person at a time: the last score, what was expected of it, and what to expect later.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            As in `predictions`.
+        after : float
+            Scores up to this time are known.
+        at : float
+            The later time.
+
+        Returns
+        -------
+        DataFrame
+            One row per person with a score up to ``after``: ``person, intake, n`` (scores so far), ``time, score`` (the last of
+            them), ``expected, expected_sd`` (of it, from the intake score alone) and ``mean, sd`` (of a single score ``at``,
+            given all scores so far).
+        """
+        rows = self._rows(frame)
+        known = rows.t <= after
+        code, t = rows.code[known], rows.t[known]
+        mean, cov = self._posterior(code, rows.y[known], rows.base[known], t, rows.therapists)
+        last = pd.DataFrame({"code": code, "t": t}).groupby("code")["t"].idxmax().to_numpy(np.int64)
+        who = code[last]
+        nothing = np.zeros(0, dtype=np.int64)
+        before, spread = self._posterior(nothing, np.zeros(0), np.zeros(0), np.zeros(0), rows.therapists)
+        f_last, f_at = (
+            shape_of(np.asarray(x, dtype=float), self.shape, self._columns.time)
+            for x in (t[last], np.full(len(who), at))
+        )
+        base = rows.base[known][last]
+        expected, expected_sd = self._single(base, f_last, before[who], spread[who])
+        later, sd = self._single(base, f_at, mean[who], cov[who])
+        columns = {"intake": rows.intake[known][last], "n": np.bincount(code, minlength=len(rows.ids))[who]}
+        columns |= {"time": t[last], "score": rows.y[known][last]}
+        columns |= {"expected": expected, "expected_sd": expected_sd, "mean": later, "sd": sd}
+        return pd.DataFrame({"person": rows.ids[who], **columns})
+
+    def _rows(self, frame: pd.DataFrame) -> Scores:
+        """The complete rows of several persons."""
+        check_columns(frame, list(self._columns.needed))
+        return scores_of(frame, self._columns, self._base(frame), self._therapists(frame))
 
     def _posterior(
-        self, code: Codes, y: Floats, intake: Floats, t: Floats, therapists: "list[str | None]"
+        self, code: Codes, y: Floats, base: Floats, t: Floats, therapists: "list[str | None]"
     ) -> tuple[Floats, Floats]:
         """Mean, shape (persons, 2), and covariance, shape (persons, 2, 2), of intercept and slope given scores."""
-        n = len(therapists)
-        prior_mean, prior = self._prior.of(therapists)
         f = shape_of(t, self.shape, self._columns.time)
-        z = np.column_stack([np.ones(len(f)), f])
-        left = y - self._mean(intake, f) - np.einsum("ij,ij->i", z, prior_mean[code])
-        precision = np.empty((n, 2, 2))
-        for i in range(2):
-            for k in range(2):
-                precision[:, i, k] = np.bincount(code, z[:, i] * z[:, k], n)
-        precision /= self._prior.noise
-        right = np.column_stack([np.bincount(code, z[:, i] * left, n) for i in range(2)]) / self._prior.noise
-        inner = np.linalg.inv(np.eye(2) + precision @ prior)
-        cov = prior @ inner
-        return prior_mean + np.einsum("nij,nj->ni", cov, right), cov
+        return posterior(self._prior, code, y - self._mean(base, f), f, therapists)
 
-    def _single(
-        self, intake: "float | Floats", f: Floats, mean: Floats, cov: Floats
-    ) -> tuple[Floats, Floats]:
+    def _single(self, base: "float | Floats", f: Floats, mean: Floats, cov: Floats) -> tuple[Floats, Floats]:
         """Expected score and standard deviation of a single one."""
-        z = np.column_stack([np.ones(len(f)), f])
-        expected = self._mean(intake, f) + np.einsum("ij,ij->i", z, mean)
-        return expected, np.sqrt(np.einsum("ni,nij,nj->n", z, cov, z) + self._prior.noise)
+        own, sd = single(f, mean, cov, self._prior.noise)
+        return self._mean(base, f) + own, sd
 
-    def _mean(self, intake: "float | Floats", f: Floats) -> Floats:
-        b = self.model.params
-        return np.asarray(b["Intercept"] + b["intake"] * intake + b["f"] * f)
+    def _mean(self, base: "float | Floats", f: Floats) -> Floats:
+        return np.asarray(base + self.model.params["f"] * f)
+
+    def _base(self, frame: pd.DataFrame, *, missing: bool = True) -> Floats:
+        """What the intake score and the covariates say of each row's person: the expected score where f(t) is 0."""
+        b, c = self.model.params, self._columns
+        check_columns(frame, c.covariates)
+        base = b["Intercept"] + b["intake"] * numbers(frame, c.intake, missing=missing)
+        for i, name in enumerate(c.covariates):
+            base = base + b[f"x{i}"] * numbers(frame, name, missing=missing)
+        return np.asarray(base)
 
     def _therapists(self, frame: pd.DataFrame) -> "list[str | None]":
         name = self._columns.therapist

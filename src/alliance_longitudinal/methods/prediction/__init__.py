@@ -1,0 +1,1 @@
+"""How well risks and warnings predict an event in people who were not used to make them."""
