@@ -246,10 +246,7 @@ class ExpectedCourse:
         DataError
             If columns are missing, or no score is later.
         """
-        levels = [
-            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1)
-            for band in several(bands)
-        ]
+        levels = _levels(bands)
         after = several(after)
         found = [self.predictions(frame, real("after", time, "times, finite numbers")) for time in after]
         return accuracy(list(after), found, levels)
@@ -283,10 +280,7 @@ class ExpectedCourse:
         """
         from alliance_longitudinal.methods.growth.held_out import held_out_courses
 
-        levels = [
-            real("bands", band, "shares between 0 and 1, such as 0.8", above=0, below=1)
-            for band in several(bands)
-        ]
+        levels = _levels(bands)
         named: dict[str, Any] = {
             "folds": folds,
             "by": by,
@@ -297,7 +291,7 @@ class ExpectedCourse:
         found = held_out_courses(frame, y, intake, time, person, therapist, shape, **named)
         return found.accuracy(levels)
 
-    def predictions(self, frame: pd.DataFrame, after: float) -> pd.DataFrame:
+    def predictions(self, frame: "pd.DataFrame | Scores", after: float) -> pd.DataFrame:
         """Each score later than ``after`` beside what is expected of it, given the person's scores up to then.
 
         Parameters
@@ -309,9 +303,9 @@ class ExpectedCourse:
         Returns
         -------
         DataFrame
-            ``person, time, score, mean, sd``; ``sd`` is that of a single score.
+            ``person, time, score, mean, sd`` (of a single score).
         """
-        rows = self._rows(frame)
+        rows = self.rows_of(frame)
         known = rows.t <= after
         mean, cov = self._posterior(
             rows.code[known], rows.y[known], rows.base[known], rows.t[known], rows.therapists
@@ -320,10 +314,10 @@ class ExpectedCourse:
         f = shape_of(rows.t[later], self.shape, self._columns.time)
         code = rows.code[later]
         expected, sd = self._single(rows.base[later], f, mean[code], cov[code])
-        columns = {"time": rows.t[later], "score": rows.y[later], "mean": expected, "sd": sd}
-        return pd.DataFrame({"person": rows.ids[code], **columns})
+        found = {"time": rows.t[later], "score": rows.y[later], "mean": expected, "sd": sd}
+        return pd.DataFrame({"person": rows.ids[code], **found})
 
-    def prospects(self, frame: pd.DataFrame, after: float, at: float) -> pd.DataFrame:
+    def prospects(self, frame: "pd.DataFrame | Scores", after: float, at: float) -> pd.DataFrame:
         """What can be said of each person at a time: the last score, what was expected of it, and what to expect later.
 
         Parameters
@@ -342,14 +336,14 @@ class ExpectedCourse:
             them), ``expected, expected_sd`` (of it, from the intake score alone) and ``mean, sd`` (of a single score ``at``,
             given all scores so far).
         """
-        rows = self._rows(frame)
+        rows = self.rows_of(frame)
         known = rows.t <= after
         code, t = rows.code[known], rows.t[known]
         mean, cov = self._posterior(code, rows.y[known], rows.base[known], t, rows.therapists)
         last = pd.DataFrame({"code": code, "t": t}).groupby("code")["t"].idxmax().to_numpy(np.int64)
         who = code[last]
-        nothing = np.zeros(0, dtype=np.int64)
-        before, spread = self._posterior(nothing, np.zeros(0), np.zeros(0), np.zeros(0), rows.therapists)
+        none = np.zeros(0)
+        before, spread = self._posterior(none.astype(np.int64), none, none, none, rows.therapists)
         f_last, f_at = (
             shape_of(np.asarray(x, dtype=float), self.shape, self._columns.time)
             for x in (t[last], np.full(len(who), at))
@@ -362,8 +356,10 @@ class ExpectedCourse:
         columns |= {"expected": expected, "expected_sd": expected_sd, "mean": later, "sd": sd}
         return pd.DataFrame({"person": rows.ids[who], **columns})
 
-    def _rows(self, frame: pd.DataFrame) -> Scores:
-        """The complete rows of several persons."""
+    def rows_of(self, frame: "pd.DataFrame | Scores") -> Scores:
+        """The complete rows of several persons, read once for several predictions."""
+        if isinstance(frame, Scores):
+            return frame
         check_columns(frame, list(self._columns.needed))
         return scores_of(frame, self._columns, self._base(frame), self._therapists(frame))
 
@@ -395,4 +391,10 @@ class ExpectedCourse:
         name = self._columns.therapist
         if name is None or name not in frame:
             return [None] * len(frame)
-        return [None if pd.isna(v) else key_of(v) for v in frame[name]]
+        codes, ids = pd.factorize(frame[name].astype(object))
+        keys = [*map(key_of, ids), None]  # the code of a missing one is -1: the last
+        return [keys[code] for code in codes]
+
+
+def _levels(bands: Sequence[float]) -> list[float]:
+    return [real("bands", b, "shares between 0 and 1, such as 0.8", above=0, below=1) for b in several(bands)]

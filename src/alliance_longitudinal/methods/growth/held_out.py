@@ -158,10 +158,11 @@ def held_out_courses(
         course = ExpectedCourse.fit(
             frame[fold != k], y, intake, time, person, therapist, shape, covariates=covariates
         )
+        rows = course.rows_of(frame[fold == k])
         for when in times:
             same: dict[str, Any] = {"after": when, "fold": k}
-            scores.append(course.predictions(frame[fold == k], when).assign(**same))
-            persons.append(course.prospects(frame[fold == k], when, at).assign(**same))
+            scores.append(course.predictions(rows, when).assign(**same))
+            persons.append(course.prospects(rows, when, at).assign(**same))
     return HeldOutCourses(
         pd.concat(scores, ignore_index=True), pd.concat(persons, ignore_index=True), times, at
     )
