@@ -96,7 +96,7 @@ def expected_course(
         str,
         Field(
             pattern="^(log|linear)$",
-            description="Shape of the course. log: fast change at first, slower later. linear: steady change.",
+            description="Shape of the course. log: fast change at first, slower later. linear: change at one rate.",
         ),
     ] = "log",
     after: Annotated[
