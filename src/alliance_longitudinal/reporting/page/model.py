@@ -108,13 +108,18 @@ class _Numbered:
         return FigureBlock(self._next("figure"), title, caption, alt, reading, picture, _width(picture))
 
 
+#: Points of 1/72 inch in a cm; and the letters of pictures, drawn for a screen, are a little larger than those of a page.
+_POINTS_PER_CM, _SMALLER = 72 / 2.54, 0.9
+
+
 def _width(picture: Path) -> float:
-    """How wide a picture may be on paper, in cm, so that it is not too tall."""
+    """How wide a picture is on paper, in cm: as large as it was drawn, less where it would be too wide or too tall."""
     found = _VIEW_BOX.search(picture.read_text(encoding="utf-8", errors="replace"))
     sides = [float(n) for n in found[1].split()] if found else []
     if len(sides) != 4 or min(sides[2:]) <= 0:
         return PAGE_WIDTH
-    return round(min(PAGE_WIDTH, TALLEST * sides[2] / sides[3]), 2)
+    drawn = sides[2] / _POINTS_PER_CM * _SMALLER
+    return round(min(PAGE_WIDTH, drawn, TALLEST * sides[2] / sides[3]), 2)
 
 
 def table_block(table: Mapping[str, Any], count: int = 0) -> TableBlock:
