@@ -138,6 +138,7 @@ def test_level_and_growth_are_those_of_one_model(study: Study, result: AnalysisR
     assert value(result, "growth_mean") == pytest.approx(model.params["weeks"])
     rated = study.sessions[study.sessions["session"].ge(1) & study.sessions["alliance"].notna()]
     assert sd == pytest.approx(rated.groupby("client")["alliance"].mean().std())
+    assert result.table("effects_level").to_frame()["r"].notna().all()
 
 
 def test_planted_growth_is_found_at_its_level(study: Study) -> None:
@@ -184,7 +185,7 @@ def test_each_predictor_alone_is_a_model_of_its_own(study: Study, result: Analys
     name = "early_attachment_avoidance_alone"
     assert value(result, name) == pytest.approx(fit.params["w"] / rows["early"].std(), rel=1e-5)
     assert value(result, "r_attachment_avoidance_alone") == pytest.approx(value(result, name), abs=0.03)
-    answer = next(s for s in result.answer if s.startswith("For attachment_avoidance alone"))
+    answer = next(s for s in result.answer if s.startswith("For attachment avoidance alone"))
     assert (
         "The mean of published studies, −0.13 (−0.19 to −0.07; Notsu et al. 2024), is outside this interval."
         in answer
@@ -247,3 +248,295 @@ def test_categories_are_compared_with_each_other_or_with_their_mean() -> None:
     middle = (b["middle_w"] + b["high_w"]) / 3
     assert value(found, "early_education_high_points") == pytest.approx(b["high_w"] - middle, rel=1e-5)
     assert value(found, "early_education_low_points") == pytest.approx(-middle, rel=1e-5)
+
+
+def test_growth_averaged_over_those_who_leave_is_the_pattern_mixture(
+    study: Study, result: AnalysisResult
+) -> None:
+    """The median last rated time divides the clients; the model of both is methods.pattern_mixture."""
+    model, term = result.models["course"], "attachment_avoidance_within"
+    rated = study.sessions[study.sessions["session"].ge(1) & study.sessions["alliance"].notna()]
+    rated = rated.assign(y=rated["alliance"], weeks=rated["week"] - rated["week"].mean())
+    people = rated.drop_duplicates("client")[["client", "therapist"]].reset_index(drop=True)
+    columns = {}
+    intake = study.sessions[study.sessions["session"] == 0].set_index("client")["phq9"]
+    known = study.clients.set_index("client").assign(severity=intake)
+    for x in ("attachment_anxiety", "attachment_avoidance", "personality_disorder", "severity"):
+        z = known[x].reindex(people["client"]).reset_index(drop=True)
+        z = z / z.std()
+        means = z.groupby(people["therapist"]).transform("mean")
+        columns |= {f"{x}_within": z - means, f"{x}_between": means - z.mean()}
+    for x in ("empathy", "experience", "flexibility"):
+        own = study.therapists.set_index("therapist")[x]
+        columns[f"{x}_between"] = ((own - own.mean()) / own.std()).reindex(people["therapist"]).to_numpy()
+    rows = rated.merge(people[["client"]].assign(**columns), on="client")
+    last = rows.groupby("client")["weeks"].transform("max")
+    rows["left"] = (last < rows.groupby("client")["weeks"].max().median()).astype(int)
+    found = al.methods.pattern_mixture(str(model.formula), rows, "left", f"weeks:{term}", "client", reml=True)
+    sd = model.params[term] / value(result, f"level_{term}")
+    assert value(result, f"growth_{term}_patterns") == pytest.approx(
+        10 * found.params["average"] / sd, rel=1e-4
+    )
+    assert "leaving" in {t.name for t in result.tables}
+
+
+def test_covariates_and_groups(study: Study) -> None:
+    some = trial(therapists=16, clients=240)
+    found = al.alliance_predictors(
+        some, predictors=["age", "severity"], covariates=["education"], by="arm", part=["early"]
+    )
+    assert "cov_education_high" in found.models["early"].params.index
+    names = set(found.estimates["id"])
+    assert {"early_age_CBT", "early_age_IPT", "early_age_IPT_difference"} <= names
+    assert value(found, "early_age_IPT_difference") == pytest.approx(
+        value(found, "early_age_IPT") - value(found, "early_age_CBT")
+    )
+    usual = al.alliance_predictors(some, by="arm", part=["early"])
+    assert not any(i.startswith("early_arm") for i in usual.estimates["id"])
+    assert "early_experience" in set(usual.estimates["id"])
+
+
+def test_a_group_of_few_clients_is_named() -> None:
+    some = trial(therapists=16, clients=240)
+    clients = some.clients
+    clients["arm"] = np.where(np.arange(len(clients)) < 15, "IPT", "CBT")
+    found = al.alliance_predictors(
+        replace(some, _clients=clients), predictors=["age"], by="arm", part=["early"]
+    )
+    note = next(n for n in found.notes if n.code == "small_group")
+    assert note.message == "arm IPT has fewer than 20 clients, so the report does not compare this group."
+
+
+def test_without_therapists_clients_are_compared_with_all_others(study: Study) -> None:
+    sessions = study.sessions.drop(columns="therapist")
+    found = al.alliance_predictors(with_sessions(study, sessions), part=["early", "level"])
+    rows = early_rows(study)
+    xs = ["attachment_anxiety", "attachment_avoidance", "personality_disorder", "severity"]
+    design = np.column_stack([np.ones(len(rows)), *(rows[x] / rows[x].std() for x in xs)])
+    b = np.linalg.lstsq(design, rows["early"].to_numpy(), rcond=None)[0]
+    assert value(found, "early_attachment_avoidance") == pytest.approx(b[2] / rows["early"].std(), rel=1e-6)
+    assert {"level_severity_client", "r_severity"} <= set(found.estimates["id"])
+    assert dict(found.facts)["Therapists"] == "not known"
+    assert not any("empathy" in i for i in found.estimates["id"])
+
+
+def test_few_therapists_are_not_compared() -> None:
+    few = clinic_of(5, therapists=8, clients=200, **TRUTH)
+    found = al.alliance_predictors(few, part=["early"])
+    note = next(n for n in found.notes if n.code == "therapists_not_compared")
+    assert note.message == (
+        "8 therapists are too few to compare therapists (11 are needed; parameter 'min_therapists'). The report has no effects between "
+        "therapists, and predictors of clients are compared within therapists only."
+    )
+    assert set(found.estimates["level"]) == {"client"}
+    none = al.alliance_predictors(few, predictors=["empathy"], part=["early"])
+    assert none.answer[0] == (
+        "There are too few data for an answer. All predictors are of therapists, and 8 therapists are too few to compare (10 are needed)."
+    )
+
+
+def test_a_predictor_that_many_lack_is_named_and_analysed_alone(study: Study) -> None:
+    clients = study.clients
+    clients.loc[clients.index % 4 == 0, "attachment_anxiety"] = np.nan
+    found = al.alliance_predictors(replace(study, _clients=clients), part=["early"])
+    note = next(n for n in found.notes if n.code == "predictor_missing")
+    assert note.message == (
+        "attachment anxiety is not known for 25\u00a0% of the clients. They are left out of the models with all predictors, and may differ from "
+        "the others. Compare with the models of each predictor alone, or name fewer predictors."
+    )
+    step = next(s for s in found.flow.steps if s.step == "Clients whose attachment anxiety is known")
+    assert step.clients_lost > 100
+    n = found.estimates.set_index("id")["n"]
+    assert n["early_attachment_avoidance_alone"] - n["early_attachment_avoidance"] > 100
+    gone = clients.assign(attachment_anxiety=np.nan)
+    found = al.alliance_predictors(replace(study, _clients=gone), part=["early"])
+    assert next(n for n in found.notes if n.code == "predictor_unknown").message == (
+        "These predictors are not known for any client in the analysis and are left out: attachment_anxiety."
+    )
+
+
+def test_what_cannot_be_asked_for(study: Study) -> None:
+    some = trial(therapists=12, clients=120)
+    questions: list[tuple[Study, dict[str, Any], str]] = [
+        (some, {"predictors": ["adherence"]},
+         "Parameter 'predictors': adherence is a covariate of sessions. Name covariates of clients or therapists."),
+        (some, {"predictors": ["age"], "covariates": ["age"]},
+         "Parameter 'predictors': age is already in 'covariates' or 'by'. Name it in one place only."),
+        (some, {"predictors": ["agee"]},
+         "Parameter 'predictors': the study has no covariate 'agee' of clients or therapists. It has: arm, age, education, experience."),
+        (some, {"interactions": ["age"]},
+         "Parameter 'interactions': 'age' is not a pair. Write two predictors, such as avoidance:experience."),
+        (some, {"interactions": ["age:wit"]},
+         "Parameter 'interactions': 'wit' in 'age:wit' is not among the predictors: arm, age, education, experience, severity."),
+        (some, {"interactions": ["age:severity"]},
+         "Parameter 'interactions': 'age:severity' needs one predictor of clients and one of therapists."),
+        (some, {"interactions": ["education:experience"]},
+         "Parameter 'interactions': education in 'education:experience' has more than two categories. Name a number, or a category of two "
+         "values."),
+        (some, {"attachment_anxiety": "arm"},
+         "Parameter 'attachment_anxiety': 'arm' is not among the predictors of clients that are numbers: age, severity."),
+    ]  # fmt: skip
+    for asked, arguments, text in questions:
+        with pytest.raises(al.StudyError) as error:
+            al.alliance_predictors(asked, **arguments)
+        assert str(error.value) == text
+    with pytest.raises(al.StudyError, match="Parameter 'part'"):
+        al.alliance_predictors(study, part=["late"])
+
+
+def test_attachment_is_recognised_by_its_name() -> None:
+    some = trial(therapists=12, clients=120)
+    renamed = some.clients.rename(columns={"age": "anxiety"})
+    alone = replace(some, covariates=("anxiety", "education"), _clients=renamed)
+    assert not [s for s in al.alliance_predictors(alone, part=["early"]).answer if "published" in s]
+    both = renamed.assign(avoidance=renamed["anxiety"].fillna(40) % 7)
+    pair = replace(some, covariates=("anxiety", "avoidance"), _clients=both)
+    assert len([s for s in al.alliance_predictors(pair, part=["early"]).answer if "published" in s]) == 2
+    named = al.alliance_predictors(alone, part=["early"], attachment_anxiety="anxiety", styles_midpoint=4)
+    assert len([s for s in named.answer if "published" in s]) == 1
+    assert next(n for n in named.notes if n.code == "no_styles").message == (
+        "Attachment styles need both anxiety and avoidance among the predictors, and the early alliance or its level."
+    )
+    one = al.alliance_predictors(pair, part=["early"], styles_midpoint=1000)
+    assert next(n for n in one.notes if n.code == "one_style").message == (
+        "All clients have the same attachment style by this midpoint, so styles are not compared."
+    )
+
+
+def test_too_few_data_give_a_report_that_says_so(study: Study) -> None:
+    plain = simulated_study(1, ClinicTruth(therapists=10, clients=60), items=False)
+    only = {k: m for k, m in plain.measures.items() if k == "alliance"}
+    found = al.alliance_predictors(replace(plain, measures=only))
+    assert found.answer[0] == (
+        "There are too few data for an answer. The study has no predictor of the alliance: no covariates of clients or therapists and no "
+        "symptoms at intake. Name columns under 'covariates' in the study file."
+    )
+    sessions = study.sessions
+    flat = sessions.assign(alliance=sessions["alliance"].where(sessions["alliance"].isna(), 40.0))
+    assert (
+        al.alliance_predictors(with_sessions(study, flat))
+        .answer[0]
+        .endswith("All clients have the same mean WAI-SR, so nothing can predict it.")
+    )
+    few = sessions[sessions["client"].isin(sessions["client"].unique()[:15])]
+    assert (
+        "15 clients can be analysed; the analysis of predictors of the alliance needs at least 20."
+        in (al.alliance_predictors(with_sessions(study, few)).answer[0])
+    )
+    once = sessions[sessions["session"].isin([0, 8])]
+    found = al.alliance_predictors(with_sessions(study, once))
+    assert found.answer[0].endswith("No part of the alliance that was asked for can be analysed.")
+    once = sessions[sessions["session"].isin([0, 2])]
+    found = al.alliance_predictors(with_sessions(study, once))
+    assert next(n for n in found.notes if n.code == "no_course").message == (
+        "Fewer than half of the clients have two or more ratings, so level and growth of the alliance are not analysed."
+    )
+    assert "growth_mean" not in set(found.estimates["id"])
+    late = sessions[sessions["session"].eq(0) | sessions["session"].gt(5)]
+    found = al.alliance_predictors(with_sessions(study, late), part=["early", "level"])
+    assert next(n for n in found.notes if n.code == "no_early").message == (
+        "Fewer than 20 clients have a rating in the early sessions, or all have the same one, so the early alliance is not analysed."
+    )
+
+
+def test_predictors_that_do_not_differ_or_repeat_each_other_are_named(study: Study) -> None:
+    clients = study.clients
+    clients["same"], clients["twice"] = 3.0, 2 * clients["attachment_anxiety"]
+    some = replace(study, _clients=clients, covariates=("same", "attachment_anxiety", "twice"))
+    found = al.alliance_predictors(some, part=["early"])
+    assert next(n for n in found.notes if n.code == "constant_predictor").message == (
+        "These do not differ between the people that they would compare, so they have no effect in the report: same, between therapists "
+        "and same, within therapists."
+    )
+    assert "twice_within" in next(n for n in found.notes if n.code == "rank_deficient").message
+    assert "early_twice" not in set(found.estimates["id"])
+
+
+def test_rare_categories_and_crowded_models_are_named() -> None:
+    some = trial(therapists=12, clients=120)
+    clients = some.clients
+    k = np.arange(len(clients))
+    clients["site"] = np.where(k % 20 == 0, "Aa", np.where(k % 2 == 0, "Bb", "Cc"))
+    found = al.alliance_predictors(
+        replace(some, _clients=clients, covariates=("site", "age")), part=["early"]
+    )
+    assert next(n for n in found.notes if n.code == "rare_category").message == (
+        "Categories with fewer than 10 people are numbered and not named: in site. Their effects are imprecise."
+    )
+    assert not found.estimates["label"].str.contains("Aa").any()
+    assert "early_site_category_1" in set(found.estimates["id"])
+    assert next(n for n in found.notes if n.code == "many_therapist_predictors").message == (
+        "The model has 6 effects that compare therapists, and 12 therapists. With fewer than 10 therapists per effect, do not rely on "
+        "effects between therapists. Name fewer predictors."
+    )
+    nested = clients.assign(
+        site=np.where(k % 20 == 0, "Aa", np.where(clients["therapist"] < "T05", "Bb", "Aa"))
+    )
+    nested.loc[clients["therapist"] == "T09", "site"] = "Cc"
+    found = al.alliance_predictors(replace(some, _clients=nested, covariates=("site",)), part=["early"])
+    assert next(n for n in found.notes if n.code == "constant_predictor").message.endswith(
+        ": site, within therapists."
+    )
+    noise = np.random.default_rng(1).normal(size=(len(clients), 12))
+    many = clients.assign(**{f"x{k}": noise[:, k] for k in range(12)})
+    found = al.alliance_predictors(
+        replace(some, _clients=many, covariates=tuple(f"x{k}" for k in range(12))),
+        part=["early"],
+        min_therapists=30,
+    )
+    assert next(n for n in found.notes if n.code == "many_predictors").message.startswith(
+        "The model has 14 effects of clients and "
+    )
+
+
+def test_the_same_rater_of_severity_and_alliance_is_said(study: Study) -> None:
+    found = al.alliance_predictors(study, part=["early"])
+    assert "same_rater_severity" in {n.code for n in found.notes}
+    without = al.alliance_predictors(study, predictors=["empathy"], part=["early"])
+    assert "same_rater_severity" not in {n.code for n in without.notes}
+    assert "Severity" not in dict(without.facts)
+
+
+def test_the_shareable_report_counts_nobody_exactly(study: Study, result: AnalysisResult) -> None:
+    shared = al.alliance_predictors(study, part=["early"], audience="shareable")
+    n = shared.table("effects_early").to_frame()["n"]
+    assert set(n) == {480, 40}  # 479 clients rounded; 40 therapists as they are
+    assert [f.name for f in result.figure_specs[:3]] == ["predictors", "growth", "therapists"]
+    bars = result.figure_specs[0].data
+    assert bars.loc[bars["label"].str.startswith("attachment avoidance"), "low"].tolist() == [-0.19, -0.19]
+
+
+def test_robust_rows_are_those_of_clustered_errors(study: Study, result: AnalysisResult) -> None:
+    """CR2 by therapist of the same model, on rows made by hand for one predictor."""
+    found = al.alliance_predictors(study, predictors=["attachment_avoidance"], part=["early"])
+    rows = early_rows(study)
+    z = rows["attachment_avoidance"] / rows["attachment_avoidance"].std()
+    rows["b"] = z.groupby(rows["therapist"]).transform("mean") - z.mean()
+    rows["w"] = z - z.groupby(rows["therapist"]).transform("mean")
+    model = al.MixedModel.from_formula("early ~ w + b + (1 | therapist)", rows)
+    fit = model.fit(cov_type="CR2", cov_groups="therapist")
+    name = "early_attachment_avoidance_robust"
+    assert value(found, name, "se") == pytest.approx(fit.bse["w"] / rows["early"].std(), rel=1e-5)
+    assert value(found, name, "df") == pytest.approx(fit.df["w"], rel=1e-4)
+    assert value(found, name) == pytest.approx(value(found, "early_attachment_avoidance"))
+    assert "robust" in {t.name for t in result.tables}
+
+
+def test_errors_that_change_what_is_clear_are_said() -> None:
+    """Therapists differ strongly in the effect of x: the usual interval is too narrow."""
+    rng = np.random.default_rng(3)
+    some = simulated_study(2, ClinicTruth(therapists=20, clients=400), items=False)
+    clients, sessions = some.clients, some.sessions
+    clients["x"] = rng.normal(size=len(clients))
+    slope = dict(zip(sorted(clients["therapist"].unique()), rng.normal(0.8, 4, 20), strict=True))
+    shift = clients["x"] * clients["therapist"].map(slope)
+    sessions["alliance"] += sessions["client"].map(dict(zip(clients["client"], shift, strict=True)))
+    found = al.alliance_predictors(
+        replace(with_sessions(some, sessions), _clients=clients, covariates=("x",)),
+        predictors=["x"],
+        part=["early"],
+    )
+    assert value(found, "early_x", "p") < 0.05 < value(found, "early_x_robust", "p")
+    assert next(n for n in found.notes if n.code == "robust_errors_differ").message == (
+        "If effects may differ between therapists, whether these effects are clear changes: x, within therapists."
+    )

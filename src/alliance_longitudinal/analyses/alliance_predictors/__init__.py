@@ -154,7 +154,7 @@ def alliance_predictors(
     draft.fact("Clients", Count(clients, "client"))
     draft.therapists(int(ratings.clients["therapist"].nunique()))
     draft.fact("Ratings", Count(len(ratings.sessions), "rating"))
-    draft.fact("Predictors", ", ".join(p.label for p in found))
+    draft.fact("Predictors", Number(len(found), "integer"))
     draft.resolved |= {"predictors": [p.name for p in found], "part": list(parts), "window": list(span)}
     note_severity(draft, found, a, y)
     asked = Asked(a, found, attachment, pairs, parts, span, styles_midpoint, groups)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_predictors.design import (
-    CONSTANT,
     Design,
     Effect,
     Predictor,
@@ -20,11 +19,9 @@ from alliance_longitudinal.analyses.kit import (
     Draft,
     Estimate,
     Fitted,
-    Structure,
     fit_first,
     slug,
     therapist_df,
-    with_own_effect,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +30,8 @@ if TYPE_CHECKING:
 Fit = Callable[..., Fitted]
 #: Time units over which growth is given.
 TEN = 10
+#: Part -> what an effect is on.
+ON = {"early": "on the early alliance", "level": "on the level", "growth": "on growth"}
 #: Name -> what its model is called.
 TITLES = {"early": "Early alliance", "course": "Course of the alliance"}
 
@@ -221,17 +220,23 @@ def estimates_of(model: Model, part: str, unit: str, points: str, tail: str = ""
             continue
         level, n = ("therapist", model.therapists) if effect.of_therapists else ("client", model.n)
         name = identity_of(part, effect) + tail
-        for identity, by, of in ((name, 1 / model.sd, unit), (f"{name}_points", 1 / effect.sd, points)):
+        for identity, label, by, of in (
+            (name, effect.label, 1 / model.sd, unit),
+            (f"{name}_points", f"{effect.label}; {ON[part]}", 1 / effect.sd, points),
+        ):
             kept = {k: v for k, v in scaled(row, by).items() if k != "t"}
-            out.append(Estimate(identity, effect.label, n=n, level=level, unit=of, **kept))
+            out.append(Estimate(identity, label, n=n, level=level, unit=of, **kept))
     return out
 
 
-def correlations_of(model: Model, tail: str = "") -> list[Estimate]:
-    """The effects as correlations with what the model adjusts for held constant: sign(b) sqrt(F / (F + df))."""
+def correlations_of(model: Model, part: str, tail: str = "") -> dict[str, Estimate]:
+    """The effects as correlations with what the model adjusts for held constant: sign(b) sqrt(F / (F + df)).
+
+    By the id of the effect on ``part``; their own ids begin with ``r_``.
+    """
     from alliance_longitudinal.methods.basics.inference import partial_correlation
 
-    out = []
+    out = {}
     for effect in model.design.effects:
         row = model.numbers(effect)
         if row is None or not np.isfinite(row["t"]):
@@ -239,107 +244,19 @@ def correlations_of(model: Model, tail: str = "") -> list[Estimate]:
         df = row["df"] if np.isfinite(row["df"]) else float(model.n)
         r, low, high = partial_correlation(row["t"], df)
         level, n = ("therapist", model.therapists) if effect.of_therapists else ("client", model.n)
-        name = identity_of("r", effect) + tail
-        out.append(
-            Estimate(
-                name,
-                effect.label,
-                r,
-                ci_low=low,
-                ci_high=high,
-                p=row["p"],
-                df=df,
-                n=n,
-                level=level,
-                unit="correlation",
-            )
+        out[identity_of(part, effect) + tail] = Estimate(
+            identity_of("r", effect) + tail,
+            effect.label,
+            r,
+            ci_low=low,
+            ci_high=high,
+            p=row["p"],
+            df=df,
+            n=n,
+            level=level,
+            unit="correlation",
         )
     return out
-
-
-def explained(
-    draft: Draft,
-    ratings: Ratings,
-    predictors: Sequence[Predictor],
-    people: pd.DataFrame,
-    model: Model,
-    part: str,
-) -> Estimate | None:
-    """Share of the therapists' variance that their own covariates explain; None where it is not estimated."""
-    own = [p for p in predictors if p.level == "therapist"]
-    clients = [p for p in predictors if p.level != "therapist"]
-    if not own or not model.fitted.structure.therapist:
-        return None
-    refit = fit_early if part == "early" else fit_course
-    base = refit(draft, ratings, clients, people)
-    before, after = (_therapist_variance(m.fitted) for m in (base, model))
-    if not before > CONSTANT:
-        return None
-    names = " and ".join(p.label for p in own) if len(own) < 3 else "all therapist covariates together"
-    return Estimate(
-        "explained_therapists",
-        f"Therapists' variance explained by {names}",
-        1 - after / before,
-        n=model.therapists,
-        level="therapist",
-        unit="share",
-    )
-
-
-def _therapist_variance(fitted: Fitted) -> float:
-    table = fitted.result.varcorr
-    own = table[table["group"].eq("therapist") & table["term1"].eq("Intercept") & table["term2"].isna()]
-    return float(own["vcov"].iloc[0]) if len(own) else 0.0
-
-
-def interaction(
-    draft: Draft,
-    ratings: Ratings,
-    predictors: Sequence[Predictor],
-    people: pd.DataFrame,
-    pair: tuple[Predictor, Predictor],
-    part: str,
-) -> Estimate | None:
-    """A client's predictor by a therapist's, with the client's effect free to differ between therapists.
-
-    Kenward-Roger's df; without the effect of their own, therapists would count as many independent cases (Heisig & Schaeffer 2019).
-    """
-    from alliance_longitudinal.engine import MixedModel
-
-    clients = ratings.clients[ratings.clients["early"].notna()] if part == "early" else ratings.clients
-    clients = clients.reset_index(drop=True)
-    design = build(clients, predictors, people, split=True)
-    found = {(e.predictor.name, e.part): e for e in design.effects}
-    one, other = found.get((pair[0].name, "within")), found.get((pair[1].name, "between"))
-    if one is None or other is None:
-        return None
-    own, of = next(iter(one.weights)), next(iter(other.weights))
-    name = f"{one.id}_by_{other.id}"
-    columns = design.columns.assign(**{name: design.columns[own] * design.columns[of]})
-    inside = " + ".join(map(str, columns))
-    structures: tuple[Structure, ...] = ENDPOINT if part == "early" else GROWTH
-    if part == "early":
-        rows, fixed = pd.concat([clients, columns], axis=1), f"early ~ {inside}"
-    else:
-        added = pd.concat([clients[["client"]], columns], axis=1)
-        rows = ratings.sessions.merge(added, on="client", how="inner", validate="many_to_one")
-        fixed = f"y ~ weeks + {inside}"
-    rows, adjusted = draft.adjusters(rows)
-    fixed = " + ".join([fixed, *adjusted])
-    title = f"{TITLES['early' if part == 'early' else 'course']}, {pair[0].name} by {pair[1].name}"
-    words = f"the effect of {pair[0].label}"
-    fitted = draft.fit(f"{part}_{name}", title, fixed, rows, with_own_effect(structures, own, words))
-    if fitted.mixed:
-        result = MixedModel.from_formula(fitted.formula, rows).fit(df="kenward-roger")
-        fitted = replace(fitted, result=result)
-        draft.uses(fitted)
-    if name not in fitted.result.params.index:
-        return None
-    sd = ratings.sd_early if part == "early" else ratings.sd
-    kept = {k: v for k, v in scaled(fitted.combination({name: 1.0}), 1 / sd).items() if k != "t"}
-    where = "early alliance" if part == "early" else "level"
-    label = f"{pair[0].label} by {pair[1].label}, {where}"
-    return Estimate(f"{part}_{name}", label, n=len(clients), level="client", unit="SD", **kept)
 
 
 def units(a: "Measure", part: str, time: str) -> tuple[str, str]:
@@ -348,9 +265,3 @@ def units(a: "Measure", part: str, time: str) -> tuple[str, str]:
     if part == "growth":
         return f"SD over {TEN} {time}s", f"{label} points over {TEN} {time}s"
     return "SD", f"{label} points"
-
-
-def stem(identity: str, part: str) -> str:
-    """Id of the correlation that belongs to an effect, without its ``r_``."""
-    stem = identity.removeprefix(f"{part}_")
-    return stem.removesuffix("_within") if part == "level" else stem

@@ -37,7 +37,7 @@ class Predictor:
     rare : frozenset of str
         Categories of too few people to be named.
     words : str
-        What it is called in sentences; the name unless something else is said.
+        What it is called in sentences; the name, with spaces, unless something else is said.
     """
 
     name: str
@@ -49,8 +49,8 @@ class Predictor:
 
     @property
     def label(self) -> str:
-        """What it is called in sentences."""
-        return self.words or self.name
+        """What it is called in sentences and tables."""
+        return self.words or self.name.replace("_", " ")
 
     def of(self, rows: pd.DataFrame) -> pd.Series:
         """Its value in each of ``rows``, which have ``client`` and ``therapist``."""
@@ -161,7 +161,10 @@ def build(
                 continue
             own = own.drop(columns=flat)
             columns |= {str(c): own[c] for c in own}
-            effects += _effects(predictor, stem, part, list(map(str, own)), sd)
+            if flat:  # a category that does not vary leaves nothing to compare the others with
+                constant.append(f"{predictor.label}, {PART_WORDS[part]}")
+            else:
+                effects += _effects(predictor, stem, part, list(map(str, own)), sd)
     return Design(pd.DataFrame(columns, index=rows.index), tuple(effects), tuple(constant))
 
 
@@ -216,8 +219,6 @@ def _effects(predictor: Predictor, stem: str, part: Part, columns: list[str], sd
     if not predictor.categories:
         return [Effect(stem, f"{predictor.label}, {said}", predictor, part, {columns[0]: 1.0}, sd)]
     k = len(predictor.categories)
-    if len(columns) < k - 1:
-        return []  # a category that occurs in none of the rows has no effect to compare with
     names = [predictor.named(i) for i in range(k)]
     if k == 2:
         what = f"{names[1]}, compared with {names[0]}"

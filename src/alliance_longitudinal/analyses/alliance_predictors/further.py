@@ -5,19 +5,32 @@ from dataclasses import replace
 
 from alliance_longitudinal.analyses.alliance_predictors.asked import Asked, style_predictor, without_styles
 from alliance_longitudinal.analyses.alliance_predictors.compute import (
+    Model,
     Ratings,
     correlations_of,
     estimates_of,
     fit_course,
     fit_early,
-    stem,
     units,
 )
+from alliance_longitudinal.analyses.alliance_predictors.design import Effect
 from alliance_longitudinal.analyses.alliance_predictors.findings import note_styles
-from alliance_longitudinal.analyses.alliance_predictors.tables import Row, alone_table
-from alliance_longitudinal.analyses.kit import ESTIMATE, TEST, Draft, Estimate
+from alliance_longitudinal.analyses.alliance_predictors.tables import PARTS, Row, alone_table
+from alliance_longitudinal.analyses.kit import (
+    ESTIMATE,
+    TEST,
+    Draft,
+    Estimate,
+    listed,
+    short,
+    with_robust_errors,
+)
+from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.present import Column
+
+#: Fewest therapists for robust errors.
+MIN_ROBUST = 10
 
 
 def show_alone(
@@ -51,10 +64,8 @@ def show_alone(
                 for e in estimates_of(model, part, *units(asked.a, part, ""), "_alone")
                 if not e.id.endswith("_points")
             ]
-            r = {e.id: e for e in correlations_of(model, "_alone")}
-            for effect in effects:
-                of = stem(effect.id.removesuffix("_alone"), part)
-                found.append((effect, r.get(f"r_{of}_alone")))
+            r = correlations_of(model, part, "_alone")
+            found += [(effect, r.get(effect.id)) for effect in effects]
             if part == parts[0]:
                 draft.estimate(*r.values())
                 if predictor.name in dimension and found:
@@ -64,6 +75,49 @@ def show_alone(
         if found and len(asked.predictors) > 1:
             draft.show(alone_table(part, rows, found))
     return out
+
+
+def show_robust(
+    draft: Draft, model: Model, part: str, effects: Sequence[tuple[Effect, Estimate]], a: Measure
+) -> None:
+    """The effects of one model with errors that allow them to differ between therapists (CR2)."""
+    if not model.fitted.structure.therapist or model.therapists < MIN_ROBUST:
+        return
+    robust = replace(model, fitted=with_robust_errors(model.fitted, model.rows))
+    own = [
+        replace(e, label=f"{e.label}: robust")
+        for e in estimates_of(robust, part, *units(a, part, ""), "_robust")
+        if not e.id.endswith("_points") and e.level == "client"
+    ]
+    usual = {e.id: (x, e) for x, e in effects}
+    shown, turned = [], []
+    for e in own:
+        effect, plain = usual[e.id.removesuffix("_robust")]
+        shown += [plain, e]
+        if (plain.ci_low > 0 or plain.ci_high < 0) != (e.ci_low > 0 or e.ci_high < 0):
+            turned.append(effect.label)
+    if not own:
+        return
+    draft.estimate(*own)
+    draft.table_of(
+        "robust",
+        f"{PARTS[part]}: if effects differ between therapists",
+        "sensitivity",
+        shown,
+        [Column("label", "Effect of"), *ESTIMATE, *TEST],
+        "The model has one effect for all therapists. The second row of each effect has cluster-robust errors (CR2), which hold if the effect "
+        "differs between therapists.",
+    )
+    draft.cite("bell2002", "pustejovsky2018")
+    if turned:
+        draft.find(
+            "robust_errors_differ",
+            "caution",
+            "If effects may differ between therapists, whether these effects are clear changes: {names}.",
+            model.fitted.title,
+            short("pustejovsky2018"),
+            names=listed(turned),
+        )
 
 
 def show_styles(draft: Draft, ratings: Ratings, asked: Asked, part: str) -> None:

@@ -16,12 +16,9 @@ from alliance_longitudinal.analyses.alliance_predictors.compute import (
     Ratings,
     correlations_of,
     estimates_of,
-    explained,
     fit_course,
     fit_early,
     identity_of,
-    interaction,
-    stem,
     units,
 )
 from alliance_longitudinal.analyses.alliance_predictors.design import (
@@ -33,14 +30,16 @@ from alliance_longitudinal.analyses.alliance_predictors.findings import (
     note_leavers,
     note_tests,
 )
-from alliance_longitudinal.analyses.alliance_predictors.further import show_alone, show_styles
+from alliance_longitudinal.analyses.alliance_predictors.further import show_alone, show_robust, show_styles
 from alliance_longitudinal.analyses.alliance_predictors.groups import compare_groups
+from alliance_longitudinal.analyses.alliance_predictors.leaving import show_leaving
 from alliance_longitudinal.analyses.alliance_predictors.tables import (
     Row,
     effects_note,
     effects_table,
     show_points,
 )
+from alliance_longitudinal.analyses.alliance_predictors.therapists import explained, interaction
 from alliance_longitudinal.analyses.kit import (
     ESTIMATE,
     TEST,
@@ -97,6 +96,8 @@ def report(draft: Draft, ratings: Ratings, everybody: Ratings, asked: Asked) -> 
     words.say_growth(draft, asked.a, time)
     words.say_explained(draft)
     _show(draft, ratings, asked, models, found, rows, joint, time)
+    if main == "early":
+        show_robust(draft, models["early"], "early", found["early"], asked.a)
     if asked.midpoint is not None:
         show_styles(draft, ratings, asked, main)
     if asked.groups is not None and main != "growth":
@@ -112,6 +113,7 @@ def report(draft: Draft, ratings: Ratings, everybody: Ratings, asked: Asked) -> 
     note_design(draft, models, asked.predictors)
     if "growth" in parts:
         note_leavers(draft, ratings, time)
+        show_leaving(draft, ratings, models["course"], found["growth"], time)
     if draft.therapists_known:
         draft.usual_findings(ratings.clients.groupby("therapist")["client"].nunique())
     draft.method(*words.method_of(draft, asked.a, models, asked.predictors, asked.window, time, len(joint)))
@@ -161,7 +163,8 @@ def _effects(draft: Draft, models: dict[str, Model], parts: Sequence[str], a: Me
             if identity_of(part, effect) in known
         ]
     if parts[0] != "growth":
-        draft.estimate(*correlations_of(models["early" if parts[0] == "early" else "course"]))
+        main = models["early" if parts[0] == "early" else "course"]
+        draft.estimate(*correlations_of(main, parts[0]).values())
     return found
 
 
@@ -183,22 +186,18 @@ def _with_q(draft: Draft, models: dict[str, Model], found: Found, joint: Joint) 
     """Every tested effect by its id, with q over all of them."""
     from alliance_longitudinal.methods.basics.adjust import benjamini_hochberg
 
-    tested = [(e, part) for part, every in found.items() for _, e in every] + [(e, "") for _, e in joint]
-    p = np.array([e.p for e, _ in tested], dtype=float)
+    tested = [e for every in found.values() for _, e in every] + [e for _, e in joint]
+    p = np.array([e.p for e in tested], dtype=float)
     q = np.full(len(p), np.nan)
     known = np.isfinite(p)
     q[known] = benjamini_hochberg(p[known])
-    of = {
-        part: {
-            r.id.removeprefix("r_"): r
-            for r in correlations_of(models["early" if part == "early" else "course"])
-        }
-        for part in found
-        if part != "growth"
-    }
+    r: dict[str, Estimate] = {}
+    for part in found:
+        if part != "growth":
+            r |= correlations_of(models["early" if part == "early" else "course"], part)
     rows = {}
-    for (e, part), value in zip(tested, q, strict=True):
-        rows[e.id] = Row(e, of.get(part, {}).get(stem(e.id, part)), float(value))
+    for e, value in zip(tested, q, strict=True):
+        rows[e.id] = Row(e, r.get(e.id), float(value))
     note_tests(draft, int(known.sum()), len({x.predictor.name for v in found.values() for x, _ in v}))
     return rows
 

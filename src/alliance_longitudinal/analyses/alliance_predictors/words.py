@@ -40,11 +40,12 @@ def answer(
     n = len(clear) + len(clear_joint)
     said = "{k} of {all:noun} on {alliance} {k:is|are}" if n else "None of {all:noun} on {alliance} is"
     draft.say(
-        said + " clear after correction for multiple tests (q at most {limit}).",
+        said + " clear after correction for multiple tests (q at most {limit}){more}.",
         k=Number(n, "integer"),
         all=Number(tested, "integer", "effect"),
         alliance=a.instrument.label,
         limit=f"{CLEAR:g}",
+        more="; these are the clearest" if n > DESCRIBED else "",
     )
     distinct = {(e.predictor.name, e.part, e.contrast): (part, e, row) for part, e, row in reversed(clear)}
     shown = sorted(distinct.values(), key=lambda r: clear.index(r))[:DESCRIBED]
@@ -52,9 +53,6 @@ def answer(
         draft.sentences.append(describe(part, effect, row.effect, time))
     pairs = {(one.name, other.name): (one, other, row) for (one, other), row in reversed(clear_joint)}
     draft.sentences += [_describe_interaction(*found) for found in pairs.values()]
-    more = n - len(shown) - len(pairs)
-    if more:
-        draft.say("{n:noun} {n:is|are} in the tables.", n=Number(more, "integer", "further clear effect"))
 
 
 def _describe_interaction(client: Predictor, therapist: Predictor, row: Row) -> Sentence:
