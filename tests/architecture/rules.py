@@ -52,7 +52,7 @@ SHELVES = {
         "psychometrics": {"basics", "fiml"},
         "panel": {"basics", "fiml"},
         "events": {"basics"},
-        "dyads": {"basics"},
+        "dyads": {"basics", "fiml"},
         "mediation": {"basics"},
         "growth": {"basics"},
         "planning": {"basics"},

@@ -1,7 +1,8 @@
 """Actor and partner effects: what one's own and the other's rating say of the outcome of each member of a case."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,6 @@ from alliance_longitudinal.counts import Count
 from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.methods.basics.curvature import hessian, jacobian, lowest
 from alliance_longitudinal.methods.basics.estimates import Estimates
 from alliance_longitudinal.methods.basics.frames import (
     Codes,
@@ -19,9 +19,13 @@ from alliance_longitudinal.methods.basics.frames import (
     check_once,
     groups,
     names_of,
+    numbers,
 )
 from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
+from alliance_longitudinal.methods.dyads.pairs import Fit, Pairs, fit_pairs, rho_of, satterthwaite
 from alliance_longitudinal.sentences import say
+
+Missing = Literal["listwise", "fiml"]
 
 
 class Distinguishable(NamedTuple):
@@ -46,8 +50,10 @@ class ActorPartner(Estimates):
         Correlation of the residuals of two members of a case.
     sigma : float or Series
         Residual standard deviation; with roles by role.
+    group_sd : float
+        Standard deviation of the effects of the groups; missing without groups.
     llf : float
-        Restricted log-likelihood, with the constants of R's nlme.
+        Restricted log-likelihood, with the constants of R's nlme; by full information that of all members' values.
     n, cases, n_dropped : int
     """
 
@@ -56,6 +62,7 @@ class ActorPartner(Estimates):
     distinguishable: Distinguishable | None
     rho: float
     sigma: "float | pd.Series"
+    group_sd: float
     llf: float
     n: int
     cases: int
@@ -74,100 +81,6 @@ class ActorPartner(Estimates):
         return facts
 
 
-@dataclass(frozen=True, slots=True)
-class _Pairs:
-    """Rows by case and role. The residuals of a case have standard deviations by role and one correlation."""
-
-    y: Floats
-    x: Floats
-    case: Codes
-    size: Floats
-    role: Codes
-
-    @property
-    def roles(self) -> int:
-        return int(self.role.max()) + 1
-
-    def white(self, theta: Floats) -> tuple[Floats, Floats, float]:
-        """Rows whose residuals are independent with variance sigma2, and the log-determinant of the covariance over sigma2.
-
-        theta is the correlation on its scale (see `rho_of`), then the log ratios of the other roles' standard deviations to the first.
-        """
-        rho = rho_of(theta[0], float(self.size.max()))
-        ratio = np.exp(np.concatenate([[0.0], theta[1:]]))[self.role]
-        m = self.size
-        shrink = 1 - np.sqrt((1 - rho) / (1 + (m - 1) * rho))
-        rows = np.column_stack([self.y, self.x]) / ratio[:, None]
-        sums = np.column_stack([np.bincount(self.case, c, len(m)) for c in rows.T])
-        rows = (rows - (shrink / m)[self.case, None] * sums[self.case]) / np.sqrt(1 - rho)
-        logdet = 2 * float(np.log(ratio).sum()) + float(
-            np.sum((m - 1) * np.log1p(-rho) + np.log1p((m - 1) * rho))
-        )
-        return rows[:, 0], rows[:, 1:], logdet
-
-
-def rho_of(value: float, largest: float) -> float:
-    """A correlation between ``-1 / (largest - 1)`` and 1 from a number without limits."""
-    low = -1 / (largest - 1)
-    return float(low + (1 - low) / (1 + np.exp(-value)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    theta: Floats
-    beta: Floats
-    cov: Floats
-    sigma2: float
-    deviance: float
-
-
-def _solve(pairs: _Pairs, theta: Floats, reml: bool) -> _Fit:
-    """Coefficients and variance at given correlation and ratios; deviance is -2 log-likelihood."""
-    y, x, logdet = pairs.white(theta)
-    n, p = x.shape
-    r = np.linalg.qr(x, mode="r")
-    inverse = np.linalg.inv(r)
-    cov = inverse @ inverse.T
-    beta = cov @ (x.T @ y)
-    free = n - p if reml else n
-    squares = max(float(np.sum((y - x @ beta) ** 2)), 1e-300)
-    deviance = free * (np.log(2 * np.pi * squares / free) + 1) + logdet
-    if reml:
-        deviance += 2 * float(np.log(np.abs(np.diag(r))).sum())
-    return _Fit(theta, beta, cov * squares / free, squares / free, float(deviance))
-
-
-def _fit(pairs: _Pairs, reml: bool) -> _Fit:
-    starts = [np.r_[value, np.zeros(pairs.roles - 1)] for value in (0.0, 1.0)]
-    theta = lowest(lambda t: _solve(pairs, t, reml).deviance, starts, "The actor-partner model")
-    return _solve(pairs, theta, reml)
-
-
-def _satterthwaite(pairs: _Pairs, fit: _Fit) -> Floats:
-    """Degrees of freedom of each coefficient: ``2 v^2 / (g' A g)``, g the gradient of its variance, A the variances' covariance."""
-    eta = np.r_[np.log(fit.sigma2), fit.theta]
-    n, p = pairs.x.shape
-
-    def parts(e: Floats) -> tuple[Floats, float]:
-        y, x, logdet = pairs.white(e[1:])
-        s2 = float(np.exp(e[0]))
-        inverse = np.linalg.inv(x.T @ x)
-        beta = inverse @ (x.T @ y)
-        dev = (
-            (n - p) * e[0]
-            + float(np.sum((y - x @ beta) ** 2)) / s2
-            + logdet
-            - float(np.linalg.slogdet(inverse)[1])
-        )
-        return np.diag(inverse) * s2, dev
-
-    spread = np.linalg.pinv(hessian(lambda e: parts(e)[1], eta) / 2, hermitian=True)
-    slope = jacobian(lambda e: parts(e)[0], eta, 1e-5)
-    below = np.einsum("ij,jk,ik->i", slope, spread, slope)
-    variance = np.diag(fit.cov)
-    return np.asarray(np.clip(2 * variance**2 / np.maximum(below, 1e-300), 1, n - p))
-
-
 def actor_partner(
     frame: pd.DataFrame,
     y: str,
@@ -176,6 +89,10 @@ def actor_partner(
     person: str,
     case: str,
     role: str | None = None,
+    *,
+    covariates: str | Sequence[str] = (),
+    group: str | None = None,
+    missing: Missing = "listwise",
 ) -> ActorPartner:
     """Effects of one's own (actor) and of the other member's rating (partner) on an outcome.
 
@@ -184,22 +101,33 @@ def actor_partner(
     (Kenny, Kashy & Cook 2006, Dyadic Data Analysis, chapter 7). REML, with Satterthwaite's degrees of freedom. The test of
     distinguishable roles compares both models by maximum likelihood.
 
+    With ``missing="fiml"`` both members' ratings, covariates and outcomes are jointly normal, and every member with some value counts;
+    the errors are those of the observed information, and tests are normal. Without roles, the members' means and covariances are equal,
+    so that it does not matter who is first.
+
     Parameters
     ----------
     frame : DataFrame
-        One row per person, with the other member's rating in ``partner_x``. Not changed. Rows with a missing value are left out;
-        a member who is left alone in a case stays.
+        One row per person, with the other member's rating in ``partner_x``. Not changed. Rows with a missing value are left out
+        (``"listwise"``); a member who is left alone in a case stays.
     y, x, partner_x : str
         Outcome, own rating, the other member's rating.
     person, case : str
         Columns: a person comes once in a case.
     role : str, optional
         Column of roles: each role at most once in a case.
+    covariates : str or sequence of str
+        Numbers of each person, with an effect on the own outcome; by role, if there are roles.
+    group : str, optional
+        Groups of cases, such as therapists: a random effect that all rows of a group share; with ``"fiml"`` errors by the sandwich of
+        the groups' scores.
+    missing : {"listwise", "fiml"}
+        ``"fiml"`` assumes values missing at random, and needs cases of two members.
 
     Returns
     -------
     ActorPartner
-        ``params``: ``intercept, actor, partner``, with roles ``intercept_<role>`` and so on.
+        ``params``: ``intercept, actor, partner`` and the covariates, with roles ``intercept_<role>`` and so on.
 
     Raises
     ------
@@ -222,11 +150,17 @@ def actor_partner(
     >>> round(found.actor, 2), round(found.partner, 2), round(found.rho, 2)
     (0.56, 0.36, 0.32)
     """
-    numeric = {"y": y, "x": x, "partner_x": partner_x}
+    extra = (covariates,) if isinstance(covariates, str) else tuple(covariates)
+    numeric = {"y": y, "x": x, "partner_x": partner_x} | {f"c{k}": c for k, c in enumerate(extra)}
     ids = {"case": case, "person": person} | ({} if role is None else {"role": role})
-    names_of([*numeric.values(), case, person], "the arguments")
+    ids |= {} if group is None else {"group": group}
+    if missing not in get_args(Missing):
+        raise DataError(f"missing is {missing!r}. It is 'listwise' or 'fiml'.")
+    names_of([*numeric.values(), case, person, *([] if group is None else [group])], "the arguments")
     check_columns(frame, [*numeric.values(), *ids.values()])
     labels = _roles(frame, case, person, role)
+    if missing == "fiml":
+        return _full(frame, numeric, ids, labels, extra)
     rows = complete_rows(frame, numeric, ids, least=6)
     for name, column in numeric.items():
         check_varies(
@@ -236,26 +170,107 @@ def actor_partner(
     size = np.bincount(code).astype(float)
     if size.max() < 2:
         raise DataError(f"No {case} has two members with all values. Actor and partner effects need pairs.")
-    alike = _Pairs(
-        rows.values("y"),
-        _design(rows.data, None),
-        code.astype(np.int64),
-        size,
-        np.zeros(len(code), dtype=np.int64),
+    together = None if group is None else _groups(rows.data, case, group)
+    design = _design(rows.data, None, len(extra))
+    alike = Pairs(
+        rows.values("y"), design, code.astype(np.int64), size, np.zeros(len(code), dtype=np.int64), together
     )
-    if np.linalg.matrix_rank(alike.x) < 3:
-        raise DataError(f"{x!r} and {partner_x!r} determine each other. Their effects cannot be separated.")
+    if np.linalg.matrix_rank(alike.x) < alike.x.shape[1]:
+        raise DataError(
+            f"{x!r} and {partner_x!r} determine each other{' or a covariate' if extra else ''}. Their effects cannot be separated."
+        )
     findings = _alone(size, case)
     if role is None:
-        return _result(alike, _fit(alike, reml=True), ("",), None, rows.n_dropped, findings)
+        return _result(alike, fit_pairs(alike, reml=True), ("",), extra, None, rows.n_dropped, findings)
     roles = rows.data["role"].map({f"g{k}": k for k in range(len(labels))}).to_numpy(np.int64)
-    apart = _Pairs(alike.y, _design(rows.data, roles), alike.case, size, roles)
+    apart = replace(alike, x=_design(rows.data, roles, len(extra)), role=roles)
     if len(np.unique(roles)) < len(labels) or np.linalg.matrix_rank(apart.x) < apart.x.shape[1]:
         raise DataError(f"Too few persons of one {role} have all values. Leave role out, or give more cases.")
-    ratio = max(_fit(alike, reml=False).deviance - _fit(apart, reml=False).deviance, 0.0)
-    df = 4 * (len(labels) - 1)
-    test = Distinguishable(ratio, df, float(distributions.chi2.sf(ratio, df)))
-    return _result(apart, _fit(apart, reml=True), labels, test, rows.n_dropped, findings)
+    ratio = max(fit_pairs(alike, reml=False).deviance - fit_pairs(apart, reml=False).deviance, 0.0)
+    test = _test(ratio, len(labels), len(extra))
+    return _result(apart, fit_pairs(apart, reml=True), labels, extra, test, rows.n_dropped, findings)
+
+
+def _test(ratio: float, roles: int, covariates: int) -> Distinguishable:
+    df = (4 + covariates) * (roles - 1)
+    return Distinguishable(ratio, df, float(distributions.chi2.sf(ratio, df)))
+
+
+def _groups(data: pd.DataFrame, case: str, group: str) -> Codes:
+    """Codes of the groups; a case lies in one of them."""
+    if data[["case", "group"]].drop_duplicates()["case"].duplicated().any():
+        raise DataError(f"A {case} lies in more than one {group}. Give each {case} one {group}.")
+    codes, _ = pd.factorize(data["group"])
+    return np.asarray(codes, dtype=np.int64)
+
+
+def _full(
+    frame: pd.DataFrame,
+    numeric: dict[str, str],
+    ids: dict[str, str],
+    labels: tuple[str, ...],
+    extra: tuple[str, ...],
+) -> ActorPartner:
+    """The model by full information."""
+    from alliance_longitudinal.methods.dyads.full_information import cases, fit_full
+
+    values = {name: numbers(frame, column) for name, column in numeric.items()}
+    code = groups(frame, ids["case"])[0]
+    if int(np.bincount(code).max()) > 2 or len(labels) > 2:
+        raise DataError("missing='fiml' needs cases of two members. Use missing='listwise' for larger ones.")
+    if labels:
+        slot = groups(frame, ids["role"])[0]
+    else:
+        slot = pd.Series(code).groupby(code).cumcount().to_numpy(np.int64)
+    columns = np.column_stack([values["x"], *(values[f"c{k}"] for k in range(len(extra))), values["y"]])
+    wide = cases(slot, code, columns, values["partner_x"])
+    known = ~np.isnan(wide)
+    if int((known[:, -2:].all(axis=1)).sum()) < 6:
+        raise DataError(
+            "Fewer than six cases have the outcomes of both members. Full information needs more."
+        )
+    for at, column in ((0, numeric["x"]), (wide.shape[1] - 2, numeric["y"])):
+        check_varies(
+            wide[known[:, at], at],
+            column,
+            "Actor and partner effects need values that differ between persons.",
+        )
+    cluster = None
+    if "group" in ids:
+        of = pd.DataFrame({"case": code, "group": groups(frame, ids["group"])[0]})
+        cluster = _groups(of, ids["case"], ids["group"])[np.unique(code, return_index=True)[1]]
+    every = np.ones(len(labels) or 1)
+    found = fit_full(wide, roles=bool(labels), equal_effects=False, cluster=cluster)
+    test = None
+    if labels:
+        equal = fit_full(wide, roles=True, equal_effects=True, cluster=None)
+        test = _test(max(equal.deviance - found.deviance, 0.0), 2, len(extra))
+    empty = int(np.isnan(columns).all(axis=1).sum())
+    members = labels or ("",)
+    return ActorPartner(
+        params=pd.Series(found.beta, index=_names(members, extra), name="estimate"),
+        covariance=found.cov,
+        findings=(),
+        actor=_by_role(found.beta[len(every) : 2 * len(every)], members),
+        partner=_by_role(found.beta[2 * len(every) : 3 * len(every)], members),
+        distinguishable=test,
+        rho=found.rho,
+        sigma=_by_role(np.sqrt(found.variance), members),
+        group_sd=float("nan"),
+        llf=-found.deviance / 2,
+        n=len(frame) - empty,
+        cases=len(np.unique(code)),
+        n_dropped=empty,
+    )
+
+
+def _names(labels: tuple[str, ...], extra: tuple[str, ...]) -> list[str]:
+    parts = ("intercept", "actor", "partner", *extra)
+    return [f"{part}_{label}" if label else part for part in parts for label in labels]
+
+
+def _by_role(values: Floats, labels: tuple[str, ...]) -> Any:
+    return float(values[0]) if labels == ("",) else pd.Series(values, index=list(labels))
 
 
 def _roles(frame: pd.DataFrame, case: str, person: str, role: str | None) -> tuple[str, ...]:
@@ -272,42 +287,43 @@ def _roles(frame: pd.DataFrame, case: str, person: str, role: str | None) -> tup
     return tuple(str(name) for name in names)
 
 
-def _design(data: pd.DataFrame, roles: Codes | None) -> Floats:
-    plain = np.column_stack([np.ones(len(data)), data["x"], data["partner_x"]]).astype(float)
+def _design(data: pd.DataFrame, roles: Codes | None, covariates: int) -> Floats:
+    own = [data[f"c{k}"] for k in range(covariates)]
+    plain = np.column_stack([np.ones(len(data)), data["x"], data["partner_x"], *own]).astype(float)
     if roles is None:
         return plain
     return np.column_stack(
-        [plain[:, [k]] * (roles == r)[:, None] for k in range(3) for r in range(int(roles.max()) + 1)]
+        [
+            plain[:, [k]] * (roles == r)[:, None]
+            for k in range(plain.shape[1])
+            for r in range(int(roles.max()) + 1)
+        ]
     )
 
 
 def _result(
-    pairs: _Pairs,
-    fit: _Fit,
+    pairs: Pairs,
+    fit: Fit,
     labels: tuple[str, ...],
+    extra: tuple[str, ...],
     test: Distinguishable | None,
     n_dropped: int,
     findings: tuple[Finding, ...],
 ) -> ActorPartner:
-    names = [
-        f"{part}_{label}" if label else part for part in ("intercept", "actor", "partner") for label in labels
-    ]
     k = len(labels)
-
-    def by_role(values: Floats) -> Any:
-        return float(values[0]) if labels == ("",) else pd.Series(values, index=list(labels))
-
-    sigma = np.sqrt(fit.sigma2) * np.exp(np.concatenate([[0.0], fit.theta[1:]]))
+    sigma = np.sqrt(fit.sigma2) * np.exp(np.concatenate([[0.0], fit.theta[1:k]]))
+    group_sd = float("nan") if pairs.group is None else float(np.sqrt(fit.sigma2) * abs(fit.theta[-1]))
     return ActorPartner(
-        params=pd.Series(fit.beta, index=names, name="estimate"),
+        params=pd.Series(fit.beta, index=_names(labels, extra), name="estimate"),
         covariance=fit.cov,
-        dof=_satterthwaite(pairs, fit),
+        dof=satterthwaite(pairs, fit),
         findings=findings,
-        actor=by_role(fit.beta[k : 2 * k]),
-        partner=by_role(fit.beta[2 * k :]),
+        actor=_by_role(fit.beta[k : 2 * k], labels),
+        partner=_by_role(fit.beta[2 * k : 3 * k], labels),
         distinguishable=test,
         rho=rho_of(fit.theta[0], float(pairs.size.max())),
-        sigma=by_role(sigma),
+        sigma=_by_role(sigma, labels),
+        group_sd=group_sd,
         llf=-fit.deviance / 2,
         n=len(pairs.y),
         cases=len(pairs.size),
