@@ -4,14 +4,17 @@ from pathlib import Path
 
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.registry import REGISTRY
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.present.figure import FigureSpec
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 HEAD = """# Gallery
 
-The main figure of every analysis, drawn from the demonstration study. The data are simulated: a picture says nothing
-about real clients. `make gallery` writes this page.
+The main figure of every analysis, drawn from the demonstration study, or from a simulated clinic where that lacks what the
+analysis needs. The data are simulated: a picture says nothing about real clients. `make gallery` writes this page.
 """
+#: Analyses that need more than the demonstration study has, and the study that is drawn instead.
+OTHER = {"raters": lambda: simulated_study(2026, raters=("therapist", "clinician"))}
 
 
 def entry(name: str, spec: FigureSpec) -> str:
@@ -33,7 +36,7 @@ def main(docs: Path = DOCS) -> None:
     study = al.load_study("demo", forms=True)
     entries = []
     for name, analysis in REGISTRY.items():
-        spec = analysis.function(study).figure_specs[0]
+        spec = analysis.function(OTHER[name]() if name in OTHER else study).figure_specs[0]
         spec.figure().savefig(folder / f"{name}.png", dpi=80, metadata={"Software": None})
         entries.append(entry(name, spec))
     (docs / "gallery.md").write_text("\n".join([HEAD, *entries]), encoding="utf-8")

@@ -64,3 +64,27 @@ def awkward() -> Study:
         "Treatment ended as planned for 180 clients, by dropout for 6, in another way for 3; for 4 it is not known.",
     )
     return replace(study, _sessions=sessions.reset_index(drop=True), findings=(*study.findings, ended))
+
+
+def with_raters(study: Study, seed: int = 0) -> Study:
+    """The same study with the therapist's rating of the alliance and a clinician's of the symptoms, both made of the client's."""
+    rng = np.random.default_rng(seed)
+    sessions = study.sessions
+    n = len(sessions)
+    style = dict(
+        zip(sessions["therapist"].unique(), rng.normal(0, 3, sessions["therapist"].nunique()), strict=True)
+    )
+    seen = (
+        20 + 0.5 * sessions["alliance"] + sessions["therapist"].map(style).astype(float) + rng.normal(0, 4, n)
+    )
+    clinician = sessions["phq9"] + rng.normal(0, 2, n)
+    one, other = study.measures["alliance"], study.measures["phq9"]
+    measures = {
+        **study.measures,
+        "alliance_therapist": replace(one, name="alliance_therapist", rater="therapist"),
+        "phq9_clinician": replace(other, name="phq9_clinician", rater="clinician"),
+    }
+    sessions = sessions.assign(
+        alliance_therapist=seen.round().clip(12, 60), phq9_clinician=clinician.round().clip(0, 27)
+    )
+    return replace(study, _sessions=sessions, measures=measures)

@@ -23,7 +23,7 @@ from alliance_longitudinal.analyses.disclosure import (
 from alliance_longitudinal.counts import Outsiders
 from alliance_longitudinal.data import FlowStep, SampleFlow
 from alliance_longitudinal.present import Column
-from analyses.studies import with_sessions
+from analyses.studies import with_raters, with_sessions
 from inside.analyses_registry import REGISTRY
 
 SMALLEST = 10
@@ -34,13 +34,18 @@ QUICK: dict[str, dict[str, Any]] = {
     "sudden_gains": {"points": 4, "simulations": 20},
     "reliable_change": {"reliability": 0.84, "cutoff": 10.0},
 }
+#: Analyses that need more than the study has.
+MORE = {"raters": with_raters}
 Results = dict[str, tuple[AnalysisResult, AnalysisResult]]
 
 
 @pytest.fixture(scope="module")
 def results(awkward_study: Study) -> Results:
     """Each analysis of a study with small counts of many kinds: as its owner sees it, and as it may be shared."""
-    internal = {name: getattr(al, name)(awkward_study, **QUICK.get(name, {})) for name in REGISTRY}
+    internal = {
+        name: getattr(al, name)(MORE.get(name, lambda s: s)(awkward_study), **QUICK.get(name, {}))
+        for name in REGISTRY
+    }
     return {name: (r, for_audience(r, "shareable")) for name, r in internal.items()}
 
 
@@ -155,7 +160,7 @@ def test_no_identifier_and_no_file_name_leaves_an_analysis(name: str, awkward_st
     sessions = awkward_study.sessions
     for column in ("client", "therapist"):
         sessions[column] = "CANARY-" + sessions[column].astype(str)
-    study = with_sessions(awkward_study, sessions)
+    study = MORE.get(name, lambda s: s)(with_sessions(awkward_study, sessions))
     result = getattr(al, name)(study, **QUICK.get(name, {}))
     for one in (result, for_audience(result, "shareable")):
         said = json.dumps(one.to_dict()) + one._repr_html_() + repr(one)

@@ -272,7 +272,7 @@ def test_a_variance_of_zero_is_said_and_has_profile_limits():
     assert np.isnan(found.conf_int().loc["recip_general"]).all()
     assert found.findings[0].message.startswith("At the level of the therapist a variance is zero")
     with pytest.raises(
-        DataError, match=r"name is 'x'; profile limits are those of recip_general or recip_dyadic\."
+        DataError, match=r"name is 'x'; profile limits are those of recip_dyadic or recip_general\."
     ):
         found.profile("x")
 

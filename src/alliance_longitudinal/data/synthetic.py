@@ -11,14 +11,17 @@ from alliance_longitudinal.simulation.course import LAST_EARLY
 SIMULATED_NOTE = "Simulated data: no real clinic, therapist or client. Made to show and to check the report."
 
 
-def simulated_study(seed: int, truth: ClinicTruth | None = None, *, items: bool = True) -> Study:
+def simulated_study(
+    seed: int, truth: ClinicTruth | None = None, *, items: bool = True, raters: tuple[str, ...] = ()
+) -> Study:
     """A simulated clinic group as a study in memory, as if its clean export had been loaded.
 
     Scores are complete-form sums; used by the calibration, which repeats an analysis over many seeds. Without ``items`` the
-    alliance is a total that has no error of items.
+    alliance is a total that has no error of items. ``raters`` are those of `simulate_clinic`; their measures are called
+    ``alliance_therapist``, ``alliance_observer`` and so on, as if they had filled in the client's form, and ``phq9_clinician``.
     """
     truth = truth or ClinicTruth()
-    frame = simulate_clinic(seed, truth, items=items).sessions
+    frame = simulate_clinic(seed, truth, items=items, raters=raters).sessions
     names = [f"wai_{k}" for k in range(1, 13)] if items else ["wai"]
     frame["alliance"] = frame[names].sum(axis=1, min_count=len(names))
     registry = load_instruments()
@@ -26,6 +29,11 @@ def simulated_study(seed: int, truth: ClinicTruth | None = None, *, items: bool 
         "alliance": Measure("alliance", "alliance", "client", registry["wai_sr"], timing="end"),
         "phq9": Measure("phq9", "symptoms", "client", registry["phq_9"], timing="start"),
     }
+    for rater in raters:
+        construct, base = ("symptoms", "phq9") if rater == "clinician" else ("alliance", "alliance")
+        name, instrument = f"{base}_{rater}", measures[base].instrument
+        measures[name] = Measure(name, construct, rater, instrument, timing=measures[base].timing)
+    frame = frame.rename(columns={f"wai_{rater}": f"alliance_{rater}" for rater in raters})
     ending = {"end": "ending"}
     sessions = frame.drop(columns=[*names, *(name for name in ending if name in frame)])
     people = frame.rename(columns=ending)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.dyads.actor_partner import actor_partner
     from alliance_longitudinal.methods.dyads.one_with_many import one_with_many
     from alliance_longitudinal.methods.dyads.response_surface import response_surface, response_surface_fit
+    from alliance_longitudinal.methods.dyads.sources import by_source
     from alliance_longitudinal.methods.dyads.truth_and_bias import truth_and_bias
     from alliance_longitudinal.methods.events.chart import chance_of_drop, control_chart
     from alliance_longitudinal.methods.events.ruptures import find_ruptures
@@ -52,6 +53,7 @@ _PUBLIC = {
     "ExpectedCourse": "growth.expected",
     "actor_partner": "dyads.actor_partner",
     "chance_beyond": "growth.held_out",
+    "by_source": "dyads.sources",
     "chance_of_drop": "events.chart",
     "classify_change": "psychometrics.change.classify",
     "clustered_slope": "probing.least_squares",
@@ -98,6 +100,7 @@ _PUBLIC = {
 __all__ = [
     "ExpectedCourse",
     "actor_partner",
+    "by_source",
     "chance_beyond",
     "chance_of_drop",
     "classify_change",

@@ -4,7 +4,7 @@ from alliance_longitudinal.analyses.kit.analysis import analysis
 from alliance_longitudinal.analyses.kit.charts import found_and_expected, shares_figure
 from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
 from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, PERCENT, SHARE, TEST
-from alliance_longitudinal.analyses.kit.covariates import Covariate
+from alliance_longitudinal.analyses.kit.covariates import Covariate, find_covariates
 from alliance_longitudinal.analyses.kit.draft import Draft
 from alliance_longitudinal.analyses.kit.fits import (
     ENDPOINT,
@@ -78,6 +78,7 @@ __all__ = [
     "compared",
     "difference",
     "estimate_frame",
+    "find_covariates",
     "fit_first",
     "found_and_expected",
     "joined",

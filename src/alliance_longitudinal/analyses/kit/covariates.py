@@ -129,8 +129,10 @@ def _categories(values: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(str(v) for v in values.dropna().unique()))
 
 
-def find_covariates(study: Study, names: Sequence[str]) -> tuple[Covariate, ...]:
-    """The covariates called ``names``, each once.
+def find_covariates(
+    study: Study, names: Sequence[str], parameter: str = "covariates"
+) -> tuple[Covariate, ...]:
+    """The covariates called ``names``, each once; ``parameter`` is where the user gave them.
 
     Raises
     ------
@@ -140,7 +142,7 @@ def find_covariates(study: Study, names: Sequence[str]) -> tuple[Covariate, ...]
     known = declared(study)
     for name in names:
         if name not in known:
-            raise StudyError(f"Parameter 'covariates': {_unknown(name, known)}")
+            raise StudyError(f"Parameter {parameter!r}: {_unknown(name, known)}")
     return tuple(known[name] for name in dict.fromkeys(names))
 
 

@@ -265,6 +265,10 @@ class Sample:
             terms += varying
         return out, terms
 
+    def coded(self, found: Covariate, rows: pd.DataFrame) -> pd.DataFrame:
+        """Columns of a covariate in each of ``rows`` without adjusting for it: numbers less their mean over clients (or sessions)."""
+        return self._joined(found, rows)
+
     def _coded_values(self, found: Covariate) -> pd.DataFrame:
         """Columns of a covariate by client (by client and session for those of sessions), for the rows that are left."""
         return found.coded(self._by_unit(found, self.sessions))

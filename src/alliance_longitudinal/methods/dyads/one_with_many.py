@@ -21,6 +21,7 @@ from alliance_longitudinal.methods.basics.frames import (
     numbers,
 )
 from alliance_longitudinal.methods.basics.two_scores import TwoScores, solve, two_scores
+from alliance_longitudinal.methods.dyads.profile import profile_limits
 from alliance_longitudinal.sentences import say
 
 #: Below this share of the whole variance a component counts as zero.
@@ -65,17 +66,21 @@ class OneWithMany(Estimates):
         return float(self.params["recip_dyadic"])
 
     def profile(self, name: str, alpha: float = 0.05) -> tuple[float, float]:
-        """Profile-likelihood limits of ``recip_general`` or ``recip_dyadic``.
+        """Profile-likelihood limits of ``recip_general``, ``recip_dyadic`` or, with sessions, ``recip_session``.
 
         Raises
         ------
         DataError
             Another name.
         """
-        if name not in ("recip_general", "recip_dyadic"):
-            raise DataError(f"name is {name!r}; profile limits are those of recip_general or recip_dyadic.")
-        level = (0 if len(self.variances) == 2 else 1) if name == "recip_dyadic" else len(self.variances) - 1
-        return _profile(self._data, self._roots, level, float(self.params[name]), -2 * self.llf, alpha)
+        # From the lowest level, as the roots are ordered.
+        names = ["recip_session", "recip_dyadic", "recip_general"][-len(self.variances) :]
+        if name not in names:
+            known = ", ".join(names[:-1]) + f" or {names[-1]}"
+            raise DataError(f"name is {name!r}; profile limits are those of {known}.")
+        level = names.index(name)
+        covs = covariances(self._roots)
+        return profile_limits(self._data, covs, level, float(self.params[name]), -2 * self.llf, alpha)
 
     def _title(self) -> str:
         return "One with many"
@@ -345,49 +350,3 @@ def _findings(boundary: list[str], therapists: int) -> tuple[Finding, ...]:
         )
         found.append(Finding("few_therapists", "caution", message))
     return tuple(found)
-
-
-def _profile(
-    data: TwoScores, roots: Floats, level: int, best: float, deviance: float, alpha: float
-) -> tuple[float, float]:
-    """Limits at which the restricted deviance is higher by the chi-squared quantile; 1 or -1 where it never is."""
-    from scipy import optimize
-
-    cut = float(distributions.chi2.ppf(1 - alpha, 1))
-    covs = covariances(roots)
-    sds = np.array([np.sqrt(np.maximum(np.diag(c), 1e-12)) for c in covs])
-    cors = np.array([c[0, 1] / (s[0] * s[1]) for c, s in zip(covs, sds, strict=True)])
-    others = [i for i in range(len(covs)) if i != level]
-    start = np.r_[np.log(sds).ravel(), np.arctanh(np.clip(cors[others], -0.99, 0.99))]
-
-    warm = [start]  # each search begins where the last one ended
-
-    def at(r: float) -> float:
-        def f(free: Floats) -> float:
-            sd = np.exp(free[: 2 * len(covs)]).reshape(-1, 2)
-            cor = np.empty(len(covs))
-            cor[level] = r
-            cor[others] = np.tanh(free[2 * len(covs) :])
-            parts = [
-                np.array([[s[0] ** 2, c * s[0] * s[1]], [c * s[0] * s[1], s[1] ** 2]])
-                for s, c in zip(sd, cor, strict=True)
-            ]
-            return solve(data, parts[0], parts[1:], reml=True).deviance
-
-        found = optimize.minimize(f, warm[-1], method="BFGS", options={"gtol": 1e-3})
-        warm.append(found.x)
-        return float(found.fun) - deviance - cut
-
-    center = 0.0 if np.isnan(best) else float(np.clip(best, -0.99, 0.99))
-
-    def limit(end: float) -> float:
-        warm.append(start)
-        inside = center
-        for share in (0.2, 0.4, 0.6, 0.8, 0.9, 1.0):
-            outside = center + share * (0.9999 * end - center)
-            if at(outside) > 0:
-                return float(optimize.brentq(at, inside, outside, xtol=1e-4))
-            inside = outside
-        return end
-
-    return limit(-1.0), limit(1.0)
