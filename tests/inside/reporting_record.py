@@ -1,5 +1,6 @@
 """Inside `reporting.record`: folders that break, manifests that were changed by hand."""
 
+from alliance_longitudinal.reporting.record import formats
 from alliance_longitudinal.reporting.record.arguments import as_argument, rerun_command
 from alliance_longitudinal.reporting.record.folder import (
     check_destination,
@@ -34,6 +35,7 @@ __all__ = [
     "file_hash",
     "find_notebook",
     "folder_hashes",
+    "formats",
     "harmless",
     "input_hashes",
     "make_folder",

@@ -4,11 +4,12 @@ from alliance_longitudinal.reporting.run import report
 from alliance_longitudinal.reporting.run.compare import compare
 from alliance_longitudinal.reporting.run.execute import _explain
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
-from alliance_longitudinal.reporting.run.progress import report_progress
+from alliance_longitudinal.reporting.run.progress import batch_progress, report_progress
 from alliance_longitudinal.reporting.run.results import read_results, results_schema
 
 __all__ = [
     "_explain",
+    "batch_progress",
     "compare",
     "keep_fonts",
     "lend_fonts",

@@ -27,6 +27,7 @@ from alliance_longitudinal.reporting import (
     word_document,
     workbook,
 )
+from inside.reporting_record import formats
 from reporting import tiny
 from reporting.conftest import Lab
 from reporting.page import Page
@@ -250,7 +251,7 @@ def test_a_format_that_is_not_there_is_said(
 ) -> None:
     with pytest.raises(UsageError, match=r"There is no format 'doc'. Did you mean 'docx'\?"):
         lab.report(tmp_path / "out", formats=["doc"])
-    monkeypatch.setattr("alliance_longitudinal.reporting.record.formats.find_spec", lambda _: None)
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"needs docx and typst, which is not installed. .*\[documents\]"):
         lab.report(tmp_path / "out", formats=["docx"])
     assert not (tmp_path / "out").exists()

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alliance_longitudinal.cli.arguments import parser_of
+from alliance_longitudinal.cli.given import FAILED, FINE, WRONG_USE, done, parameters_of
+from alliance_longitudinal.cli.more import make_plan, open_report
 from alliance_longitudinal.errors import AllianceError, DataError, UsageError
 from alliance_longitudinal.reporting.record.terminal import say, say_data
 
 if TYPE_CHECKING:
     from alliance_longitudinal.measures import Instrument
 
-FINE, FAILED, WRONG_USE = 0, 1, 2
 #: What fits a terminal; --json gives everything that is known of an instrument.
 _INSTRUMENT_COLUMNS = ("label", "construct", "items", "total_range", "higher_is", "status")
 
@@ -94,13 +95,13 @@ def _report(options: argparse.Namespace) -> int:
             _tell(options, report.kind, report.error)
             say(f"Details of the failed run: {report.folder}", error=True)
         return FAILED
-    _done(options, report.page, report=str(report.page))
+    done(options, report.page, report=str(report.page))
     return FINE
 
 
 def _asked(options: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
     """Study, notebook and parameters; what is not given is taken from the plan."""
-    given = _parameters(options.parameter, options.audience)
+    given = parameters_of(options.parameter, options.audience)
     if options.plan is None:
         if options.study is None or options.notebook is None:
             what = "a study file" if options.study is None else "--notebook NAME"
@@ -111,24 +112,6 @@ def _asked(options: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
     study, notebook, planned = planned_request(options.plan)
     same = options.notebook in (None, notebook)
     return options.study or study, options.notebook or notebook, {**(planned if same else {}), **given}
-
-
-def _plan(options: argparse.Namespace) -> int:
-    from alliance_longitudinal.reporting.record.plans import ONE_MAIN, freeze
-
-    path = freeze(
-        options.study,
-        options.notebook,
-        _parameters(options.parameter, None),
-        options.out,
-        main=options.main,
-        hypotheses=options.hypothesis,
-        multiplicity=options.multiplicity or ONE_MAIN,
-        data_seen=options.data_seen,
-        hash_data=options.hash_data,
-    )
-    _done(options, path, plan=str(path))
-    return FINE
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -188,9 +171,14 @@ def _batch(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_batch
     from alliance_longitudinal.reporting.run.progress import batch_progress
 
-    with batch_progress(Path(options.batch).stem, options.jobs, quiet=options.json) as on_event:
+    with batch_progress(Path(options.batch).stem, quiet=options.json) as on_event:
         batch = run_batch(
-            options.batch, options.out, jobs=options.jobs, fresh=options.fresh, on_event=on_event
+            options.batch,
+            options.out,
+            jobs=options.jobs,
+            fresh=options.fresh,
+            on_event=on_event,
+            events=options.events,
         )
     if options.json:
         say_data(ok=batch.ok, index=str(batch.page), notes=list(batch.notes), reports=list(batch.rows))
@@ -248,7 +236,7 @@ def _demo(options: argparse.Namespace) -> int:
     from alliance_longitudinal.data.demo import write_demo
 
     path = write_demo(options.folder)
-    _done(options, path, study=str(path))
+    done(options, path, study=str(path))
     return FINE
 
 
@@ -298,28 +286,13 @@ def _show(instrument: "Instrument", *, as_data: bool) -> int:
     return FINE
 
 
-def _parameters(given: Sequence[str], audience: str | None) -> dict[str, str]:
-    parameters: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"-p {text}: write a parameter as name=value, such as -p window=1,5.")
-        if name in parameters:
-            raise UsageError(f"-p {name} is given twice. Give it once.")
-        parameters[name] = value
-    if audience is not None and parameters.setdefault("audience", audience) != audience:
-        raise UsageError(
-            f"--audience {audience} and -p audience={parameters['audience']} contradict each other."
-        )
-    return parameters
-
-
 def _parser() -> argparse.ArgumentParser:
     return parser_of(
         {
             "check": _check,
             "report": _report,
-            "plan": _plan,
+            "plan": make_plan,
+            "open": open_report,
             "list": _list,
             "batch": _batch,
             "verify": _verify,
@@ -339,14 +312,6 @@ def _tell(
         say_data(ok=False, error={"kind": kind, "message": message}, problems=list(problems), **more)
     else:
         say(message, error=True)
-
-
-def _done(options: argparse.Namespace, path: Path, **data: str) -> None:
-    """Where the result is: as one line, or as data."""
-    if options.json:
-        say_data(ok=True, **data)
-    else:
-        say(path)
 
 
 def _unexpected(error: Exception) -> str:

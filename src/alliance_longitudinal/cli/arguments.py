@@ -130,6 +130,9 @@ def _more_of(commands: Any, commands_of: Mapping[str, Command]) -> None:
         help="how many reports to make at the same time (default 1)",
     )
     batch.add_argument("--fresh", action="store_true", help="also make finished reports again")
+    batch.add_argument(
+        "--events", metavar="FILE", help="append every event as a line of JSON, for programs that watch"
+    )
 
     verify = _command(
         commands, "verify", commands_of, "make a report again from its manifest and compare every file"
@@ -140,6 +143,14 @@ def _more_of(commands: Any, commands_of: Mapping[str, Command]) -> None:
         "--notebook", metavar="FILE", help="your own notebook; needed if a shareable report used one"
     )
     _deadline(verify)
+
+    opened = _command(
+        commands, "open", commands_of, "open the state of a finished report in JupyterLab, as a copy"
+    )
+    opened.add_argument("folder", metavar="DIR", help="the report's folder")
+    opened.add_argument("--out", metavar="FOLDER", help="folder of the copy (default DIR.open)")
+    opened.add_argument("--study", metavar="STUDY.yaml", help="study file; needed for a shareable report")
+    opened.add_argument("--no-lab", action="store_true", help="write the notebook, do not start JupyterLab")
 
     demo = _command(
         commands, "demo", commands_of, "write the demonstration study into a folder, to look at and edit"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.reporting.record.manifest import read_manifest
     from alliance_longitudinal.reporting.record.plans import freeze, planned_request, read_frozen
     from alliance_longitudinal.reporting.record.public import public
+    from alliance_longitudinal.reporting.run.reopen import reopen
     from alliance_longitudinal.reporting.run.report import Report, prepare, run_report
     from alliance_longitudinal.reporting.run.verify import Verification, verify_report
 
@@ -32,6 +33,7 @@ __all__ = [
     "public",
     "read_frozen",
     "read_manifest",
+    "reopen",
     "report_model",
     "run_batch",
     "run_report",
@@ -46,6 +48,7 @@ _HOMES = {
     "run_batch": "batch.run",
     "Report": "run.report",
     "run_report": "run.report",
+    "reopen": "run.reopen",
     "prepare": "run.report",
     "Verification": "run.verify",
     "verify_report": "run.verify",

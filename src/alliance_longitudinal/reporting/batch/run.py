@@ -12,6 +12,7 @@ from typing import Any
 from alliance_longitudinal.errors import AllianceError, ReportError
 from alliance_longitudinal.reporting.batch.claims import claimed
 from alliance_longitudinal.reporting.batch.differences import sentence_of, small_cells, telling_pairs
+from alliance_longitudinal.reporting.batch.events import TimeLeft, event_file
 from alliance_longitudinal.reporting.batch.index import write_index
 from alliance_longitudinal.reporting.batch.plan import Combination, Plan, read_plan
 from alliance_longitudinal.reporting.record.folder import make_folder
@@ -24,6 +25,7 @@ from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
 from alliance_longitudinal.reporting.run.report import run_request
 
 _CLAIMS = ".claims"
+_STATES = ("complete", "failed", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def run_batch(
     jobs: int = 1,
     fresh: bool = False,
     on_event: OnEvent | None = None,
+    events: str | Path | None = None,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Batch:
@@ -76,6 +79,9 @@ def run_batch(
         Make also those again that are there and current.
     on_event : callable, optional
         Called with ``{"event": "report", ...}`` after each report; from several threads, one at a time.
+    events : path, optional
+        File to which every event is appended as a line of JSON, with its time: ``batch``, ``started``, ``cell``,
+        ``report`` and ``end``.
 
     Raises
     ------
@@ -89,25 +95,42 @@ def run_batch(
         make_folder(folder)
     except OSError as error:
         raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
-    with stop_on_signals() as stop:
-        runner = _Runner(plan, folder, fresh, stop, on_event or (lambda _: None))
+    with event_file(events) as log, stop_on_signals() as stop:
+        shown = on_event or (lambda _: None)
+        runner = _Runner(plan, folder, fresh, stop, lambda event: _both(event, log, shown), log, max(1, jobs))
+        log({"event": "batch", "file": str(batch_file), "total": len(plan.combinations), "jobs": jobs})
         with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             list(pool.map(runner.make, range(len(plan.combinations))))
-    runner.finish()
+        runner.finish()
+        log({"event": "end", **{s: sum(r["status"] == s for r in runner.rows) for s in _STATES}})
     return Batch(folder, tuple(runner.rows), runner.notes)
+
+
+def _both(event: Mapping[str, Any], log: OnEvent, shown: OnEvent) -> None:
+    log(event)
+    shown(event)
 
 
 class _Runner:
     """Holds the rows while the threads fill them."""
 
     def __init__(
-        self, plan: Plan, folder: Path, fresh: bool, stop: threading.Event, on_event: OnEvent
+        self,
+        plan: Plan,
+        folder: Path,
+        fresh: bool,
+        stop: threading.Event,
+        on_event: OnEvent,
+        log: OnEvent,
+        jobs: int,
     ) -> None:
         self._plan = plan
         self._folder = folder
         self._fresh = fresh
         self._stop = stop
         self._on_event = on_event
+        self._log = log
+        self._time = TimeLeft(jobs)
         self._lock = threading.Lock()
         self._done = 0
         self._limits = _limits(plan)
@@ -132,11 +155,15 @@ class _Runner:
         with self._lock:
             self.rows[i] |= result
             self._done += self.rows[i]["status"] != "waiting"
-            counts = {"done": self._done, "total": len(self.rows)}
+            self._time.made(None if result.get("kept") else result.get("seconds"))
+            left = self._time.left(len(self.rows) - self._done)
+            counts = {"done": self._done, "total": len(self.rows), "seconds_left": left}
             self._try(lambda: write_index(self._folder, self.rows, self._plan.excluded, self.notes))
-            self._try(
-                lambda: self._on_event({"event": "report", "label": combination.label, **counts, **result})
-            )
+            self._try(lambda: self._on_event({"event": "report", **_who(combination), **counts, **result}))
+
+    def _tell(self, event: Mapping[str, Any]) -> None:
+        """Write an event of a single report to the file; its error is told at the end."""
+        self._try(lambda: self._log(event))
 
     def _try(self, step: Callable[[], None]) -> None:
         """Do what follows a report; its error is told when all reports are done."""
@@ -169,12 +196,24 @@ class _Runner:
                 return {"status": "waiting"}
             if not self._fresh and is_current(place, combination.request.key):
                 return {"kept": True, **_reported(place)}
-            report = run_request(combination.request, place, deadline=self._plan.deadline, stop=self._stop)
+            self._tell({"event": "started", **_who(combination)})
+            report = run_request(
+                combination.request,
+                place,
+                deadline=self._plan.deadline,
+                stop=self._stop,
+                on_event=lambda event: self._tell({**_who(combination), **event}),
+            )
         if report.stopped:
             return {"status": "waiting"}
         if not report.ok:
             return {"status": "failed", "error": report.public_error, "seconds": round(report.seconds, 1)}
         return _reported(place)
+
+
+def _who(combination: Combination) -> dict[str, str]:
+    names = {"label": combination.label, "study": combination.study, "notebook": combination.notebook}
+    return names | {"folder": combination.folder}
 
 
 def _limits(plan: Plan) -> dict[str, int]:

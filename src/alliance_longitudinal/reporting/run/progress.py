@@ -1,6 +1,5 @@
 """Shows how far a report or batch is: one bar in a terminal, plain lines elsewhere, always on standard error."""
 
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -30,25 +29,20 @@ def report_progress(title: str, *, quiet: bool = False) -> Iterator[OnEvent]:
 
 
 @contextmanager
-def batch_progress(title: str, jobs: int, *, quiet: bool = False) -> Iterator[OnEvent]:
-    """A function for the events of a batch; how long is left is told from the reports made so far."""
-    seconds: list[float] = []
+def batch_progress(title: str, *, quiet: bool = False) -> Iterator[OnEvent]:
+    """A function for the events of a batch, which shows the report, its notebook and how long is left."""
     with _display(title, quiet, every_line=True) as show:
 
         def on_event(event: Mapping[str, Any]) -> None:
             if event["event"] != "report" or event["status"] == "waiting":
                 return
-            if event.get("seconds") and not event.get("kept"):
-                seconds.append(event["seconds"])
-            left = event["total"] - event["done"]
+            left = event["seconds_left"] if event["done"] < event["total"] else None
             state = "already there" if event.get("kept") else event["status"]
-            wait = (
-                f"; about {_span(left * statistics.median(seconds) / jobs)} left" if seconds and left else ""
-            )
+            wait = "" if left is None else f"; about {_span(left)} left"
             show(
                 event["done"],
                 event["total"],
-                f"{event['done']} of {event['total']}: {event['label']}: {state}{wait}",
+                f"{event['done']} of {event['total']}: {event['label']} ({event['notebook']}): {state}{wait}",
             )
 
         yield on_event
