@@ -55,6 +55,7 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate.py
 	@$(PY) benchmarks/calibrate_dropout.py
 	@$(PY) benchmarks/calibrate_alliance_predictors.py
+	@$(PY) benchmarks/calibrate_moderators.py
 	@$(PY) benchmarks/calibrate_engine.py
 	@$(PY) benchmarks/calibrate_lagged.py
 	@$(PY) benchmarks/calibrate_within_between.py

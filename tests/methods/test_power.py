@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
@@ -167,3 +168,40 @@ def test_impossible_caseloads_are_refused():
         methods.power_variance_unequal([4, 4], 1)
     with pytest.raises(DataError, match="n_sim is 10; it is a number of draws"):
         methods.power_variance_unequal([4, 4], 0.1, n_sim=10)
+@pytest.mark.parametrize("df", [3.0, 12.5, 200.0, np.inf])
+def test_power_of_an_effect_is_scipy_s_noncentral_t(df):
+    """And by simulation: the share of |t| beyond the critical value."""
+    expected = stats.norm if np.isinf(df) else None
+    for effect in (0.0, 0.3, -0.9):
+        ncp, critical = abs(effect) / 0.3, stats.t.isf(0.025, df)
+        if expected is not None:
+            wanted = expected.sf(critical - ncp) + expected.cdf(-critical - ncp)
+        else:
+            wanted = stats.nct.sf(critical, df, ncp) + stats.nct.cdf(-critical, df, ncp)
+        assert methods.power_effect(effect, 0.3, df) == pytest.approx(wanted, abs=1e-8)
+
+
+def test_the_detectable_effect_is_the_one_with_that_power():
+    for power, df in ((0.8, 7.0), (0.9, np.inf), (0.3, 40.0)):
+        found = methods.detectable_effect(0.25, df, power)
+        assert methods.power_effect(found, 0.25, df) == pytest.approx(power, abs=1e-9)
+    rng = np.random.default_rng(1)
+    t = (rng.standard_normal(200_000) * 0.25 + methods.detectable_effect(0.25, 12)) / (
+        0.25 * np.sqrt(rng.chisquare(12, 200_000) / 12)
+    )
+    # Monte Carlo error .0009.
+    assert np.mean(np.abs(t) > stats.t.isf(0.025, 12)) == pytest.approx(0.8, abs=0.004)
+
+
+def test_what_cannot_be_detected_is_refused():
+    with pytest.raises(DataError, match=r"^se is 0; it is a standard error, more than 0.$"):
+        methods.detectable_effect(0)
+    with pytest.raises(DataError) as error:
+        methods.power_effect(0.1, 0.2, df=-1)
+    assert str(error.value) == (
+        "df is -1; give degrees of freedom, more than 0; infinite for the normal distribution."
+    )
+    with pytest.raises(DataError, match=r"^power is 0.05; it is a probability above .05 and below 1"):
+        methods.detectable_effect(0.1, power=0.05)
+    with pytest.raises(DataError, match=r"^effect is nan"):
+        methods.power_effect(float("nan"), 0.2)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from alliance_longitudinal.methods.prediction.flag import flag_accuracy
     from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
+    from alliance_longitudinal.methods.planning.detectable import detectable_effect, power_effect
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
     from alliance_longitudinal.methods.probing.least_squares import clustered_slope
     from alliance_longitudinal.methods.probing.specification_curve import permuter, specification_curve
@@ -62,6 +63,7 @@ _PUBLIC = {
     "cumulative_incidence": "survival.cumulative_incidence",
     "decompose": "panel.decompose",
     "delta_adjusted": "missing.impute",
+    "detectable_effect": "planning.detectable",
     "dynamic_panel": "panel.dynamic_panel",
     "find_ruptures": "events.ruptures",
     "find_sudden_gains": "psychometrics.gains.find",
@@ -81,6 +83,7 @@ _PUBLIC = {
     "permuter": "probing.specification_curve",
     "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
+    "power_effect": "planning.detectable",
     "power_partial": "planning.closed_forms",
     "power_slopes": "planning.closed_forms",
     "power_variance": "planning.closed_forms",
@@ -110,6 +113,7 @@ __all__ = [
     "cumulative_incidence",
     "decompose",
     "delta_adjusted",
+    "detectable_effect",
     "dynamic_panel",
     "find_ruptures",
     "find_sudden_gains",
@@ -129,6 +133,7 @@ __all__ = [
     "permuter",
     "person_period",
     "power_between",
+    "power_effect",
     "power_partial",
     "power_slopes",
     "power_variance",

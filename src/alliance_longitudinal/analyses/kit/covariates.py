@@ -143,6 +143,7 @@ def find_covariates(
     for name in names:
         if name not in known:
             raise StudyError(f"Parameter {parameter!r}: {_unknown(name, known)}")
+            raise StudyError(f"Parameter 'covariates': {unknown_covariate(name, known)}")
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
@@ -158,7 +159,7 @@ def find_group(study: Study, by: str) -> tuple[Covariate, str | None]:
     known = {n: c for n, c in declared(study).items() if c.level == "client"}
     groups = {n: c for n, c in known.items() if c.categories}
     if name not in known:
-        raise StudyError(f"Parameter 'by': {_unknown(name, groups, 'category of clients')}")
+        raise StudyError(f"Parameter 'by': {unknown_covariate(name, groups, 'category of clients')}")
     if name not in groups:
         choices = f"Choose one of: {', '.join(groups)}." if groups else "The study file names no category."
         raise StudyError(
@@ -174,7 +175,10 @@ def find_group(study: Study, by: str) -> tuple[Covariate, str | None]:
     return found, group if equals else None
 
 
-def _unknown(name: str, known: "dict[str, Covariate]", what: str = "covariate") -> str:
+def unknown_covariate(
+    name: str, known: "Sequence[str] | dict[str, Covariate]", what: str = "covariate"
+) -> str:
+    """What an error says of a name that the study does not have, with the nearest one that it has."""
     if not known:
         return (
             f"the study file names no {what}, so there is no {name!r}. Name columns under 'covariates' "

@@ -54,6 +54,8 @@ OutcomeName = Annotated[
     str | None, Field(description="Symptom measure, by its name in the study file. None: the first one.")
 ]
 Clinic = Annotated[str | None, Field(description="Analyse only this clinic. None: all clinics together.")]
+#: Several names, also as a text such as ``age,sex``; give it a description of its own.
+Names = Annotated[tuple[str, ...] | None, AS_NAMES]
 Covariates = Annotated[
     tuple[str, ...] | None,
     AS_NAMES,

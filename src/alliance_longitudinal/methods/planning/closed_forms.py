@@ -120,7 +120,7 @@ def power_between(effect: float, therapists: int, clients: int, tau: float, sigm
     n = whole("clients", clients, _CLIENTS.format(1), least=1)
     tau = real("tau", tau, "the variance between therapists, at least 0", least=0)
     sigma2 = real("sigma2", sigma2, _VARIANCE, above=0)
-    return _two_sided(effect, math.sqrt((tau + sigma2 / n) / (j - 1)), j - 2)
+    return two_sided(effect, math.sqrt((tau + sigma2 / n) / (j - 1)), j - 2)
 
 
 def power_within(effect: float, therapists: int, clients: int, sigma2: float) -> float:
@@ -164,7 +164,7 @@ def power_within(effect: float, therapists: int, clients: int, sigma2: float) ->
         raise DataError(
             f"{j * n} clients of {j} therapist leave no degrees of freedom. Plan at least 3 clients."
         )
-    return _two_sided(effect, math.sqrt(sigma2 / left), left - 1)
+    return two_sided(effect, math.sqrt(sigma2 / left), left - 1)
 
 
 def power_partial(effect: float, groups: int, size: int, controls: int, icc: float) -> float:
@@ -211,7 +211,7 @@ def power_partial(effect: float, groups: int, size: int, controls: int, icc: flo
     icc = real("icc", icc, "a share of variance, at least 0 and below 1", least=0, below=1)
     treated, untreated = (icc + (1 - icc) / n) / k, 1 / c
     df = (treated + untreated) ** 2 / (treated**2 / (k - 1) + untreated**2 / (c - 1))
-    return _two_sided(effect, math.sqrt(treated + untreated), df)
+    return two_sided(effect, math.sqrt(treated + untreated), df)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +272,7 @@ def power_variance(therapists: int, clients: int, icc: float) -> VariancePower:
     return VariancePower(float(stats.f.cdf(1 / scale, *df)), float(stats.f.sf(critical / scale, *df)))
 
 
-def _two_sided(effect: float, se: float, df: float) -> float:
+def two_sided(effect: float, se: float, df: float) -> float:
     """Power of a two-sided t test at 5 %, both tails counted.
 
     ``P(|T| > c) = E[Phi(d - c S) + Phi(-d - c S)]`` over ``S = chi_df / sqrt(df)`` by Gauss-Legendre quadrature: SciPy's
@@ -281,6 +281,8 @@ def _two_sided(effect: float, se: float, df: float) -> float:
     from scipy import stats
 
     critical, ncp = float(stats.t.isf(_ALPHA / 2, df)), abs(effect) / se
+    if math.isinf(df):
+        return float(stats.norm.cdf(ncp - critical) + stats.norm.cdf(-ncp - critical))
     high = float(stats.chi.isf(1e-15, df))
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     u = (nodes + 1) / 2

@@ -26,6 +26,7 @@ def lines(
     span: tuple[float, float] | None = None,
     limits: tuple[float, float] | None = None,
     percent: bool = False,
+    reference: float | None = None,
 ) -> "Drawn":
     """Lines with intervals, and observed means behind them where there are some.
 
@@ -48,12 +49,16 @@ def lines(
         Ends of the axis of ``y``.
     percent : bool
         Whether ``y`` is a share.
+    reference : float or None
+        Where a level line is drawn: the value of no effect.
     """
     groups = list(data.groupby(by, sort=False)) if by else [("", data)]
     looks = style.ORDERED if ordered else style.SERIES
     figure, (ax,) = style.new(3.7 + 0.24 * (len(groups) if by else 0))
     if span:
         ax.axvspan(*span, color=style.ORANGE, alpha=0.12, linewidth=0)
+    if reference is not None:
+        ax.axhline(reference, color=style.GREY, linewidth=1)
     for k, (name, part) in enumerate(groups):
         shown = part["label"].iloc[0] if "label" in part else name
         _line(
