@@ -168,6 +168,8 @@ def test_impossible_caseloads_are_refused():
         methods.power_variance_unequal([4, 4], 1)
     with pytest.raises(DataError, match="n_sim is 10; it is a number of draws"):
         methods.power_variance_unequal([4, 4], 0.1, n_sim=10)
+
+
 @pytest.mark.parametrize("df", [3.0, 12.5, 200.0, np.inf])
 def test_power_of_an_effect_is_scipy_s_noncentral_t(df):
     """And by simulation: the share of |t| beyond the critical value."""
