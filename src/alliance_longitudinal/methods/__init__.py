@@ -37,9 +37,9 @@ if TYPE_CHECKING:
         power_variance,
         power_within,
     )
+    from alliance_longitudinal.methods.planning.detectable import detectable_effect, power_effect
     from alliance_longitudinal.methods.prediction.flag import flag_accuracy
     from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
-    from alliance_longitudinal.methods.planning.detectable import detectable_effect, power_effect
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
     from alliance_longitudinal.methods.probing.least_squares import clustered_slope
     from alliance_longitudinal.methods.probing.specification_curve import permuter, specification_curve
