@@ -51,7 +51,7 @@ mutants: setup ## Small mistakes in the code, and whether a test notices: docs/m
 test-pythons: setup ## The whole suite under each Python that is here, and with the lowest versions allowed (hours)
 	@$(PY) tools/test_pythons.py
 
-calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dropout.md and calibration_engine.md
+calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dropout.md and others
 	@$(PY) benchmarks/calibrate.py
 	@$(PY) benchmarks/calibrate_dropout.py
 	@$(PY) benchmarks/calibrate_alliance_predictors.py
@@ -59,6 +59,7 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate_engine.py
 	@$(PY) benchmarks/calibrate_lagged.py
 	@$(PY) benchmarks/calibrate_within_between.py
+	@$(PY) benchmarks/calibrate_multiverse.py
 
 notebooks: setup ## Write the notebooks and the batch file's schema from the analyses (for maintainers)
 	@$(PY) tools/notebooks.py

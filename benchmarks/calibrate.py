@@ -19,7 +19,6 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.early_alliance import typical_followup
 from alliance_longitudinal.analyses.early_alliance.compute import (
     correlation_estimates,
     effect_estimates,
@@ -27,10 +26,10 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     robust_estimates,
     variance_estimates,
 )
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_alliance.latent import latent_estimates
 from alliance_longitudinal.analyses.early_alliance.leaving import leaving_estimates, with_pattern
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
+from alliance_longitudinal.analyses.kit.early_design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
@@ -54,7 +53,7 @@ def estimates_of(seed: int, truth: ClinicTruth) -> pd.DataFrame:
     models = fit_models(design)
     effects = effect_estimates(models, design)
     same = effect_estimates(models.same, design) if models.same else effects
-    weeks = typical_followup(design)
+    weeks = design.typical_followup
     found = [
         *effects,
         *correlation_estimates(effects, design, same),

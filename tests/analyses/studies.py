@@ -11,7 +11,7 @@ from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import TimeWindow
-from inside.analyses_early_alliance import Choices, EarlyDesign, build_design
+from inside.analyses_kit import Choices, EarlyDesign, build_design
 
 
 def value(result: AnalysisResult, name: str, column: str = "estimate") -> float:

@@ -16,7 +16,8 @@ from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import early_design, shuffled, simulated_study, value, with_sessions
-from inside.analyses_early_alliance import EarlyDesign, endpoint_model, fit_models, partial_correlation
+from inside.analyses_early_alliance import fit_models, partial_correlation
+from inside.analyses_kit import EarlyDesign, endpoint_model
 
 EFFECTS = ("total", "within", "between", "contextual")
 

@@ -31,6 +31,7 @@ TEN = Outsiders(SMALLEST)
 #: Quicker ways to ask the same; everything else is asked with its defaults.
 QUICK: dict[str, dict[str, Any]] = {
     "alliance_events": {"simulations": 50},
+    "multiverse": {"windows": "3,1-5", "n_perm": 19},
     "sudden_gains": {"points": 4, "simulations": 20},
     "reliable_change": {"reliability": 0.84, "cutoff": 10.0},
 }

@@ -6,7 +6,8 @@ import pytest
 from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.kit import Estimate
 from analyses.studies import early_design
-from inside.analyses_early_alliance import EarlyDesign, point_estimates
+from inside.analyses_early_alliance import point_estimates
+from inside.analyses_kit import EarlyDesign
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from alliance_longitudinal import AnalysisResult, Study, early_alliance
 from alliance_longitudinal.analyses.kit import Draft, Estimate
 from analyses.studies import early_design
-from inside.analyses_early_alliance import EarlyDesign, against_truth, words
+from inside.analyses_early_alliance import against_truth, words
+from inside.analyses_kit import EarlyDesign
 
 
 @pytest.fixture(scope="module")

@@ -2,22 +2,16 @@
 
 from alliance_longitudinal.analyses.early_alliance import words
 from alliance_longitudinal.analyses.early_alliance.compute import (
-    endpoint_model,
     fit_models,
     partial_correlation,
     point_estimates,
     variance_estimates,
 )
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.early_alliance.tables import against_truth
 
 __all__ = [
-    "Choices",
-    "EarlyDesign",
     "against_truth",
-    "build_design",
-    "endpoint_model",
     "fit_models",
     "literature_estimates",
     "partial_correlation",

@@ -1,8 +1,21 @@
-"""Inside `analyses.kit`: rules of structure and norms that are known, on plain frames."""
+"""Inside `analyses.kit`: rules of structure and norms, and designs with known truth, on plain frames."""
 
 from alliance_longitudinal.analyses.kit import references
+from alliance_longitudinal.analyses.kit.early_design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.kit.early_models import endpoint_model
 from alliance_longitudinal.analyses.kit.fits import too_few_for
 from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.analyses.kit.shares import Shares, with_failures
 
-__all__ = ["Given", "Shares", "known_norms", "references", "too_few_for", "with_failures"]
+__all__ = [
+    "Choices",
+    "EarlyDesign",
+    "Given",
+    "Shares",
+    "build_design",
+    "endpoint_model",
+    "known_norms",
+    "references",
+    "too_few_for",
+    "with_failures",
+]

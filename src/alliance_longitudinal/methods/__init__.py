@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
     from alliance_longitudinal.methods.probing.least_squares import clustered_slope
+    from alliance_longitudinal.methods.probing.shuffles import permuted_slopes, shuffles
     from alliance_longitudinal.methods.probing.specification_curve import permuter, specification_curve
     from alliance_longitudinal.methods.psychometrics.change.classify import classify_change
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
@@ -80,6 +81,7 @@ _PUBLIC = {
     "meta_analysis": "meta.meta_analysis",
     "one_with_many": "dyads.one_with_many",
     "pattern_mixture": "missing.pattern_mixture",
+    "permuted_slopes": "probing.shuffles",
     "permuter": "probing.specification_curve",
     "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
@@ -96,6 +98,7 @@ _PUBLIC = {
     "riclpm": "panel.riclpm",
     "riclpm_from_moments": "panel.riclpm",
     "risk_accuracy": "prediction.risk",
+    "shuffles": "probing.shuffles",
     "specification_curve": "probing.specification_curve",
     "truth_and_bias": "dyads.truth_and_bias",
 }
@@ -130,6 +133,7 @@ __all__ = [
     "meta_analysis",
     "one_with_many",
     "pattern_mixture",
+    "permuted_slopes",
     "permuter",
     "person_period",
     "power_between",
@@ -146,6 +150,7 @@ __all__ = [
     "riclpm",
     "riclpm_from_moments",
     "risk_accuracy",
+    "shuffles",
     "specification_curve",
     "truth_and_bias",
 ]

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from alliance_longitudinal.analyses.early_alliance import charts, tables, words
@@ -16,14 +15,6 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     point_estimates,
     robust_estimates,
     variance_estimates,
-)
-from alliance_longitudinal.analyses.early_alliance.design import (
-    MIN_CLIENTS,
-    Choices,
-    EarlyDesign,
-    build_design,
-    differs,
-    unadjusted,
 )
 from alliance_longitudinal.analyses.early_alliance.findings import early_findings
 from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
@@ -49,6 +40,14 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     shares_figure,
     time_unit,
+)
+from alliance_longitudinal.analyses.kit.early_design import (
+    MIN_CLIENTS,
+    Choices,
+    EarlyDesign,
+    build_design,
+    differs,
+    unadjusted,
 )
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import StudyError
@@ -112,7 +111,7 @@ def early_alliance(
     draft.analysed = design.clients["client"]
     _check_clients(draft, design)
     models = fit_models(design, draft.fit)
-    weeks = typical_followup(design)
+    weeks = design.typical_followup
     effects = effect_estimates(models, design)
     same = effect_estimates(models.same, design) if models.same else effects
     draft.estimate(
@@ -225,11 +224,6 @@ def _check_clients(draft: Draft, design: EarlyDesign) -> None:
             value=Number(float(design.clients["early"].iloc[0])),
             n=Count(design.n_clients, "client"),
         )
-
-
-def typical_followup(design: EarlyDesign) -> float:
-    """Whole weeks (or sessions: see ``Choices.time``) that half of the clients were followed after the window, at least one."""
-    return float(max(np.floor(design.clients["weeks_followed"].median()), 1))
 
 
 __all__ = ["early_alliance"]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.analyses.kit.fits import Fitted, therapist_df
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.counts import Number

@@ -1,7 +1,6 @@
 """The same effects with clinics held constant, where several clinics are analysed together."""
 
-from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels, effect_estimate, split_effects
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
+from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels, effect_estimate
 from alliance_longitudinal.analyses.kit import (
     COUNT,
     ESTIMATE,
@@ -12,6 +11,8 @@ from alliance_longitudinal.analyses.kit import (
     joined,
     say,
 )
+from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
+from alliance_longitudinal.analyses.kit.early_models import split_effects
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.present import Column
 

@@ -1,7 +1,7 @@
 """What a reader of the early-alliance report has to know."""
 
-from alliance_longitudinal.analyses.early_alliance.design import MIN_CLIENTS, EarlyDesign
 from alliance_longitudinal.analyses.kit import Count, Draft, Number, Sentence, Share, joined, say, short
+from alliance_longitudinal.analyses.kit.early_design import MIN_CLIENTS, EarlyDesign
 from alliance_longitudinal.findings import Severity
 
 #: Below this reliability a therapist's mean says more about chance than about the therapist.

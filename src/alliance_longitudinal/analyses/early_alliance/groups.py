@@ -2,19 +2,15 @@
 
 from dataclasses import replace
 
-from alliance_longitudinal.analyses.early_alliance.compute import (
-    course_model,
-    effect_estimate,
-    endpoint_model,
-    split_effects,
-)
-from alliance_longitudinal.analyses.early_alliance.design import (
+from alliance_longitudinal.analyses.early_alliance.compute import effect_estimate
+from alliance_longitudinal.analyses.kit import ESTIMATE, MIN_THERAPISTS, Draft, Estimate, Groups, slug
+from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     Choices,
     EarlyDesign,
     build_design,
 )
-from alliance_longitudinal.analyses.kit import ESTIMATE, MIN_THERAPISTS, Draft, Estimate, Groups, slug
+from alliance_longitudinal.analyses.kit.early_models import course_model, endpoint_model, split_effects
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.errors import FitError
 

@@ -1,9 +1,9 @@
 """The effect between therapists, corrected for the chance in a mean of a few clients."""
 
 from alliance_longitudinal.analyses.early_alliance.compute import effect_estimate
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit import ESTIMATE, TEST, Draft, Estimate, therapist_df
 from alliance_longitudinal.analyses.kit.checks import FEW
+from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.methods.basics.inference import t_inference
 from alliance_longitudinal.present import Column

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pandas as pd
 
 from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels, effect_estimate
-from alliance_longitudinal.analyses.early_alliance.design import MIN_CLIENTS, EarlyDesign
 from alliance_longitudinal.analyses.kit import (
     COUNT,
     ESTIMATE,
@@ -17,6 +16,7 @@ from alliance_longitudinal.analyses.kit import (
     Share,
     say,
 )
+from alliance_longitudinal.analyses.kit.early_design import MIN_CLIENTS, EarlyDesign
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.methods.basics.inference import t_inference
 from alliance_longitudinal.present import Column

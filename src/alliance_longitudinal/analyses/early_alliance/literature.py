@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign, differs
 from alliance_longitudinal.analyses.kit import Estimate
+from alliance_longitudinal.analyses.kit.early_design import EarlyDesign, differs
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.basics.inference import t_inference

@@ -2,27 +2,19 @@
 
 from dataclasses import replace
 
-import pandas as pd
-
-from alliance_longitudinal.analyses.early_alliance.compute import (
-    course_model,
-    effect_estimate,
-    endpoint_model,
-    split_effects,
-)
-from alliance_longitudinal.analyses.early_alliance.design import (
+from alliance_longitudinal.analyses.early_alliance.compute import effect_estimate
+from alliance_longitudinal.analyses.kit import ESTIMATE, MIN_THERAPISTS, TEST, Draft, Estimate
+from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     EarlyDesign,
     build_design,
     differs,
 )
-from alliance_longitudinal.analyses.kit import ESTIMATE, MIN_THERAPISTS, TEST, Draft, Estimate
+from alliance_longitudinal.analyses.kit.early_models import course_model, endpoint_model, split_effects
+from alliance_longitudinal.analyses.kit.scales import LOWEST, scale_scores
 from alliance_longitudinal.data.flow import SampleFlow
-from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.present import Column
-
-LOWEST = "lowest"
 
 
 def scale_effects(draft: Draft, design: EarlyDesign) -> None:
@@ -58,29 +50,6 @@ def scale_effects(draft: Draft, design: EarlyDesign) -> None:
         "scales is that of each session, in points per item. A scale whose models cannot be fitted has no row.",
     )
     draft.cite("bordin1979")
-
-
-def scale_scores(sessions: pd.DataFrame, alliance: Measure) -> pd.DataFrame:
-    """Scores of the scales that the study has, and the lowest of them in points per item where all are known.
-
-    Returns
-    -------
-    DataFrame
-        One column a scale and ``lowest``, rows as ``sessions``; no columns with fewer than two scales.
-    """
-    items = {
-        name: len(numbers)
-        for name, numbers in alliance.instrument.subscales.items()
-        if f"{alliance.name}_{name}" in sessions
-    }
-    if len(items) < 2:
-        return pd.DataFrame(index=sessions.index)
-    scores = pd.DataFrame({name: sessions[f"{alliance.name}_{name}"] for name in items})
-    if alliance.instrument.scale_directions:
-        return scores  # scales that point in different ways have no lowest one
-    rule = alliance.instrument.subscale_rule or alliance.instrument.total_rule
-    per_item = scores / pd.Series(items) if rule == "sum" else scores
-    return scores.assign(**{LOWEST: per_item.min(axis=1, skipna=False)})
 
 
 Effects = dict[str, dict[str, float]]

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.early_alliance.compute import course_model, endpoint_model, split_effects
-from alliance_longitudinal.analyses.early_alliance.design import (
+from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     Adjusters,
     Choices,
     build_design,
     unadjusted,
 )
+from alliance_longitudinal.analyses.kit.early_models import course_model, endpoint_model, split_effects
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.errors import AllianceError

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels
-from alliance_longitudinal.analyses.early_alliance.design import EarlyDesign
 from alliance_longitudinal.analyses.kit import (
     COUNT,
     ESTIMATE,
@@ -18,6 +17,7 @@ from alliance_longitudinal.analyses.kit import (
     variance_table,
 )
 from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.present import Column, Table
 

@@ -1,9 +1,9 @@
 """The early-alliance analysis in words: answer, methods and limits, all generated from the numbers."""
 
 from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels
-from alliance_longitudinal.analyses.early_alliance.design import Choices, EarlyDesign
 from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Count, Draft, Estimate, Number, Sentence, say
 from alliance_longitudinal.analyses.kit.checks import FEW
+from alliance_longitudinal.analyses.kit.early_design import Choices, EarlyDesign
 from alliance_longitudinal.analyses.kit.fits import CLIENTS_FOR_OWN_EFFECT, MIN_FOR_OWN_EFFECT
 from alliance_longitudinal.analyses.kit.shares import interval_words
 from alliance_longitudinal.labels import listing

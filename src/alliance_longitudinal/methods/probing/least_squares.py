@@ -1,11 +1,13 @@
 """One coefficient of a least-squares fit with cluster-robust errors, quickly enough for many thousand fits."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.basics.frames import Codes, Floats
 
 
 class Cell(NamedTuple):
@@ -50,39 +52,87 @@ def clustered_slope(y: Any, x: Any, groups: Any, column: int = 1) -> Cell:
     >>> [round(value, 3) for value in cell]
     [0.886, 0.075, 1.238, 6]
     """
-    y, x = np.asarray(y, dtype=float), np.asarray(x, dtype=float)
-    if x.ndim != 2 or y.shape != x.shape[:1] or len(groups) != len(y):
-        raise DataError(
-            "y, x and groups need one row for each observation, and x its columns, one of them ones."
-        )
+    found = clustered(x, groups, column)
+    y = np.asarray(y, dtype=float)
+    if y.shape != (found.n,):
+        raise DataError(_SHAPES)
+    if not np.isfinite(y).all():
+        raise DataError(_MISSING)
+    estimate, se = found.slopes(y[:, None])
+    return Cell(float(estimate[0]), float(se[0]), found.df, found.n)
+
+
+_SHAPES = "y, x and groups need one row for each observation, and x its columns, one of them ones."
+_MISSING = "y, x or groups has missing or infinite values. Leave these rows out."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clustered:
+    """What one coefficient and its CR2 error need of the predictors alone: then any number of outcomes is quick.
+
+    Attributes
+    ----------
+    order : ndarray, shape (n,)
+        Rows sorted by group.
+    starts : ndarray, shape (G,)
+        First sorted row of each group.
+    solve : ndarray, shape (p, n)
+        Gives the coefficients of an outcome in sorted rows.
+    row : int
+        Place of the coefficient.
+    score : ndarray, shape (n,)
+        Each sorted row's weight in its group's adjusted score.
+    fixed : ndarray, shape (G, p)
+        What a group's score loses per unit of each coefficient.
+    df : float
+    """
+
+    order: Codes
+    starts: Codes
+    solve: Floats
+    row: int
+    score: Floats
+    fixed: Floats
+    df: float
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.order)
+
+    def slopes(self, y: Floats) -> tuple[Floats, Floats]:
+        """Estimates and standard errors of outcomes ``y``, shape (n, k): two arrays of shape (k,)."""
+        ys = y[self.order]
+        beta = self.solve @ ys
+        scores = np.add.reduceat(self.score[:, None] * ys, self.starts) - self.fixed @ beta
+        return beta[self.row], np.sqrt(np.sum(scores**2, axis=0))
+
+
+def clustered(x: Any, groups: Any, column: int) -> Clustered:
+    """Prepare one coefficient of least squares on ``x`` with CR2 errors over ``groups``; see `clustered_slope`."""
+    x = np.asarray(x, dtype=float)
+    if x.ndim != 2 or len(groups) != len(x):
+        raise DataError(_SHAPES)
     if not -x.shape[1] <= column < x.shape[1]:
         raise DataError(f"column is {column}; x has {x.shape[1]} columns, counted from 0.")
     codes = pd.factorize(np.asarray(groups))[0]
-    if (codes < 0).any() or not (np.isfinite(y).all() and np.isfinite(x).all()):
-        raise DataError("y, x or groups has missing or infinite values. Leave these rows out.")
+    if (codes < 0).any() or not np.isfinite(x).all():
+        raise DataError(_MISSING)
     n, p = x.shape
     total = int(codes.max(initial=-1)) + 1
     if n <= p or total < 2:
         groups_words = "1 group" if total == 1 else f"{total} groups"
         raise DataError(f"{n} rows in {groups_words} are too few for {p} coefficients with robust errors.")
-    precision = x.T @ x
-    values, vectors = np.linalg.eigh(precision)
+    values, vectors = np.linalg.eigh(x.T @ x)
     if values[0] <= 1e-10 * values[-1]:
         raise DataError("The columns of x depend on each other. Leave one out.")
     root = (vectors / np.sqrt(values)) @ vectors.T  # M^(1/2), with M = (X'X)^-1
     m = root @ root
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(total))
-    xs, residual = x[order], (y - x @ (m @ (x.T @ y)))[order]
+    xs = x[order]
     squares = np.add.reduceat(xs[:, :, None] * xs[:, None, :], starts)  # X_g'X_g, shape (G, p, p)
-    inner, turn = np.linalg.eigh(root @ squares @ root)
-    keep = 1 - inner > 1e-10
-    scale = np.where(keep, 1 / np.sqrt(np.where(keep, 1 - inner, 1.0)), 0.0)
-    weights = (
-        root @ np.einsum("gpk,gk,gqk,q->gp", turn, scale, turn, root[column]).T
-    )  # X_g times these are u_g
-    weights = weights.T
-    scores = np.einsum("gp,gp->g", np.add.reduceat(xs * residual[:, None], starts), weights)
+    weights = _adjusted(root, squares, column)
     fixed = np.einsum("gpq,gq->gp", squares, weights)
     own = np.einsum("gp,gp->g", fixed, weights)
     shared = fixed @ m @ fixed.T
@@ -90,5 +140,13 @@ def clustered_slope(y: Any, x: Any, groups: Any, column: int = 1) -> Cell:
     if mean <= 1e-10 * m[column, column]:
         raise DataError("The coefficient depends on a single group, so that its robust error is zero.")
     spread = float(np.sum((np.diag(own) - shared) ** 2))
-    estimate = float(m[column] @ (x.T @ y))
-    return Cell(estimate, float(np.sqrt(np.sum(scores**2))), mean**2 / spread, n)
+    score = np.einsum("np,np->n", xs, weights[codes[order]])
+    return Clustered(order, starts, m @ xs.T, column, score, fixed, mean**2 / spread)
+
+
+def _adjusted(root: Floats, squares: Floats, column: int) -> Floats:
+    """Shape (G, p): X_g times these are a group's adjusted weights u_g."""
+    inner, turn = np.linalg.eigh(root @ squares @ root)
+    keep = 1 - inner > 1e-10
+    scale = np.where(keep, 1 / np.sqrt(np.where(keep, 1 - inner, 1.0)), 0.0)
+    return np.asarray((root @ np.einsum("gpk,gk,gqk,q->gp", turn, scale, turn, root[column]).T).T)

@@ -1,17 +1,12 @@
 """One question answered under every defensible choice, and all answers judged together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.counts import Number
-from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.methods.basics.estimates import Text
 from alliance_longitudinal.methods.basics.frames import (
     Codes,
     Floats,
@@ -20,112 +15,17 @@ from alliance_longitudinal.methods.basics.frames import (
     is_number,
     names_of,
 )
-from alliance_longitudinal.sentences import say
+from alliance_longitudinal.methods.probing.curve import (
+    ADDED,
+    FIGURES,
+    SpecificationCurve,
+    choices_of,
+    curve_of,
+)
 
 Run = Callable[[pd.DataFrame, Any], Any]
 Permute = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
-FIGURES = ("estimate", "se", "df", "n")
-#: What the table adds to the choices of a specification.
-ADDED = (*FIGURES, "t", "p", "lower", "upper", "significant")
-ALPHA = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What a curve is judged by, of the data or of one permutation."""
-
-    median: float
-    n_significant: int
-    mean_t: float
-
-
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class SpecificationCurve:
-    """Estimates of one effect under many specifications.
-
-    Attributes
-    ----------
-    table : DataFrame
-        One row per specification, in the order given: its choices, ``estimate, se, df, n, t, p, lower, upper, significant``
-        (5 %, two-sided).
-    median : float
-        Median estimate.
-    n_significant : int
-        Specifications that are significant in the direction of the median.
-    share_same_sign : float
-        Share of the estimates with the sign of the median.
-    mean_t : float
-        Mean of estimates by their standard errors.
-    p_median, p_significant, p_mean_t : float
-        Share of permutations whose median (mean t) is as far from zero, or that have as many significant specifications in the
-        direction of their own median: ``(1 + exceedances) / (1 + n_perm)``. NaN without permutations.
-    expected_significant : float
-        Mean number of significant specifications under permutation.
-    permuted : DataFrame
-        ``median, n_significant, mean_t`` of each permutation.
-    findings : tuple of Finding
-    """
-
-    table: pd.DataFrame
-    median: float
-    n_significant: int
-    share_same_sign: float
-    mean_t: float
-    p_median: float
-    p_significant: float
-    p_mean_t: float
-    expected_significant: float
-    permuted: pd.DataFrame
-    findings: tuple[Finding, ...] = ()
-
-    def tidy(self) -> pd.DataFrame:
-        """The table in the order of the estimates: the curve."""
-        return self.table.sort_values("estimate", kind="stable")
-
-    def by_choice(self) -> pd.DataFrame:
-        """How much of the differences between estimates each choice makes: ``choice, options, share``.
-
-        The share is eta squared: what is lost of the explained squares when the choice is left out of a model with the main
-        effects of all choices, by the total.
-        """
-        known = self.table.dropna(subset=["estimate"])
-        names = [c for c in self.table.columns if c not in ADDED and len(set(known[c].map(repr))) > 1]
-        y = known["estimate"].to_numpy(float) - known["estimate"].mean()
-        codes = {name: pd.factorize(known[name].map(repr))[0] for name in names}
-
-        def explained(used: list[str]) -> float:
-            x = np.column_stack([np.ones(len(y)), *(np.eye(codes[c].max() + 1)[codes[c]] for c in used)])
-            return float(np.sum((x @ np.linalg.lstsq(x, y, rcond=None)[0]) ** 2))
-
-        total, whole = float(y @ y), explained(names)
-        rows = [
-            (
-                name,
-                codes[name].max() + 1,
-                (whole - explained([c for c in names if c != name])) / total if total else 0.0,
-            )
-            for name in names
-        ]
-        return pd.DataFrame(rows, columns=["choice", "options", "share"])
-
-    def summary(self) -> str:
-        """The curve as text."""
-        n = len(self.table)
-        lines = [
-            f"Specification curve of {n} specifications",
-            f"Median estimate {self.median:.4g}; {100 * self.share_same_sign:.0f} % have its sign; {self.n_significant} of {n} are "
-            "significant in its direction",
-        ]
-        if len(self.permuted):
-            lines += [
-                f"Against {len(self.permuted)} permutations: p = {self.p_median:.3g} (median), {self.p_significant:.3g} (number "
-                f"significant, {self.expected_significant:.1f} expected), {self.p_mean_t:.3g} (mean t)"
-            ]
-        lines += ["", self.tidy().to_string(index=False, float_format=lambda v: f"{v:.4g}")]
-        return Text("\n".join([*lines, *(f"{f.severity}: {f.message}" for f in self.findings)]))
-
-    def __repr__(self) -> str:
-        return f"<SpecificationCurve: {len(self.table)} specifications, median {self.median:.4g}; use .summary()>"
+Permuted = Callable[[pd.DataFrame, Any], Any]
 
 
 def specification_curve(
@@ -135,6 +35,7 @@ def specification_curve(
     permute: Permute | None = None,
     n_perm: int = 500,
     seed: int = 0,
+    permuted: Permuted | None = None,
 ) -> SpecificationCurve:
     """Estimate an effect under every specification, and test all of them together by permutation.
 
@@ -156,6 +57,11 @@ def specification_curve(
     n_perm : int
         Number of permutations.
     seed : int
+    permuted : callable, optional
+        In place of ``permute``, where all permutations of a specification can be computed at once, which is much quicker:
+        ``permuted(frame, specification)`` returns its figures in each, shape (permutations, 4), or None if it cannot be
+        estimated. The same row belongs to the same permutation for every specification: `shuffles` makes such permutations,
+        `permuted_slopes` and `held_slopes` such figures.
 
     Returns
     -------
@@ -164,8 +70,8 @@ def specification_curve(
     Raises
     ------
     DataError
-        If there is no specification, ``run`` does not return its four numbers, none can be estimated, or ``n_perm`` is no
-        number of permutations.
+        If there is no specification, ``run`` or ``permuted`` does not return its numbers, none can be estimated, or ``n_perm``
+        is no number of permutations.
 
     Examples
     --------
@@ -186,34 +92,17 @@ def specification_curve(
     given = _specifications(specifications)
     if isinstance(n_perm, bool) or not is_number(n_perm) or n_perm < 1 or n_perm != int(n_perm):
         raise DataError(f"n_perm is {n_perm!r}; it is the number of permutations, 1 or more.")
+    if permute is not None and permuted is not None:
+        raise DataError("Give permute or permuted, not both.")
     cells = np.array([_figures(run(frame, one), one) for one in given])
-    table = _table(given, cells)
-    if table["estimate"].isna().all():
-        raise DataError("No specification could be estimated; all estimates are missing.")
-    own = _statistics(cells)
-    signs = np.sign(cells[:, 0][~np.isnan(cells[:, 0])])
-    drawn: list[Statistics] = []
+    draws = np.empty((0, len(given), 4))
     if permute is not None:
         rng = np.random.default_rng(seed)
-        for _ in range(int(n_perm)):
-            permuted = permute(frame, rng)
-            drawn.append(_statistics(np.array([_figures(run(permuted, one), one) for one in given])))
-    null = pd.DataFrame(
-        [(s.median, s.n_significant, s.mean_t) for s in drawn], columns=["median", "n_significant", "mean_t"]
-    )
-    return SpecificationCurve(
-        table=table,
-        median=own.median,
-        n_significant=own.n_significant,
-        share_same_sign=float(np.mean(signs == np.sign(own.median))),
-        mean_t=own.mean_t,
-        p_median=_joint(null["median"].abs(), abs(own.median)),
-        p_significant=_joint(null["n_significant"], own.n_significant),
-        p_mean_t=_joint(null["mean_t"].abs(), abs(own.mean_t)),
-        expected_significant=float(null["n_significant"].mean()) if drawn else float("nan"),
-        permuted=null,
-        findings=_findings(table),
-    )
+        rows = (permute(frame, rng) for _ in range(int(n_perm)))
+        draws = np.array([[_figures(run(moved, one), one) for one in given] for moved in rows])
+    elif permuted is not None:
+        draws = np.stack([_all_figures(permuted(frame, one), one, int(n_perm)) for one in given], axis=1)
+    return curve_of(choices_of(given), cells, draws)
 
 
 def permuter(columns: str | Sequence[str], within: str | None = None) -> Permute:
@@ -266,6 +155,19 @@ def _specifications(given: Any) -> list[Any]:
     return found
 
 
+def _all_figures(cells: Any, specification: Any, n_perm: int) -> Floats:
+    """The figures of one specification in all permutations, shape (n_perm, 4); missing where there are none."""
+    if cells is None:
+        return np.full((n_perm, 4), np.nan)
+    found = np.asarray(cells, dtype=float)
+    if found.shape != (n_perm, 4):
+        raise DataError(
+            f"permuted has to return estimate, se, df and n of each of {n_perm} permutations; for {specification!r} it "
+            f"returned the shape {found.shape}."
+        )
+    return found
+
+
 def _figures(cell: Any, specification: Any) -> Floats:
     """The four numbers of one specification, shape (4,)."""
     if isinstance(cell, Mapping):
@@ -279,51 +181,3 @@ def _figures(cell: Any, specification: Any) -> Floats:
             f"run has to return estimate, se, df and n; for {specification!r} it returned {cell!r}."
         )
     return np.asarray(found, dtype=float)
-
-
-def _t_and_p(cells: Floats) -> tuple[Floats, Floats]:
-    t = np.divide(cells[:, 0], cells[:, 1], out=np.full(len(cells), np.nan), where=cells[:, 1] > 0)
-    return t, np.asarray(2 * distributions.t.sf(np.abs(t), cells[:, 2]))
-
-
-def _statistics(cells: Floats) -> Statistics:
-    known = cells[~np.isnan(cells[:, 0])]
-    if not len(known):
-        return Statistics(0.0, 0, 0.0)
-    t, p = _t_and_p(known)
-    median = float(np.median(known[:, 0]))
-    along = (p < ALPHA) & (np.sign(t) == np.sign(median))
-    there = t[~np.isnan(t)]
-    return Statistics(median, int(along.sum()), float(there.mean()) if len(there) else 0.0)
-
-
-def _joint(null: pd.Series, own: float) -> float:
-    """Permutation p; a difference by rounding counts as equal."""
-    if null.empty or np.isnan(own):
-        return float("nan")
-    return float((1 + np.sum(null >= own * (1 - 1e-12))) / (1 + len(null)))
-
-
-def _table(given: list[Any], cells: Floats) -> pd.DataFrame:
-    choices = [dict(one) if isinstance(one, Mapping) else {"specification": one} for one in given]
-    t, p = _t_and_p(cells)
-    half = distributions.t.ppf(1 - ALPHA / 2, cells[:, 2]) * cells[:, 1]
-    figures = dict(zip(FIGURES, cells.T, strict=True)) | {"t": t, "p": p}
-    figures |= {"lower": cells[:, 0] - half, "upper": cells[:, 0] + half, "significant": p < ALPHA}
-    return pd.DataFrame(choices).assign(**figures)
-
-
-def _findings(table: pd.DataFrame) -> tuple[Finding, ...]:
-    lost = int(table["estimate"].isna().sum())
-    if not lost:
-        return ()
-    return (
-        Finding(
-            "not_estimated",
-            "caution",
-            say(
-                "{n:noun} could not be estimated and {n:is|are} not counted.",
-                n=Number(lost, "integer", "specification"),
-            ),
-        ),
-    )

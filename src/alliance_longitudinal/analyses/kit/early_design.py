@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.timing import TimeWindow, landmark, split_by_therapist
+from alliance_longitudinal.timing import Landmark, TimeWindow, landmark, split_by_therapist
 
 #: Below this standard deviation (in its own points) a predictor says nothing and would make the model unsolvable.
 CONSTANT = 1e-9
@@ -95,6 +96,11 @@ class EarlyDesign:
         """Clients with two or more scores after the window."""
         return int((self.clients["n_after"] >= 2).sum())
 
+    @property
+    def typical_followup(self) -> float:
+        """Whole weeks (or sessions: see ``Choices.time``) that half of the clients were followed after the window, at least one."""
+        return float(max(np.floor(self.clients["weeks_followed"].median()), 1))
+
     def alliance_term(self, *, split: bool) -> str:
         """The predictor whose effect may differ between therapists: alliance within them, or the total."""
         return "early_client" if "early_client" in self.predictors(split=split) else "early_total"
@@ -180,15 +186,29 @@ def build_design(
         min_rated=choices.min_rated,
         need_change=choices.adjust_early_change,
     )
+    clinic = None
+    if "clinic" in sessions:
+        # A client who was seen in two clinics belongs to the first.
+        clinic = sessions.groupby("client")["clinic"].first()
+    return design_of(found, choices, min_therapists, adjusters, clinic)
+
+
+def design_of(
+    found: Landmark,
+    choices: Choices,
+    min_therapists: int,
+    adjusters: Adjusters = unadjusted,
+    clinic: "pd.Series[str] | None" = None,
+) -> EarlyDesign:
+    """The predictors of selected clients; ``clinic`` is that of each client."""
     clients = found.clients
     for column in ("early", *choices.covariates):
         clients = split_by_therapist(clients, column)
     predictors = [
         c for c in clients if str(c).rpartition("_")[2] in ("total", "therapist", "client") and "_" in str(c)
     ]
-    if "clinic" in sessions:
-        # A client who was seen in two clinics belongs to the first.
-        clients = clients.assign(clinic=clients["client"].map(sessions.groupby("client")["clinic"].first()))
+    if clinic is not None:
+        clients = clients.assign(clinic=clients["client"].map(clinic))
         predictors.append("clinic")
     rows = found.followup.merge(
         clients[["client", *predictors]], on="client", how="left", validate="many_to_one"
