@@ -15,7 +15,8 @@ from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import split_by_therapist
 from analyses.studies import early_design, value, with_sessions
-from inside.analyses_multiverse import Multiverse, summary_of, words as said_of
+from inside.analyses_multiverse import Multiverse, summary_of
+from inside.analyses_multiverse import words as said_of
 
 QUICK = {"windows": "3,1-5,first5", "n_perm": 99}
 #: Nothing makes early alliance and later symptoms go together.

@@ -236,7 +236,9 @@ def _main(specs: Sequence[Spec], alliance: Measure, window: TimeWindow) -> Spec:
 
 def _main_design(draft: Draft, a: Measure, y: Measure, window: TimeWindow, main: Spec) -> EarlyDesign:
     """Who is in the main analysis; the sample flow is theirs."""
-    choices = Choices(a, y, window, 1, main.adjust != "nothing", main.adjust == "change", time_unit(draft.study))
+    choices = Choices(
+        a, y, window, 1, main.adjust != "nothing", main.adjust == "change", time_unit(draft.study)
+    )
     design = build_design(draft.sessions, draft.flow, choices, MIN_THERAPISTS, draft.adjusters)
     draft.flow = design.flow
     draft.analysed = design.clients["client"]

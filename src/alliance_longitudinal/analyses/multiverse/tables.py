@@ -184,7 +184,7 @@ def _questions(found: Multiverse) -> Table:
         "question has its own row. Median: standard deviations of outcome per standard deviation of alliance; a positive "
         "number means that better alliance goes with better outcome. p: share of permuted data sets whose curve is as extreme."
     )
-    return Table.from_rows("questions", "Each question by itself", "results", rows, columns, note)
+    return Table.from_rows("questions", "Each question on its own", "results", rows, columns, note)
 
 
 def _choices(found: Multiverse) -> Table | None:

@@ -213,12 +213,14 @@ def _joint(setting: Setting, n_perm: int) -> Sentence:
         if setting.effect == "within"
         else "The mean alliances of therapists were permuted among therapists"
     )
-    return say(
-        "The joint test follows Simonsohn et al. (2020). {moved} {n} times, the same permutation for every analysis, and all analyses "
-        "were run again. With adjustment variables, the residuals of the outcome were permuted (Freedman & Lane, 1983), in mixed models "
-        "those of the alliance. p is the share of permutations with a curve at least as extreme, the real data counted "
-        "as one of them. The share of differences that a choice explains is eta squared of a model with main effects of all "
-        "choices.",
-        moved=moved,
-        n=Number(n_perm, "integer"),
+    return (
+        Sentence("The joint test follows Simonsohn et al. (2020). ")
+        + say(
+            "{moved} {n} times, the same permutation for every analysis, and all analyses were run again. ",
+            moved=moved,
+            n=Number(n_perm, "integer"),
+        )
+        + "With adjustment variables, the residuals of the outcome were permuted (Freedman & Lane, 1983), in mixed models those of "
+        "the alliance. p is the share of permutations with a curve at least as extreme, the real data counted as one of them. The "
+        "share of differences that a choice explains is eta squared of a model with main effects of all choices."
     )
