@@ -142,8 +142,7 @@ def find_covariates(
     known = declared(study)
     for name in names:
         if name not in known:
-            raise StudyError(f"Parameter {parameter!r}: {_unknown(name, known)}")
-            raise StudyError(f"Parameter 'covariates': {unknown_covariate(name, known)}")
+            raise StudyError(f"Parameter {parameter!r}: {unknown_covariate(name, known)}")
     return tuple(known[name] for name in dict.fromkeys(names))
 
 
