@@ -46,6 +46,10 @@ def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
         "alliance_icc_therapist",
         "reliability_therapist_mean",
     }
+    wanted |= {
+        f"mv_{name}"
+        for name in ("median", "share_same_sign", "n_significant", "p_median", "p_share", "p_mean_t")
+    }
     assert set(early.estimates["id"]) == wanted
     numbers = early.estimates[["estimate", "ci_low", "ci_high"]].to_numpy()
     assert np.isfinite(numbers).all()

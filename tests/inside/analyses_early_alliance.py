@@ -9,13 +9,16 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
 )
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.early_alliance.tables import against_truth
+from alliance_longitudinal.analyses.early_alliance.together import Together, show_together
 
 __all__ = [
+    "Together",
     "against_truth",
     "fit_models",
     "literature_estimates",
     "partial_correlation",
     "point_estimates",
+    "show_together",
     "variance_estimates",
     "words",
 ]

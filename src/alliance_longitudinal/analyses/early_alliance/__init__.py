@@ -23,6 +23,7 @@ from alliance_longitudinal.analyses.early_alliance.leaving import leaving_effect
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.early_alliance.scales import scale_effects
 from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity
+from alliance_longitudinal.analyses.early_alliance.together import show_together, together
 from alliance_longitudinal.analyses.kit import (
     MIN_THERAPISTS,
     AllianceName,
@@ -124,9 +125,10 @@ def early_alliance(
     variance, variance_models = variance_estimates(design, n_boot, seed, draft.fit)
     draft.estimate(*variance)
     draft.uses(*variance_models)
-    table = sensitivity(draft.sessions, choices, draft.adjusters if draft.covariates else unadjusted)
+    others = sensitivity(draft.sessions, choices, draft.adjusters if draft.covariates else unadjusted)
     words.answer(draft, design, weeks)
-    tables.early_tables(draft, design, models, table)
+    tables.early_tables(draft, design, models, others.table)
+    show_together(draft, together(others, design, weeks, seed))
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
     latent_effects(draft, design)
     scale_effects(draft, design)
@@ -142,7 +144,7 @@ def early_alliance(
         shares_figure(draft.estimates, bars, "Who differs: therapists, clients, sessions")
         if course
         else None,
-        charts.sensitivity_figure(table, design),
+        charts.sensitivity_figure(others.table, design),
     )
     early_findings(draft, design)
     words.methods(draft, design, models, n_boot)

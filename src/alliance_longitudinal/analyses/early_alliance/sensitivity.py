@@ -1,6 +1,6 @@
 """The same effects under other windows and other adjustments."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -8,6 +8,7 @@ from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     Adjusters,
     Choices,
+    EarlyDesign,
     build_design,
     unadjusted,
 )
@@ -26,20 +27,35 @@ ADJUSTMENTS = (
 )
 
 
-def sensitivity(sessions: pd.DataFrame, main: Choices, adjusters: Adjusters = unadjusted) -> pd.DataFrame:
-    """One row per window and adjustment.
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """The effects under other windows and adjustments.
 
-    Returns
-    -------
-    DataFrame
-        ``window, adjusted, main`` (bool), ``clients``, ``therapists``, and for ``slope`` and ``end``, ``within`` and
-        ``between``: ``<kind>_<effect>``, ``..._low``, ``..._high``; ``problem`` says why a row has no numbers.
+    Attributes
+    ----------
+    table : DataFrame
+        One row per window and adjustment: ``window, adjusted, main`` (bool), ``clients``, ``therapists``, and for ``slope`` and
+        ``end``, ``within`` and ``between``: ``<kind>_<effect>``, ``..._low``, ``..._high``; ``problem`` says why a row has no
+        numbers.
+    designs : tuple of EarlyDesign or None
+        Of each row; None where there are too few clients.
+    sessions : DataFrame
+        What they were made of.
     """
+
+    table: pd.DataFrame
+    designs: tuple[EarlyDesign | None, ...]
+    sessions: pd.DataFrame
+
+
+def sensitivity(sessions: pd.DataFrame, main: Choices, adjusters: Adjusters = unadjusted) -> Sensitivity:
+    """The same models for each window and each adjustment."""
     if adjusters is unadjusted:
         sessions = _with_short_ids(sessions)
     windows = list(dict.fromkeys((*WINDOWS, main.window)))
     windows.sort(key=lambda w: (w.last, w.first))
-    rows = []
+    rows: list[dict[str, object]] = []
+    designs: list[EarlyDesign | None] = []
     for window in windows:
         for intake, change, words in ADJUSTMENTS:
             choices = replace(
@@ -49,11 +65,10 @@ def sensitivity(sessions: pd.DataFrame, main: Choices, adjusters: Adjusters = un
                 adjust_intake=intake,
                 adjust_early_change=change,
             )
-            rows.append(
-                {"window": str(window), "adjusted": words, "main": choices == main}
-                | _effects(sessions, choices, adjusters)
-            )
-    return pd.DataFrame(rows)
+            found, design = _effects(sessions, choices, adjusters)
+            rows.append({"window": str(window), "adjusted": words, "main": choices == main} | found)
+            designs.append(design)
+    return Sensitivity(pd.DataFrame(rows), tuple(designs), sessions)
 
 
 def _with_short_ids(sessions: pd.DataFrame) -> pd.DataFrame:
@@ -62,7 +77,9 @@ def _with_short_ids(sessions: pd.DataFrame) -> pd.DataFrame:
     return sessions.assign(**ids)
 
 
-def _effects(sessions: pd.DataFrame, choices: Choices, adjusters: Adjusters) -> dict[str, object]:
+def _effects(
+    sessions: pd.DataFrame, choices: Choices, adjusters: Adjusters
+) -> tuple[dict[str, object], EarlyDesign | None]:
     try:
         design = build_design(sessions, SampleFlow(), choices, MIN_THERAPISTS, adjusters)
         row: dict[str, object] = {
@@ -71,15 +88,15 @@ def _effects(sessions: pd.DataFrame, choices: Choices, adjusters: Adjusters) -> 
             "problem": "",
         }
         if design.n_clients < MIN_CLIENTS:
-            return row | {"problem": "too few clients"}
+            return row | {"problem": "too few clients"}, None
         models = {"end": endpoint_model(design)}
         if design.course:
             models["slope"] = course_model(design)
     except AllianceError as error:
-        return {"problem": str(error)}
+        return {"problem": str(error)}, None
     for kind, fitted in models.items():
         for effect, numbers in split_effects(fitted, design, kind).items():
             row[f"{kind}_{effect}"] = numbers["estimate"]
             row[f"{kind}_{effect}_low"] = numbers["ci_low"]
             row[f"{kind}_{effect}_high"] = numbers["ci_high"]
-    return row
+    return row, design

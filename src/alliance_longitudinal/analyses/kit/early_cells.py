@@ -156,6 +156,20 @@ def own_slopes(design: EarlyDesign) -> "pd.Series[float]":
     return slopes.set_axis(design.clients.index)
 
 
+def outcome_of(design: EarlyDesign, outcome: str, horizon: float) -> "tuple[pd.Series[float], float] | None":
+    """Each client's ``slope`` or change to the ``last`` score, and what turns points into SDs where better is positive.
+
+    In standard deviations of the intake score, a rate of change over the horizon; None if the intake scores do not differ.
+    """
+    sd = float(design.clients["intake"].std())
+    if not sd > 0:
+        return None
+    points = design.choices.good_sign / sd
+    if outcome == "slope":
+        return own_slopes(design), points * horizon
+    return design.clients["end_change"], points
+
+
 def run(
     cells: Mapping[tuple[Any, ...], Cell | None],
     choices: Sequence[Mapping[str, Any]],

@@ -64,6 +64,7 @@ Texts = Annotated[tuple[str, ...] | None, BeforeValidator(_texts)]
     "A multiverse of analyses",
     "Does the relation of early alliance and outcome depend on defensible choices?",
     limits=words.LIMITS,
+    main="mv_median",
 )
 def multiverse(
     study: Study,

@@ -13,9 +13,9 @@ from alliance_longitudinal.analyses.kit.early_cells import (
     Effect,
     Units,
     least_squares,
-    own_slopes,
     run,
 )
+from alliance_longitudinal.analyses.kit.early_cells import outcome_of as change_or_slope
 from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     Adjusters,
@@ -24,7 +24,7 @@ from alliance_longitudinal.analyses.kit.early_design import (
     design_of,
     unadjusted,
 )
-from alliance_longitudinal.analyses.kit.norms import Given, direction_of, known_norms
+from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.analyses.kit.scales import scale_scores
 from alliance_longitudinal.analyses.multiverse.grid import LEAST, TOTAL, Spec, axes_of
 from alliance_longitudinal.analyses.multiverse.held import mixed_cell
@@ -255,15 +255,10 @@ def outcome_of(
         values = recovered(clients["intake"], clients["end"], norms)
         sd = float(values.std()) if values is not None else 0.0
         return (values, alliance / sd) if values is not None and sd > 0 else None
-    sd = float(clients["intake"].std())
-    if not sd > 0:
-        return None
-    sign = alliance * direction_of(setting.outcome)
-    if outcome == "slope":
-        return own_slopes(design), sign * setting.horizon / sd
     if outcome == "horizon":
-        return at_horizon(design, setting.horizon), sign / sd
-    return clients["end_change"], sign / sd
+        found = change_or_slope(design, "last", setting.horizon)
+        return None if found is None else (at_horizon(design, setting.horizon), found[1])
+    return change_or_slope(design, outcome, setting.horizon)
 
 
 def at_horizon(design: EarlyDesign, horizon: float) -> "pd.Series[float]":
