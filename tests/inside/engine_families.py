@@ -3,6 +3,16 @@
 from alliance_longitudinal.engine.families import problem, words
 from alliance_longitudinal.engine.families.accuracy import ROUGH
 from alliance_longitudinal.engine.families.criterion import Criterion
+from alliance_longitudinal.engine.families.distributions import NegativeBinomial
 from alliance_longitudinal.engine.families.search import covariance_of_params, one_sided, search
 
-__all__ = ["ROUGH", "Criterion", "covariance_of_params", "one_sided", "problem", "search", "words"]
+__all__ = [
+    "ROUGH",
+    "Criterion",
+    "NegativeBinomial",
+    "covariance_of_params",
+    "one_sided",
+    "problem",
+    "search",
+    "words",
+]

@@ -16,10 +16,11 @@ from alliance_longitudinal.engine.families.distributions import Poisson
 from alliance_longitudinal.engine.families.refuse import refuse_impossible, refuse_nodes
 from alliance_longitudinal.engine.families.response import Response
 from alliance_longitudinal.engine.families.search import (
-    STARTS,
     GeneralisedOptimum,
     SearchRecord,
     covariance_of_params,
+    covariances,
+    descend,
     refined,
     search,
     without_effects,
@@ -35,7 +36,9 @@ from alliance_longitudinal.findings import Finding
 _NO_LONGER = 7.0
 _INSIDE = 9.0
 #: Log dispersions at which the likelihood is compared with that of the limit.
-_DISPERSIONS = (0.0, 2.0, 4.0)
+_DISPERSIONS = (0.0, 2.0, 4.0, 6.0)
+#: Variance that keeps a start off the boundary, internal units.
+_AWAY = 0.01
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -144,21 +147,34 @@ def fit_generalised(
 
 
 def _searched(criterion: Criterion, face: Face, fixed: Array) -> tuple[Criterion, SearchRecord]:
-    """The search; a negative binomial whose dispersion runs off is searched as what it tends to, before further starts."""
+    """The search; a negative binomial is first searched as what it tends to, the Poisson model, which is much quicker.
+
+    That is the answer if the likelihood falls from there, near and far; otherwise its coefficients and variances are the
+    start, with the best of a few dispersions. (A search from afar meets the limit only after many steps.)
+    """
     p = criterion.problem.x.shape[1]
     if criterion.problem.family.name != "negative-binomial":
         return criterion, search(criterion, face, fixed)
-    record = search(criterion, face, fixed, STARTS[:1]) if fixed[p] < _NO_LONGER else None
-    if record is not None and record.best.certificate.holds and record.best.params[p] < _NO_LONGER:
-        return criterion, record
-    if record is None or record.best.params[p] >= _NO_LONGER:
-        poisson, at_limit = without_overdispersion(criterion, face, fixed[:p])
-        best = at_limit.best
-        inside = (np.insert(best.params, p, at) for at in _DISPERSIONS)
-        lowest = min(criterion.evaluate(best.face, each)[0].value for each in inside)
-        if record is None or (best.certificate.holds and best.value <= lowest):
-            return poisson, at_limit
-    return criterion, search(criterion, face, fixed)
+    poisson, at_limit = without_overdispersion(criterion, face, fixed[:p])
+    best = at_limit.best
+    inside = [np.insert(best.params, p, at) for at in _DISPERSIONS]
+    values = [criterion.evaluate(best.face, each)[0].value for each in inside]
+    bare = Face(face.sizes, (0,) * len(face.sizes), face.entry_order)
+    alone = criterion.evaluate(bare, fixed)[0].value if fixed[p] < _NO_LONGER else np.inf
+    if best.certificate.holds and best.value <= min(*values, alone):
+        return poisson, at_limit
+    nearest = inside[int(np.argmin(values))][: p + 1]
+    start = [d + _AWAY * np.eye(len(d)) for d in covariances(poisson, best.face, best.params)]
+    found = [descend(criterion, face, nearest, start)] if np.isfinite(min(values)) else []
+    before = at_limit.evaluations + criterion.evaluations
+    if found and found[0].certificate.exact and found[0].params[p] < _NO_LONGER:
+        return criterion, SearchRecord(found[0], (found[0].value,), before)
+    record = search(criterion, face, fixed)
+    every = [f for f in (*found, record.best) if f.certificate.holds] or [record.best]
+    values = [*(f.value for f in found), *record.values]
+    return criterion, SearchRecord(
+        min(every, key=lambda f: f.value), tuple(values), before + record.evaluations
+    )
 
 
 def without_overdispersion(criterion: Criterion, face: Face, beta: Array) -> tuple[Criterion, SearchRecord]:

@@ -17,6 +17,9 @@ from scipy import special
 
 from alliance_longitudinal.engine.arrays import Array
 
+#: Counts up to this are looked up in a table of sums.
+_TABLE = 10_000
+
 
 class Density(NamedTuple):
     """Log-density and derivatives in the linear predictor, all in the shape of the linear predictor."""
@@ -178,6 +181,27 @@ class Poisson:
         return np.zeros(0), float(np.log((y.sum() + 0.5) / size.sum()))
 
 
+def _rising(y: Array, theta: float) -> tuple[Array, Array]:
+    """``log Gamma(y + theta) - log Gamma(theta) - y log theta``, and its derivative in ``log theta``.
+
+    As sums over ``log(1 + k / theta)``: for a large theta the difference of the gamma functions has lost the digits that a
+    search for the dispersion needs.
+    """
+    top = int(min(y.max(initial=0.0), _TABLE))
+    steps = np.arange(top) / theta
+    logs, shares = np.zeros(top + 1), np.zeros(top + 1)
+    np.cumsum(np.log1p(steps), out=logs[1:])
+    np.cumsum(-steps / (1 + steps), out=shares[1:])
+    place = np.minimum(y, top).astype(np.intp)
+    value, slope = logs[place], shares[place]
+    large = y > top
+    if large.any():
+        far = y[large]
+        value[large] = special.gammaln(far + theta) - special.gammaln(theta) - far * np.log(theta)
+        slope[large] = theta * (special.digamma(far + theta) - special.digamma(theta)) - far
+    return value, slope
+
+
 @dataclass(frozen=True, slots=True)
 class NegativeBinomial:
     """Counts with variance ``mu + mu^2 / theta`` (NB2), log link; the auxiliary parameter is ``log theta``."""
@@ -191,11 +215,9 @@ class NegativeBinomial:
         """Log-density without ``log y!``."""
         theta = np.exp(aux[0])
         eta = np.minimum(eta, 600.0)
-        total = np.logaddexp(eta, aux[0])  # log(mu + theta)
         p = special.expit(eta - aux[0])
-        value = (
-            special.gammaln(y + theta) - special.gammaln(theta) + theta * (aux[0] - total) + y * (eta - total)
-        )
+        log_more = np.logaddexp(0, eta - aux[0])  # log((mu + theta) / theta)
+        value = _rising(y, theta)[0] + y * eta - (y + theta) * log_more
         w = (y + theta) * p * (1 - p)
         return Density(size * value, size * (y - (y + theta) * p), size * w, size * w * (1 - 2 * p))
 
@@ -204,9 +226,8 @@ class NegativeBinomial:
         theta = np.exp(aux[0])
         p = special.expit(eta - aux[0])
         variance = p * (1 - p)
-        change = special.digamma(y + theta) - special.digamma(theta)
         log_rest = -np.logaddexp(0, eta - aux[0])  # log(1 - p)
-        value = theta * (change + log_rest + p - y * (1 - p) / theta)
+        value = _rising(y, theta)[1] + theta * (log_rest + p) + y * p
         s = -theta * p + (y + theta) * variance
         w = theta * variance - (y + theta) * variance * (1 - 2 * p)
         return (AuxiliaryTerms(size * value, size * s, size * w),)
