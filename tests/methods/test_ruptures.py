@@ -303,3 +303,8 @@ def test_rules_found_in_different_frames_share_no_rating():
         DataError, match=r"No rating was judged by both rules\. Find the events of both in the same frame\."
     ):
         a.agreement(b)
+    for odd in (3, None):
+        with pytest.raises(
+            DataError, match=f"other is {odd}. Give the result of find_ruptures with another rule"
+        ):
+            a.agreement(odd)

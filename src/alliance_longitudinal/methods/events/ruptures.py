@@ -113,8 +113,10 @@ class Ruptures:
         Raises
         ------
         DataError
-            If no rating was judged by both.
+            If ``other`` is no result of `find_ruptures`, or no rating was judged by both.
         """
+        if not isinstance(other, Ruptures):
+            raise DataError(f"other is {other!r}. Give the result of find_ruptures with another rule.")
         both = self.marks().merge(other.marks(), on=["person", "session"], suffixes=("_a", "_b"))
         if both.empty:
             raise DataError("No rating was judged by both rules. Find the events of both in the same frame.")
