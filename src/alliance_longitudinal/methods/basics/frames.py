@@ -34,7 +34,7 @@ def names_of(columns: str | Sequence[str], what: str = "columns") -> tuple[str, 
     return names
 
 
-def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+def check_columns(frame: pd.DataFrame, names: Sequence[object]) -> None:
     """Refuse a frame without rows, or without exactly one column for each name.
 
     Raises
