@@ -1,5 +1,6 @@
 """Writes ``docs/gallery.md`` and its pictures: the main figure of every analysis (`make gallery`)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import alliance_longitudinal as al
@@ -13,8 +14,25 @@ HEAD = """# Gallery
 The main figure of every analysis, drawn from the demonstration study, or from a simulated clinic where that lacks what the
 analysis needs. The data are simulated: a picture says nothing about real clients. `make gallery` writes this page.
 """
+
+
+def complete_couples(seed: int) -> al.Study:
+    """Simulated couples of whom both members have all scores."""
+    study = simulated_study(seed, al.ClinicTruth(family_size=2, family_alliance_sd=3))
+    sessions = study.sessions
+    by = sessions.assign(after=sessions["session"].gt(5) & sessions["phq9"].notna()).groupby(
+        ["family", "client"]
+    )
+    whole = (by["alliance"].count().gt(0) & by["after"].any()).groupby("family").agg(["all", "size"])
+    kept = whole.index[whole["all"] & whole["size"].eq(2)]
+    return replace(study, _sessions=sessions[sessions["family"].isin(kept)].reset_index(drop=True))
+
+
 #: Analyses that need more than the demonstration study has, and the study that is drawn instead.
-OTHER = {"raters": lambda: simulated_study(2026, raters=("therapist", "clinician"))}
+OTHER = {
+    "dyads": lambda: complete_couples(2026),
+    "raters": lambda: simulated_study(2026, raters=("therapist", "clinician")),
+}
 
 
 def entry(name: str, spec: FigureSpec) -> str:

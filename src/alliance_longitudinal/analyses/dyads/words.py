@@ -1,0 +1,176 @@
+"""The words of the report on couples, families and carers."""
+
+from typing import TYPE_CHECKING
+
+from alliance_longitudinal.analyses.dyads.compute import MIN_CLUSTERS
+from alliance_longitudinal.analyses.dyads.design import Asked, Cases
+from alliance_longitudinal.analyses.kit import Count, Draft, Estimate, Number, Sentence, Share, say, slug
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.methods.dyads.actor_partner import ActorPartner
+
+LIMITS = (
+    "The effects are associations. Something that was not measured may have changed alliance and outcome of both members.",
+    "Members of one case influence one another. The model allows for what their outcomes share, but it does not say who influences whom.",
+    "Each member rates the own alliance and the own outcome, so an actor effect also contains how this person answers questions. A partner effect "
+    "has two raters.",
+    "Only cases that were in treatment at the end of the early window are analysed.",
+)
+#: Fewer cases than this give uncertain effects.
+FEW_CASES = 50
+
+
+def clear(e: Estimate) -> bool:
+    """Whether the interval leaves zero out."""
+    return e.ci_low > 0 or e.ci_high < 0
+
+
+def answer(draft: Draft, cases: Cases, asked: Asked) -> None:
+    """Actor and partner effects, the roles, the split, and dropout."""
+    a, y = asked.alliance.instrument.label, asked.outcome.instrument.label
+    for role in cases.roles or ("",):
+        end = f"_{slug(role)}" if role else ""
+        own, other = draft[f"actor{end}"], draft[f"partner{end}"]
+        if own is None or other is None:
+            continue
+        draft.say(
+            "{who}{own_words} ({own} points, 95 % interval {own:interval}); {other_words} ({other} points, {other:interval}).",
+            who=f"{role}: " if role else "",
+            own_words=_words(
+                own, f"with an own early {a} one point higher, the last {y} was", first=not role
+            ),
+            other_words=_words(
+                other, f"with an early {a} of the other member one point higher, it was", first=False
+            ),
+            own=own.number(),
+            other=other.number(),
+        )
+    test = draft["distinguishable_p"]
+    if test is not None:
+        draft.say(
+            "The roles {differ} (likelihood-ratio test of equal means, effects and variances, p {p}).",
+            differ="differ" if test.estimate < 0.05 else "do not clearly differ",
+            p=Number(test.estimate, "p"),
+        )
+    split = draft["split"]
+    if split is not None:
+        draft.say(
+            "At the same mean alliance, with members one point further apart (a split alliance), the last {outcome} was {how} ({size} points, 95 % "
+            "interval {size:interval}).",
+            outcome=y,
+            how=("higher" if split.estimate > 0 else "lower") if clear(split) else "not clearly different",
+            size=split.number(),
+        )
+    leaving = draft["retention_split"]
+    if leaving is not None:
+        draft.say(
+            "With a split alliance, cases were {how} to drop out (log odds per point {size}, 95 % interval {size:interval}).",
+            how=("more likely" if leaving.estimate > 0 else "less likely")
+            if clear(leaving)
+            else "not clearly more or less likely",
+            size=leaving.number(),
+        )
+
+
+def _words(e: Estimate, start: str, *, first: bool) -> str:
+    how = ("higher" if e.estimate > 0 else "lower") if clear(e) else "not clearly different"
+    text = f"{start} {how}"
+    return text[0].upper() + text[1:] if first else text
+
+
+def findings(draft: Draft, cases: Cases, asked: Asked, found: "ActorPartner", group: str | None) -> None:
+    """What a reader of these numbers has to know."""
+    people = cases.people
+    if cases.n < FEW_CASES:
+        draft.find(
+            "few_cases",
+            "caution",
+            "{n:noun} {n:is|are} few for actor and partner effects, so the estimates are uncertain.",
+            "cases",
+            n=Count(cases.n, "case"),
+        )
+    if asked.missing == "fiml":
+        lacking = people[["x", "y"]].isna().any(axis=1).groupby(people["case"]).any() | people.groupby(
+            "case"
+        ).size().lt(2)
+        draft.find(
+            "members_missing",
+            "info",
+            "In {share} of the cases a member or a score is missing. Full information uses what is there and assumes that the rest is missing at "
+            "random.",
+            "cases",
+            share=Share(int(lacking.sum()), cases.n),
+        )
+    if draft.therapists_known and group is None:
+        draft.find(
+            "no_therapist_level",
+            "caution",
+            "Too few therapists have two or more cases, so the actor and partner effects take cases of one therapist as independent.",
+            "therapists",
+        )
+    larger = int((people.groupby("case").size() > 2).sum())
+    if larger:
+        draft.find(
+            "larger_cases",
+            "info",
+            "{n:noun} {n:has|have} more than two members. There, the mean of the others is the other member's alliance, and the split is the distance of "
+            "the highest from the lowest.",
+            "cases",
+            n=Count(larger, "case"),
+        )
+    draft.findings += [f for f in found.findings if f.code != "members_alone"]
+
+
+def method_of(
+    asked: Asked, cases: Cases, group: str | None, *, split: bool, retention: bool
+) -> list[Sentence | str]:
+    """Paragraphs of the methods section."""
+    what = (
+        f"The cases are clients with two raters, the {cases.roles[0]} and the {cases.roles[1]}."
+        if asked.raters
+        else "The cases are couples and families; their members are clients."
+    )
+    missing = {
+        "error": "No member and no score was missing.",
+        "drop": "Cases in which a member or a score is missing are left out.",
+        "fiml": "Members with some score count (full-information maximum likelihood, which assumes that scores are missing at random).",
+    }[asked.missing]
+    errors = {
+        (
+            "fiml",
+            True,
+        ): f"Standard errors allow for cases of the same therapist (sandwich, from {MIN_CLUSTERS} therapists on).",
+        ("fiml", False): "Standard errors are those of the observed information.",
+    }.get((asked.missing, group is not None))
+    if errors is None:
+        level = "; therapists are a level of the model" if group else ""
+        errors = f"The model was fitted by restricted maximum likelihood with Satterthwaite's degrees of freedom{level}."
+    by_role = (
+        " Each role has its own means, effects and residual variance; beside it is the model with equal roles, and a likelihood-ratio test compares them."
+        if cases.roles
+        else " Members have equal means, effects and variances."
+    )
+    first = "the own first score and " if asked.first else ""
+    out: list[Sentence | str] = [
+        say(
+            "{what} The mean {alliance} in {window} is related to the last {outcome} after it. {missing}",
+            what=what,
+            alliance=asked.alliance.instrument.label,
+            window=str(asked.window),
+            outcome=asked.outcome.instrument.label,
+            missing=missing,
+        ),
+        f"An actor-partner model relates each member's outcome to {first}the own alliance (actor) and the other member's (partner). The residuals of the members "
+        f"of a case are correlated.{by_role} {errors}",
+    ]
+    if split:
+        out.append(
+            "A mixed model with cases as a level relates the outcome to the mean alliance of the members and to their distance (split), together, because "
+            "without the mean a split only shows that one alliance is low."
+        )
+    if retention:
+        out.append(
+            "A discrete-time hazard model relates the dropout of the case at each session after the window to the mean and the split of the early alliances, "
+            "with a linear course of the log odds over sessions. Other endings are ends of another kind."
+        )
+    return out
