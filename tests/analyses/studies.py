@@ -66,6 +66,19 @@ def awkward() -> Study:
     return replace(study, _sessions=sessions.reset_index(drop=True), findings=(*study.findings, ended))
 
 
+def with_couples(study: Study) -> Study:
+    """The same study, whose clients are couples: neighbours of one therapist, or of all where there are none."""
+    sessions = study.sessions
+    clients = sessions.drop_duplicates("client")
+    of = clients["therapist"] if "therapist" in clients else pd.Series("all", index=clients.index)
+    pair = clients.groupby(of)["client"].cumcount() // 2
+    family = clients.groupby([of, pair])["client"].transform("first")
+    return with_sessions(
+        study,
+        sessions.assign(family=sessions["client"].map(dict(zip(clients["client"], family, strict=True)))),
+    )
+
+
 def with_raters(study: Study, seed: int = 0) -> Study:
     """The same study with the therapist's rating of the alliance and a clinician's of the symptoms, both made of the client's."""
     rng = np.random.default_rng(seed)

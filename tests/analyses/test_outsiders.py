@@ -23,20 +23,21 @@ from alliance_longitudinal.analyses.disclosure import (
 from alliance_longitudinal.counts import Outsiders
 from alliance_longitudinal.data import FlowStep, SampleFlow
 from alliance_longitudinal.present import Column
-from analyses.studies import with_raters, with_sessions
+from analyses.studies import with_couples, with_raters, with_sessions
 from inside.analyses_registry import REGISTRY
 
 SMALLEST = 10
 TEN = Outsiders(SMALLEST)
 #: Quicker ways to ask the same; everything else is asked with its defaults.
 QUICK: dict[str, dict[str, Any]] = {
+    "dyads": {"missing": "drop"},
     "alliance_events": {"simulations": 50},
     "multiverse": {"windows": "3,1-5", "n_perm": 19},
     "sudden_gains": {"points": 4, "simulations": 20},
     "reliable_change": {"reliability": 0.84, "cutoff": 10.0},
 }
 #: Analyses that need more than the study has.
-MORE = {"raters": with_raters}
+MORE = {"dyads": with_couples, "raters": with_raters}
 Results = dict[str, tuple[AnalysisResult, AnalysisResult]]
 
 
