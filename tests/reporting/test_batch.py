@@ -8,7 +8,7 @@ import pytest
 
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.reporting import run_batch
-from inside.reporting_batch import Plan, forests, read_plan, write_index
+from inside.reporting_batch import Overview, Plan, forests, read_plan, write_index
 from reporting import tiny
 from reporting.conftest import Lab
 from reporting.page import lint
@@ -35,7 +35,9 @@ def test_the_grid_is_every_combination_but_the_excluded(lab: Lab, tmp_path: Path
         *(("Süd", w, s) for w in ([1, 3], [1, 5]) for s in (1.0, 2.0)),
         *(("Nord", [1, 5], s) for s in (1.0, 2.0)),
     ]
-    assert plan.excluded == 2
+    assert [(s["study"], s["status"], s["error"]) for s in plan.skipped] == [
+        ("Nord", "excluded", "The batch file excludes study Nord, window 1,3.")
+    ] * 2
     assert len({c.folder for c in plan.combinations}) == 6
     assert plan.combinations[0].folder.startswith("sud-tiny-window-1-3-scale-1-0-label-one-")
     assert plan.combinations[0].label == "Süd, window 1,3, scale 1.0, label one"
@@ -46,6 +48,8 @@ def test_equal_requests_are_made_once(lab: Lab, tmp_path: Path) -> None:
         lab, tmp_path, 'study: a/study.yaml\nnotebook: tiny\nparameters: {window: [[1, 5], "1,5"]}\n'
     )
     assert len(plan.combinations) == 1
+    (same,) = plan.skipped
+    assert (same["status"], same["error"]) == ("same", "The same report as a, window 1,5.")
 
 
 def test_names_of_studies(lab: Lab, tmp_path: Path) -> None:
@@ -110,11 +114,11 @@ def test_one_failure_does_not_stop_the_rest(lab: Lab, tmp_path: Path) -> None:
     assert not batch.ok
     assert [row["status"] for row in batch.rows] == ["failed", "failed", "complete"]
     assert sorted(e["done"] for e in events) == [1, 2, 3]
-    index = json.loads((tmp_path / "out" / "index.json").read_text(encoding="utf-8"))
+    index = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
     assert index["reports"] == list(batch.rows)
-    assert index["excluded"] == 1
+    assert [row["status"] for row in index["not_run"]] == ["excluded"]
     page = batch.page.read_text(encoding="utf-8")
-    assert lint(page) == []
+    assert lint(page, sorts=True) == []
     assert "does not exist" in page
     assert "Run `alliance check` on the study file" in page
     assert "canary" not in page
@@ -131,6 +135,9 @@ def _row(label: str, low: float, at: float, high: float, unit: str = "points") -
             "status": "complete",
             "error": None,
             "seconds": 1.0,
+            "study": "s",
+            "parameters": {},
+            "key": label,
         },
         **{"result_status": {"label": "Complete"}, "estimate": estimate},
     }
@@ -139,6 +146,7 @@ def _row(label: str, low: float, at: float, high: float, unit: str = "points") -
 def test_the_forest_is_to_scale_with_zero_in_it() -> None:
     rows = [_row("a", -1.0, 0.0, 1.0), _row("b", 1.0, 2.0, 3.0), _row("c", 1.0, 2.0, 3.0, "SD")]
     first, second = forests(rows)
+    assert first["pool"] is None
     # -1 to 3 is drawn between 4 and 96 percent: 23 percent a point.
     assert [(x["low"], x["at"], x["high"]) for x in first["lines"]] == [(4.0, 27.0, 50.0), (50.0, 73.0, 96.0)]
     assert first["zero"] == 27.0
@@ -153,9 +161,9 @@ def test_the_index_speaks_of_many_chances(tmp_path: Path) -> None:
         "seconds": None,
         "result_status": None,
     }
-    write_index(tmp_path, [_row("a", -1, 0, 1), _row("<b>", 1, 2, 3), waiting], 0)
+    write_index(tmp_path, Overview([_row("a", -1, 0, 1), _row("<b>", 1, 2, 3), waiting]))
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert lint(page) == []
+    assert lint(page, sorts=True) == []
     assert "This page shows 2 intervals of 95&nbsp;%." in page
     assert "The batch was stopped before this report. Repeat the command to continue." in page
     assert "&lt;b&gt;" in page
@@ -166,7 +174,7 @@ def test_the_index_counts_reports_of_an_earlier_state(tmp_path: Path) -> None:
     for name in ("f", "f.failed", "old"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")
-    write_index(tmp_path, [_row("a", -1, 0, 1)], 0)
+    write_index(tmp_path, Overview([_row("a", -1, 0, 1)]))
     assert "This folder has 1 other report, made from earlier" in (tmp_path / "index.html").read_text(
         encoding="utf-8"
     )
@@ -183,7 +191,7 @@ def test_studies_of_the_same_content_are_said(lab: Lab, tmp_path: Path) -> None:
     assert plan.notes == (sentence,)
     batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)
     assert batch.notes == (sentence,)
-    assert json.loads((tmp_path / "out" / "index.json").read_text(encoding="utf-8"))["notes"] == [sentence]
+    assert json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))["notes"] == [sentence]
     assert "have the same content" in batch.page.read_text(encoding="utf-8")
 
 

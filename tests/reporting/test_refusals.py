@@ -111,7 +111,7 @@ def test_whatever_one_report_raises_is_its_row(
     batch = _batch(lab, tmp_path, jobs=2)
     assert [row["status"] for row in batch.rows] == ["complete", "failed", "complete"]
     assert batch.rows[1]["error"].startswith(sentence)
-    assert json.loads((batch.folder / "index.json").read_text(encoding="utf-8"))["reports"] == list(
+    assert json.loads((batch.folder / "batch.json").read_text(encoding="utf-8"))["reports"] == list(
         batch.rows
     )
     assert "canary-4711" not in batch.page.read_text(encoding="utf-8")
@@ -136,7 +136,7 @@ def test_an_error_of_whoever_listens_is_told_at_the_end(lab: Lab, tmp_path: Path
 
     with pytest.raises(KeyError, match="label one"):
         _batch(lab, tmp_path, on_event=listen)
-    rows = json.loads((tmp_path / "out" / "index.json").read_text(encoding="utf-8"))["reports"]
+    rows = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))["reports"]
     assert [row["status"] for row in rows] == ["complete"] * 3
 
 

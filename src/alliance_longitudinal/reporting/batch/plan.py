@@ -83,7 +83,7 @@ class Combination:
     @property
     def label(self) -> str:
         """Name for the reader, such as ``clinic_a, window 1,5``."""
-        return ", ".join([self.study, *(f"{k} {as_argument(v)}" for k, v in self.values.items())])
+        return label_of(self.study, self.values)
 
     @property
     def folder(self) -> str:
@@ -91,6 +91,11 @@ class Combination:
         words = [self.study, self.notebook, *(f"{k}-{as_argument(v)}" for k, v in self.values.items())]
         key = self.request.key[:8] if self.request else "unread"
         return f"{_slug('-'.join(words))}-{key}"
+
+
+def label_of(study: str, values: Mapping[str, Any]) -> str:
+    """Name of a cell of the grid for the reader."""
+    return ", ".join([study, *(f"{k} {as_argument(v)}" for k, v in values.items())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,8 @@ class Plan:
     combinations : tuple of Combination
     deadline : float
         Seconds that each may take.
-    excluded : int
-        Combinations that the batch file leaves out.
+    skipped : tuple of mapping
+        Cells of the grid that are no report, as rows of the index: excluded by the batch file, or the same as another.
     notes : tuple of str
         What the reader of the index has to know about the whole.
     folder : Path or None
@@ -112,7 +117,7 @@ class Plan:
 
     combinations: tuple[Combination, ...]
     deadline: float
-    excluded: int
+    skipped: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     folder: Path | None = None
 
@@ -132,10 +137,12 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
     found: dict[str, Combination] = {}
     together: dict[str, None] = {}
     same: dict[tuple[str, str], None] = {}
-    excluded = 0
+    skipped: list[Mapping[str, Any]] = []
     for study, notebook, values in _grid(batch):
-        if _is_excluded(study, notebook, values, batch.exclude):
-            excluded += 1
+        rule = _excluding(study, notebook, values, batch.exclude)
+        if rule is not None:
+            words = ", ".join(f"{k} {as_argument(v)}" for k, v in rule.items())
+            skipped.append(_skipped(study, notebook, values, "excluded", f"The batch file excludes {words}."))
             continue
         try:
             combination = _checked(
@@ -146,6 +153,8 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
             continue
         identity = combination.request.key if combination.request else combination.label
         first = found.setdefault(identity, combination)
+        if first is not combination:
+            skipped.append(_skipped(study, notebook, values, "same", f"The same report as {first.label}."))
         if first.study != study:
             same[first.study, study] = None
     if together:
@@ -158,7 +167,7 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
         f"The studies {first!r} and {second!r} have the same content, so each report is made once, as {first!r}."
         for first, second in same
     )
-    return Plan(tuple(found.values()), batch.deadline, excluded, notes, path.parent)
+    return Plan(tuple(found.values()), batch.deadline, tuple(skipped), notes, path.parent)
 
 
 def _single_mistakes(
@@ -222,9 +231,29 @@ def _checked(
     return Combination(study, notebook, values, request)
 
 
-def _is_excluded(study: str, notebook: str, values: Mapping[str, Any], exclude: list[dict[str, Any]]) -> bool:
+def _excluding(
+    study: str, notebook: str, values: Mapping[str, Any], exclude: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """The first rule that leaves out a cell of the grid."""
     whole = {"study": study, "notebook": notebook, **values}
-    return any(all(whole[k] == v for k, v in rule.items()) for rule in exclude)
+    return next((rule for rule in exclude if all(whole[k] == v for k, v in rule.items())), None)
+
+
+def _skipped(
+    study: str, notebook: str, values: Mapping[str, Any], status: str, reason: str
+) -> dict[str, Any]:
+    """A cell of the grid that is no report, as a row of the index."""
+    empty = dict.fromkeys(("key", "seconds", "result_status", "estimate"))
+    return {
+        "label": label_of(study, values),
+        "study": study,
+        "notebook": notebook,
+        "parameters": dict(values),
+        "folder": "",
+        "status": status,
+        "error": reason,
+        **empty,
+    }
 
 
 def _check_exclusions(batch: BatchFile, path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import AllianceError, ReportError
+from alliance_longitudinal.reporting.batch.changes import baseline, changes, made_of, summary
 from alliance_longitudinal.reporting.batch.claims import claimed
 from alliance_longitudinal.reporting.batch.differences import sentence_of, small_cells, telling_pairs
 from alliance_longitudinal.reporting.batch.events import TimeLeft, event_file
-from alliance_longitudinal.reporting.batch.index import write_index
+from alliance_longitudinal.reporting.batch.index import Overview, write_index
+from alliance_longitudinal.reporting.batch.many import multiplicity
 from alliance_longitudinal.reporting.batch.plan import Combination, Plan, read_plan
+from alliance_longitudinal.reporting.batch.pools import pools
 from alliance_longitudinal.reporting.record.folder import make_folder
 from alliance_longitudinal.reporting.record.inputs import study_file
 from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
@@ -25,6 +29,8 @@ from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
 from alliance_longitudinal.reporting.run.report import run_request
 
 _CLAIMS = ".claims"
+#: While reports are made, the index is written anew no more often.
+_SECONDS_BETWEEN_INDEXES = 2.0
 _STATES = ("complete", "failed", "waiting")
 
 
@@ -38,7 +44,7 @@ class Batch:
     notes : tuple of str
         What has to be known about the whole, as the index says it.
     rows : tuple of mapping
-        One a combination, in the order of the grid, as in ``index.json``. ``status`` is ``complete``, ``failed``
+        One a combination, in the order of the grid, as in ``batch.json``. ``status`` is ``complete``, ``failed``
         or ``waiting`` (the batch was stopped first); ``kept`` says that an earlier run had made it.
     """
 
@@ -133,6 +139,8 @@ class _Runner:
         self._time = TimeLeft(jobs)
         self._lock = threading.Lock()
         self._done = 0
+        self._before = baseline(folder)
+        self._written = -_SECONDS_BETWEEN_INDEXES
         self._limits = _limits(plan)
         self._trouble: Exception | None = None
         self.rows: list[dict[str, Any]] = [_row(c) for c in plan.combinations]
@@ -158,7 +166,9 @@ class _Runner:
             self._time.made(None if result.get("kept") else result.get("seconds"))
             left = self._time.left(len(self.rows) - self._done)
             counts = {"done": self._done, "total": len(self.rows), "seconds_left": left}
-            self._try(lambda: write_index(self._folder, self.rows, self._plan.excluded, self.notes))
+            if time.monotonic() - self._written >= _SECONDS_BETWEEN_INDEXES:
+                self._try(lambda: write_index(self._folder, self._on_the_way()))
+                self._written = time.monotonic()
             self._try(lambda: self._on_event({"event": "report", **_who(combination), **counts, **result}))
 
     def _tell(self, event: Mapping[str, Any]) -> None:
@@ -178,10 +188,28 @@ class _Runner:
         told = sentence_of(telling_pairs(self._folder, self.rows, self._limits))
         return (*self._plan.notes, *filter(None, [told]))
 
+    def _on_the_way(self) -> Overview:
+        """The index while reports are being made: nothing that takes time."""
+        return Overview(self.rows, self._plan.skipped, self._plan.notes, baseline=self._before)
+
+    def _whole(self) -> Overview:
+        """The index when all is done; a batch that was stopped is compared again when it goes on."""
+        stopped = any(row["status"] == "waiting" for row in self.rows)
+        return Overview(
+            self.rows,
+            self._plan.skipped,
+            self.notes,
+            pools(self.rows),
+            multiplicity(self.rows),
+            changes(self._before, self.rows),
+            self._before if stopped else summary(self.rows),
+            self._before is not None,
+        )
+
     def finish(self) -> None:
-        """Write the index once more, and tell what could not be done on the way."""
+        """Write the whole index, and tell what could not be done on the way."""
         try:
-            write_index(self._folder, self.rows, self._plan.excluded, self.notes)
+            write_index(self._folder, self._whole())
         except OSError as error:
             raise ReportError(f"The index in {self._folder} cannot be written: {words_of(error)}") from None
         if self._trouble is not None and not isinstance(self._trouble, OSError):
@@ -248,6 +276,7 @@ def _row(combination: Combination) -> dict[str, Any]:
         "seconds": None,
         "result_status": None,
         "estimate": None,
+        "made_of": made_of(combination.request.provenance) if combination.request else None,
     }
 
 

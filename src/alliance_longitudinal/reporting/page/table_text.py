@@ -26,8 +26,8 @@ def csv_text(table: Table) -> str:
     """``table`` as CSV at full precision; text that would run as a formula gets an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_harmless(c["label"] or c["key"]) for c in table["columns"]])
-    writer.writerows([[_harmless(v) for v in row] for row in table["rows"]])
+    writer.writerow([harmless_cell(c["label"] or c["key"]) for c in table["columns"]])
+    writer.writerows([[harmless_cell(v) for v in row] for row in table["rows"]])
     return out.getvalue()
 
 
@@ -43,7 +43,8 @@ def _yes_no(value: Any) -> Any:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
-def _harmless(value: Any) -> Any:
+def harmless_cell(value: Any) -> Any:
+    """A cell of a CSV file; text that a spreadsheet would run as a formula gets an apostrophe."""
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return "'" + value
     return "" if value is None else value

@@ -35,7 +35,7 @@ def package_hash() -> str:
 
     package = Path(resources.__file__).parent
     roots = {"package": package, "data_schema": resources.shipped("data_schema")}
-    wanted = {".py", ".yaml", ".json", ".j2", ".css", ".typ"}
+    wanted = {".py", ".yaml", ".json", ".j2", ".css", ".typ", ".js"}
     hashes = {
         f"{label}/{p.relative_to(root).as_posix()}": file_hash(p)
         for label, root in roots.items()
