@@ -75,7 +75,8 @@ def page(draws: pd.DataFrame, n_perm: int) -> str:
         for test, name in TESTS.items():
             share = float((part[test] <= 0.05).mean())
             error = np.sqrt(max(share * (1 - share), 0.05 * 0.95) / n)
-            uniform = "" if "effect -" in make else f"{stats.kstest(part[test], 'uniform').pvalue:.3f}"
+            ties = test == "p_significant" or "effect -" in make
+            uniform = "" if ties else f"{stats.kstest(part[test], 'uniform').pvalue:.3f}"
             lines.append(
                 f"| {make} | {words} | {n} | {name} | {100 * share:.1f} % | {100 * error:.1f} % | {uniform} |"
             )
