@@ -37,7 +37,9 @@ def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
         f"{kind}_{effect}_per_sd" for kind in ("slope", "end") for effect in ("total", "within", "between")
     }
     wanted |= {"r_zero", "r_intake", "end_between_latent", "end_between_moment"}
-    wanted |= {"slope_within_completers", "slope_within_patterns"}
+    wanted |= {"slope_within_completers", "slope_within_patterns", "slope_within_ipw", "slope_between_ipw"}
+    wanted |= {f"slope_{e}_delta_{d}" for e in ("within", "between") for d in ("-2", "0", "1", "2", "3", "5")}
+    wanted |= {"slope_within_delta_5_below", "slope_within_delta_5_above", "tipping_within"}
     wanted |= {f"{kind}_{effect}" for kind in ("r", "r_slope") for effect in ("total", "within", "between")}
     wanted |= {f"share_level_{level}" for level in ("therapist", "client", "session")}
     wanted |= {
@@ -51,7 +53,7 @@ def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
         for name in ("median", "share_same_sign", "n_significant", "p_median", "p_share", "p_mean_t")
     }
     assert set(early.estimates["id"]) == wanted
-    with_interval = early.estimates[~early.estimates["id"].str.startswith("mv_")]
+    with_interval = early.estimates[~early.estimates["id"].str.contains("mv_|tipping")]
     numbers = with_interval[["estimate", "ci_low", "ci_high"]].to_numpy()
     assert np.isfinite(numbers).all()
     assert (numbers[:, 1] <= numbers[:, 0]).all()

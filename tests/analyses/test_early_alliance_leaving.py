@@ -1,11 +1,18 @@
 """Clients who left early may have another course: completers, and an average over both."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
+from alliance_longitudinal.analyses.kit import Draft
+from alliance_longitudinal.errors import FitError
 from analyses.studies import early_design, value, with_sessions
+from inside.analyses_early_alliance import client_weights, completed_rows, leavers
 
 
 def test_the_rows_are_those_of_a_pattern_mixture_model(early: AnalysisResult, clinic: Study) -> None:
@@ -20,7 +27,7 @@ def test_the_rows_are_those_of_a_pattern_mixture_model(early: AnalysisResult, cl
     assert value(early, "slope_within_patterns") == pytest.approx(found.params["average"], rel=1e-9)
     assert value(early, "slope_within_patterns", "se") == pytest.approx(found.bse["average"], rel=1e-9)
     assert value(early, "slope_within_completers", "n") == (rows["left"] == 0).sum()
-    assert len(early.table("leaving").to_frame()) == 3
+    assert len(early.table("leaving").to_frame()) == 5  # with the weighted ones
 
 
 def test_leavers_whose_effect_is_the_opposite_change_the_answer(clinic: Study) -> None:
@@ -34,13 +41,133 @@ def test_leavers_whose_effect_is_the_opposite_change_the_answer(clinic: Study) -
     later = (sessions["session"] > 5) & (weeks < weeks.groupby(sessions["client"]).first().median() - 1)
     shift = 0.25 * own * (sessions["session"] - 5)
     sessions["phq9"] = (sessions["phq9"] + shift.where(later, 0).fillna(0)).clip(0, 27)
-    result = al.early_alliance(with_sessions(clinic, sessions))
+    result = al.early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     note = next(f for f in result.notes if f.code == "leaving_moves_the_answer")
     assert "The answer depends on how those who left would have gone on." in note.message
     assert value(result, "slope_within_completers") < value(result, "slope_within_patterns")
+    changed = next(f for f in result.notes if f.code == "dropout_changes_answer")
+    assert (
+        "other assumptions about clients who left change whether the effect within therapists is clear"
+        in changed.message
+    )
+    assert ", averaged over clients who stayed and who left" in changed.message
 
 
 def test_too_few_leavers_have_no_row(few: Study) -> None:
     kept = sorted(few.sessions["client"].unique())[:45]
     result = al.early_alliance(with_sessions(few, few.sessions[few.sessions["client"].isin(kept)]))
     assert "leaving" not in {t.name for t in result.tables}
+
+
+def test_scores_are_filled_in_up_to_the_horizon_and_moved(clinic: Study, early: AnalysisResult) -> None:
+    """As expected is as at random; worse by a delta moves every leaver's line, and the effect by what leaving has to do with alliance."""
+    main, se = value(early, "slope_within"), value(early, "slope_within", "se")
+    assert abs(value(early, "slope_within_delta_0") - main) < 0.5 * se
+    assert value(early, "slope_within_delta_0", "df") < value(early, "slope_within", "df") + 1e-9
+    deltas = [-2, 0, 1, 2, 3, 5]
+    within = [value(early, f"slope_within_delta_{d}") for d in deltas]
+    steps = np.diff(within) / np.diff(deltas)
+    np.testing.assert_allclose(steps, steps.mean(), atol=0.02 * se)  # a line, but for the variances
+    assert value(early, "slope_within_delta_5", "se") > value(early, "slope_within_delta_0", "se")
+    # Moved apart, the two kinds of leavers pull in opposite directions; together they give the row of all.
+    below, above = (value(early, f"slope_within_delta_5_{k}") for k in ("below", "above"))
+    zero = value(early, "slope_within_delta_0")
+    assert below < zero < above
+    assert below + above - 2 * zero == pytest.approx(
+        value(early, "slope_within_delta_5") - zero, abs=0.2 * se
+    )
+    assert {"slope_between_delta_0", "slope_between_delta_5", "tipping_within"} <= set(early.estimates["id"])
+
+
+def test_the_rows_to_fill_in_by_loops(clinic: Study) -> None:
+    design = early_design(clinic)
+    weeks = design.typical_followup
+    left = leavers(Draft(clinic), design, weeks)
+    frame = completed_rows(design, weeks, left)
+    new = frame[frame["y"].isna()]
+    wanted = []
+    for client, own in design.rows.groupby("client"):
+        last = own["weeks"].max()
+        wanted += [(client, float(t)) for t in range(100) if last < t <= weeks and last < weeks]
+    assert sorted(zip(new["client"], new["weeks"], strict=True)) == sorted(wanted)
+    assert frame["left"].groupby(frame["client"]).first().sum() == len(left)
+    assert frame.drop(columns="y").notna().all(axis=None)
+    planned = replace(clinic, _clients=clinic.clients.assign(ending="planned"))
+    assert leavers(Draft(planned), design, weeks).empty
+
+
+def test_the_tipping_point_is_said(clinic: Study) -> None:
+    """A very large delta makes every interval reach zero; the first sentence names where."""
+    result = al.early_alliance(clinic, delta=(0, 60), m=10)
+    tipping = value(result, "tipping_within")
+    assert 0 < tipping < 60
+    assert "the effect within therapists would no longer be clear from" in result.answer[2]
+    assert "reaches zero at" in next(t for t in result.tables if t.name == "deltas").note
+    figure = next(f for f in result.figure_specs if f.name == "deltas")
+    assert figure.data["delta"].tolist() == [0, 60]
+    figure.figure()
+    few = al.early_alliance(clinic, delta="1,2", m=5)
+    assert "by up to 2 points, the effect within therapists would still be clear." in few.answer[2]
+    many = next(f for f in few.notes if f.code == "many_left")
+    assert "no outcome score in the last third of the" in many.message
+
+
+def test_without_imputation(clinic: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = al.early_alliance(clinic, sensitivity=False)
+    assert "deltas" not in {t.name for t in plain.tables}
+
+    def fails(*_: object, **__: object) -> None:
+        raise FitError("No optimum.")
+
+    monkeypatch.setattr("alliance_longitudinal.methods.missing.tipping.delta_effects", fails)
+    result = al.early_alliance(clinic, m=5)
+    assert next(f.message for f in result.notes if f.code == "no_imputation") == (
+        "Scores after leaving could not be filled in, because the model of the completed scores cannot be fitted."
+    )
+    for asked, words in (
+        ({"m": 1}, "Parameter 'm'"),
+        ({"delta": "much"}, "Parameter 'delta'"),
+        ({"delta": (1.0,) * 21}, "Parameter 'delta'"),
+    ):
+        with pytest.raises(al.StudyError, match=words):
+            al.early_alliance(clinic, **asked)
+
+
+def test_weights_for_those_who_left_before_the_end_of_the_window(
+    clinic: Study, early: AnalysisResult
+) -> None:
+    """Two logistic regressions by another program, on rows made by loops."""
+    rows = []
+    for client, own in clinic.sessions.groupby("client"):
+        seen = own[own["session"] >= 0].sort_values("session")
+        last = int(seen["session"].max())
+        for period in range(2, min(last + 1, 5) + 1):
+            before = seen[seen["session"] < period]
+            y, a = before["phq9"].dropna(), before["alliance"].dropna()
+            rows.append(
+                (
+                    client,
+                    period,
+                    int(period > last),
+                    y.iloc[-1] if len(y) else np.nan,
+                    a.mean() if len(a) else np.nan,
+                )
+            )
+    frame = pd.DataFrame(rows, columns=["client", "period", "event", "y", "a"])
+    assert frame["event"].sum() >= 10
+    frame["unrated"] = frame["a"].isna().astype(float)
+    frame = frame.fillna({"y": frame["y"].mean(), "a": frame["a"].mean()})
+    step = frame["period"].map({p: p for p in frame.loc[frame["event"] == 1, "period"]}).ffill().bfill()
+    times = pd.get_dummies(step.astype(int), dtype=float)
+    used = ["y", "a", *(["unrated"] if frame["unrated"].std() > 0 else [])]
+    full = sm.Logit(frame["event"], pd.concat([times, frame[used]], axis=1)).fit(disp=0).predict()
+    plain = sm.Logit(frame["event"], times).fit(disp=0).predict()
+    ratio = pd.Series((1 - plain) / (1 - full)).groupby(frame["client"]).prod()
+    stayed = frame.groupby("client")["event"].max() == 0
+    wanted = ratio[stayed].clip(*ratio[stayed].quantile([0.01, 0.99]))
+    design = early_design(clinic)
+    found = client_weights(clinic.sessions, design)
+    np.testing.assert_allclose(found, wanted.reindex(design.clients["client"]), rtol=1e-5)
+    main, se = value(early, "slope_within"), value(early, "slope_within", "se")
+    assert abs(value(early, "slope_within_ipw") - main) < se
+    assert value(early, "slope_between_ipw", "df") <= design.n_therapists

@@ -7,14 +7,19 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     point_estimates,
     variance_estimates,
 )
+from alliance_longitudinal.analyses.early_alliance.deltas import completed_rows, leavers
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
+from alliance_longitudinal.analyses.early_alliance.staying import client_weights
 from alliance_longitudinal.analyses.early_alliance.tables import against_truth
 from alliance_longitudinal.analyses.early_alliance.together import Together, show_together
 
 __all__ = [
     "Together",
     "against_truth",
+    "client_weights",
+    "completed_rows",
     "fit_models",
+    "leavers",
     "literature_estimates",
     "partial_correlation",
     "point_estimates",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from alliance_longitudinal.analyses.early_alliance import charts, tables, words
 from alliance_longitudinal.analyses.early_alliance.clinics import clinic_effects
@@ -16,13 +16,15 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     robust_estimates,
     variance_estimates,
 )
+from alliance_longitudinal.analyses.early_alliance.deltas import Asked, delta_effects_of
 from alliance_longitudinal.analyses.early_alliance.findings import early_findings
 from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
 from alliance_longitudinal.analyses.early_alliance.latent import latent_effects
-from alliance_longitudinal.analyses.early_alliance.leaving import leaving_effects
+from alliance_longitudinal.analyses.early_alliance.leaving import changed_rows, leaving_effects
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.early_alliance.scales import scale_effects
-from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity
+from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity as other_choices
+from alliance_longitudinal.analyses.early_alliance.staying import weighted_effects
 from alliance_longitudinal.analyses.early_alliance.together import show_together, together
 from alliance_longitudinal.analyses.kit import (
     MIN_THERAPISTS,
@@ -55,6 +57,13 @@ from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.timing import TimeWindow
 
 
+def _numbers(value: object) -> object:
+    """A text such as ``0,2,5``, or one number, as numbers."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.strip("[]()").split(",") if part.strip())
+    return (value,) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 @analysis(
     "Early alliance and symptom change",
     "Do clients with a better early alliance improve more afterwards, and do therapists with better alliances have clients "
@@ -76,6 +85,22 @@ def early_alliance(
     adjust_early_change: Annotated[
         bool, Field(description="Adjust for symptom change up to the end of the window.")
     ] = True,
+    sensitivity: Annotated[
+        bool,
+        Field(
+            description="Fill in the scores of clients who left, as expected and worse, by multiple imputation."
+        ),
+    ] = True,
+    delta: Annotated[
+        tuple[float, ...],
+        BeforeValidator(_numbers),
+        Field(
+            max_length=20,
+            description="Points worse than expected at the end of the follow-up for clients who left, such as 0,2,5. Negative: "
+            "better.",
+        ),
+    ] = (-2.0, 0.0, 1.0, 2.0, 3.0, 5.0),
+    m: Annotated[int, Field(ge=5, le=1000, description="Times that scores are filled in.")] = 50,
     n_boot: Samples = 0,
     seed: Seed = 20_260_101,
     audience: Audience = "internal",
@@ -125,7 +150,7 @@ def early_alliance(
     variance, variance_models = variance_estimates(design, n_boot, seed, draft.fit)
     draft.estimate(*variance)
     draft.uses(*variance_models)
-    others = sensitivity(draft.sessions, choices, draft.adjusters if draft.covariates else unadjusted)
+    others = other_choices(draft.sessions, choices, draft.adjusters if draft.covariates else unadjusted)
     words.answer(draft, design, weeks)
     tables.early_tables(draft, design, models, others.table)
     show_together(draft, together(others, design, weeks, seed))
@@ -133,7 +158,10 @@ def early_alliance(
     latent_effects(draft, design)
     scale_effects(draft, design)
     _checks(draft, design, models, seed)
-    leaving_effects(draft, design, models, weeks)
+    leaving_effects(draft, design, models, weeks, weighted_effects(draft, design, models))
+    if sensitivity:
+        delta_effects_of(draft, design, models, weeks, Asked(delta, m, seed))
+    changed_rows(draft)
     clinic_effects(draft, design, models)
     if groups is not None:
         compare_groups(draft, groups, choices)

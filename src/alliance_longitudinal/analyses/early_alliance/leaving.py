@@ -1,5 +1,6 @@
 """Would the answer hold if clients who left early have another course: completers, and an average over patterns."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -14,6 +15,7 @@ from alliance_longitudinal.analyses.kit import (
     Number,
     Sentence,
     Share,
+    joined,
     say,
 )
 from alliance_longitudinal.analyses.kit.early_design import MIN_CLIENTS, EarlyDesign
@@ -26,19 +28,25 @@ MOVED = 1.0
 _TERM = "weeks:early_client"
 
 
-def leaving_effects(draft: Draft, design: EarlyDesign, models: EarlyModels, weeks: float) -> None:
+def leaving_effects(
+    draft: Draft, design: EarlyDesign, models: EarlyModels, weeks: float, weighted: Sequence[Estimate] = ()
+) -> None:
     """The effect within therapists in those who stayed, and averaged over those who stayed and those who left.
 
     The model of the course takes scores after leaving as missing at random. A pattern-mixture model does not: it gives those who
-    left before the horizon a course, and an effect of alliance, of their own (Little 1993).
+    left before the horizon a course, and an effect of alliance, of their own (Little 1993). ``weighted`` are the effects with weights for
+    those who left before the window's end.
     """
+    draft.estimate(*weighted)
     rows = with_pattern(design.rows, weeks)
     left = rows.groupby("client")["left"].first()
     main = draft["slope_within"]
-    if main is None or models.growth is None or min(int(left.sum()), int((1 - left).sum())) < MIN_CLIENTS:
+    if main is None or models.growth is None:
         return
+    found: list[Estimate] = []
     try:
-        found = leaving_estimates(design, models, rows)
+        if min(int(left.sum()), int((1 - left).sum())) >= MIN_CLIENTS:
+            found = leaving_estimates(design, models, rows)
     except AllianceError:
         draft.find(
             "no_pattern_mixture",
@@ -47,22 +55,27 @@ def leaving_effects(draft: Draft, design: EarlyDesign, models: EarlyModels, week
             "fitted.",
             "leaving",
         )
+    if not found and not weighted:
         return
     draft.estimate(*found)
     draft.table_of(
         "leaving",
         "If clients who left early have another course",
         "sensitivity",
-        [main, *found],
+        [main, *found, *weighted],
         [Column("label", "Effect"), *ESTIMATE, COUNT],
         f"Left: no outcome score in {design.choices.time} {weeks:.0f} after the window or later. The first row takes scores after leaving as missing at "
         "random. The others come from a model in which clients who left have a level, a course and an effect of alliance of their "
-        "own; the last one weights both groups by their sizes. If the rows agree, the answer does not depend on that assumption.",
+        "own, and an average that weights both groups by their sizes. Weighted rows are of clients who stayed to the end of the window, "
+        "so weighted that they resemble all clients in symptoms and alliance (robust errors by therapist). If the rows agree, the answer does "
+        "not depend on that assumption.",
     )
-    _tell(
-        draft, main, found[-1], left, say("{time} {n}", time=design.choices.time, n=Number(weeks, "integer"))
-    )
-    draft.cite("little1993")
+    if found:
+        horizon = say("{time} {n}", time=design.choices.time, n=Number(weeks, "integer"))
+        _tell(draft, main, found[-1], left, horizon)
+        draft.cite("little1993")
+    if weighted:
+        draft.cite("robins2000", "bell2002")
 
 
 def leaving_estimates(design: EarlyDesign, models: EarlyModels, rows: pd.DataFrame) -> list[Estimate]:
@@ -107,3 +120,42 @@ def _tell(draft: Draft, main: Estimate, average: Estimate, left: "pd.Series[int]
         horizon=horizon,
         value=average.number(),
     )
+
+
+def changed_rows(draft: Draft) -> None:
+    """Whether the sign, or whether the effect is clear, changes under any other assumption about all who left."""
+    main = draft["slope_within"]
+    if main is None:
+        return
+    names = [e for e in draft.estimates if e.id.startswith("slope_within_") and _about_leaving(e.id)]
+    changed = [e for e in names if e.estimate * main.estimate < 0 or clear(e) != clear(main)]
+    if not changed:
+        return
+    draft.find(
+        "dropout_changes_answer",
+        "caution",
+        "{k} of {all} other assumptions about clients who left change whether the effect within therapists is clear, or its "
+        "direction: {which}.",
+        "leaving",
+        k=Number(len(changed), "integer"),
+        all=Number(len(names), "integer", "other assumption"),
+        which=joined(
+            [say("{e} ({e:interval}){words}", e=e.number(), words=_words(e)) for e in changed], "; "
+        ),
+    )
+
+
+def clear(e: Estimate) -> bool:
+    """Whether the interval leaves out zero."""
+    return e.ci_low > 0 or e.ci_high < 0
+
+
+def _about_leaving(identity: str) -> bool:
+    kind = identity.removeprefix("slope_within_")
+    alike = kind.startswith("delta_") and not kind.endswith(("_below", "_above"))
+    return alike or kind in ("completers", "patterns", "ipw")
+
+
+def _words(e: Estimate) -> str:
+    """What the label says of those who left."""
+    return e.label.removeprefix("Within therapists").rpartition(" (")[0]

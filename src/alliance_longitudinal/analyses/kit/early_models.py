@@ -1,6 +1,10 @@
 """Models of the course and of the end point on early alliance, and their effects within and between therapists."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.analyses.kit.fits import (
@@ -11,6 +15,9 @@ from alliance_longitudinal.analyses.kit.fits import (
     therapist_df,
     with_own_effect,
 )
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.methods.basics.frames import Floats
 
 Fit = Callable[..., Fitted]
 _OWN = "the effect of early alliance"
@@ -65,3 +72,25 @@ def split_effects(
     if {"early_client", "early_therapist"} <= present:
         out["contextual"] = fitted.combination({between: 1.0, within: -1.0}, bound)
     return out
+
+
+def variances_of(fitted: Fitted, q: int) -> "tuple[Floats, Floats, float, float]":
+    """Covariances between and within therapists of the first ``q`` of level and rate, the own effect's variance, the residual's."""
+    between, within, own = np.zeros((q, q)), np.zeros((q, q)), 0.0
+    if not fitted.mixed:
+        return between, within, own, float(fitted.result.mse_resid)
+    place = {"Intercept": 0, "weeks": 1}
+    table = fitted.result.varcorr
+    for group, one, two, value in zip(
+        table["group"], table["term1"], table["term2"], table["vcov"], strict=True
+    ):
+        if group == "Residual":
+            continue
+        if one not in place:
+            own = float(value)
+            continue
+        target = between if group == "therapist" else within
+        i = place[one]
+        j = i if pd.isna(two) else place[two]
+        target[i, j] = target[j, i] = value
+    return between, within, own, float(table.loc[table["group"] == "Residual", "vcov"].iloc[0])

@@ -9,7 +9,12 @@ import pandas as pd
 from alliance_longitudinal.analyses.kit import ENDPOINT, GROWTH, Fitted, fit_first
 from alliance_longitudinal.analyses.kit.early_cells import Effect, Units
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
-from alliance_longitudinal.analyses.kit.early_models import course_model, endpoint_model, split_effects
+from alliance_longitudinal.analyses.kit.early_models import (
+    course_model,
+    endpoint_model,
+    split_effects,
+    variances_of,
+)
 from alliance_longitudinal.errors import AllianceError
 
 if TYPE_CHECKING:
@@ -106,7 +111,7 @@ def _held(
 
     clients = design.clients
     q = 2 if kind == "slope" else 1
-    between, within, own, sigma2 = _variances(fitted, q)
+    between, within, own, sigma2 = variances_of(fitted, q)
     if kind == "slope":
         rows = design.rows
         persons = pd.Index(clients["client"]).get_indexer(pd.Index(rows["client"]))
@@ -148,25 +153,3 @@ def _parts(
     expected = x @ np.linalg.lstsq(x, values[:, 0], rcond=None)[0] if x.shape[1] else np.zeros(len(values))
     own = units.places(clients["client"] if effect == "within" else therapist)
     return members, expected, values[:, 0] - expected, (np.cumsum(members) - 1)[own]
-
-
-def _variances(fitted: Fitted, q: int) -> "tuple[Floats, Floats, float, float]":
-    """Covariances between and within therapists of the first ``q`` of level and rate, the own effect's variance, the residual's."""
-    between, within, own = np.zeros((q, q)), np.zeros((q, q)), 0.0
-    if not fitted.mixed:
-        return between, within, own, float(fitted.result.mse_resid)
-    place = {"Intercept": 0, "weeks": 1}
-    table = fitted.result.varcorr
-    for group, one, two, value in zip(
-        table["group"], table["term1"], table["term2"], table["vcov"], strict=True
-    ):
-        if group == "Residual":
-            continue
-        if one not in place:
-            own = float(value)
-            continue
-        target = between if group == "therapist" else within
-        i = place[one]
-        j = i if pd.isna(two) else place[two]
-        target[i, j] = target[j, i] = value
-    return between, within, own, float(table.loc[table["group"] == "Residual", "vcov"].iloc[0])
