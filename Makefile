@@ -54,10 +54,12 @@ test-pythons: setup ## The whole suite under each Python that is here, and with 
 calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dropout.md and others
 	@$(PY) benchmarks/calibrate.py
 	@$(PY) benchmarks/calibrate_dropout.py
+	@$(PY) benchmarks/calibrate_alliance_course.py
 	@$(PY) benchmarks/calibrate_alliance_predictors.py
 	@$(PY) benchmarks/calibrate_moderators.py
 	@$(PY) benchmarks/calibrate_engine.py
 	@$(PY) benchmarks/calibrate_lagged.py
+	@$(PY) benchmarks/calibrate_raters.py
 	@$(PY) benchmarks/calibrate_within_between.py
 	@$(PY) benchmarks/calibrate_multiverse.py
 

@@ -9,7 +9,7 @@ import pytest
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
-from inside.methods_growth import course_class, turning_point
+from inside.methods_growth import CLASSES, classes, course_class, turning_point
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "growth.json").read_text(encoding="utf-8"))
@@ -351,3 +351,59 @@ def test_what_predictions_refuse():
         methods.ExpectedCourse.cross_validate(A, "y", "i", "w", "c", folds=1)
     with pytest.raises(DataError, match="40 folds need as many values of 'c'; there are 30"):
         methods.ExpectedCourse.cross_validate(A, "y", "i", "w", "c", folds=40)
+
+
+def test_confusion_is_what_simulated_courses_show() -> None:
+    """Courses with known sizes: the sizes come back, and the diagonal is what classifying fresh courses gives."""
+    rng = np.random.default_rng(1)
+    person, time = np.repeat(np.arange(300), 12), np.tile(np.arange(12.0), 300)
+    slope, curve = 0.25 * rng.choice([-1, 1], 300), 0.06 * rng.choice([-1, 1], 300)
+    x = time - time.mean()
+    kind = person % 3
+    y = 10 + np.where(kind == 0, 0, np.where(kind == 1, slope[person] * x, curve[person] * x**2))
+    frame = pd.DataFrame({"person": person, "t": time, "y": y + 0.7 * rng.normal(size=len(y))})
+    found = methods.growth_shapes(frame, "y", "t", "person", ["linear"]).confusion(n=20)
+    assert found.sigma == pytest.approx(0.7, rel=0.03)
+    assert found.slope == pytest.approx(0.25 * np.sqrt(1 / 3), rel=0.1)
+    assert found.curvature == pytest.approx(0.06 * np.sqrt(1 / 3), rel=0.1)
+    np.testing.assert_allclose(found.matrix.sum(axis=1), 1)
+    assert (found.persons, found.n) == (300, 20)
+    own = np.arange(12.0)
+    centred = own - own.mean()
+    means = {"flat": 0 * own, "linear": found.slope * centred, "u": found.curvature * centred**2}
+    for name, mean in means.items():
+        hits = [course_class(own, mean + found.sigma * rng.normal(size=12)) == name for _ in range(1500)]
+        # Binomial errors of 1,500 and of 6,000 courses: about .014.
+        assert found.matrix.loc[name, name] == pytest.approx(np.mean(hits), abs=0.045)
+    assert found.wrong["flat"] == pytest.approx(1 - found.matrix.loc["flat", "flat"])
+
+
+def test_many_courses_at_once_get_the_classes_of_one_by_one() -> None:
+    rng = np.random.default_rng(2)
+    t = np.array([0, 1, 2, 4, 7, 8, 9.0, 13])
+    x = t - t.mean()
+    y = (
+        30
+        + rng.normal(size=(300, 8))
+        + rng.choice([-0.1, 0, 0.1], 300)[:, None] * x**2
+        + rng.normal(0, 0.3, (300, 1)) * x
+    )
+    names = np.array(CLASSES)[classes(x, y)]
+    assert list(names) == [course_class(t, row) for row in y]
+    assert set(names) == set(CLASSES)
+
+
+def test_where_error_explains_all_there_are_no_courses_to_confuse() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {"person": np.repeat(np.arange(40), 8), "t": np.tile(np.arange(8.0), 40), "y": rng.normal(size=320)}
+    )
+    shapes = methods.growth_shapes(frame, "y", "t", "person", ["linear"])
+    found = shapes.confusion(n=10)
+    assert found.curvature == 0 or found.wrong["u"] > 0.5
+    assert found.matrix.loc["flat", "flat"] > 0.7
+    assert shapes.confusion(min_ratings=9).persons == 0
+    with pytest.raises(DataError, match="n is 0; it is a number of simulated courses, at least 1"):
+        shapes.confusion(n=0)
+    with pytest.raises(DataError, match="min_ratings is 5"):
+        shapes.confusion(min_ratings=5)

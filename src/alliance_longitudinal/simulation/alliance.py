@@ -13,6 +13,14 @@ Array = NDArray[np.float64]
 ITEMS = 12
 
 
+def shape_of(truth: ClinicTruth, session: NDArray[np.int_]) -> Array:
+    """Alliance points that the average course adds at each session: straight, levelling off, and with a dip in the middle."""
+    at = np.maximum(session, 1)
+    dip = np.clip(1 - np.abs(session - 8) / 3, 0, None)
+    straight = truth.alliance_growth * (session - 1)  # as far back as intake, where nobody rates
+    return np.asarray(straight + truth.alliance_log * np.log(at) - truth.alliance_dip * dip, dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class Ruptures:
     """Alliance points lost, and whether a rupture is open; clients by sessions 0 to S."""

@@ -33,8 +33,14 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.simulation import course
-from alliance_longitudinal.simulation.alliance import Ratings, Ruptures, other_raters, ruptures
-from alliance_longitudinal.simulation.course import LAST_EARLY
+from alliance_longitudinal.simulation.alliance import (
+    Ratings,
+    Ruptures,
+    other_raters,
+    ruptures,
+    shape_of,
+)
+from alliance_longitudinal.simulation.course import LAST_EARLY, LAST_MIDDLE
 from alliance_longitudinal.simulation.people import People, caseloads, describe_people, observed
 from alliance_longitudinal.simulation.tables import client_table, session_table, therapist_table
 from alliance_longitudinal.simulation.truth import ClinicTruth, truth_of
@@ -237,7 +243,7 @@ class _Treatment:
         expected: Array = (
             self.trait[:, None]
             + self.truth.alliance_by_severity * (self.phq[:, :1] - self.truth.intake_mean)
-            + self.truth.alliance_growth * (np.arange(self.weeks.shape[1]) - 1)
+            + shape_of(self.truth, np.arange(self.weeks.shape[1]))
             + self.truth.alliance_by_improvement * improvement
         )
         return expected
@@ -276,6 +282,11 @@ class _Treatment:
         noise = Ratings.drawn(rng, truth, weeks.shape, items)
         for session, (error, chance) in enumerate(draws, start=LAST_EARLY + 1):
             course_now = self.level + shift + slope * (weeks[:, session] - weeks[:, LAST_EARLY])
+            if truth.late_alliance and session > LAST_MIDDLE:
+                middle = self.felt[:, LAST_EARLY + 1 : LAST_MIDDLE + 1].mean(axis=1)
+                course_now += (
+                    truth.late_alliance * (middle - early) * (weeks[:, session] - weeks[:, LAST_MIDDLE])
+                )
             self.latent[:, session] = course_now + truth.lagged_alliance * self.state[:, session - 1] + error
             halo = self.halo[:, session]
             self.phq[:, session] = course.reported(self.latent[:, session] - truth.halo_symptoms * halo)
@@ -294,7 +305,7 @@ class _Treatment:
         expected: Array = (
             self.trait
             + self.truth.alliance_by_severity * (self.phq[:, 0] - self.truth.intake_mean)
-            + self.truth.alliance_growth * (session - 1)
+            + shape_of(self.truth, np.array(session))
             + self.truth.alliance_by_improvement * improvement
         )
         return expected

@@ -87,6 +87,12 @@ class ClinicTruth:
         What the effect ``within`` is more in the second arm, and per standard deviation of attachment avoidance.
     dropout_therapist_sd : float
         Standard deviation between therapists of the logit of leaving.
+    alliance_log, alliance_dip : float
+        Alliance points per unit of the logarithm of the session number (a fast rise that levels off), and points lost in the
+        middle: most at session 8, nothing before session 5 and after session 11 (a high-low-high course).
+    late_alliance : float
+        Symptom points per week after session 10 per point of the mean alliance felt in sessions 6 to 10 beyond the client's
+        early mean.
     planned_chance, planned_by_session : float
         Chance of a planned end before session 2, and the rise of its logit a session. Above 0, treatments end so and
         not at a length that was set before; clients then have an ``end``: planned, dropout, or missing for those who are still there
@@ -175,6 +181,9 @@ class ClinicTruth:
     dropout_therapist_sd: float = 0.0
     planned_chance: float = 0.0
     planned_by_session: float = 0.0
+    alliance_log: float = 0.0
+    alliance_dip: float = 0.0
+    late_alliance: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

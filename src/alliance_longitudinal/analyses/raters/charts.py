@@ -66,6 +66,7 @@ def source_figure(estimates: Sequence[Estimate]) -> FigureSpec | None:
     ]
     if not shown:
         return None
+    shown.sort(key=lambda e: e.id == "cross_source_corrected")  # last
     said = [say("{label}: {e} ({e:interval})", label=e.label, e=e.number()) for e in shown]
     return FigureSpec(
         name="sources",

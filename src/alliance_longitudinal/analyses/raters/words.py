@@ -8,7 +8,7 @@ from alliance_longitudinal.analyses.raters.sources import Sources, Surface
 from alliance_longitudinal.timing import TimeWindow
 
 #: Mean difference of therapists and clients with severe disturbances: d of 22 comparisons (Igra et al. 2020).
-LITERATURE = -0.46
+LITERATURE = "-0.46"
 #: Below this agreement raters hardly see the same.
 LITTLE = 0.3
 
@@ -43,9 +43,9 @@ def _gap(draft: Draft, pair: Pair) -> None:
         return
     clear = gap.ci_low > 0 or gap.ci_high < 0
     template = (
-        "The {second} rated the alliance {more} than the {first}, by {size} (95 % interval {size:interval}; d = {d})."
+        "The {second} rated the alliance {more} than the {first}, by {size} {unit} (95 % interval {size:interval}; d = {d})."
         if clear
-        else "The {second} and the {first} did not clearly differ in level (difference {size}, 95 % interval {size:interval}; d = {d})."
+        else "The {second} and the {first} did not clearly differ in level (difference {size} {unit}, 95 % interval {size:interval}; d = {d})."
     )
     draft.say(
         template,
@@ -54,40 +54,40 @@ def _gap(draft: Draft, pair: Pair) -> None:
         more="higher" if gap.estimate > 0 else "lower",
         size=Number(
             gap.estimate if not clear else abs(gap.estimate),
-            one=f"{pair.first.instrument.label} point",
             low=gap.ci_low if not clear else min(abs(gap.ci_low), abs(gap.ci_high)),
             high=gap.ci_high if not clear else max(abs(gap.ci_low), abs(gap.ci_high)),
             n=gap.n,
         ),
+        unit=pair.unit,
         d=d.number(),
     )
     if (pair.first.rater, pair.second.rater) == ("client", "therapist"):
         draft.say(
             "A meta-analysis found a mean of {d} in clients with severe disturbances ({source}).",
-            d=Number(LITERATURE),
+            d=LITERATURE,
             source="Igra et al. 2020",
         )
 
 
 def _tracking(draft: Draft, pair: Pair) -> None:
-    within, between = draft["tracking_within"], draft["tracking_between"]
-    parts = [
-        (within, "rated a session one point higher than usual"),
-        (between, "rated one point higher on average than other clients' did"),
-    ]
-    for estimate, what in parts:
+    for identity, what in (
+        ("tracking_within", "When the {first} rated a session one point above the own mean,"),
+        (
+            "tracking_between",
+            "If the mean of the {first}'s ratings was one point higher than in another case,",
+        ),
+    ):
+        estimate = draft[identity]
         if estimate is None:
             continue
         clear = estimate.ci_low > 0 or estimate.ci_high < 0
         draft.say(
-            "If the {first} "
-            + what
-            + ", the {second}'s rating {was} (by {e} points, 95 % interval {e:interval}).",
+            what + " the {second}'s rating {was} {e} points, 95 % interval {e:interval}).",
             first=pair.first.rater,
             second=pair.second.rater,
-            was=("was higher" if estimate.estimate > 0 else "was lower")
+            was=("was higher (by" if estimate.estimate > 0 else "was lower (by")
             if clear
-            else "was not clearly different",
+            else "was not clearly different (difference",
             e=estimate.number(),
         )
 

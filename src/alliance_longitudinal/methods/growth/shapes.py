@@ -15,11 +15,10 @@ from alliance_longitudinal.methods.basics.estimates import Text
 from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
 from alliance_longitudinal.methods.basics.values import real, several, whole
+from alliance_longitudinal.methods.growth.confusion import CLASSES, Confusion, confusion_of
 from alliance_longitudinal.sentences import say
 
 ShapeName = Literal["linear", "log", "quadratic", "piecewise"]
-#: Classes of single courses.
-CLASSES = ("flat", "linear", "u", "inverted_u")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +169,39 @@ class GrowthShapes:
             least=6,
         )
         return class_counts(self._data, least)
+
+    def confusion(self, min_ratings: int = 6, n: int = 50, seed: int = 0) -> Confusion:
+        """How often `classify` would be wrong for courses such as these.
+
+        Courses of each class are simulated at the persons' own times: independent normal errors with the residual standard deviation of
+        these data, slopes and parabolas of the size of the persons' true ones (their mean square less that of error), and are then
+        classified in the same way. Errors that go together from rating to rating would be taken for courses even more often.
+
+        Parameters
+        ----------
+        min_ratings : int
+            As for `classify`.
+        n, seed : int
+            Simulated courses per person and class; seed of the random numbers.
+
+        Returns
+        -------
+        Confusion
+            ``matrix``, true class by class found, and ``wrong``, the share of each true class that is put into another one.
+
+        Raises
+        ------
+        DataError
+            If ``min_ratings`` is below 6 or ``n`` below 1.
+        """
+        least = whole(
+            "min_ratings",
+            min_ratings,
+            "a number of ratings, at least 6: a parabola leaves nothing below",
+            least=6,
+        )
+        times = whole("n", n, "a number of simulated courses, at least 1", least=1)
+        return confusion_of(self._data, least, times, seed)
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html())
