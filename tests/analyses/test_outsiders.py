@@ -5,11 +5,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
@@ -49,6 +51,14 @@ def results(awkward_study: Study) -> Results:
         for name in REGISTRY
     }
     return {name: (r, for_audience(r, "shareable")) for name, r in internal.items()}
+
+
+def test_every_result_is_in_the_published_form(results: Results, root: Path) -> None:
+    schema = json.loads((root / "data_schema" / "results.schema.json").read_text(encoding="utf-8"))
+    check = Draft202012Validator(schema)
+    for name, versions in results.items():
+        for result in versions:
+            assert [e.message for e in check.iter_errors(result.to_dict())] == [], name
 
 
 def counts(result: AnalysisResult) -> list[float]:

@@ -18,7 +18,7 @@ from alliance_longitudinal.analyses.kit.fits import (
     with_own_effect,
     with_robust_errors,
 )
-from alliance_longitudinal.analyses.kit.groups import Groups, compared, difference, slug
+from alliance_longitudinal.analyses.kit.groups import Groups, compared, difference, slug, with_file_names
 from alliance_longitudinal.analyses.kit.parameters import (
     AS_NAMES,
     AllianceName,
@@ -94,6 +94,7 @@ __all__ = [
     "therapist_df",
     "time_unit",
     "variance_table",
+    "with_file_names",
     "with_own_effect",
     "with_robust_errors",
 ]

@@ -10,7 +10,7 @@ from alliance_longitudinal.analyses.kit.asking import begin_numbers
 from alliance_longitudinal.analyses.kit.checks import clinic_findings, model_findings, therapist_findings
 from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, SHARE
 from alliance_longitudinal.analyses.kit.fits import Fitted, Structure, fit_first
-from alliance_longitudinal.analyses.kit.groups import compared
+from alliance_longitudinal.analyses.kit.groups import compared, with_file_names
 from alliance_longitudinal.analyses.kit.model_checks import Checked, check_model, checks_table
 from alliance_longitudinal.analyses.kit.people import Hits
 from alliance_longitudinal.analyses.kit.people import by_group as shares_of_groups
@@ -335,8 +335,10 @@ class Draft(Sample):
             models=dict(self.models),
             notes=tuple(sorted(dict.fromkeys(notes), key=lambda f: -SEVERITIES.index(f.severity))),
             flow=self._flow(),
-            tables=tuple(t for t in (*self.tables, checks_table(self.checked), sample) if t is not None),
-            figure_specs=(*self.figures, *self.check_figures),
+            tables=with_file_names(
+                [t for t in (*self.tables, checks_table(self.checked), sample) if t is not None]
+            ),
+            figure_specs=with_file_names([*self.figures, *self.check_figures]),
             methods_parts=Methods(
                 (*first, f"{last} {versions_sentence()}"), tuple(sorted(set(self.references)))
             ),

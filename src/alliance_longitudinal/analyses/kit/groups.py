@@ -3,11 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.result import Difference, Estimate
+from alliance_longitudinal.present import FigureSpec, Table
+
+_Shown = TypeVar("_Shown", Table, FigureSpec)
+_FILE_NAME = re.compile("[a-z0-9][a-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,24 @@ def slug(text: str) -> str:
     'CBT_group'
     """
     return re.sub("[^A-Za-z0-9]+", "_", text).strip("_") or "group"
+
+
+def with_file_names(items: Sequence[_Shown]) -> tuple[_Shown, ...]:
+    """Tables or figures whose names are made of small letters, digits and ``_``, as their files are called.
+
+    Names that hold a covariate's, such as ``effect_Age``, may not be.
+    """
+    taken = {item.name for item in items if _FILE_NAME.fullmatch(item.name)}
+    out = []
+    for item in items:
+        name = item.name
+        if not _FILE_NAME.fullmatch(name):
+            plain = slug(name).lower()[:60]
+            free = (f"{plain}_{n}" if n > 1 else plain for n in count(1))
+            name = next(one for one in free if one not in taken)
+            taken.add(name)
+        out.append(item if name == item.name else replace(item, name=name))
+    return tuple(out)
 
 
 def difference(
