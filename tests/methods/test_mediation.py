@@ -242,3 +242,61 @@ def test_what_a_product_refuses(given, message):
     with pytest.raises(DataError) as caught:
         methods.product_interval(**({"a": 1, "se_a": 1, "b": 1, "se_b": 1} | given))
     assert str(caught.value) == message
+
+
+# ---------------------------------------------------------------- paths from two models, unmeasured confounding
+
+
+def test_paths_of_two_models_have_exact_and_monte_carlo_intervals():
+    found = methods.indirect_paths(
+        0.3, 0.1, -0.5, -0.2, [[0.0225, 0.004], [0.004, 0.01]], (20, 30, 40), seed=1
+    )
+    rng = np.random.default_rng(2)
+    a = rng.normal(0.3, 0.1, 400_000)
+    b, c = rng.multivariate_normal([-0.5, -0.2], [[0.0225, 0.004], [0.004, 0.01]], 400_000).T
+    limits = found.conf_int()
+    np.testing.assert_allclose(limits.loc["indirect"], np.quantile(a * b, [0.025, 0.975]), atol=0.002)
+    # 20,000 draws: three Monte Carlo errors of an outer quantile are about .006 and .03.
+    np.testing.assert_allclose(limits.loc["total"], np.quantile(a * b + c, [0.025, 0.975]), atol=0.01)
+    share = a * b / (a * b + c)
+    np.testing.assert_allclose(limits.loc["proportion"], np.quantile(share, [0.025, 0.975]), atol=0.05)
+    assert found.bse["indirect"] == pytest.approx(np.std(a * b), rel=0.01)
+    assert found.bse["total"] == pytest.approx(np.std(a * b + c), rel=0.01)
+    from scipy import stats
+
+    assert limits.loc["a", "lower"] == pytest.approx(0.3 - stats.t.ppf(0.975, 20) * 0.1)
+
+
+@pytest.mark.parametrize("rho", [-0.5, 0.2, 0.7])
+def test_the_path_under_confounding_is_the_true_one(rho):
+    """Errors that correlate at rho; naive regressions, corrected for rho, give the truth back."""
+    rng = np.random.default_rng(3)
+    n, a, b, sm, sy = 400_000, 0.6, -0.4, 1.5, 0.7
+    e = rng.multivariate_normal([0, 0], [[sm**2, rho * sm * sy], [rho * sm * sy, sy**2]], n)
+    x = rng.normal(size=n)
+    m = a * x + e[:, 0]
+    y = 0.2 * x + b * m + e[:, 1]
+    design = np.column_stack([np.ones(n), x])
+    first = np.linalg.lstsq(design, m)[0]
+    second = np.linalg.lstsq(np.column_stack([design, m]), y)[0]
+    residual_m = m - design @ first
+    residual_y = y - np.column_stack([design, m]) @ second
+    found = methods.unmeasured_confounding(first[1], second[2], residual_m.std(), residual_y.std())
+    assert found.indirect(rho)[0] == pytest.approx(a * b, abs=0.01)
+    assert found.indirect(found.rho_zero)[0] == pytest.approx(0, abs=1e-9)
+    partial = np.corrcoef(residual_m, y - design @ np.linalg.lstsq(design, y)[0])[0, 1]
+    assert found.rho_zero == pytest.approx(partial, abs=1e-6)
+
+
+def test_numbers_that_are_no_paths_are_refused():
+    with pytest.raises(DataError, match=r"^se_a is 0; it is a standard error, more than 0\.$"):
+        methods.indirect_paths(1, 0, 1, 1, np.eye(2))
+    with pytest.raises(DataError) as caught:
+        methods.indirect_paths(1, 1, 1, 1, [[1.0, 2.0], [2.0, 1.0]])
+    assert str(caught.value) == (
+        "cov is not a covariance of b and c_prime: it has two rows and two columns, variances above 0 on the diagonal."
+    )
+    with pytest.raises(DataError, match=r"^rho is a correlation, or several: above -1 and below 1"):
+        methods.unmeasured_confounding(1, 1, 1, 1).indirect([0.2, 1.0])
+    with pytest.raises(DataError, match=r"^sigma_y is -1"):
+        methods.unmeasured_confounding(1, 1, 1, -1)

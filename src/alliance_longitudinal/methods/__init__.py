@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.growth.held_out import chance_beyond, held_out_courses
     from alliance_longitudinal.methods.growth.shapes import growth_shapes
     from alliance_longitudinal.methods.mediation.latent import latent_mediation
+    from alliance_longitudinal.methods.mediation.paths import indirect_paths, unmeasured_confounding
     from alliance_longitudinal.methods.mediation.product import product_interval
     from alliance_longitudinal.methods.mediation.within import mediate
     from alliance_longitudinal.methods.meta.correlations import from_correlations
@@ -73,6 +74,7 @@ _PUBLIC = {
     "growth_shapes": "growth.shapes",
     "held_out_courses": "growth.held_out",
     "impute": "missing.impute",
+    "indirect_paths": "mediation.paths",
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
     "latent_contextual": "panel.latent_contextual",
@@ -101,6 +103,7 @@ _PUBLIC = {
     "shuffles": "probing.shuffles",
     "specification_curve": "probing.specification_curve",
     "truth_and_bias": "dyads.truth_and_bias",
+    "unmeasured_confounding": "mediation.paths",
 }
 
 __all__ = [
@@ -125,6 +128,7 @@ __all__ = [
     "growth_shapes",
     "held_out_courses",
     "impute",
+    "indirect_paths",
     "johnson_neyman",
     "lag",
     "latent_contextual",
@@ -153,6 +157,7 @@ __all__ = [
     "shuffles",
     "specification_curve",
     "truth_and_bias",
+    "unmeasured_confounding",
 ]
 
 

@@ -1,0 +1,409 @@
+"""Paths at each level: from sessions within clients, from two models between clients, from latent means between therapists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alliance_longitudinal.analyses.kit import (
+    ENDPOINT,
+    GROWTH,
+    Estimate,
+    Fitted,
+    fit_first,
+    therapist_df,
+    with_own_effect,
+)
+from alliance_longitudinal.analyses.mechanisms.design import Asked, Before, Cause, Level
+from alliance_longitudinal.methods.basics.inference import t_inference
+
+OWN = "the effect of early alliance"
+Row = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Paths of one level.
+
+    Attributes
+    ----------
+    level : {"session", "client", "therapist"}
+    rows : dict of str to row
+        ``a, b, direct, indirect, total`` and, where there are, ``cov_ab`` and ``prop``: ``estimate, se, df, ci_low, ci_high, p``.
+    sd : float
+        Of the cause at this level.
+    times : float
+        What makes of a rate the change over the follow-up; 1 for changes.
+    rate : str
+        What the outcome's unit says of time, such as " per week".
+    n, units : int
+        Rows, and units of the level (clients or therapists).
+    confounding : Confounding or None
+    models : tuple of Fitted
+    latent : bool
+        Whether means are latent.
+    """
+
+    level: Level
+    rows: dict[str, Row]
+    sd: float
+    times: float
+    rate: str
+    n: int
+    units: int
+    confounding: Any
+    models: tuple[Fitted, ...] = ()
+    latent: bool = False
+    suffix: str = ""
+
+    @property
+    def kind(self) -> str:
+        """``within`` clients, or ``between`` clients or therapists."""
+        return "within" if self.level == "session" else "between"
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval of the indirect path excludes zero."""
+        row = self.rows["indirect"]
+        return row["ci_low"] > 0 or row["ci_high"] < 0
+
+
+def within_paths(steps: pd.DataFrame, seed: int) -> Paths:
+    """1-1-1 with paths that differ between clients: the indirect path is a b + cov(a, b).
+
+    Raises
+    ------
+    DataError
+        If the model cannot be fitted.
+    """
+    from alliance_longitudinal.methods import mediate, unmeasured_confounding
+
+    found = mediate(steps, "x", "m", "y", "client", seed=seed)
+    limits, p = found.conf_int(), found.pvalues
+    names = {"c_prime": "direct"}
+    rows = {
+        names.get(name, name): {
+            "estimate": float(found.params[name]),
+            "se": float(found.bse[name]),
+            "df": float("inf"),
+            "ci_low": float(limits.loc[name, "lower"]),
+            "ci_high": float(limits.loc[name, "upper"]),
+            "p": float(p[name]) if name in ("a", "b", "c_prime") else float("nan"),
+        }
+        for name in found.params.index
+    }
+    total = found.draws[:, list(found.params.index).index("total")]
+    indirect = found.draws[:, list(found.params.index).index("indirect")]
+    rows |= _share(rows, indirect / total)
+    a, b = rows["a"]["estimate"], rows["b"]["estimate"]
+    confounding = None
+    if a != 0:
+        confounding = unmeasured_confounding(
+            a, b + rows["cov_ab"]["estimate"] / a, float(found.sigma["m"]), float(found.sigma["y"])
+        )
+    return Paths(
+        "session", rows, float(steps["x"].std()), 1.0, "", len(steps), steps["client"].nunique(), confounding
+    )
+
+
+def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths:
+    """2-1-1: the model of the early alliance and that of the later change.
+
+    Parameters
+    ----------
+    part : str
+        ``"therapist"`` for paths between therapists by observed means; otherwise those between clients of one therapist.
+
+    Raises
+    ------
+    FitError
+        If a model cannot be fitted.
+    """
+    from alliance_longitudinal.methods import indirect_paths, unmeasured_confounding
+
+    x, early = before.parts("x"), before.parts("early")
+    by_therapist = part == "therapist"
+    own_x, own_m = (x[-1], early[-1]) if by_therapist else (x[0], early[0])
+    held = before.held()
+    slope = before.course
+    first = fit_first(
+        f"alliance{part and '_' + part}",
+        f"Early alliance by {cause.label}",
+        "early ~ " + " + ".join([*x, *held]),
+        before.clients,
+        ENDPOINT,
+    )
+    right = " + ".join([*early, *x, *held])
+    prefix = "weeks:" if slope else ""
+    second = fit_first(
+        f"outcome{part and '_' + part}",
+        f"{'Course after the window' if slope else 'Change from intake'} by early alliance and {cause.label}",
+        f"y ~ weeks * ({right})" if slope else f"end_change ~ {right}",
+        before.rows if slope else before.clients,
+        with_own_effect(GROWTH if slope else ENDPOINT, prefix + early[0], OWN),
+    )
+    predictors = sum(c.endswith("_therapist") for c in (*x, *early, *held))
+    bound = therapist_df(before.therapists, predictors) if by_therapist else float("inf")
+    a = first.combination({own_x: 1.0}, bound)
+    b = second.combination({prefix + own_m: 1.0}, bound)
+    direct = second.combination({prefix + own_x: 1.0}, bound)
+    cov = pd.DataFrame(second.result.cov_params()).loc[
+        [prefix + own_m, prefix + own_x], [prefix + own_m, prefix + own_x]
+    ]
+    found = indirect_paths(
+        a["estimate"],
+        a["se"],
+        b["estimate"],
+        direct["estimate"],
+        cov,
+        (a["df"], b["df"], direct["df"]),
+        seed=seed,
+    )
+    limits = found.conf_int()
+    rows = {"a": a, "b": b, "direct": direct} | {
+        name: {
+            "estimate": float(found.params[name]),
+            "se": float(found.bse[name]),
+            "df": float("nan"),
+            "ci_low": float(limits.loc[name, "lower"]),
+            "ci_high": float(limits.loc[name, "upper"]),
+            "p": float("nan"),
+        }
+        for name in ("indirect", "total")
+    }
+    rows |= _share(rows, found.draws[:, 5])
+    sigma_m, sigma_y = (_sd(first, part, False), _sd(second, part, slope))
+    confounding = None
+    if sigma_m > 0 and sigma_y > 0:
+        confounding = unmeasured_confounding(a["estimate"], b["estimate"], sigma_m, sigma_y)
+    clients = before.clients
+    sd = float(clients.groupby("therapist")[own_x].first().std() if by_therapist else clients[own_x].std())
+    return Paths(
+        "therapist" if by_therapist else "client",
+        rows,
+        sd,
+        before.weeks if slope else 1.0,
+        f" per {before.asked.time}" if slope else "",
+        len(before.rows) if slope else len(clients),
+        before.therapists if by_therapist else len(clients),
+        confounding,
+        (first, second),
+        suffix="_observed" if by_therapist else "",
+    )
+
+
+def _sd(fitted: Fitted, part: str, slope: bool) -> float:
+    """Standard deviation of a model's errors at the level of a path: of rates of change if ``slope``; 0 where it has none."""
+    if not slope and part != "therapist":
+        return float(np.sqrt(fitted.result.scale))
+    if not fitted.mixed:
+        return 0.0
+    table = fitted.result.varcorr
+    variances = table[table["term2"].isna() & (table["term1"] == ("weeks" if slope else "Intercept"))]
+    of_client = variances["group"].str.contains("client")
+    chosen = variances[~of_client if part == "therapist" else of_client]
+    return float(np.sqrt(chosen["vcov"].iloc[0])) if len(chosen) else 0.0
+
+
+def latent_paths(before: Before, seed: int) -> Paths:
+    """3-1-1: a cause of therapists, latent therapist means of clients' early alliance and of their change from intake.
+
+    Raises
+    ------
+    AllianceError
+        If the model cannot be fitted.
+    """
+    frame = adjusted(before)
+    return _latent(frame, "therapist", "therapist", before, seed)
+
+
+def latent_clients(before: Before, sessions: pd.DataFrame, seed: int) -> Paths:
+    """2-1-1: a cause of clients, latent client means of the alliance and of the change from intake at the next session.
+
+    Raises
+    ------
+    AllianceError
+        If the model cannot be fitted.
+    """
+    from alliance_longitudinal.methods import lag
+
+    asked, clients = before.asked, before.clients.set_index("client")
+    a, y = asked.alliance.name, asked.outcome.name
+    frame = lag(sessions[["client", "session", a, y]], [a])
+    frame = frame[frame["client"].isin(clients.index)]
+    rows = pd.DataFrame(
+        {
+            "client": frame["client"],
+            "x": frame["client"].map(clients["x"]),
+            "m": frame[f"{a}_lag"],
+            "y": frame[y] - frame["client"].map(clients["intake"]),
+        }
+    )
+    return _latent(rows.dropna(), "client", "client", before, seed)
+
+
+def _latent(frame: pd.DataFrame, group: str, level: Level, before: Before, seed: int) -> Paths:
+    """Paths between groups by `latent_mediation`."""
+    from alliance_longitudinal.methods import latent_mediation, unmeasured_confounding
+
+    found = latent_mediation(frame, "x", "m", "y", group, seed=seed)
+    limits = found.conf_int()
+    df = therapist_df(found.groups, 2)
+    rows: dict[str, Row] = {}
+    for ours, name in (("a", "a"), ("b", "b_between"), ("direct", "c_prime")):
+        rows[ours] = t_inference(float(found.params[name]), float(found.bse[name]), df)
+    rows["indirect"] = {
+        "estimate": float(found.params["indirect"]),
+        "se": float(found.bse["indirect"]),
+        "df": float("nan"),
+        "ci_low": float(limits.loc["indirect", "lower"]),
+        "ci_high": float(limits.loc["indirect", "upper"]),
+        "p": float("nan"),
+    }
+    m, y = found.between.iloc[0, 0], found.between.iloc[1, 1]
+    rest = float(y - rows["b"]["estimate"] ** 2 * m)
+    confounding = None
+    if rest > 1e-8 * float(y):
+        confounding = unmeasured_confounding(
+            rows["a"]["estimate"], rows["b"]["estimate"], float(np.sqrt(m)), float(np.sqrt(rest))
+        )
+    sd = float(frame.groupby(group)["x"].first().std())
+    suffix = "_latent" if level == "client" else ""
+    return Paths(level, rows, sd, 1.0, "", len(frame), found.groups, confounding, (), True, suffix)
+
+
+def adjusted(before: Before) -> pd.DataFrame:
+    """Cause, early alliance and change from intake of each client, less what the held-constant columns predict within therapists."""
+    clients = before.clients
+    wanted = [f"{c}_client" for c in before.asked.adjust]
+    extra = [clients[t] - clients.groupby("therapist")[t].transform("mean") for t in before.terms]
+    inside = (
+        np.column_stack([*(clients[w] for w in wanted), *extra])
+        if wanted or extra
+        else np.empty((len(clients), 0))
+    )
+    whole = [clients[f"{c}_total"] for c in before.asked.adjust] + [
+        clients[t] - clients[t].mean() for t in before.terms
+    ]
+    out = pd.DataFrame({"therapist": clients["therapist"], "x": clients["x"]})
+    for name, column in (("m", "early"), ("y", "end_change")):
+        values = clients[column] - clients.groupby("therapist")[column].transform("mean")
+        out[name] = clients[column]
+        if inside.shape[1]:
+            weights = np.linalg.lstsq(inside, values.to_numpy())[0]
+            out[name] = clients[column] - np.column_stack(whole) @ weights
+    return out
+
+
+def _share(rows: dict[str, Row], draws: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, Row]:
+    """The share of the total path that is indirect: only where the total path is clear."""
+    total = rows["total"]
+    if total["ci_low"] <= 0 <= total["ci_high"]:
+        return {}
+    low, high = np.quantile(draws, [0.025, 0.975])
+    share = rows["indirect"]["estimate"] / total["estimate"]
+    return {
+        "prop": {
+            "estimate": share,
+            "se": float("nan"),
+            "df": float("nan"),
+            "ci_low": float(low),
+            "ci_high": float(high),
+            "p": float("nan"),
+        }
+    }
+
+
+# --- estimates ----------------------------------------------------------------------------------------------------------
+
+
+def estimates_of(paths: Paths, cause: Cause, asked: Asked, *, main: bool) -> list[Estimate]:
+    """Every path as an estimate; those of the main level have ids without its name."""
+    a, y = asked.alliance.instrument.label, asked.outcome.instrument.label
+    x = cause.label
+    tail = paths.suffix if main else f"_{paths.kind}{paths.suffix}"
+    points = f"{y} points{paths.rate}"
+    words = {
+        "a": (f"{x} to alliance (a)", f"{a} points per point of {x}"),
+        "b": (f"Alliance to {y}, given {x} (b)", f"{points} per {a} point"),
+        "direct": (f"{x} to {y}, given the alliance (direct)", f"{points} per point of {x}"),
+        "cov_ab": ("Covariance of a and b between clients", f"{points} per point of {x}"),
+        "indirect": (f"{x} by way of the alliance to {y} (indirect)", f"{points} per point of {x}"),
+        "total": (f"{x} to {y} (total)", f"{points} per point of {x}"),
+        "prop": ("Indirect path as a share of the total", "ratio"),
+    }
+    out = []
+    for name, (label, unit) in words.items():
+        if name in paths.rows:
+            identity = f"indirect_{paths.kind}{paths.suffix}" if name == "indirect" else f"{name}{tail}"
+            out.append(_estimate(identity, f"{label}, {place(paths)}", paths.rows[name], paths, unit))
+    out += scaled(paths, cause, asked, main=main)
+    if paths.confounding is not None:
+        out.append(
+            Estimate(
+                f"rho_zero{tail}",
+                f"Correlation of errors at which the indirect path is zero, {place(paths)}",
+                paths.confounding.rho_zero,
+                n=paths.n,
+                level=paths.level,
+                unit="r",
+            )
+        )
+    return out
+
+
+def place(paths: Paths) -> str:
+    """At which level, in words."""
+    how = {"session": "within clients", "client": "between clients", "therapist": "between therapists"}[
+        paths.level
+    ]
+    if paths.suffix:
+        how += " (latent means)" if paths.latent else " (observed means)"
+    return how
+
+
+def scaled(paths: Paths, cause: Cause, asked: Asked, *, main: bool) -> list[Estimate]:
+    """Indirect, direct and total path for one standard deviation of the cause, over the follow-up: ``..._per_sd``."""
+    tail = paths.suffix if main else f"_{paths.kind}{paths.suffix}"
+    out = []
+    for name, label in (
+        ("indirect", "By way of the alliance"),
+        ("direct", "Not by way of the alliance"),
+        ("total", "In all"),
+    ):
+        if name in paths.rows:
+            identity = f"indirect_{paths.kind}{paths.suffix}" if name == "indirect" else f"{name}{tail}"
+            out.append(
+                _estimate(
+                    f"{identity}_per_sd",
+                    f"{label}, {place(paths)}",
+                    paths.rows[name],
+                    paths,
+                    f"{asked.outcome.instrument.label} points",
+                    paths.sd * paths.times,
+                )
+            )
+    return out
+
+
+def _estimate(identity: str, label: str, row: Row, paths: Paths, unit: str, factor: float = 1.0) -> Estimate:
+    return Estimate(
+        identity,
+        label,
+        factor * row["estimate"],
+        se=factor * row["se"],
+        df=row["df"],
+        ci_low=factor * row["ci_low"],
+        ci_high=factor * row["ci_high"],
+        p=row["p"],
+        n=paths.n,
+        level=paths.level,
+        unit=unit,
+    )
+
+
+def shown(every: Sequence[Paths]) -> list[Paths]:
+    """The paths that the answer is about: without the second looks."""
+    return [p for p in every if not p.suffix]
