@@ -28,9 +28,17 @@ def complete_couples(seed: int) -> al.Study:
     return replace(study, _sessions=sessions[sessions["family"].isin(kept)].reset_index(drop=True))
 
 
+def with_empathy(seed: int) -> al.Study:
+    """A simulated clinic that knows the empathy of its therapists, who have better alliances and outcomes with more of it."""
+    truth = al.ClinicTruth(therapists=60, clients=900, empathy=2.5, between=-0.06)
+    people = al.simulate_clinic(seed, truth).therapists[["therapist", "empathy"]]
+    return replace(simulated_study(seed, truth), therapist_covariates=("empathy",), _therapists=people)
+
+
 #: Analyses that need more than the demonstration study has, and the study that is drawn instead.
 OTHER = {
     "dyads": lambda: complete_couples(2026),
+    "mechanisms": lambda: with_empathy(2026),
     "raters": lambda: simulated_study(2026, raters=("therapist", "clinician")),
 }
 

@@ -7,8 +7,9 @@ import pandas as pd
 
 from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
-from alliance_longitudinal.data import simulated_study
+from alliance_longitudinal.data import Measure, simulated_study
 from alliance_longitudinal.findings import Finding
+from alliance_longitudinal.measures import load_instruments
 from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import TimeWindow
 from inside.analyses_kit import Choices, EarlyDesign, build_design
@@ -101,3 +102,12 @@ def with_raters(study: Study, seed: int = 0) -> Study:
         alliance_therapist=seen.round().clip(12, 60), phq9_clinician=clinician.round().clip(0, 27)
     )
     return replace(study, _sessions=sessions, measures=measures)
+
+
+def with_empathy(study: Study, seed: int = 0) -> Study:
+    """The study with a rating of the therapist's empathy at each session that has an alliance score."""
+    sessions = study.sessions
+    rng = np.random.default_rng(seed)
+    sessions["empathy"] = 20 + 0.5 * sessions["alliance"] + rng.normal(0, 4, len(sessions)).round()
+    measure = Measure("empathy", "empathy", "client", load_instruments()["blri_os_40"], timing="end")
+    return replace(study, measures={**study.measures, "empathy": measure}, _sessions=sessions)

@@ -118,9 +118,7 @@ def test_a_common_course_and_own_lines_are_taken_out(study):
     )
     assert value(same, "indirect_within") == pytest.approx(value(plain, "indirect_within"), rel=1e-4)
     assert abs(value(other, "total") - value(plain, "total")) > 0.02
-    slopes = pd.Series(
-        np.random.default_rng(1).normal(0, 0.5, 80), index=sorted(sessions["client"].unique())
-    )
+    slopes = pd.Series(np.random.default_rng(1).normal(0, 0.5, 80), index=sorted(sessions["client"].unique()))
     own = sessions["client"].map(slopes) * t
     tilted = with_sessions(
         study, sessions.assign(alliance=sessions["alliance"] + own, phq9=sessions["phq9"] + own)

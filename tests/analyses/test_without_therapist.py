@@ -7,7 +7,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import Study
-from analyses.studies import with_couples, with_sessions
+from analyses.studies import with_couples, with_empathy, with_sessions
 from inside.analyses_registry import REGISTRY
 
 QUICK: dict[str, dict[str, Any]] = {
@@ -54,6 +54,7 @@ def test_shares_keep_the_clients_without_a_therapist(name: str, clinic: Study) -
 def test_every_analysis_says_something_of_a_study_without_therapists(name: str, clinic: Study) -> None:
     study = with_sessions(clinic, clinic.sessions.drop(columns="therapist"))
     study = with_couples(study) if name == "dyads" else study
+    study = with_empathy(study) if name == "mechanisms" else study
     result = getattr(al, name)(study, **QUICK.get(name, {}))
     if name in ("variance_partition", "early_alliance", "multiverse"):
         assert "The study names no therapist" in result.answer[0]

@@ -26,7 +26,6 @@ from alliance_longitudinal.analyses.kit import (
 )
 from alliance_longitudinal.analyses.mechanisms.compute import (
     Paths,
-    estimates_of,
     latent_clients,
     latent_paths,
     two_models,
@@ -45,6 +44,7 @@ from alliance_longitudinal.analyses.mechanisms.design import (
     find_cause,
     steps_of,
 )
+from alliance_longitudinal.analyses.mechanisms.estimates import estimates_of
 from alliance_longitudinal.analyses.mechanisms.tables import show
 from alliance_longitudinal.analyses.mechanisms.words import LIMITS, answer, findings, methods
 from alliance_longitudinal.data.study import Study

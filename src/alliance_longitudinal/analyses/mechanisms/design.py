@@ -99,7 +99,9 @@ def _measured(draft: Draft, measure: Measure) -> Cause:
     draft.references += measure.instrument.citations
     if int((rated.size() >= MIN_STEPS + 2).sum()) >= MIN_SERIES:
         return Cause(measure.name, measure.instrument.label, "session", None, True)
-    return Cause(measure.name, f"{measure.instrument.label}, first score", "client", rated[measure.name].first())
+    return Cause(
+        measure.name, f"{measure.instrument.label}, first score", "client", rated[measure.name].first()
+    )
 
 
 def _declared(study: Study, draft: Draft, name: str, measures: list[str]) -> Cause:

@@ -18,8 +18,9 @@ from alliance_longitudinal.analyses.kit import (
     say,
     variance_table,
 )
-from alliance_longitudinal.analyses.mechanisms.compute import Paths, estimates_of, place, scaled, shown
+from alliance_longitudinal.analyses.mechanisms.compute import Paths
 from alliance_longitudinal.analyses.mechanisms.design import Asked, Cause
+from alliance_longitudinal.analyses.mechanisms.estimates import estimates_of, place, scaled, shown
 from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 
 RHO = np.linspace(-0.6, 0.6, 49)

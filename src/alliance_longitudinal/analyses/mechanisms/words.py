@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from alliance_longitudinal.analyses.kit import Draft, Number, Sentence, say
-from alliance_longitudinal.analyses.mechanisms.compute import Paths, place, shown
+from alliance_longitudinal.analyses.mechanisms.compute import Paths
 from alliance_longitudinal.analyses.mechanisms.design import Asked, Cause, Detrend
+from alliance_longitudinal.analyses.mechanisms.estimates import place, shown
 from alliance_longitudinal.labels import listing
 
 LIMITS = (
