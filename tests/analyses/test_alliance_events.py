@@ -1,5 +1,7 @@
 """Ruptures and repairs: simulated clinics with and without them, the rules behind the numbers, what few data give."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +35,7 @@ def test_where_nobody_has_a_rupture_there_are_no_more_than_expected(quiet):
         expected = found.loc[f"expected_{rule}"]
         assert expected["ci_low"] <= found.loc[f"n_{rule}", "estimate"] <= expected["ci_high"]
     assert any(n.code == "events_within_noise" for n in quiet.notes)
-    assert "no more than expected" in quiet.answer[1]
+    assert "no more than expected" in quiet.answer[2]
     assert found.loc["outcome_events", "ci_low"] < 0 < found.loc["outcome_events", "ci_high"]
 
 
@@ -81,7 +83,14 @@ def test_the_same_seed_gives_the_same_result_and_the_study_is_unchanged(quiet):
 
 
 def test_tables_and_figures_are_there(quiet):
-    assert [t.name for t in quiet.tables][:5] == ["ruptures", "rules", "agreement", "by_session", "outcome"]
+    assert [t.name for t in quiet.tables][:6] == [
+        "ruptures",
+        "rules",
+        "agreement",
+        "by_phase",
+        "by_session",
+        "outcome",
+    ]
     assert list(quiet.figures) == ["found_and_expected", "repairs"]
     assert any(n.code == "rules_disagree" for n in quiet.notes)
     assert "12 or more" not in quiet.methods
@@ -131,3 +140,195 @@ def test_the_table_of_rules_judges_by_the_exact_numbers() -> None:
         assert set(table["verdict"]) == {"not clearly different"}
     inside = al.alliance_events(study).table("rules").to_frame()
     assert ((inside["low"] <= inside["found"]) & (inside["found"] <= inside["high"])).all()
+
+
+# --- who repairs, phases, and recorded ruptures -------------------------------------------------------------------------
+
+
+def series(seed, clients=160, therapists=16, sessions=15, by_experience=0.0):
+    """Clients whose alliance is flat with noise and one deep fall; it is regained at once or never, by the therapist's experience."""
+    rng = np.random.default_rng(seed)
+    experience = rng.normal(10, 4, therapists)
+    rows = []
+    for c in range(clients):
+        t = c % therapists
+        score = 45 + rng.normal(0, 1, sessions)
+        at = int(rng.integers(3, 11))
+        back = rng.random() < 1 / (1 + np.exp(-by_experience * (experience[t] - 10) / 4))
+        score[at : (at + 1 if back else sessions)] -= 9
+        rows += [
+            {"client": f"c{c:03}", "therapist": f"T{t:02}", "session": s + 1, "week": s + 1.0, "alliance": round(score[s]),
+             "phq9": float(rng.integers(4, 20)), "rupture": "yes" if s == at else "no", "depth": float(s == at)}
+            for s in range(sessions)
+        ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    base = clinic(1, clients=60)
+    people = pd.DataFrame({"client": frame["client"].unique()})
+    people["therapist"] = people["client"].map(frame.groupby("client")["therapist"].first())
+    helpers = pd.DataFrame({"therapist": [f"T{t:02}" for t in range(therapists)], "experience": experience})
+    return replace(
+        with_sessions(base, frame),
+        _clients=people.assign(anxiety=rng.normal(0, 1, len(people))),
+        covariates=("anxiety",),
+        _therapists=helpers,
+        therapist_covariates=("experience",),
+        session_covariates=("rupture", "depth"),
+    )
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    study = series(1, by_experience=1.5)
+    given = {"simulations": 50, "points": 6, "marker": "rupture", "repair_by": ["experience", "anxiety"]}
+    return study, al.alliance_events(study, **given)
+
+
+def test_experienced_therapists_repair_more_where_it_is_planted(recorded):
+    study, result = recorded
+    found = numbers(result)
+    assert found.loc["repair_experience", "ci_low"] > 1
+    assert found.loc["repair_anxiety", "ci_low"] < 1 < found.loc["repair_anxiety", "ci_high"]
+    rows = study.sessions
+    events = methods.find_ruptures(rows, "alliance", size=6, min_ratings=8)
+    used = events.events[events.events["later"] >= 3].copy()
+    past = [
+        rows[(rows["client"] == r.client) & (rows["session"] < r.session)]["alliance"].mean()
+        for r in used.itertuples()
+    ]
+    used["before"] = (used["before"] - past) / events.sd
+    share = used["session"] / 15
+    used["middle"], used["last"] = (
+        ((share > 1 / 3 + 1e-9) & (share <= 2 / 3 + 1e-9)).astype(float),
+        (share > 2 / 3 + 1e-9).astype(float),
+    )
+    people = study.clients.set_index("client")
+    used["therapist"] = used["client"].map(people["therapist"])
+    used["anxiety"] = used["client"].map(people["anxiety"])
+    used["experience"] = used["therapist"].map(study.therapists.set_index("therapist")["experience"])
+    used["repaired"] = used["repaired"].astype(float)
+    model = al.MixedModel.from_formula(
+        "repaired ~ before + middle + last + experience + anxiety + (1 | therapist)", used, family="binomial"
+    ).fit()
+    sd = used.drop_duplicates("therapist")["experience"].std()
+    assert found.loc["repair_experience", "estimate"] == pytest.approx(
+        np.exp(sd * model.params["experience"]), rel=1e-4
+    )
+    low, high = np.exp(sd * model.conf_int().loc["experience"])
+    assert found.loc["repair_experience", ["ci_low", "ci_high"]].astype(float).tolist() == pytest.approx(
+        [low, high], rel=1e-3
+    )
+    assert found.loc["repair_phase_middle", "estimate"] == pytest.approx(
+        np.exp(model.params["middle"]), rel=1e-3
+    )
+    assert found.loc["repair_before", "n"] == len(used)
+    assert "one SD higher" in found.loc["repair_experience", "label"]
+    assert "the covariates that were asked for" in result.methods
+
+
+def test_recorded_ruptures_stand_beside_the_rules(recorded):
+    study, result = recorded
+    found = numbers(result)
+    assert found.loc["n_marker", "estimate"] == 160
+    assert found.loc["rate_marker", "estimate"] == pytest.approx(1 / 15)
+    rows = study.sessions.sort_values(["client", "session"])
+    centre = rows[rows["rupture"] == "no"].groupby("client")["alliance"].mean()
+    sd = methods.find_ruptures(rows, "alliance", size=6, min_ratings=8).sd
+    back = 0
+    for client, own in rows.groupby("client"):
+        at = int(own.loc[own["rupture"] == "yes", "session"].iloc[0])
+        later = own[own["session"].between(at + 1, at + 3)]
+        back += bool((later["alliance"] >= centre[client] - 0.25 * sd).any())
+    assert found.loc["repaired_marker", "estimate"] == pytest.approx(back / 160)
+    drop = methods.find_ruptures(rows, "alliance", size=6, min_ratings=8)
+    marks = drop.marks().merge(
+        rows[["client", "session", "rupture"]], left_on=["person", "session"], right_on=["client", "session"]
+    )
+    starts = marks["rupture"].eq("yes")
+    assert found.loc["marker_found", "estimate"] == pytest.approx(marks.loc[starts, "event"].mean())
+    agree = (marks["event"] == starts).mean()
+    chance = marks["event"].mean() * starts.mean() + (1 - marks["event"].mean()) * (1 - starts.mean())
+    assert found.loc["kappa_points_marker", "estimate"] == pytest.approx((agree - chance) / (1 - chance))
+    assert found.loc["marker_alliance", "ci_high"] < -4
+    assert any(
+        s.startswith("The record 'rupture' has 160 ruptures in sessions with 2") for s in result.answer
+    )
+    assert "Ruptures recorded by rupture begin with the first of a row of marked sessions." in result.methods
+    assert [t.name for t in result.tables if t.name in ("marker", "who_repairs", "by_phase")] == [
+        "by_phase",
+        "marker",
+        "who_repairs",
+    ]
+
+
+def test_a_number_is_a_marker_as_well_and_a_run_of_marks_is_one_rupture():
+    study = series(2, clients=60, therapists=6)
+    rows = study.sessions
+    rows["depth"] = rows["depth"].groupby(rows["client"]).transform(lambda x: x + x.shift(fill_value=0))
+    found = numbers(al.alliance_events(with_sessions(study, rows), simulations=50, marker="depth"))
+    assert found.loc["n_marker", "estimate"] == 60
+    assert found.loc["rate_marker", "estimate"] == pytest.approx(120 / len(rows))
+    rows["depth"] = 0.0
+    none = al.alliance_events(with_sessions(study, rows), simulations=50, marker="depth")
+    assert "No rated session has a mark of depth, so this rule finds nothing." in [
+        n.message for n in none.notes
+    ]
+
+
+def test_ruptures_are_counted_by_third_of_treatment(quiet):
+    found = numbers(quiet)
+    rows = quiet.study.sessions.dropna(subset=["alliance"])
+    rows = rows[rows.groupby("client")["session"].transform("size") >= 8]
+    marks = methods.find_ruptures(rows, "alliance", min_ratings=8).marks()
+    share = marks["session"] / marks["person"].map(rows.groupby("client")["session"].max())
+    third = np.ceil(3 * share - 1e-9)
+    for k, name in enumerate(("rate_first", "rate_middle", "rate_last"), start=1):
+        assert found.loc[name, "estimate"] == pytest.approx(marks.loc[third == k, "event"].mean())
+        assert found.loc[name, "n"] == (third == k).sum()
+    assert any(s.startswith("One standard deviation (SD) within clients is ") for s in quiet.answer)
+
+
+def test_more_ruptures_late_in_treatment_are_said():
+    study = series(3, clients=80, therapists=8)
+    rows = study.sessions
+    rng = np.random.default_rng(3)
+    late = rows["session"] > 10
+    rows.loc[late, "alliance"] -= np.where(rng.random(late.sum()) < 0.4, 12.0, 0.0)
+    found = al.alliance_events(with_sessions(study, rows), simulations=50, points=6)
+    note = next(n for n in found.notes if n.code == "ruptures_by_phase")
+    assert note.message.startswith("Ruptures are more frequent in the last third of treatment (")
+
+
+def test_few_repairs_or_none_give_no_model():
+    study = series(4, clients=40, therapists=8)
+    found = al.alliance_events(study, simulations=50, points=6)
+    note = next(n for n in found.notes if n.code == "repairs_too_few")
+    assert "A model of who repairs needs at least 20 of the rarer kind." in note.message
+    assert "repair_phase_last" not in set(found.estimates["id"])
+
+
+def test_markers_and_predictors_that_are_none_are_refused():
+    study = series(5, clients=40, therapists=8)
+    for given, message in (
+        (
+            {"marker": "ruptur"},
+            r"Parameter 'marker': the study has no covariate of sessions 'ruptur'. It has: rupture, depth\.",
+        ),
+        ({"marker": "anxiety"}, "Parameter 'marker': the study has no covariate of sessions 'anxiety'"),
+        (
+            {"repair_by": ["depth"]},
+            "Parameter 'repair_by': depth is a covariate of sessions. Name covariates of clients or therapists",
+        ),
+        (
+            {"repair_by": "experienc"},
+            "Parameter 'repair_by': the study has no covariate 'experienc'. Did you mean 'experience'?",
+        ),
+    ):
+        with pytest.raises(StudyError, match=message):
+            al.alliance_events(study, simulations=50, **given)
+    rows = study.sessions
+    rows["rupture"] = ["a", "b", "c"] * (len(rows) // 3)
+    with pytest.raises(StudyError, match=r"Parameter 'marker': rupture has 3 categories\. A marker has two"):
+        al.alliance_events(with_sessions(study, rows), simulations=50, marker="rupture")
+    bare = replace(study, session_covariates=())
+    with pytest.raises(StudyError, match=r"It has none\. Name the column under 'covariates: session:'"):
+        al.alliance_events(bare, simulations=50, marker="rupture")

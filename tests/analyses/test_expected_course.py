@@ -123,12 +123,17 @@ def test_what_the_alliance_adds_is_compared_fairly(study, result):
     risk = methods.chance_beyond(people["mean"], people["sd"], people["intake"] + 5.5, above=True).clip(
         1e-6, 1 - 1e-6
     )
-    odds = np.log(risk / (1 - risk))
-    one = methods.cross_fitted(people["event"], odds, people["fold"])
-    two = methods.cross_fitted(people["event"], np.column_stack([odds, people["alliance"]]), people["fold"])
-    by_hand = methods.risk_accuracy(people["event"], one, other=two)
+    cluster = study.clients.set_index("client")["therapist"].reindex(people.index)
+    given = {"fold": people["fold"], "cluster": cluster}
+    by_hand = methods.added_value(people["event"], risk, people["alliance"], **given)
     found = numbers(result)
-    assert found.loc["delta_auc_alliance", "estimate"] == pytest.approx(by_hand.params["delta_auc"], abs=1e-9)
+    for term in ("estimate", "se"):
+        value = by_hand.params if term == "estimate" else by_hand.bse
+        assert found.loc["delta_auc_alliance", term] == pytest.approx(value["delta_auc"], abs=1e-9)
+    assert found.loc["or_alliance", "estimate"] == pytest.approx(np.exp(-by_hand.params["log_odds"]))
+    assert found.loc["or_alliance", "ci_high"] == pytest.approx(
+        np.exp(-by_hand.conf_int().loc["log_odds", "lower"])
+    )
     assert found.loc["auc_alliance", "n"] == len(people)
 
 
@@ -139,6 +144,9 @@ def test_the_alliance_helps_where_it_goes_with_later_change():
         found = al.expected_course(clinic(5, clients=400, within=effect, between=effect), folds=3)
         added[effect] = numbers(found).loc["delta_auc_alliance", "estimate"]
     assert added[-0.08] > 0.02
+    assert found.answer[-1].startswith(
+        "With the same symptoms so far, clients with a lower alliance deteriorated more often"
+    )
     assert abs(added[0.0]) < 0.02
 
 

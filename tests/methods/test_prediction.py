@@ -184,3 +184,59 @@ def test_the_chance_of_a_score_beyond_a_limit_is_normal():
     assert above[0] == pytest.approx(norm.sf(1.5))
     below = methods.chance_beyond(np.array([10.0]), np.array([3.0]), np.array([14.5]), above=False)
     assert above[0] + below[0] == pytest.approx(1)
+
+
+def test_added_value_is_the_difference_of_cross_fitted_areas_with_a_jackknife_over_clusters():
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(4)
+    cluster = np.repeat(np.arange(9), 30)
+    x, z = rng.normal(size=(2, 270))
+    event = rng.random(270) < 1 / (1 + np.exp(-x - 0.6 * z - rng.normal(0, 0.4, 9)[cluster]))
+    fold = rng.permutation(270) % 3
+    found = methods.added_value(event, 1 / (1 + np.exp(-x)), z, fold=fold, cluster=cluster)
+
+    def difference(keep):
+        area = []
+        for columns in (x[:, None], np.column_stack([x, z])):
+            risk = methods.cross_fitted(event[keep], columns[keep], fold[keep])
+            area.append(methods.risk_accuracy(event[keep], risk).params["auc"])
+        return area[1] - area[0]
+
+    every = difference(np.ones(270, dtype=bool))
+    left = np.array([difference(cluster != g) for g in range(9)])
+    assert found.params["delta_auc"] == pytest.approx(every, abs=1e-9)
+    assert found.bse["delta_auc"] == pytest.approx(
+        np.sqrt(8 / 9 * ((left - left.mean()) ** 2).sum()), rel=1e-6
+    )
+    fit = sm.Logit(event.astype(float), sm.add_constant(np.column_stack([x, z / z.std(ddof=1)]))).fit(disp=0)
+    assert found.params["log_odds"] == pytest.approx(fit.params[2], rel=1e-6)
+    scores = sm.add_constant(np.column_stack([x, z / z.std(ddof=1)])) * (event - fit.predict())[:, None]
+    sums = np.array([scores[cluster == g].sum(axis=0) for g in range(9)])
+    bread = np.linalg.inv(-fit.model.hessian(fit.params))
+    assert found.bse["log_odds"] == pytest.approx(
+        np.sqrt((bread @ sums.T @ sums @ bread * 9 / 8)[2, 2]), rel=1e-6
+    )
+    assert found.dof.tolist() == [8, 8, 8, 8]
+    assert "What a predictor adds to a risk" in found.summary()
+    assert found.conf_int().loc["auc", "lower"] < found.params["auc"] < found.conf_int().loc["auc", "upper"]
+
+
+def test_many_clusters_are_left_out_in_groups():
+    rng = np.random.default_rng(5)
+    x, z = rng.normal(size=(2, 300))
+    event = rng.random(300) < 1 / (1 + np.exp(-x - z))
+    found = methods.added_value(event, 1 / (1 + np.exp(-x)), z, fold=np.arange(300) % 3)
+    assert found.dof.tolist() == [np.inf, np.inf, 39, np.inf]
+    assert found.conf_int().loc["delta_auc", "lower"] > 0
+
+
+def test_what_added_value_refuses():
+    with pytest.raises(
+        DataError, match=r"^predictor and fold need one value for each person, without missing"
+    ):
+        methods.added_value([0, 1], [0.1, 0.2], [1.0, np.nan], fold=[1, 2])
+    with pytest.raises(
+        DataError, match=r"^All values of the predictor are equal, so it cannot add anything\.$"
+    ):
+        methods.added_value([0, 1], [0.1, 0.2], [1.0, 1.0], fold=[1, 2])

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         power_within,
     )
     from alliance_longitudinal.methods.planning.detectable import detectable_effect, power_effect
+    from alliance_longitudinal.methods.prediction.added import added_value
     from alliance_longitudinal.methods.prediction.flag import flag_accuracy
     from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
@@ -55,8 +56,9 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "ExpectedCourse": "growth.expected",
     "actor_partner": "dyads.actor_partner",
-    "chance_beyond": "growth.held_out",
+    "added_value": "prediction.added",
     "by_source": "dyads.sources",
+    "chance_beyond": "growth.held_out",
     "chance_of_drop": "events.chart",
     "classify_change": "psychometrics.change.classify",
     "clustered_slope": "probing.least_squares",
@@ -109,6 +111,7 @@ _PUBLIC = {
 __all__ = [
     "ExpectedCourse",
     "actor_partner",
+    "added_value",
     "by_source",
     "chance_beyond",
     "chance_of_drop",

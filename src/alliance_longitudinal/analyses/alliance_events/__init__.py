@@ -12,8 +12,11 @@ from alliance_longitudinal.analyses.alliance_events.compute import (
     find_events,
     hits_of,
     outcome_rows,
+    phase_hits,
     rules_for,
 )
+from alliance_longitudinal.analyses.alliance_events.marker import marked_ratings, marker_of, show_marker
+from alliance_longitudinal.analyses.alliance_events.repair import only_known_before, who_repairs
 from alliance_longitudinal.analyses.alliance_events.tables import event_tables
 from alliance_longitudinal.analyses.alliance_events.words import answer, describe, event_findings
 from alliance_longitudinal.analyses.kit import (
@@ -34,6 +37,8 @@ from alliance_longitudinal.analyses.kit import (
     models_table,
     variance_table,
 )
+from alliance_longitudinal.analyses.kit.covariates import declared, find_covariates
+from alliance_longitudinal.analyses.kit.parameters import AS_NAMES
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.present import Column
 
@@ -90,6 +95,21 @@ def alliance_events(
         int, Field(ge=50, le=10_000, description="Simulated data sets in which the alliance only fluctuates.")
     ] = 500,
     seed: Seed = 20_260_101,
+    marker: Annotated[
+        str | None,
+        Field(
+            description="Covariate of sessions that records ruptures, by an observer or the client: a number above zero, or the category that is "
+            "not the reference, is a rupture. None: none."
+        ),
+    ] = None,
+    repair_by: Annotated[
+        tuple[str, ...] | None,
+        AS_NAMES,
+        Field(
+            description="Covariates of therapists or clients that may go with repair, such as experience,attachment. None: only the phase "
+            "of treatment."
+        ),
+    ] = None,
     covariates: Covariates = None,
     by: By = None,
     clinic: Clinic = None,
@@ -107,6 +127,9 @@ def alliance_events(
     draft = Draft(study, clinic)
     draft.compare(by)
     draft.adjust(covariates)
+    who = find_covariates(study, repair_by or (), "repair_by")
+    only_known_before(who)
+    mark = None if marker is None else marker_of(declared(study), marker)
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
     draft.with_therapists(needed=False)
     label = a.instrument.label
@@ -130,7 +153,7 @@ def alliance_events(
     draft.therapists(draft.sessions["therapist"].nunique())
     draft.fact("Ratings", Count(len(draft.sessions), "rating"))
     hits = hits_of(found)
-    draft.estimate(*event_estimates(found, hits))
+    draft.estimate(*event_estimates(found, hits), *(h.estimate() for h in phase_hits(found)))
     effects = _outcome(draft, found, sessions, y.name, y.instrument.label)
     answer(draft, found, label, y)
     event_tables(draft, found)
@@ -144,15 +167,31 @@ def alliance_events(
             f"Change in {y.instrument.label} from the first to the last score, adjusted for the first score and for the mean and the trend "
             "of the client's alliance: a rising alliance has fewer falls and more repairs, and it may rise because the client improves. Clients without ruptures have no repairs and are not in the last row.",
         )
+    marked = None if mark is None else marked_ratings(draft, found, mark, repair_within, repair_to_sd)
+    if marked is not None:
+        show_marker(draft, found, marked, label)
+    odds = who_repairs(draft, found, who, repair_within)
     draft.shares_by_group(hits[:2], "Found by the same rule in every group.")
     draft.show(found_figure(found, label), repair_figure(found))
     draft.show(models_table(draft.fitted), variance_table(draft.fitted))
     event_findings(draft, found, label)
     draft.usual_findings(draft.sessions.groupby("therapist")["client"].nunique())
     draft.method(
-        describe(found, a, y, min_ratings, repair_within, repair_to_sd, simulations, seed, bool(effects))
+        describe(
+            found,
+            a,
+            y,
+            min_ratings,
+            repair_within,
+            repair_to_sd,
+            simulations,
+            seed,
+            bool(effects),
+            bool(odds),
+            marker if marked is not None and marker else "",
+        )
     )
-    draft.cite("eubanks2012", "shewhart1931", "cohen1960", "dean2015")
+    draft.cite("eubanks2012", "shewhart1931", "cohen1960", "dean2015", "bordin1979")
     return draft
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.events.ruptures import Ruptures
 
 
+#: Thirds of treatment (Bordin's phases: beginning, work, ending), by the client's last rated session.
+PHASES = ("first third of treatment", "middle third of treatment", "last third of treatment")
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A rule with its name, its words, and the arguments of ``methods.find_ruptures``."""
@@ -153,6 +157,32 @@ def find_events(
         for rule in rules
     ]
     return Found(tuple(rules), tuple(events), rows.reset_index(drop=True))
+
+
+def phase_of(found: Found, client: "pd.Series[Any]", session: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The third of treatment that each session is in; the last rated session is the end."""
+    last = found.ratings.groupby("client")["session"].max()
+    share = session.to_numpy(float) / client.map(last).to_numpy(float)
+    place = np.minimum((3 * share - 1e-9).astype(int), 2)
+    return pd.Series(np.array(PHASES, dtype=object)[np.maximum(place, 0)], index=client.index)
+
+
+def phase_hits(found: Found) -> list[Hits]:
+    """Ratings that are a rupture by the main rule, in each third of treatment that has ratings."""
+    marks = found.main.marks().reset_index(drop=True)
+    phase = phase_of(found, marks["person"], marks["session"])
+    therapist = found.therapist_of()
+    client = marks["person"].to_numpy(object)
+    cluster = therapist.reindex(client).to_numpy(object) if len(set(therapist)) > 1 else client
+    event = marks["event"].to_numpy(bool)
+    names = ("rate_first", "rate_middle", "rate_last")
+    return [
+        Hits(name, f"Ruptures in the {words}", event, client, cluster, "session", "share of ratings").of(
+            phase.eq(words).to_numpy(bool)
+        )
+        for name, words in zip(names, PHASES, strict=True)
+        if phase.eq(words).any()
+    ]
 
 
 def hits_of(found: Found) -> list[Hits]:

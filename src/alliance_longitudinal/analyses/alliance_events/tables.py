@@ -20,7 +20,18 @@ def event_tables(draft: Draft, found: Found) -> None:
         "alike (cluster-robust errors). Expected from fluctuation alone: the same share in simulated series "
         "that only fluctuate. Even there, a low rating is often followed by a higher one.",
     )
-    draft.show(_rules(found), _agreement(draft, found), _sessions(found))
+    draft.show(_rules(found), _agreement(draft, found))
+    phases = [e for e in draft.estimates if e.id in ("rate_first", "rate_middle", "rate_last")]
+    if phases:
+        draft.table_of(
+            "by_phase",
+            "Ruptures by phase of treatment",
+            "results",
+            phases,
+            [Column("label", "What"), *SHARE, Column("n", "Ratings judged", "count")],
+            "Thirds of each client's treatment up to the last rated session. A rupture may matter differently in each phase (Bordin).",
+        )
+    draft.show(_sessions(found))
 
 
 def _rules(found: Found) -> Table:

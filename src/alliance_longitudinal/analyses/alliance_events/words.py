@@ -22,6 +22,12 @@ def answer(draft: Draft, found: Found, label: str, outcome: Measure) -> None:
         label=label,
         rule=found.rules[0].words,
     )
+    if found.rules[0].id == "drop_1sd":
+        draft.say(
+            "One standard deviation (SD) within clients is {sd} {label} points.",
+            sd=Number(main.sd, n=found.clients),
+            label=label,
+        )
     draft.say(
         "There were {n:noun}. Random fluctuation alone would produce {e} ({e:interval} in 95 % of simulated data), so there were "
         "{more}.",
@@ -100,6 +106,21 @@ def event_findings(draft: Draft, found: Found, label: str) -> None:
             "improvement, so ratings come back where symptoms fall.",
             label,
         )
+    early, late = draft["rate_first"], draft["rate_last"]
+    if (
+        early is not None
+        and late is not None
+        and (early.ci_high < late.ci_low or late.ci_high < early.ci_low)
+    ):
+        draft.find(
+            "ruptures_by_phase",
+            "info",
+            "Ruptures are {more} in the last third of treatment ({late}) than in the first ({early}).",
+            label,
+            more="more frequent" if late.estimate > early.estimate else "less frequent",
+            late=late.share(),
+            early=early.share(),
+        )
     kappas = [e for e in draft.estimates if e.unit == "kappa"]
     low = [e for e in kappas if e.estimate < AGREE]
     if low:
@@ -122,6 +143,8 @@ def describe(
     n: int,
     seed: int,
     related: bool,
+    who: bool = False,
+    marker: str = "",
 ) -> str:
     """The methods paragraph."""
     text = (
@@ -139,5 +162,15 @@ def describe(
             "ratings, within and between therapists. Among clients with ruptures, a second model related it to the share of ruptures that "
             "were repaired. Both adjust for the first score and for the mean and the trend of the client's alliance. They have a random "
             "intercept for therapists if there are enough therapists."
+        )
+    if who:
+        text += (
+            " A logistic mixed model related whether a rupture was repaired to the rating before it (in SD above the client's mean), to the third "
+            "of treatment and to the covariates that were asked for."
+        )
+    if marker:
+        text += (
+            f" Ruptures recorded by {marker} begin with the first of a row of marked sessions. A mixed model compared the client's ratings in marked "
+            "sessions with the client's other ratings."
         )
     return text.strip()

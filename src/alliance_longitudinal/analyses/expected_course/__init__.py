@@ -186,7 +186,7 @@ def expected_course(
     if client is not None:
         _one(draft, every, client, (symptoms, ratings), (judged, rule), unit)
     answer(draft, symptoms, ratings, judged, unit)
-    draft.show(bands_table(found))
+    draft.show(bands_table(draft, found))
     if judged is not None:
         accuracy_tables(draft, shares, risks, accuracy_note(symptoms, judged, unit))
     if groups is not None:
@@ -209,6 +209,8 @@ def expected_course(
     draft.cite("collins2015", "finch2001", "lutz1999")
     if judged is not None:
         draft.cite("delong1988", "obuchowski1997", "mercaldo2007", "cox1958", "dean2015")
+        if judged.added is not None:
+            draft.cite("demler2012")
     return draft
 
 

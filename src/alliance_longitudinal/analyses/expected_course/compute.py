@@ -13,6 +13,7 @@ from alliance_longitudinal.errors import DataError
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.growth.expected import CourseShape, ExpectedCourse
     from alliance_longitudinal.methods.growth.held_out import HeldOutCourses
+    from alliance_longitudinal.methods.prediction.added import AddedValue
     from alliance_longitudinal.methods.prediction.flag import FlagAccuracy
     from alliance_longitudinal.methods.prediction.risk import RiskAccuracy
 
@@ -198,7 +199,7 @@ class Judged:
     flag : FlagAccuracy or None
     risk : RiskAccuracy or None
         None where too few clients had the event, or were without it.
-    added : RiskAccuracy or None
+    added : AddedValue or None
         The risk with the alliance so far, compared with the risk without it.
     alliance : FlagAccuracy or None
         The warning of the alliance.
@@ -208,7 +209,7 @@ class Judged:
     rule: Rule
     flag: "FlagAccuracy | None" = None
     risk: "RiskAccuracy | None" = None
-    added: "RiskAccuracy | None" = None
+    added: "AddedValue | None" = None
     alliance: "FlagAccuracy | None" = None
 
     @property
@@ -230,7 +231,7 @@ def judge(symptoms: Validated, alliance: Validated | None, so_far: pd.DataFrame 
     so_far : DataFrame or None
         ``client, time, score`` of every alliance rating, the first included.
     """
-    from alliance_longitudinal.methods import chance_beyond, cross_fitted, flag_accuracy, risk_accuracy
+    from alliance_longitudinal.methods import added_value, chance_beyond, flag_accuracy, risk_accuracy
 
     track, decide = symptoms.track, symptoms.settings.decide
     ends = ends_of(track, rule)
@@ -259,11 +260,9 @@ def judge(symptoms: Validated, alliance: Validated | None, so_far: pd.DataFrame 
         there = rows["alliance"].notna().to_numpy()
         some = rows[there]
         if _both(event[there]) and some["alliance"].std() > 0:
-            odds = _log_odds(some["risk"])
-            fold = some["fold"]
-            without = cross_fitted(event[there], odds, fold)
-            with_it = cross_fitted(event[there], np.column_stack([odds, some["alliance"]]), fold)
-            added = risk_accuracy(event[there], without, other=with_it, cluster=cluster[there])
+            added = added_value(
+                event[there], some["risk"], some["alliance"], fold=some["fold"], cluster=cluster[there]
+            )
     if "alliance_flag" in rows:
         there = rows["alliance_flag"].notna().to_numpy()
         if _both(event[there]):
@@ -278,8 +277,3 @@ def judge(symptoms: Validated, alliance: Validated | None, so_far: pd.DataFrame 
 
 def _both(event: "np.ndarray[Any, Any]") -> bool:
     return min(int(event.sum()), int((~event).sum())) >= MIN_EVENTS
-
-
-def _log_odds(risk: "pd.Series[float]") -> "np.ndarray[Any, Any]":
-    inside = risk.clip(1e-6, 1 - 1e-6)
-    return np.asarray(np.log(inside / (1 - inside)), dtype=float)

@@ -1,5 +1,6 @@
 """The estimates of accuracy: of the warning, of the risk, and of what the alliance adds."""
 
+import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.expected_course.compute import PREVALENCES, Judged, Validated
@@ -92,11 +93,34 @@ def risk_estimates(judged: Judged) -> list[Estimate]:
         ]
     if judged.added is not None:
         table = judged.added.tidy().set_index("term").assign(n=judged.added.n)
-        for term, identity, label in (
-            ("auc", "auc_symptoms", "AUC of the symptoms so far, fitted anew"),
-            ("auc_other", "auc_alliance", "AUC of the symptoms and the alliance so far"),
-            ("delta_auc", "delta_auc_alliance", "Difference in AUC made by the alliance so far"),
+        for term, identity, label, unit in (
+            ("auc", "auc_symptoms", "AUC of the symptoms so far, fitted anew", "probability"),
+            ("auc_with", "auc_alliance", "AUC of the symptoms and the alliance so far", "probability"),
+            (
+                "delta_auc",
+                "delta_auc_alliance",
+                "Difference in AUC made by the alliance so far",
+                "difference in AUC",
+            ),
         ):
-            unit = "difference in AUC" if term == "delta_auc" else "probability"
             out.append(_estimate(table.loc[term], identity, label, unit, "client"))
+        out.append(_odds_ratio(table.loc["log_odds"]))
     return out
+
+
+def _odds_ratio(row: "pd.Series[float]") -> Estimate:
+    """The event's odds with an alliance that is one standard deviation lower, at the same risk from the symptoms."""
+    ratio = float(np.exp(-row["estimate"]))
+    return Estimate(
+        "or_alliance",
+        "Odds ratio of the event: alliance so far one SD lower, same symptoms",
+        ratio,
+        se=ratio * float(row["se"]),
+        df=float(row["df"]),
+        ci_low=float(np.exp(-row["high"])),
+        ci_high=float(np.exp(-row["low"])),
+        p=float(row["p"]),
+        n=int(row["n"]),
+        level="client",
+        unit="odds ratio",
+    )

@@ -47,41 +47,38 @@ def accuracy_tables(draft: Draft, shares: list[Estimate], risks: list[Estimate],
         )
 
 
-def bands_table(found: list[Validated]) -> Table:
-    """Coverage and error of both measures, by how much is known and who was left out."""
+def bands_table(draft: Draft, found: list[Validated]) -> Table:
+    """Coverage and error of both measures, by how much is known and who was left out, from the estimates."""
     rows: list[dict[str, Any]] = []
-    for part in found:
-        parts = [(part.held, "clients")]
+    for part, infix in zip(found, ("", "alliance_"), strict=False):
+        parts = [(part.held, "clients", "")]
         if part.by_therapist is not None:
-            parts.append((part.by_therapist, "therapists"))
-        for held, who in parts:
-            table = held.accuracy((0.8, 0.95))
-            rows += [
-                {
-                    "measure": part.track.label,
-                    "who": who,
-                    "after": "first score only" if after == 0 else f"scores up to {after:g}",
-                    "n": int(row["n"]),
-                    "rmse": row["rmse"],
-                    "mae": row["mae"],
-                    "narrow": row["cover80"],
-                    "wide": row["cover95"],
-                }
-                for after, row in table.iterrows()
-            ]
+            parts.append((part.by_therapist, "therapists", "_therapist"))
+        for held, who, suffix in parts:
+            for after in held.after:
+                row: dict[str, Any] = {"measure": part.track.label, "who": who}
+                row["after"] = "first score only" if after == 0 else f"scores up to {after:g}"
+                for name in ("rmse", "cover80", "cover95"):
+                    e = draft[f"{name}_{infix}k{after:g}{suffix}"]
+                    assert e is not None
+                    row |= {"n": e.n, name: e.estimate, f"{name}_low": e.ci_low, f"{name}_high": e.ci_high}
+                rows.append(row)
     columns = [
         Column("measure", "Measure"),
         Column("who", "Left out"),
         Column("after", "Known"),
         Column("n", "Scores predicted", "count"),
-        Column("rmse", "Typical error (root mean square)", "number", of="n"),
-        Column("mae", "Mean absolute error", "number", of="n"),
-        Column("narrow", "In the 80\u00a0% band", "percent", of="n"),
-        Column("wide", "In the 95\u00a0% band", "percent", of="n"),
+        Column("rmse", "Typical error", "number", of="n"),
+        Column("rmse_low", "95\u00a0% low", "number", of="n"),
+        Column("rmse_high", "95\u00a0% high", "number", of="n"),
+        Column("cover80", "In the 80\u00a0% band", "percent", of="n"),
+        Column("cover80_low", "95\u00a0% low", "percent", of="n"),
+        Column("cover80_high", "95\u00a0% high", "percent", of="n"),
+        Column("cover95", "In the 95\u00a0% band", "percent", of="n"),
     ]
     note = (
         "Each score was predicted by a model that had not seen the client or, in the rows 'therapists', any client of the "
-        "therapist. Intervals are among the estimates."
+        "therapist. Typical error: root mean square, in points."
     )
     return Table.from_frame(
         "bands", "How well courses are predicted", "answer", pd.DataFrame(rows), columns, note

@@ -54,15 +54,24 @@ def answer(
             what="deteriorated" if deteriorated else "had not improved",
             rest=Share.of(rest, npv.n),
         )
-    delta = draft["delta_auc_alliance"]
-    if delta is not None:
-        clear = not delta.ci_low <= 0 <= delta.ci_high
-        better = delta.estimate > 0
+    delta, odds = draft["delta_auc_alliance"], draft["or_alliance"]
+    if delta is not None and odds is not None:
         draft.say(
-            "Knowing the alliance so far {what} the prediction (difference in AUC {d}, 95 % interval {d:interval}).",
-            what="did not clearly change" if not clear else "improved" if better else "worsened",
+            "With the same symptoms so far, clients with a lower alliance {what} (odds ratio per SD {odds}, 95 % interval {odds:interval}). The "
+            "alliance changed the accuracy of the prediction by {d} in AUC (95 % interval {d:interval}).",
+            what=_tendency(odds.ci_low, odds.ci_high, deteriorated),
+            odds=odds.number(),
             d=delta.number(),
         )
+
+
+def _tendency(low: float, high: float, deteriorated: bool) -> str:
+    event = "deteriorated" if deteriorated else "failed to improve"
+    if low > 1:
+        return f"{event} more often"
+    if high < 1:
+        return f"{event} less often"
+    return f"did not clearly {'deteriorate' if deteriorated else 'fail to improve'} more or less often"
 
 
 def findings(draft: Draft, symptoms: Validated, alliance: Validated | None, judged: Judged | None) -> None:
@@ -167,7 +176,8 @@ def describe(
         out.append(
             f"The course of {alliance.track.measure.label} was modelled and validated in the same way, from each client's first rating. What the alliance "
             "adds: two logistic models of the event, with the log odds of the risk, and with it and the mean alliance so far, each predicting the part "
-            "of the clients that it was not fitted to; their areas under the ROC curve were compared."
+            "of the clients that it was not fitted to; the error of the difference of their areas under the ROC curve is from leaving out each therapist in turn "
+            "(jackknife), because the usual error takes the models as known."
         )
     return out
 

@@ -54,6 +54,7 @@ def found_and_expected(
     caption: str,
     alt: str,
     how_to_read: str,
+    own_scales: bool = False,
 ) -> FigureSpec:
     """Shares of people or rows that each rule finds, over bars of what is expected without an effect.
 
@@ -65,6 +66,8 @@ def found_and_expected(
         What the parts are called: ``rule, whole, found, bars, x``.
     title, caption, alt, how_to_read : str
         ``alt`` is its beginning; the numbers are added.
+    own_scales : bool
+        Whether each rule has an axis of its own, where some find far fewer than others.
     """
     counts = pd.DataFrame(rows)
     data = counts.assign(
@@ -78,7 +81,7 @@ def found_and_expected(
         alt=Sentence(alt) + " " + joined(list(map(_found_words, rows)), "; ") + ".",
         how_to_read=how_to_read,
         section="answer",
-        data=data[["label", "whole", "found", "share", "expected", "low", "high"]],
+        data=data[["label", "whole", "found", "share", "expected", "low", "high"]].assign(mark=""),
         columns=(
             Column("label", words["rule"]),
             Column("whole", words["whole"], "count"),
@@ -97,6 +100,8 @@ def found_and_expected(
             scale="percent",
             limits=(0, None),
             x_label=words["x"],
+            panel="label" if own_scales else "",
+            label="mark" if own_scales else "label",
         ),
     )
 

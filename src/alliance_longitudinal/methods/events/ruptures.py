@@ -12,6 +12,7 @@ from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.estimates import Text
 from alliance_longitudinal.methods.basics.values import real, several, shown, whole
+from alliance_longitudinal.methods.events.agreement import kappa
 from alliance_longitudinal.methods.events.null import fluctuation, null_events
 from alliance_longitudinal.methods.events.ratings import Ratings, ratings
 from alliance_longitudinal.methods.events.rules import LEAST, Rule, RuleName, judged, look
@@ -120,9 +121,7 @@ class Ruptures:
         both = self.marks().merge(other.marks(), on=["person", "session"], suffixes=("_a", "_b"))
         if both.empty:
             raise DataError("No rating was judged by both rules. Find the events of both in the same frame.")
-        a, b = both["event_a"].to_numpy(), both["event_b"].to_numpy()
-        chance = a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean())
-        return float((np.mean(a == b) - chance) / (1 - chance)) if chance < 1 else float("nan")
+        return kappa(both["event_a"].to_numpy(bool), both["event_b"].to_numpy(bool))
 
     def marks(self) -> pd.DataFrame:
         """Every rating that the rule could judge: ``person, session, event``."""

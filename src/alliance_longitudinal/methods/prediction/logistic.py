@@ -1,5 +1,7 @@
 """Logistic regression on a few columns, with cluster-robust errors."""
 
+from typing import Any
+
 import numpy as np
 
 from alliance_longitudinal.errors import DataError
@@ -50,3 +52,21 @@ def robust(
     sums = np.zeros((who.clusters, x.shape[1]))
     np.add.at(sums, who.cluster, scores)
     return np.asarray(inverse @ (sums.T @ sums) @ inverse * (who.clusters / (who.clusters - 1)))
+
+
+def left_out(x: Floats, y: Floats, folds: Any) -> Floats:
+    """Risks of each fold from a logistic fit of the others.
+
+    Raises
+    ------
+    DataError
+        If a fold cannot be predicted from the others.
+    """
+    out = np.empty(len(y))
+    for k in np.unique(folds):
+        here = folds == k
+        if here.all() or np.ptp(y[~here]) == 0:
+            raise DataError("The persons outside of a fold all have the same end, so they predict nothing.")
+        b, _ = fit_logistic(x[~here], y[~here])
+        out[here] = expit(x[here] @ b)
+    return out

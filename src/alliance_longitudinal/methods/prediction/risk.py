@@ -12,7 +12,7 @@ from alliance_longitudinal.methods.basics.estimates import Estimates
 from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.prediction.curve import areas
 from alliance_longitudinal.methods.prediction.given import Given, expit, given, logit, probabilities
-from alliance_longitudinal.methods.prediction.logistic import fit_logistic, robust
+from alliance_longitudinal.methods.prediction.logistic import fit_logistic, left_out, robust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
@@ -133,8 +133,8 @@ def clustered_mean(values: Floats, who: Given) -> tuple[float, float]:
 def cross_fitted(event: Any, columns: Any, fold: Any) -> Floats:
     """Risks of a logistic model of ``columns``, each fold's from a fit of the other folds.
 
-    Two predictions are compared fairly only if neither has seen the persons whom it predicts; with risks made in the same way
-    from columns with and without a predictor, `risk_accuracy` tells what the predictor adds.
+    Two predictions are compared fairly only if neither has seen the persons whom it predicts. `added_value` compares two such
+    risks, with and without a predictor.
 
     Parameters
     ----------
@@ -166,11 +166,4 @@ def cross_fitted(event: Any, columns: Any, fold: Any) -> Floats:
         raise DataError("columns and fold need one value for each person, without missing ones.")
     spread = x.std(axis=0)
     x = np.column_stack([np.ones(len(y)), (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)])
-    out = np.empty(len(y))
-    for name in np.unique(folds):
-        here = folds == name
-        if here.all() or np.ptp(y[~here]) == 0:
-            raise DataError("The persons outside of a fold all have the same end, so they predict nothing.")
-        b, _ = fit_logistic(x[~here], y[~here])
-        out[here] = expit(x[here] @ b)
-    return out
+    return left_out(x, y, pd.factorize(folds)[0])

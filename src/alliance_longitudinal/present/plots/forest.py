@@ -60,8 +60,11 @@ def forest(
     tallest = max(sum(0.14 + 0.16 * len(v) for v in own) for own in labels.values())
     beside = len(panels) == 2
     letters = 22 if beside else 60
+    stacked = len(panels) > 2  # each has its title, its ticks and its labels; what the axes show is said once
     figure, axes = style.new(
-        1.1 + tallest * (1 if beside else len(panels)) + 0.35 * bool(by or band_label or any(names)),
+        1.1
+        + (tallest + 0.55 * stacked) * (1 if beside else len(panels))
+        + 0.35 * bool(by or band_label or any(names)),
         columns=2 if beside else 1,
         rows=1 if beside else len(panels),
     )
@@ -73,7 +76,8 @@ def forest(
             )
         _marks(ax, parts[name], rows[name], value, label, by, series, bars, names)
         ax.set_title("\n".join(style.lines_of(name, letters)), fontsize=10)
-        ax.set_xlabel("\n".join(style.lines_of(x_label, letters)))
+        if not stacked or name == panels[-1]:
+            ax.set_xlabel("\n".join(style.lines_of(x_label, letters)))
         _scale(ax, parts[name], scale, limits, ticks=3 if beside else 5)
     if band_label or any(names) or by:
         style.legend(figure, 2 if any(names) else 3)
