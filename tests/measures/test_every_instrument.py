@@ -73,6 +73,11 @@ FACT_SHEET = {
     "es_burns": ("incomplete", 10, (0, 3), None, "unknown", None),
     "care": ("verified", 10, (1, 5), (), "sum", (10, 50)),
     "crf_s": ("incomplete", 12, (1, 7), (), "sum", (12, 84)),
+    "rses": ("check", 10, (0, 3), (2, 5, 6, 8, 9), "sum", (0, 30)),
+    "rses_w": ("verified", 10, (0, 3), (3, 5, 8, 9, 10), "sum", (0, 30)),
+    "ceq": ("check", 6, (1, 9), (), "none", None),
+    "rri_c": ("incomplete", 24, (1, 5), None, "unknown", None),
+    "rri_c_sf": ("incomplete", 8, (1, 5), None, "unknown", None),
 }
 #: Scales that the fact sheet lists with their items: id: scale: items (an int = the sheet's count).
 SCALES = {
@@ -112,6 +117,7 @@ SCALES = {
         "need_for_approval": (11, 12, 13, 15, 24, 27, 35),
         "preoccupation": (18, 22, 28, 29, 30, 32, 39, 40),
     },
+    "ceq": {"credibility": (1, 2, 3), "expectancy": (4, 5, 6)},
 }  # fmt: skip
 #: Cut-offs: id: (scale, operator, value); None = no operator on the fact sheet.
 CUTOFFS = {
@@ -191,7 +197,7 @@ def test_scales_are_those_of_the_fact_sheet():
     }
     assert {name: [*counts.values()] for name, counts in sizes.items()} == {
         "calpas_24": [6] * 4, "arm_12": [3] * 4, "br_wai": [8, 8], "softa_s": [4] * 4, "gq_30": [13, 8, 9],
-        "blri_os_40": [10] * 4, "crf_s": [4] * 3,
+        "blri_os_40": [10] * 4, "crf_s": [4] * 3, "rri_c": [12, 12], "rri_c_sf": [4, 4],
     }  # fmt: skip
 
 
@@ -244,7 +250,7 @@ def test_file_is_named_after_its_id(path):
 
 
 def test_ids_and_labels_are_unique():
-    assert len(FILES) == len(REGISTRY) == len({i.label for i in REGISTRY.values()}) == 55
+    assert len(FILES) == len(REGISTRY) == len({i.label for i in REGISTRY.values()}) == 60
 
 
 @every
@@ -361,6 +367,10 @@ def test_traps_are_told_on_both_sides():
     assert "WAI-SR is not WAI-S" in notes["wai_sr"]
     assert "HAq-I is not HAq-II" in notes["haq_i"]
     assert "HAq-II is not HAq-I" in notes["haq_ii"]
+    assert "RSES is not RSES-W" in notes["rses"]
+    assert "RSES-W is not RSES" in notes["rses_w"]
+    assert "RRI-C is not RRI-C-SF" in notes["rri_c"]
+    assert "RRI-C-SF is not RRI-C" in notes["rri_c_sf"]
     assert "es_burns" in notes["tes_observer"]
     assert "tes_observer" in notes["es_burns"]
     for name in ("oq_45_2", "core_om", "core_10", "yp_core"):

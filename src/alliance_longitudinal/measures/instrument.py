@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Construct = Literal["alliance", "symptoms", "group_climate", "attachment", "empathy", "influence"]
+Construct = Literal[
+    "alliance",
+    "symptoms",
+    "group_climate",
+    "attachment",
+    "empathy",
+    "influence",
+    "self_esteem",
+    "expectancy",
+    "real_relationship",
+]
 Rater = Literal["client", "therapist", "observer", "clinician", "caregiver", "child", "adolescent"]
 TotalRule = Literal["sum", "mean", "mean_x10", "none", "unknown"]
 ScaleRule = Literal["sum", "mean", "mean_x10", "sum_x2"]
