@@ -372,6 +372,8 @@ def many_analyses() -> list[Line]:
             )
         )
     return lines
+
+
 def expected_course() -> Line:
     """Validation by ten folds of 5,000 clients, in a fresh process, with what loading the package takes."""
     mine = ours("course", "5000", limit=200)
