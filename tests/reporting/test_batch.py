@@ -245,3 +245,26 @@ def test_a_failed_row_of_a_batch_for_outsiders_names_no_folder(tmp_path: Path) -
     batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out")
     assert str(tmp_path) not in str(batch.rows)
     assert batch.rows[0]["error"].startswith("The study file DIR/gone/study.yaml does not exist.")
+
+
+def test_every_report_of_a_batch_has_the_documents_that_its_file_names(lab: Lab, tmp_path: Path) -> None:
+    tiny.write_study(tmp_path / "a")
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(
+        "study: a/study.yaml\nnotebook: tiny\nformats: [html, docx, pdf]\nparameters: {scale: [1.0, 2.0]}\n",
+        encoding="utf-8",
+    )
+    batch = run_batch(grid, tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)
+    assert batch.ok
+    for row in batch.rows:
+        assert row["documents"] == ["docx", "pdf"]
+        made = {path.name for path in (batch.folder / row["folder"]).iterdir()}
+        assert {"report.docx", "report.html", "report.pdf"} <= made
+    page = batch.page.read_text(encoding="utf-8")
+    assert (
+        f'<a href="{batch.rows[0]["folder"]}/report.docx" title="{batch.rows[0]["label"]} as Word">Word</a>'
+        in page
+    )
+    grid.write_text(grid.read_text(encoding="utf-8").replace("docx, pdf", "doc"), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"line 3: There is no format 'doc'\. Did you mean 'docx'\?"):
+        run_batch(grid, tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)

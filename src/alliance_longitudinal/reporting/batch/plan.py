@@ -3,7 +3,7 @@
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alliance_longitudinal.errors import AllianceError, StudyError, UsageError
 from alliance_longitudinal.reporting.record.arguments import as_argument
+from alliance_longitudinal.reporting.record.formats import check_formats
 from alliance_longitudinal.reporting.record.inputs import DEMO
 from alliance_longitudinal.reporting.record.notebooks import (
     Registry,
@@ -20,7 +21,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
     find_notebook,
 )
 from alliance_longitudinal.reporting.run.report import Request, prepare
-from alliance_longitudinal.strict_yaml import nearest, raise_mistakes, read_document, validate
+from alliance_longitudinal.strict_yaml import Document, nearest, raise_mistakes, read_document, validate
 
 _LONGEST_NAME = 60
 
@@ -40,6 +41,7 @@ class BatchFile(BaseModel):
     notebooks: list[str] | None = None
     parameters: dict[str, Any] = {}
     exclude: list[dict[str, Any]] = []
+    formats: list[str] = []
     deadline: Annotated[float, Field(gt=0)] = 600.0
 
     @model_validator(mode="after")
@@ -134,6 +136,7 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
     document = read_document(path, "batch file")
     batch = validate(document, BatchFile, "batch file")
     _check_exclusions(batch, path)
+    formats = _formats(document, batch)
     found: dict[str, Combination] = {}
     together: dict[str, None] = {}
     same: dict[tuple[str, str], None] = {}
@@ -146,7 +149,7 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
             continue
         try:
             combination = _checked(
-                study, batch.study_files()[study], notebook, values, path.parent, registry, notebooks
+                study, batch.study_files()[study], notebook, values, path.parent, registry, notebooks, formats
             )
         except UsageError as error:
             together |= dict.fromkeys(str(error).splitlines())
@@ -168,6 +171,15 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
         for first, second in same
     )
     return Plan(tuple(found.values()), batch.deadline, tuple(skipped), notes, path.parent)
+
+
+def _formats(document: Document, batch: BatchFile) -> list[str]:
+    """The documents that each report has beside its page."""
+    try:
+        return check_formats(batch.formats)
+    except UsageError as error:
+        raise_mistakes(document, "batch file", [(("formats",), str(error))])
+        raise
 
 
 def _single_mistakes(
@@ -218,11 +230,17 @@ def _checked(
     folder: Path,
     registry: Registry | None,
     notebooks: Path | None,
+    formats: Sequence[str],
 ) -> Combination:
     place = file if file == DEMO and not (folder / file).is_file() else str(folder / file)
     try:
         request = prepare(
-            place, own_notebook(notebook, folder), values, registry=registry, notebooks=notebooks
+            place,
+            own_notebook(notebook, folder),
+            values,
+            formats=formats,
+            registry=registry,
+            notebooks=notebooks,
         )
     except UsageError:
         raise

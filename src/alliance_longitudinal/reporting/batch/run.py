@@ -277,6 +277,11 @@ def _row(combination: Combination) -> dict[str, Any]:
         "result_status": None,
         "estimate": None,
         "made_of": made_of(combination.request.provenance) if combination.request else None,
+        "documents": [
+            name
+            for name in (combination.request.provenance.get("formats", ()) if combination.request else ())
+            if name in ("docx", "pdf")
+        ],
     }
 
 

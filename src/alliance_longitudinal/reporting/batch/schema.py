@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from alliance_longitudinal.reporting.batch.plan import BatchFile
+from alliance_longitudinal.reporting.record.formats import FORMATS, PAGE
 
 FILE = "batch.schema.json"
 #: What a parameter can also be in a batch file: the text that one would type on the command line.
@@ -24,6 +25,11 @@ def batch_schema(registry: Mapping[str, Any]) -> dict[str, Any]:
             "items": notebook,
             "minItems": 1,
             "description": "Several analyses or notebooks.",
+        },
+        "formats": {
+            "type": "array",
+            "items": {"enum": [PAGE, *FORMATS]},
+            "description": "Documents beside each report's page.",
         },
         "parameters": {
             "type": "object",
