@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 import alliance_longitudinal as al
-from alliance_longitudinal.analyses.alliance_predictors.asked import at_intake, find_predictors
+from alliance_longitudinal.analyses.alliance_predictors.asked import find_predictors
 from alliance_longitudinal.analyses.alliance_predictors.compute import (
     estimates_of,
     fit_course,
@@ -28,7 +28,7 @@ from alliance_longitudinal.analyses.alliance_predictors.compute import (
     ratings_of,
 )
 from alliance_longitudinal.analyses.alliance_predictors.therapists import interaction
-from alliance_longitudinal.analyses.kit import Draft
+from alliance_longitudinal.analyses.kit import Draft, at_intake
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth, simulate_clinic
@@ -93,7 +93,7 @@ def estimates(job: tuple[int, str]) -> pd.DataFrame:
         return pd.DataFrame([row], columns=["make", "name", "estimate", "se", "low", "high", "truth"])
     draft = Draft(study)
     a, y = draft.measure("alliance", None), draft.measure("symptoms", None)
-    predictors = find_predictors(study, None, at_intake(draft.sessions, y), [])
+    predictors = find_predictors(study, None, at_intake(draft.sessions, y.name), [])
     draft.keep(draft.sessions["session"].ge(1) & draft.sessions[a.name].notna(), "rated", "not rated")
     ratings = ratings_of(draft, a, (1, 5))
     early = fit_early(draft, ratings, predictors, ratings.clients)

@@ -43,6 +43,17 @@ def shuffled(study: Study, seed: int = 0) -> Study:
     return with_sessions(study, sessions.sample(frac=1, random_state=seed).reset_index(drop=True))
 
 
+def dated(study: Study, days: float = 20.0) -> Study:
+    """The study with dates: each therapist begins a case every so many days, in the order of the clients."""
+    sessions = study.sessions
+    clients = sessions.drop_duplicates("client").sort_values("client")
+    place = clients.groupby("therapist").cumcount()
+    start = pd.Timestamp("2020-01-06") + pd.to_timedelta(days * place, unit="D")
+    of = dict(zip(clients["client"], start, strict=True))
+    sessions["date"] = sessions["client"].map(of) + pd.to_timedelta((7 * sessions["week"]).round(), unit="D")
+    return with_sessions(study, sessions)
+
+
 def awkward() -> Study:
     """12 therapists, two of them with few clients; a few clients leave early, a few have no alliance, a few were well."""
     study = simulated_study(5, ClinicTruth(therapists=12, clients=240))

@@ -25,7 +25,7 @@ from alliance_longitudinal.analyses.disclosure import (
 from alliance_longitudinal.counts import Outsiders
 from alliance_longitudinal.data import FlowStep, SampleFlow
 from alliance_longitudinal.present import Column
-from analyses.studies import with_couples, with_empathy, with_raters, with_sessions
+from analyses.studies import dated, with_couples, with_empathy, with_raters, with_sessions
 from inside.analyses_registry import REGISTRY
 
 SMALLEST = 10
@@ -39,7 +39,12 @@ QUICK: dict[str, dict[str, Any]] = {
     "reliable_change": {"reliability": 0.84, "cutoff": 10.0},
 }
 #: Analyses that need more than the study has.
-MORE = {"dyads": with_couples, "mechanisms": with_empathy, "raters": with_raters}
+MORE = {
+    "dyads": with_couples,
+    "mechanisms": with_empathy,
+    "raters": with_raters,
+    "therapist_development": dated,
+}
 Results = dict[str, tuple[AnalysisResult, AnalysisResult]]
 
 

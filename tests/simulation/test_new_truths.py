@@ -135,3 +135,20 @@ def test_a_chance_above_one_is_refused():
         al.DataError, match=r"^planned_chance of a simulated clinic must lie between 0 and 1, not at 1.5"
     ):
         simulate_clinic(1, planned_chance=1.5)
+
+
+def test_cases_of_a_therapist_change_the_alliance_and_the_slope():
+    """Ten more cases before a client add the given points; nothing changes for a therapist's first case."""
+    from dataclasses import replace as changed
+
+    plain = simulate_clinic(1, therapists=5, clients=100, items=False)
+    made = simulate_clinic(1, changed(plain.truth, alliance_by_case=3.0, slope_by_case=-0.2), items=False)
+    people = made.clients
+    assert people.groupby("therapist")["case"].apply(lambda c: c.tolist() == list(range(1, len(c) + 1))).all()
+    before = (people["case"] - 1).to_numpy() / 10
+    assert np.allclose(made.people.alliance - plain.people.alliance, 3.0 * before)
+    assert np.allclose(made.people.slope - plain.people.slope, -0.2 * before)
+    assert "case" not in plain.clients
+    differ = simulate_clinic(1, changed(plain.truth, case_therapist_sd=2.0), items=False)
+    own = (differ.people.alliance - plain.people.alliance)[before > 0] / before[before > 0]
+    assert len(set(own.round(6))) == 5

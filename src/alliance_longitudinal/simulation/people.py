@@ -34,6 +34,8 @@ class People:
         Whether the client is in the second arm.
     leaving : ndarray
         What the therapist adds to the logit of leaving.
+    case : ndarray of int
+        Number of the client among those of the therapist, from 1.
     """
 
     therapist: Index
@@ -50,6 +52,7 @@ class People:
     within: Array
     arm: NDArray[np.bool_]
     leaving: Array
+    case: Index
 
 
 def caseloads(rng: np.random.Generator, truth: ClinicTruth) -> Index:
@@ -85,6 +88,10 @@ def describe_people(rng: np.random.Generator, truth: ClinicTruth, therapist: Ind
     leaving = rng.normal(0, truth.dropout_therapist_sd, j)[therapist]
     alliance = alliance + truth.arm_alliance * arm
     alliance = alliance + truth.avoidance_by_experience * avoidance * experience[therapist]
+    case = np.arange(n) - np.searchsorted(therapist, therapist) + 1  # clients are sorted by therapist
+    by_case = truth.alliance_by_case + rng.normal(0, truth.case_therapist_sd, j)
+    alliance = alliance + by_case[therapist] * (case - 1) / 10
+    slope = slope + truth.slope_by_case * (case - 1) / 10
     return People(
         therapist,
         group,
@@ -100,6 +107,7 @@ def describe_people(rng: np.random.Generator, truth: ClinicTruth, therapist: Ind
         within + truth.within_by_arm * arm + truth.within_by_avoidance * avoidance,
         arm,
         leaving,
+        case,
     )
 
 

@@ -75,6 +75,9 @@ def client_table(clinic: "SimulatedClinic") -> pd.DataFrame:
     )
     if clinic.truth.arm_share > 0:
         frame["arm"] = people.arm.astype(int)
+    truth = clinic.truth
+    if truth.alliance_by_case or truth.slope_by_case or truth.case_therapist_sd:
+        frame["case"] = people.case
     if clinic.truth.planned_chance > 0:
         frame["end"] = pd.array(clinic.ends, dtype="str")
     return frame[clinic.attended[:, 0]].reset_index(drop=True)

@@ -93,6 +93,11 @@ class ClinicTruth:
     late_alliance : float
         Symptom points per week after session 10 per point of the mean alliance felt in sessions 6 to 10 beyond the client's
         early mean.
+    alliance_by_case, slope_by_case : float
+        What ten more cases of the therapist before a client add to the client's alliance, and to the weekly change after session 5.
+        Cases are in the order of the clients.
+    case_therapist_sd : float
+        Standard deviation between therapists of ``alliance_by_case``.
     planned_chance, planned_by_session : float
         Chance of a planned end before session 2, and the rise of its logit a session. Above 0, treatments end so and
         not at a length that was set before; clients then have an ``end``: planned, dropout, or missing for those who are still there
@@ -184,6 +189,9 @@ class ClinicTruth:
     alliance_log: float = 0.0
     alliance_dip: float = 0.0
     late_alliance: float = 0.0
+    alliance_by_case: float = 0.0
+    slope_by_case: float = 0.0
+    case_therapist_sd: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

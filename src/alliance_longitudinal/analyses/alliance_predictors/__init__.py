@@ -8,7 +8,6 @@ from pydantic import Field
 from alliance_longitudinal.analyses.alliance_predictors.asked import (
     SEVERITY,
     Asked,
-    at_intake,
     find_attachment,
     find_predictors,
     interactions_of,
@@ -37,6 +36,7 @@ from alliance_longitudinal.analyses.kit import (
     OutcomeName,
     Window,
     analysis,
+    at_intake,
     listed,
 )
 from alliance_longitudinal.analyses.kit.covariates import declared
@@ -126,7 +126,7 @@ def alliance_predictors(
     draft.adjust(covariates)
     a = draft.measure("alliance", alliance)
     y = _symptoms(draft, predictors, outcome)
-    severity = None if y is None else at_intake(draft.sessions, y)
+    severity = None if y is None else at_intake(draft.sessions, y.name)
     placed = [*(c.name for c in draft.covariates), *([groups.name] if groups else [])]
     found = find_predictors(study, predictors, severity, placed)
     known = "therapist" in draft.sessions and draft.sessions["therapist"].notna().any()

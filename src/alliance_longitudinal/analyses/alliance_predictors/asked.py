@@ -99,15 +99,6 @@ def _of_covariate(found: Covariate, study: Study) -> Predictor:
     return Predictor(found.name, level, values, found.categories, found.rare)
 
 
-def at_intake(sessions: pd.DataFrame, outcome: Measure) -> "pd.Series[float]":
-    """Symptoms by client at the earliest session up to the first; missing where there is no score by then."""
-    scored = sessions[sessions["session"].le(1) & sessions[outcome.name].notna()]
-    found: pd.Series[float] = (
-        scored.sort_values(["client", "session"], kind="stable").groupby("client")[outcome.name].first()
-    )
-    return found.astype(float)
-
-
 def find_attachment(
     predictors: Sequence[Predictor], anxiety: str | None, avoidance: str | None
 ) -> dict[str, Predictor]:

@@ -35,7 +35,7 @@ from alliance_longitudinal.analyses.kit.parameters import (
 from alliance_longitudinal.analyses.kit.people import Hits
 from alliance_longitudinal.analyses.kit.references import reference, short
 from alliance_longitudinal.analyses.kit.sample import TooLittle
-from alliance_longitudinal.analyses.kit.selection import choose_measure, time_unit
+from alliance_longitudinal.analyses.kit.selection import at_intake, choose_measure, time_unit
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.sentences import Sentence, joined, listed, say
@@ -75,6 +75,7 @@ __all__ = [
     "TooLittle",
     "Window",
     "analysis",
+    "at_intake",
     "choose_measure",
     "coefficient_table",
     "compared",

@@ -71,3 +71,12 @@ def greatest_loss(flow: SampleFlow | None) -> Sentence:
         n=Count(step.clients_lost, "client"),
         reason=step.reason,
     )
+
+
+def at_intake(sessions: pd.DataFrame, measure: str) -> "pd.Series[float]":
+    """Score by client at the earliest session up to the first; missing where there is no score by then."""
+    scored = sessions[sessions["session"].le(1) & sessions[measure].notna()]
+    found: pd.Series[float] = (
+        scored.sort_values(["client", "session"], kind="stable").groupby("client")[measure].first()
+    )
+    return found.astype(float)
