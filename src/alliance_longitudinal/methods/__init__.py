@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.prediction.added import added_value
     from alliance_longitudinal.methods.prediction.flag import flag_accuracy
     from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
+    from alliance_longitudinal.methods.planning.plan import StudyPlan
+    from alliance_longitudinal.methods.planning.simulate import simulate_plan
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
     from alliance_longitudinal.methods.probing.least_squares import clustered_slope
     from alliance_longitudinal.methods.probing.shuffles import permuted_slopes, shuffles
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 #: Public name -> module that defines it.
 _PUBLIC = {
     "ExpectedCourse": "growth.expected",
+    "StudyPlan": "planning.plan",
     "actor_partner": "dyads.actor_partner",
     "added_value": "prediction.added",
     "by_source": "dyads.sources",
@@ -103,6 +106,7 @@ _PUBLIC = {
     "riclpm_from_moments": "panel.riclpm",
     "risk_accuracy": "prediction.risk",
     "shuffles": "probing.shuffles",
+    "simulate_plan": "planning.simulate",
     "specification_curve": "probing.specification_curve",
     "truth_and_bias": "dyads.truth_and_bias",
     "unmeasured_confounding": "mediation.paths",
@@ -110,6 +114,7 @@ _PUBLIC = {
 
 __all__ = [
     "ExpectedCourse",
+    "StudyPlan",
     "actor_partner",
     "added_value",
     "by_source",
@@ -158,6 +163,7 @@ __all__ = [
     "riclpm_from_moments",
     "risk_accuracy",
     "shuffles",
+    "simulate_plan",
     "specification_curve",
     "truth_and_bias",
     "unmeasured_confounding",

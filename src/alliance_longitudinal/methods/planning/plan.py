@@ -1,0 +1,219 @@
+"""A planned study: who is measured when, how therapists, clients and scores differ, and what closed forms say of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.basics.values import real, several, whole
+from alliance_longitudinal.methods.planning.caseloads import power_variance_unequal
+from alliance_longitudinal.methods.planning.closed_forms import (
+    VariancePower,
+    power_between,
+    power_variance,
+    two_sided,
+)
+
+Covariance = tuple[tuple[float, float], tuple[float, float]]
+_SIZES = "clients of each therapist, whole numbers of at least 1"
+_SHARE = "a probability, at least 0 and below 1"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """A planned study of clients' rates of change, and how their scores vary.
+
+    The model of a score of client ``i`` of therapist ``j`` at time ``t`` is ``y = b0 + b1 t + (g + h t) a_ij + (k + m t) c_j + u_j + v_j t
+    + r_ij + s_ij t + e``: ``a`` differs between the clients of a therapist, ``c`` between therapists, each with a standard deviation of 1,
+    and ``h`` and ``m`` are the effects that the study is to find.
+
+    Attributes
+    ----------
+    caseloads : tuple of int
+        Clients of each therapist; at least 3 therapists, one of them with two clients.
+    times : tuple of float
+        Times of a client's assessments.
+    residual : float
+        Variance of a score around the client's line.
+    client, therapist : 2 by 2
+        Covariances of level (at time 0) and rate of change, between the clients of a therapist and between therapists.
+    dropout : float
+        Probability of leaving before each assessment after the first.
+    missing : float
+        Probability that an assessment of a client who is still there is missing.
+
+    Examples
+    --------
+    >>> from alliance_longitudinal import methods
+    >>> plan = methods.StudyPlan.of(
+    ...     30, 20, range(8), residual=5, client=((13, 0), (0, 0.04)), therapist=((1, 0), (0, 0.01))
+    ... )
+    >>> round(plan.power_within(0.05), 2), round(plan.power_between(0.05), 2)
+    (0.85, 0.49)
+    """
+
+    caseloads: tuple[int, ...]
+    times: tuple[float, ...]
+    residual: float
+    client: Covariance
+    therapist: Covariance
+    dropout: float = 0.0
+    missing: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        therapists: int,
+        clients: int | Sequence[int],
+        times: Iterable[float],
+        *,
+        residual: float,
+        client: object,
+        therapist: object,
+        dropout: float = 0.0,
+        missing: float = 0.0,
+    ) -> "StudyPlan":
+        """A checked plan; several ``clients`` are caseloads that the therapists take in turn.
+
+        Raises
+        ------
+        DataError
+            If a value lies outside its limits.
+        """
+        j = whole("therapists", therapists, "a number of therapists, a whole number of at least 3", least=3)
+        sizes = [whole("clients", n, _SIZES, least=1) for n in several(clients)]
+        if not sizes:
+            raise DataError("clients is empty; it is clients of each therapist, whole numbers of at least 1.")
+        caseloads = tuple(sizes[k % len(sizes)] for k in range(j))
+        if max(caseloads) < 2:
+            raise DataError(
+                "Every therapist has one client, so clients of the same therapist cannot be compared. Plan at least two."
+            )
+        when = tuple(real("times", t, "finite numbers, such as weeks") for t in times)
+        if len(set(when)) < 2:
+            raise DataError(
+                "times holds fewer than two different times. A rate of change needs at least two."
+            )
+        return cls(
+            caseloads,
+            when,
+            real("residual", residual, "a variance, more than 0", above=0),
+            _covariance("client", client),
+            _covariance("therapist", therapist),
+            real("dropout", dropout, _SHARE, least=0, below=1),
+            real("missing", missing, _SHARE, least=0, below=1),
+        )
+
+    @property
+    def therapists(self) -> int:
+        """Number of therapists."""
+        return len(self.caseloads)
+
+    @property
+    def clients(self) -> int:
+        """Number of clients."""
+        return sum(self.caseloads)
+
+    @property
+    def between_clients(self) -> float:
+        """Variance of the estimated rates of change of a therapist's clients, if every client has every assessment.
+
+        ``s^2 + residual / S`` with ``S`` the sum of squared deviations of the times from their mean.
+        """
+        when = np.array(self.times)
+        return self.client[1][1] + self.residual / float(np.sum((when - when.mean()) ** 2))
+
+    @property
+    def share(self) -> float:
+        """Therapists' share of the variance of the estimated rates of change."""
+        between = self.therapist[1][1]
+        return between / (between + self.between_clients)
+
+    def power_within(self, effect: float) -> float:
+        """Power for an effect on the rate of change within therapists (`power_within`), complete data."""
+        effect = real("effect", effect, "a finite number, the effect that the study is to find")
+        spare = (
+            self.clients - self.therapists
+        )  # only the numbers of clients and therapists count, not who has whom
+        if spare < 2:
+            raise DataError(
+                f"{self.clients} clients of {self.therapists} therapists leave no degrees of freedom. Plan more clients."
+            )
+        return two_sided(effect, float(np.sqrt(self.between_clients / spare)), spare - 1)
+
+    def power_between(self, effect: float) -> float:
+        """Power for an effect on the rate of change between therapists (`power_between`), complete data.
+
+        Unequal caseloads enter by the harmonic mean of the therapists' information.
+        """
+        tau, within = self.therapist[1][1], self.between_clients
+        mean = float(np.mean(1 / (tau + within / np.array(self.caseloads, dtype=float))))
+        return power_between(effect, self.therapists, 1, 0.0, 1 / mean)
+
+    def power_therapists(
+        self, share: float | None = None, n_sim: int = 10_000, seed: int = 0
+    ) -> VariancePower:
+        """Power to find that therapists differ in their clients' rates of change, and the chance of an estimate of zero.
+
+        ``share``: therapists' share of the variance of the *true* rates of change; that of the plan without it. Exact for equal
+        caseloads (`power_variance`), else simulated (`power_variance_unequal`).
+        """
+        icc = self.share
+        if share is not None:
+            share = real("share", share, "a share of variance, at least 0 and below 1", least=0, below=1)
+            between = share / (1 - share) * self.client[1][1]
+            icc = between / (between + self.between_clients)
+        if len(set(self.caseloads)) == 1:
+            return power_variance(self.therapists, self.caseloads[0], icc)
+        return power_variance_unequal(self.caseloads, icc, n_sim, seed)
+
+    def rows(self, seed: int = 0) -> pd.DataFrame:
+        """One row per assessment that takes place: ``therapist, client, weeks, within, between``.
+
+        The predictors have mean 0 and a standard deviation of exactly 1: within over the clients less one for each therapist, between over the
+        therapists less one, as the closed forms have them.
+        """
+        rng = np.random.default_rng(seed)
+        sizes = np.array(self.caseloads)
+        own = np.repeat(np.arange(self.therapists), sizes)
+        within = rng.standard_normal(self.clients)
+        within -= (np.bincount(own, within) / sizes)[own]
+        within *= np.sqrt((self.clients - self.therapists) / np.sum(within**2))
+        between = rng.standard_normal(self.therapists)
+        between -= between.mean()
+        between *= np.sqrt((self.therapists - 1) / np.sum(between**2))
+        there = self._there(rng)
+        client, occasion = np.nonzero(there)
+        return pd.DataFrame(
+            {
+                "therapist": own[client],
+                "client": client,
+                "weeks": np.array(self.times)[occasion],
+                "within": within[client],
+                "between": between[own[client]],
+            }
+        )
+
+    def _there(self, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Whether each client has each assessment, shape (clients, times); the first takes place."""
+        shape = (self.clients, len(self.times))
+        stays = rng.random(shape) >= self.dropout
+        stays[:, 0] = True
+        done = np.logical_and.accumulate(stays, axis=1) & (rng.random(shape) >= self.missing)
+        done[:, 0] = True
+        return done
+
+
+def _covariance(name: str, value: Any) -> Covariance:
+    matrix = np.array(value, dtype=float) if np.shape(value) == (2, 2) else np.full((2, 2), np.nan)
+    scale = max(float(np.abs(matrix).max()), 1e-300)
+    good = np.isfinite(matrix).all() and abs(matrix[0, 1] - matrix[1, 0]) <= 1e-9 * scale
+    if not good or np.linalg.eigvalsh(matrix).min() < -1e-9 * scale:
+        raise DataError(
+            f"{name} is no covariance. It is a 2 by 2 covariance of level and rate of change, such as ((13, 0), (0, 0.04))."
+        )
+    return ((float(matrix[0, 0]), float(matrix[0, 1])), (float(matrix[1, 0]), float(matrix[1, 1])))
