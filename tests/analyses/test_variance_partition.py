@@ -13,13 +13,14 @@ from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import shuffled, value, with_sessions
+from inside import PARTITION_TESTS
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without what takes time and is not looked at: leaving out each therapist, and tests by refits."""
     monkeypatch.setattr(Draft, "checks", lambda *_, **__: None)
-    monkeypatch.setattr("alliance_longitudinal.analyses.variance_partition.tests", lambda *_: [])
+    monkeypatch.setattr(PARTITION_TESTS, lambda *_: [])
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal.errors import FitError
+from inside import POWER_GROUPS
 
 
 def fit(formula, frame, **options):
@@ -100,6 +101,6 @@ def test_what_has_no_power_is_refused(tmp_path: Path, monkeypatch):
     streamed = al.MixedModel.from_parquet("y ~ week + (1 | unit)", tmp_path / "rows.parquet").fit()
     with pytest.raises(FitError, match="keeps no rows"):
         streamed.variance_power("unit", 1.0)
-    monkeypatch.setattr("alliance_longitudinal.engine.inference.variance_power.MOST_GROUPS", 5)
+    monkeypatch.setattr(POWER_GROUPS, 5)
     with pytest.raises(FitError, match="unit has 12 groups; the distribution is simulated for at most 5"):
         plain.variance_power("unit", 1.0)

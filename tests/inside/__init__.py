@@ -9,3 +9,6 @@ PREDICTION_BOOTSTRAP = "alliance_longitudinal.engine.diagnostics.prediction_inte
 MANY_LEAVES = "alliance_longitudinal.engine.statistics.nested.MANY_LEAVES"
 SHIPPED_SCHEMAS = "alliance_longitudinal.data.study_file.json_schemas.shipped"
 FIT_FIRST = "alliance_longitudinal.analyses.kit.draft.fit_first"
+PARTITION_TESTS = "alliance_longitudinal.analyses.variance_partition.tests"
+SIMULATED_SEARCH = "alliance_longitudinal.engine.inference.simulated.careful"
+POWER_GROUPS = "alliance_longitudinal.engine.inference.variance_power.MOST_GROUPS"

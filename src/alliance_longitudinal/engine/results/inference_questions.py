@@ -27,8 +27,10 @@ from alliance_longitudinal.engine.options import (
 from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.engine.arrays import Array
     from alliance_longitudinal.engine.inference.compare import LikelihoodRatio
     from alliance_longitudinal.engine.inference.means import MarginalMeans
+    from alliance_longitudinal.engine.inference.simulated import SimulatedTests
     from alliance_longitudinal.engine.inference.variance_power import VariancePower
     from alliance_longitudinal.engine.resampling.bootstrap import Bootstrap
 
@@ -301,6 +303,56 @@ class InferenceQuestions:
         from alliance_longitudinal.engine.inference.variance_power import variance_power
 
         return variance_power(self.fit, group, variance, n_sim, seed)
+
+    def simulated_tests(
+        self,
+        contrasts: Any,
+        psi: Sequence[Array],
+        scale: float,
+        *,
+        n_sim: int = 1000,
+        seed: int | None = None,
+    ) -> SimulatedTests:
+        """Simulate responses with other variances from this design and fit each: errors, standard errors, degrees of freedom.
+
+        The estimates of this fit are not used. In a linear model none of the three depends on the coefficients, so one run serves every
+        size of an effect: an effect ``d`` is found where ``abs(d + error) / se`` exceeds the quantile of t.
+
+        Parameters
+        ----------
+        contrasts : as in `contrast`
+        psi : sequence of ndarray
+            True covariance of each term's effects, in the order of ``fit.design.terms``.
+        scale : float
+            True residual variance.
+        n_sim : int
+        seed : int, optional
+
+        Returns
+        -------
+        SimulatedTests
+            ``error, se, df`` (n_sim, contrasts), ``variances, boundary, failed``.
+
+        Raises
+        ------
+        FitError
+            Covariances that do not belong to the design, fewer than two simulations, or a residual structure.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from alliance_longitudinal.engine import MixedModel
+        >>> data = pd.DataFrame({"x": np.tile([0.0, 1], 20), "g": np.repeat(range(10), 4)})
+        >>> res = MixedModel.from_formula("y ~ x + (1 | g)", data.assign(y=np.sin(range(40)))).fit()
+        >>> found = res.simulated_tests({"x": 1}, [np.array([[0.5]])], 1.0, n_sim=200, seed=1)
+        >>> float(found.se.mean().round(1)), found.failed
+        (0.3, 0)
+        """
+        from alliance_longitudinal.engine.inference.simulated import simulated_tests
+
+        rows, _ = read_contrasts(contrasts, self.fit.design.names, None)
+        return simulated_tests(self.fit, psi, scale, rows, n_sim, seed)
 
     def lrt(self, other: InferenceQuestions) -> LikelihoodRatio:
         """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""

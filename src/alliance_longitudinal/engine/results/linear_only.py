@@ -12,6 +12,7 @@ INSTEAD = {
     "profile": "Ask conf_int(method='profile') for the limits.",
     "variance_power": "Simulate responses and compare fits with and without the effect by lrt().",
     "variance_tests": "Compare with a fit without the effect by lrt().",
+    "simulated_tests": "Simulate responses with simulate() and fit each.",
     "refit": "Fit the other response with from_formula.",
     "influence": "Fit anew without a group's rows and compare.",
     "residuals": "Compare the response with what simulate() draws.",

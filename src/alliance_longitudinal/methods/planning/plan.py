@@ -214,6 +214,6 @@ def _covariance(name: str, value: Any) -> Covariance:
     good = np.isfinite(matrix).all() and abs(matrix[0, 1] - matrix[1, 0]) <= 1e-9 * scale
     if not good or np.linalg.eigvalsh(matrix).min() < -1e-9 * scale:
         raise DataError(
-            f"{name} is no covariance. It is a 2 by 2 covariance of level and rate of change, such as ((13, 0), (0, 0.04))."
+            f"{name} is not a covariance. It is a 2 by 2 covariance of level and rate of change, such as ((13, 0), (0, 0.04))."
         )
     return ((float(matrix[0, 0]), float(matrix[0, 1])), (float(matrix[1, 0]), float(matrix[1, 1])))

@@ -124,18 +124,18 @@ def simulate_plan(plan: StudyPlan, n_sim: int = 1000, seed: int = 0) -> Simulate
     True
     """
     from alliance_longitudinal.engine import MixedModel
-    from alliance_longitudinal.engine.inference.simulated import simulated_tests
 
     n_sim = whole("n_sim", n_sim, "a number of simulated studies, a whole number of at least 50", least=50)
     rows = plan.rows(seed)
     noise = np.random.default_rng(seed).standard_normal(len(rows))
-    fit = MixedModel.from_formula(FORMULA, rows.assign(y=noise)).fit(require_certificate=False).fit
+    model = MixedModel.from_formula(FORMULA, rows.assign(y=noise)).fit(require_certificate=False)
     psi = [
-        np.array(plan.therapist if term.group == "therapist" else plan.client) for term in fit.design.terms
+        np.array(plan.therapist if term.group == "therapist" else plan.client)
+        for term in model.fit.design.terms
     ]
-    names = list(fit.design.names)
+    names = list(model.fit.design.names)
     contrasts = np.eye(len(names))[[names.index(t) for t in _TERMS.values()]]
-    found = simulated_tests(fit, psi, plan.residual, contrasts, n_sim, seed)
+    found = model.simulated_tests(contrasts, psi, plan.residual, n_sim=n_sim, seed=seed)
     df = found.df.copy()
     df[:, 1] = np.minimum(df[:, 1], plan.therapists - 2)
     return SimulatedPlan(

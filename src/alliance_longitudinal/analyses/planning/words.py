@@ -1,0 +1,180 @@
+"""The words of a plan."""
+
+from typing import TYPE_CHECKING
+
+from alliance_longitudinal.analyses.kit import Draft, Number, Sentence, say
+from alliance_longitudinal.analyses.planning.basis import Basis
+from alliance_longitudinal.analyses.planning.compute import (
+    SMALLEST,
+    USUAL_SHARE,
+    Planned,
+    doubtful,
+    without_therapists,
+)
+from alliance_longitudinal.data.study import Measure
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.methods.planning.simulate import SimulatedPlan
+
+LIMITS = (
+    "Power is a property of a plan, for an effect that somebody states. It says nothing of whether the effect exists.",
+    "The plan takes the variances of this study as they are. Another clinic, another measure or other clients may differ.",
+    "The effect of the alliance is the same for all therapists in the planned study. If it differs between them, the power is lower.",
+    "Dropout and missing scores in the simulation depend on nothing. If clients leave because of their symptoms or their alliance, the "
+    "study can be biased.",
+)
+#: Why the study's own estimate is refused as the size of an effect.
+REFUSED = (
+    "Parameter 'sizes': the power that a study has for its own estimate ('observed power') is not computed. It only restates the p value: an "
+    "effect just at p = .05 has an observed power of about one half, whatever the truth. Use sizes='interval', or state the smallest effect that "
+    "matters with 'within' and 'between'."
+)
+#: More studies than this with a variance at its boundary are said.
+MANY_SINGULAR = 0.20
+_FEW = 20
+
+
+def answer(draft: Draft, planned: Planned, unit: str, found: "SimulatedPlan") -> None:
+    """What the plan can find, what it needs, and what fewer therapists with as many clients would find."""
+    plan = planned.plan
+    table = found.table(planned.effects)
+    within, between = (Number(abs(planned.effects[k])) for k in ("within", "between"))
+    mean = plan.clients / plan.therapists
+    draft.say(
+        "{j:noun} with {equal}{n:noun} each would find an effect of the alliance within therapists ({x} {unit}) with a power of {p}, and an "
+        "effect between therapists ({y} {unit}) with a power of {q}.",
+        j=Number(plan.therapists, "integer", "therapist"),
+        equal="" if len(set(plan.caseloads)) == 1 else "on average ",
+        n=Number(mean, "integer" if mean == int(mean) else "number", "client"),
+        x=within,
+        y=between,
+        unit=unit,
+        p=Number(float(table.loc["within", "power"]), "percent"),
+        q=Number(float(table.loc["between", "power"]), "percent"),
+    )
+    _needed(draft, planned)
+    fewer = without_therapists(planned)
+    if fewer.therapists < plan.therapists:
+        draft.say(
+            "About as many clients of only {j:noun} would find the effect between therapists with a power of {p}: more clients do not replace "
+            "therapists.",
+            j=Number(fewer.therapists, "integer", "therapist"),
+            p=Number(planned.power(fewer, "between"), "percent"),
+        )
+
+
+def _needed(draft: Draft, planned: Planned) -> None:
+    parts = []
+    for name, words in (
+        ("within", "the effect within therapists"),
+        ("between", "the effect between therapists"),
+    ):
+        e = draft[f"n_for_80_{name}"]
+        if e is not None:
+            parts.append(
+                say("{what} needs {n:noun}", what=words, n=Number(e.estimate, "integer", "therapist"))
+            )
+    if parts:
+        first = say("For a power of {target}, ", target=Number(planned.target, "percent"))
+        text = parts[0] if len(parts) == 1 else parts[0] + ", " + parts[1]
+        draft.sentences.append(first + text + " with this caseload.")
+
+
+def notes(
+    draft: Draft, basis: Basis, planned: Planned, found: "SimulatedPlan", unit: str, adviser: str
+) -> None:
+    """What a reader of the plan has to know."""
+    for name in ("within", "between"):
+        if planned.sources[name] == "usual":
+            draft.find(
+                "no_size",
+                "caution",
+                "{source} does not say which effect {name} therapists to plan for, because its 95 % interval includes zero or there is none. "
+                "The report takes {x} {unit}, which is {k} standard deviations of clients' true rates of change. State the smallest effect that "
+                "matters with '{name}'.",
+                f"planned_{name}",
+                source=adviser,
+                name=name,
+                x=Number(abs(planned.effects[name]), n=basis.clients),
+                unit=unit,
+                k=Number(SMALLEST),
+            )
+        if doubtful(planned, found, name):
+            draft.find(
+                "closed_form_off",
+                "info",
+                "Closed form and simulation differ for the effect {name} therapists. The closed form assumes that every assessment takes place, "
+                "so use the simulated power.",
+                f"power_{name}",
+                name=name,
+            )
+    if planned.sources["share"] == "usual" or planned.sources["least_share"] == "usual":
+        draft.find(
+            "no_share",
+            "info",
+            "{source} does not say how much therapists differ in their clients' rates of change. Where a share was missing, the report takes "
+            "{share}, about the mean of the literature.",
+            "planned_share",
+            source=adviser,
+            share=Number(USUAL_SHARE, "percent"),
+        )
+    if planned.plan.therapists < _FEW:
+        draft.find(
+            "few_planned",
+            "caution",
+            "The plan has {j:noun}. With so few, effects between therapists and differences between therapists are found only if they are "
+            "very large. Plan more therapists rather than more clients of each.",
+            "therapists",
+            j=Number(planned.plan.therapists, "integer", "therapist"),
+        )
+    if found.singular > MANY_SINGULAR:
+        draft.find(
+            "often_singular",
+            "caution",
+            "In {share} of the simulated studies a variance was estimated as zero or a correlation as perfect. The design has too few therapists "
+            "or assessments for the planned model.",
+            "simulated",
+            share=Number(found.singular, "percent"),
+        )
+    if found.failed:
+        draft.find(
+            "not_converged",
+            "caution",
+            "The model of {n} of {all} simulated studies did not converge. They count as studies that find nothing.",
+            "simulated",
+            n=Number(found.failed, "integer"),
+            all=Number(found.n_sim, "integer"),
+        )
+
+
+def method_of(
+    a: Measure, y: Measure, basis: Basis, planned: Planned, n_sim: int, time: str
+) -> list[Sentence | str]:
+    """Paragraphs of the methods section."""
+    times = planned.plan.times
+    return [
+        say(
+            "This study's model of {outcome} after the early window ({formula}) gave the variances of level and rate of change and the effects of "
+            "{alliance}, each per standard deviation. The plan takes the end of each 95 % interval that asks for more clients, not the "
+            "estimate. ",
+            outcome=y.label,
+            alliance=a.label,
+            formula=basis.fitted.formula,
+        )
+        + say(
+            "Planned: {j:noun}, assessments at {first} to {last} {time}s, a probability of {dropout} of leaving before each assessment and of "
+            "{missing} of a missing score.",
+            j=Number(planned.plan.therapists, "integer", "therapist"),
+            first=Number(times[0]),
+            last=Number(times[-1]),
+            time=time,
+            dropout=Number(planned.plan.dropout, "percent"),
+            missing=Number(planned.plan.missing, "percent"),
+        ),
+        say(
+            "Closed forms use the noncentral t distribution for slopes of clients, and the F distribution for differences between therapists. "
+            "{n} studies of the plan, and a fifth as many with half and with double the therapists, were simulated, and each was fitted by REML with "
+            "Satterthwaite's degrees of freedom (between therapists at most their number less two). Monte Carlo errors are beside the results.",
+            n=Number(n_sim, "integer"),
+        ),
+    ]
