@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
     from alliance_longitudinal.methods.planning.plan import StudyPlan
     from alliance_longitudinal.methods.planning.simulate import simulate_plan
+    from alliance_longitudinal.methods.prediction.flag import flag_accuracy
+    from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
     from alliance_longitudinal.methods.probing.least_squares import clustered_slope
     from alliance_longitudinal.methods.probing.shuffles import permuted_slopes, shuffles
