@@ -39,11 +39,9 @@ if TYPE_CHECKING:
         power_within,
     )
     from alliance_longitudinal.methods.planning.detectable import detectable_effect, power_effect
-    from alliance_longitudinal.methods.prediction.added import added_value
-    from alliance_longitudinal.methods.prediction.flag import flag_accuracy
-    from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
     from alliance_longitudinal.methods.planning.plan import StudyPlan
     from alliance_longitudinal.methods.planning.simulate import simulate_plan
+    from alliance_longitudinal.methods.prediction.added import added_value
     from alliance_longitudinal.methods.prediction.flag import flag_accuracy
     from alliance_longitudinal.methods.prediction.risk import cross_fitted, risk_accuracy
     from alliance_longitudinal.methods.probing.johnson_neyman import johnson_neyman
