@@ -53,6 +53,7 @@ test-pythons: setup ## The whole suite under each Python that is here, and with 
 
 calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dropout.md and others
 	@$(PY) benchmarks/calibrate.py
+	@$(PY) benchmarks/calibrate_dose.py
 	@$(PY) benchmarks/calibrate_dropout.py
 	@$(PY) benchmarks/calibrate_alliance_course.py
 	@$(PY) benchmarks/calibrate_alliance_predictors.py

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.psychometrics.gains.find import find_sudden_gains
     from alliance_longitudinal.methods.psychometrics.reliability.raters import rater_agreement
     from alliance_longitudinal.methods.survival.cumulative_incidence import cumulative_incidence
+    from alliance_longitudinal.methods.survival.interval_censored import interval_censored
     from alliance_longitudinal.methods.survival.person_period import person_period
 
 #: Public name -> module that defines it.
@@ -80,6 +81,7 @@ _PUBLIC = {
     "held_out_courses": "growth.held_out",
     "impute": "missing.impute",
     "indirect_paths": "mediation.paths",
+    "interval_censored": "survival.interval_censored",
     "johnson_neyman": "probing.johnson_neyman",
     "lag": "panel.lag",
     "latent_contextual": "panel.latent_contextual",
@@ -137,6 +139,7 @@ __all__ = [
     "held_out_courses",
     "impute",
     "indirect_paths",
+    "interval_censored",
     "johnson_neyman",
     "lag",
     "latent_contextual",

@@ -40,7 +40,7 @@ from alliance_longitudinal.simulation.alliance import (
     ruptures,
     shape_of,
 )
-from alliance_longitudinal.simulation.course import LAST_EARLY, LAST_MIDDLE
+from alliance_longitudinal.simulation.course import LAST_EARLY, LAST_MIDDLE, USUAL_GAIN
 from alliance_longitudinal.simulation.people import People, caseloads, describe_people, observed
 from alliance_longitudinal.simulation.tables import client_table, session_table, therapist_table
 from alliance_longitudinal.simulation.truth import ClinicTruth, truth_of
@@ -152,6 +152,11 @@ def simulate_clinic(
     planned = rng.integers(8, sessions + 1, truth.clients)
     if truth.planned_chance > 0:
         planned = course.planned_lengths(np.random.default_rng([seed, 16]), truth, weeks.shape)
+    if truth.length_by_improvement:
+        gain = treatment.phq[:, 0] - treatment.phq[:, LAST_EARLY] - USUAL_GAIN
+        planned = np.clip(
+            np.round(planned + truth.length_by_improvement * gain), LAST_EARLY + 1, sessions
+        ).astype(int)
     ends = _ends(treatment.attended, planned)
     attended = treatment.attended & (np.arange(sessions + 1) <= planned[:, None])
     of_alliance = tuple(r for r in raters if r != "clinician")

@@ -9,6 +9,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 LAST_EARLY = 5  # the effect of alliance starts after this session
+USUAL_GAIN = 1.75  # points that the average client improves by then
 LAST_MIDDLE = 10  # that of the later alliance, where there is one, after this one
 
 

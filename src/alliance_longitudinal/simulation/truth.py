@@ -98,6 +98,9 @@ class ClinicTruth:
         Cases are in the order of the clients.
     case_therapist_sd : float
         Standard deviation between therapists of ``alliance_by_case``.
+    length_by_improvement : float
+        Sessions that a treatment is planned to be longer per point of improvement reported up to session 5 above 1.75; below 0,
+        clients who improve quickly end sooner (good-enough level). It ends not before session 6.
     planned_chance, planned_by_session : float
         Chance of a planned end before session 2, and the rise of its logit a session. Above 0, treatments end so and
         not at a length that was set before; clients then have an ``end``: planned, dropout, or missing for those who are still there
@@ -192,6 +195,7 @@ class ClinicTruth:
     alliance_by_case: float = 0.0
     slope_by_case: float = 0.0
     case_therapist_sd: float = 0.0
+    length_by_improvement: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
