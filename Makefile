@@ -63,6 +63,7 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate_raters.py
 	@$(PY) benchmarks/calibrate_expected_course.py
 	@$(PY) benchmarks/calibrate_within_between.py
+	@$(PY) benchmarks/calibrate_dyads.py
 	@$(PY) benchmarks/calibrate_multiverse.py
 
 notebooks: setup ## Write the notebooks and the batch file's schema from the analyses (for maintainers)

@@ -116,7 +116,8 @@ def test_numbers_are_those_of_the_method_on_rows_made_by_hand(study, found) -> N
         assert value(found, f"actor_minus_partner_{role}") == pytest.approx(difference, rel=1e-6)
     assert value(found, "actor") == pytest.approx(alike.params["actor"], rel=1e-6)
     assert value(found, "rho") == pytest.approx(apart.rho, abs=1e-5)
-    assert value(found, "distinguishable_p") == pytest.approx(apart.distinguishable.p, rel=1e-4)
+    assert value(found, "distinguishable", "p") == pytest.approx(apart.distinguishable.p, rel=1e-4)
+    assert value(found, "distinguishable") == pytest.approx(apart.distinguishable.chi2, rel=1e-4)
     limits = alike.conf_int().loc["partner"]
     assert value(found, "partner", "ci_low") == pytest.approx(limits["lower"], rel=1e-4)
 
@@ -206,7 +207,10 @@ def test_dropout_of_cases_by_split(study, found) -> None:
     assert value(found, "retention_split") == pytest.approx(
         0.4, abs=3 * value(found, "retention_split", "se")
     )
-    assert "With a split alliance, cases were more likely to drop out" in " ".join(found.answer)
+    assert "the odds that the case dropped out at the next session were higher (odds ratio" in " ".join(
+        found.answer
+    )
+    assert value(found, "or_retention_split") == pytest.approx(np.exp(value(found, "retention_split")))
     rows = people_of(study)
     wide = rows.pivot(index="family", columns="role", values="x")
     last = study.sessions.groupby("family")["session"].max()
@@ -309,6 +313,17 @@ def test_two_raters_of_one_client_are_a_case(study) -> None:
         assert value(result, f"{part}_client") == pytest.approx(value(direct, f"{part}_w"), rel=1e-6)
         assert value(result, f"{part}_parent") == pytest.approx(value(direct, f"{part}_m"), rel=1e-6)
     assert "The cases are clients with two raters, the client and the parent." in str(result.methods)
+    other = replace(carer["seen"], instrument=replace(study.measures["phq9"].instrument, id="other"))
+    apart = al.dyads(
+        replace(side, measures={**side.measures, "seen": other}),
+        partner_alliance="given",
+        partner_outcome="seen",
+    )
+    ids = set(apart.estimates["id"])
+    assert {"actor_client", "partner_parent", "actor_minus_partner_parent", "rho"} <= ids
+    assert not {"actor", "distinguishable", "split"} & ids
+    note = next(n for n in apart.notes if n.code == "different_scales")
+    assert note.message.startswith("The two members filled in different questionnaires")
     for options, message in (
         ({"partner_alliance": "given"}, "Give partner_alliance and partner_outcome together, or neither."),
         ({"partner_alliance": "alliance", "partner_outcome": "seen"}, "are both rated by the client"),
@@ -390,7 +405,7 @@ def test_without_therapists_and_with_few_of_them(study) -> None:
 
 def test_the_answer_and_both_audiences(study, found) -> None:
     assert found.answer[0].startswith(
-        "m: with an own early WAI-SR one point higher, the last PHQ-9 was lower ("
+        "Outcome of m: with an own early WAI-SR one point higher, the last PHQ-9 was lower ("
     )
     assert any(s.startswith("The roles differ (likelihood-ratio test") for s in found.answer)
     shown = al.dyads(study, role="role", audience="shareable")

@@ -119,23 +119,27 @@ def dyads(
     draft.fact("Members", Count(len(cases.people), "member"))
     draft.therapists(cases.people["therapist"].nunique())
     draft.begin()
-    unit = f"{asked.outcome.instrument.label} points per {asked.alliance.instrument.label} point"
-    equal = fit_pairs(draft, cases, asked, roles=False)
-    found = fit_pairs(draft, cases, asked, roles=True) if cases.roles else equal
-    draft.models |= {"pairs": found} | ({"pairs_equal": equal} if cases.roles else {})
+    found = fit_pairs(draft, cases, asked, roles=bool(cases.roles))
+    draft.models["pairs"] = found
+    comparable = asked.same_alliance and asked.same_outcome
     if cases.roles:
-        draft.estimate(*pair_estimates(found, cases.roles, unit))
-    draft.estimate(*pair_estimates(equal, (), unit), *pair_tests(found))
+        draft.estimate(*pair_estimates(found, cases.roles, asked))
+    if comparable:
+        equal = fit_pairs(draft, cases, asked, roles=False) if cases.roles else found
+        draft.models |= {"pairs_equal": equal} if cases.roles else {}
+        draft.estimate(*pair_estimates(equal, (), asked))
+    draft.estimate(*pair_tests(found, comparable=comparable))
     table = case_table(cases, draft.sessions, asked)
-    split = split_estimates(draft, cases, table, asked, unit)
-    left = retention(draft, cases, table, draft.sessions, asked)
+    unit = f"{asked.outcome.instrument.label} points per {asked.alliance.instrument.label} point"
+    split = split_estimates(draft, cases, table, asked, unit) if comparable else []
+    left = retention(draft, cases, table, draft.sessions, asked) if asked.same_alliance else []
     draft.estimate(*split, *left)
     answer(draft, cases, asked)
     group = group_of(draft, cases, asked)
     findings(draft, cases, asked, found, group)
     show(draft, cases, asked)
-    if groups is not None:
-        compare_groups(draft, groups, cases, asked, unit)
+    if groups is not None and comparable:
+        compare_groups(draft, groups, cases, asked)
     if draft.therapists_known:
         draft.usual_findings(cases.people.groupby("therapist")["case"].nunique())
     draft.method(*method_of(asked, cases, group, split=bool(split), retention=bool(left)))

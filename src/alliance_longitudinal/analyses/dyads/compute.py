@@ -74,18 +74,24 @@ def fit_pairs(
         raise draft.too_little("{why}", "not_fitted", "failed", why=told(error)) from None
 
 
-def pair_estimates(found: "ActorPartner", roles: tuple[str, ...], unit: str) -> list[Estimate]:
-    """``actor``, ``partner`` and their difference; by role with ``_<role>``."""
+def pair_estimates(found: "ActorPartner", roles: tuple[str, ...], asked: Asked) -> list[Estimate]:
+    """``actor``, ``partner`` and, where alliances are on one scale, their difference; by role with ``_<role>``."""
     out = []
-    for role in roles or ("",):
+    for member, role in enumerate(roles or ("",)):
         end, words = (f"_{slug(role)}", f"{role}: ") if role else ("", "All members: ")
+        own, y = asked.labels(member)
+        other = asked.labels(1 - member)[0]
         names = [f"{part}_{role}" if role else part for part in ("actor", "partner")]
-        out.append(_one(found, {names[0]: 1.0}, f"actor{end}", f"{words}own alliance (actor)", unit))
-        out.append(
-            _one(found, {names[1]: 1.0}, f"partner{end}", f"{words}other member's alliance (partner)", unit)
-        )
-        weights = {names[0]: 1.0, names[1]: -1.0}
-        out.append(_one(found, weights, f"actor_minus_partner{end}", f"{words}own less other member's", unit))
+        label = f"{words}own alliance (actor)"
+        out.append(_one(found, {names[0]: 1.0}, f"actor{end}", label, f"{y} points per {own} point"))
+        label = f"{words}other member's alliance (partner)"
+        out.append(_one(found, {names[1]: 1.0}, f"partner{end}", label, f"{y} points per {other} point"))
+        if asked.same_alliance:
+            weights = {names[0]: 1.0, names[1]: -1.0}
+            label = f"{words}own less other member's"
+            out.append(
+                _one(found, weights, f"actor_minus_partner{end}", label, f"{y} points per {own} point")
+            )
     return out
 
 
@@ -100,23 +106,16 @@ def _one(found: "ActorPartner", weights: dict[str, float], identity: str, label:
     return Estimate(identity, label, n=found.n, level="client", unit=unit, **numbers)
 
 
-def pair_tests(found: "ActorPartner") -> list[Estimate]:
+def pair_tests(found: "ActorPartner", *, comparable: bool) -> list[Estimate]:
     """Correlation of what is left of the members' outcomes, and the test of equal roles."""
-    out = [
-        Estimate(
-            "rho",
-            "Correlation of members' outcomes, given the predictors",
-            found.rho,
-            n=found.cases,
-            level="client",
-            unit="correlation",
-        )
-    ]
-    if found.distinguishable is not None:
-        p = found.distinguishable.p
+    label = "Correlation of members' outcomes, given the predictors"
+    out = [Estimate("rho", label, found.rho, n=found.cases, level="client", unit="correlation")]
+    if found.distinguishable is not None and comparable:
+        chi2, df, p = found.distinguishable
+        label = "Test of equal roles (chi-square)"
         out.append(
             Estimate(
-                "distinguishable_p", "Roles do not differ (p)", p, n=found.cases, level="client", unit="p"
+                "distinguishable", label, chi2, df=df, p=p, n=found.cases, level="client", unit="chi-square"
             )
         )
     return out
@@ -171,6 +170,8 @@ def split_estimates(
         )
         return []
     draft.uses(fitted)
+    if "split" in terms and fitted.structure.therapist:
+        draft.checks(fitted, rows, asked.outcome, "Split alliance and outcome", term="split", unit=unit)
     out = []
     for term in terms:
         identity, label = _OF_CASES[term]
@@ -226,7 +227,16 @@ def retention(
         row = fitted.combination({term: 1.0})
         numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
         out.append(Estimate(identity, words, n=len(rows), level="client", unit=unit, **numbers))
-    return out
+    return [*out, _ratio(out[1])]
+
+
+def _ratio(e: Estimate) -> Estimate:
+    """The odds ratio of one point."""
+    value, low, high = (float(np.exp(v)) for v in (e.estimate, e.ci_low, e.ci_high))
+    words = "Dropout of the case: members one point further apart (odds ratio)"
+    return Estimate(
+        "or_retention_split", words, value, value * e.se, e.df, low, high, e.p, e.n, e.level, "odds ratio"
+    )
 
 
 def at_risk(

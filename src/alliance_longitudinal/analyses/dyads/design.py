@@ -47,6 +47,23 @@ class Asked:
     missing: Missing
 
     @property
+    def same_alliance(self) -> bool:
+        """Whether both members' alliances are on one scale, so that they can be compared."""
+        return self.other_alliance is None or self.other_alliance.instrument.id == self.alliance.instrument.id
+
+    @property
+    def same_outcome(self) -> bool:
+        """Whether both members' outcomes are on one scale."""
+        return self.other_outcome is None or self.other_outcome.instrument.id == self.outcome.instrument.id
+
+    def labels(self, member: int) -> tuple[str, str]:
+        """Instruments of alliance and outcome of the first (0) or second member."""
+        one = self.alliance.instrument.label, self.outcome.instrument.label
+        if member == 0 or self.other_alliance is None or self.other_outcome is None:
+            return one
+        return self.other_alliance.instrument.label, self.other_outcome.instrument.label
+
+    @property
     def raters(self) -> bool:
         """Whether the members of a case are two raters of one treatment."""
         return self.other_alliance is not None

@@ -6,7 +6,7 @@ from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Groups
 from alliance_longitudinal.errors import StudyError
 
 
-def compare_groups(draft: Draft, groups: Groups, cases: Cases, asked: Asked, unit: str) -> None:
+def compare_groups(draft: Draft, groups: Groups, cases: Cases, asked: Asked) -> None:
     """A model of each group alone, with equal members.
 
     Raises
@@ -27,7 +27,7 @@ def compare_groups(draft: Draft, groups: Groups, cases: Cases, asked: Asked, uni
             draft.small_group(groups, group, MIN_CASES)
             continue
         try:
-            found[group] = pair_estimates(fit_pairs(draft, own, asked, roles=False), (), unit)
+            found[group] = pair_estimates(fit_pairs(draft, own, asked, roles=False), (), asked)
         except TooLittle as error:
             draft.find(
                 "group_not_fitted",

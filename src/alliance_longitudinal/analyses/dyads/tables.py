@@ -39,9 +39,11 @@ def show(draft: Draft, cases: Cases, asked: Asked) -> None:
         "results",
         pairs,
         _COLUMNS,
-        f"In {y} points per {a} point; {better} {y} scores are better. n: members.",
+        f"In {y} points per {a} point; {better} {y} scores are better. n: members."
+        if asked.same_alliance and asked.same_outcome
+        else "In points of each member's own questionnaires. n: members.",
     )
-    tests = [e for name in ("rho", "distinguishable_p") if (e := draft[name]) is not None]
+    tests = [e for name in ("rho", "distinguishable") if (e := draft[name]) is not None]
     draft.table_of(
         "pairs",
         "How alike the members of a case are",
@@ -67,7 +69,11 @@ def show(draft: Draft, cases: Cases, asked: Asked) -> None:
             _COLUMNS,
             "All predictors are in one model. n: members.",
         )
-    leaving = [e for name in ("retention_mean", "retention_split") if (e := draft[name]) is not None]
+    leaving = [
+        e
+        for name in ("retention_mean", "retention_split", "or_retention_split")
+        if (e := draft[name]) is not None
+    ]
     if leaving:
         draft.table_of(
             "retention",
@@ -75,9 +81,10 @@ def show(draft: Draft, cases: Cases, asked: Asked) -> None:
             "results",
             leaving,
             _COLUMNS,
-            "Log odds per point. Above zero: more cases drop out. n: cases at the sessions after the early window.",
+            "Log odds per point (above zero: more cases drop out), and the odds ratio. n: cases at the sessions after the early window.",
         )
-    draft.show(_figure(pairs, cases, f"{y} points per {a} point"))
+    same = asked.same_alliance and asked.same_outcome
+    draft.show(_figure(pairs, cases, f"{y} points per {a} point" if same else "Points per point"))
     if draft.fitted:
         draft.show(models_table(draft.fitted), variance_table(draft.fitted))
 

@@ -27,30 +27,32 @@ def clear(e: Estimate) -> bool:
 
 def answer(draft: Draft, cases: Cases, asked: Asked) -> None:
     """Actor and partner effects, the roles, the split, and dropout."""
-    a, y = asked.alliance.instrument.label, asked.outcome.instrument.label
-    for role in cases.roles or ("",):
+    y = asked.outcome.instrument.label
+    for member, role in enumerate(cases.roles or ("",)):
         end = f"_{slug(role)}" if role else ""
         own, other = draft[f"actor{end}"], draft[f"partner{end}"]
         if own is None or other is None:
             continue
+        a, score = asked.labels(member)
+        beside = asked.labels(1 - member)[0]
         draft.say(
             "{who}{own_words} ({own} points, 95 % interval {own:interval}); {other_words} ({other} points, {other:interval}).",
-            who=f"{role}: " if role else "",
+            who=f"Outcome of {role}: " if role else "",
             own_words=_words(
-                own, f"with an own early {a} one point higher, the last {y} was", first=not role
+                own, f"with an own early {a} one point higher, the last {score} was", first=not role
             ),
             other_words=_words(
-                other, f"with an early {a} of the other member one point higher, it was", first=False
+                other, f"with an early {beside} of the other member one point higher, it was", first=False
             ),
             own=own.number(),
             other=other.number(),
         )
-    test = draft["distinguishable_p"]
+    test = draft["distinguishable"]
     if test is not None:
         draft.say(
             "The roles {differ} (likelihood-ratio test of equal means, effects and variances, p {p}).",
-            differ="differ" if test.estimate < 0.05 else "do not clearly differ",
-            p=Number(test.estimate, "p"),
+            differ="differ" if test.p < 0.05 else "do not clearly differ",
+            p=Number(test.p, "p"),
         )
     split = draft["split"]
     if split is not None:
@@ -61,13 +63,14 @@ def answer(draft: Draft, cases: Cases, asked: Asked) -> None:
             how=("higher" if split.estimate > 0 else "lower") if clear(split) else "not clearly different",
             size=split.number(),
         )
-    leaving = draft["retention_split"]
+    leaving = draft["or_retention_split"]
     if leaving is not None:
         draft.say(
-            "With a split alliance, cases were {how} to drop out (log odds per point {size}, 95 % interval {size:interval}).",
-            how=("more likely" if leaving.estimate > 0 else "less likely")
-            if clear(leaving)
-            else "not clearly more or less likely",
+            "For members one point further apart, the odds that the case dropped out at the next session were {how} (odds ratio {size}, 95 % interval "
+            "{size:interval}).",
+            how=("higher" if leaving.estimate > 1 else "lower")
+            if leaving.ci_low > 1 or leaving.ci_high < 1
+            else "not clearly different",
             size=leaving.number(),
         )
 
@@ -107,6 +110,13 @@ def findings(draft: Draft, cases: Cases, asked: Asked, found: "ActorPartner", gr
             "caution",
             "Too few therapists have two or more cases, so the actor and partner effects take cases of one therapist as independent.",
             "therapists",
+        )
+    if not (asked.same_alliance and asked.same_outcome):
+        draft.find(
+            "different_scales",
+            "info",
+            "The two members filled in different questionnaires, so the report compares neither their effects nor their alliances (no split).",
+            "cases",
         )
     larger = int((people.groupby("case").size() > 2).sum())
     if larger:
