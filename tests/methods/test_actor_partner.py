@@ -92,6 +92,7 @@ def test_errors_by_therapist_are_those_of_lavaan():
     found = methods.actor_partner(people(COUPLES), **ASK, role="role", group="therapist", missing="fiml")
     wanted = REFERENCE["by_therapist"]
     np.testing.assert_allclose(found.bse.to_numpy(), wanted["se"][:8], rtol=1e-4)
+    assert found.dof == 23
     np.testing.assert_allclose(found.params.to_numpy(), wanted["est"][:8], rtol=1e-4, atol=1e-5)
 
 

@@ -149,7 +149,7 @@ def method_of(
         (
             "fiml",
             True,
-        ): f"Standard errors allow for cases of the same therapist (sandwich, from {MIN_CLUSTERS} therapists on).",
+        ): f"Standard errors allow for cases of the same therapist (sandwich, from {MIN_CLUSTERS} therapists on), with as many degrees of freedom as therapists less one.",
         ("fiml", False): "Standard errors are those of the observed information.",
     }.get((asked.missing, group is not None))
     if errors is None:

@@ -120,7 +120,7 @@ def actor_partner(
         Numbers of each person, with an effect on the own outcome; by role, if there are roles.
     group : str, optional
         Groups of cases, such as therapists: a random effect that all rows of a group share; with ``"fiml"`` errors by the sandwich of
-        the groups' scores.
+        the groups' scores, and as many degrees of freedom as groups less one.
     missing : {"listwise", "fiml"}
         ``"fiml"`` assumes values missing at random, and needs cases of two members.
 
@@ -250,6 +250,7 @@ def _full(
     return ActorPartner(
         params=pd.Series(found.beta, index=_names(members, extra), name="estimate"),
         covariance=found.cov,
+        dof=np.inf if cluster is None else float(len(np.unique(cluster)) - 1),
         findings=(),
         actor=_by_role(found.beta[len(every) : 2 * len(every)], members),
         partner=_by_role(found.beta[2 * len(every) : 3 * len(every)], members),
