@@ -389,3 +389,30 @@ def test_a_covariate_of_sessions_is_refused(tmp_path):
     loaded = al.load_study(tmp_path / "study.yaml")
     with pytest.raises(StudyError, match="Parameter 'covariates': adherence is a covariate of sessions"):
         al.expected_course(loaded, covariates=["adherence"])
+
+
+def test_rare_scores_move_the_times_up_to_which_scores_are_known(small):
+    rows = small.sessions.assign(week=small.sessions["week"] * 5)
+    rare = with_sessions(small, rows)
+    found = al.expected_course(rare, folds=3)
+    later = rows.dropna(subset=["phq9"])
+    later = later[later.duplicated("client")]
+    place = later.groupby("client").cumcount()
+    start = later["client"].map(rows.groupby("client")["week"].min())
+    times = [float(np.ceil((later["week"] - start)[place == k].median())) for k in (0, 1)]
+    assert found.parameters["after"] == [0.0, *times]
+    assert found.parameters["decide"] == times[1]
+    nobody = al.expected_course(rare, folds=3, after=(0, 2))
+    note = next(n for n in nobody.notes if n.code == "nobody_judged")
+    assert note.message.startswith("No client has a PHQ-9 score up to the time of the warning and one later.")
+    assert "deteriorated" not in set(nobody.estimates["id"])
+
+
+def test_a_report_on_one_client_names_no_other_and_one_without_names_none(small):
+    clients = sorted(small.sessions["client"].unique())
+    named = str(al.expected_course(small, folds=3, client=clients[3]).to_dict())
+    plain = str(al.expected_course(small, folds=3).to_dict())
+    assert f"'client': '{clients[3]}'" in named
+    for client in clients:
+        assert f"'{client}'" not in plain
+        assert client == clients[3] or f"'{client}'" not in named

@@ -19,9 +19,11 @@ from alliance_longitudinal.analyses.expected_course.compute import (
 from alliance_longitudinal.analyses.expected_course.design import (
     Event,
     Rule,
+    Track,
     only_from_the_start,
     rule_of,
     track_of,
+    usual_times,
 )
 from alliance_longitudinal.analyses.expected_course.estimates import (
     frequency,
@@ -65,8 +67,6 @@ from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
 
 MIN_CLIENTS = 50
-#: Times up to which scores are known, unless others are given.
-AFTER = (0.0, 2.0, 4.0)
 
 
 def _times(value: object) -> object:
@@ -104,7 +104,7 @@ def expected_course(
         BeforeValidator(_times),
         Field(
             description="Scores up to these times are taken as known, in the study's time unit (weeks, or sessions where there are no "
-            "dates). 0: the first score only. None: 0,2,4."
+            "dates). 0: the first score only. None: 0,2,4, or the usual times of two scores where scores are rarer."
         ),
     ] = None,
     decide: Annotated[
@@ -155,8 +155,8 @@ def expected_course(
     y = draft.measure("symptoms", outcome)
     if client is not None:
         check_client(draft.sessions, client, audience)
-    settings = _settings(time, after or AFTER, decide, band, folds, seed)
-    draft.resolved |= {"after": list(settings.after), "decide": settings.decide}
+    if after is not None:
+        _settings(time, after, decide, band, folds, seed)  # refused before any work
     draft.with_therapists(needed=False)
     every = draft.sessions
     label = y.instrument.label
@@ -167,7 +167,10 @@ def expected_course(
     draft.needs(clients, MIN_CLIENTS, f"the expected course of {label}")
     draft.begin()
     unit = time_unit(study)
-    symptoms = _validated(draft, every, y, settings)
+    track = track_of(draft, every[every["client"].isin(draft.sessions["client"])], y)
+    settings = _settings(time, after or usual_times(track), decide, band, folds, seed)
+    draft.resolved |= {"after": list(settings.after), "decide": settings.decide}
+    symptoms = _validated(draft, track, settings)
     ratings = (
         None
         if a is None
@@ -242,11 +245,10 @@ def _settings(
     return Settings("linear" if time == "linear" else "log", times, float(when), band, folds, seed)
 
 
-def _validated(draft: Draft, every: pd.DataFrame, y: Measure, settings: Settings) -> Validated:
+def _validated(draft: Draft, track: Track, settings: Settings) -> Validated:
     """The course of the outcome; without it there is no report."""
-    kept = every[every["client"].isin(draft.sessions["client"])]
     try:
-        return validate(track_of(draft, kept, y), settings)
+        return validate(track, settings)
     except DataError as error:
         raise draft.too_little("{why}", "not_fitted", "failed", why=str(error)) from None
 

@@ -137,6 +137,25 @@ def track_of(draft: Draft, sessions: pd.DataFrame, measure: Measure) -> Track:
     return Track(measure, -direction_of(measure), rows, tuple(terms), known)
 
 
+#: Times up to which scores are known in weekly data.
+WEEKLY = (0.0, 2.0, 4.0)
+
+
+def usual_times(track: Track) -> tuple[float, ...]:
+    """Times up to which scores are known: 0, 2 and 4, or, where scores are rarer, 0 and the usual times of the next two scores.
+
+    Scores are rarer if fewer than half of the clients have one up to time 4 and one later.
+    """
+    times = track.rows.groupby("client")["time"]
+    if ((times.min() <= WEEKLY[-1]) & (times.max() > WEEKLY[-1])).mean() >= 0.5:
+        return WEEKLY
+    place = times.rank(method="first")
+    usual = [
+        float(np.ceil(track.rows.loc[place == k, "time"].median())) for k in (1, 2) if (place == k).any()
+    ]
+    return tuple(sorted({0.0, *(t for t in usual if t >= 1)}))
+
+
 def only_from_the_start(draft: Draft) -> None:
     """Refuse covariates that are not known before the first session.
 

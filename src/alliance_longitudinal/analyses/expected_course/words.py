@@ -35,7 +35,7 @@ def answer(
             share=cover.share(),
             rmse=rmse.number(),
         )
-    if judged is None:
+    if judged is None or judged.rows.empty:
         return
     deteriorated = judged.rule.event == "deteriorated"
     event, ppv, npv = draft[judged.rule.event], draft["ppv"], draft["npv"]
@@ -106,6 +106,15 @@ def findings(draft: Draft, symptoms: Validated, alliance: Validated | None, judg
             "caution",
             "Neither points of reliable change nor a reliability of {label} are known, so the report does not say who deteriorated. Give "
             "points=.",
+            symptoms.track.label,
+            label=symptoms.track.label,
+        )
+        return
+    if judged.rows.empty:
+        draft.find(
+            "nobody_judged",
+            "caution",
+            "No client has a {label} score up to the time of the warning and one later. Choose other times with after= and decide=.",
             symptoms.track.label,
             label=symptoms.track.label,
         )
