@@ -56,7 +56,13 @@ def test_every_analysis_says_something_of_a_study_without_therapists(name: str, 
     study = with_couples(study) if name == "dyads" else study
     study = with_empathy(study) if name == "mechanisms" else study
     result = getattr(al, name)(study, **QUICK.get(name, {}))
-    if name in ("variance_partition", "early_alliance", "multiverse", "therapist_development"):
+    if name in (
+        "variance_partition",
+        "early_alliance",
+        "multiverse",
+        "therapist_development",
+        "group_effects",
+    ):
         assert "The study names no therapist" in result.answer[0]
         assert result.status["code"] == "underpowered"
     else:
