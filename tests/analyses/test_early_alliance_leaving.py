@@ -12,6 +12,7 @@ from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.errors import FitError
 from analyses.studies import early_design, value, with_sessions
+from inside import DELTA_EFFECTS
 from inside.analyses_early_alliance import client_weights, completed_rows, leavers
 
 
@@ -131,7 +132,7 @@ def test_without_imputation(clinic: Study, monkeypatch: pytest.MonkeyPatch) -> N
     def fails(*_: object, **__: object) -> None:
         raise FitError("No optimum.")
 
-    monkeypatch.setattr("alliance_longitudinal.methods.missing.tipping.delta_effects", fails)
+    monkeypatch.setattr(DELTA_EFFECTS, fails)
     result = al.early_alliance(clinic, m=5)
     assert next(f.message for f in result.notes if f.code == "no_imputation") == (
         "Scores after leaving could not be filled in, because the model of the completed scores cannot be fitted."

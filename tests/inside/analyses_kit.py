@@ -1,6 +1,7 @@
 """Inside `analyses.kit`: rules of structure and norms, and designs with known truth, on plain frames."""
 
 from alliance_longitudinal.analyses.kit import references
+from alliance_longitudinal.analyses.kit.benchmarks import given_benchmark, place
 from alliance_longitudinal.analyses.kit.early_design import Choices, EarlyDesign, build_design
 from alliance_longitudinal.analyses.kit.early_models import endpoint_model
 from alliance_longitudinal.analyses.kit.fits import too_few_for
@@ -14,7 +15,9 @@ __all__ = [
     "Shares",
     "build_design",
     "endpoint_model",
+    "given_benchmark",
     "known_norms",
+    "place",
     "references",
     "too_few_for",
     "with_failures",

@@ -21,7 +21,11 @@ from alliance_longitudinal.analyses.early_alliance.findings import early_finding
 from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
 from alliance_longitudinal.analyses.early_alliance.latent import latent_effects
 from alliance_longitudinal.analyses.early_alliance.leaving import changed_rows, leaving_effects
-from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
+from alliance_longitudinal.analyses.early_alliance.literature import (
+    literature_estimates,
+    placement_estimates,
+    say_placement,
+)
 from alliance_longitudinal.analyses.early_alliance.scales import scale_effects
 from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity as other_choices
 from alliance_longitudinal.analyses.early_alliance.staying import weighted_effects
@@ -43,6 +47,11 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     shares_figure,
     time_unit,
+)
+from alliance_longitudinal.analyses.kit.benchmarks import (
+    ALLIANCE_OUTCOME,
+    benchmark_text,
+    given_benchmark,
 )
 from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
@@ -101,6 +110,15 @@ def early_alliance(
         ),
     ] = (-2.0, 0.0, 1.0, 2.0, 3.0, 5.0),
     m: Annotated[int, Field(ge=5, le=1000, description="Times that scores are filled in.")] = 50,
+    benchmark: Annotated[
+        str | None,
+        BeforeValidator(benchmark_text),
+        Field(
+            description="Published correlations to place this clinic among: mu=0.278, se=0.011, tau2=0.03, k=295, source=Author 2020. "
+            "mu is a correlation; se (of mu) and tau2 (variance of true correlations) are of Fisher's z. None: a published mean, without a "
+            "place."
+        ),
+    ] = None,
     n_boot: Samples = 0,
     seed: Seed = 20_260_101,
     audience: Audience = "internal",
@@ -128,6 +146,7 @@ def early_alliance(
         adjust_early_change,
         time_unit(study),
     )
+    published = given_benchmark(benchmark) if benchmark else ALLIANCE_OUTCOME
     draft.resolved["window"] = [asked.first, asked.last]
     groups = draft.compare(by)
     draft.adjust(covariates)
@@ -140,19 +159,22 @@ def early_alliance(
     weeks = design.typical_followup
     effects = effect_estimates(models, design)
     same = effect_estimates(models.same, design) if models.same else effects
+    as_published = literature_estimates(design)
     draft.estimate(
         *effects,
         *robust_estimates(models, design),
         *point_estimates(effects, design, weeks),
         *correlation_estimates(effects, design, same),
-        *literature_estimates(design),
+        *as_published,
+        *placement_estimates(as_published, published),
     )
     variance, variance_models = variance_estimates(design, n_boot, seed, draft.fit)
     draft.estimate(*variance)
     draft.uses(*variance_models)
     others = other_choices(draft.sessions, choices, draft.adjusters if draft.covariates else unadjusted)
     words.answer(draft, design, weeks)
-    tables.early_tables(draft, design, models, others.table)
+    say_placement(draft)
+    tables.early_tables(draft, design, models, others.table, published)
     show_together(draft, together(others, design, weeks, seed))
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
     latent_effects(draft, design)
@@ -169,7 +191,7 @@ def early_alliance(
     course = models.growth
     draft.show(
         charts.course_figure(course, design, weeks) if course else None,
-        charts.correlation_figure(draft.estimates),
+        charts.correlation_figure(draft.estimates, published),
         shares_figure(draft.estimates, bars, "Who differs: therapists, clients, sessions")
         if course
         else None,

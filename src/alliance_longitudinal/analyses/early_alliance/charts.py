@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.kit.benchmarks import Benchmark
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.analyses.kit.fits import Fitted, therapist_df
 from alliance_longitudinal.analyses.result import Estimate
@@ -139,7 +139,7 @@ def _observed(growth: Fitted, design: EarlyDesign, third: pd.Series, weeks: floa
     ]
 
 
-def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
+def correlation_figure(estimates: list[Estimate], b: Benchmark) -> FigureSpec:
     """The correlations beside the published one."""
     rows: list[dict[str, Any]] = [
         {
@@ -153,7 +153,6 @@ def correlation_figure(estimates: list[Estimate]) -> FigureSpec:
         if e.id in {"r_zero", "r_intake", "r_total", "r_within", "r_between"}
     ]
     rows.sort(key=lambda row: row["label"] not in _SHORT.values())
-    b = ALLIANCE_OUTCOME
     rows.append({"label": b.label, "estimate": b.r, "ci_low": b.low, "ci_high": b.high})
     data = pd.DataFrame(rows)
     told = [

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from alliance_longitudinal.analyses.kit import Estimate
+from alliance_longitudinal.analyses.kit import Draft, Estimate, Number
+from alliance_longitudinal.analyses.kit.benchmarks import Benchmark, place
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign, differs
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.frames import Floats
@@ -58,4 +59,54 @@ def _correlation(design: EarlyDesign, identity: str, words: str, x: Floats, y: F
         design.n_clients,
         "all",
         "r",
+    )
+
+
+#: Percentiles outside these are unusual among studies of this size.
+UNUSUAL = (0.025, 0.975)
+
+
+def placement_estimates(found: list[Estimate], benchmark: Benchmark) -> list[Estimate]:
+    """``bench_percentile`` and ``r_shrunken``: where the unadjusted correlation lies among studies of this size."""
+    own = next((e for e in found if e.id == "r_zero"), None)
+    if own is None or not benchmark.placed:
+        return []
+    from alliance_longitudinal.engine import distributions
+
+    z = float(np.arctanh(own.estimate))
+    half = float(np.arctanh(own.ci_high) - np.arctanh(own.ci_low)) / 2
+    se = half / float(distributions.t.ppf(0.975, own.df))
+    percentile, r, low, high = place(benchmark, z, se**2)
+    return [
+        Estimate(
+            "bench_percentile",
+            "Place among studies of this size: share of them that would have a lower correlation",
+            percentile,
+            n=own.n,
+            unit="percentile",
+        ),
+        Estimate(
+            "r_shrunken",
+            "As in published studies, drawn towards their mean",
+            r,
+            ci_low=low,
+            ci_high=high,
+            n=own.n,
+            unit="r",
+        ),
+    ]
+
+
+def say_placement(draft: Draft) -> None:
+    """A sentence of the answer, where a benchmark was given that allows it."""
+    own, share = draft["r_zero"], draft["bench_percentile"]
+    if own is None or share is None:
+        return
+    usual = UNUSUAL[0] <= share.estimate <= UNUSUAL[1]
+    draft.say(
+        "Computed as in published studies, the correlation is {r}. It lies {where} the range expected of studies of this size: {share} of "
+        "them would have a lower one.",
+        r=own.number(),
+        where="within" if usual else "outside",
+        share=Number(share.estimate, "percent", n=own.n),
     )

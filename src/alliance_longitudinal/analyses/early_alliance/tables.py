@@ -16,7 +16,7 @@ from alliance_longitudinal.analyses.kit import (
     reference,
     variance_table,
 )
-from alliance_longitudinal.analyses.kit.benchmarks import ALLIANCE_OUTCOME
+from alliance_longitudinal.analyses.kit.benchmarks import Benchmark
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.present import Column, Table
@@ -24,7 +24,9 @@ from alliance_longitudinal.present import Column, Table
 _EFFECTS = ("total", "within", "between", "contextual")
 
 
-def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensitivity: pd.DataFrame) -> None:
+def early_tables(
+    draft: Draft, design: EarlyDesign, models: EarlyModels, sensitivity: pd.DataFrame, published: Benchmark
+) -> None:
     """In reading order; the first is the one a notebook shows beside the answer."""
     a, y = design.choices.alliance.instrument.label, design.choices.outcome.instrument.label
     time, rate = design.choices.time, design.choices.rate
@@ -49,7 +51,7 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
         [Column("label", "Effect"), *ESTIMATE, COUNT],
         "Within: SD of clients around their therapist's mean. Between: SD of the therapists' means.",
     )
-    _correlations(draft)
+    _correlations(draft, published)
     shares = [e for e in draft.estimates if e.unit in ("share", "reliability")]
     if shares:
         draft.table_of(
@@ -72,14 +74,13 @@ def early_tables(draft: Draft, design: EarlyDesign, models: EarlyModels, sensiti
     )
 
 
-def _correlations(draft: Draft) -> None:
-    b = ALLIANCE_OUTCOME
+def _correlations(draft: Draft, b: Benchmark) -> None:
     own = [e for e in draft.estimates if e.id.startswith("r_")]
-    own.sort(key=lambda e: e.id not in ("r_zero", "r_intake"))
-    published = Estimate(
+    own.sort(key=lambda e: e.id not in ("r_zero", "r_intake", "r_shrunken"))
+    theirs = Estimate(
         "benchmark", f"{b.label} (benchmark, not this study)", b.r, ci_low=b.low, ci_high=b.high
     )
-    frame = estimate_frame([*own, published]).astype({"n": object})
+    frame = estimate_frame([*own, theirs]).astype({"n": object})
     frame.loc[frame["id"] == "benchmark", "n"] = None  # people of other studies
     draft.show(
         Table.from_frame(
@@ -91,12 +92,25 @@ def _correlations(draft: Draft) -> None:
             "The first two are computed as published studies do: correlations of clients with the last score, whoever the "
             "therapist is. A positive correlation means that a better alliance goes with a better outcome. Intervals of the first two are robust (CR2) to clients of one therapist being alike. Compare the unadjusted one with the "
             "published one. The others are partial correlations, given the adjustment variables. A correlation between "
-            "therapists is one of means, which vary less by chance than single clients, so it is usually larger. We cannot say where "
-            "this clinic lies among published studies, because we do not know how much their true correlations differ. Published: "
-            "correlations of clients, mostly unadjusted, with the outcome at the end: "
-            f"{reference(b.key)}.",
+            "therapists is one of means, which vary less by chance than single clients, so it is usually larger. "
+            + _place_words(b),
             row_ids=tuple(frame["id"]),
         )
+    )
+
+
+def _place_words(b: Benchmark) -> str:
+    """Where the published figure is from, and whether the clinic can be placed among the studies."""
+    if b.placed:
+        named = f" Published: {b.source}." if b.source else ""
+        return (
+            "The benchmark was given by the user, with the variance of true correlations between studies. The correlation drawn towards "
+            f"their mean weighs this clinic's by its precision (empirical Bayes).{named}"
+        )
+    return (
+        "We cannot say where this clinic lies among published studies, because we do not know how much their true correlations differ; "
+        "give a benchmark with tau2 to place it. Published: correlations of clients, mostly unadjusted, with the outcome at the end: "
+        f"{reference(b.key)}."
     )
 
 

@@ -88,7 +88,7 @@ def show_together(draft: Draft, found: Together | None) -> None:
                     "mv_share_same_sign",
                     "share with the sign of the median",
                     own.share_same_sign,
-                    "share of analyses",
+                    "proportion of analyses",
                 ),
                 ("mv_n_significant", "significant analyses", float(own.n_significant), "analyses"),
                 ("mv_p_median", "joint test by the median", own.p_median, "p"),

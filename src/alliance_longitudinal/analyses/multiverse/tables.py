@@ -98,7 +98,7 @@ def estimates(draft: Draft, found: Multiverse, main: Summary, every: Summary) ->
             "mv_share_same_sign",
             "Share of them with the sign of the main analysis",
             main.same,
-            "share of analyses",
+            "proportion of analyses",
         ),
         ("mv_n_significant", "Significant ones of them", float(main.significant), "analyses"),
         ("mv_n_expected", "Significant ones expected without an effect", main.expected, "analyses"),
@@ -109,7 +109,7 @@ def estimates(draft: Draft, found: Multiverse, main: Summary, every: Summary) ->
             "mv_all_share_same_sign",
             "Share of all analyses with the sign of the main analysis",
             every.same,
-            "share of analyses",
+            "proportion of analyses",
         ),
         (
             "mv_all_p_share",
@@ -128,7 +128,7 @@ def estimates(draft: Draft, found: Multiverse, main: Summary, every: Summary) ->
                 share,
                 n=main.n,
                 level=level,
-                unit="share of differences",
+                unit="proportion of differences",
             )
         )
 
