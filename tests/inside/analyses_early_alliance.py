@@ -8,6 +8,7 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     variance_estimates,
 )
 from alliance_longitudinal.analyses.early_alliance.deltas import completed_rows, leavers
+from alliance_longitudinal.analyses.early_alliance.length import length_rows
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.early_alliance.staying import client_weights
 from alliance_longitudinal.analyses.early_alliance.tables import against_truth
@@ -20,6 +21,7 @@ __all__ = [
     "completed_rows",
     "fit_models",
     "leavers",
+    "length_rows",
     "literature_estimates",
     "partial_correlation",
     "point_estimates",

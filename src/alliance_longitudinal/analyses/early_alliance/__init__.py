@@ -21,6 +21,7 @@ from alliance_longitudinal.analyses.early_alliance.findings import early_finding
 from alliance_longitudinal.analyses.early_alliance.groups import compare_groups
 from alliance_longitudinal.analyses.early_alliance.latent import latent_effects
 from alliance_longitudinal.analyses.early_alliance.leaving import changed_rows, leaving_effects
+from alliance_longitudinal.analyses.early_alliance.length import show_length
 from alliance_longitudinal.analyses.early_alliance.literature import (
     literature_estimates,
     placement_estimates,
@@ -28,6 +29,7 @@ from alliance_longitudinal.analyses.early_alliance.literature import (
 )
 from alliance_longitudinal.analyses.early_alliance.scales import scale_effects
 from alliance_longitudinal.analyses.early_alliance.sensitivity import sensitivity as other_choices
+from alliance_longitudinal.analyses.early_alliance.sources import source_effects
 from alliance_longitudinal.analyses.early_alliance.staying import weighted_effects
 from alliance_longitudinal.analyses.early_alliance.together import show_together, together
 from alliance_longitudinal.analyses.kit import (
@@ -179,6 +181,8 @@ def early_alliance(
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
     latent_effects(draft, design)
     scale_effects(draft, design)
+    source_effects(draft, design)
+    show_length(draft, design)
     _checks(draft, design, models, seed)
     leaving_effects(draft, design, models, weeks, weighted_effects(draft, design, models))
     many_left(draft, design, weeks)
@@ -199,6 +203,7 @@ def early_alliance(
     )
     early_findings(draft, design)
     words.methods(draft, design, models, n_boot)
+    words.leaving_methods(draft, m)
     words.limits(draft, choices)
     return draft
 

@@ -33,6 +33,8 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     data = pd.concat(
         [_model_lines(growth, centres, weeks, df), _observed(growth, design, third, weeks)], ignore_index=True
     )
+    data["panel"] = "Clients of the same therapist" if divided else "Clients"
+    two = divided and "early_therapist" in design.predictors(split=True)
     centre = "the therapist's mean" if divided else "the mean of all clients"
     names = [
         f"{_THIRDS[g]} ({f'{centres[g]:+.1f}'.replace('-', MINUS)} {a} points from {centre})"
@@ -40,6 +42,8 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     ]
     data["label"] = data["group"].map(dict(enumerate(names)))
     ends = data[data["kind"] == "model"].groupby("group")["value"].last()
+    if two:
+        data = pd.concat([data, _therapist_panel(growth, design, weeks, df)], ignore_index=True)
     alt = (
         f"Line chart of {y} over {weeks:.0f} {choices.time}s after {choices.window}. Model-implied scores at the end: "
         + "; ".join(f"{_THIRDS[int(g)]} of early alliance {number(v)}" for g, v in ends.items())
@@ -48,17 +52,24 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     return FigureSpec(
         name="course",
         title=f"{y} after the early window, by early alliance"
-        + " among clients of the same therapist" * divided,
+        + (
+            " among clients of the same therapist, and of therapists"
+            if two
+            else " among clients of the same therapist" * divided
+        ),
         caption="Lines: scores that the model expects for clients with average values of the adjustment "
         f"variables; bands: 95 % intervals (t with {df:.0f} df). Points: observed means of each "
         f"{choices.time}, adjusted in the same way; larger points mean more clients. Means of fewer "
-        f"than {SMALLEST_CELL} clients are not shown.",
+        f"than {SMALLEST_CELL} clients are not shown."
+        + " Below: the same for therapists by their mean alliance."
+        * (len(set(data["panel"])) > 1),
         alt=alt,
         how_to_read="If the lines move apart over time, clients with different early alliance have different "
         "rates of change.",
         section="answer",
         data=data,
         columns=(
+            Column("panel", "Compared"),
             Column("label", "Early alliance"),
             Column("kind", "What"),
             Column("weeks", f"{choices.time.title()}s after the window", "number"),
@@ -74,6 +85,7 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
             by="group",
             ordered=True,
             band=True,
+            panel="panel" if len(set(data["panel"])) > 1 else "",
             x_label=f"{choices.time.title()}s after {choices.window}",
             y_label=f"{y} (points)",
         ),
@@ -88,6 +100,27 @@ def _thirds(design: EarlyDesign) -> tuple[list[float], pd.Series]:
     centres = design.clients.groupby(third)[column].mean()
     return [float(centres.get(g, 0.0)) for g in range(3)], pd.Series(
         third.to_numpy(), index=design.clients["client"]
+    )
+
+
+def _therapist_panel(growth: Fitted, design: EarlyDesign, weeks: float, df: float) -> pd.DataFrame:
+    """Courses of clients of therapists with a low, a middle and a high mean alliance, by the model; three thirds of the therapists."""
+    means = design.clients.groupby("therapist")["early_therapist"].first()
+    rank = means.rank(method="first")
+    third = np.minimum((3 * (rank - 1) // len(rank)).astype(int), 2)
+    centres = [float(v) for v in means.groupby(third).mean()]
+    if len(centres) < len(_THIRDS):
+        return pd.DataFrame()
+    data = _model_lines(growth, centres, weeks, df, "early_therapist")
+    a = design.choices.alliance.instrument.label
+    names = [
+        f"{_THIRDS[g]} of therapists ({f'{centres[g]:+.1f}'.replace('-', MINUS)} {a} points from the mean of all clients)"
+        for g in range(3)
+    ]
+    return data.assign(
+        label=data["group"].map(dict(enumerate(names))),
+        group=data["group"] + 3,
+        panel="Therapists compared with each other",
     )
 
 
@@ -107,8 +140,10 @@ def band_df(growth: Fitted, design: EarlyDesign) -> float:
     return therapist_df(design.n_clients, len(design.predictors(split=True)))
 
 
-def _model_lines(growth: Fitted, centres: list[float], weeks: float, df: float) -> pd.DataFrame:
-    column = _alliance_column(growth)
+def _model_lines(
+    growth: Fitted, centres: list[float], weeks: float, df: float, column: str = ""
+) -> pd.DataFrame:
+    column = column or _alliance_column(growth)
     rows = []
     for group, centre in enumerate(centres):
         for week in np.linspace(0, weeks, 13):

@@ -178,6 +178,31 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
     )
 
 
+def leaving_methods(draft: Draft, m: int) -> None:
+    """How clients who left are dealt with, where the report has these rows."""
+    ids = {e.id for e in draft.estimates}
+    said = []
+    if "slope_within_delta_0" in ids:
+        said.append(
+            f"Scores of clients who left were filled in {m} times from the model of the course (its parameters, each client's own course and the "
+            "scatter drawn anew), and moved by a delta that grows with time since the last score (Carpenter et al., 2013). The model was fitted to "
+            "the completed scores, and the results pooled (Rubin, 1987; df of Barnard & Rubin, 1999); the variances of a delta are those of "
+            "several copies."
+        )
+    if "slope_within_ipw" in ids:
+        said.append(
+            "Weights for clients who left before the end of the window are the inverse of the chance of staying, by a logistic regression on the "
+            "last outcome score and the mean alliance before each session, stabilised and truncated at both ends (Robins et al., 2000)."
+        )
+    if "mv_p_mean_t" in ids:
+        said.append(
+            "The other windows and adjustments were judged together by permuting the alliance of clients of the same therapist (Simonsohn et al., "
+            "2020)."
+        )
+    if said:
+        draft.method(" ".join(said))
+
+
 def _outcome(design: EarlyDesign) -> str:
     c = design.choices
     if not design.course:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.present.plots import style
@@ -27,6 +28,7 @@ def lines(
     limits: tuple[float, float] | None = None,
     percent: bool = False,
     reference: float | None = None,
+    panel: str = "",
 ) -> "Drawn":
     """Lines with intervals, and observed means behind them where there are some.
 
@@ -51,7 +53,11 @@ def lines(
         Whether ``y`` is a share.
     reference : float or None
         Where a level line is drawn: the value of no effect.
+    panel : str
+        Column of which every value is a picture of its own, one under the other on the same scale; a group belongs to one of them.
     """
+    if panel:
+        return _panels(data, panel, x, y, by, (x_label, y_label), ordered=ordered, band=band)
     groups = list(data.groupby(by, sort=False)) if by else [("", data)]
     looks = style.ORDERED if ordered else style.SERIES
     figure, (ax,) = style.new(3.7 + 0.24 * (len(groups) if by else 0))
@@ -86,6 +92,43 @@ def lines(
         ax.yaxis.set_major_formatter(style.percent)
     if by:
         style.legend(figure, 1)
+    return figure
+
+
+def _panels(
+    data: pd.DataFrame,
+    panel: str,
+    x: str,
+    y: str,
+    by: str,
+    axis_labels: tuple[str, str],
+    *,
+    ordered: bool,
+    band: bool,
+) -> "Drawn":
+    """A picture for each value of ``panel``, with its name above it and the lines' names inside the legend of its own."""
+    names = list(dict.fromkeys(data[panel]))
+    looks = style.ORDERED if ordered else style.SERIES
+    figure, axes = style.new(4.2 * len(names), rows=len(names))
+    known = data[[c for c in (y, "low", "high") if c in data]].to_numpy(float)
+    low, high = float(np.nanmin(known)), float(np.nanmax(known))
+    room = 0.04 * (high - low) or 1.0
+    for ax, name in zip(axes, names, strict=True):
+        own = data[data[panel] == name]
+        for k, (_, part) in enumerate(own.groupby(by, sort=False)):
+            look = looks[k % len(looks)]
+            label = "\n".join(style.lines_of(part["label"].iloc[0], 60))
+            _line(ax, part, x, y, label, look, band=band)
+            if "kind" in part:
+                _observed(ax, part[part["kind"] == "observed"], x, y, float(data["n"].max()), look)
+        ax.locator_params(axis="x", integer=True, nbins=9)
+        ax.set(
+            xlabel=style.text(axis_labels[0]),
+            ylabel=style.text(axis_labels[1]),
+            ylim=(low - room, high + room),
+        )
+        ax.set_title("\n".join(style.lines_of(name, 60)), fontsize=10, loc="left")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), frameon=False, fontsize=9)
     return figure
 
 
