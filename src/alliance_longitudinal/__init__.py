@@ -42,6 +42,8 @@ _PUBLIC = {
     "rater_agreement": "methods",
     "publish": "analyses",
     "list_analyses": "analyses.registry",
+    "plot": "present",
+    "explore": "reporting.explore",
 }
 
 #: What the folder of the analyses holds besides analyses.

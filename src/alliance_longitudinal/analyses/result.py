@@ -16,6 +16,8 @@ from alliance_longitudinal.present.tables import Column, Table, plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from alliance_longitudinal.present.plots.drawn import Drawn
+
 SCHEMA = "alliance_longitudinal/results/1"
 ESTIMATE_COLUMNS = ("id", "label", "estimate", "se", "df", "ci_low", "ci_high", "p", "n", "level", "unit")
 _STATUS = {
@@ -127,6 +129,18 @@ class AnalysisResult:
     def figures(self) -> "dict[str, Figure]":
         """Name to a newly drawn matplotlib Figure."""
         return {spec.name: spec.figure() for spec in self.figure_specs}
+
+    def plot(self, name: str | None = None) -> "Drawn":
+        """One of the figures, newly drawn; by default the main one.
+
+        Raises
+        ------
+        FitError
+            If there is no such figure.
+        """
+        from alliance_longitudinal.present import plot
+
+        return plot(self, name)
 
     @property
     def status(self) -> dict[str, Any]:

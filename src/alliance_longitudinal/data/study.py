@@ -1,6 +1,6 @@
 """The study: what a clinic's export has become once it was read, scored and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -96,6 +96,25 @@ class Study:
         from alliance_longitudinal.data.describe import describe_study
 
         return describe_study(self)
+
+    def plot(self, client: str | None = None, measures: Sequence[str] | str | None = None) -> Any:
+        """The course of one client, or of all clients together, as a matplotlib Figure.
+
+        Parameters
+        ----------
+        client : str, optional
+            A client's id; without one the median and quartiles of all clients.
+        measures : str or sequence of str, optional
+            By default all measures.
+
+        Raises
+        ------
+        FitError
+            If there is no such client or measure.
+        """
+        from alliance_longitudinal.present import plot
+
+        return plot(self, client=client, measures=measures)
 
     def __repr__(self) -> str:
         """A few lines without any client's data, for a notebook that may be saved and passed on."""

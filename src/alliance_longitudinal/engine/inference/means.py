@@ -53,6 +53,12 @@ class MarginalMeans:
     inference: Inference
     findings: tuple[Finding, ...]
 
+    def plot(self) -> Any:
+        """The means as a matplotlib Figure: lines with bands over a number, else marks with intervals."""
+        from alliance_longitudinal.present import plot
+
+        return plot(self)
+
     def pairs(self, adjust: Adjustment = "tukey", *, alpha: float = 0.05) -> pd.DataFrame:
         """All differences, first minus second, within the levels of ``by``.
 

@@ -61,6 +61,24 @@ class Results(ABC):
         table = pd.DataFrame(columns | {"low": limits["lower"], "high": limits["upper"]})
         return table.rename_axis("term").reset_index()
 
+    def plot(self, kind: str | None = None, **options: Any) -> Any:
+        """A picture as a matplotlib Figure; see ``alliance_longitudinal.plot``.
+
+        Parameters
+        ----------
+        kind : {"effects", "caterpillar", "residuals", "profile"}, optional
+        **options
+            What the kind takes: ``term``, ``by``, ``at``; ``group``; ``which``.
+
+        Raises
+        ------
+        FitError
+            If there is no such picture of this result.
+        """
+        from alliance_longitudinal.present import plot
+
+        return plot(self, kind, **options)
+
     @abstractmethod
     def summary(self) -> str:
         """The result as text."""
