@@ -57,6 +57,7 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate_dropout.py
 	@$(PY) benchmarks/calibrate_alliance_course.py
 	@$(PY) benchmarks/calibrate_alliance_predictors.py
+	@$(PY) benchmarks/calibrate_therapist_development.py
 	@$(PY) benchmarks/calibrate_moderators.py
 	@$(PY) benchmarks/calibrate_engine.py
 	@$(PY) benchmarks/calibrate_lagged.py

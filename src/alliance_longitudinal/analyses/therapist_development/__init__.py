@@ -139,6 +139,7 @@ def therapist_development(
         _compare(draft, groups, cases, a, y)
     draft.show(models_table(draft.fitted), variance_table(draft.fitted))
     draft.show(*(coefficient_table(c.fitted) for c in changes.values()))
+    _check(draft, changes, a, y)
     draft.usual_findings(most)
     draft.method(*method_of(draft, cases, changes, a, y, span, case_number))
     draft.cite("goldberg2016", "raudenbush2002")
@@ -277,6 +278,25 @@ def _figures(draft: Draft, change: Change, measure: Measure) -> None:
     figure = therapists_figure(change, shown, f"{label} points over ten cases")
     if figure is not None:
         draft.show(figure)
+
+
+def _check(draft: Draft, changes: dict[str, Change], a: Measure | None, y: Measure | None) -> None:
+    """Residuals, floor and ceiling, and each therapist left out, for the change over cases."""
+    for outcome, measure in (("alliance", a), ("end", y)):
+        if outcome in changes and measure is not None:
+            change = changes[outcome]
+            label = f"{measure.instrument.label}: change over ten cases"
+            rows = change.rows.assign(y=change.rows[outcome])
+            unit = f"{measure.instrument.label} points"
+            draft.checks(
+                change.fitted,
+                rows,
+                measure,
+                label,
+                term="time",
+                unit=unit,
+                figures=outcome == "end" or y is None,
+            )
 
 
 def _compare(draft: Draft, groups: Groups, cases: Cases, a: Measure | None, y: Measure | None) -> None:

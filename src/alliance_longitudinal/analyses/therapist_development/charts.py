@@ -10,8 +10,8 @@ from alliance_longitudinal.analyses.therapist_development.compute import Change
 from alliance_longitudinal.analyses.therapist_development.design import TEN, steps_of
 from alliance_longitudinal.present import Column, FigureSpec, plots
 
-#: Points of a line.
-_POINTS = 25
+#: Points of a line; with more, the rounded numbers of a shareable report would look like a staircase.
+_POINTS = 7
 
 
 def course_figure(change: Change, label: str, better: str, smallest: int) -> FigureSpec:
