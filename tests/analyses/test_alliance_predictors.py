@@ -540,3 +540,25 @@ def test_errors_that_change_what_is_clear_are_said() -> None:
     assert next(n for n in found.notes if n.code == "robust_errors_differ").message == (
         "If effects may differ between therapists, whether these effects are clear changes: x, within therapists."
     )
+
+
+def test_r_gives_the_same_effects_and_interaction(study: Study) -> None:
+    """lmerTest and pbkrtest on `early_rows` (w, b: parts of z-scored avoidance; x: experience over therapists).
+
+    ``lmer(early ~ w + b + x + (1 | therapist))``, Satterthwaite; and
+    ``lmer(early ~ w + b + x + w:x + (1 | therapist) + (0 + w | therapist))``, Kenward-Roger.
+    """
+    found = al.alliance_predictors(
+        study,
+        predictors=["attachment_avoidance", "experience"],
+        interactions=["attachment_avoidance:experience"],
+        part=["early"],
+    )
+    for name, estimate, se, df in (
+        ("early_attachment_avoidance", -0.21333066, 0.04093654, 435.9316),
+        ("early_experience", -0.04511038, 0.08998646, 34.3463),
+        ("early_attachment_avoidance_by_experience", -0.14295472, 0.04225317, 32.159696),
+    ):
+        assert value(found, name) == pytest.approx(estimate, rel=1e-4)
+        assert value(found, name, "se") == pytest.approx(se, rel=1e-4)
+        assert value(found, name, "df") == pytest.approx(df, rel=1e-3)

@@ -283,8 +283,11 @@ def test_too_few_data_give_a_report_that_says_so(study: Study) -> None:
 
 
 def test_few_therapists_are_a_caution_and_pictures_of_single_ones_stay_inside(result: AnalysisResult) -> None:
-    small = planted(5, 0.0, 0.0, therapists=8, clients=120)
+    small = planted(6, 0.0, 0.0, therapists=8, clients=120)
     found = al.therapist_development(small)
+    note = next(n for n in found.notes if n.code == "one_therapist_decides")
+    assert note.severity == "info"
+    assert note.message.endswith("With all therapists the sign is not clear either.")
     assert found.status["code"] == "underpowered"
     assert "8 therapists are too few to estimate how therapists differ." in found.status["reasons"][0]
     names = [f.name for f in result.figure_specs]
@@ -307,3 +310,11 @@ def test_means_in_steps_of_ten_cases_are_plain_means(study: Study, result: Analy
     assert (table["n"] >= 20).all()  # a step of few clients goes with the one before
     assert table["n"].sum() == len(every)
     assert table.index[-1].endswith(f" to {int(np.ceil(every['case'].max()))}")
+
+
+def test_r_gives_the_same_change_over_cases(result: AnalysisResult) -> None:
+    """lmerTest on ``rows_of(study, 12)``: ``lmer(alliance ~ w + b + (1 + w | therapist))``, Satterthwaite."""
+    assert result.parameters["horizon"] == 12
+    for column, number in (("estimate", 2.137647), ("se", 0.5206495), ("df", 24.2833)):
+        assert value(result, "alliance_case", column) == pytest.approx(number, rel=1e-4)
+    assert value(result, "alliance_case_sd") == pytest.approx(1.677285, rel=1e-4)

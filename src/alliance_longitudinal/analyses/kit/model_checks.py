@@ -98,7 +98,14 @@ def check_model(
         fitted, label, unit, whole, low, high, flips, float(envelope.p), at_low, at_high, why_not
     )
     figures = [_quantiles(checked, envelope.frame), _left_out_figure(checked, without)]
-    return checked, [f for f in figures if f is not None], _findings(checked, measure, len(y))
+    clear = bool(share) or _is_clear(fitted, term)
+    return checked, [f for f in figures if f is not None], _findings(checked, measure, len(y), clear=clear)
+
+
+def _is_clear(fitted: Fitted, term: str) -> bool:
+    """Whether the interval of a coefficient excludes zero."""
+    row = fitted.combination({term: 1.0})
+    return row["ci_low"] > 0 or row["ci_high"] < 0
 
 
 def _coefficient(term: str, params: "pd.Series[float]", _: "pd.Series[float]") -> float:
@@ -139,19 +146,21 @@ def _left_out(fitted: Fitted, value: Callable[[Any, Any], float]) -> "tuple[pd.S
     return pd.Series(values, index=found.params.index), ""
 
 
-def _findings(checked: Checked, measure: Measure, n: int) -> list[Finding]:
+def _findings(checked: Checked, measure: Measure, n: int, *, clear: bool) -> list[Finding]:
     out: list[Finding] = []
     title = checked.fitted.title
     if checked.flips:
         message = say(
-            "Without {n} of the therapists the sign of the estimate changes ({label}: {low} to {high} without any one of them). "
-            "The answer depends on single therapists.",
+            "Without {n} of the therapists the sign of the estimate changes ({label}: {low} to {high} without any one of them). {so}",
+            so="The answer depends on single therapists."
+            if clear
+            else "With all therapists the sign is not clear either.",
             n=Number(checked.flips, "integer"),
             label=checked.label,
             low=Number(checked.low),
             high=Number(checked.high),
         )
-        out.append(Finding("one_therapist_decides", "caution", message, title))
+        out.append(Finding("one_therapist_decides", "caution" if clear else "info", message, title))
     for end, share, what in (("lowest", checked.at_low, "floor"), ("highest", checked.at_high, "ceiling")):
         if share >= AT_END:
             message = say(
