@@ -1,6 +1,6 @@
 """Inside `reporting.batch`: plans, claims and differences without running a notebook."""
 
-from alliance_longitudinal.reporting.batch import run
+from alliance_longitudinal.reporting.batch import cluster, run
 from alliance_longitudinal.reporting.batch.changes import baseline, changes, summary
 from alliance_longitudinal.reporting.batch.claims import claimed
 from alliance_longitudinal.reporting.batch.differences import (
@@ -24,6 +24,7 @@ __all__ = [
     "batch_schema",
     "changes",
     "claimed",
+    "cluster",
     "forests",
     "index_csv",
     "is_current",

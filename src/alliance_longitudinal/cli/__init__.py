@@ -179,6 +179,7 @@ def _batch(options: argparse.Namespace) -> int:
             fresh=options.fresh,
             on_event=on_event,
             events=options.events,
+            cluster=options.cluster,
         )
     if options.json:
         say_data(ok=batch.ok, index=str(batch.page), notes=list(batch.notes), reports=list(batch.rows))

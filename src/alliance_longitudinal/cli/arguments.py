@@ -125,9 +125,13 @@ def _more_of(commands: Any, commands_of: Mapping[str, Command]) -> None:
     batch.add_argument(
         "--jobs",
         type=_positive,
-        default=1,
         metavar="N",
-        help="how many reports to make at the same time (default 1)",
+        help="how many reports to make at the same time (default 1; on a cluster one for each thread of its workers)",
+    )
+    batch.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="make the reports on the workers of the Dask scheduler at this address, such as tcp://10.0.0.5:8786",
     )
     batch.add_argument("--fresh", action="store_true", help="also make finished reports again")
     batch.add_argument(

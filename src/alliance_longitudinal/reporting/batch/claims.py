@@ -30,7 +30,7 @@ def claimed(folder: Path, key: str, stop: threading.Event) -> Iterator[bool]:
         False if ``stop`` was set while waiting; the block must then do nothing.
     """
     make_folder(folder)
-    claim = folder / key[:16]
+    claim = claim_of(folder, key)
     while not _take(claim):
         if stop.wait(_POLL_SECONDS):
             yield False
@@ -44,6 +44,11 @@ def claimed(folder: Path, key: str, stop: threading.Event) -> Iterator[bool]:
         shutil.rmtree(claim, ignore_errors=True)
         with suppress(OSError):
             folder.rmdir()
+
+
+def claim_of(folder: Path, key: str) -> Path:
+    """The folder that is there as long as ``key`` is claimed."""
+    return folder / key[:16]
 
 
 def _take(claim: Path) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 from alliance_longitudinal.errors import AllianceError, ReportError
 from alliance_longitudinal.reporting.batch.changes import baseline, changes, made_of, summary
-from alliance_longitudinal.reporting.batch.claims import claimed
+from alliance_longitudinal.reporting.batch.claims import claim_of, claimed
+from alliance_longitudinal.reporting.batch.cluster import Make, maker
 from alliance_longitudinal.reporting.batch.differences import sentence_of, small_cells, telling_pairs
 from alliance_longitudinal.reporting.batch.events import TimeLeft, event_file
 from alliance_longitudinal.reporting.batch.index import Overview, write_index
@@ -26,7 +27,6 @@ from alliance_longitudinal.reporting.record.notebooks import Registry
 from alliance_longitudinal.reporting.record.public import FOLDER, is_shareable, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
-from alliance_longitudinal.reporting.run.report import run_request
 
 _CLAIMS = ".claims"
 #: While reports are made, the index is written anew no more often.
@@ -67,10 +67,11 @@ def run_batch(
     batch_file: str | Path,
     out: str | Path,
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
     fresh: bool = False,
     on_event: OnEvent | None = None,
     events: str | Path | None = None,
+    cluster: str | None = None,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Batch:
@@ -79,8 +80,8 @@ def run_batch(
     Parameters
     ----------
     batch_file, out : path
-    jobs : int
-        Reports made at a time.
+    jobs : int, optional
+        Reports made at a time: by default 1, on a cluster as many as its workers have threads.
     fresh : bool
         Make also those again that are there and current.
     on_event : callable, optional
@@ -88,11 +89,13 @@ def run_batch(
     events : path, optional
         File to which every event is appended as a line of JSON, with its time: ``batch``, ``started``, ``cell``,
         ``report`` and ``end``.
+    cluster : str, optional
+        Address of a Dask scheduler whose workers make the reports. They need the same package and the same folders.
 
     Raises
     ------
     AllianceError
-        If the batch file is wrong or ``out`` cannot be written; a report that fails is a row of the index.
+        If the batch file is wrong, ``out`` cannot be written, or no cluster answers; a report that fails is a row of the index.
     """
     plan = read_plan(Path(batch_file), registry=registry, notebooks=notebooks)
     folder = Path(out).expanduser()
@@ -101,11 +104,13 @@ def run_batch(
         make_folder(folder)
     except OSError as error:
         raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
-    with event_file(events) as log, stop_on_signals() as stop:
-        shown = on_event or (lambda _: None)
-        runner = _Runner(plan, folder, fresh, stop, lambda event: _both(event, log, shown), log, max(1, jobs))
-        log({"event": "batch", "file": str(batch_file), "total": len(plan.combinations), "jobs": jobs})
-        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+    with maker(cluster) as (make, usual), event_file(events) as log, stop_on_signals() as stop:
+        shown, several = on_event or (lambda _: None), max(1, jobs or usual)
+        runner = _Runner(
+            plan, folder, fresh, stop, lambda event: _both(event, log, shown), log, several, make
+        )
+        log({"event": "batch", "file": str(batch_file), "total": len(plan.combinations), "jobs": several})
+        with ThreadPoolExecutor(max_workers=several) as pool:
             list(pool.map(runner.make, range(len(plan.combinations))))
         runner.finish()
         log({"event": "end", **{s: sum(r["status"] == s for r in runner.rows) for s in _STATES}})
@@ -129,6 +134,7 @@ class _Runner:
         on_event: OnEvent,
         log: OnEvent,
         jobs: int,
+        make: Make,
     ) -> None:
         self._plan = plan
         self._folder = folder
@@ -136,6 +142,7 @@ class _Runner:
         self._stop = stop
         self._on_event = on_event
         self._log = log
+        self._make = make
         self._time = TimeLeft(jobs)
         self._lock = threading.Lock()
         self._done = 0
@@ -225,9 +232,10 @@ class _Runner:
             if not self._fresh and is_current(place, combination.request.key):
                 return {"kept": True, **_reported(place)}
             self._tell({"event": "started", **_who(combination)})
-            report = run_request(
+            report = self._make(
                 combination.request,
                 place,
+                claim_of(self._folder / _CLAIMS, combination.request.key),
                 deadline=self._plan.deadline,
                 stop=self._stop,
                 on_event=lambda event: self._tell({**_who(combination), **event}),
