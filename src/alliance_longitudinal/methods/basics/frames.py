@@ -45,7 +45,7 @@ def check_columns(frame: pd.DataFrame, names: Sequence[object]) -> None:
     known = [str(column) for column in frame.columns]
     for name in names:
         if isinstance(name, (list, tuple, set, dict)):
-            raise DataError(f"{name!r} is no name of a column. Give one name as text.")
+            raise DataError(f"{name!r} is not the name of one column. Give one name as text.")
         if name not in frame.columns:
             near = get_close_matches(str(name), known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
