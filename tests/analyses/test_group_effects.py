@@ -227,6 +227,10 @@ def test_several_therapists_by_the_whole_matrix(rated):
     assert value(found, "mm_share") == pytest.approx(np.exp(best.x[0]) / np.exp(best.x).sum(), rel=1e-3)
     assert value(found, "main_var") != pytest.approx(value(found, "mm_var"), rel=1e-3)
     assert "clients had several therapists" in found.answer[-1]
+    rolling = with_sessions(rated, sessions.assign(group=sessions["seen_by"]).drop(columns="seen_by"))
+    groups = al.group_effects(rolling, shared="group")
+    assert value(groups, "mm_var") == pytest.approx(value(found, "mm_var"), rel=1e-6)
+    assert "clients had several groups" in groups.answer[-1]
 
 
 # ---------------------------------------------------------------- too little, groups, requests

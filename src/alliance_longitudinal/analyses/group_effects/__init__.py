@@ -106,7 +106,7 @@ def group_effects(
     likeness_of(draft, found)
     arms = arms_of(draft, found)
     rated = ratings_of(draft, found, rating, window or study.early_window)
-    several = several_of(draft, found) if draft.therapists_known else None
+    several = several_of(draft, found)
     answer(draft, found, arms, several)
     show(draft, found, arms)
     if groups is not None:

@@ -171,16 +171,16 @@ def rest_of_group(members: pd.DataFrame, covariates: list[str]) -> dict[str, Fit
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """Several therapists of a client: the model of multiple membership, and that of the therapist who counts."""
+    """Several therapists (or groups) of a client: the model of multiple membership, and that of the main one."""
 
     weighted: Any
     first: Any
     n_several: int
     n: int
-    therapists: int
+    units: int
 
     def variance(self, which: str) -> float:
-        """Variance between therapists in the model ``weighted`` or ``first``."""
+        """Variance between them in the model ``weighted`` or ``first``."""
         table = (self.weighted if which == "weighted" else self.first).varcorr
         return float(table.loc[table["group"] != "Residual", "vcov"].iloc[0])
 
@@ -190,8 +190,8 @@ class Several:
         return float(table[0] / table.sum())
 
 
-def several_therapists(clients: pd.DataFrame, attended: pd.DataFrame) -> Several:
-    """Change from intake with the effects of all therapists of a client, weighted by their share of the sessions.
+def several_units(clients: pd.DataFrame, attended: pd.DataFrame) -> Several:
+    """Change from intake with the effects of all therapists (or groups) of a client, weighted by their share of the sessions.
 
     ``y = x b + sum_j w_ij u_j + e`` (Browne, Goldstein & Rasbash 2001).
 
@@ -206,17 +206,17 @@ def several_therapists(clients: pd.DataFrame, attended: pd.DataFrame) -> Several
     table = attended[attended["client"].isin(clients["client"])]
     most = (
         table.sort_values(["client", "weight"], ascending=[True, False])
-        .groupby("client")["therapist"]
+        .groupby("client")["unit"]
         .first()
     )
-    clients = clients.assign(main_therapist=clients["client"].map(most))
-    members = MultipleMembership.from_long(table, "client", "therapist", "weight")
+    clients = clients.assign(main_unit=clients["client"].map(most))
+    members = MultipleMembership.from_long(table, "client", "unit", "weight")
     weighted = MixedModel.from_formula(
         "end_change ~ intake + (1 | team)", clients, membership={"team": members}
     ).fit()
-    first = MixedModel.from_formula("end_change ~ intake + (1 | main_therapist)", clients).fit()
+    first = MixedModel.from_formula("end_change ~ intake + (1 | main_unit)", clients).fit()
     several = int((table.groupby("client").size() > 1).sum())
-    return Several(weighted, first, several, len(clients), int(table["therapist"].nunique()))
+    return Several(weighted, first, several, len(clients), int(table["unit"].nunique()))
 
 
 def design_effect(icc: float, sizes: "pd.Series[int]") -> float:

@@ -172,21 +172,18 @@ def members_of(
     return frame.reset_index(drop=True)
 
 
-# --- several therapists -------------------------------------------------------------------------------------------------
+# --- several therapists or groups -------------------------------------------------------------------------------------------------
 
 
 #: Fewest clients with several therapists for a model of them.
 MIN_SEVERAL = 10
 
 
-def attendance(sessions: pd.DataFrame, clients: "pd.Series[str]") -> pd.DataFrame:
-    """Share of each client's sessions with each therapist: ``client, therapist, weight``; empty where nobody had several."""
-    held = "seen_by" if "seen_by" in sessions else "therapist"
-    if held not in sessions:
-        return pd.DataFrame(columns=["client", "therapist", "weight"])
+def attendance(sessions: pd.DataFrame, clients: "pd.Series[str]", unit: Unit) -> pd.DataFrame:
+    """Share of each client's sessions with each therapist (or in each group): ``client, unit, weight``."""
+    held = "seen_by" if unit == "therapist" and "seen_by" in sessions else unit
     known = sessions[sessions["client"].isin(clients)].dropna(subset=[held])
     counts = known.groupby(["client", held]).size().rename("n").reset_index()
     counts["weight"] = counts["n"] / counts.groupby("client")["n"].transform("sum")
-    return counts.rename(columns={held: "therapist"})[["client", "therapist", "weight"]].astype(
-        {"client": str, "therapist": str}
-    )
+    counts = counts.rename(columns={held: "unit"})
+    return counts[["client", "unit", "weight"]].astype({"client": str, "unit": str})

@@ -13,7 +13,7 @@ from alliance_longitudinal.analyses.group_effects.compute import (
     likeness,
     rest_of_group,
     se_ratio,
-    several_therapists,
+    several_units,
 )
 from alliance_longitudinal.analyses.group_effects.design import (
     MIN_CLIENTS,
@@ -184,37 +184,37 @@ def _rating(draft: Draft, name: str | None) -> Measure | None:
 
 
 def several_of(draft: Draft, shared: Shared) -> Several | None:
-    """``mm_var``, ``mm_share``, ``main_var``: only where clients had several therapists."""
+    """``mm_var``, ``mm_share``, ``main_var``: only where enough clients had several therapists, or were in several groups."""
     clients = shared.clients[shared.clients["n_scores"] >= 2]
-    attended = attendance(draft.sessions, clients["client"])
+    attended = attendance(draft.sessions, clients["client"], shared.unit)
     several = int((attended.groupby("client").size() > 1).sum()) if len(attended) else 0
     if several < MIN_SEVERAL:
         return None
     try:
-        found = several_therapists(clients, attended)
+        found = several_units(clients, attended)
     except FitError as error:
-        _named(draft, error, "several therapists")
+        _named(draft, error, f"several {shared.unit}s")
         return None
-    if found.therapists < MIN_GROUPS:
+    if found.units < MIN_GROUPS:
         return None
     y = shared.outcome.instrument.label
     for identity, label, value, unit in (
         (
             "mm_var",
-            "Variance between therapists, several per client",
+            f"Variance between {shared.unit}s, several per client",
             found.variance("weighted"),
             f"{y} points squared",
         ),
-        ("mm_share", "Share between therapists, several per client", found.share("weighted"), "share"),
+        ("mm_share", f"Share between {shared.unit}s, several per client", found.share("weighted"), "share"),
         (
             "main_var",
-            "Variance between therapists, the main one of each client",
+            f"Variance between {shared.unit}s, the main one of each client",
             found.variance("first"),
             f"{y} points squared",
         ),
         (
             "main_share",
-            "Share between therapists, the main one of each client",
+            f"Share between {shared.unit}s, the main one of each client",
             found.share("first"),
             "share",
         ),

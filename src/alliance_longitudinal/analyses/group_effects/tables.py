@@ -65,7 +65,7 @@ def show(draft: Draft, shared: Shared, arms: Arms | None) -> None:
     if variances:
         draft.table_of(
             "several",
-            "Several therapists per client",
+            f"Several {shared.unit}s per client",
             "results",
             variances,
             [
@@ -74,7 +74,7 @@ def show(draft: Draft, shared: Shared, arms: Arms | None) -> None:
                 Column("estimate", "Estimate", "number", of="n"),
                 COUNT,
             ],
-            "If clients with several therapists count for one of them only, differences between therapists look smaller.",
+            f"If clients with several {shared.unit}s count for one of them only, differences between {shared.unit}s look smaller.",
         )
     draft.show(_figure(compared, shared) if compared else None)
     draft.show(_figure(ratings, shared, "ratings") if ratings else None)

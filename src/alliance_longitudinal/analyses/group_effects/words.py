@@ -36,9 +36,10 @@ def answer(draft: Draft, shared: Shared, arms: Arms | None, several: Several | N
         )
     if several is not None:
         draft.say(
-            "{n:noun} had several therapists. With all of them counted by their share of sessions, {mm} of the variance lies between therapists; with "
+            "{n:noun} had several {unit}s. With all of them counted by their share of sessions, {mm} of the variance lies between {unit}s; with "
             "only the main one, {first}.",
             n=Count(several.n_several, "client"),
+            unit=word,
             mm=Number(several.share("weighted"), "percent"),
             first=Number(several.share("first"), "percent"),
         )
@@ -144,7 +145,6 @@ def methods(
         draft.cite("kenny2012", "raudenbush2002")
     if several is not None:
         draft.method(
-            "Several therapists of a client enter by multiple membership: each with the share of sessions held, whoever the study file analyses the "
-            "client under."
+            f"Several {shared.unit}s of a client enter by multiple membership: each with its share of the client's sessions."
         )
         draft.cite("browne2001")
