@@ -59,6 +59,8 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate_alliance_predictors.py
 	@$(PY) benchmarks/calibrate_therapist_development.py
 	@$(PY) benchmarks/calibrate_moderators.py
+	@$(PY) benchmarks/calibrate_mechanisms.py
+	@$(PY) benchmarks/calibrate_group_effects.py
 	@$(PY) benchmarks/calibrate_engine.py
 	@$(PY) benchmarks/calibrate_lagged.py
 	@$(PY) benchmarks/calibrate_raters.py

@@ -141,11 +141,7 @@ GOOD = pd.DataFrame(
 @pytest.mark.parametrize(
     ("frame", "given", "message"),
     [
-<<<<<<< HEAD
         (GOOD, {"last": ["phq9"]}, "['phq9'] is not the name of one column. Give one name as text."),
-=======
-        (GOOD, {"last": ["phq9"]}, "['phq9'] is not the name of a column. Give one name as text."),
->>>>>>> 5f2ec7f (Groups that clients join and leave have weights of attendance; calibration of group effects and mechanisms)
         (GOOD, {"last": "y"}, "The frame has no column 'y'. There are: client, session, x, how."),
         (GOOD, {"carry": ["x", "x"]}, "Column 'x' is named twice in carry. Name it once."),
         (GOOD, {"carry": "client"}, "Column 'client' is the person and in carry. Leave it out of carry."),
