@@ -204,11 +204,7 @@ def several_units(clients: pd.DataFrame, attended: pd.DataFrame) -> Several:
 
     clients = clients[clients["client"].isin(attended["client"])].reset_index(drop=True)
     table = attended[attended["client"].isin(clients["client"])]
-    most = (
-        table.sort_values(["client", "weight"], ascending=[True, False])
-        .groupby("client")["unit"]
-        .first()
-    )
+    most = table.sort_values(["client", "weight"], ascending=[True, False]).groupby("client")["unit"].first()
     clients = clients.assign(main_unit=clients["client"].map(most))
     members = MultipleMembership.from_long(table, "client", "unit", "weight")
     weighted = MixedModel.from_formula(
