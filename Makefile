@@ -65,6 +65,7 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate_lagged.py
 	@$(PY) benchmarks/calibrate_raters.py
 	@$(PY) benchmarks/calibrate_expected_course.py
+	@$(PY) benchmarks/calibrate_alliance_events.py
 	@$(PY) benchmarks/calibrate_within_between.py
 	@$(PY) benchmarks/calibrate_dyads.py
 	@$(PY) benchmarks/calibrate_multiverse.py

@@ -153,7 +153,7 @@ def series(seed, clients=160, therapists=16, sessions=15, by_experience=0.0):
     for c in range(clients):
         t = c % therapists
         score = 45 + rng.normal(0, 1, sessions)
-        at = int(rng.integers(3, 11))
+        at = int(rng.integers(3, 14))
         back = rng.random() < 1 / (1 + np.exp(-by_experience * (experience[t] - 10) / 4))
         score[at : (at + 1 if back else sessions)] -= 9
         rows += [

@@ -199,8 +199,10 @@ def test_a_client_beside_a_model_of_all_others(small):
     inside = (own["phq9"].to_numpy() <= by_hand["upper"]) & (own["phq9"].to_numpy() >= by_hand["lower"])
     assert (table["where"].iloc[1:] == "within the band").tolist() == inside.tolist()
     assert list(found.figures)[:2] == ["client_symptoms", "client_alliance"]
-    assert found.answer[0] == "About this client."
-    assert f"The last PHQ-9 is {own['phq9'].iloc[-1]:.0f}" in found.answer[1]
+    assert (
+        found.answer[0] == "This report is about one client. It is for the people who treat this client only."
+    )
+    assert f"after the start, is {own['phq9'].iloc[-1]:.0f}. From the first score" in found.answer[1]
     assert next(t for t in found.tables if t.name == "client_alliance").single_people
 
 

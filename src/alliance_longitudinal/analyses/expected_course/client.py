@@ -1,7 +1,7 @@
 """One client beside the expected course: for the people who treat the client, never for outsiders."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -128,7 +128,7 @@ def show_client(
     unit: str,
 ) -> None:
     """Sentences, figures and tables on the client, before all others of the report."""
-    draft.say("About this client.")
+    draft.say("This report is about one client. It is for the people who treat this client only.")
     _symptom_words(draft, symptoms, judged, rule, unit)
     if alliance is not None:
         _alliance_words(draft, alliance, unit)
@@ -154,7 +154,7 @@ def _symptom_words(draft: Draft, person: Person, judged: Judged | None, rule: Ru
     else:
         low, high = _inside(track, last["low"], last["high"])
         draft.say(
-            "The last {label} is {y}, {when:noun} after the start. From the first score ({first}), {mean} would be expected, and {band} of "
+            "The last {label} score, {when:noun} after the start, is {y}. From the first score ({first}), {mean} would be expected, and {band} of "
             "such clients have a score from {low} to {high}. The score is {where}.",
             label=label,
             y=_n(last["score"]),
@@ -233,7 +233,7 @@ def _alliance_words(draft: Draft, person: Person, unit: str) -> None:
         return
     low, high = _inside(track, last["low"], last["high"])
     draft.say(
-        "The last {label} is {y}, {when:noun} after the start; {mean} would be expected from the first rating (band {low} to {high}). The "
+        "The last {label} score, {when:noun} after the start, is {y}; {mean} would be expected from the first rating (band {low} to {high}). The "
         "rating is {where}.{more}",
         label=label,
         y=_n(last["score"]),
@@ -266,6 +266,11 @@ def _about(track: Track, value: float) -> Number:
     return _n(round(float(value))) if track.step else _n(value)
 
 
+def _kind(values: "pd.Series[float]") -> Literal["integer", "number"]:
+    """Whole numbers are shown without decimals."""
+    return "integer" if values.eq(values.round()).all() else "number"
+
+
 def _scores_table(person: Person, name: str, unit: str) -> Table:
     track = person.found.track
     rows = [
@@ -280,8 +285,8 @@ def _scores_table(person: Person, name: str, unit: str) -> Table:
         for r in person.scores.itertuples(index=False)
     ]
     columns = [
-        Column("time", f"{unit.capitalize()}s since the start", "number"),
-        Column("score", track.label, "number"),
+        Column("time", f"{unit.capitalize()}s since the start", _kind(person.scores["time"])),
+        Column("score", track.label, _kind(person.scores["score"])),
         Column("mean", "Expected from the first score", "number"),
         Column("low", "Band, low", "number"),
         Column("high", "Band, high", "number"),
