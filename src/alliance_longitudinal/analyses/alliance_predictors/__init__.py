@@ -34,6 +34,7 @@ from alliance_longitudinal.analyses.kit import (
     Draft,
     Number,
     OutcomeName,
+    Seed,
     Window,
     analysis,
     at_intake,
@@ -102,6 +103,7 @@ def alliance_predictors(
         int,
         Field(ge=5, le=1000, description="With fewer therapists than this the report does not compare them."),
     ] = 10,
+    seed: Seed = 20_260_101,
     covariates: Covariates = None,
     by: By = None,
     clinic: Clinic = None,
@@ -157,7 +159,7 @@ def alliance_predictors(
     draft.fact("Predictors", Number(len(found), "integer"))
     draft.resolved |= {"predictors": [p.name for p in found], "part": list(parts), "window": list(span)}
     note_severity(draft, found, a, y)
-    asked = Asked(a, found, attachment, pairs, parts, span, styles_midpoint, groups)
+    asked = Asked(a, found, attachment, pairs, parts, span, styles_midpoint, groups, seed)
     report(draft, ratings, everybody, asked)
     return draft
 

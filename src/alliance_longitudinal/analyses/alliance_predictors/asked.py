@@ -35,6 +35,8 @@ class Asked:
     midpoint : float or None
         Of the attachment scale.
     groups : Groups or None
+    seed : int
+        Of the values that are filled in.
     """
 
     a: Measure
@@ -45,6 +47,7 @@ class Asked:
     window: tuple[int, int]
     midpoint: float | None
     groups: Groups | None
+    seed: int
 
 
 def find_predictors(
@@ -166,7 +169,7 @@ def keep_known(draft: Draft, predictors: Sequence[Predictor], people: pd.DataFra
                 "predictor_missing",
                 "caution",
                 "{name} is not known for {share} of the clients. They are left out of the models with all predictors, and may "
-                "differ from the others. Compare with the models of each predictor alone, or name fewer predictors.",
+                "differ from the others. Compare with the rows in which it is filled in and with each predictor alone, or name fewer predictors.",
                 predictor.name,
                 name=predictor.label,
                 share=Share(int((~known).sum()), len(people)),

@@ -25,6 +25,7 @@ from alliance_longitudinal.analyses.alliance_predictors.design import (
     Effect,
     Predictor,
 )
+from alliance_longitudinal.analyses.alliance_predictors.filled import show_filled
 from alliance_longitudinal.analyses.alliance_predictors.findings import (
     note_design,
     note_leavers,
@@ -98,6 +99,9 @@ def report(draft: Draft, ratings: Ratings, everybody: Ratings, asked: Asked) -> 
     _show(draft, ratings, asked, models, found, rows, joint, time)
     if main == "early":
         show_robust(draft, models["early"], "early", found["early"], asked.a)
+        show_filled(
+            draft, ratings, everybody, asked, models["early"], [e for _, e in found["early"]], asked.seed
+        )
     if asked.midpoint is not None:
         show_styles(draft, ratings, asked, main)
     if asked.groups is not None and main != "growth":
