@@ -142,14 +142,14 @@ def test_reciprocities_are_those_of_one_with_many(found, rows) -> None:
     np.testing.assert_allclose(shares["v_0"], direct.variances["client"], rtol=1e-3)
 
 
-def by_hand(study: al.Study) -> pd.DataFrame:
+def by_hand(study: al.Study, outcomes: tuple[str, ...] = ("phq9", "phq9_clinician")) -> pd.DataFrame:
     """Early means, and scores at and after the end of the window, improvement positive."""
     s = study.sessions.sort_values(["client", "session"])
     early, late = s[s["session"].between(1, 5)], s[s["session"] > 5]
     upto = s[s["session"] <= 5]
     out = early.groupby("client")[["alliance", "alliance_therapist"]].mean()
     out["therapist"] = s.groupby("client")["therapist"].first()
-    for name in ("phq9", "phq9_clinician"):
+    for name in outcomes:
         out[f"start_{name}"] = upto.groupby("client")[name].last()
         out[f"end_{name}"] = -late.groupby("client")[name].last()
     out = out.dropna()
@@ -177,18 +177,49 @@ def test_sources_are_those_of_the_method_on_the_same_clients(study, found) -> No
     }.items():
         assert value(found, name) == pytest.approx(direct.params[term])
         assert value(found, name, "ci_high") == pytest.approx(limits.loc[term, "upper"])
-    within = frame.assign(
-        **{
-            new: frame[old] - frame.groupby("therapist")[old].transform("mean")
-            for new, old in (("own", "alliance"), ("other", "alliance_therapist"))
-        }
+    centred = {
+        name: frame[name] - frame.groupby("therapist")[name].transform("mean")
+        for name in ("alliance", "alliance_therapist")
+    }
+    sides = [
+        frame.assign(side=side, y=frame[y], x=centred[x], partner=centred[z], person=frame["client"] + side)
+        for side, y, x, z in (
+            ("c", "end_phq9", "alliance", "alliance_therapist"),
+            ("t", "end_phq9_clinician", "alliance_therapist", "alliance"),
+        )
+    ]
+    starts = ["start_phq9", "start_phq9_clinician"]
+    both = methods.actor_partner(
+        pd.concat(sides),
+        "y",
+        "x",
+        "partner",
+        "person",
+        "client",
+        "side",
+        covariates=starts,
+        group="therapist",
     )
-    model = al.MixedModel.from_formula(
-        "end_phq9 ~ own + other + start_phq9 + start_phq9_clinician + (1 | therapist)", within
-    ).fit()
-    assert value(found, "actor_c") == pytest.approx(model.params["own"], rel=1e-5)
-    assert value(found, "partner_c") == pytest.approx(model.params["other"], rel=1e-5)
-    assert {"on_clinician_client", "on_clinician_therapist"} <= set(found.estimates["id"])
+    for name in ("actor_c", "partner_c", "actor_t", "partner_t"):
+        assert value(found, name) == pytest.approx(both.params[name], rel=1e-4, abs=1e-6)
+        assert value(found, name, "se") == pytest.approx(both.bse[name], rel=1e-3)
+    assert value(found, "roles_differ_p") == pytest.approx(both.distinguishable.p, abs=1e-4)
+
+
+def test_with_one_outcome_both_raters_are_in_a_mixed_model() -> None:
+    study = clinic(7, clients=120, raters=("therapist",))
+    result = al.raters(study)
+    frame = by_hand(study, ("phq9",))
+    for name in ("alliance", "alliance_therapist"):
+        frame[f"{name}_w"] = frame[name] - frame.groupby("therapist")[name].transform("mean")
+    formula = "end_phq9 ~ alliance_w + alliance_therapist_w + start_phq9 + (1 | therapist)"
+    model = al.MixedModel.from_formula(formula, frame).fit()
+    assert value(result, "actor_c") == pytest.approx(model.params["alliance_w"], rel=1e-4, abs=1e-6)
+    assert value(result, "partner_c") == pytest.approx(
+        model.params["alliance_therapist_w"], rel=1e-4, abs=1e-6
+    )
+    assert "actor_t" not in set(result.estimates["id"])
+    assert "one_outcome_rater" in codes(result)
 
 
 def test_a_halo_of_the_client_raises_the_same_source_only() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import Study
-from analyses.studies import with_couples, with_empathy, with_sessions
+from analyses.studies import with_couples, with_empathy, with_raters, with_sessions
 from inside.analyses_registry import REGISTRY
 
 QUICK: dict[str, dict[str, Any]] = {
@@ -55,6 +55,9 @@ def test_every_analysis_says_something_of_a_study_without_therapists(name: str, 
     study = with_sessions(clinic, clinic.sessions.drop(columns="therapist"))
     study = with_couples(study) if name == "dyads" else study
     study = with_empathy(study) if name == "mechanisms" else study
+    if name == "raters":
+        rated = with_raters(clinic)
+        study = with_sessions(rated, rated.sessions.drop(columns="therapist"))
     result = getattr(al, name)(study, **QUICK.get(name, {}))
     if name in (
         "variance_partition",

@@ -45,7 +45,9 @@ def course_figure(courses: Courses, shapes: Shapes, label: str) -> FigureSpec:
             Column("n", "Ratings", "count"),
             Column("y", "Mean", "number", of="n"),
         ),
-        draw=partial(plots.lines, x="session", y="y", by="label", x_label="Session", y_label=label),
+        draw=partial(
+            plots.lines, x="session", y="y", by="label", band=True, x_label="Session", y_label=label
+        ),
     )
 
 

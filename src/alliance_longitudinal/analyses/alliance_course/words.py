@@ -81,6 +81,8 @@ def _phases(draft: Draft, courses: Courses, label: str) -> None:
         say("{what} in {sessions}", what=words[sign], sessions=sessions)
         for sign, sessions in zip(signs, courses.phase_words(), strict=True)
     ]
+    if len(set(signs)) == 1:
+        said = [say("{what} in every phase", what=words[signs[0]])]
     returns = -1 in signs and 1 in signs[signs.index(-1) :]
     draft.say(
         "On average {label} {course}: it {verdict} (high-low-high).",

@@ -161,9 +161,11 @@ def _length(draft: Draft, found: Dose, a: Measure | None, y: Measure, window: Ti
     if not models:
         return False
     draft.uses(*models.values())
-    draft.estimate(*length_estimates(models, y))
+    draft.estimate(*length_estimates(models, found, y))
     if a is not None:
-        alliance_models(draft, early_of(draft, a, scores, (window.first, window.last)), scores, a, y)
+        alliance_models(
+            draft, early_of(draft, a, scores, (window.first, window.last)), scores, window.last, a, y
+        )
     return True
 
 

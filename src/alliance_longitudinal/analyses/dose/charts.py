@@ -72,9 +72,9 @@ def length_figure(dose: Dose, label: str) -> FigureSpec | None:
     whole = (lengths + dose.mean_length).to_numpy(float)
     ends = [whole.min(), *(cuts + dose.mean_length), whole.max()]
     names = [
-        f"up to {ends[1]:.0f} sessions",
-        f"{ends[1] + 1:.0f} to {ends[2]:.0f} sessions",
-        f"more than {ends[2]:.0f} sessions",
+        f"ended by session {ends[1]:.0f}",
+        f"ended in sessions {ends[1] + 1:.0f} to {ends[2]:.0f}",
+        f"ended after session {ends[2]:.0f}",
     ]
     rows = scores.assign(part=third).groupby(["part", "session"])["y"].agg(["size", "mean"]).reset_index()
     rows = rows[rows["size"] >= FEW].assign(label=lambda d: [names[k] for k in d["part"]])

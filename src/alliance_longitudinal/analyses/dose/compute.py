@@ -170,12 +170,31 @@ def time_estimates(times: Times, dose: Dose, by: int) -> list[Estimate]:
     return out
 
 
+def knots_of(time: "pd.Series[float]") -> list[float]:
+    """Where the average course may bend: fifths of the scored sessions."""
+    places = np.unique(np.quantile(time.to_numpy(float), [0.2, 0.4, 0.6, 0.8]))
+    return [float(k) for k in places if time.min() < k < time.max()]
+
+
+def bends(data: pd.DataFrame, knots: list[float]) -> pd.DataFrame:
+    """Columns of the average course: ``bend_1`` and so on, the sessions since each knot."""
+    return data.assign(
+        **{f"bend_{k}": np.maximum(data["time"] - knot, 0) for k, knot in enumerate(knots, start=1)}
+    )
+
+
 def fit_length(draft: Draft, scores: pd.DataFrame) -> dict[str, Fitted]:
-    """The good-enough-level model (rates differ by length) by REML, and both models by ML for the AIC; empty, with a finding, if they fail."""
-    data = scores.assign(t_length=scores["time"] * scores["length"])
+    """The good-enough-level model (rates differ by length) by REML, and both models by ML for the AIC; empty, with a finding, if they fail.
+
+    The average course may bend. With a straight one, a course that levels off would look like a good-enough level: short treatments
+    have their scores where the course is steep.
+    """
+    knots = knots_of(scores["time"])
+    data = bends(scores.assign(t_length=scores["time"] * scores["length"]), knots)
     data, adjusted = draft.adjusters(data)
-    gel = " + ".join(["y ~ time", "length", "t_length", *adjusted])
-    dose = " + ".join(["y ~ time", "length", *adjusted])
+    course = ["y ~ time", *(f"bend_{k}" for k in range(1, len(knots) + 1))]
+    gel = " + ".join([*course, "length", "t_length", *adjusted])
+    dose = " + ".join([*course, "length", *adjusted])
     try:
         found = {"gel": fit_first("length", "Rate of change by length of treatment", gel, data, COURSE)}
         same = (found["gel"].structure,)
@@ -197,17 +216,27 @@ def fit_length(draft: Draft, scores: pd.DataFrame) -> dict[str, Fitted]:
     return found
 
 
-def length_estimates(models: dict[str, Fitted], y: Measure) -> list[Estimate]:
+def length_estimates(models: dict[str, Fitted], dose: Dose, y: Measure) -> list[Estimate]:
     """How rates of change differ by length, and which model describes the scores better."""
     gel = models["gel"]
     n = int(gel.result.nobs)
     label = y.instrument.label
+    span = dose.mean_length
+    knots = knots_of(dose.scores["time"])
+    average = {"time": 1.0} | {
+        f"bend_{k}": max(span - knot, 0.0) / span for k, knot in enumerate(knots, start=1)
+    }
     rows = (
-        ("slope", "Change per session, treatment of average length", "time", f"{label} points per session"),
+        (
+            "slope",
+            "Mean change per session, treatment of average length",
+            average,
+            f"{label} points per session",
+        ),
         (
             "slope_by_length",
             "What the change per session is more for each session that treatment is longer",
-            "t_length",
+            {"t_length": 1.0},
             f"{label} points per session and session",
         ),
     )
@@ -218,9 +247,9 @@ def length_estimates(models: dict[str, Fitted], y: Measure) -> list[Estimate]:
             n=n,
             level="client",
             unit=unit,
-            **{k: v for k, v in gel.combination({term: 1.0}).items() if k != "t"},
+            **{k: v for k, v in gel.combination(weights).items() if k != "t"},
         )
-        for identity, words, term, unit in rows
+        for identity, words, weights, unit in rows
     ]
     gap = float(models["dose_ml"].result.aic - models["gel_ml"].result.aic)
     out.append(
@@ -235,7 +264,9 @@ def length_estimates(models: dict[str, Fitted], y: Measure) -> list[Estimate]:
     return out
 
 
-def alliance_models(draft: Draft, rows: pd.DataFrame, scores: pd.DataFrame, a: Measure, y: Measure) -> None:
+def alliance_models(
+    draft: Draft, rows: pd.DataFrame, scores: pd.DataFrame, last: int, a: Measure, y: Measure
+) -> None:
     """Length by early alliance, and whether the alliance's link with the rate differs by length; adds estimates to the draft."""
     from alliance_longitudinal.methods.panel.decompose import decompose
 
@@ -269,7 +300,9 @@ def alliance_models(draft: Draft, rows: pd.DataFrame, scores: pd.DataFrame, a: M
             "early_part",
             unit=f"sessions per {a.instrument.label} point",
         )
+        # After the window only: what the alliance goes with may be another rate there than before.
         late = scores.merge(data[["client", "early_part"]], on="client", how="inner")
+        late = late[late["session"] >= last].assign(time=late["time"] - last)
         late, adjusted = draft.adjusters(late)
         late = late.assign(
             t_length=late["time"] * late["length"],

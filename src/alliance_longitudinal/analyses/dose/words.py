@@ -46,7 +46,11 @@ def tables(draft: Draft, by: int) -> None:
             "Sessions to reliable improvement",
             "answer",
             medians,
-            [Column("label", "What"), *ESTIMATE, count],
+            [
+                Column("label", "What"),
+                *(Column(c.key, c.label, "integer", of="n") for c in ESTIMATE),
+                count,
+            ],
             "Session at whose score half of the clients had improved. A limit is missing if the interval of the curve does not reach one half.",
         )
     rest = [
@@ -71,8 +75,8 @@ def answer(draft: Draft, dose: Dose, y: Measure, by: int) -> None:
     share, alone = draft[f"share_by_{by}"], draft[f"share_by_{by}_km"]
     if share is not None and alone is not None:
         draft.say(
-            "By session {k}, {s} of the clients had improved reliably in {label} while in treatment (95 % interval {s:interval}); if nobody had left, it "
-            "would have been {a} ({a:interval}).",
+            "By session {k}, {s} of the clients had improved reliably in {label} while in treatment (95 % interval {s:interval}). If those who left are taken "
+            "to be like those who stayed (Kaplan-Meier), it is {a} ({a:interval}).",
             k=Number(by, "integer"),
             s=share.share(),
             label=y.instrument.label,
@@ -81,7 +85,7 @@ def answer(draft: Draft, dose: Dose, y: Measure, by: int) -> None:
     median = draft["median_sessions_reliable"]
     if median is not None:
         draft.say(
-            "Half of the clients had improved reliably by session {m}.",
+            "By the same estimate, half of the clients had improved reliably by session {m}.",
             m=Number(median.estimate, "integer", n=median.n),
         )
     else:
@@ -165,6 +169,7 @@ def method_of(y: Measure, dose: Dose, inclusive: bool, by: int, modelled: bool) 
     if modelled:
         out.append(
             "Length of treatment was the last attended session of treatments that have ended. Mixed models of the scores over sessions had length and, for the "
-            "good-enough-level model, its product with the session as predictors; they were compared by Akaike's criterion (maximum likelihood)."
+            "good-enough-level model, its product with the session as predictors; the average course could bend at four places (fifths of the scored sessions), because a course that levels "
+            "off would otherwise look like a good-enough level. They were compared by Akaike's criterion (maximum likelihood)."
         )
     return out

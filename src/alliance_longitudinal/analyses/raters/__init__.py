@@ -249,7 +249,7 @@ def _show(
     """Tables and figures in the order of the report."""
     gap, modified, (recip, variances) = found
     correlations = [e for e in draft.estimates if e.id.startswith(SOURCE)]
-    both = [e for e in draft.estimates if e.id.startswith(("actor_", "partner_", "on_"))]
+    both = [e for e in draft.estimates if e.id.startswith(("actor_", "partner_"))]
     gap_tables(draft, gap, modified, pair)
     draft.show(difference_figure(rated, pair), source_figure(correlations))
     source_tables(draft, correlations, both)
@@ -286,7 +286,7 @@ def _cite(draft: Draft, sources: Sources | None, surface: Surface | None) -> Non
     if draft["recip_dyadic"] is not None or draft["recip_general"] is not None:
         draft.cite("marcus2009")
     if sources is not None:
-        draft.cite("campbell1959", "podsakoff2012", "steiger1982")
+        draft.cite("campbell1959", "kenny2006", "podsakoff2012", "steiger1982")
     if surface is not None:
         draft.cite("edwards1993", "humberg2019")
     if draft["gap_d"] is not None:

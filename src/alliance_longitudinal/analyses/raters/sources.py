@@ -157,32 +157,106 @@ def source_estimates(sources: Sources, pair: Pair) -> list[Estimate]:
 
 
 def both_raters(draft: Draft, sources: Sources, pair: Pair) -> None:
-    """Both raters' early alliance in one model of each outcome: own (actor) and the other's rating (partner)."""
+    """Both raters' early alliance on each outcome: that of the outcome's own side (actor) and the other's (partner).
+
+    The side of the second outcome is that of the second rater of the alliance, whoever rated it. Two outcomes on one questionnaire make one
+    actor-partner model; otherwise each outcome has a mixed model of its own.
+    """
     from alliance_longitudinal.methods.panel.decompose import decompose
 
-    rows = sources.frame.assign(own=sources.frame["a_0"], other=sources.frame["a_1"])
+    names = {measure.rater: f"a_{k}" for k, measure in enumerate((pair.first, pair.second))}
+    own, other = names.pop(sources.own), *names.values()
+    rater = next(iter(names))
+    rows = sources.frame.assign(own=sources.frame[own], other=sources.frame[other])
     parts = ("own", "other")
     if draft.therapists_known:
         rows = decompose(rows, parts)
         parts = ("own_client", "other_client")
-    terms = [*parts, *sources.adjust]
+    forms = {(y.instrument.id, y.instrument.label) for y in sources.outcomes}
+    together = len(sources.outcomes) == 2 and len(forms) == 1
+    if together and _actor_partner(draft, sources, rows, parts, (sources.own, rater)):
+        return
     for k, outcome in enumerate(sources.outcomes):
         model = draft.fit(
             f"both_{outcome.rater}",
             f"{outcome.label} by both raters' alliance",
-            f"end ~ {' + '.join(terms)}",
+            f"end ~ {' + '.join([*parts, *sources.adjust])}",
             rows.assign(end=rows[f"end_{k}"]),
             ENDPOINT,
         )
-        for term, measure in zip(parts, (pair.first, pair.second), strict=True):
-            role = "actor_c" if measure.rater == outcome.rater else "partner_c"
+        for role, side in (("actor", k), ("partner", 1 - k)):
             draft.coefficient(
-                role if outcome.rater == sources.own else f"on_{outcome.rater}_{measure.rater}",
-                f"Alliance by the {measure.rater} on {outcome.label}",
+                f"{role}_{'ct'[k]}",
+                f"Alliance by the {(sources.own, rater)[side]} on {outcome.label}",
                 model,
-                term,
+                parts[side],
                 unit=f"{outcome.instrument.label} points per point",
             )
+
+
+def _actor_partner(
+    draft: Draft, sources: Sources, rows: pd.DataFrame, parts: tuple[str, ...], raters: tuple[str, str]
+) -> bool:
+    """One model of both outcomes; False, with a finding, where it cannot be fitted."""
+    from alliance_longitudinal.methods.dyads.actor_partner import actor_partner
+
+    sides = [
+        rows[["client", "therapist", *sources.adjust]].assign(
+            side="ct"[k],
+            y=rows[f"end_{k}"],
+            x=rows[parts[k]],
+            partner=rows[parts[1 - k]],
+            person=rows["client"] + f" {k}",
+        )
+        for k in range(2)
+    ]
+    group = "therapist" if sources.clustered else None
+    try:
+        found = actor_partner(
+            pd.concat(sides, ignore_index=True),
+            "y",
+            "x",
+            "partner",
+            "person",
+            "client",
+            "side",
+            covariates=sources.adjust,
+            group=group,
+        )
+    except AllianceError as error:
+        draft.find(
+            "actor_partner_failed",
+            "caution",
+            "Both outcomes together could not be modelled: {why}",
+            "both raters",
+            why=told(error),
+        )
+        return False
+    draft.models["actor_partner"] = found
+    table = found.tidy().set_index("term")
+    for k, outcome in enumerate(sources.outcomes):
+        for role, side in (("actor", k), ("partner", 1 - k)):
+            row = table.loc[f"{role}_{'ct'[k]}"]
+            draft.estimate(
+                Estimate(
+                    f"{role}_{'ct'[k]}",
+                    f"Alliance by the {raters[side]} on {outcome.label}",
+                    float(row["estimate"]),
+                    float(row["se"]),
+                    float(row["df"]),
+                    float(row["low"]),
+                    float(row["high"]),
+                    float(row["p"]),
+                    len(rows),
+                    "client",
+                    f"{outcome.instrument.label} points per point",
+                )
+            )
+    test = found.distinguishable
+    if test is not None:
+        label = "Both outcomes have the same means, effects and spread (p)"
+        draft.estimate(Estimate("roles_differ_p", label, test.p, n=len(rows), level="client", unit="p"))
+    return True
 
 
 @dataclass(frozen=True, slots=True)

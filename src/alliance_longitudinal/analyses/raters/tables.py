@@ -92,7 +92,8 @@ def source_tables(draft: Draft, sources: Sequence[Estimate], both: Sequence[Esti
             "results",
             both,
             _SHOWN,
-            "Each rating given the other, between clients of the same therapist. Outcome: the last score after the early window, given the "
+            "Each rating given the other, between clients of the same therapist. Two outcomes on one questionnaire are in one model, in which their "
+            "remaining differences correlate (actor-partner model). Outcome: the last score after the early window, given the "
             "last score within it; above zero is better.",
         )
 

@@ -207,6 +207,11 @@ def method_of(
             "given the last score up to their end and within therapists, for each pair of raters in the same clients. Standard errors are "
             f"robust and {errors}. Corrected correlations divide by the raters' agreement."
         )
+    if sources is not None:
+        out.append(
+            "Both raters' alliance together: an actor-partner model of both outcomes (Kenny, Kashy & Cook) if they are on one questionnaire, otherwise a "
+            "mixed model of each outcome."
+        )
     if surface is not None:
         out.append(
             "A response surface of second degree related the outcome to both raters' early alliance (Edwards & Parry). Congruence was "
