@@ -617,3 +617,18 @@ def test_a_predictor_that_many_lack_is_filled_in_by_imputation(study: Study) -> 
     assert value(found, f"{name}_imputed", "se") == pytest.approx(
         pooled.bse["w"] / rows["early"].std(), rel=1e-4
     )
+
+
+def test_the_answer_begins_with_what_is_clear(study: Study, result: AnalysisResult) -> None:
+    rows = pd.concat([result.table(f"effects_{p}").to_frame() for p in ("early", "level", "growth")])
+    joint = [value(result, f"{k}_attachment_avoidance_by_experience", "p") for k in ("early", "level")]
+    q = rows["q"].tolist() + [1.0 if p > 0.05 else 0.0 for p in joint]
+    clear = sum(x <= 0.05 for x in q)
+    assert result.answer[0] == (
+        f"Of {len(q)} effects on WAI-SR, {clear} are clear after correction for multiple tests (q at most 0.05); these are the clearest."
+    )
+    none = al.alliance_predictors(study, predictors=["personality_disorder"], part=["early"])
+    assert (
+        none.answer[0]
+        == "Of 2 effects on WAI-SR, none is clear after correction for multiple tests (q at most 0.05)."
+    )

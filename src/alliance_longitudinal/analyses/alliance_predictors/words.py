@@ -38,7 +38,7 @@ def answer(
     )
     clear_joint = [r for r in joint if r[1].q <= CLEAR]
     n = len(clear) + len(clear_joint)
-    said = "{k} of {all:noun} on {alliance} {k:is|are}" if n else "None of {all:noun} on {alliance} is"
+    said = "Of {all:noun} on {alliance}, " + ("{k} {k:is|are}" if n else "none is")
     draft.say(
         said + " clear after correction for multiple tests (q at most {limit}){more}.",
         k=Number(n, "integer"),
