@@ -130,7 +130,7 @@ DOORS = {
     "threadpoolctl": {"engine"},
     "pyarrow": {"engine", "data"},
     "dask": {"engine"},
-    "distributed": {"engine"},
+    "distributed": {"engine", "reporting"},
     "pyreadstat": {"data"},
     "duckdb": {"data"},
     "sqlalchemy": {"data"},
