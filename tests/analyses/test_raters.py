@@ -417,7 +417,15 @@ def test_few_therapists_few_outcomes_and_raters_who_disagree() -> None:
     rng = np.random.default_rng(1)
     sessions["alliance_therapist"] = rng.integers(20, 60, len(sessions)).astype(float)
     result = al.raters(with_sessions(study, sessions))
-    assert {"not_clustered", "one_outcome_rater", "raters_disagree"} <= codes(result)
+    assert {"not_clustered", "one_outcome_rater", "raters_disagree", "recip_not_determined"} <= codes(result)
+    # Ratings by chance: nothing is known of what therapists' means have in common, and no number is given.
+    assert "recip_general" not in set(result.estimates["id"])
+    note = next(n for n in result.notes if n.code == "recip_not_determined")
+    assert "therapists go together: almost any correlation is compatible" in note.message
+    small = al.raters(alone(clinic(8, therapists=9, clients=48)))
+    assert "few_for_surface" in codes(small)
+    assert "a4" not in set(small.estimates["id"])
+    assert "same_source" in set(small.estimates["id"])
     lost = sessions.copy()
     lost.loc[lost["session"] > 5, "phq9"] = np.nan
     none = al.raters(alone(with_sessions(study, lost)))
