@@ -105,7 +105,8 @@ def test_the_tipping_point_is_said(clinic: Study) -> None:
     assert "the effect within therapists would no longer be clear from" in result.answer[2]
     assert "reaches zero at" in next(t for t in result.tables if t.name == "deltas").note
     figure = next(f for f in result.figure_specs if f.name == "deltas")
-    assert figure.data["delta"].tolist() == [0, 60]
+    assert figure.data["label"].tolist()[:3] == ["observed scores only", "as expected", "60 points worse"]
+    assert result.figure_specs[0].name == "course"
     figure.figure()
     few = al.early_alliance(clinic, delta="1,2", m=5)
     assert "by up to 2 points, the effect within therapists would still be clear." in few.answer[2]

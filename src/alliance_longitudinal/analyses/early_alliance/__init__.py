@@ -186,8 +186,7 @@ def early_alliance(
     _checks(draft, design, models, seed)
     leaving_effects(draft, design, models, weeks, weighted_effects(draft, design, models))
     many_left(draft, design, weeks)
-    if sensitivity:
-        delta_effects_of(draft, design, models, weeks, Asked(delta, m, seed))
+    deltas = delta_effects_of(draft, design, models, weeks, Asked(delta, m, seed)) if sensitivity else None
     changed_rows(draft)
     clinic_effects(draft, design, models)
     if groups is not None:
@@ -200,6 +199,7 @@ def early_alliance(
         if course
         else None,
         charts.sensitivity_figure(others.table, design),
+        deltas,
     )
     early_findings(draft, design)
     words.methods(draft, design, models, n_boot)

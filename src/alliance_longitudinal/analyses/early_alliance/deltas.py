@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels, effect_estimate
-from alliance_longitudinal.analyses.kit import COUNT, ESTIMATE, Count, Draft, Estimate, Number, Share, say
+from alliance_longitudinal.analyses.kit import (
+    COUNT,
+    ESTIMATE,
+    Count,
+    Draft,
+    Estimate,
+    Number,
+    Share,
+    estimate_frame,
+    joined,
+    say,
+)
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.analyses.kit.fits import therapist_df
 from alliance_longitudinal.errors import AllianceError
@@ -47,12 +58,12 @@ class Asked:
 
 def delta_effects_of(
     draft: Draft, design: EarlyDesign, models: EarlyModels, weeks: float, asked: Asked
-) -> None:
-    """Effects under each delta, a figure, and the delta at which the answer would change."""
+) -> FigureSpec | None:
+    """Effects under each delta, the delta at which the answer would change, and a figure to be shown after the main one."""
     growth, main = models.growth, draft["slope_within"]
     left = leavers(draft, design, weeks)
     if growth is None or main is None or not growth.mixed or len(left) < MIN_LEFT:
-        return
+        return None
     deltas = tuple(sorted({0.0, *asked.deltas}))
     try:
         every, apart = _completed(design, models, weeks, left, deltas, asked)
@@ -63,7 +74,7 @@ def delta_effects_of(
             "Scores after leaving could not be filled in, because the model of the completed scores cannot be fitted.",
             "leaving",
         )
-        return
+        return None
     rows = _estimates(design, every, deltas)
     rows += [e for found, suffix, words in apart for e in _apart(design, found, suffix, words)]
     tipping = every.tipping(WITHIN)
@@ -89,9 +100,9 @@ def delta_effects_of(
         [Column("label", "Effect"), *ESTIMATE, COUNT],
         _note(design, weeks, tipping, clear=clear, top=max(deltas), m=asked.m),
     )
-    draft.show(_figure(design, every, main, weeks, len(left)))
     _tell(draft, main, rows, tipping, left, weeks, design, max(deltas))
     draft.cite("carpenter2013", "rubin1987", "barnard1999")
+    return _figure(rows, main, weeks, design.choices.time)
 
 
 def leavers(draft: Draft, design: EarlyDesign, weeks: float) -> "pd.Series[float]":
@@ -233,49 +244,31 @@ def _note(design: EarlyDesign, weeks: float, tipping: float, *, clear: bool, top
     )
 
 
-def _figure(design: EarlyDesign, found: "DeltaEffects", main: Estimate, weeks: float, n: int) -> FigureSpec:
+def _figure(rows: list[Estimate], main: Estimate, weeks: float, time: str) -> FigureSpec:
     """Effect within therapists by delta."""
-    own = found.table[found.table["term"] == WITHIN]
-    data = pd.DataFrame(
-        {
-            "delta": own["delta"],
-            "estimate": own["estimate"],
-            "low": own["ci_low"],
-            "high": own["ci_high"],
-            "n": n,
-        }
-    ).reset_index(drop=True)
-    alt = say(
-        "The effect within therapists is {first} if clients who left went on as expected, and {last} at the largest delta.",
-        first=Number(float(data.loc[data["delta"] == 0, "estimate"].iloc[0]), n=n),
-        last=Number(float(data["estimate"].iloc[-1]), n=n),
-    )
+    shown = [main, *(e for e in rows if e.id.startswith("slope_within_"))]
+    names = ["observed scores only", *(_row_name(e) for e in shown[1:])]
+    said = [say("{name} {e} ({e:interval})", name=n, e=e.number()) for n, e in zip(names, shown, strict=True)]
+    data = estimate_frame(shown)[["estimate", "ci_low", "ci_high", "n"]]
+    data.insert(0, "label", names)
     return FigureSpec(
         name="deltas",
         title="If clients who left went on worse than expected",
-        caption="Line: effect of early alliance within therapists, by how many points worse than expected the scores of clients who left "
-        "would have been; band: 95 % intervals.",
-        alt=alt,
-        how_to_read="Where the band reaches zero, the answer would no longer be clear.",
+        caption=f"Points: effect of early alliance within therapists if the scores of clients who left had been so many points worse at {time} "
+        f"{weeks:.0f} than expected; lines: 95 % intervals.",
+        alt="Effect within therapists: " + joined(said, "; ") + ".",
+        how_to_read="Where a line reaches zero, the answer would no longer be clear.",
         section="sensitivity",
         data=data,
-        columns=(
-            Column("delta", "Points worse", "number"),
-            Column("estimate", "Effect", "number", of="n"),
-            Column("low", "95 % low", "number", of="n"),
-            Column("high", "95 % high", "number", of="n"),
-            Column("n", "Clients who left", "count"),
-        ),
-        draw=partial(
-            plots.lines,
-            x="delta",
-            y="estimate",
-            band=True,
-            reference=0.0,
-            x_label=f"Points worse at {design.choices.time} {weeks:.0f}",
-            y_label=main.unit,
-        ),
+        columns=(Column("label", "Those who left"), *ESTIMATE, COUNT),
+        draw=partial(plots.forest, x_label=main.unit),
     )
+
+
+def _row_name(e: Estimate) -> str:
+    """What the label of an estimate says of those who left."""
+    words = e.label.partition(", ")[2].rpartition(" (")[0]
+    return words.removeprefix("those who left ")
 
 
 def many_left(draft: Draft, design: EarlyDesign, weeks: float) -> None:
@@ -310,7 +303,7 @@ def _tell(
     if not (main.ci_low > 0 or main.ci_high < 0):
         return
     start = say(
-        "If the {n:noun} who left before {time} {weeks} had gone on worse than the model expects,",
+        "If clients who left before {time} {weeks} ({n:noun}) had gone on worse than the model expects,",
         n=Count(len(left), "client"),
         time=design.choices.time,
         weeks=Number(weeks, "integer"),

@@ -31,11 +31,12 @@ def answer(draft: Draft, found: Multiverse, main: Summary, every: Summary, setti
         if setting.effect == "within"
         else "clients of therapists with a better alliance"
     )
+    k = Number(main.cells, "integer", "analysis", "analyses")
+    share = say("{same} of the {k:noun}", same=Number(main.same, "percent"), k=k)
     draft.say(
-        "{same} of the {k:noun} of the main question have the sign of the main analysis: {whose} have a {better} outcome. The "
+        "{which} of the main question have the sign of the main analysis: {whose} have a {better} outcome. The "
         "median effect is {median} standard deviations of outcome per standard deviation of alliance.",
-        same=Number(main.same, "percent"),
-        k=Number(main.cells, "integer", "analysis", "analyses"),
+        which=say("All {k:noun}", k=k) if main.same == 1 else share,
         whose=whose,
         better=better,
         median=Number(main.median, n=main.n),
@@ -165,19 +166,19 @@ def _outcomes(found: Multiverse, setting: Setting) -> Sentence:
     if "slope" in used:
         said.append(
             say(
-                "{name}: after the window, over {horizon:noun}; by least squares it is a line through the scores of each client with "
-                "three or more scores",
+                "{name} after the window, over {horizon:noun} (by least squares a line through the scores of each client with three or "
+                "more of them)",
                 name=OUTCOMES["slope"],
                 horizon=Number(setting.horizon, "integer", time),
             )
         )
     if "last" in used:
-        said.append(Sentence(f"{OUTCOMES['last']}: from intake"))
+        said.append(Sentence("change from intake to the last score"))
     if "horizon" in used:
         said.append(
             say(
-                "{name}: from intake to the score nearest to {horizon:noun} after the window; given intake severity, this is "
-                "residual change",
+                "{name}, from intake to the score nearest to {horizon:noun} after the window (given intake severity, this is "
+                "residual change)",
                 name=OUTCOMES["horizon"],
                 horizon=Number(setting.horizon, "integer", time),
             )
@@ -185,11 +186,11 @@ def _outcomes(found: Multiverse, setting: Setting) -> Sentence:
     if "recovered" in used:
         said.append(
             Sentence(
-                f"{OUTCOMES['recovered']}: reliably improved and in the functional range at the last score, among clients who were "
-                "in the clinical range at intake (a linear model of yes or no)"
+                "recovery, that is reliably improved and in the functional range at the last score, among clients who were in the "
+                "clinical range at intake (a linear model of yes or no)"
             )
         )
-    return Sentence("Outcomes are the ") + joined(said, "; ") + "."
+    return Sentence("Outcomes: ") + joined(said, "; ") + "."
 
 
 def _estimators(setting: Setting) -> str:
