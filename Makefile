@@ -69,6 +69,8 @@ calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dro
 	@$(PY) benchmarks/calibrate_within_between.py
 	@$(PY) benchmarks/calibrate_dyads.py
 	@$(PY) benchmarks/calibrate_multiverse.py
+	@$(PY) benchmarks/calibrate_variance_partition.py
+	@$(PY) benchmarks/calibrate_planning.py
 
 notebooks: setup ## Write the notebooks and the batch file's schema from the analyses (for maintainers)
 	@$(PY) tools/notebooks.py

@@ -393,6 +393,29 @@ def expected_course() -> Line:
     )
 
 
+def planning() -> Line:
+    """Against the same loop of simulate, refit and lmerTest, whose time for 1,000 is that of ten, scaled."""
+    mine = ours("planning", "1000", limit=200)
+    peer = r("planning", limit=300)
+    scale = 1.0 if "error" in peer else 1000 / peer["replicates"]
+    a = ratio(peer, mine, scale)
+    few = peer if "error" in peer else peer | {"seconds": peer["seconds"] * scale}
+    words, close = "", None
+    if a is not None:
+        gap = float(np.abs(np.array(mine["se"]) / np.array(peer["se"]) - 1).max())
+        close, words = (
+            gap < 0.2,
+            f", mean SE within {100 * gap:.0f} %",
+        )  # of ten studies there: an error of five percent
+    cpu = "" if "error" in mine else f" ({seconds(mine['cpu'])} of CPU, {mine['failed']} not converged)"
+    return Line(
+        "planning: 1,000 studies of 30 therapists, 20 clients of each, 8 sessions, simulated, refitted and tested",
+        "at most 60 s, and 100 times lme4 with lmerTest",
+        f"{said(mine, 'here')}{cpu}; {said(few, 'lme4')}, from 10{times(a)}{words}",
+        verdict([None if "error" in mine else mine["seconds"] <= 60, a and a >= 100, close]),
+    )
+
+
 def machine() -> str:
     """Processor, cores, memory and versions, without names of this machine."""
     info = Path("/proc/cpuinfo")
@@ -452,6 +475,7 @@ def main() -> None:
         "moment_models": moment_models,
         "many_analyses": many_analyses,
         "expected_course": expected_course,
+        "planning": planning,
         "hundred_thousand": hundred_thousand,
         "million": million,
         "scaling": scaling,

@@ -64,6 +64,32 @@ def course(clients: str) -> dict[str, Any]:
     }
 
 
+def planning(n_sim: str) -> dict[str, Any]:
+    """Simulated and refitted studies of 30 therapists, 20 clients of each and 8 sessions, from the plan to the power."""
+    from alliance_longitudinal import methods
+
+    plan = methods.StudyPlan.of(
+        30, 20, range(8), residual=5, client=((13, 0), (0, 0.04)), therapist=((1.3, 0), (0, 0.012))
+    )
+    rows = plan.rows(1)
+    rows.assign(y=np.random.default_rng(1).standard_normal(len(rows))).to_csv(
+        DATA / "planning.csv", index=False
+    )
+    methods.simulate_plan(plan, 50, 1)
+
+    def work() -> Any:
+        return methods.simulate_plan(plan, int(n_sim), 1)
+
+    start = time.process_time()
+    seconds, found = best(work, 1)
+    return {
+        "seconds": seconds,
+        "cpu": time.process_time() - start,
+        "se": found.mean_se.tolist(),
+        "failed": found.failed,
+    }
+
+
 def fit(rows: str, repeats: str = "5") -> dict[str, Any]:
     """Reading and fitting, warm; and NumPy's cross-product of the columns used."""
     warm()

@@ -45,6 +45,24 @@ if (task == "bootstrap") {
   t <- seconds(suppressWarnings(suppressMessages(bootMer(m, function(x) c(fixef(x), sigma(x)), nsim = n, seed = 1))))
   json(seconds = t, replicates = n)
 }
+if (task == "planning") { # written by `ours.py planning`, which runs first
+  suppressMessages(library(lmerTest))
+  d <- read.csv(path("planning.csv"))
+  m <- suppressWarnings(suppressMessages(lme4::lmer(y ~ weeks * (within + between) + (1 + weeks | therapist/client), d)))
+  root <- function(a, b) c(sqrt(a / 5), 0, sqrt(b / 5))
+  pars <- list(beta = rep(0, 6), theta = c(root(13, 0.04), root(1.3, 0.012)), sigma = sqrt(5))
+  names(pars$theta) <- names(getME(m, "theta")); names(pars$beta) <- names(fixef(m))
+  n <- 10
+  terms <- c("weeks:within", "weeks:between")
+  se <- matrix(0, n, 2)
+  t <- seconds(for (i in seq_len(n)) {
+    y <- simulate(m, nsim = 1, seed = i, newparams = pars)[[1]]
+    again <- suppressWarnings(suppressMessages(refit(m, y)))
+    table <- coef(summary(as_lmerModLmerTest(again)))
+    se[i, ] <- table[terms, "Std. Error"]
+  })
+  json(seconds = t, replicates = n, se = colMeans(se))
+}
 if (task == "kr") {
   suppressMessages(library(pbkrtest))
   d <- read.csv(path("egsingle.csv"))

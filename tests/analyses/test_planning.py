@@ -126,9 +126,13 @@ def test_the_answer_says_what_the_plan_finds_and_needs(plan: AnalysisResult) -> 
     assert plan.answer[0].startswith(
         "14 therapists with 6 clients each would find an effect of the alliance within therapists ("
     )
-    assert "PHQ-9 points per week per SD) with a power of " in plan.answer[0]
-    assert plan.answer[1].startswith("For a power of 80\u00a0%, the effect within therapists needs ")
-    assert plan.answer[2].startswith(
+    assert " PHQ-9 points over 4 weeks for each SD of the alliance) with a power of " in plan.answer[0]
+    assert plan.answer[1].startswith(
+        "Both sizes are the ends nearer to zero of the study's intervals, not its estimates"
+    )
+    assert plan.answer[2].startswith("With this caseload, a power of 80\u00a0% needs ")
+    assert " therapists for the effect within therapists and " in plan.answer[2]
+    assert plan.answer[3].startswith(
         "About as many clients of only 3 therapists would find the effect between "
     )
     assert [f.name for f in plan.figure_specs] == ["power_between", "power_within"]
@@ -141,7 +145,7 @@ def test_unequal_caseloads_and_dropout(clinic: Study, plan: AnalysisResult) -> N
     )
     assert other.answer[0].startswith("14 therapists with on average 5.71 clients each would find")
     assert value(other, "simulated_power_within") <= value(other, "power_within") + 0.1
-    assert other.answer[1].startswith("For a power of 90\u00a0%")
+    assert other.answer[2].startswith("With this caseload, a power of 90\u00a0% needs ")
     assert value(other, "n_for_80_within") > value(plan, "n_for_80_within")
     assert "10 %" not in other.methods
     assert (

@@ -66,6 +66,11 @@ def test_dropout_and_missing_scores_cost_power_as_refits_of_rows_say():
     whole, some = methods.simulate_plan(plan(), 100, 1), methods.simulate_plan(made, 100, 1)
     sizes = {"within": 0.2, "between": 0.3}
     assert (some.table(sizes)["power"] < whole.table(sizes)["power"]).all()
+    found = methods.simulate_plan(made, 400, 2).table(sizes)["power"]
+    for name, size in sizes.items():  # the closed form's mean information, and three Monte Carlo errors
+        closed = getattr(made, f"power_{name}")(size)
+        assert closed < getattr(plan(), f"power_{name}")(size) - 0.05
+        assert found[name] == pytest.approx(closed, abs=3 * np.sqrt(closed * (1 - closed) / 400) + 0.02)
     rows, rng, errors = made.rows(1), np.random.default_rng(8), []
     for _ in range(12):
         t = rng.multivariate_normal([0, 0], PARTS["therapist"], 16)[rows["therapist"]]
@@ -74,8 +79,7 @@ def test_dropout_and_missing_scores_cost_power_as_refits_of_rows_say():
         errors.append(al.MixedModel.from_formula(FORMULA, rows.assign(y=y)).fit().bse)
     own = pd.DataFrame(errors)
     for k, term in enumerate(("weeks:within", "weeks:between")):
-        se = some._se[:, k]
-        assert se.mean() == pytest.approx(own[term].mean(), abs=3 * own[term].std() / np.sqrt(12))
+        assert some.mean_se[k] == pytest.approx(own[term].mean(), abs=3 * own[term].std() / np.sqrt(12))
 
 
 def test_rows_are_standardised_and_clients_leave_once():

@@ -189,7 +189,7 @@ def planning(
     found = simulations(planned, n_sim, seed)
     show_simulated(draft, basis, planned, found)
     own = found[therapists]
-    answer(draft, planned, unit, own)
+    answer(draft, planned, y, time, own, adviser)
     draft.show(power_figure(planned, "between", found), power_figure(planned, "within", found))
     if groups is not None:
         _compare(draft, groups, people, followup, unit)

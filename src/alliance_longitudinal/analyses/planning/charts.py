@@ -41,7 +41,7 @@ def power_figure(planned: Planned, effect: str, found: "dict[int, SimulatedPlan]
     return FigureSpec(
         name=f"power_{effect}",
         title=f"Power for the effect of the alliance {_WORDS[effect]}",
-        caption="Lines: power by the number of therapists, for several caseloads (clients of each), if every assessment takes place. "
+        caption="Lines: power by the number of therapists, for several caseloads (clients of each), by closed forms. "
         "Points: simulated studies with the planned caseloads, dropout and missing scores.",
         alt=f"Power for the effect {_WORDS[effect]}. " + joined(said, "; ") + ".",
         how_to_read="Follow the line of your caseload to the wanted power, and read the number of therapists below.",

@@ -117,7 +117,7 @@ def show_power(draft: Draft, basis: Basis, planned: Planned) -> None:
         Column("clients", "Or clients per therapist"),
     ]
     note = say(
-        "Closed forms, if every assessment takes place; tests at {alpha}, two-sided. Needed: for a power of {target}, with the planned clients of each "
+        "Closed forms, which allow for dropout and missing scores approximately; tests at {alpha}, two-sided. Needed: for a power of {target}, with the planned clients of each "
         "therapist, or with the planned therapists. The rest of the plan stays as it is.",
         alpha=Number(0.05, "percent"),
         target=Number(planned.target, "percent"),

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from alliance_longitudinal.analyses.kit import Draft, Number, Sentence, say
+from alliance_longitudinal.analyses.kit import Draft, Number, Sentence, listed, say
 from alliance_longitudinal.analyses.planning.basis import Basis
 from alliance_longitudinal.analyses.planning.compute import (
     SMALLEST,
@@ -34,24 +34,34 @@ MANY_SINGULAR = 0.20
 _FEW = 20
 
 
-def answer(draft: Draft, planned: Planned, unit: str, found: "SimulatedPlan") -> None:
+def answer(
+    draft: Draft, planned: Planned, y: Measure, time: str, found: "SimulatedPlan", adviser: str
+) -> None:
     """What the plan can find, what it needs, and what fewer therapists with as many clients would find."""
     plan = planned.plan
     table = found.table(planned.effects)
-    within, between = (Number(abs(planned.effects[k])) for k in ("within", "between"))
+    span = plan.times[-1] - plan.times[0]
+    within, between = (Number(abs(span * planned.effects[k])) for k in ("within", "between"))
     mean = plan.clients / plan.therapists
     draft.say(
-        "{j:noun} with {equal}{n:noun} each would find an effect of the alliance within therapists ({x} {unit}) with a power of {p}, and an "
-        "effect between therapists ({y} {unit}) with a power of {q}.",
+        "{j:noun} with {equal}{n:noun} each would find an effect of the alliance within therapists ({x} {outcome} points over {span} {time}s for each "
+        "SD of the alliance) with a power of {p}, and an effect between therapists ({y} points) with a power of {q}.",
         j=Number(plan.therapists, "integer", "therapist"),
         equal="" if len(set(plan.caseloads)) == 1 else "on average ",
         n=Number(mean, "integer" if mean == int(mean) else "number", "client"),
         x=within,
         y=between,
-        unit=unit,
+        outcome=y.instrument.label,
+        span=_time(span),
+        time=time,
         p=Number(float(table.loc["within", "power"]), "percent"),
         q=Number(float(table.loc["between", "power"]), "percent"),
     )
+    if {planned.sources[k] for k in ("within", "between")} == {"interval"}:
+        draft.say(
+            "Both sizes are the ends nearer to zero of the {whose} intervals, not its estimates, which are likely to be too large.",
+            whose="study's" if adviser == "This study" else "report's",
+        )
     _needed(draft, planned)
     fewer = without_therapists(planned)
     if fewer.therapists < plan.therapists:
@@ -63,21 +73,24 @@ def answer(draft: Draft, planned: Planned, unit: str, found: "SimulatedPlan") ->
         )
 
 
+def _time(value: float) -> Number:
+    return Number(value, "integer" if value == int(value) else "number")
+
+
 def _needed(draft: Draft, planned: Planned) -> None:
-    parts = []
-    for name, words in (
-        ("within", "the effect within therapists"),
-        ("between", "the effect between therapists"),
-    ):
-        e = draft[f"n_for_80_{name}"]
-        if e is not None:
-            parts.append(
-                say("{what} needs {n:noun}", what=words, n=Number(e.estimate, "integer", "therapist"))
-            )
+    words = {"within": "for the effect within therapists", "between": "for the effect between therapists"}
+    found = {what: draft[f"n_for_80_{name}"] for name, what in words.items()}
+    parts: list[str] = [
+        say("{n:noun} {what}", n=Number(e.estimate, "integer", "therapist"), what=what)
+        for what, e in found.items()
+        if e is not None
+    ]
     if parts:
-        first = say("For a power of {target}, ", target=Number(planned.target, "percent"))
-        text = parts[0] if len(parts) == 1 else parts[0] + ", " + parts[1]
-        draft.sentences.append(first + text + " with this caseload.")
+        draft.say(
+            "With this caseload, a power of {target} needs {numbers}.",
+            target=Number(planned.target, "percent"),
+            numbers=listed(parts),
+        )
 
 
 def notes(
@@ -103,8 +116,8 @@ def notes(
             draft.find(
                 "closed_form_off",
                 "info",
-                "Closed form and simulation differ for the effect {name} therapists. The closed form assumes that every assessment takes place, "
-                "so use the simulated power.",
+                "Closed form and simulation differ for the effect {name} therapists. The closed form is approximate with "
+                "dropout, missing scores and unequal caseloads, so use the simulated power.",
                 f"power_{name}",
                 name=name,
             )
@@ -165,8 +178,8 @@ def method_of(
             "Planned: {j:noun}, assessments at {first} to {last} {time}s, a probability of {dropout} of leaving before each assessment and of "
             "{missing} of a missing score.",
             j=Number(planned.plan.therapists, "integer", "therapist"),
-            first=Number(times[0]),
-            last=Number(times[-1]),
+            first=_time(times[0]),
+            last=_time(times[-1]),
             time=time,
             dropout=Number(planned.plan.dropout, "percent"),
             missing=Number(planned.plan.missing, "percent"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from alliance_longitudinal.methods.planning.closed_forms import (
 Covariance = tuple[tuple[float, float], tuple[float, float]]
 _SIZES = "clients of each therapist, whole numbers of at least 1"
 _SHARE = "a probability, at least 0 and below 1"
+#: Clients whose attendance is drawn for the mean of their information.
+_DRAWN = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,12 @@ class StudyPlan:
 
     @property
     def between_clients(self) -> float:
-        """Variance of the estimated rates of change of a therapist's clients, if every client has every assessment.
+        """Variance of the estimated rates of change of a therapist's clients.
 
-        ``s^2 + residual / S`` with ``S`` the sum of squared deviations of the times from their mean.
+        ``s^2 + residual / S`` with ``S`` the sum of squared deviations of a client's times from their mean. If assessments do not take place, it
+        is the harmonic mean over clients (the mean of their information), which is an approximation; simulate such plans.
         """
-        when = np.array(self.times)
-        return self.client[1][1] + self.residual / float(np.sum((when - when.mean()) ** 2))
+        return _between_clients(self.times, self.dropout, self.missing, self.residual, self.client[1][1])
 
     @property
     def share(self) -> float:
@@ -134,7 +137,7 @@ class StudyPlan:
         return between / (between + self.between_clients)
 
     def power_within(self, effect: float) -> float:
-        """Power for an effect on the rate of change within therapists (`power_within`), complete data."""
+        """Power for an effect on the rate of change within therapists (`power_within`)."""
         effect = real("effect", effect, "a finite number, the effect that the study is to find")
         spare = (
             self.clients - self.therapists
@@ -146,7 +149,7 @@ class StudyPlan:
         return two_sided(effect, float(np.sqrt(self.between_clients / spare)), spare - 1)
 
     def power_between(self, effect: float) -> float:
-        """Power for an effect on the rate of change between therapists (`power_between`), complete data.
+        """Power for an effect on the rate of change between therapists (`power_between`).
 
         Unequal caseloads enter by the harmonic mean of the therapists' information.
         """
@@ -186,7 +189,7 @@ class StudyPlan:
         between = rng.standard_normal(self.therapists)
         between -= between.mean()
         between *= np.sqrt((self.therapists - 1) / np.sum(between**2))
-        there = self._there(rng)
+        there = _attended(self.clients, len(self.times), self.dropout, self.missing, rng)
         client, occasion = np.nonzero(there)
         return pd.DataFrame(
             {
@@ -198,14 +201,35 @@ class StudyPlan:
             }
         )
 
-    def _there(self, rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Whether each client has each assessment, shape (clients, times); the first takes place."""
-        shape = (self.clients, len(self.times))
-        stays = rng.random(shape) >= self.dropout
-        stays[:, 0] = True
-        done = np.logical_and.accumulate(stays, axis=1) & (rng.random(shape) >= self.missing)
-        done[:, 0] = True
-        return done
+
+def _attended(
+    clients: int, times: int, dropout: float, missing: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Whether each client has each assessment, shape (clients, times); the first takes place."""
+    stays = rng.random((clients, times)) >= dropout
+    stays[:, 0] = True
+    done = np.logical_and.accumulate(stays, axis=1) & (rng.random((clients, times)) >= missing)
+    done[:, 0] = True
+    return done
+
+
+@lru_cache(maxsize=256)
+def _between_clients(
+    times: tuple[float, ...], dropout: float, missing: float, residual: float, rates: float
+) -> float:
+    """See `StudyPlan.between_clients`; who has which assessments is drawn, always the same."""
+    when = np.array(times)
+    whole = dropout == 0 and missing == 0
+    there = (
+        np.ones((1, len(when)), dtype=bool)
+        if whole
+        else _attended(_DRAWN, len(when), dropout, missing, np.random.default_rng(0))
+    )
+    n = there.sum(axis=1)
+    mean = there @ when / n
+    spread = np.sum(there * (when - mean[:, None]) ** 2, axis=1)
+    information = np.where(spread > 0, spread / (rates * spread + residual), 0.0)
+    return float(1 / information.mean())
 
 
 def _covariance(name: str, value: Any) -> Covariance:

@@ -40,6 +40,11 @@ class SimulatedPlan:
     _se: Floats = field(repr=False)
     _df: Floats = field(repr=False)
 
+    @property
+    def mean_se(self) -> Floats:
+        """Mean standard error of the effects within and between therapists, shape (2,)."""
+        return np.asarray(np.nanmean(self._se, axis=0))
+
     def table(self, effects: Mapping[str, float]) -> pd.DataFrame:
         """What the studies would find of effects of these sizes.
 
