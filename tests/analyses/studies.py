@@ -122,3 +122,11 @@ def with_empathy(study: Study, seed: int = 0) -> Study:
     sessions["empathy"] = 20 + 0.5 * sessions["alliance"] + rng.normal(0, 4, len(sessions)).round()
     measure = Measure("empathy", "empathy", "client", load_instruments()["blri_os_40"], timing="end")
     return replace(study, measures={**study.measures, "empathy": measure}, _sessions=sessions)
+
+
+def without_a_few_times(study: Study) -> Study:
+    """The study with five clients of whom no session has a date or week."""
+    sessions = study.sessions
+    few = sorted(sessions["client"].unique())[20:25]
+    sessions["week"] = sessions["week"].where(~sessions["client"].isin(few))
+    return with_sessions(study, sessions)

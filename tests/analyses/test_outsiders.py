@@ -25,7 +25,14 @@ from alliance_longitudinal.analyses.disclosure import (
 from alliance_longitudinal.counts import Outsiders
 from alliance_longitudinal.data import FlowStep, SampleFlow
 from alliance_longitudinal.present import Column
-from analyses.studies import dated, with_couples, with_empathy, with_raters, with_sessions
+from analyses.studies import (
+    dated,
+    with_couples,
+    with_empathy,
+    with_raters,
+    with_sessions,
+    without_a_few_times,
+)
 from inside.analyses_registry import REGISTRY
 
 SMALLEST = 10
@@ -41,6 +48,7 @@ QUICK: dict[str, dict[str, Any]] = {
 #: Analyses that need more than the study has.
 MORE = {
     "dyads": with_couples,
+    "group_effects": without_a_few_times,
     "mechanisms": with_empathy,
     "raters": with_raters,
     "therapist_development": dated,
