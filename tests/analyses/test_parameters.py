@@ -29,7 +29,8 @@ def test_notebook_cell_signature_and_params_say_the_same(name: str) -> None:
     cell = parameters_cell(name)
     assert cell == {"study": "demo"} | defaults
     signature = inspect.signature(getattr(al, name))
-    assert {k: p.default for k, p in signature.parameters.items() if k != "study"} == defaults
+    own = {k: p.default for k, p in signature.parameters.items() if k != "study"}
+    assert {k: list(v) if isinstance(v, tuple) else v for k, v in own.items()} == defaults
     assert list(cell) == ["study", *defaults]
 
 

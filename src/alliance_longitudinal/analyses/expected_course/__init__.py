@@ -144,7 +144,7 @@ def expected_course(
     --------
     >>> import alliance_longitudinal as al
     >>> result = al.expected_course(al.load_study("demo"), folds=3)
-    >>> 0.75 < result.estimates.set_index("id").loc["cover80_k4", "estimate"] < 0.85
+    >>> bool(0.75 < result.estimates.set_index("id").loc["cover80_k4", "estimate"] < 0.85)
     True
     """
     draft = Draft(study, clinic)

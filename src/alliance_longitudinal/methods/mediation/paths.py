@@ -91,7 +91,7 @@ def indirect_paths(
     >>> found = methods.indirect_paths(0.30, 0.10, -0.50, -0.20, [[0.0225, 0.0], [0.0, 0.01]])
     >>> found.conf_int().loc["indirect"].round(5).tolist()
     [-0.30411, -0.03682]
-    >>> round(found.params["total"], 2)
+    >>> float(found.params["total"].round(2))
     -0.35
     """
     a, b, c_prime = (
