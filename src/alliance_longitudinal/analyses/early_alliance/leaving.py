@@ -134,11 +134,11 @@ def changed_rows(draft: Draft) -> None:
     draft.find(
         "dropout_changes_answer",
         "caution",
-        "{k} of {all} other assumptions about clients who left change whether the effect within therapists is clear, or its "
-        "direction: {which}.",
+        "Under {k:noun} about clients who left (of {all}), the effect within therapists changes its direction or whether it is "
+        "clear: {which}.",
         "leaving",
-        k=Number(len(changed), "integer"),
-        all=Number(len(names), "integer", "other assumption"),
+        k=Number(len(changed), "integer", "other assumption"),
+        all=Number(len(names), "integer"),
         which=joined(
             [say("{e} ({e:interval}){words}", e=e.number(), words=_words(e)) for e in changed], "; "
         ),
