@@ -47,10 +47,7 @@ def test_leavers_whose_effect_is_the_opposite_change_the_answer(clinic: Study) -
     assert "The answer depends on how those who left would have gone on." in note.message
     assert value(result, "slope_within_completers") < value(result, "slope_within_patterns")
     changed = next(f for f in result.notes if f.code == "dropout_changes_answer")
-    assert (
-        "about clients who left (of"
-        in changed.message
-    )
+    assert "about clients who left (of" in changed.message
     assert ", averaged over clients who stayed and who left" in changed.message
 
 
