@@ -6,6 +6,7 @@ counts degrees of freedom by itself. Effects of single scales and correlations a
 """
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def agree(figures: list[Figure]) -> None:
 
 def test_all_estimates(early: tuple[AnalysisResult, Known]) -> None:
     result, known = early
-    elsewhere = {i for i in result.estimates["id"] if "_scale_" in i} | {
+    elsewhere = {i for i in result.estimates["id"] if re.search("_scale_|_delta_|tipping_|_ipw|mv_", i)} | {
         "r_zero",
         "r_intake",
         "end_between_latent",
