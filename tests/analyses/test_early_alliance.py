@@ -142,7 +142,7 @@ def test_row_order_and_names_do_not_matter(clinic: Study, early: AnalysisResult)
 
 def test_effects_scale_with_the_units_of_both_measures(clinic: Study, early: AnalysisResult) -> None:
     sessions = clinic.sessions.assign(alliance=lambda d: d["alliance"] / 12, phq9=lambda d: d["phq9"] * 10)
-    scaled = early_alliance(with_sessions(clinic, sessions))
+    scaled = early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     for name in ("slope_within", "end_between"):
         assert value(scaled, name) == pytest.approx(120 * value(early, name), rel=1e-6)
     for name in ("r_within", "share_level_therapist"):
@@ -214,7 +214,7 @@ def test_leaving_out_early_change_inflates_the_effect(early: AnalysisResult) -> 
 
 
 def test_few_therapists_fall_back_and_say_so(few: Study) -> None:
-    result = early_alliance(few)
+    result = early_alliance(few, sensitivity=False)
     assert {"slope_within", "end_within"} <= set(result.estimates["id"])
     assert not result.estimates["id"].str.contains("between|contextual|therapist").any()
     assert result.status["code"] == "underpowered"
@@ -234,18 +234,18 @@ def test_a_first_score_late_in_the_window_is_said(clinic: Study) -> None:
     design = design_of(with_sessions(clinic, sessions))
     late = int((design.clients["intake_session"] > 1).sum())
     assert late >= 40
-    result = early_alliance(with_sessions(clinic, sessions))
+    result = early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     (found,) = (f for f in result.notes if f.code == "late_intake")
     assert found.severity == "caution"
     assert f"{late} clients" in found.message
-    assert "late_intake" not in {f.code for f in early_alliance(clinic).notes}
+    assert "late_intake" not in {f.code for f in early_alliance(clinic, sensitivity=False).notes}
 
 
 def test_same_alliance_for_all_clients_of_a_therapist_is_a_finding_not_a_number(clinic: Study) -> None:
     sessions = clinic.sessions
     of_therapist = 30.0 + sessions["therapist"].str[1:].astype(float)
     sessions["alliance"] = of_therapist.where(sessions["alliance"].notna())
-    result = early_alliance(with_sessions(clinic, sessions))
+    result = early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     assert not result.estimates["id"].str.match("slope_within|end_within|.*contextual").any()
     assert result.status["code"] == "failed_check"
     assert "no therapist has clients whose early alliance differs" in result.answer[0]
@@ -254,14 +254,14 @@ def test_same_alliance_for_all_clients_of_a_therapist_is_a_finding_not_a_number(
 def test_same_alliance_for_everybody_is_said(clinic: Study) -> None:
     sessions = clinic.sessions
     sessions["alliance"] = sessions["alliance"].where(sessions["alliance"].isna(), 40.0)
-    result = early_alliance(with_sessions(clinic, sessions))
+    result = early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     assert re.search(r"Early WAI-SR is the same \(40\.0\) for all \d+ analysed clients", result.answer[0])
     assert result.status["code"] == "underpowered"
 
 
 def test_too_few_clients_are_said(clinic: Study) -> None:
     some = clinic.sessions.query("client in @clinic.sessions.client.unique()[:12]")
-    result = early_alliance(with_sessions(clinic, some))
+    result = early_alliance(with_sessions(clinic, some), sensitivity=False)
     assert re.search(
         r"\d+ clients can be analysed; the early-alliance analysis needs at least 20", result.answer[0]
     )
@@ -294,13 +294,13 @@ def test_an_unknown_clinic_is_named_with_the_known_ones(clinic: Study) -> None:
     with pytest.raises(
         StudyError, match=r"There is no clinic 'Nrd' in the data\. Did you mean 'Nord'\? There are: Nord"
     ):
-        early_alliance(with_sessions(clinic, sessions), clinic="Nrd")
+        early_alliance(with_sessions(clinic, sessions), clinic="Nrd", sensitivity=False)
 
 
 def test_a_study_without_symptoms_is_refused(clinic: Study) -> None:
     only = replace(clinic, measures={"alliance": clinic.measures["alliance"]})
     with pytest.raises(StudyError, match="The study has no symptoms measure"):
-        early_alliance(only)
+        early_alliance(only, sensitivity=False)
 
 
 def test_to_dict_is_plain_json_and_holds_every_part(early: AnalysisResult) -> None:
@@ -332,20 +332,20 @@ def test_no_client_or_therapist_identifier_leaves_the_analysis(clinic: Study) ->
     sessions = clinic.sessions
     sessions["client"] = "CANARY-" + sessions["client"]
     sessions["therapist"] = "CANARY-" + sessions["therapist"]
-    result = early_alliance(with_sessions(clinic, sessions))
+    result = early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     assert "CANARY" not in json.dumps(result.to_dict())
     assert "CANARY" not in result._repr_html_()
 
 
 def test_the_study_is_not_changed(clinic: Study) -> None:
     before = clinic.sessions
-    early_alliance(clinic, window=3)
+    early_alliance(clinic, window=3, sensitivity=False)
     pd.testing.assert_frame_equal(clinic.sessions, before)
 
 
 def test_every_client_another_therapist_leaves_the_total_effect(clinic: Study) -> None:
     sessions = clinic.sessions.assign(therapist=lambda d: "T" + d["client"])
-    result = early_alliance(with_sessions(clinic, sessions))
+    result = early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     effects = set(result.estimates["id"][result.estimates["id"].str.match(r"(slope|end)_[a-z]+$")])
     assert effects == {"slope_total", "end_total"}
     fixed = "y ~ weeks * (early_total + intake_total + change_total)"
@@ -373,7 +373,7 @@ def test_the_total_effect_is_adjusted_for_all_of_intake_severity(few: Study) -> 
 def test_the_step_that_lost_most_clients_is_named(clinic: Study) -> None:
     """Nobody rated the alliance early."""
     sessions = clinic.sessions.assign(alliance=lambda d: d["alliance"].where(d["session"] > 5))
-    answer = early_alliance(with_sessions(clinic, sessions)).answer[0]
+    answer = early_alliance(with_sessions(clinic, sessions), sensitivity=False).answer[0]
     assert re.search(
         r"0 clients .* at the step 'Early alliance rated' \(\d+ clients: no alliance score in sessions 1 to 5\)",
         answer,
@@ -383,8 +383,8 @@ def test_the_step_that_lost_most_clients_is_named(clinic: Study) -> None:
 def test_without_early_change_the_analysis_goes_on_and_says_so(clinic: Study) -> None:
     """Session 1 alone, without an intake session: nobody has a change up to then."""
     study = with_sessions(clinic, clinic.sessions.query("session > 0"))
-    found = early_alliance(study, window=1)
-    asked = early_alliance(study, window=1, adjust_early_change=False)
+    found = early_alliance(study, window=1, sensitivity=False)
+    asked = early_alliance(study, window=1, adjust_early_change=False, sensitivity=False)
     pd.testing.assert_frame_equal(found.estimates, asked.estimates)
     note = next(f for f in found.notes if f.code == "no_early_change")
     assert re.match(
@@ -398,7 +398,7 @@ def test_everybody_leaves_at_the_end_of_the_window(clinic: Study) -> None:
     sessions = clinic.sessions.query("session <= 5")
     assert (
         "at the step 'Sessions after the early window'"
-        in early_alliance(with_sessions(clinic, sessions)).answer[0]
+        in early_alliance(with_sessions(clinic, sessions), sensitivity=False).answer[0]
     )
 
 
@@ -406,7 +406,7 @@ def test_time_in_sessions_is_not_called_weeks(clinic: Study) -> None:
     unknown = Finding("time_is_session_number", "caution", "Time is counted in sessions.", "week")
     sessions = clinic.sessions.assign(week=lambda d: d["session"].astype(float))
     study = replace(with_sessions(clinic, sessions), findings=(unknown,))
-    result = early_alliance(study)
+    result = early_alliance(study, sensitivity=False)
     assert " sessions (95 % interval" in result.answer[0]
     said = json.dumps(
         [result.answer, result.to_dict()["figures"], result.estimates[["label", "unit"]].to_dict("list")]
@@ -420,6 +420,6 @@ def test_time_in_sessions_is_not_called_weeks(clinic: Study) -> None:
 def test_outsiders_never_read_a_rounded_number_that_looks_like_enough() -> None:
     """15 clients of 20 needed: rounded to tens they would be 20."""
     study = simulated_study(1, ClinicTruth(therapists=3, clients=15))
-    assert "14 clients can be analysed" in early_alliance(study).answer[0]
-    shared = early_alliance(study, audience="shareable").answer[0]
+    assert "14 clients can be analysed" in early_alliance(study, sensitivity=False).answer[0]
+    shared = early_alliance(study, audience="shareable", sensitivity=False).answer[0]
     assert "Fewer than 20 clients can be analysed; the early-alliance analysis needs at least 20" in shared

@@ -26,7 +26,8 @@ def formula_of(result: AnalysisResult, title: str) -> str:
 def differing() -> AnalysisResult:
     """30 therapists whose own effects have a standard deviation as large as the mean effect."""
     return al.early_alliance(
-        simulated_study(1, ClinicTruth(therapists=30, clients=600, within_therapist_sd=0.02))
+        simulated_study(1, ClinicTruth(therapists=30, clients=600, within_therapist_sd=0.02)),
+        sensitivity=False,
     )
 
 
@@ -76,7 +77,7 @@ def test_a_correlation_is_not_blown_up_by_the_df_of_therapists(differing: Analys
 
 
 def test_fewer_than_twenty_therapists_get_robust_errors_beside(twelve: Study) -> None:
-    result = al.early_alliance(twelve)
+    result = al.early_alliance(twelve, sensitivity=False)
     for kind, term in (("slope", "weeks:early_client"), ("end", "early_client")):
         model = result.models["growth" if kind == "slope" else "endpoint"]
         assert value(result, f"{kind}_within_robust") == pytest.approx(model.params[term], rel=1e-12)
@@ -108,14 +109,14 @@ def test_robust_errors_that_are_much_larger_are_a_finding(twelve: Study) -> None
     own = mean - mean.groupby(sessions["therapist"]).transform("mean")
     sign = np.where(sessions["therapist"].rank(method="dense") % 2, 1.0, -1.0)
     sessions["phq9"] = (sessions["phq9"] + 0.05 * sign * own * sessions["week"]).clip(0, 27)
-    result = al.early_alliance(with_sessions(twelve, sessions))
+    result = al.early_alliance(with_sessions(twelve, sessions), sensitivity=False)
     note = next(f for f in result.notes if f.code == "robust_errors_larger")
     assert "more than a quarter larger than that of the model" in note.message
     assert value(result, "slope_within_robust", "se") > 1.25 * value(result, "slope_within", "se")
 
 
 def test_effects_that_do_not_differ_are_said_in_one_sentence() -> None:
-    result = al.early_alliance(al.load_study("demo"))
+    result = al.early_alliance(al.load_study("demo"), sensitivity=False)
     codes = [f.code for f in result.notes]
     assert codes.count("own_effect_zero") == 1
     assert "singular" not in codes
@@ -133,8 +134,8 @@ def with_clinics(study: Study, shift: float) -> Study:
 
 def test_clinics_that_differ_move_the_answer(clinic: Study) -> None:
     """Better clinics with better alliances: between therapists the pooled effect is the clinics', within clinics it is not."""
-    plain = al.early_alliance(with_clinics(clinic, 0.0))
-    mixed = al.early_alliance(with_clinics(clinic, 1.0))
+    plain = al.early_alliance(with_clinics(clinic, 0.0), sensitivity=False)
+    mixed = al.early_alliance(with_clinics(clinic, 1.0), sensitivity=False)
     assert next(f for f in plain.notes if f.code == "clinics_pooled").severity == "info"
     note = next(f for f in mixed.notes if f.code == "clinics_move_the_answer")
     assert note.severity == "caution"
@@ -154,7 +155,7 @@ def test_clinic_effects_are_those_of_a_model_with_a_factor(clinic: Study) -> Non
     from alliance_longitudinal.engine import MixedModel
 
     study = with_clinics(clinic, 0.5)
-    result = al.early_alliance(study)
+    result = al.early_alliance(study, sensitivity=False)
     formula = formula_of(result, "Change from intake to the last score").replace(" + (1", " + C(clinic) + (1")
     other = MixedModel.from_formula(formula, clients_of(study)).fit()
     assert value(result, "end_within_clinics") == pytest.approx(other.params["early_client"], rel=1e-6)
@@ -173,7 +174,7 @@ def before_and_after(study: Study) -> Study:
 
 
 def test_a_clinic_that_measures_before_and_after_gets_the_end_point_model(clinic: Study) -> None:
-    result = al.early_alliance(before_and_after(clinic))
+    result = al.early_alliance(before_and_after(clinic), sensitivity=False)
     ids = set(result.estimates["id"])
     assert {"end_within", "end_between", "r_within", "end_within_per_sd"} <= ids
     assert not any(i.startswith(("slope_", "share_")) for i in ids)
@@ -192,7 +193,7 @@ def test_a_clinic_that_measures_before_and_after_gets_the_end_point_model(clinic
 def test_the_end_point_model_of_two_measurements_is_least_squares_with_therapists(clinic: Study) -> None:
     """Balanced against an independent route: the within effect is that of dummies for therapists."""
     study = before_and_after(clinic)
-    result = al.early_alliance(study)
+    result = al.early_alliance(study, sensitivity=False)
     wide = study.sessions.groupby("client").agg(
         therapist=("therapist", "first"),
         alliance=("alliance", "max"),
@@ -219,7 +220,7 @@ def test_a_window_with_two_clients_says_so_and_shows_no_numbers() -> None:
     sessions = sessions[(sessions["session"] >= 4) | sessions["client"].isin(first_two)].reset_index(
         drop=True
     )
-    result = al.early_alliance(with_sessions(study, sessions), window=(4, 8))
+    result = al.early_alliance(with_sessions(study, sessions), window=(4, 8), sensitivity=False)
     table = result.table("sensitivity_end").to_frame().set_index("window")
     few = table.loc["session 3"]
     assert (few["problem"] == "too few clients").all()

@@ -126,7 +126,7 @@ def test_within_and_between_clients(rows: pd.DataFrame, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def early(study: Study) -> AnalysisResult:
-    return al.early_alliance(study)
+    return al.early_alliance(study, sensitivity=False)
 
 
 def test_thirteen_therapists_are_too_few_for_a_therapist_effect(early: AnalysisResult) -> None:

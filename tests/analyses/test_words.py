@@ -71,7 +71,9 @@ def test_methods_follow_the_parameters(early: AnalysisResult, clinic: Study) -> 
         in early.methods
     )
     assert "doi 10.1037/pst0000172" in early.methods
-    other = early_alliance(clinic, window=3, adjust_intake=False, adjust_early_change=False)
+    other = early_alliance(
+        clinic, window=3, adjust_intake=False, adjust_early_change=False, sensitivity=False
+    )
     assert "score in session 3, for clients with at least 1 rated session" in other.methods
     assert "The models do not adjust for anything else." in other.methods
     assert "against_truth" not in {t.name for t in other.tables}  # the truth is that of the default window
@@ -82,7 +84,7 @@ def test_a_shared_rater_is_a_limit_two_raters_are_not(clinic: Study, early: Anal
     assert any("(halo)" in text for text in early.limits)
     therapist = replace(clinic.measures["alliance"], rater="therapist")
     other = replace(clinic, measures={**clinic.measures, "alliance": therapist})
-    assert not any("(halo)" in text for text in early_alliance(other).limits)
+    assert not any("(halo)" in text for text in early_alliance(other, sensitivity=False).limits)
 
 
 def test_only_the_adjusted_model_is_set_beside_the_truth(
