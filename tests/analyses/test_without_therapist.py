@@ -65,6 +65,7 @@ def test_every_analysis_says_something_of_a_study_without_therapists(name: str, 
         "multiverse",
         "therapist_development",
         "group_effects",
+        "planning",
     ):
         assert "The study names no therapist" in result.answer[0]
         assert result.status["code"] == "underpowered"

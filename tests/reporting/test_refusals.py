@@ -11,7 +11,7 @@ import pytest
 
 from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Batch, run_batch
-from inside.reporting_batch import claimed
+from inside.reporting_batch import claimed, cluster
 from inside.reporting_batch import run as batch_run
 from inside.reporting_record import Outcome, make_folder, trouble, trouble_in, words_of
 from inside.reporting_run import _explain
@@ -100,14 +100,14 @@ def test_a_path_too_long_for_the_disk(lab: Lab, tmp_path: Path, out: str) -> Non
 def test_whatever_one_report_raises_is_its_row(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
 ) -> None:
-    real = batch_run.run_request
+    real = cluster.run_request
 
     def sometimes(request: Any, *args: Any, **options: Any) -> Any:
         if request.provenance["parameters"]["label"] == "two":
             raise error
         return real(request, *args, **options)
 
-    monkeypatch.setattr(batch_run, "run_request", sometimes)
+    monkeypatch.setattr(cluster, "run_request", sometimes)
     batch = _batch(lab, tmp_path, jobs=2)
     assert [row["status"] for row in batch.rows] == ["complete", "failed", "complete"]
     assert batch.rows[1]["error"].startswith(sentence)

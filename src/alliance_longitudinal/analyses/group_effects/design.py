@@ -18,7 +18,12 @@ FEW_PER_ARM = 8
 #: Fewest clients of an arm that is compared.
 MIN_ARM = 10
 #: The study's unit of time: one of it in words, and in weeks.
-_UNITS = {"days": ("day", 1 / 7), "weeks": ("week", 1.0), "months": ("month", 365.25 / 12 / 7)}
+_UNITS = {
+    "days": ("day", 1 / 7),
+    "weeks": ("week", 1.0),
+    "months": ("month", 365.25 / 12 / 7),
+    "sessions": ("session", 1.0),
+}
 Unit = Literal["group", "therapist"]
 Shape = Literal["linear", "log"]
 
