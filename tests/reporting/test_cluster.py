@@ -1,6 +1,8 @@
 """A batch on a real Dask cluster: the same reports, a lost worker loses nothing, and what cannot work is said."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -118,16 +120,32 @@ def test_an_address_without_a_cluster_is_named(
 
 
 def test_a_cluster_without_workers_is_named(lab: Lab, tmp_path: Path) -> None:
-    from dask.distributed import LocalCluster
-
-    with (
-        LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as empty,
-        pytest.raises(UsageError, match=r"has no worker\. Start workers"),
-    ):
-        run_batch(
-            grid(tmp_path, "[1.0]"),
-            tmp_path / "out",
-            cluster=empty.scheduler_address,
-            registry=tiny.REGISTRY,
-            notebooks=lab.folder,
-        )
+    place = tmp_path / "scheduler.json"
+    command = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--port",
+        "0",
+        "--dashboard-address",
+        ":0",
+    ]
+    with subprocess.Popen(
+        [*command, "--scheduler-file", str(place)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as scheduler:
+        try:
+            for _ in range(600):
+                if place.is_file() and place.read_text(encoding="utf-8").strip():
+                    break
+                time.sleep(0.1)
+            address = json.loads(place.read_text(encoding="utf-8"))["address"]
+            with pytest.raises(UsageError, match=r"has no worker\. Start workers"):
+                run_batch(
+                    grid(tmp_path, "[1.0]"),
+                    tmp_path / "out",
+                    cluster=address,
+                    registry=tiny.REGISTRY,
+                    notebooks=lab.folder,
+                )
+        finally:
+            scheduler.kill()
