@@ -63,7 +63,9 @@ def main(docs: Path = DOCS) -> None:
     entries = []
     for name, analysis in REGISTRY.items():
         spec = analysis.function(OTHER[name]() if name in OTHER else study).figure_specs[0]
-        spec.figure().savefig(folder / f"{name}.png", dpi=80, metadata={"Software": None})
+        spec.figure().savefig(
+            folder / f"{name}.png", dpi=80, bbox_inches="tight", metadata={"Software": None}
+        )
         entries.append(entry(name, spec))
     (docs / "gallery.md").write_text("\n".join([HEAD, *entries]), encoding="utf-8")
 
