@@ -323,7 +323,7 @@ def test_to_dict_is_plain_json_and_holds_every_part(early: AnalysisResult) -> No
     assert of_therapists.any()
     within = course.loc[~of_therapists, "label"]
     assert within.str.contains("WAI-SR points from the therapist's mean)", regex=False).all()
-    assert len(data["answer"]) == 3
+    assert len(data["answer"]) == 4
     assert data["parameters"]["window"] == [1, 5]
     assert data["flow"][-1]["clients_out"] == int(early.estimates.set_index("id").loc["end_within", "n"])
 

@@ -182,3 +182,14 @@ def test_weights_for_those_who_left_before_the_end_of_the_window(
     main, se = value(early, "slope_within"), value(early, "slope_within", "se")
     assert abs(value(early, "slope_within_ipw") - main) < se
     assert value(early, "slope_between_ipw", "df") <= design.n_therapists
+
+
+def test_the_answer_says_when_it_hangs_on_who_of_those_who_left_did_worse(early: AnalysisResult) -> None:
+    table = early.estimates.set_index("id")
+    rows = table[table.index.str.match("slope_within_delta_.*_(above|below)")]
+    lost = [i for i, row in rows.iterrows() if row["ci_low"] <= 0 <= row["ci_high"]]
+    assert [i.rpartition("_")[2] for i in lost] == ["above"]
+    said = [str(sentence) for sentence in early.answer if "if only those" in sentence]
+    assert said == [
+        "It would no longer be clear if only those with a better alliance than usual for their therapist had gone on 5 points worse."
+    ]

@@ -268,6 +268,10 @@ def _figure(rows: list[Estimate], main: Estimate, weeks: float, time: str) -> Fi
 def _row_name(e: Estimate) -> str:
     """What the label of an estimate says of those who left."""
     words = e.label.partition(", ")[2].rpartition(" (")[0]
+    for part in ("below", "above"):
+        if e.id.endswith(f"_{part}"):
+            points = words.rpartition(" mean ")[2]
+            return f"{points}, only those {part} the therapist's mean"
     return words.removeprefix("those who left ")
 
 
@@ -303,7 +307,7 @@ def _tell(
     if not (main.ci_low > 0 or main.ci_high < 0):
         return
     start = say(
-        "If clients who left before {time} {weeks} ({n:noun}) had gone on worse than the model expects,",
+        "If all clients who left before {time} {weeks} ({n:noun}) had gone on worse than the model expects,",
         n=Count(len(left), "client"),
         time=design.choices.time,
         weeks=Number(weeks, "integer"),
@@ -312,14 +316,28 @@ def _tell(
         last = next(e for e in rows if e.id == f"slope_within_delta_{_name(top)}")
         turned = last.ci_low <= 0 <= last.ci_high
         if not turned:
+            points = Number(top, "integer" if top == int(top) else "number")
             draft.say(
                 "{start} by up to {top} points, the effect within therapists would still be clear.",
                 start=start,
-                top=Number(top, "integer" if top == int(top) else "number"),
+                top=points,
             )
+            _tell_apart(draft, rows, points)
         return
     draft.say(
         "{start} the effect within therapists would no longer be clear from {points} points on.",
         start=start,
         points=Number(tipping),
     )
+
+
+def _tell_apart(draft: Draft, rows: list[Estimate], top: Number) -> None:
+    """That the effect would be lost if only some of those who left had gone on worse."""
+    for part, words in (("above", "better"), ("below", "poorer")):
+        if any(e.id.endswith(f"_{part}") and e.ci_low <= 0 <= e.ci_high for e in rows):
+            draft.say(
+                "It would no longer be clear if only those with a {words} alliance than usual for their therapist had gone on "
+                "{top} points worse.",
+                words=words,
+                top=top,
+            )

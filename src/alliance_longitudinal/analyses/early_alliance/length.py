@@ -65,9 +65,14 @@ def length_rows(sessions: pd.DataFrame, design: EarlyDesign) -> list[dict[str, A
             low, middle, high = own[key].quantile([0.25, 0.5, 0.75])
             row[str(key)] = say(
                 "{middle} ({low} to {high})",
-                middle=Number(middle, "df", n=len(own)),
-                low=Number(low, "df", n=len(own)),
-                high=Number(high, "df", n=len(own)),
+                middle=_plain(middle, len(own)),
+                low=_plain(low, len(own)),
+                high=_plain(high, len(own)),
             )
         out.append(row)
     return out
+
+
+def _plain(value: float, n: int) -> Number:
+    """A quartile of whole numbers, which may lie between two of them."""
+    return Number(value, "integer" if value == round(value) else "df", n=n)

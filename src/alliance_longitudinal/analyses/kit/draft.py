@@ -336,7 +336,7 @@ class Draft(Sample):
             notes=tuple(sorted(dict.fromkeys(notes), key=lambda f: -SEVERITIES.index(f.severity))),
             flow=self._flow(),
             tables=with_file_names(
-                [t for t in (*self.tables, checks_table(self.checked), sample) if t is not None]
+                [t for t in (sample, *self.tables, checks_table(self.checked)) if t is not None]
             ),
             figure_specs=with_file_names([*self.figures, *self.check_figures]),
             methods_parts=Methods(
