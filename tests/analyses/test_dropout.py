@@ -61,7 +61,7 @@ def test_the_answer_and_the_tables(result):
     assert result.answer[3].startswith(
         "As a standardised difference between clients who dropped out and the others, "
     )
-    assert [t.name for t in result.tables][:4] == ["odds", "effects", "planned", "definitions"]
+    assert [t.name for t in result.tables][1:5] == ["odds", "effects", "planned", "definitions"]
     assert [f.name for f in result.figure_specs] == ["incidence", "hazard"]
     assert dict(result.facts)["Dropout means"] == "the ending that the study records"
 

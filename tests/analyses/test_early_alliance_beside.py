@@ -78,7 +78,7 @@ def test_length_by_loops(clinic: Study, early: AnalysisResult) -> None:
         rated.append(own["alliance"].notna().sum())
     for key, values in (("sessions", sessions), ("rated", rated)):
         one, two, three = np.quantile(values, [0.25, 0.5, 0.75])
-        assert str(rows[1][key]) == f"{two:.1f} ({one:.1f} to {three:.1f})"
+        assert str(rows[1][key]) == f"{two:g} ({one:g} to {three:g})"
     assert "length" in {t.name for t in early.tables}
 
 

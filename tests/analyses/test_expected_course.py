@@ -151,7 +151,7 @@ def test_the_alliance_helps_where_it_goes_with_later_change():
 
 
 def test_tables_figures_and_words(result):
-    assert [t.name for t in result.tables][:6] == ["bands", "warning", "risk", "shapes", "where", "tripod"]
+    assert [t.name for t in result.tables][1:7] == ["bands", "warning", "risk", "shapes", "where", "tripod"]
     assert list(result.figures) == ["course", "calibration"]
     assert "log(weeks + 1)" in result.methods
     assert "in a second round all clients of a therapist were left out together" in result.methods

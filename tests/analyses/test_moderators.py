@@ -205,7 +205,7 @@ def test_words_tables_and_figures(result):
     assert result.answer[1].startswith("Among clients of the same therapist, one standard deviation (")
     assert "more early alliance was related to this much more improvement over " in result.answer[1]
     assert result.answer[2].startswith("The effect of the alliance clearly differs by avoidance (p: ")
-    assert [t.name for t in result.tables][:6] == [
+    assert [t.name for t in result.tables][1:7] == [
         "tests", "slopes", "differences", "johnson_neyman", "products", "other_outcome",
     ]  # fmt: skip
     assert [f.name for f in result.figure_specs][:2] == ["slope", "differences"]
