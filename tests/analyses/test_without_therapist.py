@@ -15,6 +15,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "sudden_gains": {"points": 4, "simulations": 0},
     "reliable_change": {"reliability": 0.84, "cutoff": 10.0},
     "data_quality": {"models": False},
+    "alliance_course": {"shapes": ["linear", "log"]},
 }
 
 
@@ -35,6 +36,16 @@ def test_clients_without_a_therapist_leave_by_a_counted_step(name: str, clinic: 
     assert step.clients_lost == clinic.sessions["client"].nunique() - others["client"].nunique()
     alone = getattr(al, name)(with_sessions(clinic, others), **QUICK.get(name, {}))
     pd.testing.assert_frame_equal(result.estimates, alone.estimates)
+
+
+@pytest.mark.parametrize("name", ["dropout", "dose", "alliance_course", "alliance_events"])
+def test_models_that_can_do_without_therapists_count_those_who_leave(name: str, clinic: Study) -> None:
+    """Where some clients have a therapist, the others leave by a step, and no model drops a row of its own accord."""
+    study, _ = some_without(clinic)
+    result = getattr(al, name)(study, **QUICK.get(name, {}))
+    assert "Clients with a therapist" in {s.step for s in result.flow.steps}
+    assert result.status["code"] != "failed_check"
+    assert {getattr(m, "n_dropped", 0) for m in result.models.values()} == {0}
 
 
 @pytest.mark.parametrize("name", ["reliable_change", "sudden_gains"])

@@ -157,7 +157,7 @@ def expected_course(
         check_client(draft.sessions, client, audience)
     if after is not None:
         _settings(time, after, decide, band, folds, seed)  # refused before any work
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, alone=True)
     every = draft.sessions
     label = y.instrument.label
     draft.keep(every[y.name].notna(), f"Sessions with {label}", f"no {label} score at the session")

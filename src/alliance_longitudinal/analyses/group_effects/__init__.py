@@ -85,7 +85,7 @@ def group_effects(
     groups = draft.compare(by)
     draft.adjust(covariates)
     y = draft.measure("symptoms", outcome)
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, alone=True)
     if not draft.therapists_known:
         draft.sessions = draft.sessions.drop(columns="therapist")
     draft.keep(draft.sessions["week"].notna(), "Sessions with a known time", "no date or week at the session")

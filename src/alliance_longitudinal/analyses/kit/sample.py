@@ -123,10 +123,11 @@ class Sample:
         """Keep rows of ``sessions``; the sample flow counts what that costs."""
         self.sessions, self.flow = self.flow.filter(self.sessions, rows, step, reason)
 
-    def with_therapists(self, *, needed: bool = True) -> None:
+    def with_therapists(self, *, needed: bool = True, alone: bool = False) -> None:
         """Keep the clients whose therapist is known; without any, say so or (``needed=False``) take each client alone.
 
-        A model that separates therapists cannot use clients without one, and must not drop them in silence.
+        A model that separates therapists cannot use clients without one, and must not drop them in silence. An analysis that
+        counts each of them alone, with an empty ``therapist``, says so with ``alone=True``.
         """
         if "therapist" not in self.sessions or self.sessions["therapist"].isna().all():
             if needed:
@@ -139,14 +140,14 @@ class Sample:
             self.therapists_known = False
         elif self.sessions["therapist"].isna().any():
             known = self.sessions["therapist"].notna()
-            if not needed:
-                alone = self.sessions.loc[~known, "client"].nunique()
+            if alone:
+                without = self.sessions.loc[~known, "client"].nunique()
                 self.find(
                     "some_without_therapist",
                     "info",
                     "{n:noun} {n:has|have} no therapist. They stay in the analysis; for the intervals each of them counts alone.",
                     "therapists",
-                    n=Count(alone, "client"),
+                    n=Count(without, "client"),
                 )
                 return
             self.keep(known, "Clients with a therapist", "no therapist recorded for the client")

@@ -113,7 +113,7 @@ def reliable_change(
     draft = Draft(study, clinic)
     draft.compare(by)
     measure = draft.measure("symptoms", outcome)
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, alone=True)
     second = _second(study, measure, joint)
     _check_sessions(first, last)
     given = Given(reliability, reliability_post, sd, points, cutoff, m_functional, sd_functional)

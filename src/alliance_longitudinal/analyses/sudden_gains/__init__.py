@@ -142,7 +142,7 @@ def sudden_gains(
     draft = Draft(study, clinic)
     draft.compare(by)
     measure = draft.measure("symptoms", outcome)
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, alone=True)
     sample_sd = sd_before(draft.sessions, measure)
     label = measure.instrument.label
     draft.keep(
