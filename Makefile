@@ -51,26 +51,8 @@ mutants: setup ## Small mistakes in the code, and whether a test notices: docs/m
 test-pythons: setup ## The whole suite under each Python that is here, and with the lowest versions allowed (hours)
 	@$(PY) tools/test_pythons.py
 
-calibrate: setup ## Coverage in simulation: docs/calibration.md, calibration_dropout.md and others
+calibrate: setup ## Coverage in simulation, every analysis: docs/calibration.md (days; "benchmarks/calibrate.py --help" for a part)
 	@$(PY) benchmarks/calibrate.py
-	@$(PY) benchmarks/calibrate_dose.py
-	@$(PY) benchmarks/calibrate_dropout.py
-	@$(PY) benchmarks/calibrate_alliance_course.py
-	@$(PY) benchmarks/calibrate_alliance_predictors.py
-	@$(PY) benchmarks/calibrate_therapist_development.py
-	@$(PY) benchmarks/calibrate_moderators.py
-	@$(PY) benchmarks/calibrate_mechanisms.py
-	@$(PY) benchmarks/calibrate_group_effects.py
-	@$(PY) benchmarks/calibrate_engine.py
-	@$(PY) benchmarks/calibrate_lagged.py
-	@$(PY) benchmarks/calibrate_raters.py
-	@$(PY) benchmarks/calibrate_expected_course.py
-	@$(PY) benchmarks/calibrate_alliance_events.py
-	@$(PY) benchmarks/calibrate_within_between.py
-	@$(PY) benchmarks/calibrate_dyads.py
-	@$(PY) benchmarks/calibrate_multiverse.py
-	@$(PY) benchmarks/calibrate_variance_partition.py
-	@$(PY) benchmarks/calibrate_planning.py
 
 notebooks: setup ## Write the notebooks and the batch file's schema from the analyses (for maintainers)
 	@$(PY) tools/notebooks.py

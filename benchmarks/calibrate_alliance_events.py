@@ -1,29 +1,22 @@
 """Repeats the analysis of ruptures on simulated clinic groups: how often does it find what is not there?
 
-`make calibrate` runs 200 seeds of each make on all cores and writes docs/calibration_alliance_events.md.
+`make calibrate` runs 200 sets of each world and writes docs/calibration/alliance_events.md.
 
 In the first make the alliance only fluctuates: the number of ruptures should lie within the limits of what fluctuation produces in 95 %
 of the groups, and ruptures are not related to outcome. In the second there are ruptures, some of which are repaired: whether
 one is does not depend on the therapist, whose experience is a random number.
 """
 
-import argparse
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
 
 import numpy as np
 import pandas as pd
+from calibration import Plan, Row, main, row_of
 
 import alliance_longitudinal as al
 from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 SIZE = {"therapists": 20, "clients": 300, "alliance_by_improvement": 0.0}
 MAKES = {
     "fluctuation only": {},
@@ -37,9 +30,8 @@ TRUTHS = {
 }
 
 
-def one(job: tuple[int, str]) -> pd.DataFrame:
-    """Whether numbers lie where they should, in one clinic group: ``make, name, estimate, inside``."""
-    seed, make = job
+def one(seed: int, make: str) -> list[Row]:
+    """Whether numbers lie where they should, in one clinic group."""
     study = simulated_study(seed, ClinicTruth(**SIZE, **MAKES[make]), items=False)
     names = study.clients["therapist"].unique()
     therapists = pd.DataFrame(
@@ -49,69 +41,41 @@ def one(job: tuple[int, str]) -> pd.DataFrame:
     found = al.alliance_events(
         study, simulations=100, seed=seed, repair_by=["experience"]
     ).estimates.set_index("id")
-    rows = []
+    rows: list[Row] = []
     for rule in RULES:
         expected, n = found.loc[f"expected_{rule}"], found.loc[f"n_{rule}", "estimate"]
         excess = n / expected["estimate"] if expected["estimate"] else np.nan
-        rows.append(
-            (make, f"found and expected: {rule}", excess, expected["ci_low"] <= n <= expected["ci_high"])
-        )
+        inside = float(expected["ci_low"] <= n <= expected["ci_high"])
+        rows.append({"name": f"found and expected: {rule}", "estimate": excess, "covers": inside})
     gap = found.loc["repaired", "estimate"] - found.loc["repaired_expected", "estimate"]
     inside = (
         found.loc["repaired", "ci_low"]
         <= found.loc["repaired_expected", "estimate"]
         <= found.loc["repaired", "ci_high"]
     )
-    rows.append((make, "repaired, less expected", gap, inside))
-    for name, truth in TRUTHS[make].items():
-        if name in found.index:
-            row = found.loc[name]
-            rows.append(
-                (make, f"{name} (truth {truth:g})", row["estimate"], row["ci_low"] <= truth <= row["ci_high"])
-            )
-    return pd.DataFrame(rows, columns=["make", "name", "estimate", "inside"])
+    rows.append({"name": "repaired, less expected", "truth": 0.0, "estimate": gap, "covers": float(inside)})
+    known = [(name, truth) for name, truth in TRUTHS[make].items() if name in found.index]
+    return [*rows, *(row_of(name, found.loc[name], truth) for name, truth in known)]
 
 
-def page(draws: pd.DataFrame, seeds: int) -> str:
-    """docs/calibration_alliance_events.md."""
-    limit = 1.96 * np.sqrt(0.95 * 0.05 / seeds)
-    lines = [
-        "# Calibration of the analysis of ruptures",
-        "",
-        f"{seeds} simulated clinic groups of each make, each of {SIZE['clients']} clients of {SIZE['therapists']} therapists, with 100 simulated",
-        "sets of fluctuation. Made by `make calibrate` (`benchmarks/calibrate_alliance_events.py`).",
-        "",
-        f"With {seeds} groups a true 95 % shows as {100 * (0.95 - limit):.0f} to {100 * min(0.95 + limit, 1):.0f} %.",
-        "",
-        "| make | number | groups | mean | inside |",
-        "|---|---|---|---|---|",
-    ]
-    for (make, name), part in draws.groupby(["make", "name"], sort=False):
-        inside = 100 * part["inside"].astype(float).mean()
-        lines.append(f"| {make} | {name} | {len(part)} | {part['estimate'].mean():.3f} | {inside:.1f} % |")
-    lines += [
-        "",
-        "The mean of 'found and expected' is the number found for each one expected; inside: the number found lies within the limits of 95 %",
-        "of simulated data. With real ruptures it should lie outside. For the others, inside: the interval contains the truth, or, for",
-        "repairs, the share that fluctuation alone would produce.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Run all makes and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=200)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=DOCS)
-    args = parser.parse_args()
-    jobs = [(seed, make) for make in MAKES for seed in range(1, args.seeds + 1)]
-    with ProcessPoolExecutor(args.jobs) as pool:
-        draws = pd.concat(pool.map(one, jobs), ignore_index=True)
-    text = page(draws, args.seeds)
-    (args.out / "calibration_alliance_events.md").write_text(text, encoding="utf-8")
-    print(text)
-
+PLAN = Plan(
+    "alliance_events",
+    "the analysis of ruptures",
+    f"""
+Clinic groups of {SIZE["clients"]} clients of {SIZE["therapists"]} therapists, with 100 simulated sets of fluctuation.
+""",
+    list(MAKES),
+    one,
+    ["outcome_events", "repair_experience"],
+    "ruptures and outcome; repair and a characteristic",
+    notes="""
+The mean of 'found and expected' is the number found for each one expected; coverage: the number found lies within the limits of 95 % of
+simulated data. With real ruptures it should lie outside. For repairs: the interval contains the share that fluctuation alone would produce.
+""",
+    apart=tuple(f"found and expected: {rule}" for rule in RULES),
+    sets=200,
+    heads=("world", "number"),
+)
 
 if __name__ == "__main__":
-    main()
+    main(PLAN, __doc__)

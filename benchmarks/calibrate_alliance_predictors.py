@@ -1,23 +1,16 @@
 """Repeats the analysis of predictors of the alliance on simulated clinic groups: bias, coverage, and false findings of q.
 
-`make calibrate` runs 400 seeds of each make on all cores and writes docs/calibration_alliance_predictors.md.
+`make calibrate` runs 400 sets of each world and writes docs/calibration/alliance_predictors.md.
 
 The truth, in points of the alliance: clients differ by given numbers per standard deviation of attachment anxiety and avoidance, within and
 between therapists alike; therapists by one per standard deviation of empathy; the effect of avoidance falls with the therapist's
 experience; growth per week rises with avoidance (added to the simulated ratings). Other covariates have no effect.
 """
 
-import argparse
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
 
 import numpy as np
-import pandas as pd
+from calibration import Plan, Row, main, row_of
 
 import alliance_longitudinal as al
 from alliance_longitudinal.analyses.alliance_predictors.asked import find_predictors
@@ -33,7 +26,6 @@ from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth, simulate_clinic
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 ANXIETY, AVOIDANCE, EMPATHY, BY_EXPERIENCE, GROWTH = -0.8, -1.5, 1.0, -0.5, 0.05
 #: Mean week of sessions 1 to 5: by then growth has added to the early effect of avoidance.
 EARLY_WEEK = 3.0
@@ -79,9 +71,8 @@ def study_of(seed: int, therapists: int, clients: int, *, effects: bool) -> Stud
     )
 
 
-def estimates(job: tuple[int, str]) -> pd.DataFrame:
-    """Of one clinic group: ``make, name, estimate, se, low, high, truth``; without effects a row with the smallest q."""
-    seed, make = job
+def one(seed: int, make: str) -> list[Row]:
+    """Effects of one clinic group; without effects the smallest q and p."""
     therapists, clients, effects = MAKES[make]
     study = study_of(seed, therapists, clients, effects=effects)
     if not effects:
@@ -89,8 +80,8 @@ def estimates(job: tuple[int, str]) -> pd.DataFrame:
         table = (
             al.alliance_predictors(study, predictors=names, part=["early"]).table("effects_early").to_frame()
         )
-        row = (make, "smallest q", float(table["q"].min()), float(table["p"].min()), np.nan, np.nan, np.nan)
-        return pd.DataFrame([row], columns=["make", "name", "estimate", "se", "low", "high", "truth"])
+        least = {k: float(table[k].min()) for k in ("q", "p")}
+        return [{"name": f"smallest {k}", "estimate": value, "p": value} for k, value in least.items()]
     draft = Draft(study)
     a, y = draft.measure("alliance", None), draft.measure("symptoms", None)
     predictors = find_predictors(study, None, at_intake(draft.sessions, y.name), [])
@@ -110,19 +101,13 @@ def estimates(job: tuple[int, str]) -> pd.DataFrame:
     joint = interaction(draft, ratings, predictors, ratings.clients, pair, "early")
     rows = []
     for name, truth in _truths().items():
-        e = found[name]
-        rows.append((make, name, e.estimate, e.se, e.ci_low, e.ci_high, truth))
+        rows.append(row_of(name, found[name], truth))
     if joint is not None:
         sd = ratings.sd_early
-        rows.append(
-            (
-                make,
-                joint.id,
-                *(sd * v for v in (joint.estimate, joint.se, joint.ci_low, joint.ci_high)),
-                BY_EXPERIENCE,
-            )
-        )
-    return pd.DataFrame(rows, columns=["make", "name", "estimate", "se", "low", "high", "truth"])
+        numbers = {"estimate": joint.estimate, "se": joint.se, "low": joint.ci_low, "high": joint.ci_high}
+        scaled = {k: sd * value for k, value in numbers.items() if value is not None}
+        rows.append({"name": joint.id, "truth": BY_EXPERIENCE, "p": joint.p} | scaled)
+    return rows
 
 
 def _truths() -> dict[str, float]:
@@ -138,56 +123,26 @@ def _truths() -> dict[str, float]:
     }
 
 
-def page(draws: pd.DataFrame, seeds: int) -> str:
-    """docs/calibration_alliance_predictors.md."""
-    error = 1.96 * np.sqrt(0.95 * 0.05 / seeds)
-    lines = [
-        "# Calibration of the analysis of predictors of the alliance",
-        "",
-        f"{seeds} simulated clinic groups of each make. Made by `make calibrate` (`benchmarks/calibrate_alliance_predictors.py`).",
-        "Effects are in points of the WAI-SR per standard deviation of the predictor (growth: over ten weeks); all predictors are in",
-        "one model.",
-        "",
-        f"With {seeds} groups a true coverage of 95 % shows as {100 * (0.95 - error):.0f} to {100 * min(0.95 + error, 1):.0f} %.",
-        "",
-        "| make | effect | truth | mean | bias | Monte Carlo error | spread | mean SE | coverage |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    known = draws[draws["truth"].notna()]
-    for (make, name), part in known.groupby(["make", "name"], sort=False):
-        truth = float(part["truth"].iloc[0])
-        inside = ((part["low"] <= truth) & (truth <= part["high"])).mean()
-        spread, mean = part["estimate"].std(), part["estimate"].mean()
-        lines.append(
-            f"| {make} | {name} | {truth:g} | {mean:.3f} | {mean - truth:.3f} | {spread / np.sqrt(len(part)):.3f} | {spread:.3f} "
-            f"| {part['se'].mean():.3f} | {100 * inside:.1f} % |"
-        )
-    lines += ["", "| make | groups with any q of .05 or less | with any p of .05 or less |", "|---|---|---|"]
-    for make, part in draws[draws["truth"].isna()].groupby("make", sort=False):
-        lines.append(
-            f"| {make} | {100 * (part['estimate'] <= 0.05).mean():.1f} % | {100 * (part['se'] <= 0.05).mean():.1f} % |"
-        )
-    lines += [
-        "",
-        "A coverage of a truth of zero is one less the type I error. Without any effect, q promises that at most 5 % of the groups",
-        "have a clear one.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Run all makes and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=400)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=DOCS)
-    args = parser.parse_args()
-    jobs = [(seed, make) for make in MAKES for seed in range(1, args.seeds + 1)]
-    with ProcessPoolExecutor(args.jobs) as pool:
-        draws = pd.concat(pool.map(estimates, jobs), ignore_index=True)
-    (args.out / "calibration_alliance_predictors.md").write_text(page(draws, args.seeds), encoding="utf-8")
-    print(page(draws, args.seeds))
-
+PLAN = Plan(
+    "alliance_predictors",
+    "the analysis of predictors of the alliance",
+    """
+Effects are in points of the WAI-SR per standard deviation of the predictor (growth: over ten weeks); all predictors are in one model.
+""",
+    list(MAKES),
+    one,
+    [
+        "early_attachment_anxiety",
+        "early_attachment_avoidance",
+        "early_empathy",
+        "growth_attachment_avoidance_within",
+    ],
+    "effect of a predictor on the early alliance and its growth",
+    notes="""
+A coverage of a truth of zero is one less the type I error. Smallest q and p: of ten predictors without any effect; q promises that at
+most 5 % of the groups have a clear one.
+""",
+)
 
 if __name__ == "__main__":
-    main()
+    main(PLAN, __doc__)

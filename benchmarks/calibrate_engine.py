@@ -1,4 +1,4 @@
-"""Coverage of the engine's 95 % intervals for fixed effects, variances and ICC: docs/calibration_engine.md.
+"""Coverage of the engine's 95 % intervals for fixed effects, variances and ICC: docs/calibration/engine.md.
 
 Three-level growth data of known truth, with few (12) and more (40) outer groups; Wald intervals with each small-sample
 method for the coefficients, profile intervals for standard deviations, correlations and intraclass correlations. With
@@ -128,22 +128,22 @@ def page(table: pd.DataFrame, seeds: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--sets", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-    jobs = [(seed, groups) for groups in (12, 40) for seed in range(args.seeds)]
+    jobs = [(seed, groups) for groups in (12, 40) for seed in range(args.sets)]
     rows = []
     with ProcessPoolExecutor(args.jobs) as pool:
         for k, part in enumerate(pool.map(one, jobs, chunksize=4), start=1):
             rows += part
             if k % 100 == 0:
                 print(f"{k} of {len(jobs)} data sets", flush=True)
-        table, tests = summarise(rows), sizes(max(args.seeds, SEEDS), pool)
+        table, tests = summarise(rows), sizes(max(args.sets, SEEDS), pool)
         pd.concat([table, csv_rows(tests)]).to_csv(
-            DOCS / "calibration_engine.csv", index=False, float_format="%.6g"
+            DOCS / "calibration" / "engine.csv", index=False, float_format="%.6g"
         )
-        parts = [page(table, args.seeds), residual_section(args.seeds, pool), section(tests)]
-    (DOCS / "calibration_engine.md").write_text("\n".join(parts), encoding="utf-8")
+        parts = [page(table, args.sets), residual_section(args.sets, pool), section(tests)]
+    (DOCS / "calibration" / "engine.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,16 @@
 """Repeats the comparison of arms with partial nesting on simulated trials: bias, coverage and type I error, with and without groups.
 
-`make calibrate` runs 400 seeds of each make on all cores and writes docs/calibration_group_effects.md.
+`make calibrate` runs 400 sets of each world and writes docs/calibration/group_effects.md.
 
 The truth: clients of the second arm share groups, which differ in the weekly change; the arms differ in the variances of clients
 and of single scores.
 """
 
-import argparse
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
 
 import numpy as np
 import pandas as pd
+from calibration import Plan, Row, main, row_of
 
 from alliance_longitudinal.analyses.group_effects.compute import compare_arms
 from alliance_longitudinal.analyses.group_effects.design import shared_of
@@ -24,7 +18,6 @@ from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 #: Name of a make -> groups, members of each, clients alone, standard deviation between groups, difference of the arms.
 MAKES = {
     "12 groups of 6, 60 alone, groups differ": (12, 6, 60, 0.2, -0.2),
@@ -64,9 +57,8 @@ def trial(
     return frame.drop(columns="arm"), people
 
 
-def effects(job: tuple[int, str]) -> pd.DataFrame:
-    """Difference of the arms by each model: ``make, model, estimate, se, low, high``."""
-    seed, make = job
+def one(seed: int, make: str) -> list[Row]:
+    """Difference of the arms by each model."""
     sessions, people = trial(seed, *MAKES[make])
     study = replace(simulated_study(1, ClinicTruth(5, 25), items=False), _sessions=sessions, _clients=people)
     draft = Draft(study)
@@ -77,51 +69,29 @@ def effects(job: tuple[int, str]) -> pd.DataFrame:
         fitted = getattr(found, model)
         if fitted is not None:
             row = fitted.combination({found.terms["B"]: 1.0})
-            rows.append((make, model, row["estimate"], row["se"], row["ci_low"], row["ci_high"]))
-    return pd.DataFrame(rows, columns=["make", "model", "estimate", "se", "low", "high"])
+            rows.append(row_of(model, row, MAKES[make][4]))
+    return rows
 
 
-def page(draws: pd.DataFrame, seeds: int) -> str:
-    """docs/calibration_group_effects.md."""
-    error = 1.96 * np.sqrt(0.95 * 0.05 / seeds)
-    lines = [
-        "# Calibration of the group effects",
-        "",
-        f"{seeds} simulated trials of each make; difference of two arms in the weekly change. Made by `make calibrate`",
-        "(`benchmarks/calibrate_group_effects.py`).",
-        "",
-        f"With {seeds} trials a true coverage of 95 % shows as {100 * (0.95 - error):.0f} to {100 * min(0.95 + error, 1):.0f} %.",
-        "",
-        "| make | model | truth | mean | spread | mean SE | coverage |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for (make, model), part in draws.groupby(["make", "model"], sort=False):
-        truth = MAKES[make][4]
-        inside = ((part["low"] <= truth) & (truth <= part["high"])).mean()
-        lines.append(
-            f"| {make} | {MODELS[model]} | {truth:g} | {part['estimate'].mean():.4f} | {part['estimate'].std():.4f} | "
-            f"{part['se'].mean():.4f} | {100 * inside:.1f} % |"
-        )
-    lines += [
-        "",
-        "With fewer than eight groups in an arm the degrees of freedom are those of Kenward and Roger.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Run all makes and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=400)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=DOCS)
-    args = parser.parse_args()
-    jobs = [(seed, make) for make in MAKES for seed in range(1, args.seeds + 1)]
-    with ProcessPoolExecutor(args.jobs) as pool:
-        draws = pd.concat(pool.map(effects, jobs), ignore_index=True)
-    (args.out / "calibration_group_effects.md").write_text(page(draws, args.seeds), encoding="utf-8")
-    print(page(draws, args.seeds))
-
+PLAN = Plan(
+    "group_effects",
+    "the group effects",
+    """
+Trials whose second arm is treated in groups; difference of the two arms in the weekly change.
+""",
+    list(MAKES),
+    one,
+    ["main"],
+    "difference of arms, with groups",
+    MODELS,
+    """
+With fewer than eight groups in an arm the degrees of freedom are those of Kenward and Roger. Ignoring the groups, and taking the same variances
+for all arms, are shown for comparison and are wrong in the worlds where groups or variances differ.
+""",
+    apart=("ignoring", "same"),
+    digits=4,
+    heads=("world", "model"),
+)
 
 if __name__ == "__main__":
-    main()
+    main(PLAN, __doc__)

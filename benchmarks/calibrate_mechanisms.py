@@ -1,23 +1,17 @@
 """Repeats the paths by way of the alliance on simulated data: bias and coverage within clients and between clients.
 
-`make calibrate` runs 400 seeds of each make on all cores and writes docs/calibration_mechanisms.md.
+`make calibrate` runs 400 sets of each world and writes docs/calibration/mechanisms.md.
 
 Within clients: empathy of a session moves the next session's alliance, and this the symptoms one session later; both paths differ
 between clients and are correlated. There is no feedback. Between clients: attachment avoidance moves the early alliance, and this
 the weekly change after the early window.
 """
 
-import argparse
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
 
 import numpy as np
 import pandas as pd
+from calibration import Plan, Row, main, row_of
 
 from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.analyses.mechanisms.compute import two_models, within_paths
@@ -26,7 +20,6 @@ from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth, simulate_clinic
 from alliance_longitudinal.timing import TimeWindow
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 A, B, COV, DIRECT = 0.5, -0.4, -0.03, -0.1
 BETWEEN = ClinicTruth(24, 480, attachment_avoidance=-2.0, within=-0.05)
 TRUTHS = {
@@ -60,9 +53,8 @@ def chain(seed: int, clients: int = 80, sessions: int = 11) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def paths_of(job: tuple[int, str]) -> pd.DataFrame:
-    """Paths of one data set: ``make, name, estimate, low, high``."""
-    seed, make = job
+def one(seed: int, make: str) -> list[Row]:
+    """Paths of one data set."""
     if make.startswith("within"):
         study = simulated_study(1, ClinicTruth(5, 25), items=False)
         draft = Draft(study)
@@ -76,11 +68,7 @@ def paths_of(job: tuple[int, str]) -> pd.DataFrame:
         asked = _asked(draft)
         cause = find_cause(draft, "attachment_avoidance", asked)
         found = two_models(before_of(draft, draft.sessions, cause, asked), cause, seed)
-    rows = [
-        (make, name, found.rows[name]["estimate"], found.rows[name]["ci_low"], found.rows[name]["ci_high"])
-        for name in TRUTHS[make]
-    ]
-    return pd.DataFrame(rows, columns=["make", "name", "estimate", "low", "high"])
+    return [row_of(name, found.rows[name], truth) for name, truth in TRUTHS[make].items()]
 
 
 def _asked(draft: Draft) -> Asked:
@@ -88,48 +76,23 @@ def _asked(draft: Draft) -> Asked:
     return Asked(a, y, TimeWindow(1, 5), "week", 1, ("intake", "change"))
 
 
-def page(draws: pd.DataFrame, seeds: int) -> str:
-    """docs/calibration_mechanisms.md."""
-    error = 1.96 * np.sqrt(0.95 * 0.05 / seeds)
-    lines = [
-        "# Calibration of the mechanisms",
-        "",
-        f"{seeds} simulated data sets of each make, without feedback from symptoms to the alliance. Made by `make calibrate`",
-        "(`benchmarks/calibrate_mechanisms.py`).",
-        "",
-        f"With {seeds} sets a true coverage of 95 % shows as {100 * (0.95 - error):.0f} to {100 * min(0.95 + error, 1):.0f} %.",
-        "",
-        "| make | path | truth | mean | Monte Carlo error | coverage |",
-        "|---|---|---|---|---|---|",
-    ]
-    for (make, name), part in draws.groupby(["make", "name"], sort=False):
-        truth = TRUTHS[make][name]
-        inside = ((part["low"] <= truth) & (truth <= part["high"])).mean()
-        lines.append(
-            f"| {make} | {WORDS[name]} | {truth:g} | {part['estimate'].mean():.4f} | "
-            f"{part['estimate'].std() / np.sqrt(len(part)):.4f} | {100 * inside:.1f} % |"
-        )
-    lines += [
-        "",
-        "A path that is zero because its first leg is zero has an interval that covers more than 95 %, as products do. Paths within",
-        "clients are biased where the alliance follows improvement; that is not simulated here (see calibration_within_between.md).",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def main() -> None:
-    """Run all makes and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=400)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=DOCS)
-    args = parser.parse_args()
-    jobs = [(seed, make) for make in TRUTHS for seed in range(1, args.seeds + 1)]
-    with ProcessPoolExecutor(args.jobs) as pool:
-        draws = pd.concat(pool.map(paths_of, jobs), ignore_index=True)
-    (args.out / "calibration_mechanisms.md").write_text(page(draws, args.seeds), encoding="utf-8")
-    print(page(draws, args.seeds))
-
+PLAN = Plan(
+    "mechanisms",
+    "the mechanisms",
+    """
+Paths by way of the alliance, without feedback from symptoms to the alliance.
+""",
+    list(TRUTHS),
+    one,
+    ["indirect"],
+    "indirect path (within clients: a b + cov(a, b))",
+    WORDS,
+    """
+A path that is zero because its first leg is zero has an interval that covers more than 95 %, as products do. Paths within
+clients are biased where the alliance follows improvement; that is not simulated here (see within_between.md).
+""",
+    heads=("world", "path"),
+)
 
 if __name__ == "__main__":
-    main()
+    main(PLAN, __doc__)

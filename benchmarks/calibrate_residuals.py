@@ -1,4 +1,4 @@
-"""Bias and coverage of a residual structure's parameters and of a slope: a section of docs/calibration_engine.md."""
+"""Bias and coverage of a residual structure's parameters and of a slope: a section of docs/calibration/engine.md."""
 
 import sys
 from concurrent.futures import ProcessPoolExecutor

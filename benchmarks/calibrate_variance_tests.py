@@ -1,8 +1,8 @@
-"""Size of the tests of variances under the null hypothesis: a section of docs/calibration_engine.md.
+"""Size of the tests of variances under the null hypothesis: a section of docs/calibration/engine.md.
 
 Data without the variance that is tested, few outer groups; shares of p values below 0.05 and 0.10 by method, with the plain
 chi-squared test (one degree of freedom) beside them. ``python benchmarks/calibrate_variance_tests.py`` writes this section
-alone and its rows in docs/calibration_engine.csv, after each kind of data; ten minutes on a quiet core. The test with 399 draws
+alone and its rows in docs/calibration/engine.csv, after each kind of data; ten minutes on a quiet core. The test with 399 draws
 has the size of the test with many: its p value is a multiple of 1/400.
 """
 
@@ -131,7 +131,7 @@ def section(table: pd.DataFrame) -> str:
 
 
 def csv_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of docs/calibration_engine.csv: coverage is the share of true hypotheses that are kept."""
+    """The rows of docs/calibration/engine.csv: coverage is the share of true hypotheses that are kept."""
     return pd.DataFrame(
         {
             "groups": table["groups"],
@@ -147,7 +147,7 @@ def csv_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 def write(table: pd.DataFrame) -> None:
     """The section of the page and its rows of the table beside it."""
-    page, rows = DOCS / "calibration_engine.md", DOCS / "calibration_engine.csv"
+    page, rows = DOCS / "calibration" / "engine.md", DOCS / "calibration" / "engine.csv"
     before, _, after = page.read_text(encoding="utf-8").partition(HEADING)
     rest = after.partition("\n## ")
     page.write_text(before + section(table) + ("\n## " + rest[2] if rest[1] else ""), encoding="utf-8")
@@ -158,13 +158,13 @@ def write(table: pd.DataFrame) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--sets", type=int, default=SEEDS)
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
     made: list[pd.DataFrame] = []
     with ProcessPoolExecutor(args.jobs) as pool:
         for world in (1, 0, 2, 3):
-            made.append(sizes(args.seeds, pool, [world]))
+            made.append(sizes(args.sets, pool, [world]))
             write(pd.concat(made))
 
 

@@ -21,7 +21,7 @@ from alliance_longitudinal.sentences import Sentence, joined, say, told
 #: Fewest therapists with at least two clients for a therapist level: three variance parameters need more levels.
 MIN_THERAPISTS = 5
 #: Fewest therapists with three or more clients for an effect that differs between therapists. Without it, 95 % intervals
-#: of an effect that does differ cover too rarely (84 % with 30 therapists; docs/calibration.md).
+#: of an effect that does differ cover too rarely (84 % with 30 therapists; docs/calibration/early_alliance.md).
 MIN_FOR_OWN_EFFECT, CLIENTS_FOR_OWN_EFFECT = 20, 3
 #: A correlation this close to one is at its boundary.
 PERFECT = 1e-6
