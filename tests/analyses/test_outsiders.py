@@ -53,6 +53,30 @@ MORE = {
     "raters": with_raters,
     "therapist_development": dated,
 }
+#: The number that answers each analysis's question for this study; a change changes what plans and batches are about.
+MAIN = {
+    "alliance_course": "phase_1",
+    "alliance_events": "clients",
+    "alliance_predictors": "early_severity",
+    "data_quality": "there-alliance",
+    "dose": "median_sessions_reliable",
+    "dropout": "drop_alliance_within",
+    "dyads": "actor",
+    "early_alliance": "slope_within",
+    "expected_course": "cover80_k4",
+    "group_effects": "icc",
+    "lagged_effects": "riclpm_a_to_y",
+    "mechanisms": "indirect_within",
+    "moderators": "mod_intake_within",
+    "multiverse": "mv_median",
+    "planning": "power_within",
+    "raters": "gap",
+    "reliable_change": "JT_better",
+    "sudden_gains": "gain_clients",
+    "therapist_development": "alliance_case",
+    "variance_partition": "level_alliance_therapist",
+    "within_between": "client",
+}
 Results = dict[str, tuple[AnalysisResult, AnalysisResult]]
 
 
@@ -72,6 +96,22 @@ def test_every_result_is_in_the_published_form(results: Results, root: Path) -> 
     for name, versions in results.items():
         for result in versions:
             assert [e.message for e in check.iter_errors(result.to_dict())] == [], name
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_main_estimate_is_declared_and_in_the_report(name: str, results: Results) -> None:
+    """What a plan names and a batch pools is what the analysis says, not what happens to come first."""
+    internal, shared = results[name]
+    declared, ids = REGISTRY[name].main, set(internal.estimates["id"])
+    assert declared
+    if name == "measurement":  # of totals alone: too few data
+        assert (internal.main, ids) == ("", set())
+        return
+    assert internal.main == shared.main == internal.to_dict()["main_estimate"]
+    assert internal.main == MAIN[name]
+    assert internal.main in ids & set(shared.estimates["id"])
+    planned = REGISTRY[name].planned_main(internal.parameters)
+    assert planned in {"", internal.main}
 
 
 def counts(result: AnalysisResult) -> list[float]:

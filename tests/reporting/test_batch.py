@@ -97,6 +97,11 @@ def test_wrong_batch_files_have_their_sentence(lab: Lab, tmp_path: Path, text: s
 
 def test_one_failure_does_not_stop_the_rest(lab: Lab, tmp_path: Path) -> None:
     tiny.write_study(tmp_path / "a")
+    results = tiny.sample_results()
+    ids = [e["id"] for e in results["estimates"]]
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    tiny.write_notebook(notebooks, results=results | {"main_estimate": ids[-1]})
     text = (
         "studies: {Gone: gone/study.yaml, A: a/study.yaml}\nnotebook: tiny\n"
         "parameters: {trouble: [data error, null]}\nexclude: [{study: Gone, trouble: null}]\n"
@@ -109,10 +114,12 @@ def test_one_failure_does_not_stop_the_rest(lab: Lab, tmp_path: Path) -> None:
         jobs=2,
         on_event=events.append,
         registry=tiny.REGISTRY,
-        notebooks=lab.folder,
+        notebooks=notebooks,
     )
     assert not batch.ok
     assert [row["status"] for row in batch.rows] == ["failed", "failed", "complete"]
+    assert [row["estimate"] and row["estimate"]["id"] for row in batch.rows] == [None, None, ids[-1]]
+    assert ids[-1] != ids[0]
     assert sorted(e["done"] for e in events) == [1, 2, 3]
     index = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
     assert index["reports"] == list(batch.rows)

@@ -3,7 +3,12 @@
 import base64
 import json
 import re
+import shutil
+import subprocess
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,7 +38,8 @@ CANARY = re.compile(rb"zebra", re.IGNORECASE)
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """160 clients: 4 changed therapist, 6 stopped, 3 moved; ids, a free text and a baseline word are planted."""
-    folder = tmp_path_factory.mktemp("shareable")
+    folder = tmp_path_factory.mktemp("shareable") / 'Zebra "Straße"'
+    folder.mkdir()
     rows = al.simulate_clinic(8, clients=160, therapists=8, items=False).sessions
     number = rows["client"].astype(int)
     rows = rows.assign(
@@ -63,9 +69,21 @@ def _contents(folder: Path) -> dict[str, bytes]:
         if path.suffix in {".docx", ".xlsx"}:
             with zipfile.ZipFile(path) as archive:
                 content = b"\n".join(archive.read(name) for name in archive.namelist())
+        content += b"".join(_unpacked(content)) if path.suffix == ".pdf" else b""
         parts = [base64.b64decode(p + b"=" * (-len(p) % 4)) for p in packed if len(p) % 4 != 1]
         found[str(path.relative_to(folder))] = b"\n".join([content, *parts])
     return found
+
+
+def _unpacked(pdf: bytes) -> Iterator[bytes]:
+    """The compressed parts of a PDF, and the text of its pages (drawn as numbers of glyphs) where pdftotext is here."""
+    for start in re.finditer(rb"stream\r?\n", pdf):
+        with suppress(zlib.error):
+            yield zlib.decompressobj().decompress(pdf[start.end() :])
+    if shutil.which("pdftotext"):
+        yield subprocess.run(
+            ["pdftotext", "-raw", "-", "-"], input=pdf, capture_output=True, check=True
+        ).stdout
 
 
 def test_no_planted_name_is_in_the_folder(report: Report) -> None:
@@ -140,6 +158,8 @@ KNOWN = {
         "sheet 1 of data/Müller.xlsx",
         json.dumps("Müller.xlsx has 3 rows"),
         "/out/folder/report.html by tiny_ann.ipynb",
+        'source = "data/M\\xfcller.xlsx"',
+        json.dumps('source = "data/M\\xfcller.xlsx"'),
     ],
 )
 def test_names_are_found_in_every_form(text: str) -> None:

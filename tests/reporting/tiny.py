@@ -50,6 +50,9 @@ class TinyAnalysis:
     params: type = TinyParams
     run: Any = field(default=None)
 
+    def planned_main(self, _parameters: Mapping[str, Any]) -> str:
+        return "within_slope"
+
 
 REGISTRY = {"tiny": TinyAnalysis()}
 

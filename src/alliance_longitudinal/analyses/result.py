@@ -100,6 +100,8 @@ class AnalysisResult:
         Who is in the analysis and who is not.
     contrasts : mapping of str to pair of str
         Estimates that are differences or ratios, and the two estimates that each is made of.
+    main : str
+        Id of the main estimate; empty if the data were too few for it.
     """
 
     analysis: str
@@ -119,6 +121,7 @@ class AnalysisResult:
     limits: tuple[str, ...] = field(repr=False)
     seed: int = 0
     contrasts: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
+    main: str = ""
 
     @property
     def methods(self) -> str:
@@ -194,6 +197,7 @@ class AnalysisResult:
                 "references": list(self.methods_parts.references),
             },
             "tables": [t.to_dict() for t in self.tables],
+            "main_estimate": self.main or None,
             "estimates": [{k: plain(v) for k, v in r.items()} for r in self.estimates.to_dict("records")],
             "findings": [f.to_dict() for f in self.notes],
             "limits": list(self.limits),

@@ -66,6 +66,7 @@ def _sessions(value: object) -> object:
     "The course of the alliance",
     "Which shape has the alliance over sessions, does it fall and return in the middle of treatment, and does the late alliance matter beyond the "
     "early one?",
+    main=("phase_1", "late_given_early"),
     limits=words.LIMITS,
 )
 def alliance_course(

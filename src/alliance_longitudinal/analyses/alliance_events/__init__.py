@@ -49,6 +49,7 @@ MIN_CLIENTS = 20
     "Ruptures and repairs",
     "How often does the alliance break down, is that more than random fluctuation alone would "
     "produce, and are ruptures and repairs related to outcome?",
+    main="clients",
     limits=(
         "A rule finds low ratings, not what happened in the session. A rupture that the client does not rate is not found.",
         "True ruptures add to the fluctuation that is simulated. The expected number is therefore too high rather than too low.",

@@ -53,6 +53,7 @@ PARTS: tuple[Part, ...] = ("early", "level", "growth")
 @analysis(
     "What goes with a good alliance",
     "Which clients, therapists and treatments have better alliances, at the start, in level and in growth?",
+    main=("early_{predictors}", "early_{predictors}_*", "early_*", "level_*"),
     limits=LIMITS,
 )
 def alliance_predictors(

@@ -30,6 +30,7 @@ QUICK = 50_000
 @analysis(
     "Data quality",
     "Which forms are complete, which values are odd, and what follows for an analysis?",
+    main="there-*",
     limits=(
         "A check finds only what its rule describes. It cannot find wrong values that look right.",
         "What a check finds may be correct: some clients change suddenly, and some honestly give "

@@ -43,6 +43,7 @@ MIN_CLIENTS = 20
 @analysis(
     "Sessions to improvement, and length of treatment",
     "How many sessions do clients need to improve reliably, and do clients who improve slowly stay longer?",
+    main="median_sessions_reliable",
     limits=words.LIMITS,
 )
 def dose(

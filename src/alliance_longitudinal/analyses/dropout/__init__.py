@@ -63,7 +63,12 @@ FewSessions = Annotated[
 ]
 
 
-@analysis("Who drops out", "Does a poor alliance come before dropout?", limits=LIMITS)
+@analysis(
+    "Who drops out",
+    "Does a poor alliance come before dropout?",
+    main="drop_alliance_within",
+    limits=LIMITS,
+)
 def dropout(
     study: Study,
     alliance: AllianceName = None,

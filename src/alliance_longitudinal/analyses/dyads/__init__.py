@@ -48,6 +48,7 @@ OtherOutcome = Annotated[
 @analysis(
     "Couples, families and carers",
     "Does the outcome go with the own early alliance, with the other member's, and with how far they are apart?",
+    main=("actor", "actor_*"),
     limits=LIMITS,
 )
 def dyads(

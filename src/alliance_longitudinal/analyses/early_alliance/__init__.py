@@ -79,7 +79,7 @@ def _numbers(value: object) -> object:
     "Early alliance and symptom change",
     "Do clients with a better early alliance improve more afterwards, and do therapists with better alliances have clients "
     "who improve more?",
-    main="slope_within",
+    main=("slope_within", "end_within"),
 )
 def early_alliance(
     study: Study,

@@ -79,6 +79,7 @@ def _times(value: object) -> object:
 @analysis(
     "Expected course",
     "What course can be expected of a client, how well is it known, and do warnings find the clients who deteriorate?",
+    main=("cover80_k{decide}", "cover80_k*"),
     limits=LIMITS,
 )
 def expected_course(

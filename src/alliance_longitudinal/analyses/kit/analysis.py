@@ -1,14 +1,15 @@
 """An analysis is one function; its signature is the only list of its parameters."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, ParamSpec, get_type_hints
 
 from alliance_longitudinal.analyses.disclosure import for_audience
 from alliance_longitudinal.analyses.kit.asking import Enough, asking
 from alliance_longitudinal.analyses.kit.draft import Draft
+from alliance_longitudinal.analyses.kit.main_estimate import main_estimate, planned_main
 from alliance_longitudinal.analyses.kit.parameters import Params
 from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.result import AnalysisResult
@@ -33,8 +34,8 @@ class Analysis:
         Made from the function's signature.
     limits : tuple of str
         What the design cannot say, whatever the data; a result can have more.
-    main : str
-        Id of the main estimate, as plans name it; empty for the first estimate of the result.
+    main : tuple of str
+        Ids of the main estimate, the most wanted first, as `main_estimate` reads them.
     draw_up : callable
         ``draw_up(study, **parameters)`` fills a `Draft`.
     function : callable
@@ -49,7 +50,11 @@ class Analysis:
     limits: tuple[str, ...]
     draw_up: Callable[..., Draft] = field(repr=False)
     function: Callable[..., AnalysisResult] = field(repr=False)
-    main: str = ""
+    main: tuple[str, ...]
+
+    def planned_main(self, parameters: Mapping[str, Any]) -> str:
+        """Id of the main estimate before any data are seen; empty if the data decide which one it is."""
+        return planned_main(self.main, parameters)
 
     def run(self, study: Study, params: Params) -> AnalysisResult:
         """The analysis, made for ``params.audience``; with too few data a result that says so."""
@@ -59,6 +64,8 @@ class Analysis:
         except TooLittle as found:
             draft = found.draft.without_answer(found)
         result = draft.finish(self.name, self.title, self.question, params.to_dict(), self.limits)
+        main = main_estimate(self.main, result.parameters, result.estimates["id"].tolist())
+        result = replace(result, main=main)
         return for_audience(result, params.audience)
 
     def lacks(self, study: Study) -> str:
@@ -79,7 +86,7 @@ class Analysis:
 
 
 def analysis(
-    title: str, question: str, limits: Sequence[str] = (), main: str = ""
+    title: str, question: str, limits: Sequence[str] = (), main: str | Sequence[str] = ()
 ) -> Callable[[Callable[P, Draft]], Callable[P, AnalysisResult]]:
     """Make an analysis of a function that fills a `Draft`.
 
@@ -92,8 +99,10 @@ def analysis(
         What stands at the head of its report.
     limits : sequence of str
         What the design cannot say, whatever the data.
-    main : str
-        Id of the main estimate, if it is always the same one.
+    main : str or sequence of str
+        Id of the main estimate: what a plan names, and what the index of a batch shows and pools. Several ids if the first is
+        not in every report, the most wanted first. ``{name}`` stands for the value of a parameter, a final ``*`` for any
+        ending. By default the first estimate.
     """
 
     def made(draw_up: Callable[P, Draft]) -> Callable[P, AnalysisResult]:
@@ -111,7 +120,15 @@ def analysis(
         function.__doc__ = docstring(summary, more, params)
         function.__signature__ = shown_signature(draw_up)  # type: ignore[attr-defined]
         DEFINED[draw_up.__name__] = Analysis(
-            draw_up.__name__, title, question, summary, params, tuple(limits), draw_up, function, main
+            draw_up.__name__,
+            title,
+            question,
+            summary,
+            params,
+            tuple(limits),
+            draw_up,
+            function,
+            (main,) if isinstance(main, str) else tuple(main),
         )
         return function
 

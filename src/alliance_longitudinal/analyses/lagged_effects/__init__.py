@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 @analysis(
     "Alliance and symptoms from session to session",
     "Does the alliance come before symptom change, do symptoms come before change in the alliance, or both?",
+    main="riclpm_a_to_y",
     limits=(
         "An effect from one session to the next is an association. Something that was not measured "
         "may have changed both.",

@@ -37,6 +37,7 @@ def _as_sessions(value: object) -> object:
     "Reliability and structure",
     "How reliably does the questionnaire distinguish clients and detect their change, and does it "
     "measure the same at all sessions and for all raters?",
+    main="omega_*",
     limits=(
         "Answers with few response options are treated as continuous. This affects chi-square and "
         "fit indices more than loadings.",

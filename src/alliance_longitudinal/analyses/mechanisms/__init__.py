@@ -57,6 +57,7 @@ from alliance_longitudinal.timing import TimeWindow
 @analysis(
     "By way of the alliance",
     "Is a cause such as empathy or attachment related to outcome by way of the alliance?",
+    main=("indirect_within", "indirect_between"),
     limits=LIMITS,
 )
 def mechanisms(

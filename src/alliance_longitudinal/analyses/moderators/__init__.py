@@ -43,6 +43,7 @@ from alliance_longitudinal.timing import TimeWindow
 @analysis(
     "For whom the alliance matters more",
     "For whom, with whom and in which treatment is the early alliance more strongly related to later change?",
+    main=("mod_{planned}_within", "mod_{planned}_*", "mod_*"),
     limits=LIMITS,
 )
 def moderators(

@@ -63,8 +63,8 @@ Texts = Annotated[tuple[str, ...] | None, BeforeValidator(_texts)]
 @analysis(
     "A multiverse of analyses",
     "Does the relation of early alliance and outcome depend on defensible choices?",
-    limits=words.LIMITS,
     main="mv_median",
+    limits=words.LIMITS,
 )
 def multiverse(
     study: Study,

@@ -70,6 +70,7 @@ Chance = Annotated[float, Field(ge=0, lt=0.9)]
 @analysis(
     "Planning a study",
     "What could a planned study find of the alliance and of therapists, and how many therapists and clients does it need?",
+    main="power_within",
     limits=LIMITS,
 )
 def planning(

@@ -74,6 +74,7 @@ SOURCE = ("source_", "same_source", "cross_source", "agreement_")
 @analysis(
     "Raters of the alliance",
     "Do client, therapist and observer agree on the alliance, who rates it higher, and is its link with outcome more than a shared rater?",
+    main="gap",
     limits=words.LIMITS,
 )
 def raters(

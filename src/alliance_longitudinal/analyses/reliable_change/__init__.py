@@ -41,6 +41,7 @@ Method = Literal["points", "JT", "GLN", "HLL", "EN", "NK", "HA", "HLM"]
 @analysis(
     "Reliable and clinically significant change",
     "How many clients changed by more than measurement error, and how many returned to the functional range?",
+    main="{method}_better",
     limits=(
         "Categories divide a continuous change at a limit. A client just below the limit hardly "
         "differs from one just above it.",

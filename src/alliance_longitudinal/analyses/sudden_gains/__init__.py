@@ -55,6 +55,7 @@ def _above_zero(value: tuple[float, ...] | None) -> tuple[float, ...] | None:
     "Sudden gains and losses",
     "How many clients improved suddenly from one session to the next, and is that more than random fluctuation alone would "
     "produce?",
+    main="gain_clients",
     limits=(
         "The rules for a sudden gain also find some in random fluctuation. Compare the result with "
         "what gradual change alone would produce.",

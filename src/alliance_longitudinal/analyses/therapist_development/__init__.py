@@ -57,6 +57,7 @@ MIN_CASES = 5
 @analysis(
     "Do therapists develop?",
     "Do therapists' alliances and outcomes change over their cases, and with years of experience?",
+    main=("alliance_case", "outcome_case"),
     limits=LIMITS,
 )
 def therapist_development(

@@ -68,6 +68,7 @@ _BARS = (("level", "level"), ("change", "rate of change"), ("end", "at the end, 
     "Who differs: therapists, clients, sessions",
     "How much of the differences in alliance and in symptoms lies between therapists, clients and sessions, and could this study "
     "have seen it?",
+    main=("level_{alliance}_therapist", "level_{outcome}_therapist"),
     limits=LIMITS,
 )
 def variance_partition(

@@ -53,8 +53,8 @@ def _names(value: object) -> object:
     "Better than usual, and better than others",
     "When a client's alliance is better than usual, are symptoms lower afterwards; and do clients, and therapists, with better "
     "alliances have better courses?",
-    limits=LIMITS,
     main="client",
+    limits=LIMITS,
 )
 def within_between(
     study: Study,

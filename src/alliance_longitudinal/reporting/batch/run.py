@@ -22,6 +22,7 @@ from alliance_longitudinal.reporting.batch.plan import Combination, Plan, read_p
 from alliance_longitudinal.reporting.batch.pools import pools
 from alliance_longitudinal.reporting.record.folder import make_folder
 from alliance_longitudinal.reporting.record.inputs import study_file
+from alliance_longitudinal.reporting.record.main import main_of
 from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
 from alliance_longitudinal.reporting.record.notebooks import Registry
 from alliance_longitudinal.reporting.record.public import FOLDER, is_shareable, without_names
@@ -294,12 +295,12 @@ def _row(combination: Combination) -> dict[str, Any]:
 
 
 def _reported(folder: Path) -> dict[str, Any]:
-    """What the index shows of a finished report: its badge and its first estimate, which is the main one."""
+    """What the index shows of a finished report: its badge and its main estimate, as the analysis declares it."""
     manifest = read_manifest(folder)
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     return {
         "status": "complete",
         "seconds": manifest["seconds"],
         "result_status": manifest["result_status"],
-        "estimate": next(iter(results["estimates"]), None),
+        "estimate": main_of(results),
     }

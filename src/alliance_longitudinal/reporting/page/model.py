@@ -29,12 +29,12 @@ from alliance_longitudinal.reporting.page.render import (
     SEVERITY_LABELS,
     all_estimates,
     merged_findings,
-    planned_estimate,
     simulated_words,
 )
 from alliance_longitudinal.reporting.page.table_text import text_rows
 from alliance_longitudinal.reporting.page.unbroken import unbroken
 from alliance_longitudinal.reporting.record.arguments import as_argument
+from alliance_longitudinal.reporting.record.main import main_of
 
 _VIEW_BOX = re.compile(r'viewBox="([-0-9. ]+)"')
 
@@ -244,8 +244,8 @@ def _lost(b: Box, *, few: bool) -> str:
 def _plan(plan: Mapping[str, Any] | None, results: Mapping[str, Any]) -> Iterator[Block]:
     if plan is None:
         return
-    found = planned_estimate(plan, results["estimates"])
-    main = f"{plan['main_estimate'] or 'the first one'}: not in this report"
+    found = main_of(results, plan["main_estimate"])
+    main = f"{plan['main_estimate'] or 'that of the analysis'}: not in this report"
     if found is not None:
         limits = (
             f", 95 % interval {number(found['ci_low'], 'estimate')} to {number(found['ci_high'], 'estimate')}"

@@ -17,6 +17,7 @@ from alliance_longitudinal.reporting.page.flow import flow_boxes
 from alliance_longitudinal.reporting.page.table_text import download_link, text_rows
 from alliance_longitudinal.reporting.page.unbroken import whole
 from alliance_longitudinal.reporting.record.arguments import as_argument
+from alliance_longitudinal.reporting.record.main import main_of
 
 _ESTIMATE_COLUMNS = (
     ("id", "Identifier", "text"),
@@ -62,20 +63,12 @@ def write_report(
         numbers=_Numbers(),
         simulated_words=simulated_words,
         plan=plan,
-        planned=None if plan is None else planned_estimate(plan, results["estimates"]),
+        planned=None if plan is None else main_of(results, plan["main_estimate"]),
         items=items,
         state_words=WORDS,
         checklist_table=checklist_table(items),
     )
     (stage / "report.html").write_text(page, encoding="utf-8")
-
-
-def planned_estimate(
-    plan: Mapping[str, Any], estimates: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """The planned main estimate, or the first one if the plan names none; None if the report does not have it."""
-    wanted = plan["main_estimate"]
-    return next((e for e in estimates if not wanted or e["id"] == wanted), None)
 
 
 def template(name: str) -> Any:

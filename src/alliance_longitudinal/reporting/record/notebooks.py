@@ -35,6 +35,10 @@ class Analysis(Protocol):
         """Class of its parameters: defaults when called bare, ``from_mapping`` for what was typed."""
         ...
 
+    def planned_main(self, parameters: Mapping[str, Any]) -> str:
+        """Id of the main estimate before any data are seen; empty if the data decide."""
+        ...
+
 
 Registry = Mapping[str, Analysis]
 

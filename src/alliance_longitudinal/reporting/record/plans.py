@@ -19,6 +19,7 @@ from alliance_longitudinal.reporting.record.arguments import as_argument
 from alliance_longitudinal.reporting.record.environment import package_versions
 from alliance_longitudinal.reporting.record.hashing import data_hash, file_hash
 from alliance_longitudinal.reporting.record.inputs import DEMO, input_hashes, is_demo, study_file
+from alliance_longitudinal.reporting.record.main import main_of
 from alliance_longitudinal.reporting.record.notebooks import (
     Notebook,
     Registry,
@@ -63,7 +64,7 @@ class FrozenPlan(BaseModel):
     parameters : mapping
         Every parameter but the audience.
     main_estimate : str
-        Id of the main estimate; empty for the first one of the report.
+        Id of the main estimate; empty if the data decide which one of the analysis it is.
     hypotheses : list of str
     multiplicity : str
         The rule for several tests.
@@ -134,7 +135,7 @@ def freeze(
     out : path
         A new file.
     main : str
-        Id of the main estimate. By default the one that the analysis names, or the first of its report.
+        Id of the main estimate. By default the one that the analysis declares.
     hypotheses : sequence of str
     multiplicity : str
         The rule for several tests.
@@ -162,6 +163,7 @@ def freeze(
     found = find_notebook(notebook, default_registry() if registry is None else registry, notebooks)
     checked = check_parameters(found, parameters)
     _check_measures(checked, list(file.measures))
+    resolved = _resolved(checked, file)
     content = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,8 +176,8 @@ def freeze(
         "study_sha256": file_hash(path),
         "data_sha256": _data_hashes(study, path) if hash_data else None,
         "data_seen": data_seen,
-        "parameters": _resolved(checked, file),
-        "main_estimate": main or str(getattr(found.analysis, "main", "")),
+        "parameters": resolved,
+        "main_estimate": main or found.analysis.planned_main(resolved),
         "hypotheses": list(hypotheses),
         "multiplicity": multiplicity,
     }
@@ -272,12 +274,12 @@ def deviations(
 
 def with_results(record: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
     """The plan's record after the run: whether the report has the planned main estimate, and which one it is."""
-    ids = [e["id"] for e in results["estimates"]]
-    wanted = record["main_estimate"]
-    used = wanted if wanted in ids else ids[0] if ids else ""
+    wanted, own = record["main_estimate"], main_of(results)
     found = list(record["deviations"])
-    if wanted and wanted != used and not any(d["parameter"] == "main estimate" for d in found):
-        found.append(Deviation("main estimate", wanted, used or "none: the report has no estimate").to_dict())
+    missing = wanted and main_of(results, wanted) is None
+    if missing and not any(d["parameter"] == "main estimate" for d in found):
+        used = "none: the report does not have one" if own is None else own["id"]
+        found.append(Deviation("main estimate", wanted, used).to_dict())
     return dict(record) | {"deviations": found, "as_planned": not found}
 
 

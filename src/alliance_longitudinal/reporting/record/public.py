@@ -124,13 +124,13 @@ def hide_in_files(folder: Path, hidden: Mapping[str, str]) -> None:
 
 
 def _forms(hidden: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each text as it is, and as JSON and HTML write it."""
+    """Each text as it is, and as JSON, HTML and Python write it; papermill writes parameters as Python in ASCII."""
     for name, instead in hidden.items():
-        yield from dict.fromkeys(
-            [
-                (name, instead),
-                (json.dumps(name, ensure_ascii=False)[1:-1], instead),
-                (json.dumps(name)[1:-1], instead),
-                (html.escape(name), html.escape(instead)),
-            ]
-        )
+        python = name.encode("unicode_escape").decode("ascii")
+        said = [name, python, python.replace('"', '\\"'), repr(name)[1:-1], ascii(name)[1:-1]]
+        said += [
+            json.dumps(text, ensure_ascii=ascii_only)[1:-1] for text in said for ascii_only in (False, True)
+        ]
+        pairs = [(text, instead) for text in said]
+        pairs += [(html.escape(text), html.escape(instead)) for text in said]
+        yield from dict.fromkeys(pairs)
