@@ -141,7 +141,9 @@ def test_the_alliance_helps_where_it_goes_with_later_change():
     """With a strong effect of the alliance on the later course its added value is positive, without one about zero."""
     added = {}
     for effect in (0.0, -0.08):
-        found = al.expected_course(clinic(5, clients=400, within=effect, between=effect), folds=3)
+        found = al.expected_course(
+            clinic(5, clients=400, within=effect, between=effect), folds=3, holdout="client"
+        )
         added[effect] = numbers(found).loc["delta_auc_alliance", "estimate"]
     assert added[-0.08] > 0.02
     assert found.answer[-1].startswith(
@@ -165,7 +167,44 @@ def test_tables_figures_and_words(result):
     assert where["n"].iloc[:3].sum() == where["n"].iloc[3:].sum() == numbers(result).loc["cover80_k4", "n"]
     assert result.parameters["decide"] == 4
     shapes = result.table("shapes").to_frame()
-    assert set(shapes["shape"]) == {"log (this report)", "linear"}
+    assert set(shapes["shape"]) == {"log (this report)", "spline3"}
+
+
+def test_a_spline_with_other_bands_and_without_the_scores_so_far(small):
+    """Three parameters at once: each number is that of the methods with the same ones."""
+    client = str(small.sessions["client"].iloc[0])
+    given = {"time": "spline3", "bands": "0.9,0.6", "update": False, "holdout": "client", "client": client}
+    found = al.expected_course(small, folds=3, seed=3, alliance_predictor=False, **given)
+    names = ("phq9", "first", "t", "client", "therapist", "spline3")
+    held = methods.held_out_courses(rows_of(small), *names, folds=3, seed=3, update=False)
+    table, own = held.accuracy((0.9, 0.6)), numbers(found)
+    for k in (0, 2, 4):
+        for name in ("cover90", "cover60", "rmse"):
+            assert own.loc[f"{name}_k{k}", "estimate"] == pytest.approx(table.loc[k, name], rel=1e-9)
+    assert not any("therapist" in i or "alliance" in i or i.startswith("cover80") for i in own.index)
+    codes = {n.code for n in found.notes}
+    assert not codes & {"no_alliance", "therapists_not_left_out"}
+    assert found.parameters["bands"] == [0.9, 0.6]
+    text = " ".join(found.answer)
+    assert "From the first PHQ-9 score alone, for scores later than 4 weeks after the start, the band" in text
+    assert "From the first score, " in text
+    assert "that should hold 90\u00a0% of later scores" in text
+    flag = held.persons[held.persons["after"] == 4]
+    z = (flag["score"] - flag["expected"]) / flag["expected_sd"]
+    last = rows_of(small).groupby("client")["t"].max()
+    flagged = z[flag["person"].map(last).to_numpy() > 4] > 1.6448536269514722
+    assert own.loc["flagged", "estimate"] == pytest.approx(flagged.mean())
+    assert "natural cubic spline of weeks with three degrees of freedom" in found.methods
+    assert "a random intercept and slope of log(weeks + 1) for each client" in found.methods
+    assert "Scores later than 0, 2, 4 weeks were predicted" in found.methods
+    assert "Harrell" in found.methods
+    assert set(found.table("shapes").to_frame()["shape"]) == {"spline3 (this report)", "log"}
+    assert "cover60" in found.table("bands").to_frame()
+    assert found.table("bands").to_frame()["after"].tolist() == [
+        "first score only",
+        "first score only; scores after 2",
+        "first score only; scores after 4",
+    ]
 
 
 def test_the_study_is_unchanged_and_the_same_seed_gives_the_same(study, result):
@@ -230,22 +269,24 @@ def with_course(study, scores, alliance=None):
 )
 def test_words_for_a_client(small, scores, words):
     changed, client = with_course(small, scores, [50, 50, 50, 49, 20])
-    found = al.expected_course(changed, folds=3, client=client)
+    found = al.expected_course(changed, folds=3, client=client, holdout="client")
     text = " ".join(found.answer)
     assert words in text
     assert "The rating is worse than the band. Speak about the alliance" in text
     judged = "ppv" in set(found.estimates["id"])
-    assert ("Among the clients of this study with such a warning" in text) == (scores[-1] == 27 and judged)
+    assert ("Among the clients of this study with a warning at 4 weeks" in text) == (
+        scores[-1] == 27 and judged
+    )
 
 
 def test_a_client_with_one_score_and_one_rating(small):
     changed, client = with_course(small, [15, np.nan, np.nan], [np.nan, 40, np.nan])
-    text = " ".join(al.expected_course(changed, folds=3, client=client).answer)
+    text = " ".join(al.expected_course(changed, folds=3, client=client, holdout="client").answer)
     assert "There is only the first PHQ-9 (15), so nothing can be compared yet." in text
     assert "There is only one rating of the alliance (WAI-SR 40)." in text
     changed, client = with_course(small, [np.nan, np.nan, np.nan])
     with pytest.raises(StudyError, match=f"client '{client}' has no PHQ-9 score, or no value of a covariate"):
-        al.expected_course(changed, folds=3, client=client)
+        al.expected_course(changed, folds=3, client=client, holdout="client")
 
 
 def test_a_client_is_not_for_outsiders_and_has_to_be_there(study):
@@ -365,6 +406,9 @@ def test_impossible_parameters_are_refused(study):
         ({"decide": 3}, r"Parameter 'decide': 3 is not one of the times in 'after' \(0, 2, 4\) from 1 on"),
         ({"after": "0", "decide": None}, "Parameter 'decide': 0 is not one of the times"),
         ({"time": "cubic"}, "Parameter 'time'"),
+        ({"bands": (0.4,)}, "Parameter 'bands'"),
+        ({"bands": ()}, "Parameter 'bands'"),
+        ({"holdout": "clinic"}, "Parameter 'holdout'"),
         ({"outcome": "bdi"}, "The study has no symptoms measure 'bdi'"),
         ({"folds": 1}, "Parameter 'folds'"),
     ):
@@ -396,7 +440,7 @@ def test_a_covariate_of_sessions_is_refused(tmp_path):
 def test_rare_scores_move_the_times_up_to_which_scores_are_known(small):
     rows = small.sessions.assign(week=small.sessions["week"] * 5)
     rare = with_sessions(small, rows)
-    found = al.expected_course(rare, folds=3)
+    found = al.expected_course(rare, folds=3, holdout="client")
     later = rows.dropna(subset=["phq9"])
     later = later[later.duplicated("client")]
     place = later.groupby("client").cumcount()
@@ -404,7 +448,7 @@ def test_rare_scores_move_the_times_up_to_which_scores_are_known(small):
     times = [float(np.ceil((later["week"] - start)[place == k].median())) for k in (0, 1)]
     assert found.parameters["after"] == [0.0, *times]
     assert found.parameters["decide"] == times[1]
-    nobody = al.expected_course(rare, folds=3, after=(0, 2))
+    nobody = al.expected_course(rare, folds=3, after=(0, 2), holdout="client")
     note = next(n for n in nobody.notes if n.code == "nobody_judged")
     assert note.message.startswith("No client has a PHQ-9 score up to the time of the warning and one later.")
     assert "deteriorated" not in set(nobody.estimates["id"])
@@ -412,8 +456,8 @@ def test_rare_scores_move_the_times_up_to_which_scores_are_known(small):
 
 def test_a_report_on_one_client_names_no_other_and_one_without_names_none(small):
     clients = sorted(small.sessions["client"].unique())
-    named = str(al.expected_course(small, folds=3, client=clients[3]).to_dict())
-    plain = str(al.expected_course(small, folds=3).to_dict())
+    named = str(al.expected_course(small, folds=3, client=clients[3], holdout="client").to_dict())
+    plain = str(al.expected_course(small, folds=3, holdout="client").to_dict())
     assert f"'client': '{clients[3]}'" in named
     for client in clients:
         assert f"'{client}'" not in plain

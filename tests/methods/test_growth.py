@@ -9,7 +9,7 @@ import pytest
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
-from inside.methods_growth import CLASSES, classes, course_class, turning_point
+from inside.methods_growth import CLASSES, CourseTime, classes, course_class, turning_point
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "growth.json").read_text(encoding="utf-8"))
@@ -185,6 +185,52 @@ def test_the_archive_and_a_prediction_against_lme4_and_the_multivariate_normal()
     np.testing.assert_allclose(one["mean"], found["mean"][:1], rtol=1e-12)
 
 
+def test_a_spline_is_that_of_lme4_with_splines_ns():
+    course = methods.ExpectedCourse.fit(COURSES, "y", "intake", "t", "person", shape="spline3")
+    reference = REFERENCE["spline"]
+    assert list(course.params.index) == ["Intercept", "intake", "s1", "s2", "s3"]
+    nobody = pd.DataFrame({"t": [0], "y": [np.nan], "intake": 4.2})
+    np.testing.assert_allclose(course.predict(nobody, range(10))["mean"], reference["mean"], rtol=1e-4)
+    np.testing.assert_allclose(course.predict(nobody, [5, 8])["sd"], reference["sd0"], rtol=1e-3)
+    new = pd.DataFrame({"t": [0, 1, 3], "y": [4.2, 4.6, 5.1], "intake": 4.2})
+    found = course.predict(new, [5, 8])
+    np.testing.assert_allclose(found["mean"], reference["after"], rtol=1e-4)
+    np.testing.assert_allclose(found["sd"], reference["sd"], rtol=1e-3)
+
+
+@pytest.mark.parametrize("times", [(0, 1, 2, 3, 4, 5, 6, 7), (0, 0, 0, 0, 0, 0, 1, 2, 9)])
+def test_a_spline_has_natural_ends_and_different_knots(times):
+    """Inside, SciPy's natural cubic interpolant through the knots; outside, straight. Knots differ although most times are equal."""
+    from scipy.interpolate import CubicSpline
+
+    clock = CourseTime.of("spline3", np.array(times, dtype=float), "t")
+    assert len(set(clock.knots)) == 4
+    at = np.linspace(clock.knots[0], clock.knots[-1], 40)
+    columns = clock.mean(at)
+    for column, values in zip(columns.T, clock.mean(np.array(clock.knots)).T, strict=True):
+        np.testing.assert_allclose(
+            column, CubicSpline(clock.knots, values, bc_type="natural")(at), atol=1e-10
+        )
+    assert np.linalg.matrix_rank(np.column_stack([np.ones(40), columns])) == 4
+    for edge in (clock.knots[-1] + np.array([0.0, 1, 2]), clock.knots[0] - np.array([0.0, 1, 2])):
+        np.testing.assert_allclose(np.diff(clock.mean(edge), 2, axis=0), 0, atol=1e-9)
+
+
+def test_the_scores_so_far_can_be_left_aside():
+    frame = archive(2)
+    plain = methods.held_out_courses(frame, "y", "i", "w", "c", folds=3, after=[3], update=False)
+    updated = methods.held_out_courses(frame, "y", "i", "w", "c", folds=3, after=[0, 3])
+    first = updated.scores[(updated.scores["after"] == 0) & (updated.scores["time"] > 3)]
+    assert updated.accuracy().loc[3, "rmse"] < plain.accuracy().loc[3, "rmse"]
+    assert len(plain.scores) == len(first) == updated.accuracy().loc[3, "n"]
+    course = methods.ExpectedCourse.fit(frame, "y", "i", "w", "c")
+    people = course.prospects(frame, 3, 7, update=False)
+    alone = course.predict(frame[frame["c"] == "c4"].head(1).assign(y=np.nan), 7)
+    row = people[people["person"] == "c4"].iloc[0]
+    assert (row["mean"], row["sd"]) == pytest.approx((alone["mean"][0], alone["sd"][0]))
+    assert row["score"] == frame[frame["c"].eq("c4") & frame["w"].le(3)]["y"].iloc[-1]
+
+
 def archive(seed, n=120, therapists=15, tau=1.0):
     rng = np.random.default_rng(seed)
     person, week = np.repeat(np.arange(n), 8), np.tile(np.arange(8), n)
@@ -311,7 +357,9 @@ A = archive(5, 30)
 @pytest.mark.parametrize(
     ("frame", "given", "message"),
     [
-        (A, {"shape": "spline"}, "shape is 'spline'; it is one of log, linear."),
+        (A, {"shape": "spline"}, "shape is 'spline'; it is one of log, linear, spline3."),
+        (A.assign(w=A["w"] % 3), {"shape": "spline3"}, "'w' holds 3 different times. The spline3 shape needs at least four."),
+        (A.assign(w=A["w"] - 1), {"shape": "spline3"}, "'w' goes down to -1. The spline3 shape needs times from 0 on."),
         (A, {"intake": "in"}, "The frame has no column 'in'. Did you mean 'i'?"),
         (A.assign(w=A["w"] - 1), {}, "'w' goes down to -1. The log shape needs times from 0 on."),
         (A.assign(i=1.0), {}, "All values of 'i' are equal. An expected course needs values that vary."),

@@ -26,7 +26,16 @@ t0 <- c(0, 1, 3); y0 <- c(4.2, 4.6, 5.1); t1 <- c(5, 8)
 z <- function(t) cbind(1, log(t + 1)); m <- function(t) be[1] + be[2] * 4.2 + be[3] * log(t + 1)
 S00 <- z(t0) %*% G %*% t(z(t0)) + diag(s2, 3); S10 <- z(t1) %*% G %*% t(z(t0)); S11 <- z(t1) %*% G %*% t(z(t1)) + diag(s2, 2)
 new_mean <- m(t1) + S10 %*% solve(S00, y0 - m(t0)); new_sd <- sqrt(diag(S11 - S10 %*% solve(S00, t(S10))))
-out <- list(expected = list(coef = as.numeric(be), se = sqrt(diag(as.matrix(vcov(expected)))), mean = as.numeric(new_mean), sd = as.numeric(new_sd)), fits = lapply(fits, function(f) list(llf = as.numeric(logLik(f)), aic = AIC(f), bic = BIC(f))), center = c0, knots = as.numeric(k),
+# the mean course as a natural cubic spline with knots at the 5th, 35th, 65th and 95th percentile; persons differ in log(t + 1)
+kn <- as.numeric(quantile(d$t, c(.05, .35, .65, .95)))
+basis <- function(t) splines::ns(t, knots = kn[2:3], Boundary.knots = kn[c(1, 4)])
+sp <- lmer(y ~ intake + basis(t) + (lt | person), d, control = control)
+G <- as.matrix(VarCorr(sp)$person); s2 <- sigma(sp)^2; bs <- fixef(sp)
+m <- function(t) as.numeric(cbind(1, 4.2, basis(t)) %*% bs)
+S00 <- z(t0) %*% G %*% t(z(t0)) + diag(s2, 3); S10 <- z(t1) %*% G %*% t(z(t0)); S11 <- z(t1) %*% G %*% t(z(t1)) + diag(s2, 2)
+spline <- list(knots = kn, mean = m(0:9), sd0 = sqrt(diag(S11)), after = as.numeric(m(t1) + S10 %*% solve(S00, y0 - m(t0))),
+               sd = sqrt(diag(S11 - S10 %*% solve(S00, t(S10)))))
+out <- list(spline = spline, expected = list(coef = as.numeric(be), se = sqrt(diag(as.matrix(vcov(expected)))), mean = as.numeric(new_mean), sd = as.numeric(new_sd)), fits = lapply(fits, function(f) list(llf = as.numeric(logLik(f)), aic = AIC(f), bic = BIC(f))), center = c0, knots = as.numeric(k),
             turning = as.numeric(at) + c0, fieller = c(uniroot(g, c(at - 20, at), tol = 1e-10)$root, uniroot(g, c(at, at + 20), tol = 1e-10)$root) + c0,
             r = R.version.string)
 writeLines(toJSON(out, digits = 12, auto_unbox = TRUE, pretty = TRUE), "tests/reference/growth.json")

@@ -1,42 +1,38 @@
 """What course to expect of a client, how well it is known, and who leaves it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import BeforeValidator, Field
 
 from alliance_longitudinal.analyses.expected_course.charts import calibration_figure, course_figure
-from alliance_longitudinal.analyses.expected_course.client import check_client, person_of, show_client
+from alliance_longitudinal.analyses.expected_course.client import check_client, show_one
 from alliance_longitudinal.analyses.expected_course.compute import (
-    Judged,
-    Settings,
     Validated,
     band_estimates,
+    fitted_of,
     judge,
-    other_shape,
     validate,
 )
 from alliance_longitudinal.analyses.expected_course.design import (
     Event,
-    Rule,
     Track,
+    alliance_of,
     only_from_the_start,
     rule_of,
+    so_far,
     track_of,
     usual_times,
 )
-from alliance_longitudinal.analyses.expected_course.estimates import (
-    frequency,
-    risk_estimates,
-    warning_estimates,
+from alliance_longitudinal.analyses.expected_course.estimates import accuracy_of, hits_of
+from alliance_longitudinal.analyses.expected_course.settings import (
+    Holdout,
+    Settings,
+    TimeShape,
+    numbers_of,
+    settings_of,
 )
-from alliance_longitudinal.analyses.expected_course.tables import (
-    accuracy_tables,
-    bands_table,
-    shapes_table,
-    tripod_table,
-    where_table,
-)
+from alliance_longitudinal.analyses.expected_course.tables import accuracy_tables, bands_table, show_checks
 from alliance_longitudinal.analyses.expected_course.words import (
     LIMITS,
     accuracy_note,
@@ -52,28 +48,15 @@ from alliance_longitudinal.analyses.kit import (
     Count,
     Covariates,
     Draft,
-    Estimate,
-    Fitted,
     OutcomeName,
     Seed,
-    Structure,
     analysis,
-    coefficient_table,
-    models_table,
     time_unit,
-    variance_table,
 )
 from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.errors import DataError, StudyError
+from alliance_longitudinal.errors import DataError
 
 MIN_CLIENTS = 50
-
-
-def _times(value: object) -> object:
-    """A text such as ``0,2,4``, or one number, as a tuple."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.strip("[]()").split(",") if part.strip()) or None
-    return (value,) if isinstance(value, int | float) else value
 
 
 @analysis(
@@ -94,15 +77,15 @@ def expected_course(
         ),
     ] = None,
     time: Annotated[
-        str,
+        TimeShape,
         Field(
-            pattern="^(log|linear)$",
-            description="Shape of the course. log: fast change at first, slower later. linear: change at one rate.",
+            description="Shape of the course. log: fast change at first, slower later. linear: change at one rate. spline3: any smooth course (a natural "
+            "cubic spline with three degrees of freedom)."
         ),
     ] = "log",
     after: Annotated[
         tuple[float, ...] | None,
-        BeforeValidator(_times),
+        BeforeValidator(numbers_of),
         Field(
             description="Scores up to these times are taken as known, in the study's time unit (weeks, or sessions where there are no "
             "dates). 0: the first score only. None: 0,2,4, or the usual times of two scores where scores are rarer."
@@ -112,10 +95,23 @@ def expected_course(
         float | None,
         Field(ge=1, description="Time of the warning, one of the times in 'after'. None: the last of them."),
     ] = None,
-    band: Annotated[
-        float,
-        Field(gt=0.5, lt=1, description="Share of single scores in the band of the warning."),
-    ] = 0.8,
+    bands: Annotated[
+        tuple[Annotated[float, Field(gt=0.5, lt=1)], ...],
+        BeforeValidator(numbers_of),
+        Field(
+            min_length=1,
+            description="Shares of single scores that the bands should hold, such as 0.8,0.95. The first is the band of the warning and of the figures.",
+        ),
+    ] = (0.8, 0.95),
+    update: Annotated[
+        bool,
+        Field(
+            description="Use a client's scores so far for what is expected later. False: expect everything from the first score alone."
+        ),
+    ] = True,
+    alliance_predictor: Annotated[
+        bool, Field(description="Predict the alliance too, and judge what it adds to the prediction.")
+    ] = True,
     event: Annotated[
         Event,
         Field(
@@ -131,6 +127,13 @@ def expected_course(
         int,
         Field(ge=3, le=50, description="Parts of the clients; each is predicted from the others."),
     ] = 10,
+    holdout: Annotated[
+        Holdout,
+        Field(
+            description="Who is left out to judge the predictions. therapist: each client and, in a second round, all clients of a therapist. client: "
+            "each client only."
+        ),
+    ] = "therapist",
     seed: Seed = 20_260_101,
     covariates: Covariates = None,
     by: By = None,
@@ -152,12 +155,14 @@ def expected_course(
     groups = draft.compare(by)
     draft.adjust(covariates)
     only_from_the_start(draft)
-    a = _alliance(draft, study, alliance)
+    a = alliance_of(draft, study, alliance, alliance_predictor)
     y = draft.measure("symptoms", outcome)
     if client is not None:
         check_client(draft.sessions, client, audience)
+    chosen: dict[str, Any] = {"decide": decide, "bands": bands, "update": update, "holdout": holdout}
+    chosen |= {"folds": folds, "seed": seed}
     if after is not None:
-        _settings(time, after, decide, band, folds, seed)  # refused before any work
+        settings_of(time, after, **chosen)  # refused before any work
     draft.with_therapists(needed=False, alone=True)
     every = draft.sessions
     label = y.instrument.label
@@ -168,82 +173,41 @@ def expected_course(
     draft.needs(clients, MIN_CLIENTS, f"the expected course of {label}")
     draft.begin()
     unit = time_unit(study)
-    track = track_of(draft, every[every["client"].isin(draft.sessions["client"])], y)
-    settings = _settings(time, after or usual_times(track), decide, band, folds, seed)
+    kept = every[every["client"].isin(draft.sessions["client"])]
+    track = track_of(draft, kept, y)
+    settings = settings_of(time, after or usual_times(track), **chosen)
     draft.resolved |= {"after": list(settings.after), "decide": settings.decide}
     symptoms = _validated(draft, track, settings)
-    ratings = (
-        None
-        if a is None
-        else _other(draft, every[every["client"].isin(draft.sessions["client"])], a, settings)
-    )
+    ratings = None if a is None else _other(draft, kept, a, settings)
     draft.fact("Clients", Count(clients, "client"))
     draft.therapists(int(draft.sessions["therapist"].nunique()))
     draft.fact("Scores after the first", Count(len(symptoms.track.rows), "score"))
     found = [part for part in (symptoms, ratings) if part is not None]
     for part, infix in zip(found, ("", "alliance_"), strict=False):
         draft.estimate(*band_estimates(part, infix))
-        draft.uses(_fitted(part, infix))
+        draft.uses(fitted_of(part, infix))
     rule = rule_of(draft.sessions, y, event, points)
-    judged = None if rule is None else judge(symptoms, ratings, _so_far(every, a), rule)
-    shares, risks = _accuracy(draft, symptoms, judged)
+    judged = None if rule is None else judge(symptoms, ratings, so_far(every, a), rule)
+    shares, risks = accuracy_of(draft, symptoms, judged)
     if client is not None:
-        _one(draft, every, client, (symptoms, ratings), (judged, rule), unit)
+        show_one(draft, every, client, (symptoms, ratings), (judged, rule), unit)
     answer(draft, symptoms, ratings, judged, unit)
     draft.show(bands_table(draft, found))
     if judged is not None:
         accuracy_tables(draft, shares, risks, accuracy_note(symptoms, judged, unit))
     if groups is not None:
-        decide_words = f"{label}, scores up to {settings.decide:g} known: later scores in the 80 % band"
-        hits = symptoms.covered(symptoms.held, settings.decide, 0.8, "cover80", decide_words)
-        ends = [] if judged is None else frequency(symptoms, judged)
-        draft.shares_by_group([hits, *ends], "One model for all groups.")
+        draft.shares_by_group(hits_of(symptoms, judged), "One model for all groups.")
     draft.show(course_figure(symptoms, unit), None if judged is None else calibration_figure(judged))
-    other = other_shape(symptoms)
-    draft.show(None if other is None else shapes_table(symptoms, *other))
-    draft.show(where_table(symptoms), tripod_table(draft, symptoms, ratings, judged, settings, unit))
-    draft.show(
-        models_table(draft.fitted),
-        variance_table(draft.fitted),
-        *(coefficient_table(m) for m in draft.fitted),
-    )
+    show_checks(draft, symptoms, ratings, judged, unit)
     findings(draft, symptoms, ratings, judged)
     draft.usual_findings(draft.sessions.groupby("therapist")["client"].nunique())
     draft.method(*describe(draft, symptoms, ratings, judged, unit))
-    draft.cite("collins2015", "finch2001", "lutz1999")
+    draft.cite("collins2015", "finch2001", "lutz1999", *(["harrell2015"] if time == "spline3" else []))
     if judged is not None:
         draft.cite("delong1988", "obuchowski1997", "mercaldo2007", "cox1958", "dean2015")
         if judged.added is not None:
             draft.cite("demler2012")
     return draft
-
-
-def _alliance(draft: Draft, study: Study, name: str | None) -> Measure | None:
-    """The alliance measure, if the study has one or one was asked for."""
-    if name is None and not any(m.construct == "alliance" for m in study.measures.values()):
-        draft.find(
-            "no_alliance",
-            "info",
-            "The study has no alliance measure, so the report is about symptoms only.",
-            "the alliance",
-        )
-        return None
-    return draft.measure("alliance", name)
-
-
-def _settings(
-    time: str, after: tuple[float, ...], decide: float | None, band: float, folds: int, seed: int
-) -> Settings:
-    times = tuple(sorted(set(after)))
-    if times[0] < 0:
-        raise StudyError(f"Parameter 'after': {times[0]:g} is before the first score. Give times from 0 on.")
-    when = times[-1] if decide is None else decide
-    if when not in times or when < 1:
-        raise StudyError(
-            f"Parameter 'decide': {when:g} is not one of the times in 'after' ({', '.join(f'{t:g}' for t in times)}) from 1 on. A warning needs "
-            "scores after the first."
-        )
-    return Settings("linear" if time == "linear" else "log", times, float(when), band, folds, seed)
 
 
 def _validated(draft: Draft, track: Track, settings: Settings) -> Validated:
@@ -268,68 +232,6 @@ def _other(draft: Draft, every: pd.DataFrame, a: Measure, settings: Settings) ->
             why=str(error),
         )
         return None
-
-
-def _so_far(every: pd.DataFrame, a: Measure | None) -> pd.DataFrame | None:
-    """Every alliance rating with its time since the client's first session."""
-    if a is None:
-        return None
-    start = every.groupby("client")["week"].transform("min")
-    rows = pd.DataFrame({"client": every["client"], "time": every["week"] - start, "score": every[a.name]})
-    return rows.dropna()
-
-
-def _accuracy(
-    draft: Draft, symptoms: Validated, judged: Judged | None
-) -> tuple[list[Estimate], list[Estimate]]:
-    """Estimates of who had the event and of the warning, and of the risk."""
-    if judged is None or judged.rows.empty:
-        return [], []
-    shares = [*(h.estimate() for h in frequency(symptoms, judged)), *warning_estimates(judged)]
-    risks = risk_estimates(judged)
-    draft.estimate(*shares, *risks)
-    return shares, risks
-
-
-def _one(
-    draft: Draft,
-    every: pd.DataFrame,
-    client: str,
-    found: tuple[Validated, Validated | None],
-    known: tuple[Judged | None, Rule | None],
-    unit: str,
-) -> None:
-    """The part on one client."""
-    symptoms, ratings = found
-    person = person_of(symptoms, every, track_of(draft, every, symptoms.track.measure), client)
-    if person is None:
-        raise StudyError(
-            f"Parameter 'client': client {client!r} has no {symptoms.track.label} score, or no value of a covariate, so nothing can be expected."
-        )
-    other = None
-    if ratings is not None:
-        other = person_of(ratings, every, track_of(draft, every, ratings.track.measure), client)
-    show_client(draft, person, other, known[0], known[1], unit)
-
-
-def _fitted(found: Validated, infix: str) -> Fitted:
-    """The model of all clients, as the report's tables show models; its f is the function of time."""
-    track = found.track
-    words = "level and rate of change differ between clients"
-    if track.known:
-        words += "; level differs between therapists"
-    formula = f"{track.measure.name} ~ first score + f(time)" + "".join(f" + {c}" for c in track.covariates)
-    structure = Structure("(1 + f | client)" + " + (1 | therapist)" * track.known, words, track.known, True)
-    model = found.course.model
-    return Fitted(
-        f"{infix or 'symptoms_'}course",
-        f"Expected course of {track.label}",
-        formula,
-        structure,
-        model,
-        (),
-        tuple(model.findings),
-    )
 
 
 __all__ = ["expected_course"]

@@ -50,17 +50,18 @@ def course_figure(found: Validated, unit: str) -> FigureSpec:
     )
     first, now = "expected from the first score", "expected after the scores that are shown as points"
     rows = [course_rows(found, found.course, nobody, times, first)]
-    if len(seen):
+    if len(seen) and settings.update:
         rows.append(course_rows(found, found.course, told, times[times >= decide], now))
         rows.append(pd.DataFrame({"label": now, "time": seen, "y": told["score"], "kind": "observed"}))
     data = pd.concat(rows, ignore_index=True).assign(n=found.clients)
     start, last = rows[0].iloc[0], rows[0].iloc[-1]
     return FigureSpec(
         name="course",
-        title=f"Expected course of {track.label}, and how scores change what is expected",
+        title=f"Expected course of {track.label}"
+        + (", and how scores change what is expected" if settings.update else ""),
         caption=say(
-            "An invented client with the first score {intake}. Lines: expected scores; bands: {band} of single scores lie within. "
-            "Points: invented scores that stay at the first one.",
+            "An invented client with the first score {intake}. Lines: expected scores; bands: {band} of single scores lie within.{points}",
+            points=" Points: invented scores that stay at the first one." if settings.update else "",
             intake=Number(intake),
             band=Number(settings.band, "percent"),
         ),
@@ -73,8 +74,12 @@ def course_figure(found: Validated, unit: str) -> FigureSpec:
             two=Number(float(last["y"]), n=found.clients),
             end=Number(round(float(last["time"])), "integer", unit),
         ),
-        how_to_read="A score outside of the first band is unusual for clients with this first score. The second band uses the scores so far, "
-        "so it is the better guess of later scores.",
+        how_to_read="A score outside of the first band is unusual for clients with this first score."
+        + (
+            " The second band uses the scores so far, so it is the better guess of later scores."
+            if settings.update
+            else ""
+        ),
         section="answer",
         data=data,
         columns=(
@@ -113,7 +118,12 @@ def client_figure(
     return FigureSpec(
         name=name,
         title=f"This client's {label} beside the expected course",
-        caption="Points: the client's scores. First band: expected from the first score. Second band: expected from now on, from all scores so far.",
+        caption="Points: the client's scores. First band: expected from the first score."
+        + (
+            " Second band: expected from now on, from all scores so far."
+            if len(set(rows["label"])) > 1
+            else ""
+        ),
         alt=say(
             "The client's {label}: {said}.",
             label=label,

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.expected_course.design import Rule, Track, ends_of
-from alliance_longitudinal.analyses.kit import Estimate, Hits
+from alliance_longitudinal.analyses.expected_course.settings import Settings, TimeShape, cover_name
+from alliance_longitudinal.analyses.kit import Estimate, Fitted, Hits, Structure
 from alliance_longitudinal.errors import DataError
 
 if TYPE_CHECKING:
-    from alliance_longitudinal.methods.growth.expected import CourseShape, ExpectedCourse
+    from alliance_longitudinal.methods.growth.expected import ExpectedCourse
     from alliance_longitudinal.methods.growth.held_out import HeldOutCourses
     from alliance_longitudinal.methods.prediction.added import AddedValue
     from alliance_longitudinal.methods.prediction.flag import FlagAccuracy
@@ -21,37 +22,6 @@ if TYPE_CHECKING:
 MIN_EVENTS = 20
 #: How frequent the event is in services that the literature describes.
 PREVALENCES = (0.05, 0.10)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How courses are expected and judged.
-
-    Attributes
-    ----------
-    shape : str
-    after : tuple of float
-        Times up to which scores are known.
-    decide : float
-        The time of the warning, one of ``after``.
-    band : float
-        Share of single scores in the band of the warning.
-    folds, seed : int
-    """
-
-    shape: "CourseShape"
-    after: tuple[float, ...]
-    decide: float
-    band: float
-    folds: int
-    seed: int
-
-    @property
-    def z(self) -> float:
-        """Half the band's width in standard deviations."""
-        from statistics import NormalDist
-
-        return NormalDist().inv_cdf((1 + self.band) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +64,7 @@ class Validated:
         return rows.assign(flag=z > self.settings.z).drop(columns="after").reset_index(drop=True)
 
 
-def fit_course(track: Track, rows: pd.DataFrame, shape: "CourseShape") -> "ExpectedCourse":
+def fit_course(track: Track, rows: pd.DataFrame, shape: TimeShape) -> "ExpectedCourse":
     """The course of the clients in ``rows``.
 
     Raises
@@ -109,7 +79,7 @@ def fit_course(track: Track, rows: pd.DataFrame, shape: "CourseShape") -> "Expec
     )
 
 
-def validate(track: Track, settings: Settings, *, therapists: bool = True) -> Validated:
+def validate(track: Track, settings: Settings) -> Validated:
     """Fit the course of all clients, and predict each fold of clients, and of therapists, from the others.
 
     Raises
@@ -124,21 +94,25 @@ def validate(track: Track, settings: Settings, *, therapists: bool = True) -> Va
     given: dict[str, Any] = {
         "after": settings.after,
         "seed": settings.seed,
+        "update": settings.update,
         "covariates": track.covariates,
     }
     held = held_out_courses(track.rows, *names, folds=settings.folds, **given)
     by_therapist = None
-    if therapists and track.known:
+    if settings.holdout == "therapist" and track.known:
         folds = min(settings.folds, int(track.rows["therapist"].nunique()))
         by_therapist = held_out_courses(track.rows, *names, folds=folds, by="therapist", **given)
     return Validated(track, course, held, by_therapist, settings)
 
 
 def other_shape(found: Validated) -> "tuple[HeldOutCourses, str] | None":
-    """The same clients predicted with the other shape of time; None if it cannot be fitted."""
+    """The same clients predicted with another shape of time; None if it cannot be fitted.
+
+    A spline follows any smooth course, so it is what the other shapes are compared with; it is compared with the logarithm.
+    """
     from alliance_longitudinal.methods import held_out_courses
 
-    shape: CourseShape = "linear" if found.settings.shape == "log" else "log"
+    shape: TimeShape = "log" if found.settings.shape == "spline3" else "spline3"
     names: Any = ("score", "intake", "time", "client", found.track.therapist, shape)
     s = found.settings
     try:
@@ -148,6 +122,7 @@ def other_shape(found: Validated) -> "tuple[HeldOutCourses, str] | None":
             folds=s.folds,
             after=s.after,
             seed=s.seed,
+            update=s.update,
             covariates=found.track.covariates,
         )
     except DataError:
@@ -156,7 +131,7 @@ def other_shape(found: Validated) -> "tuple[HeldOutCourses, str] | None":
 
 
 def band_estimates(found: Validated, infix: str = "") -> list[Estimate]:
-    """Coverage of both bands and the typical error, by how much is known; then for therapists who were left out."""
+    """Coverage of the bands and the typical error, by how much is known; then for therapists who were left out."""
     out: list[Estimate] = []
     unit = f"{found.track.label} points"
     parts = [(found.held, "", "clients left out")]
@@ -164,9 +139,9 @@ def band_estimates(found: Validated, infix: str = "") -> list[Estimate]:
         parts.append((found.by_therapist, "_therapist", "therapists left out"))
     for held, suffix, who in parts:
         for after in found.settings.after:
-            words = f"{found.track.label}, scores up to {after:g} known, {who}"
-            for band in (0.8, 0.95):
-                identity = f"cover{100 * band:g}_{infix}k{after:g}{suffix}"
+            words = f"{found.track.label}, {found.settings.known(after)}, {who}"
+            for band in found.settings.bands:
+                identity = f"{cover_name(band)}_{infix}k{after:g}{suffix}"
                 share = f"{words}: later scores in the {100 * band:g} % band"
                 out.append(found.covered(held, after, band, identity, share).estimate())
             row = held.rmse(after, found.track.cluster)
@@ -185,6 +160,20 @@ def band_estimates(found: Validated, infix: str = "") -> list[Estimate]:
                 )
             )
     return out
+
+
+def fitted_of(found: Validated, infix: str) -> Fitted:
+    """The model of all clients, as the report's tables show models; its f is the function of time."""
+    track, model = found.track, found.course.model
+    words = "level and rate of change differ between clients"
+    if track.known:
+        words += "; level differs between therapists"
+    formula = f"{track.measure.name} ~ first score + f(time)" + "".join(f" + {c}" for c in track.covariates)
+    structure = Structure("(1 + f | client)" + " + (1 | therapist)" * track.known, words, track.known, True)
+    title = f"Expected course of {track.label}"
+    return Fitted(
+        f"{infix or 'symptoms_'}course", title, formula, structure, model, (), tuple(model.findings)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.analyses.kit.norms import Given, direction_of, known_norms
 from alliance_longitudinal.analyses.kit.people import clusters
-from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.methods.psychometrics.change.classify import by_index
 
@@ -193,6 +193,30 @@ def _ends(sessions: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     scores = sessions[sessions[measure.name].notna()].groupby("client")[measure.name]
     ends = scores.agg(["first", "last", "size"])
     return ends[ends["size"] > 1].rename(columns={"first": "pre", "last": "post"})
+
+
+def alliance_of(draft: Draft, study: Study, name: str | None, wanted: bool) -> Measure | None:
+    """The alliance measure, if the study has one or one was asked for."""
+    if not wanted:
+        return None
+    if name is None and not any(m.construct == "alliance" for m in study.measures.values()):
+        draft.find(
+            "no_alliance",
+            "info",
+            "The study has no alliance measure, so the report is about symptoms only.",
+            "the alliance",
+        )
+        return None
+    return draft.measure("alliance", name)
+
+
+def so_far(every: pd.DataFrame, a: Measure | None) -> pd.DataFrame | None:
+    """Every alliance rating with its time since the client's first session."""
+    if a is None:
+        return None
+    start = every.groupby("client")["week"].transform("min")
+    rows = pd.DataFrame({"client": every["client"], "time": every["week"] - start, "score": every[a.name]})
+    return rows.dropna()
 
 
 def ends_of(track: Track, rule: Rule) -> pd.DataFrame:

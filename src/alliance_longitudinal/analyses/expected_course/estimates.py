@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.expected_course.compute import PREVALENCES, Judged, Validated
-from alliance_longitudinal.analyses.kit import Estimate, Hits
+from alliance_longitudinal.analyses.kit import Draft, Estimate, Hits
 
 _PEOPLE = "share of clients"
 
@@ -124,3 +124,23 @@ def _odds_ratio(row: "pd.Series[float]") -> Estimate:
         level="client",
         unit="odds ratio",
     )
+
+
+def accuracy_of(
+    draft: Draft, symptoms: Validated, judged: Judged | None
+) -> tuple[list[Estimate], list[Estimate]]:
+    """Estimates of who had the event and of the warning, and of the risk."""
+    if judged is None or judged.rows.empty:
+        return [], []
+    shares = [*(h.estimate() for h in frequency(symptoms, judged)), *warning_estimates(judged)]
+    risks = risk_estimates(judged)
+    draft.estimate(*shares, *risks)
+    return shares, risks
+
+
+def hits_of(symptoms: Validated, judged: Judged | None) -> list[Hits]:
+    """Shares that groups of clients are compared by: later scores in the band, who had the event, who was flagged."""
+    s = symptoms.settings
+    words = f"{symptoms.track.label}, {s.known(s.decide)}: later scores in the {100 * s.band:g} % band"
+    inside = symptoms.covered(symptoms.held, s.decide, s.band, s.cover, words)
+    return [inside, *([] if judged is None else frequency(symptoms, judged))]

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.expected_course.compute import Judged, Settings, Validated
+from alliance_longitudinal.analyses.expected_course.compute import Judged, Validated, other_shape
 from alliance_longitudinal.analyses.expected_course.estimates import EVENTS
+from alliance_longitudinal.analyses.expected_course.settings import Settings, cover_name
 from alliance_longitudinal.analyses.kit import (
     ESTIMATE,
     SHARE,
@@ -15,9 +16,12 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Number,
     Sentence,
+    coefficient_table,
     joined,
     listed,
+    models_table,
     say,
+    variance_table,
 )
 from alliance_longitudinal.present import Column, Table
 
@@ -50,6 +54,8 @@ def accuracy_tables(draft: Draft, shares: list[Estimate], risks: list[Estimate],
 
 def bands_table(draft: Draft, found: list[Validated]) -> Table:
     """Coverage and error of both measures, by how much is known and who was left out, from the estimates."""
+    settings = found[0].settings
+    bands = settings.bands
     rows: list[dict[str, Any]] = []
     for part, infix in zip(found, ("", "alliance_"), strict=False):
         parts = [(part.held, "clients", "")]
@@ -58,12 +64,13 @@ def bands_table(draft: Draft, found: list[Validated]) -> Table:
         for held, who, suffix in parts:
             for after in held.after:
                 row: dict[str, Any] = {"measure": part.track.label, "who": who}
-                row["after"] = "first score only" if after == 0 else f"scores up to {after:g}"
-                for name in ("rmse", "cover80", "cover95"):
+                row["after"] = _known(part.settings, after)
+                for name in ("rmse", *map(cover_name, bands)):
                     e = draft[f"{name}_{infix}k{after:g}{suffix}"]
                     assert e is not None
                     row |= {"n": e.n, name: e.estimate, f"{name}_low": e.ci_low, f"{name}_high": e.ci_high}
                 rows.append(row)
+    first = settings.cover
     columns = [
         Column("measure", "Measure"),
         Column("who", "Left out"),
@@ -72,10 +79,10 @@ def bands_table(draft: Draft, found: list[Validated]) -> Table:
         Column("rmse", "Typical error", "number", of="n"),
         Column("rmse_low", "95\u00a0% low", "number", of="n"),
         Column("rmse_high", "95\u00a0% high", "number", of="n"),
-        Column("cover80", "In the 80\u00a0% band", "percent", of="n"),
-        Column("cover80_low", "95\u00a0% low", "percent", of="n"),
-        Column("cover80_high", "95\u00a0% high", "percent", of="n"),
-        Column("cover95", "In the 95\u00a0% band", "percent", of="n"),
+        *_in_bands(bands[:1]),
+        Column(f"{first}_low", "95\u00a0% low", "percent", of="n"),
+        Column(f"{first}_high", "95\u00a0% high", "percent", of="n"),
+        *_in_bands(bands[1:]),
     ]
     note = (
         "Each score was predicted by a model that had not seen the client or, in the rows 'therapists', any client of the "
@@ -86,8 +93,19 @@ def bands_table(draft: Draft, found: list[Validated]) -> Table:
     )
 
 
+def _known(settings: Settings, after: float) -> str:
+    if after == 0:
+        return "first score only"
+    return f"scores up to {after:g}" if settings.update else f"first score only; scores after {after:g}"
+
+
+def _in_bands(bands: tuple[float, ...]) -> list[Column]:
+    return [Column(cover_name(b), f"In the {100 * b:g}\u00a0% band", "percent", of="n") for b in bands]
+
+
 def shapes_table(found: Validated, other: "HeldOutCourses", name: str) -> Table:
-    """The course of the report and the other shape of time, in the same clients."""
+    """The course of the report and another shape of time, in the same clients."""
+    bands = found.settings.bands
     rows: list[dict[str, Any]] = []
     for held, shape in ((found.held, found.settings.shape), (other, name)):
         rows += [
@@ -96,16 +114,15 @@ def shapes_table(found: Validated, other: "HeldOutCourses", name: str) -> Table:
                 "after": after,
                 "n": int(row["n"]),
             }
-            | {key: float(row[key]) for key in ("rmse", "cover80", "cover95")}
-            for after, row in held.accuracy((0.8, 0.95)).iterrows()
+            | {key: float(row[key]) for key in ("rmse", *map(cover_name, bands))}
+            for after, row in held.accuracy(bands).iterrows()
         ]
     columns = [
         Column("shape", "Shape of time"),
-        Column("after", "Scores known up to", "number"),
+        Column("after", "Scores known up to" if found.settings.update else "Scores later than", "number"),
         Column("n", "Scores predicted", "count"),
         Column("rmse", "Typical error (root mean square)", "number", of="n"),
-        Column("cover80", "In the 80\u00a0% band", "percent", of="n"),
-        Column("cover95", "In the 95\u00a0% band", "percent", of="n"),
+        *_in_bands(bands),
     ]
     note = "The shape with the smaller error describes these courses better. If they hardly differ, either will do."
     title = f"{found.track.label} with another shape of time"
@@ -116,7 +133,8 @@ def where_table(found: Validated) -> Table:
     """Errors and coverage by third of the first score, and for earlier and later scores."""
     decide = found.settings.decide
     scores = found.held.scores[found.held.scores["after"] == decide]
-    inside = found.held.within(decide, 0.8)
+    band = found.settings.band
+    inside = found.held.within(decide, band)
     intake = scores["person"].map(found.track.rows.drop_duplicates("client").set_index("client")["intake"])
     cuts = np.unique(np.quantile(intake, [1 / 3, 2 / 3]))
     third = pd.cut(intake, [-np.inf, *cuts, np.inf], labels=_names(len(cuts) + 1))
@@ -138,10 +156,10 @@ def where_table(found: Validated) -> Table:
         Column("part", "Scores"),
         Column("n", "Scores predicted", "count"),
         Column("error", "Mean error (score less expected)", "number", of="n"),
-        Column("share", "In the 80\u00a0% band", "percent", of="n"),
+        Column("share", f"In the {100 * band:g}\u00a0% band", "percent", of="n"),
     ]
     note = (
-        "If the mean error is far from zero, or the share far from 80\u00a0%, the band is wrong for these scores: the shape of the course "
+        f"If the mean error is far from zero, or the share far from {100 * band:g}\u00a0%, the band is wrong for these scores: the shape of the course "
         "does not fit, or clients like these differ more than others."
     )
     return Table.from_frame(
@@ -164,17 +182,16 @@ def tripod_table(
     symptoms: Validated,
     alliance: Validated | None,
     judged: Judged | None,
-    settings: Settings,
     unit: str,
 ) -> Table:
     """What TRIPOD asks of a report on a prediction model, and the answers."""
-    track = symptoms.track
+    track, settings = symptoms.track, symptoms.settings
     decide = Number(settings.decide, "integer", unit)
     predictors = [
         f"the first {track.label}",
         "the time since the first session",
-        f"the {track.label} scores so far",
     ]
+    predictors += [f"the {track.label} scores so far"] if settings.update else []
     predictors += [c.words for c in draft.covariates]
     if track.known:
         predictors.append("the client's therapist, if other clients of the therapist are in the data")
@@ -259,4 +276,18 @@ def _size_words(judged: Judged | None) -> str:
         "{events:noun} with the event among {n} who could be judged.",
         events=Count(judged.events, "client"),
         n=Count(len(judged.rows), "client"),
+    )
+
+
+def show_checks(
+    draft: Draft, symptoms: Validated, ratings: Validated | None, judged: Judged | None, unit: str
+) -> None:
+    """Another shape of time, where the bands hold, what TRIPOD asks for, and the models."""
+    other = other_shape(symptoms)
+    draft.show(None if other is None else shapes_table(symptoms, *other))
+    draft.show(where_table(symptoms), tripod_table(draft, symptoms, ratings, judged, unit))
+    draft.show(
+        models_table(draft.fitted),
+        variance_table(draft.fitted),
+        *(coefficient_table(m) for m in draft.fitted),
     )

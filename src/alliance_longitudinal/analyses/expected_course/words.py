@@ -23,15 +23,14 @@ def answer(
     for found, infix in ((symptoms, ""), (alliance, "alliance_")):
         if found is None:
             continue
-        cover, rmse = (draft[f"{name}_{infix}k{settings.decide:g}"] for name in ("cover80", "rmse"))
+        cover, rmse = (draft[f"{name}_{infix}k{settings.decide:g}"] for name in (settings.cover, "rmse"))
         assert cover is not None
         assert rmse is not None
         draft.say(
-            "With the {label} scores of the first {when:noun}, the band that should hold {band} of later scores held {share} (95 % interval "
+            "{known}, the band that should hold {band} of later scores held {share} (95 % interval "
             "{share:interval}) of those of clients who were not used to make it. The typical error was {rmse} points.",
-            label=found.track.label,
-            when=Number(settings.decide, "integer", unit),
-            band=Number(0.8, "percent"),
+            known=_known(found, unit),
+            band=Number(settings.band, "percent"),
             share=cover.share(),
             rmse=rmse.number(),
         )
@@ -65,6 +64,16 @@ def answer(
         )
 
 
+def _known(found: Validated, unit: str) -> str:
+    return say(
+        "With the {label} scores of the first {when:noun}"
+        if found.settings.update
+        else "From the first {label} score alone, for scores later than {when:noun} after the start",
+        label=found.track.label,
+        when=Number(found.settings.decide, "integer", unit),
+    )
+
+
 def _tendency(low: float, high: float, deteriorated: bool) -> str:
     event = "deteriorated" if deteriorated else "failed to improve"
     if low > 1:
@@ -79,20 +88,21 @@ def findings(draft: Draft, symptoms: Validated, alliance: Validated | None, judg
     for found, infix in ((symptoms, ""), (alliance, "alliance_")):
         if found is None:
             continue
-        cover = draft[f"cover80_{infix}k{found.settings.decide:g}"]
+        band = found.settings.band
+        cover = draft[f"{found.settings.cover}_{infix}k{found.settings.decide:g}"]
         assert cover is not None
-        if abs(cover.estimate - 0.8) > OFF and not cover.ci_low <= 0.8 <= cover.ci_high:
+        if abs(cover.estimate - band) > OFF and not cover.ci_low <= band <= cover.ci_high:
             draft.find(
                 "band_off",
                 "caution",
                 "The band of {label} that should hold {band} of later scores held {share}, so it is too {what}. Try another shape of time.",
                 found.track.label,
                 label=found.track.label,
-                band=Number(0.8, "percent"),
+                band=Number(band, "percent"),
                 share=cover.share(),
-                what="narrow" if cover.estimate < 0.8 else "wide",
+                what="narrow" if cover.estimate < band else "wide",
             )
-        if found.by_therapist is None:
+        if found.by_therapist is None and found.settings.holdout == "therapist":
             draft.find(
                 "therapists_not_left_out",
                 "info",
@@ -156,20 +166,33 @@ def findings(draft: Draft, symptoms: Validated, alliance: Validated | None, judg
         )
 
 
+#: How a client's course is found, with the scores so far and without.
+_NEW_CLIENT = {
+    True: "For a new client, intercept and slope have a normal distribution given the scores so far.",
+    False: "What is expected of a new client rests on the first score alone, not on the scores since.",
+}
+
+
 def describe(
     draft: Draft, symptoms: Validated, alliance: Validated | None, judged: Judged | None, unit: str
 ) -> list[str]:
     """The methods paragraphs."""
     s, track = symptoms.settings, symptoms.track
-    function = f"log({unit}s + 1)" if s.shape == "log" else f"{unit}s"
+    function = {
+        "log": f"log({unit}s + 1)",
+        "linear": f"{unit}s",
+        "spline3": f"natural cubic spline of {unit}s with three degrees of freedom",
+    }[s.shape]
+    slope = f" of log({unit}s + 1)" if s.shape == "spline3" else ""
     first = (
         f"The course of {track.measure.label} was modelled by REML: score ~ first score + {function}"
-        f"{' + covariates' if track.covariates else ''}, with a random intercept and slope for each client"
+        f"{' + covariates' if track.covariates else ''}, with a random intercept and slope{slope} for each client"
         f"{' and a random intercept for each therapist' if track.known else ''}. Only scores after the first enter, because the first score is a "
-        f"predictor. For a new client, intercept and slope have a normal distribution given the scores so far; bands take the model's numbers as "
-        f"known. Each client was predicted from a model of the clients in the other {s.folds - 1} of {s.folds} parts (seed {s.seed})"
+        f"predictor. {_NEW_CLIENT[s.update]} Bands take the model's numbers as known. Each client was predicted from a model of the clients in the "
+        f"other {s.folds - 1} of {s.folds} parts (seed {s.seed})"
         f"{'; in a second round all clients of a therapist were left out together' if symptoms.by_therapist is not None else ''}. "
-        f"Scores up to {', '.join(f'{k:g}' for k in s.after)} {unit}s were taken as known. Intervals allow for clients of the same therapist "
+        f"Scores {'up to' if s.update else 'later than'} {', '.join(f'{k:g}' for k in s.after)} {unit}s were "
+        f"{'taken as known' if s.update else 'predicted'}. Intervals allow for clients of the same therapist "
         "(cluster-robust errors)."
     )
     out = [first]
@@ -178,8 +201,8 @@ def describe(
             f"A warning at {s.decide:g} {unit}s: the last score so far is worse than the {100 * s.band:g} % band expected from the first score. The event: "
             f"{'deterioration' if judged.rule.event == 'deteriorated' else 'no reliable improvement'} from the first to the last score "
             f"({judged.rule.points:.3g} points; {judged.rule.source}), in clients with a score up to the warning and one after it. The risk is the "
-            f"probability of the event at {symptoms.held.at:.3g} {unit}s (the median length) given all scores so far. Predictive values at other "
-            "frequencies follow from sensitivity and specificity (Bayes)."
+            f"probability of the event at {symptoms.held.at:.3g} {unit}s (the median length) given {'all scores so far' if s.update else 'the first score'}. Predictive values at "
+            "other frequencies follow from sensitivity and specificity (Bayes)."
         )
     if alliance is not None:
         out.append(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.errors import AllianceError, DataError
 from alliance_longitudinal.methods.basics.frames import Codes, Floats, groups, names_of, numbers
+from alliance_longitudinal.methods.basics.values import real, several
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Scores:
         Place of the row's person in ``ids``.
     ids : ndarray, shape (persons,)
     y, intake, base, t : ndarray, shape (n,)
-        ``base`` is the expected score where the function of time is 0.
+        ``base`` is the expected score without its part of time.
     therapists : list of str or None
         Of each person.
     """
@@ -144,23 +145,17 @@ def key_of(value: object) -> str:
     return str(value).strip()
 
 
-def shape_of(t: Floats, shape: str, column: str) -> Floats:
-    """The function of time of a shape.
-
-    Raises
-    ------
-    DataError
-        Times below 0 in the log shape.
-    """
-    if shape == "linear":
-        return t
-    if len(t) and t.min() < 0:
-        raise DataError(f"{column!r} goes down to {t.min():g}. The log shape needs times from 0 on.")
-    return np.asarray(np.log1p(t))
+def therapists_of(frame: pd.DataFrame, column: str | None) -> "list[str | None]":
+    """The therapist of each row as text; None where unknown."""
+    if column is None or column not in frame:
+        return [None] * len(frame)
+    codes, ids = pd.factorize(frame[column].astype(object))
+    keys = [*map(key_of, ids), None]  # the code of a missing one is -1: the last
+    return [keys[code] for code in codes]
 
 
-def fit_archive(data: pd.DataFrame, therapists: bool, covariates: Sequence[str] = ()) -> Any:
-    """Fit the archive by REML.
+def fit_archive(data: pd.DataFrame, therapists: bool, fixed: Sequence[str]) -> Any:
+    """Fit the archive by REML, with ``fixed`` columns beside the intake score and random effects of ``f``.
 
     Raises
     ------
@@ -171,8 +166,7 @@ def fit_archive(data: pd.DataFrame, therapists: bool, covariates: Sequence[str] 
 
     random = "(1 + f | therapist:person) + (1 | therapist)" if therapists else "(1 + f | person)"
     try:
-        fixed = " + ".join(["intake", "f", *covariates])
-        return MixedModel.from_formula(f"y ~ {fixed} + {random}", data).fit()
+        return MixedModel.from_formula(f"y ~ {' + '.join(['intake', *fixed])} + {random}", data).fit()
     except AllianceError as problem:
         raise DataError(f"The expected course cannot be fitted: {problem}") from problem
 
@@ -196,6 +190,11 @@ def prior_of(model: Any, frame: pd.DataFrame, therapist: str | None) -> Prior:
         key_of(ids[int(str(name)[1:])]): (float(modes[name]), float(sds[name]) ** 2) for name in modes.index
     }
     return Prior(cov, float(model.scale), variance, known)
+
+
+def levels_of(bands: Sequence[float]) -> list[float]:
+    """Shares of scores in bands, checked."""
+    return [real("bands", b, "shares between 0 and 1, such as 0.8", above=0, below=1) for b in several(bands)]
 
 
 def accuracy(after: "list[float]", errors: "list[pd.DataFrame]", bands: "list[float]") -> pd.DataFrame:

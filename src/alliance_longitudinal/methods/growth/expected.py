@@ -27,15 +27,14 @@ from alliance_longitudinal.methods.growth.archive import (
     Scores,
     accuracy,
     fit_archive,
-    key_of,
+    levels_of,
     posterior,
     prior_of,
     scores_of,
-    shape_of,
     single,
+    therapists_of,
 )
-
-CourseShape = Literal["log", "linear"]
+from alliance_longitudinal.methods.growth.course_time import CourseShape, CourseTime
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -47,7 +46,7 @@ class ExpectedCourse:
     Attributes
     ----------
     model : MixedModelResults
-        ``y ~ intake + f(time)`` with a random intercept and a random slope of ``f(time)`` for each person.
+        ``y ~ intake + f(time)`` with a random intercept and a random slope for each person.
     shape : str
     n_dropped : int
         Rows of the archive left out for a missing value.
@@ -72,6 +71,7 @@ class ExpectedCourse:
     model: Any
     shape: str
     n_dropped: int
+    _time: CourseTime = field(repr=False)
     _columns: Columns = field(repr=False)
     _prior: Prior = field(repr=False)
 
@@ -90,7 +90,9 @@ class ExpectedCourse:
         """Fit the archive by REML.
 
         ``y = b0 + b1 intake [+ c x] + b2 f(t) + u0_i + u1_i f(t) [+ v_j] + e``, ``f(t) = log(t + 1)`` or ``t``. The log shape falls
-        fast at first: check it against the data near time 0. Leave the intake score itself out of ``y``: it has no error there.
+        fast at first: check it against the data near time 0. In the shape ``spline3`` the mean course is a natural cubic spline of three
+        degrees of freedom in place of ``b2 f(t)`` (`natural_spline`), and persons differ in ``log(t + 1)``. Leave the intake score itself out
+        of ``y``: it has no error there.
 
         Parameters
         ----------
@@ -100,7 +102,7 @@ class ExpectedCourse:
             Columns; ``intake`` holds the person's score at the start in every row.
         therapist : str, optional
             Column of therapists: their random intercept is added.
-        shape : {"log", "linear"}
+        shape : {"log", "linear", "spline3"}
         covariates : sequence of str
             Columns of numbers that are the same in all rows of a person.
 
@@ -117,18 +119,21 @@ class ExpectedCourse:
         rows = complete_rows(frame, {"y": y, "intake": intake, "t": time, **extra}, ids, least=20)
         for name, column in (("y", y), ("intake", intake), ("t", time), *extra.items()):
             check_varies(rows.values(name), column, "An expected course needs values that vary.")
-        data = rows.data.assign(f=shape_of(rows.values("t"), shape, time))
+        clock = CourseTime.of(shape, rows.values("t"), time)
+        data = rows.data.assign(f=clock.own(rows.values("t")))
+        if clock.knots:
+            data[list(clock.names)] = clock.mean(rows.values("t"))
         several = data["person"].duplicated(keep=False)
         if data.loc[several, "person"].nunique() < 10:
             raise DataError(
                 f"An archive needs at least ten persons with several scores; there are {data.loc[several, 'person'].nunique()}."
             )
-        model = fit_archive(data, therapist is not None, list(extra))
-        return cls(model, shape, rows.n_dropped, columns, prior_of(model, frame, therapist))
+        model = fit_archive(data, therapist is not None, [*clock.names, *extra])
+        return cls(model, shape, rows.n_dropped, clock, columns, prior_of(model, frame, therapist))
 
     @property
     def params(self) -> pd.Series:
-        """Coefficients: ``Intercept, intake, f``, ``f`` the function of time."""
+        """Coefficients: ``Intercept, intake, f``, ``f`` the function of time (``s1, s2, s3`` in the shape ``spline3``)."""
         return pd.Series(self.model.params)
 
     @property
@@ -185,14 +190,9 @@ class ExpectedCourse:
             If the rows hold several intake scores or persons, or a time is impossible.
         """
         band = real("band", band, "a share between 0 and 1, such as 0.95", above=0, below=1)
-        when = np.atleast_1d(
-            np.asarray(
-                [
-                    real("at", t, "times, finite numbers", least=0 if self.shape == "log" else -np.inf)
-                    for t in np.atleast_1d(np.asarray(at, dtype=object))
-                ]
-            )
-        )
+        least = -np.inf if self.shape == "linear" else 0
+        times = np.atleast_1d(np.asarray(at, dtype=object))
+        when = np.array([real("at", t, "times, finite numbers", least=least) for t in times], dtype=float)
         c = self._columns
         check_columns(scores_so_far, [c.y, c.intake, c.time])
         base = self._base(scores_so_far, missing=False)
@@ -200,7 +200,7 @@ class ExpectedCourse:
             raise DataError(
                 "scores_so_far holds several persons or intake scores. Predict one person at a time."
             )
-        therapists = self._therapists(scores_so_far)
+        therapists = therapists_of(scores_so_far, c.therapist)
         if len(set(therapists)) > 1:
             raise DataError("scores_so_far holds several therapists. Predict with one therapist at a time.")
         y, t = numbers(scores_so_far, c.y), numbers(scores_so_far, c.time)
@@ -214,8 +214,8 @@ class ExpectedCourse:
             t[used],
             therapists[:1],
         )
-        f = shape_of(when, self.shape, "at")
-        expected, sd = self._single(base[0], f, np.tile(mean, (len(f), 1)), np.tile(cov, (len(f), 1, 1)))
+        n = len(when)
+        expected, sd = self._single(base[0], when, np.tile(mean, (n, 1)), np.tile(cov, (n, 1, 1)))
         half = float(distributions.norm.ppf((1 + band) / 2)) * sd
         return pd.DataFrame(
             {"time": when, "mean": expected, "sd": sd, "lower": expected - half, "upper": expected + half}
@@ -246,7 +246,7 @@ class ExpectedCourse:
         DataError
             If columns are missing, or no score is later.
         """
-        levels = _levels(bands)
+        levels = levels_of(bands)
         after = several(after)
         found = [self.predictions(frame, real("after", time, "times, finite numbers")) for time in after]
         return accuracy(list(after), found, levels)
@@ -280,7 +280,7 @@ class ExpectedCourse:
         """
         from alliance_longitudinal.methods.growth.held_out import held_out_courses
 
-        levels = _levels(bands)
+        levels = levels_of(bands)
         named: dict[str, Any] = {
             "folds": folds,
             "by": by,
@@ -291,7 +291,9 @@ class ExpectedCourse:
         found = held_out_courses(frame, y, intake, time, person, therapist, shape, **named)
         return found.accuracy(levels)
 
-    def predictions(self, frame: "pd.DataFrame | Scores", after: float) -> pd.DataFrame:
+    def predictions(
+        self, frame: "pd.DataFrame | Scores", after: float, *, update: bool = True
+    ) -> pd.DataFrame:
         """Each score later than ``after`` beside what is expected of it, given the person's scores up to then.
 
         Parameters
@@ -299,6 +301,8 @@ class ExpectedCourse:
         frame : DataFrame
             As in `fit`; rows of several persons. Rows with a missing value are left out.
         after : float
+        update : bool
+            False: the scores so far are not used, only the intake score.
 
         Returns
         -------
@@ -306,18 +310,19 @@ class ExpectedCourse:
             ``person, time, score, mean, sd`` (of a single score).
         """
         rows = self.rows_of(frame)
-        known = rows.t <= after
+        known = (rows.t <= after) & update
         mean, cov = self._posterior(
             rows.code[known], rows.y[known], rows.base[known], rows.t[known], rows.therapists
         )
-        later = ~known
-        f = shape_of(rows.t[later], self.shape, self._columns.time)
+        later = rows.t > after
         code = rows.code[later]
-        expected, sd = self._single(rows.base[later], f, mean[code], cov[code])
+        expected, sd = self._single(rows.base[later], rows.t[later], mean[code], cov[code])
         found = {"time": rows.t[later], "score": rows.y[later], "mean": expected, "sd": sd}
         return pd.DataFrame({"person": rows.ids[code], **found})
 
-    def prospects(self, frame: "pd.DataFrame | Scores", after: float, at: float) -> pd.DataFrame:
+    def prospects(
+        self, frame: "pd.DataFrame | Scores", after: float, at: float, *, update: bool = True
+    ) -> pd.DataFrame:
         """What can be said of each person at a time: the last score, what was expected of it, and what to expect later.
 
         Parameters
@@ -328,6 +333,8 @@ class ExpectedCourse:
             Scores up to this time are known.
         at : float
             The later time.
+        update : bool
+            As in `predictions`.
 
         Returns
         -------
@@ -339,18 +346,18 @@ class ExpectedCourse:
         rows = self.rows_of(frame)
         known = rows.t <= after
         code, t = rows.code[known], rows.t[known]
-        mean, cov = self._posterior(code, rows.y[known], rows.base[known], t, rows.therapists)
         last = pd.DataFrame({"code": code, "t": t}).groupby("code")["t"].idxmax().to_numpy(np.int64)
         who = code[last]
         none = np.zeros(0)
         before, spread = self._posterior(none.astype(np.int64), none, none, none, rows.therapists)
-        f_last, f_at = (
-            shape_of(np.asarray(x, dtype=float), self.shape, self._columns.time)
-            for x in (t[last], np.full(len(who), at))
-        )
         base = rows.base[known][last]
-        expected, expected_sd = self._single(base, f_last, before[who], spread[who])
-        later, sd = self._single(base, f_at, mean[who], cov[who])
+        expected, expected_sd = self._single(base, t[last], before[who], spread[who])
+        mean, cov = (
+            self._posterior(code, rows.y[known], rows.base[known], t, rows.therapists)
+            if update
+            else (before, spread)
+        )
+        later, sd = self._single(base, np.full(len(who), float(at)), mean[who], cov[who])
         columns = {"intake": rows.intake[known][last], "n": np.bincount(code, minlength=len(rows.ids))[who]}
         columns |= {"time": t[last], "score": rows.y[known][last]}
         columns |= {"expected": expected, "expected_sd": expected_sd, "mean": later, "sd": sd}
@@ -361,40 +368,30 @@ class ExpectedCourse:
         if isinstance(frame, Scores):
             return frame
         check_columns(frame, list(self._columns.needed))
-        return scores_of(frame, self._columns, self._base(frame), self._therapists(frame))
+        return scores_of(
+            frame, self._columns, self._base(frame), therapists_of(frame, self._columns.therapist)
+        )
 
     def _posterior(
         self, code: Codes, y: Floats, base: Floats, t: Floats, therapists: "list[str | None]"
     ) -> tuple[Floats, Floats]:
         """Mean, shape (persons, 2), and covariance, shape (persons, 2, 2), of intercept and slope given scores."""
-        f = shape_of(t, self.shape, self._columns.time)
-        return posterior(self._prior, code, y - self._mean(base, f), f, therapists)
+        return posterior(self._prior, code, y - self._mean(base, t), self._time.own(t), therapists)
 
-    def _single(self, base: "float | Floats", f: Floats, mean: Floats, cov: Floats) -> tuple[Floats, Floats]:
+    def _single(self, base: "float | Floats", t: Floats, mean: Floats, cov: Floats) -> tuple[Floats, Floats]:
         """Expected score and standard deviation of a single one."""
-        own, sd = single(f, mean, cov, self._prior.noise)
-        return self._mean(base, f) + own, sd
+        own, sd = single(self._time.own(t), mean, cov, self._prior.noise)
+        return self._mean(base, t) + own, sd
 
-    def _mean(self, base: "float | Floats", f: Floats) -> Floats:
-        return np.asarray(base + self.model.params["f"] * f)
+    def _mean(self, base: "float | Floats", t: Floats) -> Floats:
+        slopes = self.model.params[list(self._time.names)].to_numpy(float)
+        return np.asarray(base + self._time.mean(t) @ slopes)
 
     def _base(self, frame: pd.DataFrame, *, missing: bool = True) -> Floats:
-        """What the intake score and the covariates say of each row's person: the expected score where f(t) is 0."""
+        """What the intake score and the covariates say of each row's person: the expected score without its part of time."""
         b, c = self.model.params, self._columns
         check_columns(frame, c.covariates)
         base = b["Intercept"] + b["intake"] * numbers(frame, c.intake, missing=missing)
         for i, name in enumerate(c.covariates):
             base = base + b[f"x{i}"] * numbers(frame, name, missing=missing)
         return np.asarray(base)
-
-    def _therapists(self, frame: pd.DataFrame) -> "list[str | None]":
-        name = self._columns.therapist
-        if name is None or name not in frame:
-            return [None] * len(frame)
-        codes, ids = pd.factorize(frame[name].astype(object))
-        keys = [*map(key_of, ids), None]  # the code of a missing one is -1: the last
-        return [keys[code] for code in codes]
-
-
-def _levels(bands: Sequence[float]) -> list[float]:
-    return [real("bands", b, "shares between 0 and 1, such as 0.8", above=0, below=1) for b in several(bands)]

@@ -12,7 +12,8 @@ from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.frames import Floats, check_columns, groups
 from alliance_longitudinal.methods.basics.values import real, several, whole
 from alliance_longitudinal.methods.growth.archive import accuracy
-from alliance_longitudinal.methods.growth.expected import CourseShape, ExpectedCourse
+from alliance_longitudinal.methods.growth.course_time import CourseShape
+from alliance_longitudinal.methods.growth.expected import ExpectedCourse
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -98,6 +99,7 @@ def held_out_courses(
     by: Literal["person", "therapist"] = "person",
     after: Sequence[float] = (0, 2, 4),
     at: float | None = None,
+    update: bool = True,
     seed: int = 0,
     covariates: Sequence[str] = (),
 ) -> HeldOutCourses:
@@ -115,6 +117,8 @@ def held_out_courses(
         Scores up to these times are known.
     at : float, optional
         The later time of ``persons``; by default the median of the persons' last times.
+    update : bool
+        Whether the scores so far change what is expected later. False: everything is expected from the intake score.
     seed : int
         Of the folds.
 
@@ -161,8 +165,8 @@ def held_out_courses(
         rows = course.rows_of(frame[fold == k])
         for when in times:
             same: dict[str, Any] = {"after": when, "fold": k}
-            scores.append(course.predictions(rows, when).assign(**same))
-            persons.append(course.prospects(rows, when, at).assign(**same))
+            scores.append(course.predictions(rows, when, update=update).assign(**same))
+            persons.append(course.prospects(rows, when, at, update=update).assign(**same))
     return HeldOutCourses(
         pd.concat(scores, ignore_index=True), pd.concat(persons, ignore_index=True), times, at
     )

@@ -12,7 +12,7 @@ def areas(risks: "list[Floats]", who: Given) -> tuple[Floats, Floats]:
 
     The area is the probability that a person with the event has the higher risk, ties counting half. Its variance is that of
     DeLong, DeLong & Clarke-Pearson (1988, doi 10.2307/2531595), with the sums over clusters of Obuchowski (1997, doi
-    10.2307/2533957) in place of single persons; clusters of one give DeLong's.
+    10.2307/2533958) in place of single persons; clusters of one give DeLong's.
     """
     event, cluster, total = who.event, who.cluster, who.clusters
     m, n = int(event.sum()), int((~event).sum())
