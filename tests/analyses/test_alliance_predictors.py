@@ -10,9 +10,11 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.data import simulated_study
+from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.declared import trial
 from analyses.studies import value, with_sessions
+from inside.analyses_alliance_predictors import WITH_ROBUST_ERRORS
 
 TRUTH: dict[str, Any] = {
     "within": 0.0, "between": 0.0, "attachment_anxiety": -0.8, "attachment_avoidance": -1.5, "empathy": 1.5,
@@ -109,21 +111,27 @@ def test_the_early_model_is_the_direct_one(study: Study, result: AnalysisResult)
     for x in upper:
         rows[x] = (rows[x] - own[x].mean()) / own[x].std()
     terms = [f"{x}_{part}" for x in clients for part in "wb"] + upper
-    fit = al.MixedModel.from_formula("early ~ " + " + ".join(terms) + " + (1 | therapist)", rows).fit()
+    model = al.MixedModel.from_formula("early ~ " + " + ".join(terms) + " + (1 | therapist)", rows)
+    fit, robust = model.fit(), model.fit(cov_type="CR2", cov_groups="therapist")
     alliance = rows["early"].std()
     for x in clients:
-        for name, term in ((f"early_{x}", f"{x}_w"), (f"early_{x}_between", f"{x}_b")):
+        for name, term, own in (
+            (f"early_{x}", f"{x}_w", robust),  # holds if the effect differs between therapists
+            (f"early_{x}_same", f"{x}_w", fit),
+            (f"early_{x}_between", f"{x}_b", fit),
+        ):
             assert value(result, name) == pytest.approx(fit.params[term] / alliance, rel=1e-6)
-            assert value(result, name, "se") == pytest.approx(fit.bse[term] / alliance, rel=1e-5)
-        assert value(result, f"early_{x}", "df") == pytest.approx(fit.df[f"{x}_w"], rel=1e-4)
+            assert value(result, name, "se") == pytest.approx(own.bse[term] / alliance, rel=1e-5)
+        assert value(result, f"early_{x}", "df") == pytest.approx(robust.df[f"{x}_w"], rel=1e-4)
+        assert value(result, f"early_{x}_same", "df") == pytest.approx(fit.df[f"{x}_w"], rel=1e-4)
+        t, df = fit.tvalues[f"{x}_w"], fit.df[f"{x}_w"]
+        r, ratio = t / np.sqrt(t * t + df), robust.bse[f"{x}_w"] / fit.bse[f"{x}_w"]
+        assert value(result, f"r_{x}") == pytest.approx(r, rel=1e-4)
+        half = (np.arctanh(value(result, f"r_{x}", "ci_high")) - np.arctanh(r)) * np.sqrt(df - 1)
+        assert half == pytest.approx(1.959963985 * ratio, rel=1e-4)
         assert value(result, f"early_{x}_between", "df") <= 40 - 1 - 7
     assert value(result, "early_empathy") == pytest.approx(fit.params["empathy"] / alliance, rel=1e-6)
     assert value(result, "early_empathy", "df") == pytest.approx(min(fit.df["empathy"], 40 - 1 - 7), rel=1e-4)
-    t, df = (
-        value(result, "early_attachment_avoidance") / value(result, "early_attachment_avoidance", "se"),
-        fit.df["attachment_avoidance_w"],
-    )
-    assert value(result, "r_attachment_avoidance") == pytest.approx(-np.sqrt(t**2 / (t**2 + df)), rel=1e-4)
     assert value(result, "early_attachment_avoidance_points") == pytest.approx(
         fit.params["attachment_avoidance_w"] / sd["attachment_avoidance"], rel=1e-6
     )
@@ -134,7 +142,11 @@ def test_level_and_growth_are_those_of_one_model(study: Study, result: AnalysisR
     term, sd = "attachment_avoidance_within", value(result, "level_attachment_avoidance_within")
     sd = model.params[term] / sd
     assert value(result, f"growth_{term}") == pytest.approx(10 * model.params[f"weeks:{term}"] / sd)
-    assert value(result, f"growth_{term}", "p") == pytest.approx(model.pvalues[f"weeks:{term}"], rel=1e-6)
+    assert value(result, f"growth_{term}", "p") != pytest.approx(model.pvalues[f"weeks:{term}"], rel=1e-3)
+    between = "attachment_avoidance_between"
+    assert value(result, f"growth_{between}", "se") == pytest.approx(
+        10 * model.bse[f"weeks:{between}"] / sd, rel=1e-6
+    )
     assert value(result, "growth_mean") == pytest.approx(model.params["weeks"])
     rated = study.sessions[study.sessions["session"].ge(1) & study.sessions["alliance"].notna()]
     assert sd == pytest.approx(rated.groupby("client")["alliance"].mean().std())
@@ -205,6 +217,29 @@ def test_an_interaction_has_kenward_and_roger_df_and_an_effect_of_each_therapist
     row = result.estimates.set_index("id").loc[name]
     assert row["df"] < 60  # as therapists are, not clients
     assert "interactions" in {t.name for t in result.tables}
+
+
+def test_an_interaction_with_few_therapists_has_robust_errors() -> None:
+    """Twelve therapists have no effect of their own in the model; without more, clients would count as independent."""
+    some = clinic_of(5, 12, 150, **TRUTH)
+    found = al.alliance_predictors(
+        some,
+        predictors=["attachment_avoidance", "experience"],
+        interactions=["attachment_avoidance:experience"],
+        part=["early"],
+    )
+    rows = early_rows(some)
+    z = rows["attachment_avoidance"] / rows["attachment_avoidance"].std()
+    means = z.groupby(rows["therapist"]).transform("mean")
+    own = rows.drop_duplicates("therapist")["experience"]
+    rows = rows.assign(w=z - means, b=means, e=(rows["experience"] - own.mean()) / own.std())
+    model = al.MixedModel.from_formula("early ~ w + b + e + w:e + (1 | therapist)", rows)
+    fit = model.fit(cov_type="CR2", cov_groups="therapist")
+    name = "early_attachment_avoidance_by_experience"
+    assert value(found, name) == pytest.approx(fit.params["w:e"] / rows["early"].std(), rel=1e-5)
+    assert value(found, name, "se") == pytest.approx(fit.bse["w:e"] / rows["early"].std(), rel=1e-4)
+    assert value(found, name, "df") == pytest.approx(fit.df["w:e"], rel=1e-3)
+    assert value(found, name, "df") < 12
 
 
 def test_therapists_variance_explained(study: Study, result: AnalysisResult) -> None:
@@ -506,39 +541,79 @@ def test_the_shareable_report_counts_nobody_exactly(study: Study, result: Analys
     assert bars.loc[bars["label"].str.startswith("attachment avoidance"), "low"].tolist() == [-0.19, -0.19]
 
 
-def test_robust_rows_are_those_of_clustered_errors(study: Study, result: AnalysisResult) -> None:
-    """CR2 by therapist of the same model, on rows made by hand for one predictor."""
-    found = al.alliance_predictors(study, predictors=["attachment_avoidance"], part=["early"])
-    rows = early_rows(study)
-    z = rows["attachment_avoidance"] / rows["attachment_avoidance"].std()
-    rows["b"] = z.groupby(rows["therapist"]).transform("mean") - z.mean()
-    rows["w"] = z - z.groupby(rows["therapist"]).transform("mean")
-    model = al.MixedModel.from_formula("early ~ w + b + (1 | therapist)", rows)
+def test_errors_of_the_course_are_clustered_by_therapist(study: Study) -> None:
+    """CR2 by therapist of the model of all ratings, on rows made by hand for one predictor."""
+    found = al.alliance_predictors(study, predictors=["attachment_avoidance"], part=["level", "growth"])
+    rated = study.sessions[study.sessions["session"].ge(1) & study.sessions["alliance"].notna()]
+    people = rated.drop_duplicates("client")[["client", "therapist"]].reset_index(drop=True)
+    z = (
+        study.clients.set_index("client")["attachment_avoidance"]
+        .reindex(people["client"])
+        .reset_index(drop=True)
+    )
+    z = z / z.std()
+    means = z.groupby(people["therapist"]).transform("mean")
+    people = people.assign(w=z - means, b=means - z.mean())
+    rows = rated.assign(weeks=rated["week"] - rated["week"].mean()).merge(
+        people[["client", "w", "b"]], on="client"
+    )
+    formula = str(found.models["course"].formula).partition(" + (")[2]
+    model = al.MixedModel.from_formula(f"alliance ~ weeks * (w + b) + ({formula}", rows)
     fit = model.fit(cov_type="CR2", cov_groups="therapist")
-    name = "early_attachment_avoidance_robust"
-    assert value(found, name, "se") == pytest.approx(fit.bse["w"] / rows["early"].std(), rel=1e-5)
-    assert value(found, name, "df") == pytest.approx(fit.df["w"], rel=1e-4)
-    assert value(found, name) == pytest.approx(value(found, "early_attachment_avoidance"))
-    assert "robust" in {t.name for t in result.tables}
+    sd = rated.groupby("client")["alliance"].mean().std()
+    for name, term, by in (("level", "w", 1.0), ("growth", "weeks:w", 10.0)):
+        identity = f"{name}_attachment_avoidance_within"
+        assert value(found, identity) == pytest.approx(by * fit.params[term] / sd, rel=1e-5)
+        assert value(found, identity, "se") == pytest.approx(by * fit.bse[term] / sd, rel=1e-4)
+        assert value(found, identity, "df") == pytest.approx(fit.df[term], rel=1e-3)
 
 
-def test_errors_that_change_what_is_clear_are_said() -> None:
-    """Therapists differ strongly in the effect of x: the usual interval is too narrow."""
+def differing_effects(therapists: int) -> Study:
+    """Therapists differ strongly in the effect of x."""
     rng = np.random.default_rng(3)
-    some = simulated_study(2, ClinicTruth(therapists=20, clients=400), items=False)
+    some = simulated_study(2, ClinicTruth(therapists=therapists, clients=20 * therapists), items=False)
     clients, sessions = some.clients, some.sessions
     clients["x"] = rng.normal(size=len(clients))
-    slope = dict(zip(sorted(clients["therapist"].unique()), rng.normal(0.8, 4, 20), strict=True))
+    slope = dict(zip(sorted(clients["therapist"].unique()), rng.normal(0.8, 4, therapists), strict=True))
     shift = clients["x"] * clients["therapist"].map(slope)
     sessions["alliance"] += sessions["client"].map(dict(zip(clients["client"], shift, strict=True)))
-    found = al.alliance_predictors(
-        replace(with_sessions(some, sessions), _clients=clients, covariates=("x",)),
-        predictors=["x"],
-        part=["early"],
-    )
-    assert value(found, "early_x", "p") < 0.05 < value(found, "early_x_robust", "p")
+    return replace(with_sessions(some, sessions), _clients=clients, covariates=("x",))
+
+
+def test_effects_that_differ_between_therapists_are_not_clear_by_the_number_of_clients() -> None:
+    """The interval of an effect that is the same for all would be too narrow."""
+    found = al.alliance_predictors(differing_effects(20), predictors=["x"], part=["early"])
+    assert value(found, "early_x_same", "p") < 0.05 < value(found, "early_x", "p")
+    assert value(found, "early_x_same") == pytest.approx(value(found, "early_x"))
+    assert value(found, "early_x", "df") < 20
+    assert "same" in {t.name for t in found.tables}
     assert next(n for n in found.notes if n.code == "robust_errors_differ").message == (
-        "If effects may differ between therapists, whether these effects are clear changes: x, within therapists."
+        "Whether these effects are clear depends on whether they may differ between therapists (as in the main results) or are taken "
+        "to be the same for all: x, within therapists."
+    )
+    assert "cluster-robust standard errors (CR2" in found.methods
+
+
+def test_few_therapists_have_no_robust_errors_and_the_report_says_so() -> None:
+    found = al.alliance_predictors(differing_effects(8), predictors=["x"], part=["early"])
+    assert value(found, "early_x", "df") > 100
+    assert "early_x_same" not in set(found.estimates["id"])
+    assert next(n for n in found.notes if n.code == "effects_taken_as_equal").message == (
+        "With 8 therapists (fewer than 10) the effects of clients' predictors are taken to be the same for all therapists. If they "
+        "differ, the true uncertainty is larger than the intervals say."
+    )
+    assert "CR2" not in found.methods
+
+
+def test_errors_by_therapist_that_cannot_be_computed_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise FitError("no CR2")
+
+    monkeypatch.setattr(WITH_ROBUST_ERRORS, none)
+    found = al.alliance_predictors(differing_effects(12), predictors=["x"], part=["early"])
+    assert next(n for n in found.notes if n.code == "effects_taken_as_equal").message == (
+        "Errors by therapist could not be computed, so the effects of clients' predictors are taken to be the same for all therapists. If "
+        "they differ, the true uncertainty is larger than the intervals say."
     )
 
 
@@ -555,7 +630,7 @@ def test_r_gives_the_same_effects_and_interaction(study: Study) -> None:
         part=["early"],
     )
     for name, estimate, se, df in (
-        ("early_attachment_avoidance", -0.21333066, 0.04093654, 435.9316),
+        ("early_attachment_avoidance_same", -0.21333066, 0.04093654, 435.9316),
         ("early_experience", -0.04511038, 0.08998646, 34.3463),
         ("early_attachment_avoidance_by_experience", -0.14295472, 0.04225317, 32.159696),
     ):

@@ -22,12 +22,16 @@ from alliance_longitudinal.analyses.kit import (
     fit_first,
     slug,
     therapist_df,
+    with_robust_errors,
 )
+from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
     from alliance_longitudinal.data.study import Measure
 
 Fit = Callable[..., Fitted]
+#: Fewest therapists for effects of clients whose errors allow them to differ between therapists (CR2).
+MIN_ROBUST = 10
 #: Time units over which growth is given.
 TEN = 10
 #: Part -> what an effect is on.
@@ -113,6 +117,8 @@ class Model:
         Upper bound of the df of effects that differ between therapists only.
     rows : DataFrame
         That it was fitted to.
+    robust : Fitted or None
+        The same with errors that allow clients' effects to differ between therapists; None with few therapists.
     """
 
     fitted: Fitted
@@ -122,6 +128,12 @@ class Model:
     therapists: int
     max_df: float
     rows: pd.DataFrame
+    robust: Fitted | None = None
+
+    @property
+    def same(self) -> "Model":
+        """With the errors that hold if an effect of clients is the same for all therapists."""
+        return replace(self, robust=None)
 
     def numbers(self, effect: Effect, *, growth: bool = False) -> dict[str, float] | None:
         """The effect in points of the alliance (over `TEN` time units for growth); None where it is not in the model."""
@@ -129,7 +141,10 @@ class Model:
         names = set(map(str, self.fitted.result.params.index))
         if not set(weights) <= names:
             return None
-        row = self.fitted.combination(weights, self.max_df if effect.of_therapists else np.inf)
+        if effect.of_therapists:
+            row = self.fitted.combination(weights, self.max_df)
+        else:
+            row = (self.robust or self.fitted).combination(weights)
         return scaled(row, TEN if growth else 1.0)
 
 
@@ -192,7 +207,18 @@ def _model(
     therapists = int(rows["therapist"].nunique()) if ratings.split else 0
     own = sum(c.level == "therapist" for c in draft.covariates)
     bound = therapist_df(therapists, design.therapist_terms + own) if ratings.split else np.inf
-    return Model(fitted, design, sd, int(rows["client"].nunique()), therapists, bound, rows)
+    robust = robust_of(fitted, rows)
+    return Model(fitted, design, sd, int(rows["client"].nunique()), therapists, bound, rows, robust)
+
+
+def robust_of(fitted: Fitted, rows: pd.DataFrame) -> Fitted | None:
+    """The model with cluster-robust errors by therapist; None with too few of them, or without a therapist level."""
+    if not fitted.structure.therapist or rows["therapist"].nunique() < MIN_ROBUST:
+        return None
+    try:
+        return with_robust_errors(fitted, rows)
+    except FitError:
+        return None
 
 
 def identity_of(part: str, effect: Effect) -> str:
@@ -232,17 +258,18 @@ def estimates_of(model: Model, part: str, unit: str, points: str, tail: str = ""
 def correlations_of(model: Model, part: str, tail: str = "") -> dict[str, Estimate]:
     """The effects as correlations with what the model adjusts for held constant: sign(b) sqrt(F / (F + df)).
 
-    By the id of the effect on ``part``; their own ids begin with ``r_``.
+    By the id of the effect on ``part``; their own ids begin with ``r_``. F and df are those of clients who count as independent, because
+    the df of therapists would blow r up; the interval is as much wider as the errors that allow for therapists are larger.
     """
     from alliance_longitudinal.methods.basics.inference import partial_correlation
 
     out = {}
     for effect in model.design.effects:
-        row = model.numbers(effect)
-        if row is None or not np.isfinite(row["t"]):
+        row, same = model.numbers(effect), model.same.numbers(effect)
+        if row is None or same is None or not np.isfinite(same["t"]):
             continue
-        df = row["df"] if np.isfinite(row["df"]) else float(model.n)
-        r, low, high = partial_correlation(row["t"], df)
+        df = same["df"] if np.isfinite(same["df"]) else float(model.n)
+        r, low, high = partial_correlation(same["t"], df, row["se"] / same["se"])
         level, n = ("therapist", model.therapists) if effect.of_therapists else ("client", model.n)
         out[identity_of(part, effect) + tail] = Estimate(
             identity_of("r", effect) + tail,

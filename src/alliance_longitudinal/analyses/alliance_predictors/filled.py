@@ -66,7 +66,7 @@ def show_filled(
         [Column("label", "Effect of"), *ESTIMATE, *TEST],
         f"The first row of each effect is from clients for whom all predictors are known. In the second, missing values of this predictor were "
         f"filled in {COPIES} times from the early alliance and the other predictors, as if they were missing at random, and the results pooled "
-        "(Rubin); standard deviations are those of the completed data.",
+        "(Rubin); standard deviations are those of the completed data. Both rows take the effect as the same for all therapists.",
     )
 
 

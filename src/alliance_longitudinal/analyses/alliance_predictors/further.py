@@ -23,14 +23,9 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     listed,
     short,
-    with_robust_errors,
 )
-from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.present import Column
-
-#: Fewest therapists for robust errors.
-MIN_ROBUST = 10
 
 
 def show_alone(
@@ -77,43 +72,42 @@ def show_alone(
     return out
 
 
-def show_robust(
-    draft: Draft, model: Model, part: str, effects: Sequence[tuple[Effect, Estimate]], a: Measure
+def show_same(
+    draft: Draft, model: Model, part: str, effects: Sequence[tuple[Effect, Estimate]], of: tuple[str, str]
 ) -> None:
-    """The effects of one model with errors that allow them to differ between therapists (CR2)."""
-    if not model.fitted.structure.therapist or model.therapists < MIN_ROBUST:
+    """The effects of one model with errors that take them as the same for all therapists, beside the main ones (CR2)."""
+    if model.robust is None:
         return
-    robust = replace(model, fitted=with_robust_errors(model.fitted, model.rows))
     own = [
-        replace(e, label=f"{e.label}: robust")
-        for e in estimates_of(robust, part, *units(a, part, ""), "_robust")
+        replace(e, label=f"{e.label}: same for all therapists")
+        for e in estimates_of(model.same, part, *of, "_same")
         if not e.id.endswith("_points") and e.level == "client"
     ]
     usual = {e.id: (x, e) for x, e in effects}
     shown, turned = [], []
     for e in own:
-        effect, plain = usual[e.id.removesuffix("_robust")]
-        shown += [plain, e]
-        if (plain.ci_low > 0 or plain.ci_high < 0) != (e.ci_low > 0 or e.ci_high < 0):
+        effect, main = usual[e.id.removesuffix("_same")]
+        shown += [main, e]
+        if (main.ci_low > 0 or main.ci_high < 0) != (e.ci_low > 0 or e.ci_high < 0):
             turned.append(effect.label)
     if not own:
         return
     draft.estimate(*own)
     draft.table_of(
-        "robust",
-        f"{PARTS[part]}: if effects differ between therapists",
+        "same",
+        f"{PARTS[part]}: if effects were the same for all therapists",
         "sensitivity",
         shown,
         [Column("label", "Effect of"), *ESTIMATE, *TEST],
-        "The model has one effect for all therapists. The second row of each effect has cluster-robust errors (CR2), which hold if the effect "
-        "differs between therapists.",
+        "The first row of each effect is the main result: its interval holds even if the effect differs between therapists (cluster-robust "
+        "errors, CR2). The interval of the second row holds only if the effect is the same for all of them.",
     )
-    draft.cite("bell2002", "pustejovsky2018")
     if turned:
         draft.find(
             "robust_errors_differ",
-            "caution",
-            "If effects may differ between therapists, whether these effects are clear changes: {names}.",
+            "info",
+            "Whether these effects are clear depends on whether they may differ between therapists (as in the main results) or are taken to be "
+            "the same for all: {names}.",
             model.fitted.title,
             short("pustejovsky2018"),
             names=listed(turned),

@@ -55,7 +55,8 @@ def show_leaving(
         [Column("label", "Effect"), *ESTIMATE, COUNT],
         "The first row of each effect takes ratings after the last one as missing at random. The second comes from a model in which "
         "clients whose ratings end early have a level, a growth and effects of their own, and weights both groups by their sizes. Early: "
-        "before the median of the clients' last rated times. If both rows agree, the effect does not depend on this assumption.",
+        "before the median of the clients' last rated times. If both rows agree, the effect does not depend on this assumption. Both rows take "
+        "the effect as the same for all therapists.",
     )
     draft.cite("little1993")
     if moved:

@@ -28,10 +28,11 @@ from alliance_longitudinal.analyses.alliance_predictors.design import (
 from alliance_longitudinal.analyses.alliance_predictors.filled import show_filled
 from alliance_longitudinal.analyses.alliance_predictors.findings import (
     note_design,
+    note_equal_effects,
     note_leavers,
     note_tests,
 )
-from alliance_longitudinal.analyses.alliance_predictors.further import show_alone, show_robust, show_styles
+from alliance_longitudinal.analyses.alliance_predictors.further import show_alone, show_same, show_styles
 from alliance_longitudinal.analyses.alliance_predictors.groups import compare_groups
 from alliance_longitudinal.analyses.alliance_predictors.leaving import show_leaving
 from alliance_longitudinal.analyses.alliance_predictors.tables import (
@@ -97,11 +98,12 @@ def report(draft: Draft, ratings: Ratings, everybody: Ratings, asked: Asked) -> 
     words.say_growth(draft, asked.a, time)
     words.say_explained(draft)
     _show(draft, ratings, asked, models, found, rows, joint, time)
+    show_same(
+        draft, models["early" if main == "early" else "course"], main, found[main], units(asked.a, main, time)
+    )
     if main == "early":
-        show_robust(draft, models["early"], "early", found["early"], asked.a)
-        show_filled(
-            draft, ratings, everybody, asked, models["early"], [e for _, e in found["early"]], asked.seed
-        )
+        of_clients = estimates_of(models["early"].same, "early", *units(asked.a, "early", time))
+        show_filled(draft, ratings, everybody, asked, models["early"], of_clients, asked.seed)
     if asked.midpoint is not None:
         show_styles(draft, ratings, asked, main)
     if asked.groups is not None and main != "growth":
@@ -115,12 +117,17 @@ def report(draft: Draft, ratings: Ratings, everybody: Ratings, asked: Asked) -> 
     )
     _check(draft, models.get("course"), asked.a)
     note_design(draft, models, asked.predictors)
+    note_equal_effects(draft, models)
     if "growth" in parts:
         note_leavers(draft, ratings, time)
-        show_leaving(draft, ratings, models["course"], found["growth"], time)
+        show_leaving(
+            draft, ratings, models["course"], _paired(models["course"].same, "growth", asked.a, time), time
+        )
     if draft.therapists_known:
         draft.usual_findings(ratings.clients.groupby("therapist")["client"].nunique())
     draft.method(*words.method_of(draft, asked.a, models, asked.predictors, asked.window, time, len(joint)))
+    if any(m.robust is not None for m in models.values()):
+        draft.cite("bell2002", "pustejovsky2018")
     draft.cite("raudenbush2002", "benjamini1995", *(("notsu2024",) if asked.attachment else ()))
     if joint:
         draft.cite("kenward1997", "heisig2019")
@@ -158,18 +165,19 @@ def _effects(draft: Draft, models: dict[str, Model], parts: Sequence[str], a: Me
     found: Found = {}
     for part in parts:
         model = models["early" if part == "early" else "course"]
-        estimates = estimates_of(model, part, *units(a, part, time))
-        draft.estimate(*estimates)
-        known = {e.id: e for e in estimates}
-        found[part] = [
-            (effect, known[identity_of(part, effect)])
-            for effect in model.design.effects
-            if identity_of(part, effect) in known
-        ]
+        draft.estimate(*estimates_of(model, part, *units(a, part, time)))
+        found[part] = _paired(model, part, a, time)
     if parts[0] != "growth":
         main = models["early" if parts[0] == "early" else "course"]
         draft.estimate(*correlations_of(main, parts[0]).values())
     return found
+
+
+def _paired(model: Model, part: str, a: Measure, time: str) -> list[tuple[Effect, Estimate]]:
+    """Each effect of a model with its estimate in standard deviations."""
+    known = {e.id: e for e in estimates_of(model, part, *units(a, part, time))}
+    named = [(effect, identity_of(part, effect)) for effect in model.design.effects]
+    return [(effect, known[name]) for effect, name in named if name in known]
 
 
 def _interactions(draft: Draft, ratings: Ratings, asked: Asked, parts: Sequence[str]) -> Joint:

@@ -11,6 +11,7 @@ from alliance_longitudinal.analyses.alliance_predictors.compute import (
     Ratings,
     fit_course,
     fit_early,
+    robust_of,
     scaled,
 )
 from alliance_longitudinal.analyses.alliance_predictors.design import CONSTANT, Predictor, build
@@ -70,7 +71,8 @@ def interaction(
 ) -> Estimate | None:
     """A client's predictor by a therapist's, with the client's effect free to differ between therapists.
 
-    Kenward-Roger's df; without the effect of their own, therapists would count as many independent cases (Heisig & Schaeffer 2019).
+    Kenward-Roger's df; without the effect of their own, therapists would count as many independent cases (Heisig & Schaeffer 2019), so
+    with fewer therapists than that needs errors are cluster-robust.
     """
     from alliance_longitudinal.engine import MixedModel
 
@@ -97,7 +99,11 @@ def interaction(
     title = f"{TITLES['early' if part == 'early' else 'course']}, {pair[0].name} by {pair[1].name}"
     words = f"the effect of {pair[0].label}"
     fitted = draft.fit(f"{part}_{name}", title, fixed, rows, with_own_effect(structures, own, words))
-    if fitted.mixed:
+    robust = None if fitted.structure.own_effect else robust_of(fitted, rows)
+    if robust is not None:
+        fitted = robust
+        draft.uses(fitted)
+    elif fitted.mixed:
         result = MixedModel.from_formula(fitted.formula, rows).fit(df="kenward-roger")
         fitted = replace(fitted, result=result)
         draft.uses(fitted)

@@ -234,14 +234,22 @@ def method_of(
         )
     tests = (
         "Models were fitted by restricted maximum likelihood, with Satterthwaite's degrees of freedom; effects between therapists have at "
-        "most as many as therapists less one less the number of such effects. A correlation is r = sign(b) sqrt(F / (F + df)) with "
-        "Fisher's interval. q is p corrected over all effects of the report that have a test with all predictors in the model "
-        "(Benjamini & Hochberg)."
+        "most as many as therapists less one less the number of such effects. "
+    )
+    if any(m.robust is not None for m in models.values()):
+        tests += (
+            "Effects of clients within therapists have cluster-robust standard errors (CR2, therapists as clusters, with the degrees of freedom "
+            "that belong to them), because the effect of a predictor may differ between therapists. "
+        )
+    tests += (
+        "A correlation is r = sign(b) sqrt(F / (F + df)) with Fisher's interval, widened as the standard error is. q is p corrected over all "
+        "effects of the report that have a test with all predictors in the model (Benjamini & Hochberg)."
     )
     if interactions:
         tests += (
             " An interaction is the product of the client's difference within therapists and the therapist's value. It has its own model, in "
-            "which the client's effect differs between therapists where there are enough of them, and Kenward-Roger's degrees of freedom."
+            "which the client's effect differs between therapists and Kenward-Roger's degrees of freedom are used; with too few therapists for "
+            "that, its errors are cluster-robust."
         )
     out.append(tests)
     return out
