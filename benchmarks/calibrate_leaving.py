@@ -24,8 +24,10 @@ from alliance_longitudinal.timing import TimeWindow
 TERM = "weeks:early_client"
 HORIZON = 6.0
 DELTAS = (0.0, 3.0)
-COPIES = 30
-WORLDS = {"30 therapists, 360 clients": (30, 360)}
+COPIES = 20
+#: Copies of each delta whose variances are estimated: fewer than in the report, for speed.
+REFITS = 3
+WORLDS = {"24 therapists, 240 clients": (24, 240)}
 
 
 def one(seed: int, world: str) -> list[Row]:
@@ -62,7 +64,7 @@ def one(seed: int, world: str) -> list[Row]:
         horizon=HORIZON,
         df={TERM: row["df"]},
         m=COPIES,
-        refits=6,
+        refits=REFITS,
         seed=seed,
     )
     for delta in DELTAS:
