@@ -1,9 +1,12 @@
 """Effects from session to session: a simulated truth with feedback, both audiences, and what the report says without an answer."""
 
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal.data import simulated_study
@@ -70,6 +73,14 @@ def test_equal_effects_are_tested_and_can_be_averaged() -> None:
     assert 0 <= a["equal_lags_p"] <= 1
     assert a["equal_lags_p"] == b["equal_lags_p"]
     assert "mean over steps" in free.estimates["label"].iloc[0]
+    rows = study.sessions[study.sessions["session"].between(2, 6)]
+    steps = al.methods.riclpm(
+        rows, "alliance", "phq9", "client", "session", equal_lags=False, cluster="therapist"
+    ).params
+    for key, name in (("riclpm_a_to_y", "x_to_y"), ("riclpm_ar_y", "ar_y")):
+        assert b[key] == pytest.approx(steps[[f"{name}_{k}" for k in (1, 2, 3, 4)]].mean(), rel=1e-6)
+    assert "riclpm_longrun" not in b  # there is none where steps differ
+    assert free.table("fit").to_frame()["df"].iloc[0] < equal.table("fit").to_frame()["df"].iloc[0]
 
 
 def test_long_gaps_end_a_client_s_series() -> None:
@@ -79,6 +90,33 @@ def test_long_gaps_end_a_client_s_series() -> None:
     steps = [step.step for step in some.flow.steps]
     assert any("before a long gap" in text for text in steps)
     assert dict(some.facts)["Scored sessions"] != dict(every.facts)["Scored sessions"]
+
+
+def test_a_gap_is_seen_through_a_session_that_was_not_scored() -> None:
+    """Sessions 2 and 3 lie half a year apart; without the score of session 2 the client still ends before the gap."""
+    study = al.load_study("demo")
+    sessions = study.sessions.copy()
+    full = sessions[sessions["session"].eq(5)]["client"].iloc[0]
+    late = sessions["client"].eq(full)
+    one = sessions[late & sessions["session"].between(1, 5)]
+    sessions.loc[late & sessions["session"].ge(3), "week"] += 26
+    sessions.loc[late & sessions["session"].eq(2), ["alliance", "phq9"]] = np.nan
+    every, some = (
+        al.lagged_effects(
+            replace(study, _sessions=sessions),
+            sessions=(1, 5),
+            estimators=("riclpm",),
+            trend=False,
+            max_gap_days=days,
+        ).flow.steps
+        for days in (None, 170)
+    )
+    assert len(one) == 5
+    lost = next(step for step in some if "before a long gap" in step.step)
+    assert (
+        lost.rows_in - lost.rows_out == 3
+    )  # sessions 3 to 5 of this client; the rest have steps of a week or so
+    assert every[-1].rows_out - some[-1].rows_out == 3
 
 
 def test_few_therapists_are_not_clusters() -> None:
@@ -109,6 +147,14 @@ def test_a_third_process() -> None:
     np.testing.assert_allclose(
         ours[names], theirs[names], atol=0.03
     )  # a third measure of noise changes little
+    rows = more.sessions[more.sessions["session"].between(1, 5)]
+    all_three = al.methods.riclpm(rows, "alliance", "phq9", "client", "session", z="gad", cluster="therapist")
+    shown = {"z_to_y": "z_to_y", "a_to_z": "x_to_z", "ar_z": "ar_z"}
+    for key, name in shown.items():
+        assert ours[f"riclpm_{key}"] == pytest.approx(all_three.params[name], rel=1e-6)
+    arrows = next(f for f in result.figure_specs if f.name == "paths").data
+    assert len(arrows) == 9  # three that carry over and six that cross
+    assert not arrows["estimate"].isna().any()
 
 
 @pytest.mark.parametrize(
@@ -171,3 +217,41 @@ def test_estimators_with_doubts_neither_agree_nor_disagree(demo) -> None:
     }
     assert ("gmm_difference_a_to_y", "outside_bracket") in codes
     assert demo.answer[1].startswith("The 3 other estimates that also remove stable differences")
+
+
+def test_instruments_are_counted(demo) -> None:
+    """The tests of the moment estimators, from the method itself."""
+    table = demo.table("instruments").to_frame().set_index("model")
+    first, last = demo.parameters["sessions"]
+    rows = al.load_study("demo").sessions
+    rows = rows[rows["session"].between(first, last)]
+    found = al.methods.dynamic_panel(
+        rows, "phq9", "client", "session", predetermined="alliance", method="difference-gmm", steps=2, collapse=True,
+        time_effects=True,
+    )  # fmt: skip
+    row = table.iloc[0]
+    assert row["instruments"] == found.tests["n_instruments"]
+    assert row["hansen_p"] == pytest.approx(
+        stats.chi2.sf(found.tests["hansen"], found.tests["overidentification_df"])
+    )
+    assert row["m2_p"] == pytest.approx(2 * stats.norm.sf(abs(found.tests["m2"])))
+
+
+def test_free_effects_that_do_not_converge_are_said(monkeypatch) -> None:
+    """Then the effects are held equal, and the report says so."""
+    own = sys.modules[al.lagged_effects.__module__]
+    fitted = own.cross_lagged
+
+    def stuck(*args, **options):
+        if options.get("equal_lags") is False:
+            return SimpleNamespace(converged=False)
+        return fitted(*args, **options)
+
+    monkeypatch.setattr(own, "cross_lagged", stuck)
+    result = al.lagged_effects(
+        clinic(2, 0.0), sessions=(2, 5), estimators=("riclpm",), trend=False, equal_lags=False
+    )
+    note = next(n for n in result.notes if n.code == "free_effects_failed")
+    assert note.message.endswith("did not converge, so the effects are held equal over sessions.")
+    assert result.parameters["equal_lags"] is True
+    assert "held equal over sessions" in str(result.methods)

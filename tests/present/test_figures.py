@@ -44,6 +44,9 @@ SHARES = pd.DataFrame(
         "share": [0.1, 0.4, 0.5, 0, 0.5, 0.5],
     }
 )
+ARROWS = pd.concat([EFFECTS, EFFECTS], ignore_index=True).assign(
+    lead=[HOSTILE, HOSTILE, "b", "b"], follow=[HOSTILE, "b", "b", HOSTILE]
+)
 SPECIFICATIONS = EFFECTS.assign(panel=["p", HOSTILE], main=[True, False])
 RATIOS = EFFECTS.assign(estimate=[1.2, 0.8], ci_low=[0.9, 0.5], ci_high=[1.6, 1.28])
 LOADINGS = pd.DataFrame(
@@ -125,6 +128,7 @@ ALL = {
     ),
     "stacked": (SHARES, partial(plots.stacked, x_label=HOSTILE)),
     "heat": (GRID, partial(plots.heat, row="what", column="at", value="share", x_label=HOSTILE)),
+    "paths": (ARROWS, partial(plots.paths, heads=(HOSTILE, "next"))),
     "histogram": (
         BARS,
         partial(

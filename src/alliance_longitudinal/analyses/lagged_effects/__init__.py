@@ -25,11 +25,8 @@ from alliance_longitudinal.analyses.lagged_effects import words
 from alliance_longitudinal.analyses.lagged_effects.charts import show
 from alliance_longitudinal.analyses.lagged_effects.compute import (
     Estimator,
-    Names,
     cross_lagged,
-    directions,
     equal_lags_p,
-    made,
     of_cross_lagged,
     others,
 )
@@ -43,7 +40,8 @@ from alliance_longitudinal.analyses.lagged_effects.design import (
     choose,
     keep,
 )
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.analyses.lagged_effects.processes import Names, directions
+from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.present import Column
 from alliance_longitudinal.sentences import told
@@ -62,7 +60,7 @@ if TYPE_CHECKING:
         "The model removes stable differences between clients and, with trend=true, each client's "
         "line over sessions. It does not remove other slow changes.",
         "Characteristics that do not change, such as age or diagnosis, need no adjustment, because "
-        "the model removes them.",
+        "the model removes them. A measure that changes from session to session can be the third one (other).",
         "The dynamic panels and the centred mixed model have no line for each client, so they are "
         "biased if the courses of clients differ.",
         "Measurement error at single sessions makes the effects and the carry-over smaller.",
@@ -84,8 +82,8 @@ def lagged_effects(
     other: Annotated[
         str | None,
         Field(
-            description="A third measure in the model, by its name in the study file. None: only alliance and "
-            "outcome."
+            description="A third measure in the model, by its name in the study file; its effects are reported, too. "
+            "None: only alliance and outcome."
         ),
     ] = None,
     trend: Annotated[
@@ -130,13 +128,7 @@ def lagged_effects(
     groups = draft.compare(by)
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
     third = None if other is None else draft.any_measure(other, "other")
-    names = Names(
-        a.name,
-        y.name,
-        a.instrument.label,
-        y.instrument.label,
-        *(() if third is None else (third.name, third.instrument.label)),
-    )
+    names = _names([a, y] if third is None else [a, y, third])
     columns = [c for c in (names.a, names.y, names.z) if c is not None]
     draft.with_therapists(needed=False)
     span = choose(draft, columns, sessions, FEWEST + bool(trend))
@@ -160,6 +152,7 @@ def lagged_effects(
             "{n:noun} {n:is|are} too few for standard errors by therapist, so clients are taken as independent.",
             n=Number(n_therapists, "integer", "therapist"),
         )
+    draft.resolved["equal_lags"] = equal_lags
     models = _versions(draft, rows, names, cluster, span[1] - span[0] >= FEWEST)
     lines = _with_lines(models) if trend is None else trend
     draft.resolved["trend"] = lines
@@ -180,10 +173,21 @@ def lagged_effects(
         draft,
         names,
         span,
-        {"trend": lines, "equal_lags": equal_lags, "chosen": trend is None},
+        {"trend": lines, "equal_lags": bool(draft.resolved["equal_lags"]), "chosen": trend is None},
         cluster is not None,
     )
     return draft
+
+
+def _names(measures: list[Measure]) -> Names:
+    """Columns and labels; two measures by the same instrument also show their names."""
+    labels = [m.instrument.label for m in measures]
+    said = [
+        f"{label} ({m.name})" if labels.count(label) > 1 else label
+        for m, label in zip(measures, labels, strict=True)
+    ]
+    third = (measures[2].name, said[2]) if len(measures) > 2 else ()
+    return Names(measures[0].name, measures[1].name, said[0], said[1], *third)
 
 
 def _versions(
@@ -213,21 +217,26 @@ def _main(
     equal_lags: bool,
 ) -> "CrossLagged":
     """The main model, its other version, and the model without client levels; without the first there is no report."""
-    found = models[lines]
-    if not found.converged:
+    equal = models[lines]
+    if not equal.converged:
         raise draft.too_little(
             "The main model did not converge in these data, so there is no estimate. Choose other sessions.",
             "not_converged",
             "failed",
         )
     free = cross_lagged(rows, names, cluster, trend=lines, equal_lags=False)
-    estimates = of_cross_lagged(found, names, "riclpm", "Main model", full=True)
-    if not equal_lags and free.converged:
-        estimates = [_averaged(free, e, names) for e in estimates]
+    if not equal_lags and not free.converged:
+        draft.find(
+            "free_effects_failed",
+            "caution",
+            "The model with effects of its own at each step did not converge, so the effects are held equal over sessions.",
+        )
+        draft.resolved["equal_lags"] = True
+    found = equal if equal_lags or not free.converged else free
     draft.models["riclpm"] = found
-    draft.estimate(*estimates)
-    p = equal_lags_p(found, free) if free.converged else float("nan")
-    draft.estimate(Estimate("equal_lags_p", "Effects are equal over sessions (p)", p, n=found.nobs, unit="p"))
+    draft.estimate(*of_cross_lagged(found, names, "riclpm", "Main model", full=True))
+    p = equal_lags_p(equal, free) if free.converged else float("nan")
+    draft.estimate(Estimate("equal_lags_p", "Effects are equal over sessions (p)", p, n=equal.nobs, unit="p"))
     clpm = cross_lagged(rows, names, cluster, random_intercepts=False)
     beside = [("clpm", "Without client levels (biased)", clpm)]
     if (not lines) in models:
@@ -266,17 +275,6 @@ def _compare(draft: Draft, groups: Groups, names: Names, lines: bool) -> None:
             [Column("unit", "Unit"), *ESTIMATE],
             "Effects from one session to the next, from the main model in each group.",
         )
-
-
-def _averaged(free: "CrossLagged", e: Estimate, names: Names) -> Estimate:
-    """The mean of the effects of all steps in place of the equal one."""
-    d = next((d for d in directions(names) if e.id == f"riclpm_{d.key}"), None)
-    if d is None:
-        return e
-    which = [str(n) for n in free.params.index if str(n).startswith(f"{d.effect}_")]
-    cov = free.cov_params().loc[which, which].to_numpy()
-    se = float(cov.mean() ** 0.5)
-    return made(e.id, f"{e.label}, mean over steps", float(free.params[which].mean()), se, e.n, e.unit)
 
 
 __all__ = ["lagged_effects"]

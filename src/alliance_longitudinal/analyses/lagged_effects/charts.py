@@ -16,10 +16,11 @@ from alliance_longitudinal.analyses.kit import (
     joined,
     say,
 )
-from alliance_longitudinal.analyses.lagged_effects.compute import Names, directions
+from alliance_longitudinal.analyses.lagged_effects.processes import Names, directions, paths
 from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 
 if TYPE_CHECKING:
+    from alliance_longitudinal.methods.panel.dynamic_panel import DynamicPanel
     from alliance_longitudinal.methods.panel.riclpm import CrossLagged
 
 
@@ -70,7 +71,71 @@ def show(draft: Draft, names: Names, main: "CrossLagged") -> None:
             draft.table_of(
                 name, title, "results", kept, shown, "n: clients; of mixed models, pairs of sessions."
             )
+    draft.show(_paths(draft, names))
     draft.show(_fit_table(draft, main))
+    instruments = _instruments(draft, names)
+    if instruments is not None:
+        draft.show(instruments)
+
+
+def _paths(draft: Draft, names: Names) -> FigureSpec:
+    """The main model as arrows from one session to the next."""
+    found = [(path, e) for path in paths(names) if (e := draft[f"riclpm_{path.key}"]) is not None]
+    data = estimate_frame([e for _, e in found])[["estimate", "ci_low", "ci_high", "n"]]
+    data.insert(0, "lead", [path.lead for path, _ in found])
+    data.insert(1, "follow", [path.follow for path, _ in found])
+    said = [say("{w}: {e} ({e:interval})", w=path.words, e=e.number()) for path, e in found]
+    return FigureSpec(
+        name="paths",
+        title="The main model: from one session to the next",
+        caption="Numbers: points of what follows per point of what leads, both as deviations from the client's own level, with "
+        "95 % intervals.",
+        alt="Effects of the main model. " + joined(said, "; ") + ".",
+        how_to_read="Level arrows: how much of a deviation carries over. Crossing arrows: effects of one on the other. Full arrows have "
+        "an interval without zero; dashed grey arrows are not clear.",
+        section="results",
+        data=data,
+        columns=(Column("lead", "At a session"), Column("follow", "At the next session"), *ESTIMATE, COUNT),
+        draw=partial(plots.paths, heads=("at a session", "at the next session")),
+    )
+
+
+def _instruments(draft: Draft, names: Names) -> Table | None:
+    """Instruments of the moment estimators and the tests of their assumptions."""
+    from alliance_longitudinal.engine import distributions
+
+    titles = {"gmm_difference": "GMM differences", "gmm_system": "GMM system"}
+    rows = []
+    for key, title in titles.items():
+        for d in directions(names):
+            model = draft.models.get(f"{key}_{d.key}")
+            if isinstance(model, _panel_class()):
+                tests = model.tests
+                ps = {f"{k}_p": float(2 * distributions.norm.sf(abs(tests[k]))) for k in ("m1", "m2")}
+                hansen = float(distributions.chi2.sf(tests["hansen"], tests["overidentification_df"]))
+                row = {"model": d.said(title), "instruments": int(tests["n_instruments"]), "hansen_p": hansen}
+                rows.append({**row, **ps, "n": model.n_persons})
+    if not rows:
+        return None
+    columns = [
+        Column("model", "Estimator"),
+        Column("instruments", "Instruments", "integer"),
+        Column("hansen_p", "Hansen (p)", "p"),
+        Column("m1_p", "AR(1) (p)", "p"),
+        Column("m2_p", "AR(2) (p)", "p"),
+        COUNT,
+    ]
+    note = (
+        "Instruments should be far fewer than clients. A small p of Hansen's test, or of AR(2), speaks against the estimator; AR(1) is "
+        "expected to be small."
+    )
+    return Table.from_frame("instruments", "Instruments", "models", pd.DataFrame(rows), columns, note)
+
+
+def _panel_class() -> "type[DynamicPanel]":
+    from alliance_longitudinal.methods.panel.dynamic_panel import DynamicPanel
+
+    return DynamicPanel
 
 
 def _is_main(e: Estimate) -> bool:

@@ -1,13 +1,13 @@
 """The models of both directions, and their estimates with one kind of id."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit import LEVEL, Draft, Estimate
+from alliance_longitudinal.analyses.lagged_effects.processes import Direction, Names, directions, paths
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.sentences import Sentence, say, told
@@ -17,75 +17,6 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.panel.riclpm import CrossLagged
 
 Estimator = Literal["riclpm", "mldpm", "gmm", "mlm"]
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """Columns and labels of the processes; ``z`` is a third one."""
-
-    a: str
-    y: str
-    a_label: str
-    y_label: str
-    z: str | None = None
-    z_label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Direction:
-    """One direction of effect: its short name in ids, what leads and what follows, and the unit of its effect."""
-
-    key: str
-    lead: str
-    follow: str
-    effect: str
-    own: str
-    own_key: str
-    unit: str
-    lead_label: str
-    follow_label: str
-
-    @property
-    def words(self) -> str:
-        """What leads to what."""
-        return f"{self.lead_label} to {self.follow_label}"
-
-    @property
-    def own_unit(self) -> str:
-        """Unit of the carry-over of what follows."""
-        return f"{self.follow_label} points per {self.follow_label} point"
-
-    def said(self, title: str) -> str:
-        """An estimator's effect in this direction."""
-        return f"{title}: {self.words}"
-
-
-def directions(names: Names) -> tuple[Direction, Direction]:
-    """Alliance before outcome, and the reverse."""
-    return (
-        Direction(
-            "a_to_y",
-            names.a,
-            names.y,
-            "x_to_y",
-            "ar_y",
-            "ar_y",
-            f"{names.y_label} points per {names.a_label} point",
-            names.a_label,
-            names.y_label,
-        ),
-        Direction(
-            "y_to_a",
-            names.y,
-            names.a,
-            "y_to_x",
-            "ar_x",
-            "ar_a",
-            f"{names.a_label} points per {names.y_label} point",
-            names.y_label,
-            names.a_label,
-        ),
-    )
 
 
 def made(identity: str, label: str, value: float, se: float, n: int, unit: str = "") -> Estimate:
@@ -121,31 +52,38 @@ def cross_lagged(
 def of_cross_lagged(
     found: "CrossLagged", names: Names, key: str, title: str, *, full: bool = False
 ) -> list[Estimate]:
-    """Effects of both directions; ``full`` adds carry-over, long run and what happens in the same session."""
+    """Effects of both directions; ``full`` adds carry-over, a third measure's effects, long run and the same session.
+
+    Of a model with effects of its own at each step, the effects are their means, and there is no long run.
+    """
     out = []
+    free = "ar_x" not in found.params.index
+    mean = ", mean over steps" if free else ""
     for d in directions(names):
-        value, se = found.params[d.effect], found.bse[d.effect]
-        out.append(made(f"{key}_{d.key}", d.said(title), float(value), float(se), found.nobs, d.unit))
+        value, se = effect_of(found, d.effect)
+        out.append(made(f"{key}_{d.key}", f"{d.said(title)}{mean}", value, se, found.nobs, d.unit))
     if not full:
         return out
-    for label, name, where in ((names.a_label, "ar_x", "ar_a"), (names.y_label, "ar_y", "ar_y")):
-        out.append(
-            made(
-                f"{key}_{where}",
-                f"Carry-over of {label} from one session to the next",
-                float(found.params[name]),
-                float(found.bse[name]),
-                found.nobs,
-                f"{label} points per {label} point",
-            )
-        )
-    for d in directions(names):
+    for path in paths(names):
+        if path.key not in {d.key for d in directions(names)}:
+            value, se = effect_of(found, path.effect)
+            unit = f"{path.follow} points per {path.lead} point"
+            out.append(made(f"{key}_{path.key}", f"{path.words}{mean}", value, se, found.nobs, unit))
+    for d in () if free else directions(names):
         value, se = found.long_run(d.effect, d.own)
         ending = "longrun" if d.key == "a_to_y" else "longrun_y_to_a"
         words = f"Long-run effect of {_label(names, d.lead)} on {_label(names, d.follow)}"
         out.append(made(f"{key}_{ending}", words, value, se, found.nobs, d.unit))
     out.append(_same_session(found, key))
     return out
+
+
+def effect_of(found: "CrossLagged", name: str) -> tuple[float, float]:
+    """An effect and its standard error; the mean of the steps where each has its own."""
+    index = [str(n) for n in found.params.index]
+    which = [n for n in index if n == name or (n.startswith(f"{name}_") and n[len(name) + 1 :].isdigit())]
+    covariance = found.cov_params().loc[which, which].to_numpy()
+    return float(found.params[which].mean()), float(covariance.mean() ** 0.5)
 
 
 def _label(names: Names, column: str) -> str:

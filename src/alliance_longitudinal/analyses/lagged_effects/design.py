@@ -78,19 +78,25 @@ def keep(draft: Draft, names: list[str], span: tuple[int, int], max_gap_days: fl
     """Keep the rows of the analysis; the sample flow counts the rest."""
     inside = draft.sessions["session"].between(*span)
     draft.keep(inside, f"Sessions {span[0]} to {span[1]}", "another session")
+    if max_gap_days is not None:  # before sessions without a score go, which would hide the gap before them
+        long = (gaps(draft.sessions) > max_gap_days).loc[_ordered(draft.sessions).index]
+        after = long.groupby(draft.sessions["client"]).cummax().reindex(draft.sessions.index)
+        draft.keep(~after, "Sessions before a long gap", f"after a gap of more than {max_gap_days:g} days")
     rated = draft.sessions[names].notna().any(axis=1)
     draft.keep(rated, "Sessions with a score", "no score at the session")
-    if max_gap_days is not None:
-        long = gaps(draft.sessions) > max_gap_days
-        after = long.groupby(draft.sessions["client"]).cummax()
-        draft.keep(~after, "Sessions before a long gap", f"after a gap of more than {max_gap_days:g} days")
+
+
+def _ordered(sessions: pd.DataFrame) -> pd.DataFrame:
+    return sessions.sort_values(["client", "session"], kind="stable")
 
 
 def gaps(sessions: pd.DataFrame) -> "pd.Series[float]":
-    """Days since the client's session before, in row order; missing at the first."""
-    ordered = sessions.sort_values(["client", "session"])
-    days = 7 * ordered.groupby("client")["week"].diff()
-    return days.where(ordered.groupby("client")["session"].diff() == 1).reindex(sessions.index)
+    """Days of each step since the client's row before, in row order; missing at the first.
+
+    Where session numbers are left out, the days are shared between the steps that the model takes.
+    """
+    by = _ordered(sessions).groupby("client")
+    return (7 * by["week"].diff() / by["session"].diff()).reindex(sessions.index)
 
 
 def check_gaps(draft: Draft) -> None:

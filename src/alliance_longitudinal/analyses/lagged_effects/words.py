@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from alliance_longitudinal.analyses.kit import Draft, Estimate, Number, short
-from alliance_longitudinal.analyses.lagged_effects.compute import Names, directions
+from alliance_longitudinal.analyses.lagged_effects.processes import Names, directions
 from alliance_longitudinal.data.study import Measure
 
 if TYPE_CHECKING:
@@ -70,10 +70,13 @@ def _agreement(draft: Draft, key: str, main: Estimate) -> None:
             k=Number(len(apart) + len([e for e in sides if e not in apart]), "integer"),
             what="disagrees" if len({*apart, *sides}) == 1 else "disagree",
         )
+    elif len(there) == 1:
+        draft.say(
+            "The other estimate that also removes stable differences between clients agrees with this within the intervals."
+        )
     else:
         draft.say(
-            "The {n:noun} that also {n:removes|remove} stable differences between clients {n:agrees|agree} with this within the "
-            "intervals.",
+            "The {n:noun} that also remove stable differences between clients agree with this within the intervals.",
             n=Number(len(there), "integer", "other estimate"),
         )
 
@@ -143,7 +146,8 @@ def methods_text(
         "Other estimators: a dynamic panel model by maximum likelihood, with a client effect that may "
         "correlate with all predictors, and a predictor that may correlate with the "
         "outcome of the same session; two-step GMM in differences and in the system, with "
-        "collapsed instruments and Windmeijer's correction; the instruments of Anderson and Hsiao; "
+        "collapsed instruments and Windmeijer's correction, and the instruments of Anderson and Hsiao, both with "
+        "clients taken as independent; "
         "and, as description, a mixed model centred on clients' means and the cross-lagged model "
         "without client levels, which feedback and stable differences bias.",
     )
