@@ -45,7 +45,8 @@ SHELVES = {
         "study_file": {"cells"},
         "readers": {"cells", "study_file"},
         "cleaning": {"cells", "study_file", "readers"},
-        "": {"cells", "study_file", "readers", "cleaning"},
+        "writers": set(),
+        "": {"cells", "study_file", "readers", "cleaning", "writers"},
     },
     "present": {"plots": set(), "": {"plots"}},
     "methods": {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alliance_longitudinal.cli.arguments import parser_of
 from alliance_longitudinal.cli.given import FAILED, FINE, WRONG_USE, done, parameters_of
-from alliance_longitudinal.cli.more import make_plan, open_report
+from alliance_longitudinal.cli.more import export_data, make_plan, open_report
 from alliance_longitudinal.errors import AllianceError, DataError, UsageError
 from alliance_longitudinal.reporting.record.terminal import say, say_data
 
@@ -297,6 +297,7 @@ def _parser() -> argparse.ArgumentParser:
             "list": _list,
             "batch": _batch,
             "verify": _verify,
+            "export": export_data,
             "demo": _demo,
             "instruments": _instruments,
             "doctor": _doctor,

@@ -93,6 +93,42 @@ def _plan(plan: argparse.ArgumentParser) -> None:
     plan.add_argument("--out", required=True, metavar="PLAN.yaml", help="the plan's file, a new one")
 
 
+def _batch(batch: argparse.ArgumentParser) -> None:
+    batch.add_argument("batch", metavar="BATCH.yaml")
+    batch.add_argument("--out", required=True, metavar="DIR", help="folder for the reports and their index")
+    batch.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="how many reports to make at the same time (default 1; on a cluster one for each thread of its workers)",
+    )
+    batch.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="make the reports on the workers of the Dask scheduler at this address, such as tcp://10.0.0.5:8786",
+    )
+    batch.add_argument("--fresh", action="store_true", help="also make finished reports again")
+    batch.add_argument(
+        "--events", metavar="FILE", help="append every event as a line of JSON, for programs that watch"
+    )
+
+
+def _export(export: argparse.ArgumentParser) -> None:
+    export.add_argument(
+        "study", metavar="STUDY.yaml", help="study file, or 'demo' for the demonstration study"
+    )
+    export.add_argument(
+        "--format", default="sav,rds", metavar="LIST", help="sav (SPSS) and rds (R); default sav,rds"
+    )
+    export.add_argument(
+        "--audience",
+        choices=("internal", "shareable"),
+        default="internal",
+        help="only internal: there are rows of clients",
+    )
+    export.add_argument("--out", required=True, metavar="DIR", help="folder for the files")
+
+
 def _parameter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         *("-p", "--parameter"),
@@ -117,25 +153,8 @@ def _more_of(commands: Any, commands_of: Mapping[str, Command]) -> None:
         help="a study file, or 'demo': say for each analysis what these data lack; or an analysis: show its parameters",
     )
 
-    batch = _command(
-        commands, "batch", commands_of, "make all reports of a batch file, or those still missing"
-    )
-    batch.add_argument("batch", metavar="BATCH.yaml")
-    batch.add_argument("--out", required=True, metavar="DIR", help="folder for the reports and their index")
-    batch.add_argument(
-        "--jobs",
-        type=_positive,
-        metavar="N",
-        help="how many reports to make at the same time (default 1; on a cluster one for each thread of its workers)",
-    )
-    batch.add_argument(
-        "--cluster",
-        metavar="ADDRESS",
-        help="make the reports on the workers of the Dask scheduler at this address, such as tcp://10.0.0.5:8786",
-    )
-    batch.add_argument("--fresh", action="store_true", help="also make finished reports again")
-    batch.add_argument(
-        "--events", metavar="FILE", help="append every event as a line of JSON, for programs that watch"
+    _batch(
+        _command(commands, "batch", commands_of, "make all reports of a batch file, or those still missing")
     )
 
     verify = _command(
@@ -155,6 +174,15 @@ def _more_of(commands: Any, commands_of: Mapping[str, Command]) -> None:
     opened.add_argument("--out", metavar="FOLDER", help="folder of the copy (default DIR.open)")
     opened.add_argument("--study", metavar="STUDY.yaml", help="study file; needed for a shareable report")
     opened.add_argument("--no-lab", action="store_true", help="write the notebook, do not start JupyterLab")
+
+    _export(
+        _command(
+            commands,
+            "export",
+            commands_of,
+            "write the scored data for SPSS and R; rows of clients, for internal use",
+        )
+    )
 
     demo = _command(
         commands, "demo", commands_of, "write the demonstration study into a folder, to look at and edit"

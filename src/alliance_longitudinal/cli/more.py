@@ -29,6 +29,21 @@ def make_plan(options: argparse.Namespace) -> int:
     return FINE
 
 
+def export_data(options: argparse.Namespace) -> int:
+    """``alliance export``: the scored tables for SPSS and R."""
+    from alliance_longitudinal.data import load_study
+    from alliance_longitudinal.reporting.record.inputs import study_file
+
+    formats = [part.strip() for part in options.format.split(",") if part.strip()]
+    written = load_study(study_file(options.study)).export(options.out, formats, options.audience)
+    if options.json:
+        say_data(ok=True, files=[str(path) for path in written])
+    else:
+        say("\n".join(map(str, written)))
+        say("These files have the rows of single clients. Do not pass them on.", error=True)
+    return FINE
+
+
 def open_report(options: argparse.Namespace) -> int:
     """``alliance open``: a copy of a report's notebook, in JupyterLab.
 

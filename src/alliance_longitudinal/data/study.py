@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -96,6 +97,38 @@ class Study:
         from alliance_longitudinal.data.describe import describe_study
 
         return describe_study(self)
+
+    def export(
+        self, folder: str | Path, formats: Sequence[str] = ("sav", "rds"), audience: str = "internal"
+    ) -> tuple[Path, ...]:
+        """Write the scored tables for SPSS (``.sav``) and R (``.rds``), with labels and a codebook.
+
+        They have rows of single clients, so they are for people who may see the data: only you can read the files.
+
+        Parameters
+        ----------
+        folder : path
+            Files of an earlier export there are replaced, other files are left alone.
+        formats : sequence of str
+            ``"sav"`` (needs pyreadstat, the extra ``spss``), ``"rds"``.
+        audience : str
+            Only ``"internal"``.
+
+        Returns
+        -------
+        tuple of Path
+            What was written.
+
+        Raises
+        ------
+        UsageError
+            If a format is not known, or pyreadstat is not installed.
+        StudyError
+            If the audience is not internal, or the folder cannot be written.
+        """
+        from alliance_longitudinal.data.export import export_study
+
+        return export_study(self, folder, formats, audience)
 
     def plot(self, client: str | None = None, measures: Sequence[str] | str | None = None) -> Any:
         """The course of one client, or of all clients together, as a matplotlib Figure.

@@ -1,0 +1,28 @@
+"""What a column of an exported table is."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "category", "order", "number", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A column and its label.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the frame.
+    label : str
+        What it is, for people.
+    kind : {"text", "category", "order", "number", "date"}
+        ``order``: a category whose values are ordered.
+    values : tuple of str
+        The words of a category; the first is the reference, or the lowest.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    values: tuple[str, ...] = ()
