@@ -1,6 +1,7 @@
 """Looks into results, and makes variants of a study."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,15 @@ from alliance_longitudinal.measures import load_instruments
 from alliance_longitudinal.simulation import ClinicTruth
 from alliance_longitudinal.timing import TimeWindow
 from inside.analyses_kit import Choices, EarlyDesign, build_design
+
+#: Quicker ways to ask every analysis the same, for tests that run over all of them.
+QUICK: dict[str, dict[str, Any]] = {
+    "alliance_events": {"simulations": 50},
+    "dyads": {"missing": "drop"},
+    "multiverse": {"windows": "3,1-5", "n_perm": 19},
+    "planning": {"therapists": 40, "clients": 12, "sessions": 4, "n_sim": 50},
+    "sudden_gains": {"points": 4, "simulations": 20},
+}
 
 
 def value(result: AnalysisResult, name: str, column: str = "estimate") -> float:

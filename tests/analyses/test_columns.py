@@ -10,6 +10,7 @@ import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult
 from alliance_longitudinal.present import Column
 from analyses.quality_studies import clean_frame, planted
+from analyses.studies import QUICK
 from inside.analyses_registry import REGISTRY
 
 Rows = list[dict[str, Any]]
@@ -19,7 +20,7 @@ Rows = list[dict[str, Any]]
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, AnalysisResult]:
     """Every analysis of a study with items, totals and dates."""
     study = planted(tmp_path_factory.mktemp("columns") / Path("study"), clean_frame())
-    return {name: getattr(al, name)(study) for name in REGISTRY}
+    return {name: getattr(al, name)(study, **QUICK.get(name, {})) for name in REGISTRY}
 
 
 def shown(result: AnalysisResult) -> Iterator[tuple[str, tuple[Column, ...], Rows]]:

@@ -26,6 +26,7 @@ from alliance_longitudinal.counts import Outsiders
 from alliance_longitudinal.data import FlowStep, SampleFlow
 from alliance_longitudinal.present import Column
 from analyses.studies import (
+    QUICK,
     dated,
     with_couples,
     with_empathy,
@@ -37,14 +38,8 @@ from inside.analyses_registry import REGISTRY
 
 SMALLEST = 10
 TEN = Outsiders(SMALLEST)
-#: Quicker ways to ask the same; everything else is asked with its defaults.
-QUICK: dict[str, dict[str, Any]] = {
-    "dyads": {"missing": "drop"},
-    "alliance_events": {"simulations": 50},
-    "multiverse": {"windows": "3,1-5", "n_perm": 19},
-    "sudden_gains": {"points": 4, "simulations": 20},
-    "reliable_change": {"reliability": 0.84, "cutoff": 10.0},
-}
+#: The study knows neither the reliability nor the cut-off of its measures.
+ASKED = QUICK | {"reliable_change": {"reliability": 0.84, "cutoff": 10.0}}
 #: Analyses that need more than the study has.
 MORE = {
     "dyads": with_couples,
@@ -82,9 +77,16 @@ Results = dict[str, tuple[AnalysisResult, AnalysisResult]]
 
 @pytest.fixture(scope="module")
 def results(awkward_study: Study) -> Results:
-    """Each analysis of a study with small counts of many kinds: as its owner sees it, and as it may be shared."""
+    """Each analysis of a study with small counts of many kinds: as its owner sees it, and as it may be shared.
+
+    The ids of clients and therapists carry a canary.
+    """
+    sessions = awkward_study.sessions
+    for column in ("client", "therapist"):
+        sessions[column] = "CANARY-" + sessions[column].astype(str)
+    study = with_sessions(awkward_study, sessions)
     internal = {
-        name: getattr(al, name)(MORE.get(name, lambda s: s)(awkward_study), **QUICK.get(name, {}))
+        name: getattr(al, name)(MORE.get(name, lambda s: s)(study), **ASKED.get(name, {}))
         for name in REGISTRY
     }
     return {name: (r, for_audience(r, "shareable")) for name, r in internal.items()}
@@ -220,17 +222,12 @@ def test_models_are_their_coefficients(name: str, results: Results) -> None:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_no_identifier_and_no_file_name_leaves_an_analysis(name: str, awkward_study: Study) -> None:
-    """Ids and files carry a canary; neither audience sees an id, outsiders see no file."""
-    sessions = awkward_study.sessions
-    for column in ("client", "therapist"):
-        sessions[column] = "CANARY-" + sessions[column].astype(str)
-    study = MORE.get(name, lambda s: s)(with_sessions(awkward_study, sessions))
-    result = getattr(al, name)(study, **QUICK.get(name, {}))
-    for one in (result, for_audience(result, "shareable")):
+def test_no_identifier_and_no_file_name_leaves_an_analysis(name: str, results: Results) -> None:
+    """Neither audience sees an id, outsiders see no file."""
+    for one in results[name]:
         said = json.dumps(one.to_dict()) + one._repr_html_() + repr(one)
         assert "CANARY" not in said
-    sources = for_audience(result, "shareable").to_dict()["study"]["sources"]
+    sources = results[name][1].to_dict()["study"]["sources"]
     assert all(re.fullmatch(r"table \d+", s["name"]) and s["rows"] is None for s in sources)
 
 
@@ -238,7 +235,7 @@ def test_two_windows_tell_nothing_by_their_difference(awkward_study: Study) -> N
     """Reports of one batch: their exact numbers of clients differ by a few, the shown ones by none or by many."""
     shown, exact = [], []
     for window in ((1, 5), (1, 4), (2, 5), (3, 3)):
-        result = al.early_alliance(awkward_study, window=window)
+        result = al.early_alliance(awkward_study, window=window, sensitivity=False)
         exact.append({n for n in counts(result) if n > 0})
         shown.append(set(counts(for_audience(result, "shareable"))))
     apart = [abs(a - b) for one, two in combinations(shown, 2) for a in one for b in two]
@@ -246,10 +243,9 @@ def test_two_windows_tell_nothing_by_their_difference(awkward_study: Study) -> N
     assert [1 for one, two in combinations(exact, 2) for a in one for b in two if 0 < abs(a - b) < SMALLEST]
 
 
-def test_the_flow_begins_with_what_was_read(awkward_study: Study) -> None:
+def test_the_flow_begins_with_what_was_read(results: Results) -> None:
     """Case 41: a first box of its own, and a finding about more people than the flow has, told of the difference."""
-    internal = al.early_alliance(awkward_study)
-    shared = for_audience(internal, "shareable")
+    internal, shared = results["early_alliance"]
     first, last = shared.flow.steps[0], shared.flow.steps[-1]
     assert first.rows_in == TEN.count(internal.flow.steps[0].rows_in)
     assert first.clients_in == TEN.count(internal.flow.steps[0].clients_in)
@@ -285,7 +281,7 @@ def test_only_counts_of_people_are_touched(clinic: Study) -> None:
         measures={**clinic.measures, "phq9": replace(measure, instrument=label)},
         findings=(al.Finding("time_is_session_number", "caution", "Time is counted in sessions.", "week"),),
     )
-    internal = al.early_alliance(study)
+    internal = al.early_alliance(study, sensitivity=False)
     shared = for_audience(internal, "shareable")
     assert re.search(r"PHQ 9 points over \d sessions", shared.answer[0])
     assert shared.answer[0] == internal.answer[0]
