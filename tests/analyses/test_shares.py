@@ -41,8 +41,9 @@ def test_bootstrap_intervals_are_near_those_of_the_likelihood(early: AnalysisRes
         width = likelihood.ci_high - likelihood.ci_low
         assert abs(likelihood.ci_low - boot.ci_low) < width / 3
         assert abs(likelihood.ci_high - boot.ci_high) < width / 3
+    # Compared as text, each number to its last digit: since Python 3.13 a dataclass with a nan does not equal itself.
     again = variance_estimates(design, 100, seed=1)[0]
-    assert again == found[100]
+    assert repr(again) == repr(found[100])
 
 
 @pytest.mark.parametrize(("failed", "severity"), [(0, None), (2, "caution"), (20, "failed")])
