@@ -94,3 +94,52 @@ def test_clinics_without_therapists_are_no_therapist_in_several_clinics(tmp_path
     study = small_study(tmp_path, "c,k,n,p\n1,K,0,10\n2,L,0,9\n", columns="client: c, clinic: k, session: n")
     assert "therapist_in_several_clinics" not in findings(study)
     assert study.clients["clinic"].tolist() == ["K", "L"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "none",
+        "NA",
+        "-",
+        "n/a",
+        "No therapist",
+        "usual care",
+        "waiting list",
+        "kein Therapeut",
+        ".",
+        "Unknown",
+    ],
+)
+def test_a_therapist_whose_id_says_nobody(tmp_path, word):
+    study = small_study(tmp_path, f"c,t,n,p\n1,T1,0,10\n2,T1,0,8\n3,{word},0,12\n4,{word},0,9\n")
+    assert findings(study)["therapist_may_be_nobody"].startswith(
+        f"2 clients have the therapist '{word}', which counts as a therapist."
+    )
+
+
+def test_other_ids_do_not_say_nobody(tmp_path):
+    rows = [f"{i},{name},0,10\n" for i, name in enumerate(["Noname", "Nora", "T0", "NB", "Nil Oz", "007"])]
+    study = small_study(tmp_path, "c,t,n,p\n" + "".join(rows))
+    assert "therapist_may_be_nobody" not in findings(study)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["team"] * 12, "all have the same therapist"),
+        ([f"own {i}" for i in range(12)], "each have a therapist of their own"),
+        (["T0", "T1", "T2"] * 4, None),
+        ([""] * 12, None),
+    ],
+)
+def test_an_arm_whose_therapists_may_be_invented(tmp_path, names, words):
+    """Case 38: a trial with therapists in one arm, whose users had to invent one for the other."""
+    rows = [f"{i},S{i % 4},0,10,A\n{100 + i},{names[i]},0,10,B\n" for i in range(12)]
+    study = small_study(
+        tmp_path, "c,t,n,p,g\n" + "".join(rows), columns="client: c, therapist: t, session: n, arm: g"
+    )
+    found = findings(study).get("therapist_may_be_nobody")
+    assert (
+        found is None if words is None else found.startswith(f"The 12 clients of the arm 'B' {words}, unlike")
+    )

@@ -1,5 +1,6 @@
 """Fitted values and predictions for known and new groups."""
 
+import formulaic
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +67,49 @@ def test_what_the_data_say_nothing_of_has_no_prediction(frame):
         True,
         False,
     ]
+
+
+DEPENDENT = [
+    "y ~ C(week) * arm + (1 | group)",
+    "y ~ 0 + arm + kind + arm:kind + (1 | group)",
+    "y ~ C(week) * arm * kind + (1 | group)",
+    "y ~ week + twice + constant + (1 | group)",
+    "y ~ week + x + sum_of_both + (1 | group)",
+    "y ~ week + kind + maker + (1 | group)",
+    "y ~ week + I(week**2) + I(week**3) + C(week) + x + (1 | group)",
+    "seen ~ C(week) * arm + (1 | group)",
+]
+
+
+@pytest.mark.parametrize("formula", DEPENDENT)
+def test_every_row_that_the_data_speak_of_has_a_prediction(formula):
+    """Case 02: a row can be predicted if its columns are a combination of the data's rows, by the rank of all columns."""
+    rng = np.random.default_rng(2)
+    n = 400
+    frame = pd.DataFrame(
+        {"group": np.arange(n) // 8, "week": np.arange(n) % 8 % 6, "x": rng.normal(40, 6, n)}
+    )
+    frame["arm"], frame["maker"] = rng.choice(["CBT", "IPT", "PDT"], n), rng.choice(list("abcdef"), n)
+    frame["kind"] = frame["maker"].map(dict(zip("abcdef", "pppqqq", strict=True)))
+    frame = frame.assign(twice=2 * frame["week"], constant=5.0, sum_of_both=frame["week"] + frame["x"])
+    frame["y"] = 18 - frame["week"] + rng.normal(0, 1.5, 50)[frame["group"]] + rng.normal(0, 2, n)
+    frame["seen"] = (frame["y"] > 16).astype(float)
+    data = frame[~((frame["arm"] == "IPT") & ((frame["week"] > 2) | (frame["kind"] == "q")))]
+    options = {"family": "binomial"} if formula.startswith("seen") else {}
+    result = al.MixedModel.from_formula(formula, data, **options).fit()
+    strange = frame.head(40).assign(twice=3.0, sum_of_both=1.0, maker="f", constant=4.0, kind="p")
+    asked = pd.concat([frame.head(120), strange], ignore_index=True)
+    fixed = formulaic.Formula(formula.split("~")[1].split("+ (")[0])
+    columns = fixed.get_model_matrix(data)
+    rows = columns.model_spec.get_model_matrix(asked).to_numpy(float)
+    size = np.linalg.norm(columns, axis=0) + (np.linalg.norm(columns, axis=0) == 0)
+    _, values, directions = np.linalg.svd(columns.to_numpy(float) / size)
+    empty = directions[np.sum(values > 1e-9 * values[0]) :]
+    known = np.linalg.norm(rows / size @ empty.T, axis=1) < 1e-9
+    assert len(empty)
+    assert known.any()
+    np.testing.assert_array_equal(result.predict(asked, groups=False).notna(), known)
+    assert result.predict(data).notna().all()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Folders: put in place whole, never over somebody's files, cleaned up after a crash."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -102,6 +103,53 @@ def test_stages_of_the_dead_are_swept_and_others_stay(tmp_path: Path) -> None:
             assert not ancient.exists()
             assert elsewhere.is_dir()
     assert [p.name for p in tmp_path.iterdir()] == [elsewhere.name]
+
+
+def test_three_that_put_one_report_in_place_at_once(tmp_path: Path) -> None:
+    """Case: one run moves the old report aside while another does; only 'could not be put in place' may come of it."""
+    import threading
+
+    out, errors = tmp_path / "out", []
+
+    def work(who: int) -> None:
+        for i in range(30):
+            try:
+                with staged(check_destination(out)) as stage:
+                    (stage / "a.txt").write_text(f"{who} {i}")
+                    (stage / "manifest.json").write_text('{"outputs": {"a.txt": ""}}')
+                    publish_folder(stage, out)
+            except ReportError as error:
+                if "could not be put in place" not in str(error):
+                    errors.append(error)
+            except Exception as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(who,)) for who in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(p.name for p in out.iterdir()) == ["a.txt", "manifest.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY])
+def test_another_run_has_just_moved_the_old_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    old, new = _folder(tmp_path / "out", "old"), _folder(tmp_path / "stage", "new")
+    rename = Path.rename
+
+    def slower(self: Path, target: Path) -> Path:
+        if self == old:
+            raise OSError(number, "another was faster")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", slower)
+    with pytest.raises(ReportError, match="could not be put in place"):
+        publish_folder(new, old)
+    assert (old / "a.txt").read_text() == "old"
 
 
 def test_a_claim_is_waited_for_and_released(tmp_path: Path) -> None:

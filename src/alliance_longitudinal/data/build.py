@@ -14,6 +14,7 @@ from alliance_longitudinal.data.cleaning.covariates import as_declared
 from alliance_longitudinal.data.cleaning.endings import ending_finding, ending_of_clients
 from alliance_longitudinal.data.cleaning.forms import Forms
 from alliance_longitudinal.data.cleaning.keys import ClientRows
+from alliance_longitudinal.data.cleaning.nobody import nobody_findings
 from alliance_longitudinal.data.cleaning.raters import Rows, over_raters, own_rows, rows_of_sessions
 from alliance_longitudinal.data.cleaning.remarks import (
     arm_findings,
@@ -103,6 +104,7 @@ def build_study(plan: StudyPlan, parsed: Parsed, *, forms: bool = False) -> Stud
             _place_of_arm(sessions), ARM, sessions["client"].map(clients.set_index("client")[ARM])
         )
         findings += arm_findings(clients)
+    findings += nobody_findings(clients)
     if plan.file.ending is not None:
         findings.append(ending_finding(clients["ending"], plan.file.ending))
     if plan.file.episodes is None and ("date" in sessions or parsed.keys["week"].notna().any()):

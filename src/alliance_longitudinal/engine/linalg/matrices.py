@@ -52,6 +52,10 @@ def independent_columns(columns: Array, tolerance: float = DEPENDENT) -> list[in
     return kept
 
 
+#: Part of a column in a direction of length one, below which it is a rounding error.
+_NO_PART = 1e-8
+
+
 def block_diagonal(blocks: list[Array]) -> Array:
     """Stack square blocks along the diagonal."""
     size = sum(len(b) for b in blocks)
@@ -68,7 +72,10 @@ def unseen_directions(columns: Array) -> Array:
     size = np.sqrt(np.einsum("np,np->p", columns, columns))
     size[size == 0] = 1.0
     values, vectors = np.linalg.eigh((columns / size).T @ (columns / size))
-    return np.asarray(vectors[:, values < 1e-10 * values[-1]] / size[:, None])
+    found = vectors[:, values < 1e-10 * values[-1]]
+    # Columns that have no part in a direction get an exact zero: a row of such columns alone would otherwise be judged by
+    # rounding errors beside rounding errors.
+    return np.asarray(np.where(np.abs(found) < _NO_PART, 0.0, found) / size[:, None])
 
 
 def can_be_estimated(rows: Array, unseen: Array) -> Mask:

@@ -1,5 +1,6 @@
 """A report's folder: built out of sight, put in place whole, never over something that is not a report."""
 
+import errno
 import json
 import os
 import secrets
@@ -38,7 +39,8 @@ def check_destination(out: Path) -> Path:
             raise ReportError(f"{out} is a file. Name a folder for the report with --out.")
         _restore(out)
         if out.is_dir():
-            _refuse_foreign_files(out)
+            with suppress(FileNotFoundError):  # another run has just moved it, so it is a report
+                _refuse_foreign_files(out)
         make_folder(out.parent)
     except OSError as error:
         raise ReportError(f"The folder {out} cannot be used: {words_of(error)}") from None
@@ -47,14 +49,17 @@ def check_destination(out: Path) -> Path:
     return out
 
 
-def _refuse_foreign_files(out: Path) -> None:
+def _refuse_foreign_files(out: Path, looks: int = 5) -> None:
     present = own_files(out)
     if not present:
         return
     try:
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         own = {MANIFEST, "private/log.txt", *manifest["outputs"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, FileNotFoundError) and looks > 1:  # another run may have just moved the folder
+            _refuse_foreign_files(out, looks - 1)
+            return
         raise ReportError(
             f"The folder {out} is not empty and is not a report, so nothing was written. Choose "
             "another with --out."
@@ -106,15 +111,14 @@ def publish_folder(stage: Path, out: Path) -> None:
         _sync(path)
     _sync(stage)
     aside = _aside(out)
-    if out.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        with suppress(FileNotFoundError):  # another run has just moved it
-            out.rename(aside)
     try:
+        if out.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            with _others_may_be_faster():
+                out.rename(aside)
         stage.rename(out)
     except OSError as error:
-        if aside.exists() and not out.exists():
-            aside.rename(out)
+        _restore(out)
         raise ReportError(f"The report could not be put in place as {out}: {words_of(error)}") from None
     _sync(out.parent)
     shutil.rmtree(aside, ignore_errors=True)
@@ -135,8 +139,18 @@ def forget_failure(out: Path) -> None:
 def _restore(out: Path) -> None:
     aside = _aside(out)
     if aside.is_dir() and not out.exists():
-        with suppress(FileNotFoundError, FileExistsError):  # another run has just put it back
+        with _others_may_be_faster():
             aside.rename(out)
+
+
+@contextmanager
+def _others_may_be_faster() -> Iterator[None]:
+    """Nothing is wrong if another run has just moved the folder, or has put its own in the new place."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY):
+            raise
 
 
 def make_folder(folder: Path) -> None:
