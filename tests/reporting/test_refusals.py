@@ -87,30 +87,32 @@ def test_a_path_too_long_for_the_disk(lab: Lab, tmp_path: Path, out: str) -> Non
         run_batch(_grid(tmp_path), tmp_path / out, registry=tiny.REGISTRY, notebooks=lab.folder)
 
 
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full."),
-        (FileExistsError(errno.EEXIST, "File exists"), "A file has the name that a folder needs."),
-        (RuntimeError("can't start new thread"), "Unexpected RuntimeError in the batch itself."),
-        (ValueError("canary-4711"), "Unexpected ValueError in the batch itself."),
-        (ReportError("It was refused."), "It was refused."),
-    ],
-)
+RAISED: list[tuple[str, Exception, str]] = [
+    ("full", OSError(errno.ENOSPC, "No space left on device"), "The disk is full."),
+    ("taken", FileExistsError(errno.EEXIST, "File exists"), "A file has the name that a folder needs."),
+    ("thread", RuntimeError("can't start new thread"), "Unexpected RuntimeError in the batch itself."),
+    ("canary", ValueError("canary-4711"), "Unexpected ValueError in the batch itself."),
+    ("refused", ReportError("It was refused."), "It was refused."),
+]
+
+
 def test_whatever_one_report_raises_is_its_row(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = cluster.run_request
+    real, errors = cluster.run_request, {label: error for label, error, _ in RAISED}
 
     def sometimes(request: Any, *args: Any, **options: Any) -> Any:
-        if request.provenance["parameters"]["label"] == "two":
-            raise error
+        label = request.provenance["parameters"]["label"]
+        if label in errors:
+            raise errors[label]
         return real(request, *args, **options)
 
     monkeypatch.setattr(cluster, "run_request", sometimes)
-    batch = _batch(lab, tmp_path, jobs=2)
-    assert [row["status"] for row in batch.rows] == ["complete", "failed", "complete"]
-    assert batch.rows[1]["error"].startswith(sentence)
+    grid = _grid(tmp_path, f"[one, {', '.join(errors)}, two]")
+    batch = run_batch(grid, tmp_path / "out", jobs=2, registry=tiny.REGISTRY, notebooks=lab.folder)
+    assert [row["status"] for row in batch.rows] == ["complete", *["failed"] * len(RAISED), "complete"]
+    for row, (_, _, sentence) in zip(batch.rows[1:], RAISED, strict=False):
+        assert row["error"].startswith(sentence)
     assert json.loads((batch.folder / "batch.json").read_text(encoding="utf-8"))["reports"] == list(
         batch.rows
     )
@@ -135,9 +137,15 @@ def test_an_error_of_whoever_listens_is_told_at_the_end(lab: Lab, tmp_path: Path
         raise KeyError(event["label"])
 
     with pytest.raises(KeyError, match="label one"):
-        _batch(lab, tmp_path, on_event=listen)
+        run_batch(
+            _grid(tmp_path, "[one, two]"),
+            tmp_path / "out",
+            on_event=listen,
+            registry=tiny.REGISTRY,
+            notebooks=lab.folder,
+        )
     rows = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))["reports"]
-    assert [row["status"] for row in rows] == ["complete"] * 3
+    assert [row["status"] for row in rows] == ["complete"] * 2
 
 
 def test_a_folder_that_others_remove_is_made_all_the_same(tmp_path: Path) -> None:
