@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from demonstration import TASKS as DEMONSTRATION
 from growth import CROSSED, FORMULA, LONG, SIZES, crossed_of, data_of, pieces_of
 from moments import MODELS
 from moments import write as write_moments
@@ -374,6 +375,19 @@ def many_analyses() -> list[Line]:
     return lines
 
 
+def demonstration() -> list[Line]:
+    """CPU time of reports and analyses of the demonstration study, each in a fresh process."""
+    lines = []
+    for task, (work, limit) in DEMONSTRATION.items():
+        mine = run([sys.executable, str(HERE / "demonstration.py"), task, str(FOLDER / "demonstration")], 400)
+        bad = "error" in mine
+        text = str(mine["error"]) if bad else f"{mine['cpu']:.2f} s of CPU"
+        lines.append(
+            Line(work, f"at most {limit:g} s of CPU", text, verdict([None if bad else mine["cpu"] <= limit]))
+        )
+    return lines
+
+
 def expected_course() -> Line:
     """Validation by ten folds of 5,000 clients, in a fresh process, with what loading the package takes."""
     mine = ours("course", "5000", limit=200)
@@ -474,6 +488,7 @@ def main() -> None:
         "small_report": small_report,
         "moment_models": moment_models,
         "many_analyses": many_analyses,
+        "demonstration": demonstration,
         "expected_course": expected_course,
         "planning": planning,
         "hundred_thousand": hundred_thousand,

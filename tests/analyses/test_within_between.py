@@ -490,3 +490,18 @@ def test_outsiders_get_the_same_estimates_rounded(levels: al.Study) -> None:
         "Between therapists, latent means (main)"
     ]
     assert value(shown, "client") == pytest.approx(value(found, "client"), abs=value(found, "client", "se"))
+
+
+def test_a_first_score_is_not_an_outcome_that_it_predicts(clinic: al.Study) -> None:
+    """Clients without a score before session 3: their first score leaves as an outcome."""
+    sessions = clinic.sessions
+    some = sessions["client"].isin(sorted(sessions["client"].unique())[:30])
+    sessions.loc[some & sessions["session"].lt(3), "phq9"] = np.nan
+    study = with_sessions(clinic, sessions)
+    rows = by_hand(study)
+    scored = sessions.dropna(subset=["phq9"]).groupby("client")["session"].min()
+    own = rows["session"].eq(rows["client"].map(scored))
+    assert own.sum() > 15
+    found = al.within_between(study, **FAST, random_slope="no")
+    assert dict(found.facts)["Pairs of sessions"].replace("\u202f", "") == str(int((~own).sum()))
+    assert "Sessions with an earlier PHQ-9" in [step.step for step in found.flow.steps]

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import pandas as pd
 from pydantic import BeforeValidator, Field
 
 from alliance_longitudinal.analyses.kit import (
@@ -159,6 +160,7 @@ def _pairs(draft: Draft, a: Measure, y: Measure, steps: int, *, adjust_intake: b
         f"Sessions with {a.instrument.label} rated before",
         "no rating at the earlier session",
     )
+    _without_own_intake(draft, y, sessions, adjust_intake=adjust_intake)
     rows = draft.sessions
     several = rows.groupby("client").size()
     draft.needs(int((several >= 2).sum()), MIN_CLIENTS, "the analysis within and between clients")
@@ -179,6 +181,18 @@ def _pairs(draft: Draft, a: Measure, y: Measure, steps: int, *, adjust_intake: b
     if flat:
         raise draft.too_little("{what} do not differ, so nothing can be related to them.", what=flat[0])
     return pairs
+
+
+def _without_own_intake(draft: Draft, y: Measure, sessions: pd.DataFrame, *, adjust_intake: bool) -> None:
+    """Leave out a client's first score as an outcome: it would be its own predictor."""
+    first = sessions[sessions[y.name].notna()].groupby("client")["session"].min()
+    own = draft.sessions["session"].eq(draft.sessions["client"].map(first))
+    if adjust_intake and own.any():
+        draft.keep(
+            ~own,
+            f"Sessions with an earlier {y.instrument.label}",
+            "the client's first score, for which the model adjusts",
+        )
 
 
 __all__ = ["within_between"]
