@@ -3,6 +3,7 @@
 from alliance_longitudinal.reporting.batch import cluster, run
 from alliance_longitudinal.reporting.batch.changes import baseline, changes, summary
 from alliance_longitudinal.reporting.batch.claims import claimed
+from alliance_longitudinal.reporting.batch.crate import crate_of, write_crate
 from alliance_longitudinal.reporting.batch.differences import (
     sentence_of,
     shown_counts,
@@ -25,6 +26,7 @@ __all__ = [
     "changes",
     "claimed",
     "cluster",
+    "crate_of",
     "forests",
     "index_csv",
     "is_current",
@@ -38,5 +40,6 @@ __all__ = [
     "small_cells",
     "summary",
     "telling_pairs",
+    "write_crate",
     "write_index",
 ]

@@ -25,6 +25,7 @@ from inside.reporting_batch import (
 )
 from reporting import tiny
 from reporting.conftest import Lab
+from reporting.crates import CRATE, crate_problems
 from reporting.page import Page, lint
 
 
@@ -278,5 +279,14 @@ def test_a_second_run_says_what_changed_and_keeps_the_rest(lab: Lab, tmp_path: P
         "now": "4.00",
     }
     assert baseline(tmp_path / "out") is not None
+    assert crate_problems(tmp_path / "out") == []
+    crate = tmp_path / "out" / CRATE
+    before = crate.read_bytes()
+    run("two")
+    assert crate.read_bytes() == before
+    assert str(tmp_path).encode() not in before
+    crate.write_bytes(before.replace(b'"datePublished": "2', b'"datePublished": "1'))
+    run("two")  # another day: the same reports keep theirs
+    assert b'"datePublished": "1' in crate.read_bytes()
     fourth = run("three")
     assert {c["what"] for c in fourth["changes"]} == {"new", "gone"}

@@ -247,6 +247,36 @@ def test_the_checklist_says_where_each_item_is_and_what_is_missing() -> None:
     } == {i.number: i.state for i in checklist(bare, {})}
 
 
+#: The items as they are published: STROBE 2007, RECORD 2015, TRIPOD 2015.
+RECORD = "1.1 1.2 1.3 6.1 6.2 6.3 7.1 12.1 12.2 12.3 13.1 19.1 22.1"
+TRIPOD = (
+    "1 2 3a 3b 4a 4b 5a 5b 5c 6a 6b 7a 7b 8 9 10a 10b 10c 10d 10e 11 12 13a 13b 13c 14a 14b 15a 15b 16 17 18 19a 19b "
+    "20 21 22"
+)
+
+
+def test_the_lists_are_those_that_are_published() -> None:
+    results = tiny.sample_results()
+    for predicts in (False, True):
+        own = {"name": "tripod", "title": "What TRIPOD asks for", "section": "checks"}
+        found = checklist(
+            results | {"tables": [*results["tables"], *([own] if predicts else [])]}, {"dates": "2024"}
+        )
+        by = {
+            head: [i.number.removeprefix(head) for i in found if i.number.startswith(head)]
+            for head in ("RECORD ", "TRIPOD ")
+        }
+        assert by["RECORD "] == RECORD.split()
+        assert by["TRIPOD "] == (TRIPOD.split() if predicts else [])
+        assert [i.number for i in found if i.number.isdigit()] == [str(n) for n in range(1, 23)]
+    known = {i.number: i for i in found}
+    assert (known["TRIPOD 4b"].state, known["TRIPOD 4b"].where) == ("stated", "2024")
+    assert known["TRIPOD 6a"].where == "Table: What TRIPOD asks for"
+    assert known["TRIPOD 19a"].state == "author"
+    bare = results | {"tables": [own], "flow": []}
+    assert {i.number: i.state for i in checklist(bare, {})}["TRIPOD 13b"] == "missing"
+
+
 def test_the_page_has_the_checklist_with_what_the_study_file_states(lab: Lab, tmp_path: Path) -> None:
     study = tiny.write_study(tmp_path / "data")
     study.write_text(

@@ -12,6 +12,7 @@ from typing import Any
 
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.strict_yaml import nearest
+from inside.reporting_record import data_hash
 
 COUNTS = {"rows": (40, 38, 30), "clients": (10, 10, 8), "therapists": (3, 3, 3)}
 
@@ -340,3 +341,11 @@ def _estimate(identifier: str, label: str, estimate: float, se: float, level: st
         "level": level,
         "unit": "PHQ-9 points a week",
     }
+
+
+def write_manifest(folder: Path, known: Mapping[str, Any]) -> None:
+    """A folder with a sealed manifest and nothing else."""
+    folder.mkdir()
+    manifest = {"schema": "alliance_longitudinal/manifest/1", **known}
+    sealed = manifest | {"manifest_sha256": data_hash(manifest)}
+    (folder / "manifest.json").write_text(json.dumps(sealed), encoding="utf-8")

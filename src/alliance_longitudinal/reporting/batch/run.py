@@ -14,6 +14,7 @@ from alliance_longitudinal.errors import AllianceError, ReportError
 from alliance_longitudinal.reporting.batch.changes import baseline, changes, made_of, summary
 from alliance_longitudinal.reporting.batch.claims import claim_of, claimed
 from alliance_longitudinal.reporting.batch.cluster import Make, maker
+from alliance_longitudinal.reporting.batch.crate import write_crate
 from alliance_longitudinal.reporting.batch.differences import sentence_of, small_cells, telling_pairs
 from alliance_longitudinal.reporting.batch.events import TimeLeft, event_file
 from alliance_longitudinal.reporting.batch.index import Overview, write_index
@@ -218,6 +219,7 @@ class _Runner:
         """Write the whole index, and tell what could not be done on the way."""
         try:
             write_index(self._folder, self._whole())
+            write_crate(self._folder, self.rows)
         except OSError as error:
             raise ReportError(f"The index in {self._folder} cannot be written: {words_of(error)}") from None
         if self._trouble is not None and not isinstance(self._trouble, OSError):

@@ -12,8 +12,9 @@ from markupsafe import Markup
 from alliance_longitudinal.findings import SEVERITIES
 from alliance_longitudinal.labels import NO_BREAK, number
 from alliance_longitudinal.reporting.page.appendix import notebook_cells
-from alliance_longitudinal.reporting.page.checklist import WORDS, checklist, checklist_table
+from alliance_longitudinal.reporting.page.checklist import checklist, checklist_table
 from alliance_longitudinal.reporting.page.flow import flow_boxes
+from alliance_longitudinal.reporting.page.items import WORDS
 from alliance_longitudinal.reporting.page.table_text import download_link, text_rows
 from alliance_longitudinal.reporting.page.unbroken import whole
 from alliance_longitudinal.reporting.record.arguments import as_argument
