@@ -9,7 +9,7 @@ PY := $(BIN)/python
 PYTHON ?= $(shell [ -x $(PY) ] && echo $(PY) || echo python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lint format bench parity test-kernels test-pythons mutants calibrate notebooks api gallery lab lock clean
+.PHONY: help setup report test lint format bench kills parity test-kernels test-pythons mutants calibrate notebooks api gallery lab lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | sort | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -47,6 +47,9 @@ test-kernels: setup ## The engine's tests under the kernels of other processors:
 
 mutants: setup ## Small mistakes in the code, and whether a test notices: docs/mutants.md (hours; SAMPLE=400; for maintainers)
 	@$(PY) tools/mutants/run.py
+
+kills: setup ## A batch of 40 reports under 100 random kills (for maintainers; a quarter of an hour)
+	@$(PY) tools/kills.py
 
 test-pythons: setup ## The whole suite under each Python that is here, and with the lowest versions allowed (hours)
 	@$(PY) tools/test_pythons.py

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -153,8 +156,6 @@ def test_another_run_has_just_moved_the_old_report(
 
 
 def test_a_claim_is_waited_for_and_released(tmp_path: Path) -> None:
-    import threading
-
     order: list[str] = []
     stop = threading.Event()
 
@@ -174,17 +175,62 @@ def test_a_claim_is_waited_for_and_released(tmp_path: Path) -> None:
 
 
 def test_waiting_for_a_claim_can_be_stopped_and_stale_claims_fall(tmp_path: Path) -> None:
-    import threading
-
     stop = threading.Event()
     claim = tmp_path / "claims" / ("k" * 16)
     claim.mkdir(parents=True)
     stop.set()
     with claimed(tmp_path / "claims", "k" * 64, stop) as mine:
         assert not mine
-    os.utime(claim, (0, 0))
+    with claimed(tmp_path / "claims", "k" * 64, threading.Event(), stale=0.4) as mine:
+        assert mine
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process that ends by fork")
+def test_the_claim_of_a_process_that_is_gone_falls_at_once(tmp_path: Path) -> None:
+    code = (
+        "import os, threading, sys; from pathlib import Path\n"
+        "from inside.reporting_batch import claimed\n"
+        "with claimed(Path(sys.argv[1]), 'k' * 64, threading.Event()): os._exit(0)"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "claims")],
+        env=os.environ | {"PYTHONPATH": paths},
+        check=True,
+    )
+    assert (tmp_path / "claims" / ("k" * 16)).is_dir()
+    began = time.monotonic()
     with claimed(tmp_path / "claims", "k" * 64, threading.Event()) as mine:
         assert mine
+    assert time.monotonic() - began < 3
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("jump", [-86400, 3600, 10 * 86400])
+def test_a_clock_that_jumps_takes_no_claim_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    """Case: the age of a claim was taken from the time of day, so a batch lost its claim, or waited for a day."""
+    now, stop, got = time.time, threading.Event(), []
+    with claimed(tmp_path / "claims", "k" * 64, threading.Event()) as mine, staged(tmp_path / "out") as stage:
+        monkeypatch.setattr(time, "time", lambda: now() + jump)
+        claim = tmp_path / "claims" / ("k" * 16)
+
+        def other() -> None:
+            with claimed(tmp_path / "claims", "k" * 64, stop, stale=1.0) as its:
+                got.append(its)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        for _ in range(6):  # renewed, with times as the jumping clock gives them
+            time.sleep(0.3)
+            os.utime(claim, (now() + jump, now() + jump + _ * 1e-3))
+        with staged(tmp_path / "out"):
+            assert stage.is_dir()
+        stop.set()
+        thread.join(timeout=5)
+        assert (mine, got) == (True, [False])
+        assert claim.is_dir()
 
 
 def test_a_finished_report_may_be_renewed(good: Report) -> None:

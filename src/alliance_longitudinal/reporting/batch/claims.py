@@ -1,10 +1,12 @@
 """Claims: two batches that work on the same folder do not make the same report twice.
 
 A claim is a folder, because making a folder is the one step that no file system does twice. It only saves work:
-correctness comes from renaming whole reports into place.
+correctness comes from renaming whole reports into place. Who holds a claim renews it; whether that stopped is measured with a
+clock that nobody can set, because those of two machines differ and the time of day jumps.
 """
 
 import os
+import secrets
 import shutil
 import threading
 import time
@@ -12,17 +14,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from alliance_longitudinal.reporting.record.folder import make_folder
 
 _HEARTBEAT_SECONDS = 2.0
-#: A claim that was not renewed for so long belongs to a batch that is gone.
+#: A claim that was not renewed while somebody watched it for so long belongs to a batch that is gone.
 _STALE_SECONDS = 20.0
 _POLL_SECONDS = 0.3
+_OWNER = "owner"
 
 
 @contextmanager
-def claimed(folder: Path, key: str, stop: threading.Event) -> Iterator[bool]:
+def claimed(
+    folder: Path, key: str, stop: threading.Event, *, stale: float = _STALE_SECONDS
+) -> Iterator[bool]:
     """Hold the claim to ``key`` for the block; waits while another batch holds it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the claims of the batch are.
+    key : str
+        What is claimed.
+    stop : Event
+        Ends the waiting.
+    stale : float
+        Seconds after which a claim that nobody renews is taken over; at once if its process is of this machine and gone.
 
     Yields
     ------
@@ -31,7 +49,8 @@ def claimed(folder: Path, key: str, stop: threading.Event) -> Iterator[bool]:
     """
     make_folder(folder)
     claim = claim_of(folder, key)
-    while not _take(claim):
+    watch = _Watch(claim, stale)
+    while not _take(claim, watch):
         if stop.wait(_POLL_SECONDS):
             yield False
             return
@@ -51,18 +70,92 @@ def claim_of(folder: Path, key: str) -> Path:
     return folder / key[:16]
 
 
-def _take(claim: Path) -> bool:
+def _take(claim: Path, watch: "_Watch") -> bool:
     try:
         claim.mkdir()
     except FileNotFoundError:  # another batch has just removed the empty folder of claims
         make_folder(claim.parent)
         return False
     except FileExistsError:
-        with suppress(OSError):
-            if time.time() - claim.stat().st_mtime > _STALE_SECONDS:
-                claim.rmdir()
+        if watch.is_left():
+            _remove(claim)
         return False
+    with suppress(OSError):  # without it the claim counts as one of another machine
+        (claim / _OWNER).write_text(_self(), encoding="utf-8")
     return True
+
+
+def _remove(claim: Path) -> None:
+    """Take the claim away in one step, so that of two batches that wait only one does."""
+    aside = claim.with_name(f"{claim.name}-{secrets.token_hex(4)}")
+    with suppress(OSError):
+        claim.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+class _Watch:
+    """Watches a claim of another batch until it is plain that nobody renews it."""
+
+    def __init__(self, claim: Path, stale: float) -> None:
+        self._claim = claim
+        self._stale = stale
+        self._seen: tuple[int, int] | None = None
+        self._since = 0.0
+
+    def is_left(self) -> bool:
+        """Whether who held the claim is gone."""
+        try:
+            state = self._claim.stat()
+            owner = self._read_owner()
+        except OSError:
+            return False
+        seen = (state.st_ino, state.st_mtime_ns)
+        if seen != self._seen:
+            self._seen, self._since = seen, time.monotonic()
+        return _is_dead(owner) or time.monotonic() - self._since > self._stale
+
+    def _read_owner(self) -> str:
+        with suppress(FileNotFoundError):
+            return (self._claim / _OWNER).read_text(encoding="utf-8")
+        return ""
+
+
+def _self() -> str:
+    """Name of the running process, as no other on any machine is called."""
+    return " ".join((_machine(), str(os.getpid()), _born(os.getpid())))
+
+
+def _is_dead(owner: str) -> bool:
+    """Whether ``owner``, in the words of :func:`_self`, was a process of this machine that is gone."""
+    machine, _, process = owner.partition(" ")
+    number, _, born = process.partition(" ")
+    return machine == _machine() and number.isdigit() and _born(int(number)) != born
+
+
+def _machine() -> str:
+    """Name of the machine since it was started, and on Linux of its set of process numbers (a container has its own)."""
+    import platform
+
+    parts = [platform.node() or "host"]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return "/".join("".join(c if c.isalnum() or c == "-" else "_" for c in part) for part in parts)
+
+
+def _born(number: int) -> str:
+    """When a process began, on a clock that does not jump where there is one; empty if there is none of this number."""
+    if Path("/proc/self/stat").is_file():
+        try:
+            line = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        state, *rest = line.rpartition(")")[2].split()
+        return "" if state == "Z" else rest[18]
+    try:
+        return str(psutil.Process(number).create_time())
+    except psutil.Error:
+        return ""
 
 
 def _keep(claim: Path, done: threading.Event) -> None:

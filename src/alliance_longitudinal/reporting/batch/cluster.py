@@ -1,8 +1,10 @@
 """Reports of a batch on the workers of a Dask cluster: what runs there is what runs here, in a folder that all of them see."""
 
+import atexit
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +13,7 @@ from alliance_longitudinal.errors import ReportError, UsageError
 from alliance_longitudinal.reporting.record.environment import package_versions
 from alliance_longitudinal.reporting.record.hashing import package_hash
 from alliance_longitudinal.reporting.run.report import Report, Request, run_request
+from alliance_longitudinal.reporting.run.starters import Starter, Warm
 
 _POLL_SECONDS = 0.1
 #: Seconds to wait for the scheduler to answer.
@@ -37,8 +40,10 @@ class Make(Protocol):
 
 
 @contextmanager
-def maker(address: str | None) -> Iterator[tuple[Make, int]]:
+def maker(address: str | None, *, analyses: bool = True) -> Iterator[tuple[Make, int]]:
     """What makes reports, and how many at a time: this machine (1), or the workers at ``address`` (all their threads).
+
+    Each process that makes reports keeps one beside it with everything imported; ``analyses`` says whether with the package's.
 
     Raises
     ------
@@ -46,7 +51,8 @@ def maker(address: str | None) -> Iterator[tuple[Make, int]]:
         No cluster answers there, it has no worker, or Dask is not installed.
     """
     if address is None:
-        yield _here, 1
+        with Warm(analyses=analyses) as warm:
+            yield _Here(warm), 1
         return
     if find_spec("distributed") is None:
         raise UsageError(
@@ -69,28 +75,38 @@ def maker(address: str | None) -> Iterator[tuple[Make, int]]:
             raise UsageError(
                 f"The Dask cluster at {address!r} has no worker. Start workers, then run the batch again."
             )
-        yield _Workers(client), threads
+        yield _Workers(client, analyses), threads
     finally:
         client.close()
 
 
-def _here(
-    request: Request,
-    place: Path,
-    claim: Path,  # noqa: ARG001
-    *,
-    deadline: float,
-    stop: threading.Event,
-    on_event: Callable[[Mapping[str, Any]], None],
-) -> Report:
-    return run_request(request, place, deadline=deadline, stop=stop, on_event=on_event)
+class _Here:
+    """Makes reports on this machine."""
+
+    def __init__(self, starter: Starter) -> None:
+        self._starter = starter
+
+    def __call__(
+        self,
+        request: Request,
+        place: Path,
+        claim: Path,  # noqa: ARG002
+        *,
+        deadline: float,
+        stop: threading.Event,
+        on_event: Callable[[Mapping[str, Any]], None],
+    ) -> Report:
+        return run_request(
+            request, place, deadline=deadline, stop=stop, on_event=on_event, starter=self._starter
+        )
 
 
 class _Workers:
     """Makes reports on a cluster; a report whose worker is lost is made by another one."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, analyses: bool) -> None:
         self._client = client
+        self._analyses = analyses
         self._versions = _of_numbers()
 
     def __call__(
@@ -106,7 +122,10 @@ class _Workers:
         from distributed import CancelledError, KilledWorker
 
         future = self._client.submit(
-            _there, request, str(place), str(claim), deadline, package_hash(), self._versions, pure=False
+            _there,
+            *(request, str(place), str(claim), deadline),
+            *(package_hash(), self._versions, self._analyses),
+            pure=False,
         )
         while not future.done():
             if stop.wait(_POLL_SECONDS):
@@ -136,7 +155,13 @@ class _WhileClaimed(threading.Event):
 
 
 def _there(
-    request: Request, place: str, claim: str, deadline: float, package: str, versions: Mapping[str, str]
+    request: Request,
+    place: str,
+    claim: str,
+    deadline: float,
+    package: str,
+    versions: Mapping[str, str],
+    analyses: bool,
 ) -> Report:
     """Make a report on a worker: refused where its code or its packages would give other numbers, or the folder is not there.
 
@@ -155,7 +180,17 @@ def _there(
         raise ReportError(
             f"A worker of the cluster has another version of {', '.join(other)} than this machine. Install the same on all machines."
         )
-    return run_request(request, place, deadline=deadline, stop=_WhileClaimed(claim))
+    return run_request(
+        request, place, deadline=deadline, stop=_WhileClaimed(claim), starter=_of_this_worker(analyses)
+    )
+
+
+@cache
+def _of_this_worker(analyses: bool) -> Warm:
+    """The warm process of a worker, which lives as long as the worker."""
+    warm = Warm(analyses=analyses)
+    atexit.register(warm.close)
+    return warm
 
 
 def _of_numbers() -> dict[str, str]:

@@ -106,7 +106,11 @@ def run_batch(
         make_folder(folder)
     except OSError as error:
         raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
-    with maker(cluster) as (make, usual), event_file(events) as log, stop_on_signals() as stop:
+    with (
+        maker(cluster, analyses=registry is None) as (make, usual),
+        event_file(events) as log,
+        stop_on_signals() as stop,
+    ):
         shown, several = on_event or (lambda _: None), max(1, jobs or usual)
         runner = _Runner(
             plan, folder, fresh, stop, lambda event: _both(event, log, shown), log, several, make

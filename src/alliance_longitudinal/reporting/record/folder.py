@@ -184,9 +184,14 @@ def _sweep(folder: Path) -> None:
     """Remove stages whose maker is gone: dead on this machine, or a day old."""
     for stage in folder.glob(f"{_STAGE}*"):
         host, _, rest = stage.name.removeprefix(_STAGE).rpartition("-")[0].rpartition("-")
-        dead = host == _host() and rest.isdigit() and not psutil.pid_exists(int(rest))
+        ours = host == _host() and rest.isdigit()
         with suppress(OSError):
-            if dead or time.time() - stage.stat().st_mtime > _STALE_SECONDS:
+            # The time of day decides only about other machines: it may jump while a report is made here.
+            if (
+                not psutil.pid_exists(int(rest))
+                if ours
+                else time.time() - stage.stat().st_mtime > _STALE_SECONDS
+            ):
                 shutil.rmtree(stage, ignore_errors=True)
 
 

@@ -20,9 +20,10 @@ from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.public import hide_in_files, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
+from alliance_longitudinal.reporting.run.forks import WaitingKernel, can_fork
 from alliance_longitudinal.reporting.run.handles import allow_handles
-from alliance_longitudinal.reporting.run.lean import lean_imports
 from alliance_longitudinal.reporting.run.spec import RunSpec
+from alliance_longitudinal.reporting.run.tools import import_tools
 
 
 def main(spec_file: str) -> int:
@@ -30,10 +31,11 @@ def main(spec_file: str) -> int:
     spec = RunSpec.read(Path(spec_file))
     emit = _event_channel()
     allow_handles()
+    kernel = _kernel_to_be()
     _die_with_supervisor(Path(spec.run_folder))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     try:
-        outcome = _make(spec, emit)
+        outcome = _make(spec, emit, kernel)
     except AllianceError as error:
         outcome = failure(type(error).__name__, str(error))
     except OSError as error:
@@ -45,14 +47,22 @@ def main(spec_file: str) -> int:
             type(error).__name__,
             f"The report could not be written ({type(error).__name__}). The details are in the private log.",
         )
+    finally:
+        if kernel is not None:
+            kernel.close()
+    emit({"event": "used", **_used()})
     outcome.write(Path(spec.run_folder) / "outcome.json")
     return 0 if outcome.ok else 1
 
 
-def _make(spec: RunSpec, emit: Any) -> Outcome:
-    with lean_imports():
-        import nbformat
-        import papermill  # noqa: F401
+def _kernel_to_be() -> WaitingKernel | None:
+    """The notebook's process as a copy of this one, made now that no thread runs; None where a fresh one has to be started."""
+    import_tools()
+    return WaitingKernel() if can_fork() else None
+
+
+def _make(spec: RunSpec, emit: Any, kernel: WaitingKernel | None) -> Outcome:
+    import nbformat
 
     from alliance_longitudinal.reporting.page.render import write_report
     from alliance_longitudinal.reporting.record.environment import numerical_libraries
@@ -60,7 +70,7 @@ def _make(spec: RunSpec, emit: Any) -> Outcome:
     from alliance_longitudinal.reporting.run.execute import execute
     from alliance_longitudinal.reporting.run.results import read_results
 
-    executed, outcome = execute(spec, emit)
+    executed, outcome = execute(spec, emit, kernel)
     if executed is None:
         return outcome
     emit({"event": "rendering"})
@@ -98,6 +108,21 @@ def _event_channel() -> Any:
         channel.write(json.dumps(event) + "\n")
 
     return emit
+
+
+def _used() -> dict[str, float]:
+    """Processor time of this process and of the notebook's, in seconds, and the larger one's memory, in MiB."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    per_mib = 2**20 if sys.platform == "darwin" else 2**10
+    return {
+        "cpu_seconds": round(sum(one.ru_utime + one.ru_stime for one in used), 3),
+        "kernel_cpu_seconds": round(used[1].ru_utime + used[1].ru_stime, 3),
+        "memory_mib": round(max(one.ru_maxrss for one in used) / per_mib, 1),
+    }
 
 
 def _die_with_supervisor(run_folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import nbformat
 from alliance_longitudinal import errors
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.troubles import trouble_in
+from alliance_longitudinal.reporting.run.forks import WaitingKernel
 from alliance_longitudinal.reporting.run.spec import RunSpec
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -29,8 +29,10 @@ _OWN_ERRORS = {
 }
 
 
-def execute(spec: RunSpec, emit: Emit) -> tuple[nbformat.NotebookNode | None, Outcome]:
-    """Run the notebook of ``spec`` from the top.
+def execute(
+    spec: RunSpec, emit: Emit, kernel: WaitingKernel | None = None
+) -> tuple[nbformat.NotebookNode | None, Outcome]:
+    """Run the notebook of ``spec`` from the top, in the process ``kernel`` if one waits.
 
     Returns
     -------
@@ -40,11 +42,14 @@ def execute(spec: RunSpec, emit: Emit) -> tuple[nbformat.NotebookNode | None, Ou
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    from alliance_longitudinal.reporting.run.kernel import kernel_manager_class
+
     notebook = nbformat.read(spec.notebook, as_version=4)  # type: ignore[no-untyped-call]
     reached = {"cell": 0}
     for attempt in range(1, _START_ATTEMPTS + 1):
         try:
-            executed = _papermill(notebook, spec, attempt, _Progress(notebook, emit, reached))
+            manager = kernel_manager_class(_sockets(spec, attempt), kernel if attempt == 1 else None)
+            executed = _papermill(notebook, spec, manager, _Progress(notebook, emit, reached))
         except PapermillExecutionError as error:
             logging.error("%s", "\n".join(error.traceback) or error)
             return None, _explain(error.ename, error.evalue, _own_number(notebook, error.cell_index))
@@ -65,35 +70,35 @@ def execute(spec: RunSpec, emit: Emit) -> tuple[nbformat.NotebookNode | None, Ou
     raise AssertionError("unreachable")
 
 
+def _sockets(spec: RunSpec, attempt: int) -> Path:
+    """A new private folder for the connection; it goes with the run's folder."""
+    folder = Path(spec.run_folder) / f"k{attempt}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
 def _papermill(
-    notebook: nbformat.NotebookNode, spec: RunSpec, attempt: int, progress: "_Progress"
+    notebook: nbformat.NotebookNode, spec: RunSpec, manager: type, progress: "_Progress"
 ) -> nbformat.NotebookNode:
     import papermill
 
-    from alliance_longitudinal.reporting.run.kernel import kernel_manager_class
-
-    sockets = Path(spec.run_folder) / f"k{attempt}"
-    sockets.mkdir(mode=0o700)
-    try:
-        # A notebook goes in and none comes out by name: papermill formats paths with user values.
-        executed: nbformat.NotebookNode = papermill.execute_notebook(
-            copy.deepcopy(notebook),
-            None,
-            parameters=dict(spec.parameters),
-            kernel_name="python3",
-            language="python",
-            kernel_manager_class=kernel_manager_class(sockets),
-            start_timeout=_START_SECONDS,
-            execution_timeout=max(1, round(spec.cell_timeout)),
-            progress_bar=False,
-            autosave_cell_every=0,
-            request_save_on_cell_execute=False,
-            on_cell_start=progress.started,
-            on_cell_executed=progress.executed,
-        )
-        return executed
-    finally:
-        shutil.rmtree(sockets, ignore_errors=True)
+    # A notebook goes in and none comes out by name: papermill formats paths with user values.
+    executed: nbformat.NotebookNode = papermill.execute_notebook(
+        copy.deepcopy(notebook),
+        None,
+        parameters=dict(spec.parameters),
+        kernel_name="python3",
+        language="python",
+        kernel_manager_class=manager,
+        start_timeout=_START_SECONDS,
+        execution_timeout=max(1, round(spec.cell_timeout)),
+        progress_bar=False,
+        autosave_cell_every=0,
+        request_save_on_cell_execute=False,
+        on_cell_start=progress.started,
+        on_cell_executed=progress.executed,
+    )
+    return executed
 
 
 def _own_number(notebook: nbformat.NotebookNode, executed_index: int) -> int:

@@ -8,15 +8,19 @@ from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from alliance_longitudinal.reporting.run.forks import WaitingKernel
 from alliance_longitudinal.reporting.run.lean import KERNEL_PROGRAM
 
 #: A Unix socket's path may have about 107 bytes; the kernel appends up to ten.
 _LONGEST_SOCKET_FOLDER = 80
 
 
-def kernel_manager_class(folder: Path) -> type[AsyncKernelManager]:
+def kernel_manager_class(folder: Path, waiting: WaitingKernel | None = None) -> type[AsyncKernelManager]:
     """Class of kernel managers whose connection lives in ``folder`` (mode 0700, one kernel at a time).
+
+    The kernel is ``waiting``, a copy of this process; without it, and if it has to be started again, a fresh interpreter.
 
     It must stay a subclass of the *asynchronous* manager: under a synchronous one nbclient's time limit a
     cell silently never fires. Papermill gets the class, not an instance, because it leaves an instance's
@@ -44,6 +48,14 @@ def kernel_manager_class(folder: Path) -> type[AsyncKernelManager]:
         @property
         def kernel_spec(self) -> KernelSpec:
             return spec
+
+        async def _async_launch_kernel(self, kernel_cmd: list[str], **settings: object) -> None:
+            if waiting is None or waiting.used or not isinstance(self.provisioner, LocalProvisioner):
+                await super()._async_launch_kernel(kernel_cmd, **settings)
+                return
+            process = waiting.begin(Path(connection_file))
+            # Without a group of its own: it is in that of the report, which ends with the report.
+            self.provisioner.process, self.provisioner.pid = process, process.pid
 
     return ReportKernelManager
 

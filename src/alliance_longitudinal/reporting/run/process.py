@@ -7,8 +7,6 @@ import os
 import queue
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +21,7 @@ from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
 from alliance_longitudinal.reporting.run.spec import STAGE_VARIABLE, RunSpec
+from alliance_longitudinal.reporting.run.starters import Fresh, Running, Starter
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
@@ -33,39 +32,48 @@ _MATPLOTLIB = "matplotlib"
 _ROOM_FOR_A_LOG = 64 * 1024
 
 
-def supervise(spec: RunSpec, *, deadline: float, stop: threading.Event, on_event: OnEvent) -> Outcome:
+def supervise(
+    spec: RunSpec,
+    *,
+    deadline: float,
+    stop: threading.Event,
+    on_event: OnEvent,
+    starter: Starter | None = None,
+) -> Outcome:
     """Run ``spec`` in a process of its own until it ends, ``deadline`` seconds are over or ``stop`` is set.
 
     The process is in a session of its own, so that Ctrl-C reaches only this supervisor; and it ends by itself
-    when this supervisor is gone, because it reads our end of a pipe.
+    when this supervisor is gone, because it reads our end of a pipe. ``starter`` starts it, by default as a fresh interpreter.
     """
     run_folder = Path(spec.run_folder)
     spec.write(run_folder / _SPEC_FILE)
     ends_at = time.monotonic() + deadline
-    with open(os.open(run_folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:  # noqa: PTH123
-        process = subprocess.Popen(
-            [sys.executable, "-m", "alliance_longitudinal.reporting.run.child", str(run_folder / _SPEC_FILE)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=_made(run_folder / "cwd"),
-            env=_environment(spec),
-            start_new_session=True,
-        )
-    try:
-        ended = _follow(process, ends_at, stop, on_event)
-    finally:
-        _end(process)
+    process, ended = _once(spec, starter or Fresh(), ends_at, stop, on_event)
+    if process.lost and ended is None:  # what started it was killed: once more, by itself
+        for left in (*Path(spec.stage).iterdir(), run_folder / "outcome.json", *run_folder.glob("k[0-9]")):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        process, ended = _once(spec, Fresh(), ends_at, stop, on_event)
     keep_fonts(run_folder / _MATPLOTLIB)
     if ended is not None:
         return ended if ended.kind != "Deadline" else _out_of_time(deadline)
+    assert process.returncode is not None
     return _told(run_folder, process.returncode)
 
 
-def _follow(
-    process: subprocess.Popen[bytes], ends_at: float, stop: threading.Event, on_event: OnEvent
-) -> Outcome | None:
-    assert process.stdout is not None
+def _once(
+    spec: RunSpec, starter: Starter, ends_at: float, stop: threading.Event, on_event: OnEvent
+) -> tuple[Running, Outcome | None]:
+    """Start the process and see it end; why it was ended, or None if it ended by itself."""
+    run_folder = Path(spec.run_folder)
+    with open(os.open(run_folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:  # noqa: PTH123
+        process = starter.start(run_folder / _SPEC_FILE, log, _made(run_folder / "cwd"), _environment(spec))
+    try:
+        return process, _follow(process, ends_at, stop, on_event)
+    finally:
+        _end(process)
+
+
+def _follow(process: Running, ends_at: float, stop: threading.Event, on_event: OnEvent) -> Outcome | None:
     events: queue.Queue[Mapping[str, Any]] = queue.Queue()
     reader = threading.Thread(target=_read_events, args=(process.stdout, events), daemon=True)
     reader.start()
@@ -132,42 +140,31 @@ def _last_words(log: Path) -> str:
     return ""
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and everything it started; the kernel has a session of its own: by tree, not group."""
+def _end(process: Running) -> None:
+    """End the process and everything it started: its group, and by its tree what has a session of its own."""
     family: list[psutil.Process] = []
-    with suppress(psutil.NoSuchProcess):
-        family = psutil.Process(process.pid).children(recursive=True)
-    if process.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):
-            if os.name == "posix":
+    process.poll()
+    if process.pid is not None:
+        with suppress(psutil.NoSuchProcess):
+            family = psutil.Process(process.pid).children(recursive=True)
+        if os.name == "posix":
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
+    process.close()
 
 
 def _environment(spec: RunSpec) -> dict[str, str]:
-    """Environment of child and kernel: one thread each, private caches, pictures inline."""
+    """What the environment of this report's processes has of its own: its stage and private caches."""
     run_folder = Path(spec.run_folder)
     matplotlib = _made(run_folder / _MATPLOTLIB)
     lend_fonts(Path(matplotlib))
-    return os.environ | {
+    return {
         STAGE_VARIABLE: spec.stage,
         "IPYTHONDIR": _made(run_folder / "ipython"),
         "MPLCONFIGDIR": matplotlib,
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTHONIOENCODING": "utf-8",
     }
 
 

@@ -38,6 +38,7 @@ from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.handles import refuse_few_handles
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals, supervise
 from alliance_longitudinal.reporting.run.spec import RunSpec
+from alliance_longitudinal.reporting.run.starters import Starter
 
 DEADLINE_SECONDS = 600.0
 
@@ -210,10 +211,12 @@ def run_request(
     on_event: OnEvent | None = None,
     stop: threading.Event,
     told: Mapping[str, Any] | None = None,
+    starter: Starter | None = None,
 ) -> Report:
     """Run a checked request; see :func:`run_report`.
 
     ``told`` replaces what the report says of when and how it was made, so that it can be made again to the letter.
+    ``starter`` starts its process, by default as a fresh interpreter.
 
     Raises
     ------
@@ -221,7 +224,7 @@ def run_request(
         If the folder cannot be used, or the operating system refuses what a report needs.
     """
     try:
-        return _run(request, out, deadline, cell_timeout, on_event or (lambda _: None), stop, told)
+        return _run(request, out, deadline, cell_timeout, on_event or (lambda _: None), stop, told, starter)
     except OSError as error:
         raise ReportError(f"The report could not be made. {words_of(error)}") from None
 
@@ -234,6 +237,7 @@ def _run(
     on_event: OnEvent,
     stop: threading.Event,
     told: Mapping[str, Any] | None,
+    starter: Starter | None,
 ) -> Report:
     began = time.monotonic()
     refuse_few_handles()
@@ -262,7 +266,7 @@ def _run(
             hidden=hidden,
             formats=request.provenance.get("formats", ()),
         )
-        outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event)
+        outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event, starter=starter)
         outcome = _unless_inputs_changed(outcome, known)
         seconds = time.monotonic() - began
         if outcome.ok:
