@@ -123,8 +123,7 @@ def report(draft: Draft, ratings: Ratings, everybody: Ratings, asked: Asked) -> 
         show_leaving(
             draft, ratings, models["course"], _paired(models["course"].same, "growth", asked.a, time), time
         )
-    if draft.therapists_known:
-        draft.usual_findings(ratings.clients.groupby("therapist")["client"].nunique())
+    draft.usual_findings(ratings.clients.groupby("therapist")["client"].nunique())
     draft.method(*words.method_of(draft, asked.a, models, asked.predictors, asked.window, time, len(joint)))
     if any(m.robust is not None for m in models.values()):
         draft.cite("bell2002", "pustejovsky2018")

@@ -120,8 +120,7 @@ def dose(
     if draft.fitted:
         draft.show(models_table(draft.fitted), variance_table(draft.fitted))
     words.findings(draft, found, times, y, all_clients > len(found.clients))
-    if draft.therapists_known:
-        draft.usual_findings(found.clients.groupby("therapist")["client"].nunique())
+    draft.usual_findings(found.clients.groupby("therapist")["client"].nunique())
     draft.method(*words.method_of(y, found, inclusive, by_session, modelled))
     draft.cite("aalen1978", "kaplan1958", "turnbull1976", "howard1986")
     if modelled:

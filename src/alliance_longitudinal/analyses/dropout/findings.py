@@ -42,5 +42,4 @@ def note(draft: Draft, leaving: Leaving, model: Fitted, k: int) -> None:
             "ending",
             share=Share(unknown, len(leaving.clients)),
         )
-    if draft.therapists_known:
-        draft.usual_findings(leaving.clients.groupby("therapist")["client"].nunique())
+    draft.usual_findings(leaving.clients.groupby("therapist")["client"].nunique())

@@ -172,7 +172,7 @@ class Draft(Sample):
         begin_numbers()
         self.sentences.append(say(template, **values))
 
-    def usual_findings(self, caseloads: "pd.Series[int]", *, clinics: bool = True) -> None:
+    def usual_findings(self, caseloads: "pd.Series[int]", *, clinics: bool = True, therapists: bool = True) -> None:
         """What every analysis with models says of its therapists, clinics and models.
 
         Parameters
@@ -181,8 +181,11 @@ class Draft(Sample):
             Analysed clients of each therapist.
         clinics : bool
             Whether to say that clinics were not separated; an analysis that holds them constant says more.
+        therapists : bool
+            Whether the report has effects of therapists or differences between them; of unknown therapists nothing is said.
         """
-        self.findings += therapist_findings(len(caseloads), caseloads)
+        if therapists and self.therapists_known:
+            self.findings += therapist_findings(len(caseloads), caseloads)
         self.findings += model_findings(self.fitted)
         if clinics:
             self.findings += clinic_findings(self.sessions, self.clinic)

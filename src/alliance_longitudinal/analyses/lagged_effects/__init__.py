@@ -166,9 +166,7 @@ def lagged_effects(
         _compare(draft, groups, names, lines)
     if draft.fitted:
         draft.show(models_table(draft.fitted))
-    caseloads = rows.groupby("therapist")["client"].nunique()
-    if draft.therapists_known:
-        draft.usual_findings(caseloads)
+    draft.usual_findings(rows.groupby("therapist")["client"].nunique(), therapists=False)
     words.methods_text(
         draft,
         names,

@@ -88,8 +88,8 @@ def _paths(draft: Draft, names: Names) -> FigureSpec:
     return FigureSpec(
         name="paths",
         title="The main model: from one session to the next",
-        caption="Numbers: points of what follows per point of what leads, both as deviations from the client's own level, with "
-        "95 % intervals.",
+        caption="Numbers: points of what follows per point of what leads, both as deviations from the client's own "
+        "level (or line), with 95 % intervals.",
         alt="Effects of the main model. " + joined(said, "; ") + ".",
         how_to_read="Level arrows: how much of a deviation carries over. Crossing arrows: effects of one on the other. Full arrows have "
         "an interval without zero; dashed grey arrows are not clear.",

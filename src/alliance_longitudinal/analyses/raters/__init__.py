@@ -162,8 +162,7 @@ def raters(
     if groups is not None:
         _compare(draft, groups, rated, pair)
     words.findings(draft, pair, rated, sources, surface)
-    if draft.therapists_known:
-        draft.usual_findings(rated.rows.groupby("therapist")["client"].nunique())
+    draft.usual_findings(rated.rows.groupby("therapist")["client"].nunique())
     draft.method(*words.method_of(pair, early, sources, surface, recip[0]))
     _cite(draft, sources, surface)
     return draft

@@ -137,8 +137,7 @@ def within_between(
     draft.show(effects_figure(draft, a, y, detrend), slopes_figure(main, a, y))
     if groups is not None:
         compare_groups(draft, groups, a, y, adjust_intake=adjust_intake, slopes=slopes)
-    if draft.therapists_known:
-        draft.usual_findings(pairs.rows.groupby("therapist")["client"].nunique())
+    draft.usual_findings(pairs.rows.groupby("therapist")["client"].nunique())
     methods_text(draft, a, y, lag, main, pairs, outliers, choice)
     return draft
 
