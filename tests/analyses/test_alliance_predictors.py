@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
@@ -125,7 +126,8 @@ def test_the_early_model_is_the_direct_one(study: Study, result: AnalysisResult)
         assert value(result, f"early_{x}", "df") == pytest.approx(robust.df[f"{x}_w"], rel=1e-4)
         assert value(result, f"early_{x}_same", "df") == pytest.approx(fit.df[f"{x}_w"], rel=1e-4)
         t, df = fit.tvalues[f"{x}_w"], fit.df[f"{x}_w"]
-        r, ratio = t / np.sqrt(t * t + df), robust.bse[f"{x}_w"] / fit.bse[f"{x}_w"]
+        width = robust.bse[f"{x}_w"] * stats.t.ppf(0.975, robust.df[f"{x}_w"])
+        r, ratio = t / np.sqrt(t * t + df), width / (fit.bse[f"{x}_w"] * stats.t.ppf(0.975, df))
         assert value(result, f"r_{x}") == pytest.approx(r, rel=1e-4)
         half = (np.arctanh(value(result, f"r_{x}", "ci_high")) - np.arctanh(r)) * np.sqrt(df - 1)
         assert half == pytest.approx(1.959963985 * ratio, rel=1e-4)
@@ -538,7 +540,7 @@ def test_the_shareable_report_counts_nobody_exactly(study: Study, result: Analys
     assert set(n) == {480, 40}  # 479 clients rounded; 40 therapists as they are
     assert [f.name for f in result.figure_specs[:3]] == ["predictors", "growth", "therapists"]
     bars = result.figure_specs[0].data
-    assert bars.loc[bars["label"].str.startswith("attachment avoidance"), "low"].tolist() == [-0.19, -0.19]
+    assert bars.loc[bars["label"].str.startswith("Attachment avoidance"), "low"].tolist() == [-0.19, -0.19]
 
 
 def test_errors_of_the_course_are_clustered_by_therapist(study: Study) -> None:
@@ -589,7 +591,7 @@ def test_effects_that_differ_between_therapists_are_not_clear_by_the_number_of_c
     assert "same" in {t.name for t in found.tables}
     assert next(n for n in found.notes if n.code == "robust_errors_differ").message == (
         "Whether these effects are clear depends on whether they may differ between therapists (as in the main results) or are taken "
-        "to be the same for all: x, within therapists."
+        "to be the same for all: X, within therapists."
     )
     assert "cluster-robust standard errors (CR2" in found.methods
 

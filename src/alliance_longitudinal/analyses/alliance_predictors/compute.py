@@ -259,7 +259,7 @@ def correlations_of(model: Model, part: str, tail: str = "") -> dict[str, Estima
     """The effects as correlations with what the model adjusts for held constant: sign(b) sqrt(F / (F + df)).
 
     By the id of the effect on ``part``; their own ids begin with ``r_``. F and df are those of clients who count as independent, because
-    the df of therapists would blow r up; the interval is as much wider as the errors that allow for therapists are larger.
+    the df of therapists would blow r up; the interval is as much wider as that of the effect, whose errors allow for therapists.
     """
     from alliance_longitudinal.methods.basics.inference import partial_correlation
 
@@ -269,7 +269,8 @@ def correlations_of(model: Model, part: str, tail: str = "") -> dict[str, Estima
         if row is None or same is None or not np.isfinite(same["t"]):
             continue
         df = same["df"] if np.isfinite(same["df"]) else float(model.n)
-        r, low, high = partial_correlation(same["t"], df, row["se"] / same["se"])
+        wider = (row["ci_high"] - row["ci_low"]) / (same["ci_high"] - same["ci_low"])
+        r, low, high = partial_correlation(same["t"], df, wider)
         level, n = ("therapist", model.therapists) if effect.of_therapists else ("client", model.n)
         out[identity_of(part, effect) + tail] = Estimate(
             identity_of("r", effect) + tail,

@@ -216,19 +216,19 @@ def _part(coded: pd.DataFrame, rows: pd.DataFrame, predictor: Predictor, part: P
 def _effects(predictor: Predictor, stem: str, part: Part, columns: list[str], sd: float) -> list[Effect]:
     """A number's effect per standard deviation; of two categories their difference; of more, each from their mean."""
     said = PART_WORDS[part]
+    label = predictor.label[:1].upper() + predictor.label[1:]
     if not predictor.categories:
-        return [Effect(stem, f"{predictor.label}, {said}", predictor, part, {columns[0]: 1.0}, sd)]
+        return [Effect(stem, f"{label}, {said}", predictor, part, {columns[0]: 1.0}, sd)]
     k = len(predictor.categories)
     names = [predictor.named(i) for i in range(k)]
     if k == 2:
         what = f"{names[1]}, compared with {names[0]}"
-        return [
-            Effect(stem, f"{predictor.label}: {what}, {said}", predictor, part, {columns[0]: 1.0}, 1.0, what)
-        ]
+        return [Effect(stem, f"{label}: {what}, {said}", predictor, part, {columns[0]: 1.0}, 1.0, what)]
     out = []
     for i, name in enumerate(names):
         weights = {c: (1.0 if j == i - 1 else 0.0) - 1 / k for j, c in enumerate(columns)}
         what = f"{name}, compared with the mean of all categories"
-        label = f"{predictor.label}: {what}, {said}"
-        out.append(Effect(f"{stem}_{slug(name)}", label, predictor, part, weights, 1.0, what))
+        out.append(
+            Effect(f"{stem}_{slug(name)}", f"{label}: {what}, {said}", predictor, part, weights, 1.0, what)
+        )
     return out

@@ -242,7 +242,7 @@ def method_of(
             "that belong to them), because the effect of a predictor may differ between therapists. "
         )
     tests += (
-        "A correlation is r = sign(b) sqrt(F / (F + df)) with Fisher's interval, widened as the standard error is. q is p corrected over all "
+        "A correlation is r = sign(b) sqrt(F / (F + df)) with Fisher's interval, widened as that of the effect is. q is p corrected over all "
         "effects of the report that have a test with all predictors in the model (Benjamini & Hochberg)."
     )
     if interactions:

@@ -162,8 +162,8 @@ def correlation_estimates(
     adjustment variables. The latter is smaller than a correlation with error-free rates of change would be.
 
     Where effects differ between therapists, t has the df of therapists, not of clients, and r would be far too large. Then t
-    and df are those of the models with one effect for all (``same``), and Fisher's standard error grows by the ratio of the
-    two standard errors of the coefficient, so that the interval still knows that therapists differ.
+    and df are those of the models with one effect for all (``same``), and Fisher's interval grows by the ratio of the two intervals of
+    the coefficient, so that it still knows that therapists differ and how few they are.
     """
     wanted = {"end": ("r_", "change from intake"), "slope": ("r_slope_", "rate of change")}
     alike = {e.id: e for e in same or effects}
@@ -175,7 +175,8 @@ def correlation_estimates(
         prefix, words = wanted[kind]
         one = alike[e.id]
         t = design.choices.good_sign * one.estimate / one.se
-        r, low, high = partial_correlation(t, one.df, max(e.se / one.se, 1.0))
+        wider = (e.ci_high - e.ci_low) / (one.ci_high - one.ci_low)
+        r, low, high = partial_correlation(t, one.df, max(wider, 1.0))
         label = f"{_EFFECT_WORDS[effect]} (with {words})"
         # The p value is that of the main analysis's coefficient.
         out.append(Estimate(prefix + effect, label, r, float("nan"), e.df, low, high, e.p, e.n, e.level, "r"))

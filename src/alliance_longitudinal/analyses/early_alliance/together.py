@@ -7,10 +7,10 @@ import numpy as np
 
 from alliance_longitudinal.analyses.early_alliance.sensitivity import Sensitivity
 from alliance_longitudinal.analyses.kit import Draft, Estimate, Number
+from alliance_longitudinal.analyses.kit.curves import curve_columns, summary_of
 from alliance_longitudinal.analyses.kit.early_cells import Cell, Units, least_squares, outcome_of, run
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
-from alliance_longitudinal.counts import Things
-from alliance_longitudinal.present import Column, Table
+from alliance_longitudinal.present import Table
 
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.probing.curve import SpecificationCurve
@@ -115,32 +115,8 @@ def _table(found: Together, sign: float) -> Table:
     rows = []
     for end in (found.main, *(e for e in found.by_session if e != found.main)):
         curve = found.by_session[end]
-        table = curve.table.dropna(subset=["estimate"])
-        rows.append(
-            {
-                "question": f"in treatment at session {end}"
-                + " (as in the main analysis)" * (end == found.main),
-                "cells": Things(len(table)),
-                "median": curve.median,
-                "same": float((np.sign(table["estimate"]) == sign).mean()),
-                "significant": Things(curve.n_significant),
-                "expected": curve.expected_significant,
-                "p_median": curve.p_median,
-                "p_mean_t": curve.p_mean_t,
-                "n": int(table["n"].max()),
-            }
-        )
-    columns = [
-        Column("question", "Clients"),
-        Column("cells", "Analyses", "integer"),
-        Column("median", "Median", "number", of="n"),
-        Column("same", "Same sign", "percent", modelled=True),
-        Column("significant", "Significant", "integer"),
-        Column("expected", "Expected without an effect", "number", of="n"),
-        Column("p_median", "p (median)", "p"),
-        Column("p_mean_t", "p (mean t)", "p"),
-        Column("n", "Clients at most", "count"),
-    ]
+        words = f"in treatment at session {end}" + " (as in the main analysis)" * (end == found.main)
+        rows.append(summary_of(curve, sign).row(words))
     note = (
         "Least-squares analyses of the effect within therapists for every window, adjustment and outcome (rate of change, change to "
         "the last score), in standard deviations of the intake score per standard deviation of alliance; a positive number means "
@@ -148,5 +124,10 @@ def _table(found: Together, sign: float) -> Table:
         "notebook 'multiverse' has more choices and a figure."
     )
     return Table.from_rows(
-        "together", "The other windows and adjustments judged together", "sensitivity", rows, columns, note
+        "together",
+        "The other windows and adjustments judged together",
+        "sensitivity",
+        rows,
+        curve_columns("Clients", "Same sign"),
+        note,
     )

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from alliance_longitudinal.analyses.kit import Draft, Estimate, Groups, slug
+from alliance_longitudinal.analyses.kit.curves import summary_of
 from alliance_longitudinal.analyses.kit.early_design import MIN_CLIENTS
 from alliance_longitudinal.analyses.multiverse.compute import Multiverse, Setting, multiverse_of
 from alliance_longitudinal.analyses.multiverse.grid import LEAST
-from alliance_longitudinal.analyses.multiverse.tables import summary_of
 from alliance_longitudinal.counts import Things
 from alliance_longitudinal.present import Column, Table
 

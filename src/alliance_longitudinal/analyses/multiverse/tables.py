@@ -1,64 +1,14 @@
 """The tables of the multiverse report, and the estimates in them."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from alliance_longitudinal.analyses.kit import Draft, Estimate
+from alliance_longitudinal.analyses.kit.curves import Summary, curve_columns, summary_of
 from alliance_longitudinal.analyses.multiverse.compute import Multiverse
 from alliance_longitudinal.analyses.multiverse.grid import AXES
-from alliance_longitudinal.counts import Things
 from alliance_longitudinal.present import Column, Table
-
-if TYPE_CHECKING:
-    from alliance_longitudinal.methods.probing.curve import SpecificationCurve
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A curve in the numbers of the report.
-
-    Attributes
-    ----------
-    cells : int
-        Analyses that could be made.
-    same : float
-        Share of them with the sign of the main analysis.
-    significant : int
-        Significant in the direction of the median.
-    against : int
-        Significant in the other direction.
-    """
-
-    cells: int
-    median: float
-    same: float
-    significant: int
-    against: int
-    expected: float
-    p_median: float
-    p_share: float
-    p_mean_t: float
-    n: int
-
-
-def summary_of(curve: "SpecificationCurve", sign: float) -> Summary:
-    """The numbers of one curve; ``sign`` is that of the main analysis."""
-    table = curve.table.dropna(subset=["estimate"])
-    other = table["significant"] & (np.sign(table["estimate"]) != np.sign(curve.median))
-    return Summary(
-        cells=len(table),
-        median=curve.median,
-        same=float((np.sign(table["estimate"]) == np.sign(sign)).mean()),
-        significant=curve.n_significant,
-        against=int(other.sum()),
-        expected=curve.expected_significant,
-        p_median=curve.p_median,
-        p_share=curve.p_significant,
-        p_mean_t=curve.p_mean_t,
-        n=int(table["n"].max()),
-    )
 
 
 def main_sign(found: Multiverse) -> float:
@@ -152,38 +102,13 @@ def _questions(found: Multiverse) -> Table:
         curve = found.of(question)
         if curve is None:
             continue
-        s = summary_of(curve, sign)
-        rows.append(
-            {
-                "question": question + " (main question)" * (question == found.question),
-                "cells": Things(s.cells),
-                "median": s.median,
-                "same": s.same,
-                "significant": Things(s.significant),
-                "expected": s.expected,
-                "p_median": s.p_median,
-                "p_share": s.p_share,
-                "p_mean_t": s.p_mean_t,
-                "n": s.n,
-            }
-        )
-    columns = [
-        Column("question", "Question"),
-        Column("cells", "Analyses", "integer"),
-        Column("median", "Median", "number", of="n"),
-        Column("same", "Same sign as the main analysis", "percent", modelled=True),
-        Column("significant", "Significant", "integer"),
-        Column("expected", "Expected without an effect", "number", of="n"),
-        Column("p_median", "p (median)", "p"),
-        Column("p_share", "p (number significant)", "p"),
-        Column("p_mean_t", "p (mean t)", "p"),
-        Column("n", "Clients at most", "count"),
-    ]
+        rows.append(summary_of(curve, sign).row(question + " (main question)" * (question == found.question)))
     note = (
         "Analyses of another part of the alliance, of another rater, or of clients who stayed longer ask another question, so each "
         "question has its own row. Median: standard deviations of outcome per standard deviation of alliance; a positive "
         "number means that better alliance goes with better outcome. p: share of permuted data sets whose curve is as extreme."
     )
+    columns = curve_columns("Question", "Same sign as the main analysis")
     return Table.from_rows("questions", "Each question on its own", "results", rows, columns, note)
 
 

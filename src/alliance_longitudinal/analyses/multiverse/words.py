@@ -3,9 +3,10 @@
 import numpy as np
 
 from alliance_longitudinal.analyses.kit import Draft, Number, Sentence, joined, say
+from alliance_longitudinal.analyses.kit.curves import Summary
 from alliance_longitudinal.analyses.multiverse.compute import Multiverse, Setting
 from alliance_longitudinal.analyses.multiverse.grid import AXES, OUTCOMES
-from alliance_longitudinal.analyses.multiverse.tables import Summary, main_sign, shares_of_choices
+from alliance_longitudinal.analyses.multiverse.tables import main_sign, shares_of_choices
 from alliance_longitudinal.labels import listing
 
 LIMITS = (
