@@ -262,8 +262,8 @@ def test_the_answer_and_the_figures(result):
         "show an effect that chance does not explain (p = .010 by the mean t, .010 by the median)."
         in result.answer[1]
     )
-    assert result.answer[2].startswith(
-        "Of all 72 analyses, with other parts of the alliance and other clients, "
+    assert result.answer[2] == (
+        "All 72 analyses, with other parts of the alliance and other clients, have this sign."
     )
     assert result.answer[3].startswith("The choice that moves the answer most is '")
     assert [f.name for f in result.figure_specs] == ["curve", "every_curve"]

@@ -23,6 +23,7 @@ from alliance_longitudinal.analyses.kit import (
     models_table,
     time_unit,
 )
+from alliance_longitudinal.analyses.kit.curves import summary_of
 from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     Choices,
@@ -175,7 +176,7 @@ def multiverse(
             "Not one analysis of the main question could be made: too few clients or therapists have the data that it needs."
         )
     sign = tables.main_sign(found)
-    summary, total = tables.summary_of(own, sign), tables.summary_of(found.curve, sign)
+    summary, total = summary_of(own, sign), summary_of(found.curve, sign)
     _facts(draft, design, len(specs), found.question)
     words.answer(draft, found, summary, total, setting)
     tables.estimates(draft, found, summary, total)

@@ -7,7 +7,6 @@ from alliance_longitudinal.analyses.kit.curves import Summary
 from alliance_longitudinal.analyses.multiverse.compute import Multiverse, Setting
 from alliance_longitudinal.analyses.multiverse.grid import AXES, OUTCOMES
 from alliance_longitudinal.analyses.multiverse.tables import main_sign, shares_of_choices
-from alliance_longitudinal.labels import listing
 
 LIMITS = (
     "The result is an association, not a cause. Choices that all analyses share, such as the raters and the clients who "
@@ -42,11 +41,21 @@ def answer(draft: Draft, found: Multiverse, main: Summary, every: Summary, setti
         better=better,
         median=Number(main.median, n=main.n),
     )
+    which = (
+        say("All of them are")
+        if main.significant == main.cells
+        else say(
+            "{k} of them {k:is|are}" if main.significant else "None of them is",
+            k=Number(main.significant, "integer"),
+        )
+    )
     draft.say(
-        "{significant} of them {significant:is|are} significant; without any effect one would expect about {expected}. Judged "
-        "together, the analyses {verdict} (p = {by_t} by the mean t, {by_median} by the median).",
-        significant=Number(main.significant, "integer"),
-        expected=Number(main.expected, n=main.n),
+        "{which} significant; without any effect one would expect {expected}. Judged together, the analyses {verdict} (p = {by_t} by "
+        "the mean t, {by_median} by the median).",
+        which=which,
+        expected=say("about {k}", k=Number(main.expected, "integer"))
+        if main.expected >= 1
+        else say("fewer than one"),
         verdict="show an effect that chance does not explain"
         if main.p_mean_t < 0.05
         else "do not clearly differ from what chance gives",
@@ -55,9 +64,10 @@ def answer(draft: Draft, found: Multiverse, main: Summary, every: Summary, setti
     )
     if every.cells > main.cells:
         draft.say(
-            "Of all {k:noun}, with other parts of the alliance and other clients, {same} have this sign.",
+            "{all} {k:noun}, with other parts of the alliance and other clients, {same} this sign.",
+            all=say("All") if every.same == 1 else say("Of all"),
             k=Number(every.cells, "integer", "analysis", "analyses"),
-            same=Number(every.same, "percent"),
+            same=say("have") if every.same == 1 else say("{share} have", share=Number(every.same, "percent")),
         )
     moving = shares_of_choices(found)
     if moving and moving[0][1] > 0:
@@ -131,7 +141,7 @@ def methods(draft: Draft, found: Multiverse, setting: Setting, n_perm: int) -> N
             say(
                 "{axis} ({options})",
                 axis=AXES[axis].lower(),
-                options=listing(list(dict.fromkeys(found.curve.table[axis]))),
+                options=" / ".join(dict.fromkeys(map(str, found.curve.table[axis]))),
             )
             for axis in axes
         ],
