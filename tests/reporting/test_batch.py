@@ -251,7 +251,7 @@ def test_a_failed_row_of_a_batch_for_outsiders_names_no_folder(tmp_path: Path) -
     )
     batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out")
     assert str(tmp_path) not in str(batch.rows)
-    assert batch.rows[0]["error"].startswith("The study file DIR/gone/study.yaml does not exist.")
+    assert batch.rows[0]["error"].startswith("The study file STUDY.yaml does not exist.")
 
 
 def test_every_report_of_a_batch_has_the_documents_that_its_file_names(lab: Lab, tmp_path: Path) -> None:
@@ -275,3 +275,13 @@ def test_every_report_of_a_batch_has_the_documents_that_its_file_names(lab: Lab,
     grid.write_text(grid.read_text(encoding="utf-8").replace("docx, pdf", "doc"), encoding="utf-8")
     with pytest.raises(StudyError, match=r"line 3: There is no format 'doc'\. Did you mean 'docx'\?"):
         run_batch(grid, tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)
+
+
+def test_the_index_of_a_shareable_batch_names_no_file_of_a_study_that_cannot_be_read(tmp_path: Path) -> None:
+    for audience, named in (("shareable", "STUDY.yaml does not exist"), ("internal", "canary.yaml does not")):
+        text = f"study: secret/canary.yaml\nnotebook: data_quality\nparameters: {{audience: {audience}}}\n"
+        (tmp_path / "grid.yaml").write_text(text, encoding="utf-8")
+        (one,) = read_plan(tmp_path / "grid.yaml").combinations
+        assert one.request is None
+        assert named in one.error
+        assert ("secret" in one.error or str(tmp_path) in one.error) == (audience == "internal")

@@ -69,7 +69,9 @@ def _contents(folder: Path) -> dict[str, bytes]:
         if path.suffix in {".docx", ".xlsx"}:
             with zipfile.ZipFile(path) as archive:
                 content = b"\n".join(archive.read(name) for name in archive.namelist())
-            content += re.sub(rb"<[^>]*>", b"", content)  # the text that people read, whatever runs it is split into
+            content += re.sub(
+                rb"<[^>]*>", b"", content
+            )  # the text that people read, whatever runs it is split into
         content += b"".join(_unpacked(content)) if path.suffix == ".pdf" else b""
         parts = [base64.b64decode(p + b"=" * (-len(p) % 4)) for p in packed if len(p) % 4 != 1]
         found[str(path.relative_to(folder))] = b"\n".join([content, *parts])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.labels import interval, number, with_interval
 from alliance_longitudinal.reporting.batch.pools import has_interval
 
 Row = Mapping[str, Any]
@@ -71,14 +71,15 @@ def _forest(title: str, unit: str, rows: Sequence[Row], pool: Mapping[str, Any] 
 
 def _line(row: Row, place: Any, shrunken: Mapping[str, float]) -> dict[str, Any]:
     e = row["estimate"]
+    shown, limits = with_interval(e["estimate"], e["ci_low"], e["ci_high"])
     line = {
         "label": row["label"],
         "folder": row["folder"],
         "at": place(e["estimate"]),
         "low": place(e["ci_low"]),
         "high": place(e["ci_high"]),
-        "estimate": number(e["estimate"], "estimate"),
-        "interval": _interval(e["ci_low"], e["ci_high"]),
+        "estimate": shown,
+        "interval": limits,
     }
     if row["folder"] in shrunken:
         value = shrunken[row["folder"]]
@@ -87,6 +88,7 @@ def _line(row: Row, place: Any, shrunken: Mapping[str, float]) -> dict[str, Any]
 
 
 def _pool(pool: Mapping[str, Any], place: Any) -> dict[str, Any]:
+    mean, limits = with_interval(pool["mu"], pool["ci_low"], pool["ci_high"])
     return {
         "k": pool["k"],
         "studies": pool["studies"],
@@ -96,9 +98,9 @@ def _pool(pool: Mapping[str, Any], place: Any) -> dict[str, Any]:
         "high": place(pool["ci_high"]),
         "far_low": place(pool["prediction_low"]),
         "far_high": place(pool["prediction_high"]),
-        "estimate": number(pool["mu"], "estimate"),
-        "interval": _interval(pool["ci_low"], pool["ci_high"]),
-        "prediction": _interval(pool["prediction_low"], pool["prediction_high"]),
+        "estimate": mean,
+        "interval": limits,
+        "prediction": interval(pool["prediction_low"], pool["prediction_high"]),
         "tau": number(pool["tau"], "estimate"),
         "i2": number(pool["i2"] / 100, "percent"),
         "q_p": number(pool["q_p"], "p"),
@@ -126,7 +128,3 @@ def _funnel(rows: Sequence[Row], pool: Mapping[str, Any]) -> dict[str, Any]:
         "outside": sum(abs(v - pool["mu"]) > _NORMAL * s for v, s in zip(values, errors, strict=True)),
         "k": len(rows),
     }
-
-
-def _interval(low: float, high: float) -> str:
-    return f"{number(low, 'estimate')} to {number(high, 'estimate')}"

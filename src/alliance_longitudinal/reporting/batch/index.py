@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.labels import number, with_interval
 from alliance_longitudinal.reporting.batch.changes import FILE
 from alliance_longitudinal.reporting.batch.forest import forests
 from alliance_longitudinal.reporting.batch.pools import has_interval
@@ -138,6 +138,7 @@ def _page(folder: Path, overview: Overview) -> str:
         failures=list(_failures(rows)),
         argument=as_argument,
         number=number,
+        with_interval=with_interval,
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )

@@ -20,6 +20,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
     default_registry,
     find_notebook,
 )
+from alliance_longitudinal.reporting.record.public import FOLDER, STUDY, is_shareable, without_names
 from alliance_longitudinal.reporting.run.report import Request, prepare
 from alliance_longitudinal.strict_yaml import Document, nearest, raise_mistakes, read_document, validate
 
@@ -245,7 +246,12 @@ def _checked(
     except UsageError:
         raise
     except AllianceError as error:
-        return Combination(study, notebook, values, None, str(error))
+        told = str(error)
+        if is_shareable(values):  # the index must not name files
+            file, own = Path(place).resolve(), Path(place)
+            told = without_names(told, {str(p): STUDY for p in (file, own)})
+            told = without_names(told, {str(p.parent): FOLDER for p in (file, own)})
+        return Combination(study, notebook, values, None, told)
     return Combination(study, notebook, values, request)
 
 
