@@ -87,9 +87,10 @@ def one(seed: int, world: str) -> list[Row]:
     actor, partner = TRUTHS[truth]
     wanted = {f"actor_{r}": actor[k] for k, r in enumerate(ROLES)}
     wanted |= {f"partner_{r}": partner[k] for k, r in enumerate(ROLES)}
-    assert found.distinguishable is not None
+    test = found.distinguishable_few
+    assert test is not None
     rows = [row_of(e.id, e, wanted[e.id]) for e in pair_estimates(found, ROLES, asked) if e.id in wanted]
-    return [*rows, {"name": EQUAL, "estimate": found.distinguishable.p, "p": found.distinguishable.p}]
+    return [*rows, {"name": EQUAL, "estimate": test.p, "p": test.p}]
 
 
 PLAN = Plan(

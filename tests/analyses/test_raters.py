@@ -203,7 +203,7 @@ def test_sources_are_those_of_the_method_on_the_same_clients(study, found) -> No
     for name in ("actor_c", "partner_c", "actor_t", "partner_t"):
         assert value(found, name) == pytest.approx(both.params[name], rel=1e-4, abs=1e-6)
         assert value(found, name, "se") == pytest.approx(both.bse[name], rel=1e-3)
-    assert value(found, "roles_differ_p") == pytest.approx(both.distinguishable.p, abs=1e-4)
+    assert value(found, "roles_differ_p") == pytest.approx(both.distinguishable_few.p, abs=1e-4)
 
 
 def test_with_one_outcome_both_raters_are_in_a_mixed_model() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import optimize
+from scipy import optimize, stats
 
 from alliance_longitudinal import methods
-from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.errors import DataError, FitError
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "dyads_fiml.json").read_text(encoding="utf-8"))
@@ -94,6 +94,44 @@ def test_errors_by_therapist_are_those_of_lavaan():
     np.testing.assert_allclose(found.bse.to_numpy(), wanted["se"][:8], rtol=1e-4)
     assert found.dof == 23
     np.testing.assert_allclose(found.params.to_numpy(), wanted["est"][:8], rtol=1e-4, atol=1e-5)
+
+
+def test_errors_for_few_groups_are_those_of_leaving_each_out():
+    """One Newton step from the estimates is close to a new fit without the therapist."""
+    frame = people(COUPLES)
+    found = methods.actor_partner(frame, **ASK, group="therapist", missing="fiml", few=True)
+    groups = frame["therapist"].unique()
+    fits = [
+        methods.actor_partner(frame[frame["therapist"] != j], **ASK, missing="fiml").params for j in groups
+    ]
+    off = np.array([fit - found.params for fit in fits])
+    refitted = np.sqrt((off**2).sum(axis=0) * (len(groups) - 1) / len(groups))
+    np.testing.assert_allclose(found.bse.to_numpy(), refitted, rtol=0.04)
+    np.testing.assert_allclose(found.bse[["actor", "partner"]], refitted[1:3], rtol=0.01)
+    assert found.dof == 23
+
+
+def test_one_group_cannot_be_left_out():
+    one = people(COUPLES).assign(therapist="t")
+    with pytest.raises(
+        FitError, match=re.escape("Without one of the groups the model cannot be fitted. Give more")
+    ):
+        methods.actor_partner(one, **ASK, group="therapist", missing="fiml", few=True)
+
+
+def test_errors_for_few_cases_count_the_coefficients():
+    plain = methods.actor_partner(people(COUPLES), **ASK, role="role", missing="fiml")
+    few = methods.actor_partner(people(COUPLES), **ASK, role="role", missing="fiml", few=True)
+    wide = COUPLES.pivot(index="case", columns="role", values="y")
+    both = int(wide.notna().all(axis=1).sum())
+    np.testing.assert_allclose(few.bse, plain.bse * np.sqrt(both / (both - 4)))
+    assert few.dof == both - 4
+    assert plain.dof == np.inf
+    chi2, df, _ = plain.distinguishable
+    assert few.distinguishable_few.chi2 == pytest.approx(
+        chi2 * (1 - 5 / both)
+    )  # four coefficients, half of two roles
+    assert few.distinguishable_few.p == pytest.approx(stats.chi2.sf(chi2 * (1 - 5 / both), df))
 
 
 def test_with_all_values_full_information_is_maximum_likelihood():

@@ -67,6 +67,7 @@ def fit_pairs(
             covariates=covariates,
             group=group_of(draft, cases, asked),
             missing="fiml" if asked.missing == "fiml" else "listwise",
+            few=True,
         )
     except DataError as error:
         raise draft.too_little("{why}", why=told(error)) from None
@@ -110,9 +111,9 @@ def pair_tests(found: "ActorPartner", *, comparable: bool) -> list[Estimate]:
     """Correlation of what is left of the members' outcomes, and the test of equal roles."""
     label = "Correlation of members' outcomes, given the predictors"
     out = [Estimate("rho", label, found.rho, n=found.cases, level="client", unit="correlation")]
-    if found.distinguishable is not None and comparable:
-        chi2, df, p = found.distinguishable
-        label = "Test of equal roles (chi-square)"
+    if found.distinguishable_few is not None and comparable:
+        chi2, df, p = found.distinguishable_few
+        label = "Test of equal roles (chi-square, corrected for few cases)"
         out.append(
             Estimate(
                 "distinguishable", label, chi2, df=df, p=p, n=found.cases, level="client", unit="chi-square"

@@ -149,14 +149,17 @@ def method_of(
         (
             "fiml",
             True,
-        ): f"Standard errors allow for cases of the same therapist (sandwich, from {MIN_CLUSTERS} therapists on), with as many degrees of freedom as therapists less one.",
-        ("fiml", False): "Standard errors are those of the observed information.",
+        ): f"Standard errors allow for cases of the same therapist (each therapist left out in turn, from {MIN_CLUSTERS} therapists on), with as many degrees of freedom as therapists less one.",
+        (
+            "fiml",
+            False,
+        ): "Standard errors are those of the observed information, enlarged for the number of coefficients.",
     }.get((asked.missing, group is not None))
     if errors is None:
         level = "; therapists are a level of the model" if group else ""
         errors = f"The model was fitted by restricted maximum likelihood with Satterthwaite's degrees of freedom{level}."
     by_role = (
-        " Each role has its own means, effects and residual variance; beside it is the model with equal roles, and a likelihood-ratio test compares them."
+        " Each role has its own means, effects and residual variance; beside it is the model with equal roles, and a likelihood-ratio test, corrected for few cases, compares them."
         if cases.roles
         else " Members have equal means, effects and variances."
     )

@@ -252,7 +252,7 @@ def _actor_partner(
                     f"{outcome.instrument.label} points per point",
                 )
             )
-    test = found.distinguishable
+    test = found.distinguishable_few
     if test is not None:
         label = "Both outcomes have the same means, effects and spread (p)"
         draft.estimate(Estimate("roles_differ_p", label, test.p, n=len(rows), level="client", unit="p"))

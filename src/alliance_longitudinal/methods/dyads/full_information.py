@@ -8,7 +8,7 @@ from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.methods.basics.frames import Codes, Floats
 from alliance_longitudinal.methods.fiml.fit import MomentFit, fit_moments
 from alliance_longitudinal.methods.fiml.patterns import Patterns, patterns
-from alliance_longitudinal.methods.fiml.robust import sandwich, scores
+from alliance_longitudinal.methods.fiml.robust import jackknife, sandwich, scores
 from alliance_longitudinal.methods.fiml.saturated import saturated
 from alliance_longitudinal.methods.fiml.structure import Builder, Structure
 
@@ -57,7 +57,9 @@ def cases(slot: Codes, case: Codes, columns: Floats, partner: Floats) -> Floats:
     return np.column_stack([out[:, 0, :-1], out[:, 1, :-1], out[:, :, -1]])
 
 
-def fit_full(values: Floats, *, roles: bool, equal_effects: bool, cluster: Codes | None) -> Full:
+def fit_full(
+    values: Floats, *, roles: bool, equal_effects: bool, cluster: Codes | None, jackknifed: bool = False
+) -> Full:
     """Fit the joint normal model of both members' ratings, covariates and outcomes.
 
     Parameters
@@ -70,6 +72,8 @@ def fit_full(values: Floats, *, roles: bool, equal_effects: bool, cluster: Codes
         With roles: whether the two equations of the outcome are equal all the same.
     cluster : int array of shape (n,), or None
         Groups of cases: standard errors by the sandwich of their scores.
+    jackknifed : bool
+        By leaving out one group at a time instead.
 
     Raises
     ------
@@ -87,15 +91,25 @@ def fit_full(values: Floats, *, roles: bool, equal_effects: bool, cluster: Codes
     of = [""] if equal_effects or not roles else ["_1", "_2"]
     parts = ["mean_y", "actor", "partner", *(f"c{k}" for k in range(q))]
     names = [f"{part}{member}" for part in parts for member in of]
-    return _result(fit, values, names, of, cluster)
+    return _result(fit, values, names, of, cluster, jackknifed)
 
 
-def _result(fit: MomentFit, values: Floats, names: list[str], of: list[str], cluster: Codes | None) -> Full:
+def _result(
+    fit: MomentFit, values: Floats, names: list[str], of: list[str], cluster: Codes | None, jackknifed: bool
+) -> Full:
     every = fit.covariance
     if cluster is not None:
         known = ~np.isnan(values).all(axis=1)
-        _, codes = np.unique(cluster[known], return_inverse=True)
-        every = sandwich(every, scores(values[known], fit.spec, fit.free), codes.astype(np.int64))
+        codes = np.unique(cluster[known], return_inverse=True)[1].astype(np.int64)
+        if jackknifed:
+            try:
+                every = jackknife(values[known], fit.spec, fit.free, codes)
+            except np.linalg.LinAlgError:
+                raise FitError(
+                    "Without one of the groups the model cannot be fitted. Give more groups, or leave 'group' out."
+                ) from None
+        else:
+            every = sandwich(every, scores(values[known], fit.spec, fit.free), codes)
     order = list(fit.spec.names)
     at = [order.index(name) for name in names]
     variance = np.array([fit.free[order.index(f"var_y{member}")] for member in of])

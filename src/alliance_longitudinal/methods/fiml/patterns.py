@@ -87,9 +87,9 @@ def patterns(values: Floats) -> Patterns:
         seen = rows[own][:, observed]
         mean = seen.mean(axis=0)
         parts.append(Pattern(observed, len(seen), mean, (seen - mean).T @ (seen - mean) / len(seen)))
-    return Patterns(
-        tuple(parts), len(rows), values.shape[1], np.nanmean(rows, axis=0), np.nanvar(rows, axis=0)
-    )
+    columns = [column[~np.isnan(column)] for column in rows.T]
+    middle, spread = (np.array([f(c) if len(c) else np.nan for c in columns]) for f in (np.mean, np.var))
+    return Patterns(tuple(parts), len(rows), values.shape[1], middle, spread)
 
 
 def from_moments(cov: Floats, n: int, mean: Floats | None = None) -> Patterns:
