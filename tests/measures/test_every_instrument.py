@@ -73,7 +73,7 @@ FACT_SHEET = {
     "es_burns": ("incomplete", 10, (0, 3), None, "unknown", None),
     "care": ("verified", 10, (1, 5), (), "sum", (10, 50)),
     "crf_s": ("incomplete", 12, (1, 7), (), "sum", (12, 84)),
-    "rses": ("check", 10, (0, 3), (2, 5, 6, 8, 9), "sum", (0, 30)),
+    "rses": ("verified", 10, (0, 3), (2, 5, 6, 8, 9), "sum", (0, 30)),
     "rses_w": ("verified", 10, (0, 3), (3, 5, 8, 9, 10), "sum", (0, 30)),
     "ceq": ("check", 6, (1, 9), (), "none", None),
     "rri_c": ("incomplete", 24, (1, 5), None, "unknown", None),
