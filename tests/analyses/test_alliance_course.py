@@ -70,8 +70,8 @@ def test_the_phases_are_those_of_the_mixed_model_and_of_the_truth(found, rows) -
         assert abs(row["estimate"] - truth) < 3.5 * row["se"]
         assert row["se"] < 0.3
     assert value(found, "aic_piecewise") < value(found, "aic_quadratic") - 10
-    assert "falls in sessions 6 to 8, rises in sessions 9 to 11" in " ".join(found.answer)
-    assert "it falls and returns (high-low-high)" in " ".join(found.answer)
+    assert "falls in sessions 6 to 8, then rises in sessions 9 to 11" in " ".join(found.answer)
+    assert "It falls and returns (high-low-high)" in " ".join(found.answer)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_planted_shapes_come_back(truth: dict, best: str) -> None:
     aic = {name: value(result, f"aic_{name}") for name in ("linear", "log", "quadratic")}
     # The curve contains the line; it wins by chance by two points or more in 5 % of data sets.
     assert min(aic, key=lambda k: aic[k] + 2 * (k == "quadratic")) == best
-    assert "does not fall and return" in " ".join(result.answer)
+    assert "It does not clearly fall and return" in " ".join(result.answer)
     if best == "linear":
         assert "turning_open" in codes(result) or "turning_outside" in codes(result)
     assert "aic_piecewise" not in set(result.estimates["id"])
@@ -147,6 +147,9 @@ def test_falls_by_phase_are_those_of_find_ruptures(found, rows) -> None:
     for k in (1, 2, 3, 4):
         assert value(found, f"ruptures_phase_{k}") == pytest.approx(shares[k])
     assert value(found, "ruptures_phase_2", "ci_low") > value(found, "ruptures_expected")
+    # Simulated series are whole numbers within the range of the questionnaire, as in alliance_events.
+    null = methods.find_ruptures(rows, "alliance", n_series=100, limits=(12, 60), step=1)
+    assert value(found, "ruptures_expected") == pytest.approx(null.expected / null.transitions)
 
 
 def test_share_of_treatment_against_sessions() -> None:

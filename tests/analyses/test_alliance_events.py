@@ -49,6 +49,11 @@ def test_planted_ruptures_are_more_than_expected():
         assert not found.loc[f"excess_{rule}", "ci_low"] < 2
     assert found.loc["repaired", "ci_low"] > found.loc["repaired_expected", "estimate"]
     assert any(n.code == "other_rules_find_more" for n in result.notes)
+    assert any(
+        s.startswith("Other rules found more ruptures than expected: ")
+        and "the client's own control chart" in s
+        for s in result.answer
+    )
     assert result.parameters["points"] == 12
 
 
@@ -250,7 +255,8 @@ def test_recorded_ruptures_stand_beside_the_rules(recorded):
     assert found.loc["kappa_points_marker", "estimate"] == pytest.approx((agree - chance) / (1 - chance))
     assert found.loc["marker_alliance", "ci_high"] < -4
     assert any(
-        s.startswith("The record 'rupture' has 160 ruptures in sessions with 2") for s in result.answer
+        s.startswith("The record 'rupture' marks the beginning of 160 ruptures in sessions with 2")
+        for s in result.answer
     )
     assert "Ruptures recorded by rupture begin with the first of a row of marked sessions." in result.methods
     assert [t.name for t in result.tables if t.name in ("marker", "who_repairs", "by_phase")] == [
@@ -267,6 +273,12 @@ def test_a_number_is_a_marker_as_well_and_a_run_of_marks_is_one_rupture():
     found = numbers(al.alliance_events(with_sessions(study, rows), simulations=50, marker="depth"))
     assert found.loc["n_marker", "estimate"] == 60
     assert found.loc["rate_marker", "estimate"] == pytest.approx(120 / len(rows))
+    rng = np.random.default_rng(1)  # marks that have nothing to do with the ratings
+    random = with_sessions(study, rows.assign(depth=rng.permutation(rows["depth"].to_numpy())))
+    said = al.alliance_events(random, simulations=50, marker="depth").answer
+    assert said[-1].startswith(
+        "In sessions with a mark, clients did not rate the alliance clearly differently from their other sessions ("
+    )
     rows["depth"] = 0.0
     none = al.alliance_events(with_sessions(study, rows), simulations=50, marker="depth")
     assert "No rated session has a mark of depth, so this rule finds nothing." in [

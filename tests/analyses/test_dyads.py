@@ -406,7 +406,7 @@ def test_without_therapists_and_with_few_of_them(study) -> None:
 
 def test_the_answer_and_both_audiences(study, found) -> None:
     assert found.answer[0].startswith(
-        "Outcome of m: with an own early WAI-SR one point higher, the last PHQ-9 was lower ("
+        "Outcome of m: with one more point of the own early WAI-SR, the last PHQ-9 was lower ("
     )
     assert any(s.startswith("The roles differ (likelihood-ratio test") for s in found.answer)
     shown = al.dyads(study, role="role", audience="shareable")

@@ -129,8 +129,10 @@ def test_a_common_course_and_own_lines_are_taken_out(study):
 
 def test_words_of_a_chain_within(result):
     assert result.answer[0].startswith(
-        "Within clients, after sessions with BLRI:OS-40 (client) one standard deviation"
-    ) or result.answer[0].startswith("Within clients, after sessions with ")
+        "Within clients, after sessions with BLRI-OS-40 one standard deviation ("
+    )
+    assert "WAI-SR at the next session was higher (" in result.answer[0]
+    assert "one session later was lower (" in result.answer[0]
     assert "is clearly not zero" not in result.answer[0]
     assert "so it is clearly not zero." in result.answer[1]
     assert result.answer[2].startswith(

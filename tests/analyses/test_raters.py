@@ -9,10 +9,12 @@ import statsmodels.formula.api as smf
 
 import alliance_longitudinal as al
 from alliance_longitudinal import methods
+from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.declared import with_covariates
 from analyses.studies import value, with_sessions
+from inside.analyses_raters import Surface, surface_tables
 
 #: Therapists differ enough for their correlations to be estimated; without halo the therapist follows at .5 at every level.
 BASE = {"alliance_therapist_sd": 4.0, "therapist_rating_style_sd": 3.0}
@@ -77,7 +79,7 @@ def test_gap_and_tracking_are_those_of_the_mixed_model_on_the_same_rows(found, r
     sd = np.sqrt((rows["c"].var() + rows["t"].var()) / 2)
     assert value(found, "gap_d") == pytest.approx(value(found, "gap") / sd)
     assert (
-        "When the client rated a session one point above the own mean, the therapist's rating was higher (by"
+        "When the client rated a session one point higher than usual, the therapist's rating was higher ("
         in found.answer[2]
     )
     assert "The therapist rated the alliance lower than the client, by" in found.answer[0]
@@ -261,6 +263,18 @@ def test_the_surface_is_least_squares_where_there_are_no_therapists(study) -> No
     assert direct.congruence == ("compatible with the view that agreement" in " ".join(result.answer))
 
 
+@pytest.mark.parametrize(("bend", "held"), [(1.0, "yes"), (0.01, "not known")])
+def test_a_ridge_that_nobody_can_place_has_no_numbers(study, bend, held) -> None:
+    """The less a surface bends, the less is known of its ridge."""
+    b, v = np.array([10, 0.0, 0.0, -bend, 2 * bend, -bend]), np.diag([0.1] + [0.01] * 5)
+    draft = Draft(study)
+    surface_tables(draft, [], Surface(methods.response_surface(b, v), None, 300))
+    table = draft.tables[-1].to_frame().set_index("what")
+    ridge = table.loc["The ridge lies where both ratings are equal"]
+    assert ridge["held"] == held
+    assert pd.isna(ridge["value"]) == (held == "not known")
+
+
 def test_congruence_is_claimed_only_if_it_is_there(study) -> None:
     """Outcome made worse by the squared difference of the ratings: all four conditions hold, and the report warns of them."""
     sessions = study.sessions
@@ -293,6 +307,12 @@ def test_what_the_gap_depends_on(study) -> None:
         assert abs(row["estimate"] - truth) < 3.5 * row["se"]
         assert row["se"] < truth
     ids = set(result.estimates["id"])
+    levels = result.estimates.set_index("id")["level"]
+    assert levels[["gap_by_experience", "gap_by_arm_IPT", "tracking_by_session"]].tolist() == [
+        "therapist",
+        "client",
+        "session",
+    ]
     assert {"tracking_by_experience", "tracking_by_arm_IPT", "tracking_by_session"} <= ids
     assert (
         value(result, "tracking_by_experience", "ci_low")

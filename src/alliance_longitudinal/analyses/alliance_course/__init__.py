@@ -64,7 +64,7 @@ def _sessions(value: object) -> object:
 
 @analysis(
     "The course of the alliance",
-    "Which shape has the alliance over sessions, does it fall and return in the middle of treatment, and does the late alliance matter beyond the "
+    "What shape does the alliance have over sessions, does it fall and return in the middle of treatment, and does the late alliance matter beyond the "
     "early one?",
     main=("phase_1", "late_given_early"),
     limits=words.LIMITS,
@@ -143,7 +143,7 @@ def alliance_course(
     phases = _phases(draft, courses, a.instrument.label)
     kinds, confusion = class_estimates(draft, courses, min_ratings)
     draft.estimate(*kinds)
-    events = event_estimates(courses, a.instrument.label)
+    events = event_estimates(courses, a)
     draft.estimate(*events)
     later = [] if y is None else late_estimates(draft, late_rows(every, a.name, y.name, early, late), y)
     words.answer(draft, found, courses, a.instrument.label, y)

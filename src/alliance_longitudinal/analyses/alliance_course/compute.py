@@ -17,6 +17,7 @@ from alliance_longitudinal.analyses.kit import (
     Structure,
     fit_first,
 )
+from alliance_longitudinal.analyses.kit.scales import turned
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.sentences import told
@@ -263,12 +264,14 @@ def late_estimates(draft: Draft, rows: pd.DataFrame, y: Measure) -> list[Estimat
     return draft.estimates[first:]
 
 
-def event_estimates(courses: Courses, label: str) -> list[Estimate]:
+def event_estimates(courses: Courses, alliance: Measure) -> list[Estimate]:
     """Share of ratings that are a fall of more than one standard deviation in each phase, and what fluctuation alone would produce."""
     from alliance_longitudinal.methods.events.ruptures import find_ruptures
 
+    own = turned(alliance, courses.rows["y"])
+    rows = courses.rows.assign(y=own.scores)
     try:
-        found = find_ruptures(courses.rows, "y", n_series=100)
+        found = find_ruptures(rows, "y", n_series=100, limits=own.limits, step=own.step)
     except AllianceError:
         return []
     place = courses.rows.assign(phase=courses.phase)[["client", "session", "therapist", "phase"]]
@@ -279,7 +282,7 @@ def event_estimates(courses: Courses, label: str) -> list[Estimate]:
         if len(rows):
             hits = Hits(
                 f"ruptures_phase_{k}",
-                f"Falls of {label}, {words}",
+                f"Falls of {alliance.instrument.label}, {words}",
                 rows["event"].to_numpy(bool),
                 rows["client"].to_numpy(object),
                 rows["therapist"].to_numpy(object),

@@ -39,7 +39,7 @@ def answer(draft: Draft, shapes: Shapes, courses: Courses, label: str, y: Measur
             next=SHAPES[str(table.index[1])],
         )
     _turn(draft, shapes, courses, label)
-    _phases(draft, courses, label)
+    _phases(draft, shapes, courses, label)
     late = draft["late_given_early"]
     if late is not None and y is not None:
         draft.say(
@@ -55,12 +55,7 @@ def _turn(draft: Draft, shapes: Shapes, courses: Courses, label: str) -> None:
     turn, low, high = draft["turning"], draft["turning_low"], draft["turning_high"]
     if turn is None or low is None or high is None:
         return
-    last = float(courses.rows["session"].max())
-    if (
-        shapes.main.table.loc["quadratic", "delta_aic"] < CLOSE
-        and low.estimate >= 1
-        and high.estimate <= last
-    ):
+    if _turns_inside(draft, shapes, courses):
         draft.say(
             "On average {label} is {kind} at session {t} (95 % interval {t:interval}).",
             label=label,
@@ -69,7 +64,15 @@ def _turn(draft: Draft, shapes: Shapes, courses: Courses, label: str) -> None:
         )
 
 
-def _phases(draft: Draft, courses: Courses, label: str) -> None:
+def _turns_inside(draft: Draft, shapes: Shapes, courses: Courses) -> bool:
+    """Whether a curve describes the average about as well as the best shape, and turns within the sessions."""
+    low, high = draft["turning_low"], draft["turning_high"]
+    if low is None or high is None or not shapes.main.table.loc["quadratic", "delta_aic"] < CLOSE:
+        return False
+    return bool(low.estimate >= 1 and high.estimate <= float(courses.rows["session"].max()))
+
+
+def _phases(draft: Draft, shapes: Shapes, courses: Courses, label: str) -> None:
     """What the average does in each phase, and whether it falls and returns."""
     phases = [draft[f"phase_{k + 1}"] for k in range(len(courses.knots) + 1)]
     known = [e for e in phases if e is not None]
@@ -77,18 +80,28 @@ def _phases(draft: Draft, courses: Courses, label: str) -> None:
         return
     signs = [0 if e.ci_low <= 0 <= e.ci_high else int(np.sign(e.estimate)) for e in known]
     words = {1: "rises", 0: "does not clearly change", -1: "falls"}
+    runs: list[tuple[int, list[str]]] = []  # phases that go the same way are named together
+    for sign, sessions in zip(signs, courses.phase_words(), strict=True):
+        if runs and runs[-1][0] == sign:
+            runs[-1][1].append(sessions)
+        else:
+            runs.append((sign, [sessions]))
     said = [
-        say("{what} in {sessions}", what=words[sign], sessions=sessions)
-        for sign, sessions in zip(signs, courses.phase_words(), strict=True)
+        say("{what} in {sessions}", what=words[sign], sessions=" and ".join(sessions))
+        for sign, sessions in runs
     ]
-    if len(set(signs)) == 1:
+    if len(runs) == 1:
         said = [say("{what} in every phase", what=words[signs[0]])]
-    returns = -1 in signs and 1 in signs[signs.index(-1) :]
+    if -1 in signs and 1 in signs[signs.index(-1) :]:
+        verdict = "It falls and returns (high-low-high)."
+    elif _turns_inside(draft, shapes, courses) and shapes.main.turning_point.kind == "lowest":
+        verdict = "The curve falls and returns (high-low-high), but in these phases a fall and a rise are not both clear."
+    else:
+        verdict = "It does not clearly fall and return (high-low-high)."
     draft.say(
-        "On average {label} {course}: it {verdict} (high-low-high).",
+        "On average {label} {course}. " + verdict,
         label=label,
-        course=joined(said, ", "),
-        verdict="falls and returns" if returns else "does not fall and return",
+        course=joined(said, ", then "),
     )
 
 

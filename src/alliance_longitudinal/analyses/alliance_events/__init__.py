@@ -7,13 +7,13 @@ from pydantic import Field
 
 from alliance_longitudinal.analyses.alliance_events.charts import found_figure, repair_figure
 from alliance_longitudinal.analyses.alliance_events.compute import (
+    Asked,
     Found,
     event_estimates,
     find_events,
     hits_of,
     outcome_rows,
     phase_hits,
-    rules_for,
 )
 from alliance_longitudinal.analyses.alliance_events.marker import marked_ratings, marker_of, show_marker
 from alliance_longitudinal.analyses.alliance_events.repair import only_known_before, who_repairs
@@ -39,7 +39,7 @@ from alliance_longitudinal.analyses.kit import (
 )
 from alliance_longitudinal.analyses.kit.covariates import declared, find_covariates
 from alliance_longitudinal.analyses.kit.parameters import AS_NAMES
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.present import Column
 
 MIN_CLIENTS = 20
@@ -131,43 +131,25 @@ def alliance_events(
     who = find_covariates(study, repair_by or (), "repair_by")
     only_known_before(who)
     mark = None if marker is None else marker_of(declared(study), marker)
-    a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
+    asked = Asked(
+        draft.measure("alliance", alliance),
+        draft.measure("symptoms", outcome),
+        points,
+        min_ratings,
+        repair_within,
+        repair_to_sd,
+        simulations,
+        seed,
+    )
     draft.with_therapists(needed=False)
-    label = a.instrument.label
-    sessions = draft.sessions
-    draft.keep(sessions[a.name].notna(), f"Sessions with {label}", f"no {label} score at the session")
-    size = draft.sessions.groupby("client")["session"].transform("size")
-    draft.keep(
-        size >= min_ratings, f"Clients with enough ratings of {label}", f"fewer than {min_ratings} ratings"
-    )
-    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"the analysis of ruptures in {label}")
-    found = find_events(
-        draft.sessions,
-        a,
-        rules_for(a, points),
-        min_ratings=min_ratings,
-        repair=(repair_within, repair_to_sd),
-        n=simulations,
-        seed=seed,
-    )
-    draft.fact("Clients", Count(found.clients, "client"))
-    draft.therapists(draft.sessions["therapist"].nunique())
-    draft.fact("Ratings", Count(len(draft.sessions), "rating"))
+    sessions, label = draft.sessions, asked.alliance.instrument.label
+    found = _found(draft, asked)
     hits = hits_of(found)
     draft.estimate(*event_estimates(found, hits), *(h.estimate() for h in phase_hits(found)))
-    effects = _outcome(draft, found, sessions, y.name, y.instrument.label)
-    answer(draft, found, label, y)
+    effects = _outcome(draft, found, sessions, asked.outcome)
+    answer(draft, found, label, asked.outcome)
     event_tables(draft, found)
-    if effects:
-        draft.table_of(
-            "outcome",
-            "Ruptures, repairs and outcome",
-            "results",
-            effects,
-            [Column("label", "What"), Column("unit", "Unit"), *ESTIMATE, *TEST],
-            f"Change in {y.instrument.label} from the first to the last score, adjusted for the first score and for the mean and the trend "
-            "of the client's alliance: a rising alliance has fewer falls and more repairs, and it may rise because the client improves. Clients without ruptures have no repairs and are not in the last row.",
-        )
+    _outcome_table(draft, effects, asked.outcome.instrument.label)
     marked = None if mark is None else marked_ratings(draft, found, mark, repair_within, repair_to_sd)
     if marked is not None:
         show_marker(draft, found, marked, label)
@@ -177,28 +159,49 @@ def alliance_events(
     draft.show(models_table(draft.fitted), variance_table(draft.fitted))
     event_findings(draft, found, label)
     draft.usual_findings(draft.sessions.groupby("therapist")["client"].nunique())
-    draft.method(
-        describe(
-            found,
-            a,
-            y,
-            min_ratings,
-            repair_within,
-            repair_to_sd,
-            simulations,
-            seed,
-            bool(effects),
-            bool(odds),
-            marker if marked is not None and marker else "",
-        )
-    )
+    recorded = marker if marked is not None and marker else ""
+    draft.method(describe(found, asked, bool(effects), bool(odds), recorded))
     draft.cite("eubanks2012", "shewhart1931", "cohen1960", "dean2015", "bordin1979")
     return draft
 
 
-def _outcome(draft: Draft, found: Found, sessions: pd.DataFrame, outcome: str, label: str) -> list[Estimate]:
+def _found(draft: Draft, asked: Asked) -> Found:
+    """The ruptures by every rule in the ratings of clients with enough of them."""
+    a = asked.alliance
+    label = a.instrument.label
+    draft.keep(draft.sessions[a.name].notna(), f"Sessions with {label}", f"no {label} score at the session")
+    size = draft.sessions.groupby("client")["session"].transform("size")
+    draft.keep(
+        size >= asked.min_ratings,
+        f"Clients with enough ratings of {label}",
+        f"fewer than {asked.min_ratings} ratings",
+    )
+    draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"the analysis of ruptures in {label}")
+    found = find_events(draft.sessions, asked)
+    draft.fact("Clients", Count(found.clients, "client"))
+    draft.therapists(draft.sessions["therapist"].nunique())
+    draft.fact("Ratings", Count(len(draft.sessions), "rating"))
+    return found
+
+
+def _outcome_table(draft: Draft, effects: list[Estimate], label: str) -> None:
+    if not effects:
+        return
+    draft.table_of(
+        "outcome",
+        "Ruptures, repairs and outcome",
+        "results",
+        effects,
+        [Column("label", "What"), Column("unit", "Unit"), *ESTIMATE, *TEST],
+        f"Change in {label} from the first to the last score, adjusted for the first score and for the mean and the trend "
+        "of the client's alliance: a rising alliance has fewer falls and more repairs, and it may rise because the client improves. Clients without "
+        "ruptures have no repairs and are not in the last row.",
+    )
+
+
+def _outcome(draft: Draft, found: Found, sessions: pd.DataFrame, outcome: Measure) -> list[Estimate]:
     """Change of the outcome by ruptures, and among clients with ruptures by repair."""
-    clients = outcome_rows(found, sessions, outcome)
+    clients, label = outcome_rows(found, sessions, outcome.name), outcome.instrument.label
     if len(clients) < MIN_CLIENTS:
         draft.find(
             "few_outcomes",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit import Hits
+from alliance_longitudinal.analyses.kit.scales import turned
 from alliance_longitudinal.analyses.result import Difference, Estimate
 from alliance_longitudinal.data.study import Measure
 
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
 
 #: Thirds of treatment (Bordin's phases: beginning, work, ending), by the client's last rated session.
 PHASES = ("first third of treatment", "middle third of treatment", "last third of treatment")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is analysed, as the parameters of the analysis say."""
+
+    alliance: Measure
+    outcome: Measure
+    points: float | None
+    min_ratings: int
+    repair_within: int
+    repair_to_sd: float
+    simulations: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,40 +138,29 @@ def rules_for(measure: Measure, points: float | None) -> tuple[Named, ...]:
     return tuple(rules)
 
 
-def find_events(
-    sessions: pd.DataFrame,
-    measure: Measure,
-    rules: Sequence[Named],
-    *,
-    min_ratings: int,
-    repair: tuple[int, float],
-    n: int,
-    seed: int,
-) -> Found:
+def find_events(sessions: pd.DataFrame, asked: Asked) -> Found:
     """Apply every rule to the same ratings; a scale on which lower is better is turned round."""
     from alliance_longitudinal.methods import find_ruptures
 
-    sign = -1.0 if measure.instrument.direction == "higher_worse" else 1.0
-    rows = sessions[["client", "therapist", "session"]].assign(score=sign * sessions[measure.name])
-    possible = measure.instrument.total_range
-    limits = None if possible is None else tuple(sorted(sign * x for x in possible))
-    step = 1.0 if (rows["score"] == rows["score"].round()).mean() > 0.5 else None
+    rules = rules_for(asked.alliance, asked.points)
+    own = turned(asked.alliance, sessions[asked.alliance.name])
+    rows = sessions[["client", "therapist", "session"]].assign(score=own.scores)
     events = [
         find_ruptures(
             rows,
             "score",
-            repair_within=repair[0],
-            repair_to_sd=repair[1],
-            min_ratings=min_ratings,
-            n_series=n,
-            seed=seed,
-            limits=limits,  # type: ignore[arg-type]
-            step=step,
+            repair_within=asked.repair_within,
+            repair_to_sd=asked.repair_to_sd,
+            min_ratings=asked.min_ratings,
+            n_series=asked.simulations,
+            seed=asked.seed,
+            limits=own.limits,
+            step=own.step,
             **rule.arguments,
         )
         for rule in rules
     ]
-    return Found(tuple(rules), tuple(events), rows.reset_index(drop=True))
+    return Found(rules, tuple(events), rows.reset_index(drop=True))
 
 
 def phase_of(found: Found, client: "pd.Series[Any]", session: "pd.Series[Any]") -> "pd.Series[Any]":

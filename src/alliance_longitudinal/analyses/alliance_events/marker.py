@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_events.compute import Found
-from alliance_longitudinal.analyses.kit import LEVEL, Count, Covariate, Draft, Estimate, Hits, Number
+from alliance_longitudinal.analyses.kit import LEVEL, Count, Covariate, Draft, Estimate, Hits
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.present import Column, Table
 
@@ -214,19 +214,20 @@ def show_marker(draft: Draft, found: Found, marked: Marked, label: str) -> None:
     draft.estimate(count, *hits, *agreement)
     shift = alliance_at_marks(draft, marked, label)
     draft.say(
-        "The record '{name}' has {n:noun} in sessions with {all:noun}.",
+        "The record '{name}' marks the beginning of {n:noun} in sessions with {all:noun}.",
         name=marked.name,
         n=Count(int(rows["starts"].sum()), "rupture"),
         all=Count(len(rows), "rating"),
     )
     if shift is not None:
-        lower = shift.estimate < 0
+        clear = shift.ci_low > 0 or shift.ci_high < 0
         draft.say(
-            "In sessions with a mark, clients rated the alliance {size} {label} points {what} than in their other sessions (95 % interval of the "
-            "difference {d:interval}).",
-            size=Number(abs(shift.estimate), n=shift.n),
+            "In sessions with a mark, clients rated the alliance {what} than in their other sessions ({d} {label} points, 95 % interval {d:interval})."
+            if clear
+            else "In sessions with a mark, clients did not rate the alliance clearly differently from their other sessions ({d} {label} points, 95 % "
+            "interval {d:interval}).",
             label=label,
-            what="lower" if lower else "higher",
+            what="lower" if shift.estimate < 0 else "higher",
             d=shift.number(),
         )
     table = [

@@ -1,6 +1,6 @@
 """The sentences of the report on ruptures."""
 
-from alliance_longitudinal.analyses.alliance_events.compute import Found
+from alliance_longitudinal.analyses.alliance_events.compute import Asked, Found
 from alliance_longitudinal.analyses.kit import Count, Draft, Estimate, Number, Share, listed
 from alliance_longitudinal.data.study import Measure
 
@@ -39,6 +39,9 @@ def answer(draft: Draft, found: Found, label: str, outcome: Measure) -> None:
         if len(main.events) < low
         else "no more than expected",
     )
+    more = _rules_with_more(found)
+    if len(main.events) <= high and more:
+        draft.say("Other rules found more ruptures than expected: {rules}.", rules=listed(more))
     if len(main.events):
         draft.say(
             "{r} of the ruptures were repaired. Random fluctuation alone would produce {e}.",
@@ -56,6 +59,15 @@ def answer(draft: Draft, found: Found, label: str, outcome: Measure) -> None:
         )
 
 
+def _rules_with_more(found: Found) -> list[str]:
+    """The rules that find more ruptures than fluctuation alone would produce, in words."""
+    return [
+        rule.words
+        for rule, events in zip(found.rules, found.events, strict=True)
+        if len(events.events) > events.expected_limits[1]
+    ]
+
+
 def _direction(effect: Estimate, outcome: Measure) -> str:
     if effect.ci_low <= 0 <= effect.ci_high:
         return "did not clearly differ in their change"
@@ -66,11 +78,6 @@ def _direction(effect: Estimate, outcome: Measure) -> str:
 def event_findings(draft: Draft, found: Found, label: str) -> None:
     """What a reader of the numbers has to know."""
     main = found.main
-    more = [
-        r.words
-        for r, e in zip(found.rules, found.events, strict=True)
-        if len(e.events) > e.expected_limits[1]
-    ]
     if len(main.events) <= main.expected_limits[1]:
         draft.find(
             "events_within_noise",
@@ -80,14 +87,14 @@ def event_findings(draft: Draft, found: Found, label: str) -> None:
             label,
             label=label,
         )
-    if more and len(main.events) <= main.expected_limits[1]:
+    if _rules_with_more(found) and len(main.events) <= main.expected_limits[1]:
         draft.find(
             "other_rules_find_more",
             "caution",
             "Other rules find more ruptures than random fluctuation alone would produce: {rules}. Deep, rare ruptures widen the spread by "
             "which falls between two sessions are judged.",
             label,
-            rules=listed(more),
+            rules=listed(_rules_with_more(found)),
         )
     if 0 < len(main.events) < FEW:
         draft.find(
@@ -133,27 +140,16 @@ def event_findings(draft: Draft, found: Found, label: str) -> None:
         )
 
 
-def describe(
-    found: Found,
-    alliance: Measure,
-    outcome: Measure,
-    min_ratings: int,
-    within: int,
-    to_sd: float,
-    n: int,
-    seed: int,
-    related: bool,
-    who: bool = False,
-    marker: str = "",
-) -> str:
+def describe(found: Found, asked: Asked, related: bool, who: bool = False, marker: str = "") -> str:
     """The methods paragraph."""
+    within, outcome = asked.repair_within, asked.outcome
     text = (
-        f"Ruptures were found in {alliance.label} of clients with {min_ratings} or more ratings. The main rule was a {found.rules[0].words}; "
+        f"Ruptures were found in {asked.alliance.label} of clients with {asked.min_ratings} or more ratings. The main rule was a {found.rules[0].words}; "
         f"the other rules were: {'; '.join(r.words for r in found.rules[1:])}. SD is the pooled standard deviation within clients (for the line, "
         "each client's residual standard deviation). Control charts have limits of three sigma from the moving ranges. Falls were "
         f"looked for between sessions with consecutive numbers. A rupture was called repaired if one of the next {within} ratings came "
-        f"within {to_sd:g} SD of the rating before it (or of the client's centre or line). The expected numbers are from {n} data sets "
-        f"(seed {seed}). In them each client's ratings are a stationary normal series around the client's mean, within the range of the "
+        f"within {asked.repair_to_sd:g} SD of the rating before it (or of the client's centre or line). The expected numbers are from {asked.simulations} data sets "
+        f"(seed {asked.seed}). In them each client's ratings are a stationary normal series around the client's mean, within the range of the "
         "instrument. The correlation of neighbouring sessions is the same for all clients; spreads differ between clients as in the data. "
     )
     if related:

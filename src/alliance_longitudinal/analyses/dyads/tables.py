@@ -52,6 +52,8 @@ def show(draft: Draft, cases: Cases, asked: Asked) -> None:
         [
             Column("label", "What"),
             Column("estimate", "Estimate", "number", of="n"),
+            Column("df", "df", "df"),
+            Column("p", "p", "p"),
             Column("n", "Cases", "count"),
         ],
     )

@@ -36,14 +36,14 @@ def answer(draft: Draft, cases: Cases, asked: Asked) -> None:
         a, score = asked.labels(member)
         beside = asked.labels(1 - member)[0]
         draft.say(
-            "{who}{own_words} ({own} points, 95 % interval {own:interval}); {other_words} ({other} points, {other:interval}).",
-            who=f"Outcome of {role}: " if role else "",
-            own_words=_words(
-                own, f"with an own early {a} one point higher, the last {score} was", first=not role
-            ),
-            other_words=_words(
-                other, f"with an early {beside} of the other member one point higher, it was", first=False
-            ),
+            "{start} one more point of the own early {a}, the last {score} was {own_how} ({own} points, 95 % interval {own:interval}); with one more "
+            "point of the other member's early {beside}, it was {other_how} ({other} points, {other:interval}).",
+            start=f"Outcome of {role}: with" if role else "With",
+            a=a,
+            score=score,
+            own_how=_how(own),
+            beside=beside,
+            other_how=_how(other),
             own=own.number(),
             other=other.number(),
         )
@@ -60,7 +60,7 @@ def answer(draft: Draft, cases: Cases, asked: Asked) -> None:
             "At the same mean alliance, with members one point further apart (a split alliance), the last {outcome} was {how} ({size} points, 95 % "
             "interval {size:interval}).",
             outcome=y,
-            how=("higher" if split.estimate > 0 else "lower") if clear(split) else "not clearly different",
+            how=_how(split),
             size=split.number(),
         )
     leaving = draft["or_retention_split"]
@@ -75,10 +75,8 @@ def answer(draft: Draft, cases: Cases, asked: Asked) -> None:
         )
 
 
-def _words(e: Estimate, start: str, *, first: bool) -> str:
-    how = ("higher" if e.estimate > 0 else "lower") if clear(e) else "not clearly different"
-    text = f"{start} {how}"
-    return text[0].upper() + text[1:] if first else text
+def _how(e: Estimate) -> str:
+    return ("higher" if e.estimate > 0 else "lower") if clear(e) else "not clearly different"
 
 
 def findings(draft: Draft, cases: Cases, asked: Asked, found: "ActorPartner", group: str | None) -> None:

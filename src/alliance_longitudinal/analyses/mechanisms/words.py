@@ -41,20 +41,21 @@ def _legs(draft: Draft, paths: Paths, cause: Cause, asked: Asked) -> None:
     n = paths.n if paths.level != "therapist" else 0
     legs = {
         "session": (
-            "Within clients, after sessions with {cause} one standard deviation ({sd}) above the client's usual, {alliance} at the next "
-            "session differed by {a} points (95 % interval {a:interval}). One point more of it was followed by a difference of {b} {outcome} points "
-            "one session later ({b:interval})."
+            "Within clients, after sessions with {cause} one standard deviation ({sd}) above the client's usual, {alliance} at the next session was "
+            "{a_how} ({a} points, 95 % interval {a:interval}). After sessions with {alliance} one point above the usual, {outcome} one session later "
+            "was {b_how} ({b} points, {b:interval})."
         ),
         "client": (
-            "Clients{of} with {cause} one standard deviation ({sd}) higher rated early {alliance} differently by {a} points (95 % interval "
-            "{a:interval}). One point more of it was related to {b} {outcome} points in later change{rate}, given {cause} ({b:interval})."
+            "Clients{of} with {cause} one standard deviation ({sd}) higher had {a_article} early {alliance} ({a} points, 95 % interval {a:interval}). "
+            "With early {alliance} one point higher, later change in {outcome}{rate}, given {cause}, was {b_how} ({b} points, {b:interval})."
         ),
         "therapist": (
-            "Clients of therapists with {cause} one standard deviation ({sd}) higher rated early {alliance} differently by {a} points (95 % "
-            "interval {a:interval}; {units:noun}). One point more in a therapist's mean was related to {b} {outcome} points in the change from "
-            "intake, given {cause} ({b:interval})."
+            "Clients of therapists with {cause} one standard deviation ({sd}) higher had {a_article} early {alliance} ({a} points, 95 % interval "
+            "{a:interval}; {units:noun}). With a therapist's mean one point higher, the change in {outcome} from intake, given {cause}, was {b_how} "
+            "({b} points, {b:interval})."
         ),
     }
+    how_a, how_b = _how(paths.rows["a"]), _how(paths.rows["b"])
     draft.say(
         legs[paths.level],
         cause=cause.label,
@@ -62,11 +63,19 @@ def _legs(draft: Draft, paths: Paths, cause: Cause, asked: Asked) -> None:
         alliance=a,
         outcome=y,
         a=_number(paths.rows["a"], paths.sd, n or paths.n),
+        a_how=how_a,
+        a_article=f"a {how_a}",
         b=_number(paths.rows["b"], 1.0, n or paths.n),
+        b_how=how_b,
         rate=paths.rate,
         of=" of the same therapist" if draft.therapists_known else "",
         units=Number(paths.units, "integer", "therapist"),
     )
+
+
+def _how(row: dict[str, float]) -> str:
+    """Direction of a leg, if it is clear."""
+    return ("higher" if row["estimate"] > 0 else "lower") if _clear(row) else "not clearly different"
 
 
 def _indirect(draft: Draft, paths: Paths, cause: Cause, asked: Asked) -> None:
@@ -196,7 +205,7 @@ def methods(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked, de
     if any(p.latent and p.level == "client" for p in every):
         parts.append(
             f"A second look between clients uses all sessions: latent client means of {a} and of the change in {y} from intake at the next "
-            "session (2-1-1; Preacher, Zyphur & Zhang)."
+            "session (2-1-1; Preacher, Zyphur & Zhang). It takes clients as independent and adjusts for nothing else."
         )
         draft.cite("preacher2010")
     if "therapist" in levels:

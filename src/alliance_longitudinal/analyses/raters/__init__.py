@@ -291,8 +291,6 @@ def _cite(draft: Draft, sources: Sources | None, surface: Surface | None) -> Non
         draft.cite("edwards1993", "humberg2019")
     if draft["gap_d"] is not None:
         draft.cite("bland1986")
-        if draft.resolved.get("raters") and "Igra" in " ".join(map(str, draft.sentences)):
-            draft.cite("igra2020")
 
 
 __all__ = ["raters"]

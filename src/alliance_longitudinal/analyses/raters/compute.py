@@ -147,11 +147,13 @@ def moderator_estimates(
 ) -> list[Estimate]:
     """What the gap, and the tracking, are more per unit of each moderator, from one model with all of them."""
     rows, labels = rated.rows, {"time": "session"} if session and rated.several else {}
+    level = dict.fromkeys(labels, "session")
     for covariate in found:
         columns = draft.coded(covariate, rows)
         known = columns.notna().all(axis=1)
         rows = rows.assign(**{str(c): columns[c] for c in columns}).loc[known]
         labels |= {str(c): covariate.labels[str(c)] for c in columns}
+        level |= {str(c): str(covariate.level) for c in columns}
     labels = {c: words for c, words in labels.items() if rows[c].max() - rows[c].min() > 1e-9}
     if not labels:
         return []
@@ -177,7 +179,7 @@ def moderator_estimates(
                         f"{prefix}_{short.replace('time', 'session')}",
                         f"{what} by {words}",
                         n=int(model.result.nobs),
-                        level="client",
+                        level=level[column],
                         unit=unit,
                         **numbers_of(model.combination({term: 1.0})),
                     )

@@ -9,6 +9,8 @@ from alliance_longitudinal.analyses.raters.design import Pair
 from alliance_longitudinal.analyses.raters.sources import Surface
 from alliance_longitudinal.present import Column, Table
 
+#: From this standard error of its slope on, nobody knows where a ridge is: one of equal ratings has a slope of one.
+STEEP = 5.0
 _SHOWN = (Column("label", "What"), Column("unit", "Unit"), *ESTIMATE, *TEST)
 
 
@@ -33,7 +35,7 @@ def gap_tables(draft: Draft, gap: Sequence[Estimate], moderators: Sequence[Estim
             moderators,
             _SHOWN,
             f"The gap at the same rating by the {first}, per unit of the moderator. All moderators are in one model. Numbers are "
-            "centred on their mean.",
+            "centred on their mean. How the gap changes from session to session is in the table of the gap.",
         )
 
 
@@ -115,16 +117,15 @@ def surface_tables(draft: Draft, estimates: Sequence[Estimate], surface: Surface
         "a3 = 0": "It does not matter who rates higher",
     }
     ridge, errors = surface.main.ridge, surface.main.ridge_se
-    frame = pd.DataFrame(
-        [
-            {
-                "what": text,
-                "held": "yes" if surface.main.conditions[key] else "no",
-                **_ridge(key, ridge, errors),
-            }
-            for key, text in words.items()
-        ]
-    )
+    known = bool(errors[1] < STEEP)
+    rows = []
+    for key, text in words.items():
+        held = "yes" if surface.main.conditions[key] else "no"
+        if key.startswith("p1") and not known:
+            rows.append({"what": text, "held": "not known", "value": float("nan"), "se": float("nan")})
+        else:
+            rows.append({"what": text, "held": held, **_ridge(key, ridge, errors)})
+    frame = pd.DataFrame(rows)
     columns = [
         Column("what", "Condition"),
         Column("held", "Compatible with the data"),
@@ -133,7 +134,8 @@ def surface_tables(draft: Draft, estimates: Sequence[Estimate], surface: Surface
     ]
     note = (
         "Agreement itself matters only if all four conditions hold (Humberg et al.). The curvature has to be clearly below zero; the "
-        "others only have to be compatible with the data, which is easily so with few clients."
+        "others only have to be compatible with the data, which is easily so with few clients. Where the surface has no clear ridge, it is not known "
+        "where the ridge is."
     )
     draft.show(Table.from_frame("congruence", "Conditions of congruence", "results", frame, columns, note))
 

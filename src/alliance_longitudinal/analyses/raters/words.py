@@ -8,7 +8,7 @@ from alliance_longitudinal.analyses.raters.sources import Sources, Surface
 from alliance_longitudinal.timing import TimeWindow
 
 #: Mean difference of therapists and clients with severe disturbances: d of 22 comparisons (Igra et al. 2020).
-LITERATURE = "-0.46"
+LITERATURE = -0.46
 #: Below this agreement raters hardly see the same.
 LITTLE = 0.3
 
@@ -63,31 +63,27 @@ def _gap(draft: Draft, pair: Pair) -> None:
     )
     if (pair.first.rater, pair.second.rater) == ("client", "therapist"):
         draft.say(
-            "A meta-analysis found a mean of {d} in clients with severe disturbances ({source}).",
-            d=LITERATURE,
+            "A meta-analysis found a mean d of {d} in clients with severe disturbances ({source}).",
+            d=Number(LITERATURE),
             source="Igra et al. 2020",
         )
+        draft.cite("igra2020")
 
 
 def _tracking(draft: Draft, pair: Pair) -> None:
     for identity, what in (
-        ("tracking_within", "When the {first} rated a session one point above the own mean,"),
-        (
-            "tracking_between",
-            "If the mean of the {first}'s ratings was one point higher than in another case,",
-        ),
+        ("tracking_within", "When the {first} rated a session one point higher than usual,"),
+        ("tracking_between", "In cases in which the {first}'s ratings were one point higher on average,"),
     ):
         estimate = draft[identity]
         if estimate is None:
             continue
         clear = estimate.ci_low > 0 or estimate.ci_high < 0
         draft.say(
-            what + " the {second}'s rating {was} {e} points, 95 % interval {e:interval}).",
+            what + " the {second}'s rating was {how} ({e} points, 95 % interval {e:interval}).",
             first=pair.first.rater,
             second=pair.second.rater,
-            was=("was higher (by" if estimate.estimate > 0 else "was lower (by")
-            if clear
-            else "was not clearly different (difference",
+            how=("higher" if estimate.estimate > 0 else "lower") if clear else "not clearly different",
             e=estimate.number(),
         )
 

@@ -72,7 +72,10 @@ def text(value: object) -> str:
 
 def lines_of(value: object, letters: int = _LABEL_LETTERS) -> list[str]:
     """A label in lines of at most so many letters; words are kept whole."""
-    return [text(line) for line in textwrap.wrap(str(value), letters, break_long_words=False)] or [""]
+    return [
+        text(line)
+        for line in textwrap.wrap(str(value), letters, break_long_words=False, break_on_hyphens=False)
+    ] or [""]
 
 
 def percent(value: float, _: object = None) -> str:
