@@ -213,7 +213,7 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
             d=d.number(),
         )
         draft.say(
-            "It is above zero if clients with a lower alliance drop out. A meta-analysis found a mean of {mean} ({source}).",
+            "A d above zero means that clients with a lower alliance drop out. A meta-analysis found a mean of {mean} ({source}).",
             mean=BENCHMARK,
             source="Sharf et al. 2010",
         )

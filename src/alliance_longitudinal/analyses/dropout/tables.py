@@ -85,6 +85,7 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
         "results",
         [*effects, *(e for e in (draft["d_equivalent"], between) if e is not None)],
         [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
+        "n: sessions at risk; between therapists, therapists.",
     )
 
 
@@ -92,7 +93,8 @@ def _scale_words(sd: dict[str, float], a: Measure, y: Measure, n: int) -> Senten
     """The note of the odds ratios, with the size of each standard deviation."""
     return say(
         "An odds ratio above one means that more clients drop out. All predictors are in one model. One SD is {within} "
-        "{alliance} points for the last rating, {client} {alliance} points for the mean so far and {severity} {outcome} points.",
+        "{alliance} points for the last rating, {client} {alliance} points for the mean so far and {severity} {outcome} points. "
+        "n: sessions at risk.",
         within=Number(sd[WITHIN], n=n),
         client=Number(sd[CLIENT], n=n),
         severity=Number(sd[SEVERITY], n=n),
@@ -133,7 +135,7 @@ def show_planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
         "results",
         [within, client],
         [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
-        "From a model that compares planned endings with staying in treatment.",
+        "From a model that compares planned endings with staying in treatment. n: sessions at risk.",
     )
 
 

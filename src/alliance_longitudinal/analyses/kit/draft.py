@@ -172,7 +172,9 @@ class Draft(Sample):
         begin_numbers()
         self.sentences.append(say(template, **values))
 
-    def usual_findings(self, caseloads: "pd.Series[int]", *, clinics: bool = True, therapists: bool = True) -> None:
+    def usual_findings(
+        self, caseloads: "pd.Series[int]", *, clinics: bool = True, therapists: bool = True
+    ) -> None:
         """What every analysis with models says of its therapists, clinics and models.
 
         Parameters
