@@ -76,6 +76,7 @@ A straight line is a special case of the curve and of the phases, which the AIC 
 In these clinics neither the early nor the late alliance changes symptoms, so that late given early is zero.
 """,
     more=more,
+    short="the AIC prefers a richer shape to a true straight line in a quarter to a third of the sets",
 )
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ leave. With feedback the alliance answers to earlier improvement. Sets: runs tha
 """,
     apart=("likelihood", "system", "centred", "levels"),
     heads=("world", "estimator"),
+    short="the dynamic panels, shown beside the main model, are biased where clients have lines of their own",
 )
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ at its boundary in most studies; tests between therapists then find too little a
 """,
     sets=20,
     more=more,
+    short="with eight therapists of six clients, tests between therapists find too little",
 )
 
 if __name__ == "__main__":

@@ -131,6 +131,7 @@ tracking between clients comes out too high: with a mean of 43 of 60 points by .
 """,
     large={LARGE + make: range(9001, 9005) for make in MAKES},
     known=known,
+    short="tracking between clients is a little too high where ratings reach the end of the scale (87.5 % covered)",
 )
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ A coverage of a truth of zero is one less the type I error.
 """,
     heads=("world", "change"),
     more=more,
+    short="intervals of a change that does not differ between therapists are a little too wide",
 )
 
 if __name__ == "__main__":

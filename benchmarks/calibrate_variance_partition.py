@@ -134,6 +134,7 @@ would be negative. A true share of zero lies at the end of the interval, which t
 correlation is estimated; what is left is a selection.
 """,
     more=more,
+    short="few sets so far; the correlation of therapists' effects is estimated only where neither variance is zero",
 )
 
 if __name__ == "__main__":
