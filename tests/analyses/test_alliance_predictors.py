@@ -341,7 +341,10 @@ def test_a_group_of_few_clients_is_named() -> None:
         replace(some, _clients=clients), predictors=["age"], by="arm", part=["early"]
     )
     note = next(n for n in found.notes if n.code == "small_group")
-    assert note.message == "arm IPT has fewer than 20 clients, so the report does not compare this group."
+    assert (
+        note.message
+        == "arm IPT has fewer than 20 clients in this analysis, so the report does not compare this group."
+    )
 
 
 def test_without_therapists_clients_are_compared_with_all_others(study: Study) -> None:

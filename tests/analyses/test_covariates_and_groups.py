@@ -188,7 +188,7 @@ def test_a_small_group_has_no_estimate_of_its_own(study: Study) -> None:
     clients.loc[clients.index[:12], "arm"] = "waiting"
     result = al.variance_partition(replace(study, _clients=clients), by="arm")
     assert [f.message for f in result.notes if f.code == "small_group"] == [
-        "arm waiting has fewer than 20 clients, so the report does not compare this group."
+        "arm waiting has fewer than 20 clients in this analysis, so the report does not compare this group."
     ]
     assert not result.estimates["id"].str.endswith("_waiting").any()
 
@@ -362,7 +362,9 @@ def test_a_category_of_a_few_clients_has_no_name_for_outsiders(study: Study) -> 
     internal = al.variance_partition(own, **asked)  # type: ignore[arg-type]
     assert "education: zebra keeper" in internal.table("sample").to_frame()["what"].tolist()
     small = [f.message for f in internal.notes if f.code == "small_group"]
-    assert small == ["arm zebra has fewer than 10 clients, so the report does not compare this group."]
+    assert small == [
+        "arm zebra has fewer than 10 clients in this analysis, so the report does not compare this group."
+    ]
     shared = al.variance_partition(own, **asked, audience="shareable")  # type: ignore[arg-type]
     assert "zebra" not in str(shared.to_dict()).lower()
     assert "zebra" not in " ".join(str(m) for m in shared.models.values()).lower()

@@ -218,7 +218,7 @@ def test_covariates_and_groups(study: Study) -> None:
     clients["arm"] = np.where(np.arange(len(clients)) < 15, "IPT", "CBT")
     few = al.therapist_development(replace(study, _clients=clients), by="arm")
     assert next(n for n in few.notes if n.code == "small_group").message == (
-        "arm IPT has fewer than 20 clients, so the report does not compare this group."
+        "arm IPT has fewer than 20 clients in this analysis, so the report does not compare this group."
     )
 
 

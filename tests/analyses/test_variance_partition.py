@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.errors import StudyError
 from alliance_longitudinal.simulation import ClinicTruth
-from analyses.studies import shuffled, value, with_sessions
+from analyses.studies import shuffled, value, with_empathy, with_sessions
 from inside import PARTITION_TESTS
 
 
@@ -109,6 +110,51 @@ def test_a_study_with_one_kind_of_measure_is_divided_for_it(
     np.testing.assert_allclose(own["estimate"], both.loc[own.index, "estimate"], rtol=1e-6)
     (note,) = (f.message for f in result.notes if f.code == "one_measure")
     assert note.startswith(f"The study has no {other} measure, so the report is about ")
+
+
+@pytest.mark.usefixtures("quick")
+def test_any_measures_are_divided(clinic: Study, partition: AnalysisResult) -> None:
+    """A process need not be called alliance: alone in a study, named, or beside others; the numbers are those of its scores."""
+    study = with_empathy(clinic)
+    named = variance_partition(study, measures=["empathy"])
+    alone = variance_partition(replace(study, measures={"empathy": study.measures["empathy"]}))
+    assert named.parameters["measures"] == alone.parameters["measures"] == ["empathy"]
+    pd.testing.assert_frame_equal(named.estimates, alone.estimates)
+    assert named.main == "level_empathy_therapist"
+    model = named.models["level_empathy"]
+    rows = study.sessions.dropna(subset=["empathy"]).assign(
+        y=lambda d: d["empathy"], weeks=lambda d: d["week"]
+    )
+    again = al.MixedModel.from_formula(model.formula, rows).fit()
+    assert again.llf == pytest.approx(model.llf, rel=1e-9)
+    level = named.estimates.set_index("id")["estimate"].filter(regex="^level_empathy")
+    assert level.sum() == pytest.approx(1)
+    several = variance_partition(study, measures=["phq9", "empathy", "alliance"])
+    own, both = several.estimates.set_index("id")["estimate"], partition.estimates.set_index("id")["estimate"]
+    same = [i for i in both.index if i.startswith(("level_", "change_", "end_"))]
+    np.testing.assert_allclose(own[same], both[same], rtol=1e-6)
+    assert own["level_empathy_therapist"] == pytest.approx(level["level_empathy_therapist"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"measures": ["wai"]}, "The study has no measure 'wai'. It has: alliance, phq9."),
+        (
+            {"measures": ["phq9"], "alliance": "alliance"},
+            "Name either 'measures', or 'alliance' and 'outcome'.",
+        ),
+        (
+            {"alliance": "phq9"},
+            "Measure 'phq9' of the study measures symptoms, but here a measure of alliance is needed. The study's measures of "
+            "alliance: alliance.",
+        ),
+    ],
+)
+def test_measures_that_cannot_be_divided(clinic: Study, asked: dict[str, Any], words: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        variance_partition(clinic, **asked)
+    assert str(caught.value) == words
 
 
 def one_row_each(study: Study, measure: str = "phq9") -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Clients without a therapist, and studies without therapists: said and counted, never dropped in silence."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -39,7 +40,7 @@ def test_clients_without_a_therapist_leave_by_a_counted_step(name: str, clinic: 
     pd.testing.assert_frame_equal(result.estimates, alone.estimates)
 
 
-@pytest.mark.parametrize("name", ["dropout", "dose", "alliance_course", "alliance_events"])
+@pytest.mark.parametrize("name", ["dropout", "alliance_course", "alliance_events"])
 def test_models_that_can_do_without_therapists_count_those_who_leave(name: str, clinic: Study) -> None:
     """Where some clients have a therapist, the others leave by a step, and no model drops a row of its own accord."""
     study, _ = some_without(clinic)
@@ -49,7 +50,7 @@ def test_models_that_can_do_without_therapists_count_those_who_leave(name: str, 
     assert {getattr(m, "n_dropped", 0) for m in result.models.values()} == {0}
 
 
-@pytest.mark.parametrize("name", ["reliable_change", "sudden_gains"])
+@pytest.mark.parametrize("name", ["reliable_change", "sudden_gains", "dose"])
 def test_shares_keep_the_clients_without_a_therapist(name: str, clinic: Study) -> None:
     """A share counts clients, whoever the therapist is; only its interval knows of therapists."""
     study, _ = some_without(clinic)
@@ -60,6 +61,23 @@ def test_shares_keep_the_clients_without_a_therapist(name: str, clinic: Study) -
     pd.testing.assert_frame_equal(
         result.loc[counted, ["estimate", "n"]], whole.loc[counted, ["estimate", "n"]]
     )
+
+
+def test_an_arm_without_therapists_is_compared_in_sessions_to_improvement(clinic: Study) -> None:
+    """Met in a trial: all 88 clients of the arm had left, and the report said that the arm had fewer than 20."""
+    clients = clinic.clients.assign(arm=["A", "B"] * (len(clinic.clients) // 2))
+    arm = clinic.sessions["client"].map(clients.set_index("client")["arm"])
+    therapist = clinic.sessions["therapist"].astype(object).where(arm == "A")
+    study = with_sessions(clinic, clinic.sessions.assign(therapist=therapist, arm=arm))
+    study = replace(study, _clients=clients)
+    result = al.dose(study, by="arm", **QUICK.get("dose", {}))
+    of = result.estimates.set_index("id")["estimate"]
+    for name in "AB":
+        alone = al.dose(study, by=f"arm={name}", **QUICK.get("dose", {})).estimates.set_index("id")
+        row = next(i for i in of.index if i.startswith("share_by_8_km") and i.endswith(name))
+        assert of[row] == pytest.approx(alone.loc["share_by_8_km", "estimate"], rel=1e-12)
+    assert not [r for r in result.status["reasons"] if "does not compare" in r]
+    assert [f.message for f in result.notes if f.code == "length_needs_therapists"]
 
 
 @pytest.mark.parametrize("name", REGISTRY)

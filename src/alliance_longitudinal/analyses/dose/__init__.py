@@ -87,7 +87,7 @@ def dose(
     direction_of(y)
     has = any(m.construct == "alliance" for m in study.measures.values())
     a = draft.measure("alliance", alliance) if has or alliance is not None else None
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, alone=True)
     needed, inclusive = _points(draft, y, points)
     rows = scored_sessions(draft, y)
     several = rows.groupby("client")["session"].size() >= 2
@@ -147,6 +147,16 @@ def _points(draft: Draft, y: Measure, points: float | None) -> tuple[float, bool
 def _length(draft: Draft, found: Dose, a: Measure | None, y: Measure, window: TimeWindow) -> bool:
     """Models of length; whether there are any."""
     scores = found.scores
+    if draft.therapists_known and scores["therapist"].isna().any():
+        without = scores.loc[scores["therapist"].isna(), "client"].nunique()
+        scores = scores.dropna(subset=["therapist"])
+        draft.find(
+            "length_needs_therapists",
+            "info",
+            "{n:noun} without a therapist {n:is|are} not in the models of length, which separate therapists.",
+            "length",
+            n=Count(without, "client"),
+        )
     lengths = scores.groupby("client")["length"].first()
     if len(lengths) < MIN_LENGTHS or lengths.nunique() < 3:
         draft.find(

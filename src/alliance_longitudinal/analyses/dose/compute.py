@@ -8,6 +8,7 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.dose.design import Dose
 from alliance_longitudinal.analyses.kit import ENDPOINT, LEVEL, Draft, Estimate, Fitted, Structure, fit_first
+from alliance_longitudinal.analyses.kit.people import clusters
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError, FitError
 from alliance_longitudinal.sentences import told
@@ -63,11 +64,11 @@ class Times:
 
 
 def times_of(dose: Dose) -> Times:
-    """The estimates; errors are by therapist."""
+    """The estimates; errors are by therapist, and clients without one count alone."""
     from alliance_longitudinal.methods.survival.cumulative_incidence import cumulative_incidence
     from alliance_longitudinal.methods.survival.interval_censored import interval_censored
 
-    clients = dose.clients
+    clients = dose.clients.assign(therapist=clusters(dose.clients["client"], dose.clients["therapist"]))
     alone = clients.assign(end=clients["end"].where(clients["end"].eq("improved"), None))
     held = clients["held"].notna()
     word = pd.Series("improved", index=clients.index, dtype=object).where(held, None)

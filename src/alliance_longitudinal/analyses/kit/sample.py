@@ -199,7 +199,7 @@ class Sample:
         self.find(
             "small_group",
             "caution",
-            "{name} {group} has fewer than {needed} clients, so the report does not compare this group.",
+            "{name} {group} has fewer than {needed} clients in this analysis, so the report does not compare this group.",
             name,
             name=name,
             group=Private(group, "(one group)", n),

@@ -20,6 +20,16 @@ def choose_measure(study: Study, construct: str, name: str | None) -> Measure:
         If the study has none, or none of that name.
     """
     known = [m.name for m in study.measures.values() if m.construct == construct]
+    if name is not None and name in study.measures and name not in known:
+        own = study.measures[name].construct.replace("_", " ")
+        there = (
+            f"The study's measures of {construct}: {', '.join(known)}."
+            if known
+            else f"The study has none of {construct}."
+        )
+        raise StudyError(
+            f"Measure {name!r} of the study measures {own}, but here a measure of {construct} is needed. {there}"
+        )
     if not known:
         raise StudyError(f"The study has no {construct} measure. Add one under 'measures' in the study file.")
     if name is None:

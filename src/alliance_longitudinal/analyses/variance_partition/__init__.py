@@ -1,5 +1,6 @@
 """Who differs, therapists, clients or sessions: for alliance and for symptoms."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from alliance_longitudinal.analyses.kit import (
     Draft,
     Estimate,
     Groups,
+    Names,
     Number,
     OutcomeName,
     Samples,
@@ -59,6 +61,7 @@ from alliance_longitudinal.analyses.variance_partition.words import (
     not_in_order,
 )
 from alliance_longitudinal.data.study import Measure, Study
+from alliance_longitudinal.errors import StudyError
 
 #: What is divided, as the figure names it.
 _BARS = (("level", "level"), ("change", "rate of change"), ("end", "at the end, given intake"))
@@ -68,13 +71,20 @@ _BARS = (("level", "level"), ("change", "rate of change"), ("end", "at the end, 
     "Who differs: therapists, clients, sessions",
     "How much of the differences in alliance and in symptoms lies between therapists, clients and sessions, and could this study "
     "have seen it?",
-    main=("level_{alliance}_therapist", "level_{outcome}_therapist"),
+    main=("level_{alliance}_therapist", "level_{outcome}_therapist", "level_{measures}_therapist"),
     limits=LIMITS,
 )
 def variance_partition(
     study: Study,
     alliance: AllianceName = None,
     outcome: OutcomeName = None,
+    measures: Annotated[
+        Names,
+        Field(
+            description="Measures to divide instead of alliance and outcome: one or several of any kind, such as empathy,phq9. "
+            "None: alliance and outcome, or all measures of a study that has neither."
+        ),
+    ] = None,
     covariates: Covariates = None,
     by: By = None,
     clinic: Clinic = None,
@@ -100,7 +110,7 @@ def variance_partition(
     seed: Seed = 20_260_101,
     audience: Audience = "internal",
 ) -> Draft:
-    """Divide the variance of alliance and of symptoms between therapists, clients and sessions.
+    """Divide the variance of alliance and of symptoms, or of any measures, between therapists, clients and sessions.
 
     The report also says how often a study of this design would find that therapists differ, tests it, and describes the therapists
     without naming them.
@@ -116,14 +126,14 @@ def variance_partition(
     draft = Draft(study, clinic)
     groups = draft.compare(by)
     draft.adjust(covariates)
-    measures = _measures(draft, alliance, outcome)
-    labels = " or ".join(m.instrument.label for m in measures)
+    asked = _measures(draft, alliance, outcome, measures)
+    labels = " or ".join(m.instrument.label for m in asked)
     draft.with_therapists()
-    scored = draft.sessions[[m.name for m in measures]].notna().any(axis=1)
+    scored = draft.sessions[[m.name for m in asked]].notna().any(axis=1)
     draft.keep(
         scored,
         f"Sessions with {labels}",
-        "no score at the session" if len(measures) == 1 else "no score of either at the session",
+        "no score at the session" if len(asked) == 1 else "no score of either at the session",
     )
     clinics = with_clinics(draft)
     sessions = draft.sessions
@@ -131,7 +141,7 @@ def variance_partition(
     draft.fact("Therapists", Number(sessions["therapist"].nunique(), "integer"))
     draft.fact("Sessions", Count(len(sessions), "session"))
     every: list[Divided] = []
-    for k, measure in enumerate(measures):
+    for k, measure in enumerate(asked):
         draft.needs(
             clients_with(sessions, measure),
             MIN_CLIENTS,
@@ -140,22 +150,31 @@ def variance_partition(
         every += _divided(draft, measure, n_boot, seed + 10 * k, clinics)
         answer_share(draft, measure)
     show_shares(draft, time_unit(study))
-    bars = {f"{k}_{m.name}": f"{m.instrument.label}, {words}" for m in measures for k, words in _BARS}
+    bars = {f"{k}_{m.name}": f"{m.instrument.label}, {words}" for m in asked for k, words in _BARS}
     title = "Shares of variance between therapists, clients and sessions"
     draft.show(shares_figure(draft.estimates, bars, title))
     _therapists(draft, every, share, n_sim, seed)
     if groups is not None:
-        _compare(draft, groups, measures, n_boot, seed)
+        _compare(draft, groups, asked, n_boot, seed)
     draft.show(models_table(draft.fitted), variance_table(draft.fitted))
     draft.usual_findings(sessions.groupby("therapist")["client"].nunique(), clinics=not clinics)
-    draft.method(*method_of(draft, measures, every, n_boot, n_sim, time_unit(study)))
+    draft.method(*method_of(draft, asked, every, n_boot, n_sim, time_unit(study)))
     draft.cite("raudenbush2002")
     return draft
 
 
-def _measures(draft: Draft, alliance: str | None, outcome: str | None) -> list[Measure]:
-    """Alliance and symptoms, or the one that the study has."""
+def _measures(
+    draft: Draft, alliance: str | None, outcome: str | None, measures: Sequence[str] | None
+) -> list[Measure]:
+    """Those that were asked for; else alliance and symptoms, the one of them that the study has, or all of a study with neither."""
     there = {m.construct for m in draft.study.measures.values()}
+    if measures is not None and not (alliance is None and outcome is None):
+        raise StudyError("Name either 'measures', or 'alliance' and 'outcome'.")
+    if measures or (alliance is None and outcome is None and not there & {"alliance", "symptoms"}):
+        names = list(dict.fromkeys(measures or draft.study.measures))
+        found = [draft.any_measure(name, "measures") for name in names]
+        draft.resolved["measures"] = names
+        return found
     asked = (("alliance", alliance, "Alliance"), ("symptoms", outcome, "Symptoms"))
     found = [
         draft.measure(kind, name, fact=fact)
@@ -198,9 +217,9 @@ def _therapists(draft: Draft, every: list[Divided], share: float, n_sim: int, se
     show_tests(draft, every, share, n_sim)
     answer_power(draft, list(caseloads), int(caseloads.median()), share)
     described = [own for d in of_therapists if (own := therapists_of(d)) is not None]
-    # Level of the alliance and end of the symptoms are one number a client; the level of symptoms includes intake.
+    # Level of a process and end of the symptoms are one number a client; the level of symptoms includes intake.
     described = [
-        own for own in described if own.divided.kind == "end" or own.divided.measure.construct == "alliance"
+        own for own in described if own.divided.kind == "end" or own.divided.measure.construct != "symptoms"
     ]
     for own in described:
         draft.estimate(*describe(draft, own))
