@@ -61,7 +61,9 @@ def test_the_demonstration_clinic_shows_no_effect_where_there_is_none(demo) -> N
     assert "not clearly different" in demo.answer[0]
     assert demo.parameters["sessions"] == [1, 8]
     assert demo.parameters["trend"] is True
-    assert "moderate_therapists" not in [n.code for n in demo.notes]  # the report has no effects of therapists
+    assert "moderate_therapists" not in [
+        n.code for n in demo.notes
+    ]  # the report has no effects of therapists
 
 
 def test_equal_effects_are_tested_and_can_be_averaged() -> None:
