@@ -23,6 +23,7 @@ from demonstration import TASKS as DEMONSTRATION
 from growth import CROSSED, FORMULA, LONG, SIZES, crossed_of, data_of, pieces_of
 from moments import MODELS
 from moments import write as write_moments
+from scale import section
 from small_report import measure
 
 HERE = Path(__file__).resolve().parent
@@ -480,7 +481,8 @@ Model of the simulated data: `{FORMULA}`. Times are the best of a few warm runs 
 | work | target | measured | met |
 |---|---|---|---|
 {rows}
-"""
+
+{section()}"""
 
 
 def main() -> None:

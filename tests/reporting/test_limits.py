@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from alliance_longitudinal.cli import main
+from alliance_longitudinal.reporting import run_batch
+from reporting import tiny
 from reporting.conftest import Lab
 
 resource = pytest.importorskip("resource")
@@ -74,6 +77,31 @@ def test_files_that_may_not_grow_leave_no_half_report(lab: Lab, tmp_path: Path) 
     assert "The disk is full. Free some space, then repeat the command." in said
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r"]
     assert sorted(p.name for p in (tmp_path / "r").iterdir()) == ["manifest.json", "private"]
+
+
+def test_a_report_that_wants_too_much_memory_ends_alone(lab: Lab, tmp_path: Path) -> None:
+    """The limit ends it, not the system; its neighbours of the same batch are made."""
+    tiny.write_study(tmp_path / "a")
+    (tmp_path / "grid.yaml").write_text(
+        "study: a/study.yaml\nnotebook: tiny\nmemory: 0.6\nparameters: {trouble: [hungry, null]}\n",
+        encoding="utf-8",
+    )
+    batch = run_batch(
+        tmp_path / "grid.yaml", tmp_path / "out", jobs=2, registry=tiny.REGISTRY, notebooks=lab.folder
+    )
+    assert [row["status"] for row in batch.rows] == ["failed", "complete"]
+    assert batch.rows[0]["error"] == (
+        "The report needed more than 0.6 GB of memory and was stopped. Give it more (--memory GB; in a batch file, "
+        "memory: GB), or use a larger machine."
+    )
+    assert [p.name for p in (batch.folder / batch.rows[0]["folder"]).iterdir() if p.suffix == ".html"] == []
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "much", "inf", "nan"])
+def test_a_limit_of_memory_is_a_number(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["report", "demo", "--notebook", "dose", "--out", "x", "--memory", word])
+    assert f"{word!r} is not a number of gigabytes above zero" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -69,6 +69,11 @@ if trouble == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 if trouble == "slow":
     time.sleep(60)
+if trouble == "hungry":
+    hoard = []
+    for _ in range(40):
+        hoard.append(bytearray(b"x" * 50_000_000))
+        time.sleep(0.1)
 if trouble == "own error":
     from alliance_longitudinal.errors import FitError
     raise FitError("Three therapists are too few for this model. Ask for more data.")

@@ -82,6 +82,7 @@ def _report(options: argparse.Namespace) -> int:
             parameters,
             options.out,
             deadline=options.deadline,
+            memory=options.memory,
             on_event=on_event,
             plan=options.plan,
             formats=formats_in(options.format),

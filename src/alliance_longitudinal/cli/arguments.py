@@ -57,6 +57,12 @@ def parser_of(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)
+    report.add_argument(
+        "--memory",
+        type=_gigabytes,
+        metavar="GB",
+        help="stop the report when its processes use more (default four fifths of the machine's memory)",
+    )
 
     _plan(
         _command(commands, "plan", commands_of, "freeze the plan of an analysis before its outcome is known")
@@ -229,6 +235,16 @@ def _deadline(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="stop the report after this time (default 600)",
     )
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of gigabytes above zero")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -4,6 +4,8 @@ What may go wrong is said without a word of the driver's own message, which can 
 """
 
 import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,10 @@ from alliance_longitudinal.data.study_file.table_blocks import Database, Table
 from alliance_longitudinal.strict_yaml import nearest
 
 CONNECT_SECONDS = 10
+#: A query may come from somebody else, and may have no end.
+QUERY_SECONDS = 600
+MOST_ROWS = 20_000_000
+_STEPS = 1_000_000  # of SQLite, between two looks at the time
 _ONE_SELECT = "write one SELECT; nothing in the database is changed by this package."
 
 
@@ -45,6 +51,8 @@ def read_sqlite(path: Path, block: Table, dialect: Dialect, problems: Problems) 
     @event.listens_for(engine, "connect")
     def _only_read(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA query_only = ON")
+        ends_at = time.monotonic() + QUERY_SECONDS
+        connection.set_progress_handler(lambda: time.monotonic() > ends_at, _STEPS)
 
     return _read(path.name, engine, block, dialect, problems)
 
@@ -81,7 +89,7 @@ def read_postgresql(database: Database, block: Table, dialect: Dialect, problems
         "port": database.port,
         "sslmode": database.sslmode,
         "connect_timeout": CONNECT_SECONDS,
-        "options": "-c default_transaction_read_only=on",
+        "options": f"-c default_transaction_read_only=on -c statement_timeout={QUERY_SECONDS}s",
     }
     return _read(name, create_engine(address, connect_args=arguments), block, dialect, problems)
 
@@ -100,7 +108,11 @@ def read_duckdb(path: Path, block: Table, dialect: Dialect, problems: Problems) 
                 "select table_schema, table_name from information_schema.tables order by 1, 2"
             ).fetchall()
             query = _select([(str(s), str(t)) for s, t in listed], "main", block, _double_quoted)
-            table = _guarded(lambda: connection.sql(query).to_arrow_table(), duckdb.Error)
+            with _interrupted(connection):
+                table = _guarded(
+                    lambda: connection.sql(query).limit(MOST_ROWS + 1).to_arrow_table(), duckdb.Error
+                )
+            _refuse_many(table.num_rows)
     except _Refusal as refusal:
         problems.add(refusal.rule, refusal.message, refusal.remedy, file=path.name)
         return None
@@ -132,14 +144,35 @@ def _read(name: str, engine: Any, block: Table, dialect: Dialect, problems: Prob
                 for table in _relations(seen, schema)
             ]
             query = _select(listed, default, block, engine.dialect.identifier_preparer.quote_identifier)
-            result = _guarded(lambda: connection.execute(text(query.replace(":", "\\:"))), SQLAlchemyError)
-            headers, rows = list(result.keys()), _guarded(result.fetchall, SQLAlchemyError)
+            streamed = connection.execution_options(stream_results=True)
+            result = _guarded(lambda: streamed.execute(text(query.replace(":", "\\:"))), SQLAlchemyError)
+            headers = list(result.keys())
+            rows = _guarded(lambda: result.fetchmany(MOST_ROWS + 1), SQLAlchemyError)
+            _refuse_many(len(rows))
     except _Refusal as refusal:
         problems.add(refusal.rule, refusal.message, refusal.remedy, file=name)
         return None
     finally:
         engine.dispose()
     return _finished(name, _sheet_of_rows(headers, rows, dialect), problems)
+
+
+def _refuse_many(rows: int) -> None:
+    if rows > MOST_ROWS:
+        message = f"the query gives more than {MOST_ROWS:,} rows, or has no end."
+        raise _Refusal("too_large", message, "select the sessions of one study only.")
+
+
+@contextmanager
+def _interrupted(connection: Any) -> Iterator[None]:
+    """Stop a query of DuckDB that takes too long."""
+    timer = threading.Timer(QUERY_SECONDS, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _relations(seen: Any, schema: str) -> list[str]:
@@ -271,6 +304,9 @@ def _guarded(run: Any, driver_error: type[Exception]) -> Any:
         ):
             message = "the query writes, leaves the database, or reads what this user may not read."
             raise _Refusal("not_a_select", message, _ONE_SELECT) from None
+        if "interrupt" in words or "statement timeout" in words:
+            message = f"the query was not finished after {QUERY_SECONDS:g} seconds and was stopped."
+            raise _Refusal("too_long", message, "select less, or export the table as CSV.") from None
         message = "the database cannot run the query; a name or the grammar is wrong."
         raise _Refusal("wrong_query", message, "try it in the database's own program first.") from None
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from alliance_longitudinal.data.cells.dialect import Dialect
@@ -16,6 +17,8 @@ STATISTICS = (".sav", ".zsav", ".dta")
 COLUMNAR = (".parquet", ".pq", ".feather", ".arrow")
 SQLITE = (".sqlite", ".sqlite3", ".db")
 DUCKDB = (".duckdb",)
+#: Bytes; a line without an end in a piece of this size is no row of a table.
+LONGEST_LINE = 16 << 20
 ENDINGS = (*TEXT, *EXCEL, *STATISTICS, *COLUMNAR, *SQLITE, *DUCKDB)
 
 
@@ -68,6 +71,8 @@ _SLASHES = "Write the path with / in place of \\, or put it in single quotes."
 
 def read_file(path: Path, block: Table, dialect: Dialect, problems: Problems) -> tuple[Sheet, str] | None:
     """The table in one file and the SHA-256 of the file; None, and a problem, if it cannot be read."""
+    if path.suffix.lower() in TEXT and _has_endless_line(path, problems):
+        return None
     content = _content(path, problems)
     if content is None:
         return None
@@ -112,6 +117,28 @@ def _read_by_ending(
         file=path.name,
     )
     return None
+
+
+def _has_endless_line(path: Path, problems: Problems) -> bool:
+    """Whether a text table has a line as long as a whole table; a problem. Looked at piece by piece, before it is read."""
+    line = 1
+    with suppress(OSError, ValueError):  # what is wrong with the file is said where it is read
+        if not is_regular(path) or path.stat().st_size < LONGEST_LINE:
+            return False
+        with path.open("rb") as file:
+            while piece := file.read(LONGEST_LINE):
+                ends = piece.count(b"\n")
+                if not ends and b"\r" not in piece and len(piece) == LONGEST_LINE:
+                    problems.add(
+                        "endless_line",
+                        f"the line is longer than {LONGEST_LINE >> 20} MB, so the file is not a table; it was not read.",
+                        "export the table again, with one line per row.",
+                        file=path.name,
+                        row=line,
+                    )
+                    return True
+                line += ends
+    return False
 
 
 def _content(path: Path, problems: Problems) -> bytes | None:

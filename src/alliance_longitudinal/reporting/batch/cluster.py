@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from alliance_longitudinal.errors import ReportError, UsageError
 from alliance_longitudinal.reporting.record.environment import package_versions
 from alliance_longitudinal.reporting.record.hashing import package_hash
-from alliance_longitudinal.reporting.run.report import Report, Request, run_request
+from alliance_longitudinal.reporting.run.report import Limits, Report, Request, run_request
 from alliance_longitudinal.reporting.run.starters import Starter, Warm
 
 _POLL_SECONDS = 0.1
@@ -31,7 +31,7 @@ class Make(Protocol):
         place: Path,
         claim: Path,
         *,
-        deadline: float,
+        limits: Limits,
         stop: threading.Event,
         on_event: Callable[[Mapping[str, Any]], None],
     ) -> Report:
@@ -92,13 +92,11 @@ class _Here:
         place: Path,
         claim: Path,  # noqa: ARG002
         *,
-        deadline: float,
+        limits: Limits,
         stop: threading.Event,
         on_event: Callable[[Mapping[str, Any]], None],
     ) -> Report:
-        return run_request(
-            request, place, deadline=deadline, stop=stop, on_event=on_event, starter=self._starter
-        )
+        return run_request(request, place, limits=limits, stop=stop, on_event=on_event, starter=self._starter)
 
 
 class _Workers:
@@ -115,7 +113,7 @@ class _Workers:
         place: Path,
         claim: Path,
         *,
-        deadline: float,
+        limits: Limits,
         stop: threading.Event,
         on_event: Callable[[Mapping[str, Any]], None],  # noqa: ARG002
     ) -> Report:
@@ -123,7 +121,7 @@ class _Workers:
 
         future = self._client.submit(
             _there,
-            *(request, str(place), str(claim), deadline),
+            *(request, str(place), str(claim), limits),
             *(package_hash(), self._versions, self._analyses),
             pure=False,
         )
@@ -158,10 +156,10 @@ def _there(
     request: Request,
     place: str,
     claim: str,
-    deadline: float,
+    limits: Limits,
     package: str,
     versions: Mapping[str, str],
-    analyses: bool,
+    analyses: bool = True,
 ) -> Report:
     """Make a report on a worker: refused where its code or its packages would give other numbers, or the folder is not there.
 
@@ -181,7 +179,7 @@ def _there(
             f"A worker of the cluster has another version of {', '.join(other)} than this machine. Install the same on all machines."
         )
     return run_request(
-        request, place, deadline=deadline, stop=_WhileClaimed(claim), starter=_of_this_worker(analyses)
+        request, place, limits=limits, stop=_WhileClaimed(claim), starter=_of_this_worker(analyses)
     )
 
 

@@ -21,7 +21,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
     find_notebook,
 )
 from alliance_longitudinal.reporting.record.public import FOLDER, STUDY, is_shareable, without_names
-from alliance_longitudinal.reporting.run.report import Request, prepare
+from alliance_longitudinal.reporting.run.report import Limits, Request, prepare
 from alliance_longitudinal.strict_yaml import Document, nearest, raise_mistakes, read_document, validate
 
 _LONGEST_NAME = 60
@@ -44,6 +44,7 @@ class BatchFile(BaseModel):
     exclude: list[dict[str, Any]] = []
     formats: list[str] = []
     deadline: Annotated[float, Field(gt=0)] = 600.0
+    memory: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -108,8 +109,8 @@ class Plan:
     Attributes
     ----------
     combinations : tuple of Combination
-    deadline : float
-        Seconds that each may take.
+    limits : Limits
+        What each may use.
     skipped : tuple of mapping
         Cells of the grid that are no report, as rows of the index: excluded by the batch file, or the same as another.
     notes : tuple of str
@@ -119,7 +120,7 @@ class Plan:
     """
 
     combinations: tuple[Combination, ...]
-    deadline: float
+    limits: Limits
     skipped: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     folder: Path | None = None
@@ -171,7 +172,9 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
         f"The studies {first!r} and {second!r} have the same content, so each report is made once, as {first!r}."
         for first, second in same
     )
-    return Plan(tuple(found.values()), batch.deadline, tuple(skipped), notes, path.parent)
+    return Plan(
+        tuple(found.values()), Limits(batch.deadline, memory=batch.memory), tuple(skipped), notes, path.parent
+    )
 
 
 def _formats(document: Document, batch: BatchFile) -> list[str]:

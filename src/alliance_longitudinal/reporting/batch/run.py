@@ -243,7 +243,7 @@ class _Runner:
                 combination.request,
                 place,
                 claim_of(self._folder / _CLAIMS, combination.request.key),
-                deadline=self._plan.deadline,
+                limits=self._plan.limits,
                 stop=self._stop,
                 on_event=lambda event: self._tell({**_who(combination), **event}),
             )

@@ -22,6 +22,7 @@ from alliance_longitudinal.reporting.record.public import hide_in_files, without
 from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.forks import WaitingKernel, can_fork
 from alliance_longitudinal.reporting.run.handles import allow_handles
+from alliance_longitudinal.reporting.run.memory import offer_to_the_system
 from alliance_longitudinal.reporting.run.spec import RunSpec
 from alliance_longitudinal.reporting.run.tools import import_tools
 
@@ -31,6 +32,7 @@ def main(spec_file: str) -> int:
     spec = RunSpec.read(Path(spec_file))
     emit = _event_channel()
     allow_handles()
+    offer_to_the_system()
     kernel = _kernel_to_be()
     _die_with_supervisor(Path(spec.run_folder))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)

@@ -20,12 +20,14 @@ import psutil
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
+from alliance_longitudinal.reporting.run.memory import GIGABYTE, allowed_bytes, used_bytes
 from alliance_longitudinal.reporting.run.spec import STAGE_VARIABLE, RunSpec
 from alliance_longitudinal.reporting.run.starters import Fresh, Running, Starter
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 
 _POLL_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
 _SECOND_PRESS_SECONDS = 1.0
 _SPEC_FILE = "spec.json"
 _MATPLOTLIB = "matplotlib"
@@ -39,46 +41,57 @@ def supervise(
     stop: threading.Event,
     on_event: OnEvent,
     starter: Starter | None = None,
+    memory: float | None = None,
 ) -> Outcome:
-    """Run ``spec`` in a process of its own until it ends, ``deadline`` seconds are over or ``stop`` is set.
+    """Run ``spec`` in a process of its own until it ends, its time or memory is used up, or ``stop`` is set.
 
     The process is in a session of its own, so that Ctrl-C reaches only this supervisor; and it ends by itself
     when this supervisor is gone, because it reads our end of a pipe. ``starter`` starts it, by default as a fresh interpreter.
+    ``deadline`` is in seconds, ``memory`` in gigabytes (by default most of the machine's).
     """
     run_folder = Path(spec.run_folder)
     spec.write(run_folder / _SPEC_FILE)
     ends_at = time.monotonic() + deadline
-    process, ended = _once(spec, starter or Fresh(), ends_at, stop, on_event)
+    most = allowed_bytes(memory)
+    process, ended = _once(spec, starter or Fresh(), ends_at, most, stop, on_event)
     if process.lost and ended is None:  # what started it was killed: once more, by itself
         for left in (*Path(spec.stage).iterdir(), run_folder / "outcome.json", *run_folder.glob("k[0-9]")):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-        process, ended = _once(spec, Fresh(), ends_at, stop, on_event)
+        process, ended = _once(spec, Fresh(), ends_at, most, stop, on_event)
     keep_fonts(run_folder / _MATPLOTLIB)
     if ended is not None:
-        return ended if ended.kind != "Deadline" else _out_of_time(deadline)
+        told = {"Deadline": _out_of_time(deadline), "Memory": _out_of_memory(most)}
+        return told.get(ended.kind, ended)
     assert process.returncode is not None
     return _told(run_folder, process.returncode)
 
 
 def _once(
-    spec: RunSpec, starter: Starter, ends_at: float, stop: threading.Event, on_event: OnEvent
+    spec: RunSpec, starter: Starter, ends_at: float, most: float, stop: threading.Event, on_event: OnEvent
 ) -> tuple[Running, Outcome | None]:
     """Start the process and see it end; why it was ended, or None if it ended by itself."""
     run_folder = Path(spec.run_folder)
     with open(os.open(run_folder / "log.txt", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:  # noqa: PTH123
         process = starter.start(run_folder / _SPEC_FILE, log, _made(run_folder / "cwd"), _environment(spec))
     try:
-        return process, _follow(process, ends_at, stop, on_event)
+        return process, _follow(process, ends_at, most, stop, on_event)
     finally:
         _end(process)
 
 
-def _follow(process: Running, ends_at: float, stop: threading.Event, on_event: OnEvent) -> Outcome | None:
+def _follow(
+    process: Running, ends_at: float, most: float, stop: threading.Event, on_event: OnEvent
+) -> Outcome | None:
     events: queue.Queue[Mapping[str, Any]] = queue.Queue()
     reader = threading.Thread(target=_read_events, args=(process.stdout, events), daemon=True)
     reader.start()
+    looked = time.monotonic()
     while True:
         running = process.poll() is None
+        if running and process.pid is not None and time.monotonic() - looked >= _LOOK_SECONDS:
+            looked = time.monotonic()
+            if used_bytes(process.pid) > most:
+                return failure("Memory", "")
         with suppress(queue.Empty):
             on_event(events.get(timeout=_POLL_SECONDS))
             continue
@@ -103,6 +116,14 @@ def _out_of_time(deadline: float) -> Outcome:
         "Deadline",
         f"The report was not complete after {deadline:g} seconds and was stopped. "
         "Give it more time with --deadline SECONDS.",
+    )
+
+
+def _out_of_memory(most: float) -> Outcome:
+    return failure(
+        "Memory",
+        f"The report needed more than {most / GIGABYTE:.3g} GB of memory and was stopped. Give it more "
+        "(--memory GB; in a batch file, memory: GB), or use a larger machine.",
     )
 
 

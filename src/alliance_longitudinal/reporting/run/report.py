@@ -44,6 +44,25 @@ DEADLINE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What one report may use.
+
+    Attributes
+    ----------
+    deadline : float
+        Seconds for the whole report.
+    cell : float, optional
+        Seconds for one cell.
+    memory : float, optional
+        Gigabytes of its processes together; by default four fifths of the machine's memory.
+    """
+
+    deadline: float = DEADLINE_SECONDS
+    cell: float | None = None
+    memory: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One report that was checked and can be run.
 
@@ -146,6 +165,7 @@ def run_report(
     *,
     deadline: float = DEADLINE_SECONDS,
     cell_timeout: float | None = None,
+    memory: float | None = None,
     on_event: OnEvent | None = None,
     stop: threading.Event | None = None,
     plan: str | Path | None = None,
@@ -168,6 +188,8 @@ def run_report(
         fails, the earlier one stays and the failure is told in ``<out>.failed``.
     deadline, cell_timeout : float
         Seconds for the whole report and for one cell.
+    memory : float, optional
+        Gigabytes that the report's processes may use together; by default four fifths of the machine's memory.
     on_event : callable, optional
         Called with each event of the run.
     stop : Event, optional
@@ -192,22 +214,18 @@ def run_report(
     request = prepare(
         study, notebook, parameters, plan=plan, formats=formats, registry=registry, notebooks=notebooks
     )
+    limits = Limits(deadline, cell_timeout, memory)
     if stop is not None:
-        return run_request(
-            request, out, deadline=deadline, cell_timeout=cell_timeout, on_event=on_event, stop=stop
-        )
+        return run_request(request, out, limits=limits, on_event=on_event, stop=stop)
     with stop_on_signals() as stop:
-        return run_request(
-            request, out, deadline=deadline, cell_timeout=cell_timeout, on_event=on_event, stop=stop
-        )
+        return run_request(request, out, limits=limits, on_event=on_event, stop=stop)
 
 
 def run_request(
     request: Request,
     out: str | Path,
     *,
-    deadline: float = DEADLINE_SECONDS,
-    cell_timeout: float | None = None,
+    limits: Limits | None = None,
     on_event: OnEvent | None = None,
     stop: threading.Event,
     told: Mapping[str, Any] | None = None,
@@ -224,7 +242,7 @@ def run_request(
         If the folder cannot be used, or the operating system refuses what a report needs.
     """
     try:
-        return _run(request, out, deadline, cell_timeout, on_event or (lambda _: None), stop, told, starter)
+        return _run(request, out, limits or Limits(), on_event or (lambda _: None), stop, told, starter)
     except OSError as error:
         raise ReportError(f"The report could not be made. {words_of(error)}") from None
 
@@ -232,8 +250,7 @@ def run_request(
 def _run(
     request: Request,
     out: str | Path,
-    deadline: float,
-    cell_timeout: float | None,
+    limits: Limits,
     on_event: OnEvent,
     stop: threading.Event,
     told: Mapping[str, Any] | None,
@@ -261,12 +278,19 @@ def _run(
             parameters={"study": study, **parameters},
             stage=str(stage),
             run_folder=str(run_folder),
-            cell_timeout=deadline if cell_timeout is None else cell_timeout,
+            cell_timeout=limits.deadline if limits.cell is None else limits.cell,
             provenance=shown,
             hidden=hidden,
             formats=request.provenance.get("formats", ()),
         )
-        outcome = supervise(spec, deadline=deadline, stop=stop, on_event=on_event, starter=starter)
+        outcome = supervise(
+            spec,
+            deadline=limits.deadline,
+            memory=limits.memory,
+            stop=stop,
+            on_event=on_event,
+            starter=starter,
+        )
         outcome = _unless_inputs_changed(outcome, known)
         seconds = time.monotonic() - began
         if outcome.ok:

@@ -14,7 +14,7 @@ from alliance_longitudinal.reporting.record.notebooks import Registry
 from alliance_longitudinal.reporting.record.public import is_shareable
 from alliance_longitudinal.reporting.run.compare import compare_folders
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
-from alliance_longitudinal.reporting.run.report import DEADLINE_SECONDS, Request, prepare, run_request
+from alliance_longitudinal.reporting.run.report import DEADLINE_SECONDS, Limits, Request, prepare, run_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def verify_report(
             {} if _is_public(manifest) else {"command": manifest["command"]}
         )
         out = Path(scratch) / "again"
-        again = run_request(request, out, deadline=deadline, on_event=on_event, stop=stop, told=told)
+        again = run_request(request, out, limits=Limits(deadline), on_event=on_event, stop=stop, told=told)
         if not again.ok:
             raise ReportError(f"The report could not be made again: {again.error}")
         if not notes and not _same_bytes(folder / "results.json", again.folder / "results.json"):
