@@ -23,6 +23,7 @@ from demonstration import TASKS as DEMONSTRATION
 from growth import CROSSED, FORMULA, LONG, SIZES, crossed_of, data_of, pieces_of
 from moments import MODELS
 from moments import write as write_moments
+from pairs_and_events import TASKS as PAIRS
 from scale import section
 from small_report import measure
 
@@ -386,17 +387,27 @@ def many_analyses() -> list[Line]:
     return lines
 
 
-def demonstration() -> list[Line]:
-    """CPU time of reports and analyses of the demonstration study, each in a fresh process."""
+def cpu_of_tasks(script: str, tasks: dict[str, tuple[str, float]]) -> list[Line]:
+    """CPU time of each task of a script, in a fresh process."""
     lines = []
-    for task, (work, limit) in DEMONSTRATION.items():
-        mine = run([sys.executable, str(HERE / "demonstration.py"), task, str(FOLDER / "demonstration")], 400)
+    for task, (work, limit) in tasks.items():
+        mine = run([sys.executable, str(HERE / script), task, str(FOLDER / "demonstration")], 400)
         bad = "error" in mine
         text = str(mine["error"]) if bad else f"{mine['cpu']:.2f} s of CPU"
         lines.append(
             Line(work, f"at most {limit:g} s of CPU", text, verdict([None if bad else mine["cpu"] <= limit]))
         )
     return lines
+
+
+def demonstration() -> list[Line]:
+    """Reports and analyses of the demonstration study."""
+    return cpu_of_tasks("demonstration.py", DEMONSTRATION)
+
+
+def pairs_and_events() -> list[Line]:
+    """Ruptures of 900 clients, and both sides of 10,000 cases."""
+    return cpu_of_tasks("pairs_and_events.py", PAIRS)
 
 
 def expected_course() -> Line:
@@ -502,6 +513,7 @@ def main() -> None:
         "moment_models": moment_models,
         "many_analyses": many_analyses,
         "demonstration": demonstration,
+        "pairs_and_events": pairs_and_events,
         "expected_course": expected_course,
         "planning": planning,
         "hundred_thousand": hundred_thousand,

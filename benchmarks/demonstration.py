@@ -5,8 +5,9 @@ import os
 import sys
 import time
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
+if __name__ == "__main__":  # not in bench.py, which reads the tasks and gives its other work all threads
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[_name] = "1"
 
 from pathlib import Path
 

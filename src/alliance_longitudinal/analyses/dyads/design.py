@@ -129,7 +129,7 @@ def members(draft: Draft, asked: Asked) -> Cases:
             "Cases in which every member has all scores",
             "a member or a score of a member is missing",
         )
-    people = people[people["case"].isin(draft.sessions["case"])].reset_index(drop=True)
+    people = people[people["case"].isin(draft.sessions["case"].unique())].reset_index(drop=True)
     return Cases(people, roles)
 
 

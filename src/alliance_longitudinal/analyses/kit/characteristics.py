@@ -96,7 +96,7 @@ def _arms(study: Study, sessions: pd.DataFrame) -> Groups | None:
 
 def _part(study: Study, sessions: pd.DataFrame, therapists_known: bool) -> Part:
     clients = study.clients
-    clients = clients[clients["client"].isin(sessions["client"])]
+    clients = clients[clients["client"].isin(sessions["client"].unique())]
     therapists = study.therapists
     known = sessions["therapist"] if therapists_known and "therapist" in sessions else []
     return Part(clients, sessions, therapists[therapists["therapist"].isin(known)])

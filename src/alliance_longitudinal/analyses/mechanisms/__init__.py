@@ -139,8 +139,7 @@ def mechanisms(
     show(draft, every, found, asked)
     if groups is not None:
         _compare(draft, groups, found, asked, detrend, seed)
-    if known:
-        draft.usual_findings(before.clients.groupby("therapist")["client"].nunique())
+    draft.usual_findings(before.clients.groupby("therapist")["client"].nunique())
     findings(draft, every, found, asked)
     methods(draft, every, found, asked, detrend)
     return draft

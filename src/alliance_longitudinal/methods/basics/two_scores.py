@@ -30,6 +30,9 @@ class TwoScores:
         For each level above, the group that each group of the level below belongs to.
     x : ndarray, shape (top groups, q)
         Predictors of the means at the top level.
+    kinds : ndarray, shape (kinds, 3)
+        The different rows of ``counts``: groups alike in them have the same precision, which is computed once.
+    kind : ndarray of int, shape (groups,)
     """
 
     counts: Floats
@@ -37,6 +40,8 @@ class TwoScores:
     squares: Floats
     parents: tuple[Codes, ...]
     x: Floats
+    kinds: Floats
+    kind: Codes
 
     @property
     def levels(self) -> int:
@@ -80,7 +85,8 @@ def two_scores(
             y2[kinds[2]] @ y2[kinds[2]],
         ]
     )
-    return TwoScores(counts, sums, squares, parents, x)
+    kinds, kind = np.unique(counts, axis=0, return_inverse=True)
+    return TwoScores(counts, sums, squares, parents, x, kinds, kind.ravel().astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +131,9 @@ def quadratic(data: TwoScores, unit: Floats, levels: "list[Floats]") -> "tuple[f
     inverse = np.array([[unit[1, 1], -unit[0, 1]], [-unit[0, 1], unit[0, 0]]]) / det
     one, two = 1 / unit[0, 0], 1 / unit[1, 1]
     n = data.counts.sum(axis=0)
-    p = data.counts[:, 0, None, None] * inverse
-    p[:, 0, 0] += data.counts[:, 1] * one
-    p[:, 1, 1] += data.counts[:, 2] * two
+    p = data.kinds[:, 0, None, None] * inverse
+    p[:, 0, 0] += data.kinds[:, 1] * one
+    p[:, 1, 1] += data.kinds[:, 2] * two
     h = data.sums[:, :2] @ inverse
     h[:, 0] += data.sums[:, 2] * one
     h[:, 1] += data.sums[:, 3] * two
@@ -137,9 +143,12 @@ def quadratic(data: TwoScores, unit: Floats, levels: "list[Floats]") -> "tuple[f
         inverse[0, 0] * s[0] + 2 * inverse[0, 1] * s[1] + inverse[1, 1] * s[2] + one * s[3] + two * s[4]
     )
     deviance += data.scores * np.log(2 * np.pi)
+    kind: Codes | None = data.kind  # of each group's precision; above the lowest level every group has its own
     for level, parent in zip(levels, (*data.parents, None), strict=True):
-        p, h, change = _integrate(p, h, level)
+        p, h, change = _integrate(p, h, level, kind)
         deviance += change
+        if kind is not None:
+            p, kind = p[kind], None
         if parent is not None:
             p, h = _collect(p, parent), _collect(h, parent)
     q = data.x.shape[1]
@@ -147,15 +156,21 @@ def quadratic(data: TwoScores, unit: Floats, levels: "list[Floats]") -> "tuple[f
     return float(deviance), np.einsum("gi,ga->ia", h, data.x).reshape(2 * q), information
 
 
-def _integrate(p: Floats, h: Floats, cov: Floats) -> tuple[Floats, Floats, float]:
+def _integrate(p: Floats, h: Floats, cov: Floats, kind: Codes | None) -> tuple[Floats, Floats, float]:
+    """Precisions of the kinds, ``h`` of the groups, and what -2 log-likelihood gains."""
     inner = np.eye(2) + p @ cov
     det = inner[:, 0, 0] * inner[:, 1, 1] - inner[:, 0, 1] * inner[:, 1, 0]
     inverse = np.empty_like(inner)
     inverse[:, 0, 0], inverse[:, 1, 1] = inner[:, 1, 1], inner[:, 0, 0]
     inverse[:, 0, 1], inverse[:, 1, 0] = -inner[:, 0, 1], -inner[:, 1, 0]
     inverse /= det[:, None, None]
-    new_h = np.einsum("gij,gj->gi", inverse, h)
-    return inverse @ p, new_h, float(np.log(det).sum() - np.einsum("gi,ij,gj->", h, cov, new_h))
+    own, log_det = inverse, np.log(det)
+    if kind is not None:
+        own, log_det = inverse[kind], log_det[kind]
+    new_h = np.empty_like(h)
+    for i in (0, 1):
+        new_h[:, i] = own[:, i, 0] * h[:, 0] + own[:, i, 1] * h[:, 1]
+    return inverse @ p, new_h, float(log_det.sum() - np.vdot(h @ cov, new_h))
 
 
 def _collect(values: Floats, parent: Codes) -> Floats:
