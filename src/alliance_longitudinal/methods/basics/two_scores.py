@@ -85,8 +85,8 @@ def two_scores(
             y2[kinds[2]] @ y2[kinds[2]],
         ]
     )
-    kinds, kind = np.unique(counts, axis=0, return_inverse=True)
-    return TwoScores(counts, sums, squares, parents, x, kinds, kind.ravel().astype(np.int64))
+    rows, kind = np.unique(counts, axis=0, return_inverse=True)
+    return TwoScores(counts, sums, squares, parents, x, rows, kind.ravel().astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def quadratic(data: TwoScores, unit: Floats, levels: "list[Floats]") -> "tuple[f
         inverse[0, 0] * s[0] + 2 * inverse[0, 1] * s[1] + inverse[1, 1] * s[2] + one * s[3] + two * s[4]
     )
     deviance += data.scores * np.log(2 * np.pi)
-    kind: Codes | None = data.kind  # of each group's precision; above the lowest level every group has its own
+    kind: Codes | None = data.kind  # above the lowest level every group has a precision of its own
     for level, parent in zip(levels, (*data.parents, None), strict=True):
         p, h, change = _integrate(p, h, level, kind)
         deviance += change
