@@ -50,6 +50,13 @@ def test_the_packages_own_analyses_are_checked_without_statistics_or_figures(nam
     assert _loaded(code, ("scipy", "matplotlib", "seaborn", "numba", "formulaic", "papermill")) == []
 
 
+def test_a_report_imports_its_own_analysis_only() -> None:
+    code = "import alliance_longitudinal as al\nassert callable(al.variance_partition)"
+    others = ("variance_partition", "early_alliance", "measurement")
+    loaded = _loaded(code, tuple(f"alliance_longitudinal.analyses.{name}" for name in others))
+    assert loaded == ["alliance_longitudinal.analyses.variance_partition"]
+
+
 def test_the_reports_process_loads_papermill_without_its_stores() -> None:
     code = (
         "from alliance_longitudinal.reporting.run.lean import lean_imports\n"

@@ -1,5 +1,6 @@
 """The analyses that exist, found by looking: every module and folder beside this one that defines one."""
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
@@ -15,13 +16,29 @@ if TYPE_CHECKING:
 _NO_ANALYSES = {"registry", "result", "publish", "kit", "disclosure"}
 
 
-def _found() -> dict[str, Analysis]:
-    for name in sorted(m.name for m in iter_modules(package.__path__) if m.name not in _NO_ANALYSES):
+class _Found(Mapping[str, Analysis]):
+    """Names to analyses. An analysis is imported when it is asked for: a report needs one of them."""
+
+    def __init__(self) -> None:
+        self._names = sorted({m.name for m in iter_modules(package.__path__)} - _NO_ANALYSES)
+
+    def __getitem__(self, name: str) -> Analysis:
+        if name not in self._names:
+            raise KeyError(name)
         import_module(f"{package.__name__}.{name}")
-    return dict(sorted(DEFINED.items()))
+        return DEFINED[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
-REGISTRY: dict[str, Analysis] = _found()
+REGISTRY: Mapping[str, Analysis] = _Found()
 
 
 def list_analyses(study: "Study | None" = None) -> "pd.DataFrame":

@@ -17,7 +17,7 @@ from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import AllianceError
 
 P = ParamSpec("P")
-#: The analyses that have been defined, by name. Read it through ``analyses.registry``, which loads them all.
+#: The analyses that have been defined, by name. Read it through ``analyses.registry``, which loads them.
 DEFINED: "dict[str, Analysis]" = {}
 
 

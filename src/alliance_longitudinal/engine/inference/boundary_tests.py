@@ -189,26 +189,40 @@ def _p(
     )
 
 
+class _Exceeded(Exception):
+    """The fit with the effects is already better by the statistic; its optimum can only be better still."""
+
+
 def _bootstrap(
     fit: MixedFit, removal: Removal, statistic: float, n_sim: int, rng: np.random.Generator
 ) -> tuple[float, str]:
     """Parametric bootstrap under the null hypothesis, from cross-products."""
     draw = _null(fit, removal)
     reduction, face = removal.reduction, fit.record.best.face.full()
-    start = [d + 0.02 * np.eye(len(d)) for d in removal.relative]
     start_null = reduction.start(removal.relative)
     exceed, done = 0, 0
     for _ in range(n_sim):
         sample = draw(rng)
+        without = reduction.optimum(sample, start_null, True, removal.extra)
+        if without is None:
+            continue
+        enough = without[0] - statistic
 
         def evaluate(  # type: ignore[no-untyped-def]
-            relative: list[Array], order: int, extra: Array | tuple[()] = (), sample=sample
+            relative: list[Array], order: int, extra: Array | tuple[()] = (), sample=sample, enough=enough
         ) -> Criterion:
-            return profiled(statistics_at(sample, np.asarray(extra)), relative, True, order)
+            criterion = profiled(statistics_at(sample, np.asarray(extra)), relative, True, order)
+            if criterion.value <= enough:
+                raise _Exceeded
+            return criterion
 
-        whole = best_over(sample, evaluate, face, start, removal.extra)
-        without = reduction.optimum(sample, start_null, True, removal.extra)
-        if whole is None or without is None:
+        start = [d + 0.02 * np.eye(len(d)) for d in without[1]]
+        try:
+            whole = best_over(sample, evaluate, face, start, removal.extra)
+        except _Exceeded:
+            done, exceed = done + 1, exceed + 1
+            continue
+        if whole is None:
             continue
         done += 1
         exceed += without[0] - whole.value >= statistic - 1e-8

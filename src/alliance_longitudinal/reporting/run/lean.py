@@ -13,9 +13,10 @@ _STORES = ("pyarrow", "boto3", "azure", "gcsfs", "github")
 #: What papermill fetches notebooks from the web with; it insists on the name.
 _WEB = "requests"
 
-#: Starts the kernel. The debugger is loaded by the kernel only for JupyterLab's breakpoints.
+#: Starts the kernel. The debugger is loaded by the kernel only for JupyterLab's breakpoints. The last thing at its end is to
+#: leave without freeing every object one by one, which takes half a second; and few looks for garbage are enough for one report.
 KERNEL_PROGRAM = (
-    "import sys; sys.modules['debugpy'] = None; "
+    "import atexit, gc, os, sys; sys.modules['debugpy'] = None; atexit.register(os._exit, 0); gc.set_threshold(50_000, 50, 100); "
     "from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
 )
 
