@@ -258,7 +258,7 @@ def test_recorded_ruptures_stand_beside_the_rules(recorded):
         s.startswith("The record 'rupture' marks the beginning of 160 ruptures in sessions with 2")
         for s in result.answer
     )
-    assert "Ruptures recorded by rupture begin with the first of a row of marked sessions." in result.methods
+    assert "Ruptures recorded by rupture begin with the first of a run of marked sessions." in result.methods
     assert [t.name for t in result.tables if t.name in ("marker", "who_repairs", "by_phase")] == [
         "by_phase",
         "marker",

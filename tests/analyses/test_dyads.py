@@ -253,7 +253,7 @@ def test_a_missing_member_is_a_choice(study) -> None:
     with pytest.raises(al.StudyError) as error:
         al.dyads(holes)
     assert str(error.value) == (
-        "In 13 of 150 cases a member or a score of a member is missing. Choose what happens with them: missing='drop' leaves these "
+        "In 13 of 150 cases a member or a score of a member is missing. Choose what happens to them: missing='drop' leaves these "
         "cases out, missing='fiml' uses the scores that are there."
     )
     dropped = al.dyads(holes, missing="drop", role="role")
@@ -406,7 +406,7 @@ def test_without_therapists_and_with_few_of_them(study) -> None:
 
 def test_the_answer_and_both_audiences(study, found) -> None:
     assert found.answer[0].startswith(
-        "Outcome of m: with one more point of the own early WAI-SR, the last PHQ-9 was lower ("
+        "Outcome of m: with one more point of the member's own early WAI-SR, the last PHQ-9 was lower ("
     )
     assert any(s.startswith("The roles differ (likelihood-ratio test") for s in found.answer)
     shown = al.dyads(study, role="role", audience="shareable")

@@ -292,7 +292,7 @@ def test_what_is_missing_is_said(study):
     assert (
         al.mechanisms(flat, cause="empathy")
         .answer[0]
-        .endswith(" is the same for all analysed clients, so there is no path from or over it.")
+        .endswith(" is the same for all analysed clients, so there is no path from it or through it.")
     )
 
 

@@ -274,7 +274,7 @@ def test_several_categories_are_one_test_of_all(small):
     assert codes["small_categories"].startswith(
         "Categories of style with fewer than 10 clients are left out ("
     )
-    assert codes["moderator_missing"].startswith("style is not known of 2")
+    assert codes["moderator_missing"].startswith("style is not known for 2")
     assert dict(found.facts)["Planned moderator"] == "style"
 
 

@@ -352,7 +352,7 @@ def test_a_fragile_answer_is_said():
     assert "have the sign of the main analysis. The direction of the answer depends on the choices." in note(
         found, "answer_depends_on_choices"
     )
-    assert "do not clearly differ from what chance gives" in found.answer[1]
+    assert "do not clearly differ from what chance produces" in found.answer[1]
 
 
 def test_findings_of_single_curves(clinic):
@@ -417,7 +417,7 @@ def test_too_little_data_is_a_report_without_an_answer(clinic):
     same["alliance"] = same["alliance"].where(same["alliance"].isna(), 40.0)
     found = al.multiverse(with_sessions(clinic, same), **QUICK)
     assert found.answer[0] == (
-        "There are too few data for an answer. Not one analysis of the main question could be made: too few clients or "
+        "There are too few data for an answer. No analysis of the main question was possible: too few clients or "
         "therapists have the data that it needs."
     )
     assert found.estimates.empty

@@ -346,7 +346,7 @@ def test_a_therapist_in_two_clinics_counts_once(clinic: Study) -> None:
     result = variance_partition(with_sessions(study, sessions))
     (note,) = (f.message for f in result.notes if f.code == "therapists_in_several_clinics")
     assert note == (
-        "1 therapist works in more than one clinic. The analysis counts this therapist to the clinic with most of their clients."
+        "1 therapist works in more than one clinic. The analysis assigns this therapist to the clinic with most of their clients."
     )
 
 

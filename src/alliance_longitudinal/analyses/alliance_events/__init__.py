@@ -53,7 +53,7 @@ MIN_CLIENTS = 20
     limits=(
         "A rule finds low ratings, not what happened in the session. A rupture that the client does not rate is not found.",
         "True ruptures add to the fluctuation that is simulated. The expected number is therefore too high rather than too low.",
-        "Ruptures and outcome are from the same treatments. What comes first is not known from these models.",
+        "Ruptures and outcome are from the same treatments. These models do not show which comes first.",
     ),
 )
 def alliance_events(
@@ -107,7 +107,7 @@ def alliance_events(
         tuple[str, ...] | None,
         AS_NAMES,
         Field(
-            description="Covariates of therapists or clients that may go with repair, such as experience,attachment. None: only the phase "
+            description="Covariates of therapists or clients that may be related to repair, such as experience,attachment. None: only the phase "
             "of treatment."
         ),
     ] = None,

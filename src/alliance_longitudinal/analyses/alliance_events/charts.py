@@ -31,7 +31,7 @@ def found_figure(found: Found, label: str) -> FigureSpec:
         },
         title=f"Ruptures in {label}, found and expected from fluctuation alone",
         caption="Dots: share of the ratings that are a rupture. Grey bars: the middle 95 % of simulated data in which the "
-        "alliance only fluctuates. Each rule has an axis of its own.",
+        "alliance only fluctuates. Each rule has its own axis.",
         alt="Ratings that are a rupture, found and expected from fluctuation.",
         how_to_read="A dot within its bar: no more ruptures than random fluctuation alone would produce.",
         own_scales=True,

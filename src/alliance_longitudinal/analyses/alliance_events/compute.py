@@ -283,7 +283,7 @@ def event_estimates(found: Found, hits: Sequence[Hits]) -> list[Estimate]:
             out.append(
                 Difference(
                     f"excess_{rule.id}",
-                    f"Found for each one expected: {rule.words}",
+                    f"Found per one expected: {rule.words}",
                     events.excess,
                     ci_low=limits[0],
                     ci_high=limits[1],

@@ -247,7 +247,7 @@ def show_marker(draft: Draft, found: Found, marked: Marked, label: str) -> None:
                 Column("ci_high", "95 % high", "percent", of="n"),
                 Column("n", "Of", "count"),
             ],
-            "A rupture begins with the first mark of a row of marked sessions. It was repaired if one of the next ratings without a mark comes back to the "
+            "A rupture begins with the first mark of a run of marked sessions. It was repaired if one of the next ratings without a mark comes back to the "
             "client's mean of unmarked ratings. What fluctuation alone would produce is not known for a mark.",
         )
     )

@@ -132,7 +132,7 @@ def who_repairs(draft: Draft, found: Found, covariates: tuple[Covariate, ...], w
         draft.find(
             "repairs_too_few",
             "info",
-            "Of {n:noun} that enough ratings follow, {rarer} {kind}. A model of who repairs needs at least {needed} of the rarer kind.",
+            "Of {n:noun} followed by enough ratings, {rarer} {kind}. A model of who repairs needs at least {needed} of the rarer kind.",
             "who repairs",
             n=Count(len(rows), "rupture"),
             rarer=Count(rarer, "rupture"),
@@ -153,7 +153,7 @@ def who_repairs(draft: Draft, found: Found, covariates: tuple[Covariate, ...], w
         made,
         [Column("label", "Odds ratio of repair"), *ESTIMATE, *TEST],
         say(
-            "One logistic model of the ruptures that {within:noun} or more follow, so that all could be repaired. Above one: such ruptures are "
+            "One logistic model of the ruptures followed by {within:noun} or more, so that all could be repaired. Above one: such ruptures are "
             "repaired more often. A fall from an unusually high rating is regained less often by fluctuation alone, so the rating before is in the "
             "model.",
             within=Number(within, "integer", "rating"),

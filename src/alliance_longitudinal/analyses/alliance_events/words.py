@@ -166,7 +166,7 @@ def describe(found: Found, asked: Asked, related: bool, who: bool = False, marke
         )
     if marker:
         text += (
-            f" Ruptures recorded by {marker} begin with the first of a row of marked sessions. A mixed model compared the client's ratings in marked "
+            f" Ruptures recorded by {marker} begin with the first of a run of marked sessions. A mixed model compared the client's ratings in marked "
             "sessions with the client's other ratings."
         )
     return text.strip()

@@ -20,7 +20,7 @@ _COLUMNS = (
 )
 _BARS = (Column("low", "Published, low", "number"), Column("high", "Published, high", "number"))
 _READ = (
-    "A point on the right of zero: the alliance is better where the predictor is higher. If the line crosses zero, the direction is not "
+    "A point to the right of zero: the alliance is better where the predictor is higher. If the line crosses zero, the direction is not "
     "clear."
 )
 _WHAT = (
@@ -94,7 +94,7 @@ def growth_figure(effects: Sequence[Estimate], time: str) -> FigureSpec | None:
         caption=f"Points: how much more the alliance grows over ten {time}s, in standard deviations between clients; lines: 95 % "
         "intervals.",
         alt=_alt("Effects of predictors on growth of the alliance.", {"growth": effects}),
-        how_to_read="A point on the right of zero: the alliance grows more where the predictor is higher.",
+        how_to_read="A point to the right of zero: the alliance grows more where the predictor is higher.",
         section="results",
         data=pd.DataFrame([_row(e, "growth") for e in effects]),
         columns=_COLUMNS,

@@ -156,7 +156,7 @@ def note_styles(draft: Draft) -> None:
     draft.find(
         "styles_lose_information",
         "caution",
-        "Attachment styles are made by cutting anxiety and avoidance at the midpoint of their scale. Clients near the midpoint count "
+        "Attachment styles are formed by splitting anxiety and avoidance at the midpoint of their scale. Clients near the midpoint count "
         "as different although they are alike, so prefer the effects of anxiety and avoidance.",
         "attachment style",
         short("fraley2015"),

@@ -194,7 +194,7 @@ def _compare(draft: Draft, groups: Groups, found: Dose, by: int) -> None:
             Column(key, label, "percent", of="n", modelled=True)
             for key, label in (("estimate", "Estimate"), ("ci_low", "95 % low"), ("ci_high", "95 % high"))
         ]
-        draft.by_group(out, modelled, "Curves of their own for each group.")
+        draft.by_group(out, modelled, "Separate curves for each group.")
 
 
 __all__ = ["dose"]

@@ -33,7 +33,7 @@ def improvement_figure(times: Times, n: int) -> FigureSpec:
         name="improvement",
         title="Reliable improvement by session",
         caption="Lines: share of clients whose score had improved reliably at least once; bands: 95 % intervals. Lower line: clients who left "
-        "without improvement have not improved. Upper line (Kaplan-Meier): as if they would have gone on like the others.",
+        "without improvement have not improved. Upper line (Kaplan-Meier): as if they had gone on like the others.",
         alt="Share of clients with a reliable improvement by the last session: " + joined(said, ", ") + ".",
         how_to_read="The line rises where clients improve for the first time. The gap between the lines shows how much depends on those who left.",
         section="answer",

@@ -236,7 +236,7 @@ def length_estimates(models: dict[str, Fitted], dose: Dose, y: Measure) -> list[
         ),
         (
             "slope_by_length",
-            "What the change per session is more for each session that treatment is longer",
+            "Difference in change per session, for each further session of treatment",
             {"t_length": 1.0},
             f"{label} points per session and session",
         ),
@@ -296,7 +296,7 @@ def alliance_models(
         )
         draft.coefficient(
             "length_by_alliance",
-            "Sessions more per point of early alliance",
+            "Additional sessions per point of early alliance",
             model,
             "early_part",
             unit=f"sessions per {a.instrument.label} point",
@@ -330,7 +330,7 @@ def alliance_models(
         )
         draft.coefficient(
             "alliance_by_length",
-            "What the alliance's link with change per session is more for each session that treatment is longer",
+            "Difference in the alliance's link with change per session, for each further session of treatment",
             model,
             "t_early_length",
             unit=f"{y.instrument.label} points per session, alliance point and session",

@@ -38,7 +38,7 @@ def tables(draft: Draft, by: int) -> None:
         shares,
         [Column("label", "What"), *modelled, count],
         "In treatment: clients who left without improvement have not improved (Aalen & Johansen). Kaplan-Meier: they are taken as censored, which is too "
-        "high if clients leave who would not have improved. Intervals allow for clients who share a therapist.",
+        "high if the clients who leave would not have improved. Intervals allow for clients who share a therapist.",
     )
     if medians:
         draft.table_of(
@@ -134,7 +134,7 @@ def findings(draft: Draft, dose: Dose, times: Times, y: Measure, n_excluded: boo
         draft.find(
             "many_not_kept",
             "caution",
-            "Many first improvements were not kept at the next score: {held} instead of {all} of the clients had an improvement that was. Part of the first "
+            "Many first improvements were not kept at the next score: {held} instead of {all} of the clients had an improvement that was. Some of the first "
             "improvements are random fluctuation.",
             y.instrument.label,
             held=by[0].share(),
@@ -152,7 +152,7 @@ def findings(draft: Draft, dose: Dose, times: Times, y: Measure, n_excluded: boo
         draft.find(
             "alliance_by_length_is_selected",
             "caution",
-            "The alliance's link with change differs by length. Because length is a result of both, such a difference can come from who stays alone.",
+            "The alliance's link with change differs by length. Because length is a result of both, who stays in treatment can alone produce such a difference.",
             "alliance and length",
         )
 

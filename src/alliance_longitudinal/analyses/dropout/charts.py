@@ -87,7 +87,7 @@ def hazard_figure(leaving: Leaving) -> FigureSpec | None:
         "were still in treatment and had an alliance score.",
         alt="Share of clients still in treatment who drop out: " + joined(said, ", ") + ".",
         how_to_read="A high point means that many of the clients still in treatment dropped out before this "
-        "session. Points of few clients go up and down by chance.",
+        "session. Points based on few clients go up and down by chance.",
         section="results",
         data=data,
         columns=(

@@ -36,7 +36,7 @@ from alliance_longitudinal.timing import TimeWindow
 Other = Annotated[
     str | None,
     Field(
-        description="Where somebody rates beside the client, such as a carer: that person's alliance measure, by its name in the study "
+        description="If somebody else rates as well as the client, such as a carer: that person's alliance measure, by its name in the study "
         "file. None: members are the clients of one couple or family."
     ),
 ]
@@ -47,7 +47,7 @@ OtherOutcome = Annotated[
 
 @analysis(
     "Couples, families and carers",
-    "Does the outcome go with the own early alliance, with the other member's, and with how far they are apart?",
+    "Is a member's outcome related to the member's own early alliance, to the other member's, and to how far apart they are?",
     main=("actor", "actor_*"),
     limits=LIMITS,
 )

@@ -111,7 +111,7 @@ def members(draft: Draft, asked: Asked) -> Cases:
     if asked.missing == "error" and not whole.all():
         raise StudyError(
             say(
-                "In {n} of {all:noun} a member or a score of a member is missing. Choose what happens with them: missing='drop' leaves these "
+                "In {n} of {all:noun} a member or a score of a member is missing. Choose what happens to them: missing='drop' leaves these "
                 "cases out, missing='fiml' uses the scores that are there.",
                 n=Count(int((~whole).sum()), "case"),
                 all=Count(len(whole), "case"),
@@ -159,7 +159,7 @@ def _families(draft: Draft, asked: Asked) -> tuple[str, ...]:
     if "family" not in draft.sessions or draft.sessions["family"].isna().all():
         raise draft.too_little(
             "The study names no couples or families. Name the column 'family' in the study file; or, if a carer or somebody else "
-            "rates beside the client, give partner_alliance and partner_outcome.",
+            "rates as well as the client, give partner_alliance and partner_outcome.",
             "no_families",
         )
     sessions = draft.sessions

@@ -36,7 +36,7 @@ def answer(draft: Draft, cases: Cases, asked: Asked) -> None:
         a, score = asked.labels(member)
         beside = asked.labels(1 - member)[0]
         draft.say(
-            "{start} one more point of the own early {a}, the last {score} was {own_how} ({own} points, 95 % interval {own:interval}); with one more "
+            "{start} one more point of the member's own early {a}, the last {score} was {own_how} ({own} points, 95 % interval {own:interval}); with one more "
             "point of the other member's early {beside}, it was {other_how} ({other} points, {other:interval}).",
             start=f"Outcome of {role}: with" if role else "With",
             a=a,
@@ -121,8 +121,8 @@ def findings(draft: Draft, cases: Cases, asked: Asked, found: "ActorPartner", gr
         draft.find(
             "larger_cases",
             "info",
-            "{n:noun} {n:has|have} more than two members. There, the mean of the others is the other member's alliance, and the split is the distance of "
-            "the highest from the lowest.",
+            "{n:noun} {n:has|have} more than two members. For them, the mean of the others counts as the other member's alliance, and the split is the "
+            "distance between the highest and the lowest.",
             "cases",
             n=Count(larger, "case"),
         )
@@ -157,7 +157,7 @@ def method_of(
         level = "; therapists are a level of the model" if group else ""
         errors = f"The model was fitted by restricted maximum likelihood with Satterthwaite's degrees of freedom{level}."
     by_role = (
-        " Each role has its own means, effects and residual variance; beside it is the model with equal roles, and a likelihood-ratio test, corrected for few cases, compares them."
+        " Each role has its own means, effects and residual variance. A likelihood-ratio test, corrected for few cases, compares this model with one of equal roles."
         if cases.roles
         else " Members have equal means, effects and variances."
     )
@@ -182,6 +182,6 @@ def method_of(
     if retention:
         out.append(
             "A discrete-time hazard model relates the dropout of the case at each session after the window to the mean and the split of the early alliances, "
-            "with a linear course of the log odds over sessions. Other endings are ends of another kind."
+            "with a linear course of the log odds over sessions. Other endings are competing events."
         )
     return out

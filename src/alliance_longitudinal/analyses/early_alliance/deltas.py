@@ -94,7 +94,7 @@ def delta_effects_of(
     clear = main.ci_low > 0 or main.ci_high < 0
     draft.table_of(
         "deltas",
-        "If clients who left went on worse than expected",
+        "If clients who left did worse than expected",
         "sensitivity",
         [main, *rows],
         [Column("label", "Effect"), *ESTIMATE, COUNT],
@@ -253,7 +253,7 @@ def _figure(rows: list[Estimate], main: Estimate, weeks: float, time: str) -> Fi
     data.insert(0, "label", names)
     return FigureSpec(
         name="deltas",
-        title="If clients who left went on worse than expected",
+        title="If clients who left did worse than expected",
         caption=f"Points: effect of early alliance within therapists if the scores of clients who left had been so many points worse at {time} "
         f"{weeks:.0f} than expected; lines: 95 % intervals.",
         alt="Effect within therapists: " + joined(said, "; ") + ".",

@@ -25,8 +25,8 @@ def latent_effects(draft: Draft, design: EarlyDesign) -> None:
         draft.find(
             "no_latent_means",
             "info",
-            "The effect between therapists cannot be corrected for the chance in therapists' means: the model with latent means has no "
-            "optimum for these data.",
+            "The effect between therapists cannot be corrected for the chance in therapists' means: the model with latent means did not "
+            "converge.",
             "effect between therapists",
         )
         return

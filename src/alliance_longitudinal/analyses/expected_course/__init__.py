@@ -130,7 +130,7 @@ def expected_course(
     holdout: Annotated[
         Holdout,
         Field(
-            description="Who is left out to judge the predictions. therapist: each client and, in a second round, all clients of a therapist. client: "
+            description="Who is left out when the predictions are judged. therapist: each client and, in a second round, all clients of a therapist. client: "
             "each client only."
         ),
     ] = "therapist",

@@ -74,7 +74,7 @@ def course_figure(found: Validated, unit: str) -> FigureSpec:
             two=Number(float(last["y"]), n=found.clients),
             end=Number(round(float(last["time"])), "integer", unit),
         ),
-        how_to_read="A score outside of the first band is unusual for clients with this first score."
+        how_to_read="A score outside the first band is unusual for clients with this first score."
         + (
             " The second band uses the scores so far, so it is the better guess of later scores."
             if settings.update
@@ -117,7 +117,7 @@ def client_figure(
     seen = rows[rows["kind"] == "observed"]
     return FigureSpec(
         name=name,
-        title=f"This client's {label} beside the expected course",
+        title=f"This client's {label} and the expected course",
         caption="Points: the client's scores. First band: expected from the first score."
         + (
             " Second band: expected from now on, from all scores so far."
@@ -139,7 +139,7 @@ def client_figure(
                 ", ",
             ),
         ),
-        how_to_read="A point outside of the first band is unusual for clients who started with the same score.",
+        how_to_read="A point outside the first band is unusual for clients who started with the same score.",
         section="answer",
         data=rows.assign(n=1),
         columns=(

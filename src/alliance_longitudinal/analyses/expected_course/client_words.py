@@ -146,7 +146,7 @@ def alliance_words(draft: Draft, person: Person, unit: str) -> None:
         low=low,
         high=high,
         where=WHERE[int(last["side"])],
-        more=" Speak about the alliance: goals, tasks, and how the client feels with you."
+        more=" Talk about the alliance: goals, tasks, and how the client feels with you."
         if last["side"] > 0
         else "",
     )

@@ -37,7 +37,7 @@ from alliance_longitudinal.data.study import Study
 
 @analysis(
     "What clients share",
-    "How alike are clients of the same group or therapist, and what does this change in the comparison of treatments?",
+    "How alike are clients of the same group or therapist, and what does this mean for the comparison of treatments?",
     main="icc",
     limits=LIMITS,
 )

@@ -51,7 +51,7 @@ def show(draft: Draft, shared: Shared, arms: Arms | None) -> None:
             "results",
             ratings,
             [Column("label", "Effect"), Column("unit", "Unit"), *ESTIMATE, *TEST],
-            "The first two rows are one model, the last two another: the same ratings, cut in two ways.",
+            "The first two rows are from one model, the last two from another: the same ratings, split in two ways.",
         )
     draft.table_of(
         "factors",

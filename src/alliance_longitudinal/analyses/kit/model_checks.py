@@ -175,7 +175,7 @@ def _findings(checked: Checked, measure: Measure, n: int, *, clear: bool) -> lis
     if checked.p_shape <= CLEAR:
         message = say(
             "The residuals are not normal in shape (p {p}; see the figure of residuals). With many clients this matters little for "
-            "averages and differences, and more for variances and for what is said of single clients.",
+            "averages and differences, and more for variances and for statements about single clients.",
             p=number(checked.p_shape, "p"),
         )
         out.append(Finding("residual_shape", "info", message, title))
@@ -250,8 +250,8 @@ def _quantiles(checked: Checked, frame: pd.DataFrame) -> FigureSpec:
         caption="Points: residuals of the model in rising order (at most two hundred of them). Band: middle 95 % of residuals "
         "that the model itself would give.",
         alt=f"Quantile plot of the residuals of the model '{checked.fitted.title}'; p of a normal shape {number(checked.p_shape, 'p')}.",
-        how_to_read="Points within the band are as the model expects; an S-shape at the ends says that some scores jump more than it "
-        "allows.",
+        how_to_read="Points within the band are as the model expects; an S-shape at the ends means that some scores jump more than "
+        "the model allows.",
         section="checks",
         data=pd.concat([band, own], ignore_index=True),
         columns=(

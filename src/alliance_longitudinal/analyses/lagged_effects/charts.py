@@ -126,7 +126,7 @@ def _instruments(draft: Draft, names: Names) -> Table | None:
         COUNT,
     ]
     note = (
-        "Instruments should be far fewer than clients. A small p of Hansen's test, or of AR(2), speaks against the estimator; AR(1) is "
+        "Instruments should be far fewer than clients. A small p of Hansen's test, or of AR(2), is evidence against the estimator; AR(1) is "
         "expected to be small."
     )
     return Table.from_frame("instruments", "Instruments", "models", pd.DataFrame(rows), columns, note)

@@ -78,7 +78,7 @@ def mechanisms(
     detrend: Annotated[
         Detrend,
         Field(
-            description="What is taken out of sessions beside the client's mean. common: the common course. client: each client's own line. "
+            description="What is removed from the sessions in addition to the client's mean. common: the common course. client: each client's own line. "
             "mean: nothing."
         ),
     ] = "common",
@@ -152,7 +152,7 @@ def _enough(draft: Draft, cause: Cause, before: Before, steps: pd.DataFrame | No
         values = before.clients[column]
         if not values.max() - values.min() > 0:
             raise draft.too_little(
-                "{label} is the same for all analysed clients, so there is no path from or over it.",
+                "{label} is the same for all analysed clients, so there is no path from it or through it.",
                 label=label,
             )
     if cause.level == "therapist" and before.therapists < MIN_THERAPISTS:

@@ -72,14 +72,14 @@ def _confounding(every: Sequence[Paths]) -> Table | None:
     ]
     columns = [
         Column("label", "Path"),
-        Column("rho", "Correlation of errors that takes it away", "number", of="n"),
+        Column("rho", "Correlation of errors that would make it zero", "number", of="n"),
         Column("indirect", "Indirect path per SD", "number", of="n"),
         Column("half", "With half of this correlation", "number", of="n"),
         Column("n", "n", "count"),
     ]
     note = (
-        "If something unmeasured moves both the alliance and the outcome, their errors correlate, and the indirect path is another one. "
-        "A small correlation in the first column means that little is needed to take the path away."
+        "If something unmeasured moves both the alliance and the outcome, their errors correlate, and the indirect path differs from the "
+        "estimate. A small correlation in the first column means that little is needed to make the path zero."
     )
     return Table.from_rows("confounding", "Unmeasured confounding", "sensitivity", rows, columns, note)
 

@@ -11,7 +11,7 @@ from alliance_longitudinal.labels import listing
 LIMITS = (
     "An indirect path is a product of two associations. It shows a mechanism only if nothing unmeasured is related to both the alliance and "
     "the outcome, or to the cause and either of them. Neither is assigned at random.",
-    "The cause, the alliance and the outcome may have other orders than the one that is looked at.",
+    "The cause, the alliance and the outcome may come in another order than the one examined.",
     "The path is that of an average client (or therapist). It may differ where the effect of the alliance depends on the cause.",
     "Questionnaires measure with error. Error in the alliance makes its path to the outcome smaller.",
 )
@@ -141,7 +141,7 @@ def findings(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked) -
         draft.find(
             "order_of_cause",
             "info",
-            "The report takes {cause} as known before the early window. If it was asked later, its place in the order of time is not known.",
+            "The report assumes that {cause} was known before the early window. If it was measured later, it is not known which came first.",
             "between clients",
             cause=cause.label,
         )
@@ -160,7 +160,7 @@ def findings(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked) -
             draft.find(
                 "weak_path",
                 "caution",
-                "{place}, a correlation of errors of only {rho} would take the indirect path away.",
+                "{place}, a correlation of errors of only {rho} would make the indirect path zero.",
                 place(paths),
                 place=place(paths).capitalize(),
                 rho=Number(paths.confounding.rho_zero),
@@ -169,7 +169,7 @@ def findings(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked) -
             draft.find(
                 "share_outside",
                 "info",
-                "{place}, the indirect and the direct path have opposite signs, so the one is not a share of their sum.",
+                "{place}, the indirect and the direct path have opposite signs, so the indirect path cannot be given as a share of the total.",
                 place(paths),
                 place=place(paths).capitalize(),
             )
@@ -190,7 +190,7 @@ def methods(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked, de
             f"Within clients, {cause.label} of a session, {a} of the next session and {y} one session after that were taken as deviations from the "
             f"client's mean{time}. One mixed model of both (1-1-1) has paths that differ between clients, and a residual variance "
             "for each outcome; the indirect path is the product of the mean paths plus their covariance between clients (Bauer, Preacher & Gil). "
-            "Its interval is Monte Carlo, and holds the sampling error of the covariance."
+            "Its interval is by Monte Carlo, and includes the sampling error of the covariance."
         )
         draft.cite("bauer2006", "preacher2012")
     held = {"intake": "intake severity", "change": "change up to the end of the window"}

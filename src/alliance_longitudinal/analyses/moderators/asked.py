@@ -125,8 +125,8 @@ def choose(study: Study, names: Sequence[str] | None, planned: str | None) -> li
     for name in wanted:
         if name in declared(study) and name not in known:
             raise StudyError(
-                f"Parameter 'moderators': {name} is a covariate of sessions. A moderator of the early alliance is known of the "
-                f"client or the therapist: {', '.join(offered)}."
+                f"Parameter 'moderators': {name} is a covariate of sessions. A moderator of the early alliance is a characteristic "
+                f"of the client or the therapist: {', '.join(offered)}."
             )
         if name not in offered:
             asked_for = "planned" if name == planned else "moderators"

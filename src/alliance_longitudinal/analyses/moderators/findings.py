@@ -47,7 +47,7 @@ def about(draft: Draft, sample: Sample, design: Moderated) -> None:
         draft.find(
             "moderator_missing",
             "caution",
-            "{label} is not known of {share} of the analysed clients. They are not in its model, and may differ from the others.",
+            "{label} is not known for {share} of the analysed clients. They are not in its model, and may differ from the others.",
             moderator.label,
             label=moderator.label,
             share=Share(missing, len(known)),
@@ -67,7 +67,7 @@ def about(draft: Draft, sample: Sample, design: Moderated) -> None:
         draft.find(
             "categories_between_therapists",
             "caution",
-            "Few therapists have clients in more than one category of {label} ({n:noun}). The comparison of categories is for the most part one of "
+            "Few therapists have clients in more than one category of {label} ({n:noun}). The comparison of categories is mostly one of "
             "therapists.",
             moderator.label,
             label=moderator.label,

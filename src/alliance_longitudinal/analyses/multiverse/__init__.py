@@ -173,7 +173,7 @@ def multiverse(
     own = None if found is None else found.of(found.question)
     if found is None or own is None:
         raise draft.too_little(
-            "Not one analysis of the main question could be made: too few clients or therapists have the data that it needs."
+            "No analysis of the main question was possible: too few clients or therapists have the data that it needs."
         )
     sign = tables.main_sign(found)
     summary, total = summary_of(own, sign), summary_of(found.curve, sign)

@@ -58,7 +58,7 @@ def answer(draft: Draft, found: Multiverse, main: Summary, every: Summary, setti
         else say("fewer than one"),
         verdict="show an effect that chance does not explain"
         if main.p_mean_t < 0.05
-        else "do not clearly differ from what chance gives",
+        else "do not clearly differ from what chance produces",
         by_t=Number(main.p_mean_t, "p"),
         by_median=Number(main.p_median, "p"),
     )

@@ -97,7 +97,7 @@ def planning(
     sizes: Annotated[
         Literal["interval", "estimate"],
         Field(
-            description="Where sizes are from that are not given: the ends of 95 % intervals. 'estimate' (observed power) is refused."
+            description="Source of the sizes that are not given: the ends of 95 % intervals. 'estimate' (observed power) is refused."
         ),
     ] = "interval",
     from_report: Annotated[

@@ -60,7 +60,7 @@ def show_sizes(draft: Draft, basis: Basis, planned: Planned, unit: str) -> None:
                 "source": _SHARES[planned.sources[key]].format(end=end),
             }
         )
-    columns = [Column("what", "Size"), Column("size", "Planned for"), Column("source", "Where it is from")]
+    columns = [Column("what", "Size"), Column("size", "Planned for"), Column("source", "Source")]
     note = (
         "An effect that an estimate suggests is likely to be too large. So the plan takes the end of the 95 % interval that asks for more "
         "clients: the smaller effect, and the larger share of therapists."
@@ -217,13 +217,13 @@ def show_simulated(draft: Draft, basis: Basis, planned: Planned, found: "dict[in
         Column("power_error", "Monte Carlo error", "percent", modelled=True),
         Column("coverage", "Coverage", "percent", modelled=True),
         Column("bias", "Bias", "number"),
-        Column("median_size", "Found effects, of the true one", "percent", modelled=True),
+        Column("median_size", "Effects that were found, relative to the true one", "percent", modelled=True),
         Column("singular", "Variance at its boundary", "percent", modelled=True),
         Column("none", "Not converged", "percent", modelled=True),
     ]
     note = (
         "Each study was simulated with the planned dropout and missing scores, and its model fitted. A study whose model did not converge counts "
-        "as one that finds nothing. Found effects, of the true one: the median estimate of the studies that found the effect; with low power "
+        "as one that finds nothing. Effects that were found, relative to the true one: the median estimate of the studies that found the effect; with low power "
         "it is too large."
     )
     draft.show(Table.from_rows("simulated", "Simulated studies", "results", rows, columns, note))

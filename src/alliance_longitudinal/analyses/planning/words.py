@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.planning.simulate import SimulatedPlan
 
 LIMITS = (
-    "Power is a property of a plan, for an effect that somebody states. It says nothing of whether the effect exists.",
+    "Power is a property of a plan, for an effect that somebody states. It does not say whether the effect exists.",
     "The plan takes the variances of this study as they are. Another clinic, another measure or other clients may differ.",
     "The effect of the alliance is the same for all therapists in the planned study. If it differs between them, the power is lower.",
     "Dropout and missing scores in the simulation depend on nothing. If clients leave because of their symptoms or their alliance, the "

@@ -143,7 +143,7 @@ def findings(
         draft.find(
             "raters_disagree",
             "caution",
-            "Both raters hardly agree on which clients have the better early alliance (correlation {r}). Cross-source correlations are "
+            "The raters hardly agree on which clients have the better early alliance (correlation {r}). Cross-source correlations are "
             "then low even if the alliance matters.",
             "raters",
             r=agreed.number(),

@@ -85,7 +85,7 @@ def reliable_change(
         Field(gt=0, description="Points of reliable change. None: those of the instrument file."),
     ] = None,
     cutoff: Annotated[
-        float | Literal["a", "b", "c"] | None,
+        Literal["a", "b", "c"] | float | None,
         Field(
             description="Cut-off in points, or a criterion. None: that of the instrument file, if it has "
             "exactly one."

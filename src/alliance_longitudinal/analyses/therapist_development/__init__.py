@@ -91,7 +91,7 @@ def therapist_development(
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
-    """Relate the early alliance and the outcome of a client to the number of the case within the therapist.
+    """Relate the early alliance and the outcome of a client to the number of the therapist's case.
 
     Later clients of a therapist are compared with earlier clients of the same therapist; how fast scores change may differ between
     therapists.

@@ -98,8 +98,8 @@ def therapists_figure(change: Change, label: str, unit: str) -> FigureSpec | Non
     return FigureSpec(
         name=f"therapists_{kind}",
         title=f"Change of {label}, therapist by therapist",
-        caption="Each mark: the change of one therapist over ten cases, in order, drawn towards the mean by as much as little is known of the "
-        "therapist; lines: 95 % intervals. Therapists are not named.",
+        caption="Each mark: the change of one therapist over ten cases, in order, drawn towards the mean, the more so the less is known about "
+        "the therapist; lines: 95 % intervals. Therapists are not named.",
         alt=f"Change of {label} over ten cases of {len(data)} therapists; above zero for {above}.",
         how_to_read="If all lines overlap, the data do not show that therapists differ in their change.",
         section="checks",

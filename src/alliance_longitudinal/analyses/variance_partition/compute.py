@@ -99,7 +99,7 @@ def with_clinics(draft: Draft) -> bool:
         draft.find(
             "therapists_in_several_clinics",
             "info",
-            "{n:noun} {n:works|work} in more than one clinic. The analysis counts {n:this therapist|each of them} to the clinic "
+            "{n:noun} {n:works|work} in more than one clinic. The analysis assigns {n:this therapist|each of them} to the clinic "
             "with most of their clients.",
             "clinics",
             n=Number(several, "integer", "therapist"),

@@ -46,7 +46,7 @@ def effects_figure(draft: Draft, a: Measure, y: Measure, detrend: tuple[Detrend,
     return FigureSpec(
         name="levels",
         title="Three levels, by how time is removed",
-        caption="Points: effect of one point of the alliance; lines: 95 % intervals. Each panel has a scale of its own.",
+        caption="Points: effect of one point of the alliance; lines: 95 % intervals. Each panel has its own scale.",
         alt="Effects of the alliance by level. " + joined(said, "; ") + ".",
         how_to_read="If the lines of a panel lie far apart, the result depends on how time is removed. If a line crosses zero, "
         "the direction is not clear.",

@@ -121,7 +121,7 @@ def therapist_level(draft: Draft, pairs: Pairs, fitted: Fitted, unit: str) -> Ch
             "no_latent_means",
             "info",
             "The effect between therapists cannot be corrected for the chance in therapists' means: therapists' means do not "
-            "differ beyond chance, or the model with latent means has no optimum for these data.",
+            "differ beyond chance, or the model with latent means did not converge.",
             "effect between therapists",
         )
         return Choice("therapist", ratio)
