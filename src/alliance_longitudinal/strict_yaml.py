@@ -225,10 +225,24 @@ def raise_mistakes(document: Document, what: str, mistakes: list[tuple[Location,
     """Raise one :class:`StudyError` for all ``mistakes`` (location, sentence), if there are any."""
     if not mistakes:
         return
-    numbered = sorted((document.line(location), sentence) for location, sentence in mistakes)
-    lines = [f"  line {line}: {sentence}" for line, sentence in dict.fromkeys(numbered)]
+    placed = ((location or _named_in(sentence, document), sentence) for location, sentence in mistakes)
+    numbered = sorted((document.line(place) if place else 0, sentence) for place, sentence in placed)
+    lines = [
+        f"  line {line}: {sentence}" if line else f"  {sentence}"
+        for line, sentence in dict.fromkeys(numbered)
+    ]
     count = "1 mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
     raise StudyError("\n".join([f"The {what} {document.path.name} has {count}:", *lines]))
+
+
+def _named_in(sentence: str, document: Document) -> Location:
+    """The place of the first block that a sentence about the whole file quotes, and of what it quotes inside it."""
+    place: Location = ()
+    for quoted in re.findall(r"'([\w: ]+)'", sentence):
+        for key in quoted.split(": "):
+            if (*place, key) in document.lines:
+                place = (*place, key)
+    return place
 
 
 def _is_endless(path: Path) -> bool:

@@ -19,7 +19,7 @@ def test_clients_of_one_arm_have_no_therapist(tmp_path):
     assert findings(study)["clients_without_therapist"].startswith("1 of 3 clients has no therapist.")
     step = study.flow.steps[0]
     assert (step.rows_out, step.clients_out, step.therapists_out) == (5, 3, 2)
-    assert "Clients per therapist: median 1, from 1 to 1; 1 clients without a therapist." in describe_study(
+    assert "Clients per therapist: median 1, from 1 to 1; 1 client without a therapist." in describe_study(
         study
     )
 

@@ -92,3 +92,21 @@ def test_a_wrong_schedule_gets_its_sentence(tmp_path, more, words):
     with pytest.raises(StudyError) as caught:
         load_study(study_file(tmp_path, "c,t,n,p\n1,a,0,9\n", more))
     assert words in str(caught.value)
+
+
+def test_a_mistake_between_two_blocks_has_the_line_of_the_block(tmp_path):
+    """Such mistakes were all said to be in line 1."""
+    more = "schedule:\n  phq: [0, 4]\n  phk: [0, 4]\nending: {planned: [done]}"
+    path = study_file(tmp_path, "c,t,n,p\n1,a,0,9\n", more)
+    with pytest.raises(StudyError) as caught:
+        load_study(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = {
+        key: next(i for i, line in enumerate(lines, start=1) if line.startswith(key))
+        for key in ("  phk", "ending")
+    }
+    assert f"line {at['  phk']}: 'schedule' names 'phk'" in str(caught.value)
+    assert (
+        f"line {at['ending']}: an 'ending' column and the words of the block 'ending' belong together."
+        in str(caught.value)
+    )

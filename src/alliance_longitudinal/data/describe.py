@@ -40,7 +40,11 @@ def describe_study(study: Study) -> list[str]:
     lines += [_measure_line(study, measure) for measure in study.measures.values()]
     lines += [
         f"Flow: {step.step}: {step.rows_out} rows, {step.clients_out} clients"
-        + (f" ({step.rows_lost} rows left out: {step.reason})" if step.rows_lost else "")
+        + (
+            f" ({step.rows_lost} {'row' if step.rows_lost == 1 else 'rows'} left out: {step.reason})"
+            if step.rows_lost
+            else ""
+        )
         for step in study.flow.steps
     ]
     lines += [f"{finding.severity.capitalize()}: {finding.message}" for finding in study.findings]
@@ -68,7 +72,11 @@ def _therapist_lines(per_therapist: "pd.Series[int] | None", clients: int) -> li
         return []
     without = clients - int(per_therapist.sum())
     line = f"Clients per therapist: median {per_therapist.median():g}, from {per_therapist.min()} to {per_therapist.max()}"
-    return [f"{line}; {without} clients without a therapist." if without else f"{line}."]
+    return [
+        f"{line}; {without} {'client' if without == 1 else 'clients'} without a therapist."
+        if without
+        else f"{line}."
+    ]
 
 
 def _arm_lines(study: Study) -> list[str]:
