@@ -251,9 +251,9 @@ def _checked(
     except AllianceError as error:
         told = str(error)
         if is_shareable(values):  # the index must not name files
-            file, own = Path(place).resolve(), Path(place)
-            told = without_names(told, {str(p): STUDY for p in (file, own)})
-            told = without_names(told, {str(p.parent): FOLDER for p in (file, own)})
+            whole, own = Path(place).resolve(), Path(place)
+            told = without_names(told, {str(p): STUDY for p in (whole, own)})
+            told = without_names(told, {str(p.parent): FOLDER for p in (whole, own)})
         return Combination(study, notebook, values, None, told)
     return Combination(study, notebook, values, request)
 
