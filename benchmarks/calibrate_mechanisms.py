@@ -9,26 +9,24 @@ the weekly change after the early window.
 
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 from calibration import Plan, Row, main, row_of
 
 from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.analyses.mechanisms.compute import two_models, within_paths
 from alliance_longitudinal.analyses.mechanisms.design import Asked, before_of, find_cause, steps_of
 from alliance_longitudinal.data.synthetic import simulated_study
-from alliance_longitudinal.simulation import ClinicTruth, simulate_clinic
+from alliance_longitudinal.simulation import ChainTruth, ClinicTruth, simulate_chain, simulate_clinic
 from alliance_longitudinal.timing import TimeWindow
 
-A, B, COV, DIRECT = 0.5, -0.4, -0.03, -0.1
+KNOWN = ChainTruth()
 BETWEEN = ClinicTruth(24, 480, attachment_avoidance=-2.0, within=-0.05)
 TRUTHS = {
     "within, 80 clients, 11 sessions": {
-        "a": A,
-        "b": B,
-        "cov_ab": COV,
-        "indirect": A * B + COV,
-        "direct": DIRECT,
+        "a": KNOWN.a,
+        "b": KNOWN.b,
+        "cov_ab": KNOWN.cov_ab,
+        "indirect": KNOWN.indirect,
+        "direct": KNOWN.direct,
     },
     "between, 24 therapists, 480 clients": {"a": -2.0, "b": -0.05, "indirect": 0.1, "direct": 0.0},
     "between, no path to the alliance": {"a": 0.0, "b": -0.05, "indirect": 0.0, "direct": 0.0},
@@ -36,29 +34,12 @@ TRUTHS = {
 WORDS = {"a": "a", "b": "b", "cov_ab": "cov(a, b)", "indirect": "indirect", "direct": "direct"}
 
 
-def chain(seed: int, clients: int = 80, sessions: int = 11) -> pd.DataFrame:
-    """Sessions with ``client, therapist, session, empathy, alliance, phq9``."""
-    rng = np.random.default_rng(seed)
-    paths = rng.multivariate_normal([A, B], [[0.04, COV], [COV, 0.04]], clients)
-    rows = []
-    for k, (a, b) in enumerate(paths):
-        x = rng.normal(0, 2, sessions)
-        m = 40 + rng.normal(0, 3) + rng.normal(0, 1.5, sessions)
-        m[1:] += a * x[:-1]
-        y = 15 + rng.normal(0, 3) + rng.normal(0, 1.5, sessions) - 0.3 * np.arange(sessions)
-        y[1:] += b * (m[:-1] - 40)
-        y[2:] += DIRECT * x[:-2]
-        columns = {"session": np.arange(sessions), "empathy": 50 + x, "alliance": m, "phq9": y}
-        rows.append(pd.DataFrame(columns).assign(client=f"c{k}", therapist=f"t{k % 8}"))
-    return pd.concat(rows, ignore_index=True)
-
-
 def one(seed: int, make: str) -> list[Row]:
     """Paths of one data set."""
     if make.startswith("within"):
         study = simulated_study(1, ClinicTruth(5, 25), items=False)
         draft = Draft(study)
-        found = within_paths(steps_of(chain(seed), "empathy", _asked(draft), "common"), seed)
+        found = within_paths(steps_of(simulate_chain(seed), "empathy", _asked(draft), "common"), seed)
     else:
         truth = BETWEEN if "no path" not in make else replace(BETWEEN, attachment_avoidance=0.0)
         made, plain = simulate_clinic(seed, truth, items=False), simulated_study(seed, truth, items=False)

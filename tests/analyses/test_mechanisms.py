@@ -10,49 +10,19 @@ import alliance_longitudinal as al
 from alliance_longitudinal import Study, methods
 from alliance_longitudinal.data import Measure
 from alliance_longitudinal.measures import load_instruments
-from alliance_longitudinal.simulation import ClinicTruth
+from alliance_longitudinal.simulation import ChainTruth, ClinicTruth, simulate_chain
 from analyses.studies import simulated_study, value, with_sessions
 
-A, B, COV, DIRECT = 0.5, -0.4, -0.03, -0.1
+KNOWN = ChainTruth()
+A, B, COV, DIRECT = KNOWN.a, KNOWN.b, KNOWN.cov_ab, KNOWN.direct
 
 
 def chain(seed: int, clients: int = 80, therapists: int = 10, sessions: int = 11) -> Study:
     """Empathy of a session moves the next session's alliance, and this the symptoms one session later; paths differ by client."""
-    rng = np.random.default_rng(seed)
     base = simulated_study(
         1, ClinicTruth(therapists=therapists, clients=max(clients, 5 * therapists)), items=False
     )
-    rows = []
-    paths = rng.multivariate_normal([A, B], [[0.04, COV], [COV, 0.04]], clients)
-    for k in range(clients):
-        a, b = paths[k]
-        level = rng.normal(0, 2)
-        x = rng.normal(0, 2, sessions)
-        m = 40 + 0.8 * level + rng.normal(0, 3) + rng.normal(0, 1.5, sessions)
-        m[1:] += a * x[:-1]
-        y = (
-            15
-            + rng.normal(0, 3)
-            - 0.3 * (0.8 * level)
-            + rng.normal(0, 1.5, sessions)
-            - 0.3 * np.arange(sessions)
-        )
-        y[1:] += b * (m[:-1] - m.mean())
-        y[2:] += DIRECT * x[:-2]
-        rows.append(
-            pd.DataFrame(
-                {
-                    "client": f"c{k:03d}",
-                    "therapist": f"t{k % therapists:02d}",
-                    "session": np.arange(sessions),
-                    "week": np.arange(sessions, dtype=float),
-                    "empathy": 50 + level + x,
-                    "alliance": m,
-                    "phq9": y,
-                }
-            )
-        )
-    frame = pd.concat(rows, ignore_index=True)
+    frame = simulate_chain(seed, clients, therapists, sessions)
     registry = load_instruments()
     empathy = Measure("empathy", "empathy", "client", registry["blri_os_40"], timing="end")
     people = frame[["client", "therapist"]].drop_duplicates(ignore_index=True)

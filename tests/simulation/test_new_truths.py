@@ -7,6 +7,7 @@ import statsmodels.api as sm
 
 import alliance_longitudinal as al
 from alliance_longitudinal import simulate_clinic
+from alliance_longitudinal.simulation import ChainTruth, simulate_chain
 
 NEUTRAL = {
     "avoidance_by_experience": 0.0, "arm_share": 0.0, "arm_alliance": 3.0, "arm_slope": 1.0, "within_by_arm": 1.0,
@@ -152,3 +153,24 @@ def test_cases_of_a_therapist_change_the_alliance_and_the_slope():
     differ = simulate_clinic(1, changed(plain.truth, case_therapist_sd=2.0), items=False)
     own = (differ.people.alliance - plain.people.alliance)[before > 0] / before[before > 0]
     assert len(set(own.round(6))) == 5
+
+
+def test_a_chain_has_its_paths():
+    """Each client's own least squares, over many sessions: means, covariance and direct effect of the paths."""
+    truth = ChainTruth(a=0.4, b=-0.5, path_sd=0.3, cov_ab=-0.06, direct=-0.2)
+    rows = simulate_chain(3, clients=300, therapists=5, sessions=60, truth=truth)
+    assert rows.groupby("therapist")["client"].nunique().tolist() == [60] * 5
+    own = []
+    for _, client in rows.groupby("client"):
+        x, m, y = client[["empathy", "alliance", "phq9"]].to_numpy().T
+        ones, t = np.ones(58), np.arange(58)
+        a = np.linalg.lstsq(np.column_stack([ones, x[1:-1]]), m[2:])[0][1]
+        b, direct = np.linalg.lstsq(np.column_stack([ones, m[1:-1], x[:-2], t]), y[2:])[0][1:3]
+        own.append((a, b, direct))
+    a, b, direct = np.array(own).T
+    error = truth.path_sd / np.sqrt(300)
+    assert abs(a.mean() - 0.4) < 4 * error
+    assert abs(b.mean() + 0.5) < 4 * error
+    assert abs(direct.mean() + 0.2) < 0.03
+    assert np.cov(a, b)[0, 1] == pytest.approx(-0.06, abs=0.025)
+    assert truth.indirect == pytest.approx(0.4 * -0.5 - 0.06)
