@@ -9,8 +9,9 @@ of improvement reported up to session 5. The truth of a share, and of the slope 
 import pandas as pd
 from calibration import Plan, Row, main, row_of
 
-from alliance_longitudinal.analyses.dose.compute import fit_length, length_estimates, time_estimates, times_of
+from alliance_longitudinal.analyses.dose.compute import time_estimates, times_of
 from alliance_longitudinal.analyses.dose.design import dose_of
+from alliance_longitudinal.analyses.dose.length import fit_length, length_estimates
 from alliance_longitudinal.analyses.kit import Draft
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth

@@ -126,6 +126,20 @@ def test_both_worlds() -> None:
     assert "good-enough-level model describes the scores better" in result.answer[-1]
 
 
+def test_faster_change_in_long_treatments_is_not_a_good_enough_level(study: al.Study) -> None:
+    """Rates differ by length, but clients with long treatments improve faster: the opposite of a good-enough level."""
+    rows = study.sessions
+    length = rows.groupby("client")["session"].transform("max")
+    faster = rows["phq9"] - 0.06 * (length - length.mean()) * rows["session"]
+    result = al.dose(with_sessions(study, rows.assign(phq9=faster.clip(0, 27))))
+    assert value(result, "gel_vs_dose_aic") > 2
+    assert result.answer[-1].startswith("Clients with longer treatments improved faster per session")
+    assert (
+        "rates that differ by length describe the scores better, but not in the way of a good-enough level"
+        in result.answer[-1]
+    )
+
+
 def test_a_course_that_levels_off_is_no_good_enough_level() -> None:
     """Everybody's course is steep until session 5 and flat then; lengths are set by chance. A straight average course would find shorter
     treatments steeper (about .02 here, many standard errors)."""

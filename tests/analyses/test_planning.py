@@ -66,7 +66,7 @@ def test_closed_forms_are_those_of_the_plan(clinic: Study, plan: AnalysisResult)
         methods.power_within(sizes["within"], 14, 6, within), rel=1e-3
     )
     assert value(plan, "power_between") == pytest.approx(
-        methods.power_between(sizes["between"], 14, 6, tau, within), rel=1e-3
+        methods.power_between_reml(sizes["between"], 14, 6, tau, within), rel=1e-3
     )
     least = value(plan, "planned_least_share") / (1 - value(plan, "planned_least_share")) * slope
     exact = methods.power_variance(14, 6, least / (least + within))
@@ -90,9 +90,9 @@ def test_the_numbers_that_are_needed_are_the_least(plan: AnalysisResult) -> None
     )
     size, n = value(plan, "planned_between"), int(value(plan, "n_for_80_between"))
     assert (
-        methods.power_between(size, n - 1, 6, tau, within)
+        methods.power_between_reml(size, n - 1, 6, tau, within)
         < 0.8
-        <= methods.power_between(size, n, 6, tau, within)
+        <= methods.power_between_reml(size, n, 6, tau, within)
     )
     assert "clients_for_80_between" not in set(
         plan.estimates["id"]
@@ -237,7 +237,7 @@ def test_two_arms_by_the_methods(clinic: Study, plan: AnalysisResult) -> None:
     share = value(plan, "planned_share")
     tau = share / (1 - share) * v["client:therapist", "weeks"]
     assert value(both, "power_arm") == pytest.approx(
-        methods.power_between(0.15, 14, 6, tau, within), rel=1e-3
+        methods.power_between_reml(0.15, 14, 6, tau, within), rel=1e-3
     )
     expected = methods.power_partial(0.3 / np.sqrt(tau + within), 14, 6, 80, tau / (tau + within))
     assert value(partly, "power_arm") == pytest.approx(expected, rel=1e-3)

@@ -22,8 +22,12 @@ def test_closed_forms_are_those_of_clients_slopes():
     assert made.between_clients == pytest.approx(within)
     assert made.power_within(0.2) == methods.power_within(0.2, 16, 8, within)
     assert made.power_between(0.2) == pytest.approx(
-        methods.power_between(0.2, 16, 8, 0.06, within), abs=1e-12
+        methods.power_between_reml(0.2, 16, 8, 0.06, within), abs=1e-12
     )
+    unequal = plan(clients=(4, 8, 12))  # by the harmonic mean of the therapists' information
+    mean = np.mean([1 / (0.06 + within / n) for n in unequal.caseloads])
+    same = methods.power_between_reml(0.2, 16, within / (1 / mean - 0.06), 0.06, within)
+    assert unequal.power_between(0.2) == pytest.approx(same, abs=1e-12)
     assert made.share == pytest.approx(0.06 / (0.06 + within))
     exact = methods.power_variance(16, 8, made.share)
     assert made.power_therapists() == exact

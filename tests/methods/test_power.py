@@ -207,3 +207,28 @@ def test_what_cannot_be_detected_is_refused():
         methods.detectable_effect(0.1, power=0.05)
     with pytest.raises(DataError, match=r"^effect is nan"):
         methods.power_effect(float("nan"), 0.2)
+
+
+@pytest.mark.parametrize(
+    ("effect", "tau", "j", "n"), [(0.0, 0.03, 8, 6), (0.4, 0.03, 8, 6), (0.6, 0.0, 5, 4), (0.3, 0.2, 12, 10)]
+)
+def test_power_between_where_the_variance_can_be_zero(effect, tau, j, n) -> None:
+    """Drawn mean squares: REML takes the larger of that between therapists and that of all clients."""
+    rng, draws, sigma2 = np.random.default_rng(1), 200_000, 0.6
+    a, b, total = j - 2, j * n - j - 1, n * tau + sigma2
+    between, within = total * rng.chisquare(a, draws), sigma2 * rng.chisquare(b, draws)
+    error = np.where(between / a > within / b, between / a, (between + within) / (a + b))
+    found = rng.normal(effect, np.sqrt(total / (n * (j - 1))), draws)
+    by_hand = np.mean(np.abs(found) > stats.t.isf(0.025, a) * np.sqrt(error / (n * (j - 1))))
+    power = methods.power_between_reml(effect, j, n, tau, sigma2)
+    assert power == pytest.approx(by_hand, abs=4 * np.sqrt(0.25 / draws))
+    assert power <= methods.power_between(effect, j, n, tau, sigma2) + 1e-3
+
+
+def test_power_between_by_reml_is_the_plain_one_where_the_variance_is_never_zero() -> None:
+    plain = methods.power_between(0.5, 30, 40, 0.5, 1.0)
+    assert methods.power_between_reml(0.5, 30, 40, 0.5, 1.0) == pytest.approx(plain, abs=1e-3)
+    one_each = methods.power_between(
+        0.5, 30, 1, 0.5, 1.0
+    )  # nothing within therapists tells the variances apart
+    assert methods.power_between_reml(0.5, 30, 1, 0.5, 1.0) == pytest.approx(one_each, abs=1e-12)

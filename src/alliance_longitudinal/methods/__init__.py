@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.panel.lag import lag
     from alliance_longitudinal.methods.panel.latent_contextual import latent_contextual
     from alliance_longitudinal.methods.panel.riclpm import riclpm, riclpm_from_moments
+    from alliance_longitudinal.methods.planning.bounded import power_between_reml
     from alliance_longitudinal.methods.planning.caseloads import power_variance_unequal
     from alliance_longitudinal.methods.planning.closed_forms import (
         power_between,
@@ -94,6 +95,7 @@ _PUBLIC = {
     "permuter": "probing.specification_curve",
     "person_period": "survival.person_period",
     "power_between": "planning.closed_forms",
+    "power_between_reml": "planning.bounded",
     "power_effect": "planning.detectable",
     "power_partial": "planning.closed_forms",
     "power_slopes": "planning.closed_forms",
@@ -152,6 +154,7 @@ __all__ = [
     "permuter",
     "person_period",
     "power_between",
+    "power_between_reml",
     "power_effect",
     "power_partial",
     "power_slopes",

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import pandas as pd
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from alliance_longitudinal.analyses.alliance_course import words
 from alliance_longitudinal.analyses.alliance_course.charts import class_figure, course_figure
@@ -30,6 +30,7 @@ from alliance_longitudinal.analyses.alliance_course.tables import (
 )
 from alliance_longitudinal.analyses.kit import (
     AS_NAMES,
+    AS_NUMBERS,
     ESTIMATE,
     AllianceName,
     Audience,
@@ -55,13 +56,6 @@ from alliance_longitudinal.timing import TimeWindow
 MIN_CLIENTS = 20
 
 
-def _sessions(value: object) -> object:
-    """Knots as a text such as ``5,10``, or one number."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.strip("[]()").split(",") if part.strip())
-    return (value,) if isinstance(value, int) else value
-
-
 @analysis(
     "The course of the alliance",
     "What shape does the alliance have over sessions, does it fall and return in the middle of treatment, and does the late alliance matter beyond the "
@@ -76,13 +70,14 @@ def alliance_course(
     shapes: Annotated[
         tuple[Literal["linear", "log", "quadratic", "piecewise"], ...] | None,
         AS_NAMES,
+        AS_NUMBERS,
         Field(
             description="Shapes to compare: some of linear, log (fast at first, then levelling off), quadratic, piecewise. None: all."
         ),
     ] = None,
     knots: Annotated[
         tuple[int, ...] | None,
-        BeforeValidator(_sessions),
+        AS_NUMBERS,
         Field(
             description="Last sessions of the phases but the last one, such as 5,10. None: thirds of the sessions. Choose them before "
             "you see the data."

@@ -8,13 +8,12 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_course.design import Courses
 from alliance_longitudinal.analyses.kit import (
+    COURSE,
     ENDPOINT,
-    LEVEL,
     Draft,
     Estimate,
     Fitted,
     Hits,
-    Structure,
     fit_first,
 )
 from alliance_longitudinal.analyses.kit.scales import turned
@@ -39,28 +38,6 @@ CLASSES = {
     "u": "lower in the middle (U)",
     "inverted_u": "higher in the middle",
 }
-#: Level and rate of change of the alliance.
-COURSE = (
-    Structure(
-        "(1 + time | therapist/client)",
-        "level and rate of change differ between therapists and between clients",
-        True,
-        True,
-    ),
-    Structure(
-        "(1 | therapist) + (1 + time | therapist:client)",
-        "level differs between therapists; level and rate of change differ between clients",
-        True,
-        True,
-    ),
-    Structure(
-        "(1 + time | client)",
-        "level and rate of change differ between clients; no therapist level",
-        False,
-        True,
-    ),
-    *LEVEL,
-)
 #: Fewest clients with early and late ratings.
 MIN_LATE = 30
 

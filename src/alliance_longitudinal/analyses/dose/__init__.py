@@ -6,15 +6,14 @@ from pydantic import Field
 
 from alliance_longitudinal.analyses.dose import words
 from alliance_longitudinal.analyses.dose.charts import improvement_figure, length_figure
-from alliance_longitudinal.analyses.dose.compute import (
+from alliance_longitudinal.analyses.dose.compute import time_estimates, times_of
+from alliance_longitudinal.analyses.dose.design import Dose, dose_of, early_of, scored_sessions
+from alliance_longitudinal.analyses.dose.length import (
     MIN_LENGTHS,
     alliance_models,
     fit_length,
     length_estimates,
-    time_estimates,
-    times_of,
 )
-from alliance_longitudinal.analyses.dose.design import Dose, dose_of, early_of, scored_sessions
 from alliance_longitudinal.analyses.kit import (
     AllianceName,
     Audience,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from alliance_longitudinal.analyses.dose.compute import Times, improved
 from alliance_longitudinal.analyses.dose.design import Dose
-from alliance_longitudinal.analyses.kit import Number, Share, joined, say
+from alliance_longitudinal.analyses.kit import Number, curves_figure, joined, say
 from alliance_longitudinal.present import Column, FigureSpec, plots
 
 #: Fewest scores behind a mean that is shown.
@@ -21,41 +21,19 @@ def improvement_figure(times: Times, n: int) -> FigureSpec:
         ("improved while in treatment", times.competing),
         ("as if nobody had left", times.km),
     ):
-        table = improved(found)[["time", "estimate", "lower", "upper"]].rename(
-            columns={"lower": "low", "upper": "high"}
-        )
-        start = pd.DataFrame({"time": [0.0], "estimate": [0.0], "low": [0.0], "high": [0.0]})
+        table = improved(found)[["time", "estimate", "lower", "upper"]]
+        table = table.rename(columns={"time": "session", "lower": "low", "upper": "high"})
+        start = pd.DataFrame({"session": [0.0], "estimate": [0.0], "low": [0.0], "high": [0.0]})
         parts.append(pd.concat([start, table], ignore_index=True).assign(label=label, n=n))
-    data = pd.concat(parts, ignore_index=True)
-    ends = data.groupby("label", sort=False).tail(1)
-    said = [say("{label} {share}", label=r.label, share=Share.of(r.estimate, r.n)) for r in ends.itertuples()]
-    return FigureSpec(
+    return curves_figure(
+        pd.concat(parts, ignore_index=True),
         name="improvement",
         title="Reliable improvement by session",
         caption="Lines: share of clients whose score had improved reliably at least once; bands: 95 % intervals. Lower line: clients who left "
         "without improvement have not improved. Upper line (Kaplan-Meier): as if they had gone on like the others.",
-        alt="Share of clients with a reliable improvement by the last session: " + joined(said, ", ") + ".",
+        alt="Share of clients with a reliable improvement by the last session: ",
         how_to_read="The line rises where clients improve for the first time. The gap between the lines shows how much depends on those who left.",
-        section="answer",
-        data=data[["label", "time", "n", "estimate", "low", "high"]],
-        columns=(
-            Column("label", "Share"),
-            Column("time", "Session", "integer"),
-            Column("n", "Clients", "count"),
-            Column("estimate", "Improved", "percent", of="n", modelled=True),
-            Column("low", "95 % low", "percent", of="n", modelled=True),
-            Column("high", "95 % high", "percent", of="n", modelled=True),
-        ),
-        draw=partial(
-            plots.lines,
-            x="time",
-            y="estimate",
-            by="label",
-            band=True,
-            percent=True,
-            x_label="Session",
-            y_label="Improved reliably",
-        ),
+        heads=("Share", "Session", "Improved reliably"),
     )
 
 

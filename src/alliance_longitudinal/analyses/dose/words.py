@@ -107,10 +107,17 @@ def answer(draft: Draft, dose: Dose, y: Measure, by: int) -> None:
         what=what,
         e=slope.number(),
         unit=f"{y.instrument.label} points per session",
-        verdict="the good-enough-level model describes the scores better than one rate for all lengths"
-        if gap.estimate > CLOSE
-        else "one rate for all lengths describes the scores about as well",
+        verdict=_verdict(gap.estimate, slope.estimate * better),
     )
+
+
+def _verdict(gap: float, faster: float) -> str:
+    """What the comparison says; rates that differ the other way round are not a good-enough level."""
+    if gap <= CLOSE:
+        return "one rate for all lengths describes the scores about as well"
+    if faster > 0:
+        return "rates that differ by length describe the scores better, but not in the way of a good-enough level"
+    return "the good-enough-level model describes the scores better than one rate for all lengths"
 
 
 def findings(draft: Draft, dose: Dose, times: Times, y: Measure, n_excluded: bool) -> None:
@@ -169,7 +176,7 @@ def method_of(y: Measure, dose: Dose, inclusive: bool, by: int, modelled: bool) 
     if modelled:
         out.append(
             "Length of treatment was the last attended session of treatments that have ended. Mixed models of the scores over sessions had length and, for the "
-            "good-enough-level model, its product with the session as predictors; the average course could bend at four places (fifths of the scored sessions), because a course that levels "
+            "good-enough-level model, its product with the session as predictors; the average course could bend at up to four places (fifths of the scored sessions), because a course that levels "
             "off would otherwise look like a good-enough level. They were compared by Akaike's criterion (maximum likelihood)."
         )
     return out

@@ -5,7 +5,7 @@ from functools import partial
 import pandas as pd
 
 from alliance_longitudinal.analyses.dropout.compute import THIRDS, Leaving, incidence, third_of
-from alliance_longitudinal.analyses.kit import Share, joined, say
+from alliance_longitudinal.analyses.kit import Share, curves_figure, joined, say
 from alliance_longitudinal.present import Column, FigureSpec, plots
 
 
@@ -32,40 +32,17 @@ def incidence_figure(leaving: Leaving, label: str) -> FigureSpec | None:
             }
             for r in part.itertuples()
         ]
-    data = pd.DataFrame(rows)
-    ends = data.groupby("label", sort=False).tail(1)
-    said = [say("{third} {share}", third=r.label, share=Share.of(r.estimate, r.n)) for r in ends.itertuples()]
-    return FigureSpec(
+    return curves_figure(
+        pd.DataFrame(rows),
         name="incidence",
         title=f"Dropout by the first rating of {label}",
         caption="Lines: share of clients who had dropped out before each session, by third of the client's "
         "first score; bands: 95 % intervals. Clients whose treatment ended in another way do not "
         "count as dropouts.",
-        alt=f"Share of clients who dropped out by the last session, by third of the first {label}: "
-        + joined(said, ", ")
-        + ".",
+        alt=f"Share of clients who dropped out by the last session, by third of the first {label}: ",
         how_to_read="The higher a line, the more clients of this third have dropped out by this session.",
-        section="answer",
-        data=data,
-        columns=(
-            Column("label", "First rating"),
-            Column("session", "Before session", "integer"),
-            Column("n", "Clients", "count"),
-            Column("estimate", "Dropped out", "percent", of="n", modelled=True),
-            Column("low", "95 % low", "percent", of="n", modelled=True),
-            Column("high", "95 % high", "percent", of="n", modelled=True),
-        ),
-        draw=partial(
-            plots.lines,
-            x="session",
-            y="estimate",
-            by="label",
-            ordered=True,
-            band=True,
-            percent=True,
-            x_label="Before session",
-            y_label="Dropped out",
-        ),
+        heads=("First rating", "Before session", "Dropped out"),
+        ordered=True,
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from alliance_longitudinal.analyses.expected_course.charts import calibration_figure, course_figure
 from alliance_longitudinal.analyses.expected_course.client import check_client, show_one
@@ -29,7 +29,6 @@ from alliance_longitudinal.analyses.expected_course.settings import (
     Holdout,
     Settings,
     TimeShape,
-    numbers_of,
     settings_of,
 )
 from alliance_longitudinal.analyses.expected_course.tables import accuracy_tables, bands_table, show_checks
@@ -41,6 +40,7 @@ from alliance_longitudinal.analyses.expected_course.words import (
     findings,
 )
 from alliance_longitudinal.analyses.kit import (
+    AS_NUMBERS,
     AllianceName,
     Audience,
     By,
@@ -85,7 +85,7 @@ def expected_course(
     ] = "log",
     after: Annotated[
         tuple[float, ...] | None,
-        BeforeValidator(numbers_of),
+        AS_NUMBERS,
         Field(
             description="Scores up to these times are taken as known, in the study's time unit (weeks, or sessions where there are no "
             "dates). 0: the first score only. None: 0,2,4, or the usual times of two scores where scores are rarer."
@@ -97,7 +97,7 @@ def expected_course(
     ] = None,
     bands: Annotated[
         tuple[Annotated[float, Field(gt=0.5, lt=1)], ...],
-        BeforeValidator(numbers_of),
+        AS_NUMBERS,
         Field(
             min_length=1,
             description="Shares of single scores that the bands should hold, such as 0.8,0.95. The first is the band of the warning and of the figures.",

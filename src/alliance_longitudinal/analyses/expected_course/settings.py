@@ -67,13 +67,6 @@ def cover_name(band: float) -> str:
     return f"cover{100 * band:g}"
 
 
-def numbers_of(value: object) -> object:
-    """A text such as ``0,2,4``, or one number, as a tuple."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.strip("[]()").split(",") if part.strip()) or None
-    return (value,) if isinstance(value, int | float) else value
-
-
 def settings_of(
     time: TimeShape,
     times: tuple[float, ...],

@@ -1,12 +1,13 @@
 """What every analysis is made with: the only thing that the author of one has to read."""
 
 from alliance_longitudinal.analyses.kit.analysis import analysis
-from alliance_longitudinal.analyses.kit.charts import found_and_expected, shares_figure
+from alliance_longitudinal.analyses.kit.charts import curves_figure, found_and_expected, shares_figure
 from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
 from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, PERCENT, SHARE, TEST
 from alliance_longitudinal.analyses.kit.covariates import Covariate, find_covariates
 from alliance_longitudinal.analyses.kit.draft import Draft
 from alliance_longitudinal.analyses.kit.fits import (
+    COURSE,
     ENDPOINT,
     GROWTH,
     LEVEL,
@@ -21,6 +22,7 @@ from alliance_longitudinal.analyses.kit.fits import (
 from alliance_longitudinal.analyses.kit.groups import Groups, compared, difference, slug, with_file_names
 from alliance_longitudinal.analyses.kit.parameters import (
     AS_NAMES,
+    AS_NUMBERS,
     AllianceName,
     Audience,
     By,
@@ -42,7 +44,9 @@ from alliance_longitudinal.sentences import Sentence, joined, listed, say
 
 __all__ = [
     "AS_NAMES",
+    "AS_NUMBERS",
     "COUNT",
+    "COURSE",
     "ENDPOINT",
     "ESTIMATE",
     "GROWTH",
@@ -79,6 +83,7 @@ __all__ = [
     "choose_measure",
     "coefficient_table",
     "compared",
+    "curves_figure",
     "difference",
     "estimate_frame",
     "find_covariates",

@@ -113,3 +113,60 @@ def _found_words(row: dict[str, Any]) -> Sentence:
         found=Share(row["found"], row["whole"]),
         expected=Number(row["expected"] / row["whole"], "percent", n=row["whole"]),
     )
+
+
+def curves_figure(
+    data: pd.DataFrame,
+    *,
+    name: str,
+    title: str,
+    caption: str,
+    alt: str,
+    how_to_read: str,
+    heads: tuple[str, str, str],
+    ordered: bool = False,
+) -> FigureSpec:
+    """Shares of clients that grow over sessions, with bands.
+
+    Parameters
+    ----------
+    data : DataFrame
+        ``label, session, n, estimate, low, high``: a curve for each label, of ``n`` clients.
+    alt : str
+        Its beginning; the last share of each curve follows.
+    heads : tuple of str
+        What the labels, the sessions and the shares are called.
+    ordered : bool
+        Whether the labels have an order, such as thirds.
+    """
+    ends = data.groupby("label", sort=False).tail(1)
+    said = [say("{label} {share}", label=r.label, share=Share.of(r.estimate, r.n)) for r in ends.itertuples()]
+    which, when, what = heads
+    return FigureSpec(
+        name=name,
+        title=title,
+        caption=caption,
+        alt=alt + joined(said, ", ") + ".",
+        how_to_read=how_to_read,
+        section="answer",
+        data=data[["label", "session", "n", "estimate", "low", "high"]],
+        columns=(
+            Column("label", which),
+            Column("session", when, "integer"),
+            Column("n", "Clients", "count"),
+            Column("estimate", what, "percent", of="n", modelled=True),
+            Column("low", "95 % low", "percent", of="n", modelled=True),
+            Column("high", "95 % high", "percent", of="n", modelled=True),
+        ),
+        draw=partial(
+            plots.lines,
+            x="session",
+            y="estimate",
+            by="label",
+            ordered=ordered,
+            band=True,
+            percent=True,
+            x_label=when,
+            y_label=what,
+        ),
+    )

@@ -62,6 +62,8 @@ GROWTH = (
     ),
     Structure("(1 | client)", "level differs between clients; no therapist level", False, False),
 )
+#: The same over ``time``, whatever its unit.
+COURSE = tuple(replace(s, terms=s.terms.replace("weeks", "time")) for s in GROWTH)
 LEVEL = (
     Structure("(1 | therapist/client)", "level differs between therapists and between clients", True, False),
     Structure("(1 | client)", "level differs between clients; no therapist level", False, False),

@@ -41,6 +41,21 @@ def _names(value: object) -> object:
 AS_NAMES = BeforeValidator(_names)
 
 
+def _numbers(value: object) -> object:
+    """A text such as ``0,2,4``, or one number, as a tuple of numbers."""
+    return (
+        (value,)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else _names(value)
+        if isinstance(value, str)
+        else value
+    )
+
+
+#: Before a parameter that is a tuple of numbers: takes a text such as ``0,2,4``, or one number, too.
+AS_NUMBERS = BeforeValidator(_numbers)
+
+
 def _enough_samples(value: int) -> int:
     if 0 < value < 50:
         raise ValueError("give 0 for the profile likelihood; a bootstrap needs at least 50 samples")

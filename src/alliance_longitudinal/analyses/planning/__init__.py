@@ -3,9 +3,10 @@
 from typing import Annotated, Literal
 
 import pandas as pd
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from alliance_longitudinal.analyses.kit import (
+    AS_NUMBERS,
     ESTIMATE,
     AllianceName,
     Audience,
@@ -41,17 +42,9 @@ from alliance_longitudinal.errors import DataError, FitError, StudyError
 from alliance_longitudinal.sentences import told
 from alliance_longitudinal.timing import TimeWindow
 
-
-def _numbers(value: object) -> object:
-    """A number, or a text such as ``5,10,20``, as numbers."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.strip("[]()").split(",") if part.strip())
-    return (value,) if isinstance(value, int) else value
-
-
 Caseloads = Annotated[
     tuple[Annotated[int, Field(ge=1, le=1000)], ...],
-    BeforeValidator(_numbers),
+    AS_NUMBERS,
     Field(
         min_length=1,
         description="Clients of each therapist, such as 10; or caseloads that the therapists take in turn, such as 5,10,20.",

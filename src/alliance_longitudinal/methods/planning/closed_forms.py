@@ -9,7 +9,8 @@ import numpy as np
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.values import real, several, whole
 
-_ALPHA = 0.05
+#: Level of the tests.
+ALPHA = 0.05
 _NODES = 400
 _SIZE = "a finite number, the effect that the study is to find"
 _VARIANCE = "a variance, more than 0"
@@ -75,7 +76,7 @@ def power_slopes(
     spread = float(np.sum((when - when.mean()) ** 2)) if len(when) else 0.0
     if spread == 0:
         raise DataError("times holds fewer than two different times. A rate of change needs at least two.")
-    z = stats.norm.isf(_ALPHA if one_sided else _ALPHA / 2) + stats.norm.ppf(power)
+    z = stats.norm.isf(ALPHA if one_sided else ALPHA / 2) + stats.norm.ppf(power)
     clients = 2 * z**2 * sigma2 * (1 - rho) / (spread * difference**2) if z > 0 else 1.0
     return max(math.ceil(clients - 1e-9), 1)
 
@@ -268,7 +269,7 @@ def power_variance(therapists: int, clients: int, icc: float) -> VariancePower:
     n = whole("clients", clients, _CLIENTS.format(2), least=2)
     icc = real("icc", icc, "a share of variance, at least 0 and below 1", least=0, below=1)
     scale, df = 1 + n * icc / (1 - icc), (j - 1, j * (n - 1))
-    critical = float(stats.f.isf(_ALPHA, *df))
+    critical = float(stats.f.isf(ALPHA, *df))
     return VariancePower(float(stats.f.cdf(1 / scale, *df)), float(stats.f.sf(critical / scale, *df)))
 
 
@@ -280,7 +281,7 @@ def two_sided(effect: float, se: float, df: float) -> float:
     """
     from scipy import stats
 
-    critical, ncp = float(stats.t.isf(_ALPHA / 2, df)), abs(effect) / se
+    critical, ncp = float(stats.t.isf(ALPHA / 2, df)), abs(effect) / se
     if math.isinf(df):
         return float(stats.norm.cdf(ncp - critical) + stats.norm.cdf(-ncp - critical))
     high = float(stats.chi.isf(1e-15, df))

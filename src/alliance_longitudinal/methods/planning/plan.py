@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.values import real, several, whole
+from alliance_longitudinal.methods.planning.bounded import power_between_reml
 from alliance_longitudinal.methods.planning.caseloads import power_variance_unequal
 from alliance_longitudinal.methods.planning.closed_forms import (
     VariancePower,
-    power_between,
     power_variance,
     two_sided,
 )
@@ -149,13 +149,15 @@ class StudyPlan:
         return two_sided(effect, float(np.sqrt(self.between_clients / spare)), spare - 1)
 
     def power_between(self, effect: float) -> float:
-        """Power for an effect on the rate of change between therapists (`power_between`).
+        """Power for an effect on the rate of change between therapists.
 
-        Unequal caseloads enter by the harmonic mean of the therapists' information.
+        `power_between`, less what is lost in studies in which the variance between therapists is estimated as zero (few therapists, or few
+        clients of each; `planning.bounded`). Unequal caseloads enter by the harmonic mean of the therapists' information.
         """
+        effect = real("effect", effect, "a finite number, the effect that the study is to find")
         tau, within = self.therapist[1][1], self.between_clients
-        mean = float(np.mean(1 / (tau + within / np.array(self.caseloads, dtype=float))))
-        return power_between(effect, self.therapists, 1, 0.0, 1 / mean)
+        information = float(np.mean(1 / (tau + within / np.array(self.caseloads, dtype=float))))
+        return power_between_reml(effect, self.therapists, within / (1 / information - tau), tau, within)
 
     def power_therapists(
         self, share: float | None = None, n_sim: int = 10_000, seed: int = 0

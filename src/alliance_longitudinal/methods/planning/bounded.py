@@ -1,0 +1,80 @@
+"""Power between therapists where their variance can be estimated as zero, as it often is with few of them."""
+
+import math
+
+import numpy as np
+
+from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.planning.closed_forms import ALPHA, power_between
+
+#: Quantiles of the two mean squares.
+_BETWEEN, _WITHIN = 200, 40
+
+
+def power_between_reml(effect: float, therapists: int, clients: float, tau: float, sigma2: float) -> float:
+    """Power to find the effect of a therapist's characteristic by a mixed model whose variances cannot be negative.
+
+    `power_between` takes the mean square between therapists for the error. REML takes it only if it is larger than that within; otherwise the
+    variance between therapists is estimated as zero, and the error is that of both together, which is larger (Searle, Casella & McCulloch 1992,
+    Variance Components, section 3.8: equal caseloads). The test keeps ``therapists - 2`` degrees of freedom, so with few therapists it finds
+    less than `power_between` says, and without an effect less than 5 %. The power is the mean over both mean squares, which are independent and
+    have chi-squared distributions with ``therapists - 2`` and ``therapists * clients - therapists - 1`` degrees of freedom.
+
+    Parameters
+    ----------
+    effect : float
+        Change of the outcome per standard deviation of the predictor.
+    therapists : int
+        At least 3.
+    clients : float
+        Of each therapist; that of equal caseloads with the same information where caseloads are unequal.
+    tau, sigma2 : float
+        Variances of the outcome between therapists and between clients of a therapist.
+
+    Returns
+    -------
+    float
+        A probability.
+
+    Raises
+    ------
+    DataError
+        If a value lies outside its limits.
+
+    Examples
+    --------
+    >>> from alliance_longitudinal import methods
+    >>> round(methods.power_between(0.4, therapists=8, clients=6, tau=0.03, sigma2=0.6), 2)
+    0.69
+    >>> round(methods.power_between_reml(0.4, therapists=8, clients=6, tau=0.03, sigma2=0.6), 2)
+    0.65
+    """
+    from scipy import stats
+
+    effect = real("effect", effect, "a finite number, the effect that the study is to find")
+    therapists = whole(
+        "therapists", therapists, "a number of therapists, a whole number of at least 3", least=3
+    )
+    clients = real("clients", clients, "a number of clients per therapist, at least 1", least=1)
+    tau = real("tau", tau, "the variance between therapists, at least 0", least=0)
+    sigma2 = real("sigma2", sigma2, "a variance, more than 0", above=0)
+    a, b = therapists - 2, therapists * clients - therapists - 1
+    total = clients * tau + sigma2
+    if b < 1:
+        return power_between(effect, therapists, 1, 0.0, total / clients)
+    (x, p), (w, q) = (_quantiles(a, _BETWEEN), _quantiles(b, _WITHIN))
+    between, within = total * x[:, None], sigma2 * w[None, :]
+    pooled = (between + within) / (a + b)
+    error = np.maximum(between / a, pooled)  # the larger of the two is that of REML
+    shift = abs(effect) / math.sqrt(total / (clients * (therapists - 1)))
+    limit = float(stats.t.isf(ALPHA / 2, a)) * np.sqrt(error / total)
+    found = stats.norm.cdf(shift - limit) + stats.norm.cdf(-shift - limit)
+    return min(float(p @ found @ q), 1.0)
+
+
+def _quantiles(df: float, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles of a chi-squared distribution at the nodes of Gauss and Legendre, and their weights."""
+    from scipy import stats
+
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    return np.asarray(stats.chi2.ppf((nodes + 1) / 2, df)), weights / 2
