@@ -130,6 +130,29 @@ def test_reframed_gives_its_refitted_figure():
     assert "Compared with TAU, RO-DBT" in found.answer[1]
 
 
+def test_bright_gives_its_refitted_figure_and_four_groups_are_too_few(tmp_path):
+    """The data's README: arm by month 3 -5.328 (1.563), month 6 -4.357 (1.571), log-likelihood -3086.945."""
+    file = Path(__file__).parents[2].parent / "shared" / "data" / "bright_group_cbt_bdi.csv"
+    if not file.exists():
+        pytest.skip("the real data folder ../shared/data is not beside this checkout")
+    (tmp_path / "study.yaml").write_text(
+        f"study: BRIGHT\ntables:\n  sessions:\n    file: {file}\n    columns: {{client: client, session: month, month: month, "
+        "arm: arm_cbt, group: cbt_group}\nmeasures: {bdi2: {instrument: bdi_ii, total: bdi2}}\n"
+    )
+    study = al.load_study(tmp_path / "study.yaml")
+    rows = study.sessions
+    rows = rows.assign(cbt=rows["arm"].astype(str).eq("1").astype(float), month=rows["session"].astype(str))
+    fit = al.MixedModel.from_formula("bdi2 ~ cbt * month + (1 | client)", rows).fit()
+    for month, estimate, se in ((3, -5.328, 1.563), (6, -4.357, 1.571)):
+        term = next(t for t in fit.params.index if t.startswith("cbt:") and f"T.{month}" in t)
+        assert fit.params[term] == pytest.approx(estimate, abs=0.0006)
+        assert fit.bse[term] == pytest.approx(se, abs=0.0006)
+    assert fit.llf == pytest.approx(-3086.945, abs=0.0006)
+    found = al.group_effects(study, outcome="bdi2")
+    assert found.status["code"] == "underpowered"
+    assert "4 groups have two or more clients with a score, and at least 5 are needed" in found.answer[0]
+
+
 # ---------------------------------------------------------------- groups that are rated
 
 
