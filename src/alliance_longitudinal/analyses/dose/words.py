@@ -103,7 +103,7 @@ def answer(draft: Draft, dose: Dose, y: Measure, by: int) -> None:
         else "improved more slowly per session"
     )
     draft.say(
-        "Clients with longer treatments {what} (per session of length {e} {unit}, 95 % interval {e:interval}); {verdict}.",
+        "Clients with longer treatments {what} (for each session that treatment is longer, {e} {unit}, 95 % interval {e:interval}); {verdict}.",
         what=what,
         e=slope.number(),
         unit=f"{y.instrument.label} points per session",

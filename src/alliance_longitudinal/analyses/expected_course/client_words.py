@@ -67,6 +67,7 @@ def symptom_words(draft: Draft, person: Person, judged: Judged | None, rule: Rul
             high=high,
             where=WHERE[int(last["side"])],
         )
+        _before(draft, person, label, unit)
         draft.say(_advice(int(last["side"])))
     end = person.ahead.iloc[-1]
     least, most = track.limits
@@ -84,6 +85,19 @@ def symptom_words(draft: Draft, person: Person, judged: Judged | None, rule: Rul
     )
     if rule is not None:
         _risk_words(draft, person, judged, rule, unit)
+
+
+def _before(draft: Draft, person: Person, label: str, unit: str) -> None:
+    """Earlier scores that were worse than the band, if there are any."""
+    earlier = person.scores.iloc[1:-1]
+    worse = earlier[earlier["side"].eq(1)]
+    if len(worse):
+        draft.say(
+            "Of the {n:noun} before it, {k} {k:was|were} worse than the band, the last of them {when:noun} after the start.",
+            n=Number(len(earlier), "integer", f"{label} score"),
+            k=Number(len(worse), "integer"),
+            when=Number(round(float(worse["time"].iloc[-1])), "integer", unit),
+        )
 
 
 def _risk_words(draft: Draft, person: Person, judged: Judged | None, rule: Rule, unit: str) -> None:
@@ -150,6 +164,7 @@ def alliance_words(draft: Draft, person: Person, unit: str) -> None:
         if last["side"] > 0
         else "",
     )
+    _before(draft, person, label, unit)
 
 
 def _n(value: float) -> Number:

@@ -84,9 +84,10 @@ def bands_table(draft: Draft, found: list[Validated]) -> Table:
         Column(f"{first}_high", "95\u00a0% high", "percent", of="n"),
         *_in_bands(bands[1:]),
     ]
+    therapists = " or, in the rows 'therapists', any client of the therapist"
     note = (
-        "Each score was predicted by a model that had not seen the client or, in the rows 'therapists', any client of the "
-        "therapist. Typical error: root mean square, in points."
+        f"Each score was predicted by a model that had not seen the client{therapists * any(p.by_therapist is not None for p in found)}. "
+        "Typical error: root mean square, in points."
     )
     return Table.from_frame(
         "bands", "How well courses are predicted", "answer", pd.DataFrame(rows), columns, note

@@ -42,7 +42,10 @@ def show(draft: Draft, shared: Shared, arms: Arms | None) -> None:
         "answer",
         shares,
         [Column("label", "Share"), *PERCENT, COUNT],
-        f"Shares of variance between {shared.unit}s. Those of an arm are from the model that compares arms and have no interval.",
+        f"Shares of variance between {shared.unit}s."
+        + (
+            " Those of an arm are from the model that compares arms and have no interval." if compared else ""
+        ),
     )
     if ratings:
         draft.table_of(

@@ -17,10 +17,11 @@ def answer(draft: Draft, shared: Shared, arms: Arms | None, several: Several | N
     word = "group" if shared.unit == "group" else "therapist"
     if icc is not None and effect is not None:
         draft.say(
-            "Of the differences in change from intake, given intake, {share} lie between {unit}s (95 % interval {share:interval}). With {unit}s of "
+            "Of the differences in change from intake, given intake, {share} lie between {unit}s (95 % interval {share:interval}). With {sizes} of "
             "this size, the variance of a mean is {times} times that of clients who share nothing.",
             share=Number(icc.estimate, "percent", low=icc.ci_low, high=icc.ci_high),
             unit=word,
+            sizes="groups" if word == "group" else "caseloads",
             times=Number(effect.estimate),
         )
     if arms is not None:

@@ -63,7 +63,7 @@ def show_sizes(draft: Draft, basis: Basis, planned: Planned, unit: str) -> None:
     columns = [Column("what", "Size"), Column("size", "Planned for"), Column("source", "Source")]
     note = (
         "An effect that an estimate suggests is likely to be too large. So the plan takes the end of the 95 % interval that asks for more "
-        "clients: the smaller effect, and the larger share of therapists."
+        "clients: the smaller effect, and the larger share of therapists (the smaller one where this share is what is to be found)."
     )
     draft.show(Table.from_rows("sizes", "What the study is planned for", "results", rows, columns, note))
 
@@ -117,9 +117,9 @@ def show_power(draft: Draft, basis: Basis, planned: Planned) -> None:
         Column("clients", "Or clients per therapist"),
     ]
     note = say(
-        "Closed forms, which allow for dropout and missing scores approximately; tests at {alpha}, two-sided. Needed: for a power of {target}, with the planned clients of each "
+        "Closed forms, which allow for dropout and missing scores approximately; tests at {alpha} %, two-sided. Needed: for a power of {target}, with the planned clients of each "
         "therapist, or with the planned therapists. The rest of the plan stays as it is.",
-        alpha=Number(0.05, "percent"),
+        alpha=Number(5, "integer"),
         target=Number(planned.target, "percent"),
     )
     draft.show(

@@ -32,6 +32,8 @@ REFUSED = (
 #: More studies than this with a variance at its boundary are said.
 MANY_SINGULAR = 0.20
 _FEW = 20
+#: A higher power is not said as a number.
+MOST_SAID = 0.99
 
 
 def answer(
@@ -54,8 +56,8 @@ def answer(
         outcome=y.instrument.label,
         span=_time(span),
         time=time,
-        p=Number(float(table.loc["within", "power"]), "percent"),
-        q=Number(float(table.loc["between", "power"]), "percent"),
+        p=_power(float(table.loc["within", "power"])),
+        q=_power(float(table.loc["between", "power"])),
     )
     if {planned.sources[k] for k in ("within", "between")} == {"interval"}:
         draft.say(
@@ -69,8 +71,15 @@ def answer(
             "About as many clients of only {j:noun} would find the effect between therapists with a power of {p}: more clients do not replace "
             "therapists.",
             j=Number(fewer.therapists, "integer", "therapist"),
-            p=Number(planned.power(fewer, "between"), "percent"),
+            p=_power(planned.power(fewer, "between")),
         )
+
+
+def _power(value: float) -> str:
+    """A power in percent; no simulation shows that a study cannot fail."""
+    if value > MOST_SAID:
+        return say("more than {x}", x=Number(MOST_SAID, "percent"))
+    return say("{x}", x=Number(round(value, 2), "percent"))
 
 
 def _time(value: float) -> Number:
@@ -175,14 +184,12 @@ def method_of(
             formula=basis.fitted.formula,
         )
         + say(
-            "Planned: {j:noun}, assessments at {first} to {last} {time}s, a probability of {dropout} of leaving before each assessment and of "
-            "{missing} of a missing score.",
+            "Planned: {j:noun}, assessments at {first} to {last} {time}s, {losses}.",
             j=Number(planned.plan.therapists, "integer", "therapist"),
             first=_time(times[0]),
             last=_time(times[-1]),
             time=time,
-            dropout=Number(planned.plan.dropout, "percent"),
-            missing=Number(planned.plan.missing, "percent"),
+            losses=_losses(planned.plan.dropout, planned.plan.missing),
         ),
         say(
             "Closed forms use the noncentral t distribution for slopes of clients, and the F distribution for differences between therapists. Between "
@@ -192,3 +199,13 @@ def method_of(
             n=Number(n_sim, "integer"),
         ),
     ]
+
+
+def _losses(dropout: float, missing: float) -> str:
+    if not dropout and not missing:
+        return "no dropout and no missing scores"
+    return say(
+        "a probability of {dropout} of leaving before each assessment and of {missing} of a missing score",
+        dropout=Number(dropout, "percent"),
+        missing=Number(missing, "percent"),
+    )
