@@ -231,11 +231,31 @@ def test_searching_among_all_is_said(small):
     assert note.message.startswith("No moderator was named as planned, so the report searches among 4.")
     assert "because it has the smallest p value." in found.answer[0]
     assert {"intake_and_range", "few_therapists"} <= {n.code for n in found.notes}
-    # 12 therapists are too few for effects of their own: the robust interval stands beside.
-    robust = "mod_avoidance_within_robust"
-    assert value(found, robust) == pytest.approx(value(found, "mod_avoidance_within"), rel=0.5)
-    assert value(found, robust, "df") < 12
+    # 12 therapists are too few for effects of their own: errors of what therapists may differ in are robust (CR2).
+    course = found.models["course_avoidance"]
+    assert value(found, "mod_avoidance_within", "se") == pytest.approx(
+        course.bse["weeks:early_client:moderator_client"], rel=1e-6
+    )
+    assert value(found, "mod_avoidance_within", "df") > 30 > value(found, "mod_avoidance_within_robust", "df")
+    assert (
+        value(found, "mod_experience_within", "df") < 10 == value(found, "mod_experience_within_same", "df")
+    )
+    assert value(found, "slope_at_50", "df") < 12
     assert "robust" in {t.name for t in found.tables}
+
+
+def test_a_moderator_of_few_therapists_has_robust_errors(small):
+    """CR2 of a direct model of the change from intake, and its effect at a value."""
+    found = al.moderators(small, moderators="experience")
+    rows = by_hand(small).merge(small.therapists[["therapist", "experience"]], on="therapist")
+    rows["x"] = rows["experience"] - rows["experience"].mean()
+    rhs = "(a_w + a_b) * x + intake_w + intake_b + early_w + early_b"
+    model = al.MixedModel.from_formula(f"change ~ {rhs} + (1 | therapist)", rows)
+    robust = model.fit(cov_type="CR2", cov_groups="therapist")
+    name = "mod_experience_within_end"
+    assert value(found, name) == pytest.approx(robust.params["a_w:x"], rel=1e-4)
+    assert value(found, name, "se") == pytest.approx(robust.bse["a_w:x"], rel=1e-3)
+    assert value(found, name, "df") == pytest.approx(robust.df["a_w:x"], rel=1e-2)
 
 
 def test_few_therapists_cannot_moderate():

@@ -24,15 +24,42 @@ from alliance_longitudinal.errors import FitError
 OWN = "the effect of early alliance"
 #: Percentiles of the moderator at which the effect of the alliance is given.
 QUANTILES = (10, 50, 90)
+#: Fewest therapists for errors that allow effects to differ between them (CR2).
+MIN_ROBUST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A fitted model of one moderator; ``kind`` is its outcome, the course (``slope``) or the change from intake (``end``)."""
+    """A fitted model of one moderator.
+
+    Attributes
+    ----------
+    design : Moderated
+    kind : {"slope", "end"}
+        Its outcome: the course, or the change from intake.
+    fitted : Fitted
+    robust : Fitted or None
+        The same with errors that allow the effect of the alliance to differ between therapists (CR2), where the model does not and they are
+        enough for such errors.
+    """
 
     design: Moderated
     kind: Kind
     fitted: Fitted
+    robust: Fitted | None = None
+
+    @property
+    def judged(self) -> Fitted:
+        """The model with the errors of effects of the alliance within therapists, which may differ between them."""
+        return self.robust or self.fitted
+
+    def crosses(self, column: str) -> bool:
+        """Whether a column of the moderator differs between therapists only.
+
+        If the effect of the alliance differs between therapists, the errors of its product with such a column are too small without
+        an effect of their own; those of a product with what differs between clients are not (Heisig & Schaeffer 2019).
+        """
+        return self.design.of_therapists or column.endswith("_therapist")
 
     def term(self, *factors: str) -> str | None:
         """The name of a product in the model, in whatever order it has its factors; None if it is not there."""
@@ -46,14 +73,15 @@ class Model:
         d = self.design
         if alliance == "early_therapist":
             return therapist_df(d.n_therapists, d.therapist_columns)
-        if d.of_therapists or column.endswith("_therapist"):
+        if self.crosses(column):
             return therapist_df(d.n_therapists, d.moderating_columns)
         return float("inf")
 
     def product(self, alliance: str, column: str) -> dict[str, float] | None:
         """Coefficient of a product with its interval; None if it is not in the model."""
         term = self.term(alliance, column)
-        return None if term is None else self.fitted.combination({term: 1.0}, self.bound(alliance, column))
+        fitted = self.judged if alliance != "early_therapist" and self.crosses(column) else self.fitted
+        return None if term is None else fitted.combination({term: 1.0}, self.bound(alliance, column))
 
     def slope(self, column: str, value: float) -> dict[str, float]:
         """Effect of the alliance within therapists where a column of the moderator has a value and the others are 0."""
@@ -61,7 +89,7 @@ class Model:
         product = self.term(self.design.part, column)
         if product is not None:
             weights[product] = value
-        return self.fitted.combination(weights, self.bound(self.design.part, column))
+        return self.judged.combination(weights, self.bound(self.design.part, column))
 
     def joint(self) -> tuple[float, int, float, float]:
         """F test that the effect within therapists is the same in all categories: F, its df, p."""
@@ -69,7 +97,7 @@ class Model:
         names = [str(t) for t in self.fitted.result.params.index]
         rows = np.array([[float(n == t) for n in names] for t in terms])
         if self.fitted.mixed:
-            found = self.fitted.result.f_test(rows)
+            found = (self.judged if self.design.of_therapists else self.fitted).result.f_test(rows)
             df = min(found.df_den, self.bound(self.design.part, terms[0] or ""))
             return found.statistic, found.df_num, df, _p_of_f(found.statistic, found.df_num, df)
         plain = self.fitted.result.f_test(rows)
@@ -113,16 +141,30 @@ def fit_model(design: Moderated, kind: Kind) -> Model:
     term = f"weeks:{design.part}" if kind == "slope" else design.part
     structures = with_own_effect(GROWTH if kind == "slope" else ENDPOINT, term, OWN)
     rows = design.rows if kind == "slope" else design.clients
-    return Model(design, kind, fit_first(name, title, design.formula(kind), rows, structures))
+    fitted = fit_first(name, title, design.formula(kind), rows, structures)
+    structure = fitted.structure
+    if structure.own_effect or not structure.therapist or design.n_therapists < MIN_ROBUST:
+        return Model(design, kind, fitted)
+    try:
+        return Model(design, kind, fitted, with_robust_errors(fitted, rows))
+    except FitError:
+        return Model(design, kind, fitted)
 
 
-def robust(model: Model, column: str) -> dict[str, float] | None:
-    """The product with cluster-robust (CR2) errors, where the model lets no effect differ between therapists."""
+def other_errors(model: Model, column: str) -> tuple[str, dict[str, float]] | None:
+    """The product with the other errors, where the model lets no effect differ between therapists: ``same`` or ``robust``.
+
+    Those that take the effect as the same for all of them where the main ones do not, and otherwise cluster-robust ones (CR2).
+    """
     structure, term = model.fitted.structure, model.term(model.design.part, column)
     if term is None or structure.own_effect or not structure.therapist:
         return None
+    if model.robust is not None and model.crosses(column):
+        return "same", model.fitted.combination({term: 1.0}, model.bound(model.design.part, column))
+    if model.robust is not None:
+        return "robust", model.robust.combination({term: 1.0})
     rows = model.design.rows if model.kind == "slope" else model.design.clients
-    return with_robust_errors(model.fitted, rows).combination({term: 1.0})
+    return "robust", with_robust_errors(model.fitted, rows).combination({term: 1.0})
 
 
 def tests_of(found: Mapping[str, Model], planned: str | None) -> list[Test]:

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from alliance_longitudinal.analyses.kit import Estimate, slug
-from alliance_longitudinal.analyses.moderators.compute import QUANTILES, Model, estimate, fit_model, robust
+from alliance_longitudinal.analyses.moderators.compute import (
+    QUANTILES,
+    Model,
+    estimate,
+    fit_model,
+    other_errors,
+)
 from alliance_longitudinal.analyses.moderators.probe import Line, line_of
 from alliance_longitudinal.errors import FitError
 
@@ -123,19 +129,27 @@ def detectable(model: Model, weeks: float) -> list[Estimate]:
     return out
 
 
-def robust_estimates(model: Model) -> list[Estimate]:
-    """``..._robust``: the tested products with cluster-robust errors, where no effect differs between therapists in the model."""
+#: End of an id -> what the other errors are.
+OTHER = {
+    "robust": "robust to effects that differ between therapists",
+    "same": "effect the same for all therapists",
+}
+
+
+def other_estimates(model: Model) -> list[Estimate]:
+    """``..._robust`` or ``..._same``: the tested products with the other errors, where no effect differs between therapists in the model."""
     out = []
     for column, identity in main_products(model).items():
-        row = robust(model, column)
-        if row is not None:
-            words = f"{_what(model, column)}; robust to effects that differ between therapists"
+        found = other_errors(model, column)
+        if found is not None:
+            kind, row = found
+            words = f"{_what(model, column)}; {OTHER[kind]}"
             unit = (
                 per(model)
                 if model.design.categories
                 else f"{per(model)} per point of {model.design.moderator.label}"
             )
-            out.append(estimate(f"{identity}_robust", words.replace(", per SD", ""), row, model, unit))
+            out.append(estimate(f"{identity}_{kind}", words.replace(", per SD", ""), row, model, unit))
     return out
 
 
@@ -212,7 +226,7 @@ class Numbers:
     products: list[Estimate]
     scaled: list[Estimate]
     least: list[Estimate]
-    robust: list[Estimate]
+    other_errors: list[Estimate]
     slopes: list[Estimate]
     limits: list[Estimate]
     other: list[Estimate]
@@ -224,7 +238,7 @@ class Numbers:
             *self.products,
             *self.scaled,
             *self.least,
-            *self.robust,
+            *self.other_errors,
             *self.slopes,
             *self.limits,
             *self.other,
@@ -239,7 +253,7 @@ def numbers_of(model: Model, weeks: float, *, main: bool) -> Numbers:
         product_estimates(model),
         scaled_estimates(model, weeks),
         detectable(model, weeks),
-        robust_estimates(model),
+        other_estimates(model),
         slope_estimates(model, main=main),
         line_estimates(model, line, main=main) if line is not None else [],
         _other_outcome(model) if model.kind == "slope" else [],

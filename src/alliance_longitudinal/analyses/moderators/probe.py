@@ -89,7 +89,7 @@ def line_of(model: Model, points: int = 81) -> Line | None:
     focal, product = model.term(design.part), model.term(design.part, design.along)
     if design.categories or focal is None or product is None:
         return None
-    probed = Probed(model.fitted, model.bound(design.part, design.along))
+    probed = Probed(model.judged, model.bound(design.part, design.along))
     rest = product.replace(focal, "").strip(":") if focal in product else ""
     if f"{focal}:{rest}" != product and f"{rest}:{focal}" != product:
         probed.params = probed.params.rename({product: f"{focal}:{design.along}"})

@@ -36,7 +36,7 @@ def show_tables(
     _show_other(
         draft,
         [e for own in numbers.values() for e in own.other],
-        [e for own in numbers.values() for e in own.robust],
+        [e for own in numbers.values() for e in own.other_errors],
     )
 
 
@@ -171,8 +171,8 @@ def _show_lines(draft: Draft, models: Mapping[str, Model], numbers: Mapping[str,
         )
 
 
-def _show_other(draft: Draft, rows: Sequence[Estimate], robust: Sequence[Estimate]) -> None:
-    """The same products for the other outcome, and with cluster-robust errors."""
+def _show_other(draft: Draft, rows: Sequence[Estimate], errors: Sequence[Estimate]) -> None:
+    """The same products for the other outcome, and with other errors."""
     columns = [Column("label", "Product"), Column("unit", "Unit"), *ESTIMATE, *TEST]
     if rows:
         draft.table_of(
@@ -182,17 +182,18 @@ def _show_other(draft: Draft, rows: Sequence[Estimate], robust: Sequence[Estimat
             rows,
             columns,
         )
-    if robust:
+    if errors:
         draft.table_of(
             "robust",
-            "If the effect differs between therapists",
+            "If the effect differs between therapists, or is the same for all",
             "sensitivity",
-            robust,
+            errors,
             columns,
-            "The models take the effect of the alliance to be the same for all therapists, because there are too few to estimate how it "
-            "differs. These cluster-robust (CR2) intervals do not. If they are much wider, use them.",
+            "There are too few therapists to estimate how the effect of the alliance differs between them. Main results of moderators of "
+            "therapists therefore have cluster-robust (CR2) intervals where there are enough therapists for these; the rows here hold only if "
+            "the effect is the same for all therapists. Other rows here are cluster-robust. If they are much wider, use them.",
         )
-        draft.cite("bell2002", "pustejovsky2018")
+        draft.cite("bell2002", "pustejovsky2018", "heisig2019")
 
 
 def show_models(draft: Draft, main: Model) -> None:
