@@ -31,6 +31,9 @@ MAKES = {
     "both moderate, 10 therapists, 200 clients": ClinicTruth(
         10, 200, within_by_avoidance=-0.02, within_by_arm=0.03, arm_share=0.5
     ),
+    "none moderates, 14 therapists who differ in the effect": ClinicTruth(
+        14, 280, arm_share=0.5, within_therapist_sd=0.03
+    ),
 }
 TERMS = {"avoidance": "a number", "arm": "two arms", "experience": "therapists' experience"}
 
@@ -42,8 +45,9 @@ def truth_of(make: str, name: str) -> float:
 
 
 def one(seed: int, make: str) -> list[Row]:
-    """Tested products of one clinic group."""
+    """Tested products of one clinic group; worlds have seeds of their own, since the same draws would make them alike."""
     truth = MAKES[make]
+    seed += 100_000 * list(MAKES).index(make)
     made = simulate_clinic(seed, truth, items=False)
     plain = simulated_study(seed, truth, items=False)
     clients = plain.clients.merge(made.clients[["client", "attachment_avoidance"]], on="client")
@@ -76,12 +80,12 @@ The product of early alliance within therapists and a moderator, in a model of t
 """,
     list(MAKES),
     one,
-    ["avoidance", "arm"],
+    ["avoidance", "arm", "experience"],
     "product of alliance and moderator, per week",
     TERMS,
     """
 Scores are whole points from 0 to 27, which draws effects towards zero by a few percent. With fewer than 20 therapists the model
-takes the effect to be the same for all of them; the analysis then adds a cluster-robust interval.
+takes the effect to be the same for all of them; the errors of a product with therapists' experience are then cluster-robust.
 """,
     digits=4,
     heads=("world", "moderator"),
