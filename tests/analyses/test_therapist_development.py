@@ -169,6 +169,8 @@ def test_case_numbers_can_be_a_covariate_and_the_simulator_s_truth_is_found() ->
     study = simulated_study(2, truth, items=False)
     case = al.simulate_clinic(2, truth, items=False).clients[["client", "case"]]
     numbered = replace(study, covariates=("case",), _clients=study.clients.merge(case, on="client"))
+    counted = al.Finding("time_is_session_number", "caution", "Time is counted in sessions.", "week")
+    numbered = replace(numbered, findings=(*numbered.findings, counted))
     found = al.therapist_development(numbered, case_number="case", horizon=14)
     assert abs(value(found, "alliance_case") - 2.0) < 3 * value(found, "alliance_case", "se")
     # The slope acts after session 5, for up to about nine weeks.
@@ -180,6 +182,11 @@ def test_case_numbers_can_be_a_covariate_and_the_simulator_s_truth_is_found() ->
         "cases of each therapist look worse than they are."
     )
     assert "Case numbers are those of the covariate case." in found.methods
+    assert dict(found.facts)["Followed for"] == "14 sessions"
+    assert (
+        "within 14 sessions of the first session, adjusted for the score at intake. Clients without"
+        in found.methods
+    )
 
 
 def test_experience_compares_therapists(study: Study) -> None:

@@ -24,6 +24,7 @@ from alliance_longitudinal.analyses.kit import (
     coefficient_table,
     models_table,
     say,
+    time_unit,
     variance_table,
 )
 from alliance_longitudinal.analyses.therapist_development.charts import course_figure, therapists_figure
@@ -70,7 +71,7 @@ def therapist_development(
         Field(
             gt=0,
             le=520,
-            description="Weeks within which the end score is taken; clients who began later than that before the end of the data are left "
+            description="Weeks within which the end score is taken (sessions, where the study has no dates and weeks); clients who began later than that before the end of the data are left "
             "out. None: the median length of the treatments.",
         ),
     ] = None,
@@ -125,7 +126,7 @@ def therapist_development(
     draft.therapists(int(cases.clients["therapist"].nunique()))
     most = cases.clients.groupby("therapist").size()
     draft.fact("Cases per therapist, median", Number(float(most.median()), "integer"))
-    draft.fact("Followed for", say("{n:noun}", n=Number(weeks, "integer", "week")))
+    draft.fact("Followed for", say("{n:noun}", n=Number(weeks, "integer", time_unit(study))))
     draft.resolved |= {"horizon": weeks, "window": list(span), "experience": name}
     changes = _main(draft, cases, a, y)
     further = _further(draft, cases, a, y, name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from alliance_longitudinal.analyses.kit import Draft, Estimate, Number, Sentence, listed, say
+from alliance_longitudinal.analyses.kit import Draft, Estimate, Number, Sentence, listed, say, time_unit
 from alliance_longitudinal.analyses.therapist_development.compute import OUTCOMES, Change
 from alliance_longitudinal.analyses.therapist_development.design import TEN, Cases
 from alliance_longitudinal.data.study import Measure
@@ -122,10 +122,14 @@ def method_of(
     if y is not None:
         out.append(
             say(
-                "The outcome is the last {label} score within {n:noun} of the first session, adjusted for the score at intake. Clients who "
-                "began later than that before the end of the data are left out, so that late cases are followed as long as early ones. Clients without a score after the first session are not in this model.",
+                "The outcome is the last {label} score within {n:noun} of the first session, adjusted for the score at intake.{followed} Clients "
+                "without a score after the first session are not in this model.",
                 label=y.label,
-                n=Number(cases.horizon, "integer", "week"),
+                n=Number(cases.horizon, "integer", time_unit(draft.study)),
+                followed=" Clients who began later than that before the end of the data are left out, so that late cases are followed as long as "
+                "early ones."
+                if cases.dated
+                else "",
             )
         )
     structures = "; ".join(dict.fromkeys(f"{c.fitted.title}: {c.fitted.formula}" for c in changes.values()))
