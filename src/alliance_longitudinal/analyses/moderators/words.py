@@ -196,7 +196,7 @@ def methods(draft: Draft, model: Model, adjust: Sequence[str], planned: str | No
         say(
             "Categories stay categories: the effect of the alliance is estimated in each, and numbers are not cut into groups. "
             "Therapists differ in the effect of the alliance within them where {n} of them have at least {k} clients. Otherwise, from "
-            "{least} therapists on, cluster-robust errors (CR2) let effects at values of a moderator, and their dependence on what differs "
+            "{least} therapists on, cluster-robust errors let effects at values of a moderator, and their dependence on what differs "
             "between therapists, be uncertain because therapists may differ. The random part is the fullest that the design allows. "
             "Intervals are of t with Satterthwaite's degrees of freedom; those of what differs between therapists only are bounded by "
             "the number of therapists.",
