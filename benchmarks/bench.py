@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import batch_speed
 import numpy as np
 from demonstration import TASKS as DEMONSTRATION
 from growth import CROSSED, FORMULA, LONG, SIZES, crossed_of, data_of, pieces_of
@@ -341,6 +342,14 @@ def check_million() -> Line:
     return Line(work, target, words, verdict([mine["cpu"] <= 30, mine["mib"] * 2**20 <= 1e9]))
 
 
+def batch_of_sixty() -> list[Line]:
+    """A batch of small reports two at a time, and one of its reports beside R Markdown."""
+    return [
+        Line(work, target, measured, verdict([met]))
+        for work, target, measured, met in batch_speed.rows(FOLDER)
+    ]
+
+
 def _cost(numbers: Numbers) -> str:
     if "error" in numbers:
         return str(numbers["error"])
@@ -509,6 +518,7 @@ def main() -> None:
         "small": lambda: against_lme4("a small fit, warm (sleepstudy)", "3 times lmer", "small", 3),
         "first": first,
         "small_report": small_report,
+        "batch_of_sixty": batch_of_sixty,
         "check_million": check_million,
         "moment_models": moment_models,
         "many_analyses": many_analyses,

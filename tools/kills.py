@@ -182,7 +182,7 @@ def compare(these: dict[str, bytes], calm: dict[str, bytes]) -> None:
 def leftovers(out: Path, temporary: Path) -> None:
     """Finish the index, and complain of anything beside the reports and of temporary files."""
     beside = sorted(p.name for p in out.iterdir() if not (p / "report.html").is_file())
-    extra = set(beside) - {"index.html", "index.csv", "batch.json"}
+    extra = set(beside) - {"index.html", "index.csv", "batch.json", "ro-crate-metadata.json"}
     kept = sorted(p.name for p in temporary.iterdir())
     assert not extra, f"left beside the reports: {sorted(extra)}"
     assert not kept, f"left among temporary files: {kept}"

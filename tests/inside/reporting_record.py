@@ -21,12 +21,14 @@ from alliance_longitudinal.reporting.record.outcome import Outcome
 from alliance_longitudinal.reporting.record.public import names_to_hide, without_names
 from alliance_longitudinal.reporting.record.terminal import harmless
 from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in, words_of
+from alliance_longitudinal.reporting.record.trust import came_from
 from alliance_longitudinal.reporting.record.written import notebook_text
 
 __all__ = [
     "Outcome",
     "altered_files",
     "as_argument",
+    "came_from",
     "cell_names",
     "check_destination",
     "check_parameters",

@@ -72,9 +72,12 @@ def _check(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_report
     from alliance_longitudinal.reporting.record.formats import formats_in
+    from alliance_longitudinal.reporting.record.trust import IS_CODE
     from alliance_longitudinal.reporting.run.progress import report_progress
 
     study, notebook, parameters = _asked(options)
+    if notebook.endswith(".ipynb") and not options.json:
+        say(f"{Path(notebook).name} is not a notebook of the package. {IS_CODE}", error=True)
     with report_progress(Path(notebook).stem, quiet=options.json) as on_event:
         report = run_report(
             study,
@@ -86,6 +89,7 @@ def _report(options: argparse.Namespace) -> int:
             on_event=on_event,
             plan=options.plan,
             formats=formats_in(options.format),
+            trust=options.trust_notebook,
         )
     if not report.ok:
         if options.json:
@@ -181,6 +185,7 @@ def _batch(options: argparse.Namespace) -> int:
             on_event=on_event,
             events=options.events,
             cluster=options.cluster,
+            trust=options.trust_notebook,
         )
     if options.json:
         say_data(ok=batch.ok, index=str(batch.page), notes=list(batch.notes), reports=list(batch.rows))
@@ -213,6 +218,7 @@ def _verify(options: argparse.Namespace) -> int:
             notebook=options.notebook,
             deadline=options.deadline,
             on_event=on_event,
+            trust=options.trust_notebook,
         )
     if options.json:
         say_data(ok=found.ok, problems=found.problems, notes=found.notes, compared=found.compared)

@@ -57,6 +57,7 @@ def parser_of(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)
+    _trust(report)
     report.add_argument(
         "--memory",
         type=_gigabytes,
@@ -108,6 +109,7 @@ def _batch(batch: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many reports to make at the same time (default 1; on a cluster one for each thread of its workers)",
     )
+    _trust(batch)
     batch.add_argument(
         "--cluster",
         metavar="ADDRESS",
@@ -172,6 +174,7 @@ def _more_of(commands: Any, commands_of: Mapping[str, Command]) -> None:
         "--notebook", metavar="FILE", help="your own notebook; needed if a shareable report used one"
     )
     _deadline(verify)
+    _trust(verify)
 
     opened = _command(
         commands, "open", commands_of, "open the state of a finished report in JupyterLab, as a copy"
@@ -234,6 +237,14 @@ def _deadline(parser: argparse.ArgumentParser) -> None:
         default=600,
         metavar="SECONDS",
         help="stop the report after this time (default 600)",
+    )
+
+
+def _trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust-notebook",
+        action="store_true",
+        help="run a notebook also if it belongs to somebody else or was downloaded: it is code",
     )
 
 

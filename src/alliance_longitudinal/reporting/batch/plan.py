@@ -21,6 +21,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
     find_notebook,
 )
 from alliance_longitudinal.reporting.record.public import FOLDER, STUDY, is_shareable, without_names
+from alliance_longitudinal.reporting.record.trust import refuse_foreign
 from alliance_longitudinal.reporting.run.report import Limits, Request, prepare
 from alliance_longitudinal.strict_yaml import Document, nearest, raise_mistakes, read_document, validate
 
@@ -53,6 +54,10 @@ class BatchFile(BaseModel):
         if (self.notebook is None) == (self.notebooks is None):
             raise ValueError("give either 'notebook' (one) or 'notebooks' (a list).")
         return self
+
+    def notebook_names(self) -> list[str]:
+        """Notebooks as they are named."""
+        return [self.notebook] if self.notebook else self.notebooks or []
 
     def study_files(self) -> dict[str, str]:
         """Study file by the name it has in the index."""
@@ -126,11 +131,15 @@ class Plan:
     folder: Path | None = None
 
 
-def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path | None = None) -> Plan:
-    """Read a batch file and check every combination.
+def read_plan(
+    path: Path, *, trust: bool = True, registry: Registry | None = None, notebooks: Path | None = None
+) -> Plan:
+    """Read a batch file and check every combination; without ``trust`` notebooks from somebody else are refused.
 
     Raises
     ------
+    UsageError
+        If a notebook of the batch is somebody else's.
     StudyError
         If the batch file is wrong: unknown keys, parameters that an analysis does not take, exclusions that name
         nothing. A study file that cannot be read is told in its combination instead, for the rest can still run.
@@ -139,6 +148,9 @@ def read_plan(path: Path, *, registry: Registry | None = None, notebooks: Path |
     batch = validate(document, BatchFile, "batch file")
     _check_exclusions(batch, path)
     formats = _formats(document, batch)
+    for name in [] if trust else batch.notebook_names():
+        if (place := own_notebook(name, path.parent)).endswith(".ipynb"):
+            refuse_foreign(Path(place))
     found: dict[str, Combination] = {}
     together: dict[str, None] = {}
     same: dict[tuple[str, str], None] = {}
@@ -195,7 +207,7 @@ def _single_mistakes(
     """
     found: dict[tuple[tuple[str | int, ...], str], None] = {}
     known = default_registry() if registry is None else registry
-    for k, name in enumerate([batch.notebook] if batch.notebook else batch.notebooks or []):
+    for k, name in enumerate(batch.notebook_names()):
         try:
             notebook = find_notebook(own_notebook(name, path.parent), known, notebooks)
         except UsageError as error:
@@ -221,7 +233,7 @@ def own_notebook(name: str, folder: Path) -> str:
 
 def _grid(batch: BatchFile) -> Iterator[tuple[str, str, dict[str, Any]]]:
     lists = [value if isinstance(value, list) else [value] for value in batch.parameters.values()]
-    names = [batch.notebook] if batch.notebook else batch.notebooks or []
+    names = batch.notebook_names()
     for study, notebook, *values in itertools.product(batch.study_files(), names, *lists):
         yield study, str(notebook), dict(zip(batch.parameters, values, strict=True))
 

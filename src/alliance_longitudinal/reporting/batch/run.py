@@ -74,6 +74,7 @@ def run_batch(
     on_event: OnEvent | None = None,
     events: str | Path | None = None,
     cluster: str | None = None,
+    trust: bool = True,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Batch:
@@ -94,12 +95,15 @@ def run_batch(
     cluster : str, optional
         Address of a Dask scheduler whose workers make the reports. They need the same package and the same folders.
 
+    trust : bool
+        Whether to run notebooks that plainly came from somebody else.
+
     Raises
     ------
     AllianceError
         If the batch file is wrong, ``out`` cannot be written, or no cluster answers; a report that fails is a row of the index.
     """
-    plan = read_plan(Path(batch_file), registry=registry, notebooks=notebooks)
+    plan = read_plan(Path(batch_file), trust=trust, registry=registry, notebooks=notebooks)
     folder = Path(out).expanduser()
     try:
         folder = folder.resolve()

@@ -35,6 +35,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.public import names_to_hide, public, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
+from alliance_longitudinal.reporting.record.trust import refuse_foreign
 from alliance_longitudinal.reporting.run.handles import refuse_few_handles
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals, supervise
 from alliance_longitudinal.reporting.run.spec import RunSpec
@@ -124,13 +125,14 @@ def prepare(
     *,
     plan: str | Path | Mapping[str, Any] | None = None,
     formats: Sequence[str] = (),
+    trust: bool = True,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Request:
     """Check a request before anything runs.
 
     ``formats`` are further documents beside the page. With a ``plan``, what differs from it becomes part of the manifest. The record of a plan, from the manifest of a
-    report, is taken as it is.
+    report, is taken as it is. Without ``trust`` a notebook that plainly came from somebody else is refused.
 
     Raises
     ------
@@ -138,6 +140,8 @@ def prepare(
         If there is no such study file or notebook, or the analysis does not take these parameters.
     """
     found = find_notebook(notebook, default_registry() if registry is None else registry, notebooks)
+    if not trust and notebook != found.analysis.name:
+        refuse_foreign(found.path)
     plain = check_parameters(found, parameters)
     argument = str(found.path) if notebook not in (found.analysis.name,) else notebook
     record = None if plan is None else _compared(plan, found, plain, study)
@@ -170,6 +174,7 @@ def run_report(
     stop: threading.Event | None = None,
     plan: str | Path | None = None,
     formats: Sequence[str] = (),
+    trust: bool = True,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Report:
@@ -198,6 +203,8 @@ def run_report(
         A plan made by ``alliance plan``. The report says that it kept to it, or lists every deviation.
     formats : sequence of str
         Further documents beside the page: ``docx``, ``pdf``, ``xlsx``, ``tex``, ``parquet``.
+    trust : bool
+        Whether to run a notebook that plainly came from somebody else (another user's file, or downloaded).
     registry, notebooks
         Other analyses, and the folder of their notebooks.
 
@@ -212,7 +219,14 @@ def run_report(
         If the request is wrong; then nothing was run and nothing written.
     """
     request = prepare(
-        study, notebook, parameters, plan=plan, formats=formats, registry=registry, notebooks=notebooks
+        study,
+        notebook,
+        parameters,
+        plan=plan,
+        formats=formats,
+        trust=trust,
+        registry=registry,
+        notebooks=notebooks,
     )
     limits = Limits(deadline, cell_timeout, memory)
     if stop is not None:

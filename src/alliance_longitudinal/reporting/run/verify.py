@@ -12,6 +12,7 @@ from alliance_longitudinal.reporting.record.inputs import DEMO, input_hashes
 from alliance_longitudinal.reporting.record.manifest import altered_files, read_manifest
 from alliance_longitudinal.reporting.record.notebooks import Registry
 from alliance_longitudinal.reporting.record.public import is_shareable
+from alliance_longitudinal.reporting.record.trust import refuse_foreign
 from alliance_longitudinal.reporting.run.compare import compare_folders
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
 from alliance_longitudinal.reporting.run.report import DEADLINE_SECONDS, Limits, Request, prepare, run_request
@@ -48,6 +49,7 @@ def verify_report(
     notebook: str | None = None,
     deadline: float = DEADLINE_SECONDS,
     on_event: OnEvent | None = None,
+    trust: bool = True,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Verification:
@@ -68,6 +70,8 @@ def verify_report(
         Seconds that making it again may take.
     on_event : callable, optional
         Called with each event of the run.
+    trust : bool
+        Whether to run a notebook that is not the package's if it, or the report, plainly came from somebody else.
     registry, notebooks
         Other analyses, and the folder of their notebooks.
 
@@ -85,6 +89,8 @@ def verify_report(
     if not (folder / "results.json").is_file():
         raise ReportError(f"{folder} has a {MANIFEST} but no results.json.")
     source, argument = _origin(manifest, study, notebook)
+    if not trust and argument != manifest["analysis"]:
+        refuse_foreign(Path(argument), folder / MANIFEST)
     altered = altered_files(folder, manifest)
     problems = [f"{name} was changed or removed after the report was made." for name in altered]
     changed = _changed_inputs(manifest, source)
