@@ -123,7 +123,17 @@ def listed(texts: list[str], last: str = "and") -> Sentence:
     return joined([joined(texts[:-1], ", "), texts[-1]], f" {last} ")
 
 
+#: What outsiders read in place of an error whose numbers may be counts.
+_EXACT = "The reason contains exact numbers and is not shown."
+
+
 def told(error: Exception) -> str:
-    """What an error says, with the values in it if it was made with `say`."""
+    """What an error says, with the values in it if it was made with `say`.
+
+    Another text may hold a count of people as plain digits, such as the rows of a model; outsiders do not read it.
+    """
     first = error.args[0] if error.args else ""
-    return first if isinstance(first, Sentence) else str(error)
+    if isinstance(first, Sentence):
+        return first
+    text = str(error)
+    return say("{why}", why=Private(text, _EXACT)) if any(c.isdigit() for c in text) else text

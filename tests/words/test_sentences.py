@@ -7,7 +7,7 @@ import pytest
 
 from alliance_longitudinal.counts import Count, Number, Outsiders, Share
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.sentences import Sentence, for_outsiders, joined, listed, say
+from alliance_longitudinal.sentences import Sentence, for_outsiders, joined, listed, say, told
 
 TEN = Outsiders(10)
 
@@ -117,3 +117,13 @@ def test_copies_and_findings_keep_the_values():
 
 def test_a_plain_text_is_not_touched():
     assert for_outsiders("PHQ-9, rank 1", TEN) == "PHQ-9, rank 1"
+
+
+def test_an_error_with_plain_digits_is_not_told_to_outsiders():
+    """Text of the engine may count a model's rows; what `say` made keeps its values instead."""
+    plain = told(ValueError("The term has 897 effects for 897 rows."))
+    assert plain == "The term has 897 effects for 897 rows."
+    assert for_outsiders(plain, Outsiders(10)) == "The reason contains exact numbers and is not shown."
+    made = told(ValueError(say("{n:noun} are too few.", n=Count(12, "client"))))
+    assert for_outsiders(made, Outsiders(10)) == "About 10 clients are too few."
+    assert told(ValueError("It did not converge.")) == "It did not converge."

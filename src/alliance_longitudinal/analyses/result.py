@@ -99,7 +99,7 @@ class AnalysisResult:
     flow : SampleFlow
         Who is in the analysis and who is not.
     contrasts : mapping of str to pair of str
-        Estimates that are differences or ratios, and the two estimates that each is made of.
+        Estimates that are differences or ratios, each with the two estimates that it compares.
     main : str
         Id of the main estimate; empty if the data were too few for it.
     """

@@ -53,7 +53,7 @@ def load_study(path: str | Path, *, forms: bool = False) -> Study:
     path : path or "demo"
         The study file; ``"demo"`` is the bundled demonstration study, unless a file of that name is there.
     forms : bool
-        Whether the study keeps the single answers and where each row stands in its file, for checks of the data.
+        Whether the study keeps the single answers and the place of each row in its file, for checks of the data.
 
     Raises
     ------

@@ -21,7 +21,7 @@ TimeUnit = Literal["weeks", "days", "months", "sessions"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Study:
-    """A checked study. Frozen: the frames are copies each time they are asked for.
+    """A checked study. Frozen: each access returns a copy of a frame.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Study:
     early_window : tuple of int
         First and last session that count as early, as the study file states it.
     covariates : tuple of str
-        What is known of clients at the start: columns of ``clients``.
+        Characteristics of clients at the start: columns of ``clients``.
     flow : SampleFlow
         What reading and cleaning kept and lost.
     findings : tuple of Finding

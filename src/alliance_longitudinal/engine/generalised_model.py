@@ -25,7 +25,7 @@ class GeneralisedModel(Unfitted):
     Time until units leave, seen in periods (a discrete-time hazard): one row for each period that a unit was at risk, 1 in
     the period in which it left. With the complementary log-log link the exponentials of the coefficients are hazard ratios
     (Prentice and Gloeckler 1978, Biometrics 34:57-67). Only the groups of units get a random effect, because one event per unit
-    cannot have an effect of its own. Rows that are alike are added up by the fit, or beforehand with the same estimates.
+    cannot have an effect of its own. The fit adds up rows that are alike, or beforehand with the same estimates.
 
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(1)
@@ -106,7 +106,7 @@ class GeneralisedModel(Unfitted):
         df : "normal"
             Tests are from the normal distribution.
         cov_type : "model"
-            Standard errors are from the full second derivative of the log-likelihood: they carry the uncertainty of the
+            Standard errors are from the full second derivative of the log-likelihood: they include the uncertainty of the
             variance parameters.
         require_certificate : bool
             Whether a fit whose optimum cannot be verified, or whose estimates go to infinity, is an error.

@@ -110,7 +110,7 @@ def alliance_predictors(
     clinic: Clinic = None,
     audience: Audience = "internal",
 ) -> Draft:
-    """Relate the alliance to what is known of clients and therapists.
+    """Relate the alliance to characteristics of clients and therapists.
 
     Predictors of clients are split into a part within and a part between therapists. Ids of estimates: ``early_x``, ``level_x_within``,
     ``level_x_between``, ``growth_x_within``, ``r_x``; ``early_x`` and ``r_x`` of a client's predictor are within therapists, and

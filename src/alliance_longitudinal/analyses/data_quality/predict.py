@@ -12,6 +12,7 @@ from alliance_longitudinal.analyses.kit import Estimate
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.labels import listing, number
+from alliance_longitudinal.sentences import say, told
 
 if TYPE_CHECKING:
     from alliance_longitudinal.engine.results.generalised import GeneralisedResults
@@ -183,7 +184,7 @@ def _answer(question: Question) -> Answered:
     try:
         result = GeneralisedModel.from_formula(formula, frame, family="binomial").fit()
     except FitError as error:
-        why = f"The model could not be fitted: {str(error).splitlines()[0]}"
+        why = say("The model could not be fitted: {why}", why=told(error))
         return Answered(question, not_checked(question.id, question.title, question.about, why), formula)
     return Answered(
         question, _check(question, result, n, events), formula, result, _ratios(question, result, n)

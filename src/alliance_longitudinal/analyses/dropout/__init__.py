@@ -83,7 +83,7 @@ def dropout(
     """Relate the alliance up to a session to leaving before the next.
 
     Only what was rated before a session enters: the mean of the client's ratings so far, and how far the last one is from it.
-    Planned ends are ends of their own, and not clients who stayed.
+    Planned endings are competing events; they do not count as clients who stayed.
 
     Examples
     --------

@@ -93,7 +93,8 @@ def _effects(
         if design.course:
             models["slope"] = course_model(design)
     except AllianceError as error:
-        return {"problem": str(error)}, None
+        text = str(error)  # a cell of a frame holds no values, so counts in it would reach outsiders
+        return {"problem": "could not be fitted" if any(c.isdigit() for c in text) else text}, None
     for kind, fitted in models.items():
         for effect, numbers in split_effects(fitted, design, kind).items():
             row[f"{kind}_{effect}"] = numbers["estimate"]

@@ -55,6 +55,7 @@ from alliance_longitudinal.analyses.kit import (
 )
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.sentences import told
 
 MIN_CLIENTS = 50
 
@@ -215,7 +216,7 @@ def _validated(draft: Draft, track: Track, settings: Settings) -> Validated:
     try:
         return validate(track, settings)
     except DataError as error:
-        raise draft.too_little("{why}", "not_fitted", "failed", why=str(error)) from None
+        raise draft.too_little("{why}", "not_fitted", "failed", why=told(error)) from None
 
 
 def _other(draft: Draft, every: pd.DataFrame, a: Measure, settings: Settings) -> Validated | None:
@@ -229,7 +230,7 @@ def _other(draft: Draft, every: pd.DataFrame, a: Measure, settings: Settings) ->
             "The course of {label} cannot be predicted from these data: {why}",
             a.instrument.label,
             label=a.instrument.label,
-            why=str(error),
+            why=told(error),
         )
         return None
 

@@ -9,6 +9,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.kit import Draft, Estimate
 from alliance_longitudinal.analyses.variance_partition.compute import Divided
 from alliance_longitudinal.errors import DataError, FitError
+from alliance_longitudinal.sentences import told
 
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.dyads.one_with_many import OneWithMany
@@ -66,7 +67,7 @@ def tests(draft: Draft, found: Divided, n_sim: int, seed: int) -> list[Estimate]
                 method, n_sim=draws, seed=seed, group="therapist", effects=found.effect
             )
         except FitError as error:
-            draft.find("no_test", "caution", "{why}", found.fitted.title, why=str(error))
+            draft.find("no_test", "caution", "{why}", found.fitted.title, why=told(error))
             continue
         p = float(table["p"].iloc[0])
         label = f"{found.words}: p of no difference between therapists, {words}"

@@ -157,7 +157,7 @@ class FitResults(Results):
 
     @property
     def singular(self) -> bool:
-        """Whether some covariance lies on its boundary."""
+        """Whether a covariance is at its boundary."""
         return self.fit.singular
 
     @property

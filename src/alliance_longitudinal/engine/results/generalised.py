@@ -56,7 +56,7 @@ class GeneralisedResults(LinearOnly, FitResults):
     params, bse, zvalues, pvalues : Series
         By term: estimate on the scale of the linear predictor, standard error, z statistic, two-sided p. Thresholds of an
         ordered response come first, named ``lower|upper``, with ``logit P(Y <= k) = threshold_k - linear predictor``: a
-        positive coefficient means higher categories. The standard errors carry the variance parameters' uncertainty.
+        positive coefficient means higher categories. The standard errors include the uncertainty of the variance parameters.
     varcorr : DataFrame
         ``group, term1, term2, vcov, sdcor`` on the scale of the linear predictor; there is no residual.
     dispersion, log_dispersion_se : float

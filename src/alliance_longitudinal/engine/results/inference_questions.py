@@ -232,13 +232,13 @@ class InferenceQuestions:
     ) -> pd.DataFrame:
         """Tests that random effects have no variance: restricted likelihood ratios with their right distributions.
 
-        One row for each random effect that is left out (an intercept only where it stands alone) with its correlations,
+        One row for each random effect that is left out (an intercept only where it is alone) with its correlations,
         and one for each whole term of several effects. The statistic is that of REML, whatever the fit's method.
 
         Parameters
         ----------
         method : {"exact", "mixture", "bootstrap"}
-            ``"exact"`` simulates the finite-sample distribution for effects that stand alone in their term (Crainiceanu
+            ``"exact"`` simulates the finite-sample distribution for effects that are alone in their term (Crainiceanu
             and Ruppert 2004), else (and with a residual structure) takes the mixture; ``"mixture"`` is the equal mixture of two chi-squared distributions
             (Stram and Lee 1994), for many groups; ``"bootstrap"`` refits data drawn without the effects.
         n_sim : int, optional
@@ -264,7 +264,7 @@ class InferenceQuestions:
     ) -> VariancePower:
         """Whether a design could have found that groups differ: power, and chance of an estimate of zero.
 
-        For one effect that stands alone in its term. The statistic is the restricted likelihood ratio, tested at 5 %; its
+        For one effect that is alone in its term. The statistic is the restricted likelihood ratio, tested at 5 %; its
         distributions with the variance and without are those of the exact test of `variance_tests`, for these rows and
         coefficients, with the other relative variances at their estimates.
 

@@ -115,7 +115,7 @@ class OneWithMany(Estimates):
 def one_with_many(
     frame: pd.DataFrame, rating: str, role: str, therapist: str, client: str, session: str | None = None
 ) -> OneWithMany:
-    """Separate what both raters' ratings owe to the therapist, to the pair, and to the session.
+    """Divide both raters' ratings into parts of the therapist, of the pair, and of the session.
 
     ``y_ijr = m_r + u_jr + d_ijr (+ e_ijtr)`` for role r, client i, therapist j and session t, with a 2 by 2 covariance of the roles at
     every level, by REML (Marcus, Kashy & Baldwin 2009, doi 10.1037/a0017679; Kenny, Kashy & Cook 2006, chapter 10). The correlations

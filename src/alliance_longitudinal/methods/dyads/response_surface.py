@@ -92,7 +92,7 @@ def response_surface(
 
     Agreement itself matters (congruence) only if four conditions hold (Humberg, Nestler & Back 2019, doi 10.1177/1948550618757600):
     the intervals of ``p10`` and ``p11`` hold 0 and 1, that of ``a4`` lies below 0, and that of ``a3`` holds 0. That an interval holds a
-    value is no proof of it: in small samples the conditions hold too easily.
+    value does not prove it: in small samples the conditions hold too easily.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def control_chart(
     values : sequence of float or Series
         The series in order. Missing values are passed over.
     baseline : int or slice, optional
-        The first so many values, or a slice of positions, from which the limits are computed; by default all.
+        The values from which the limits are computed: the number of first values, or a slice of positions. By default all.
 
     Returns
     -------

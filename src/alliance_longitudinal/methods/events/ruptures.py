@@ -192,7 +192,7 @@ def find_ruptures(
 
     ``expected`` comes from simulation: stationary normal series at the same sessions, with each person's mean, variances that
     differ as in the data, and a correlation of neighbours that is the same for all, judged by the same rule, whose
-    standard deviations and limits are estimated anew in every set. They are simulated when they are asked for. True ruptures are
+    standard deviations and limits are estimated anew in every set. They are simulated at the first access. True ruptures are
     part of the variance that is simulated: where there are many, ``expected`` is too high and the excess cautious.
     So is a steady rise: the simulated series have no trend.
 

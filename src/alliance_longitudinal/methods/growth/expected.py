@@ -294,7 +294,7 @@ class ExpectedCourse:
     def predictions(
         self, frame: "pd.DataFrame | Scores", after: float, *, update: bool = True
     ) -> pd.DataFrame:
-        """Each score later than ``after`` beside what is expected of it, given the person's scores up to then.
+        """Each score later than ``after``, and the score expected from the person's scores up to then.
 
         Parameters
         ----------

@@ -112,7 +112,7 @@ def held_out_courses(
     folds : int
         Number of parts; each is predicted from the others.
     by : {"person", "therapist"}
-        What is divided into folds. By therapist, nothing is known of the therapist of a predicted person.
+        What is divided into folds. By therapist, the model has not seen any client of the predicted person's therapist.
     after : sequence of float
         Scores up to these times are known.
     at : float, optional

@@ -95,7 +95,7 @@ def delta_adjusted(
     horizon : float
         Time at which all of ``delta`` is reached.
     by : str, optional
-        A column whose values have deltas of their own, the same in all rows of a person.
+        A column whose values have separate deltas; it is the same in all rows of a person.
     copies : sequence of DataFrame, optional
         What `impute` gave for this frame: it is moved, and nothing is drawn again. For many deltas that is much quicker.
 

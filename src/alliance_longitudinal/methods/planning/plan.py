@@ -165,7 +165,7 @@ class StudyPlan:
         """Power to find that therapists differ in their clients' rates of change, and the chance of an estimate of zero.
 
         ``share``: therapists' share of the variance of the *true* rates of change; that of the plan without it. Exact for equal
-        caseloads (`power_variance`), else simulated (`power_variance_unequal`).
+        caseloads (`power_variance`), otherwise simulated (`power_variance_unequal`).
         """
         icc = self.share
         if share is not None:

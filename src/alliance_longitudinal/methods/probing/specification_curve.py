@@ -71,7 +71,7 @@ def specification_curve(
     ------
     DataError
         If there is no specification, ``run`` or ``permuted`` does not return its numbers, none can be estimated, or ``n_perm``
-        is no number of permutations.
+        is not a number of permutations.
 
     Examples
     --------

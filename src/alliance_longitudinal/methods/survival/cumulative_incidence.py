@@ -72,7 +72,7 @@ def cumulative_incidence(
     event : str
         How it ended: a word for each way, missing for people who had not ended.
     group : str, optional
-        A column; each of its values gets curves of its own. Where it is missing the person is left out.
+        A column; each of its values gets separate curves. Persons without a value are left out.
     cluster : str, optional
         A column of therapists, say: errors that hold if people of one share something.
     alpha : float

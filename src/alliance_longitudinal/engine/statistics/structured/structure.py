@@ -17,7 +17,7 @@ class AR1:
     order : str
         Column of the positions: whole numbers, each once in an innermost group.
     strata : str, optional
-        Column of strata with residual variances of their own, as in `VarIdent`.
+        Column of strata with separate residual variances, as in `VarIdent`.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class CAR1:
     time : str
         Column of the times: numbers, each once in an innermost group.
     strata : str, optional
-        Column of strata with residual variances of their own, as in `VarIdent`.
+        Column of strata with separate residual variances, as in `VarIdent`.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class CAR1:
 
 @dataclass(frozen=True, slots=True)
 class VarIdent:
-    """A residual variance of its own in every stratum of the rows.
+    """A separate residual variance in every stratum of the rows.
 
     The first stratum (in sorted order, or in the order of the categories) is the reference: its variance is the fit's
     ``scale``, and the parameters are the others' standard deviations divided by the reference's.

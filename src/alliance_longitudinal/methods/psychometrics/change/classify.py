@@ -168,7 +168,7 @@ def classify_change(
     m_functional, sd_functional : float, optional
         People without the disorder, for cut-offs b and c.
     points : float, optional
-        For method "points": so many points are reliable.
+        For method "points": the number of points that counts as reliable.
     z : float, optional
         Critical value; by default 1.96, for HA 1.645.
 
