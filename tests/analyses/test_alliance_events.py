@@ -79,6 +79,46 @@ def test_the_numbers_are_those_of_the_method(quiet):
     assert found.loc["kappa_drop_1sd_residual_2sd", "estimate"] == pytest.approx(drop.agreement(line))
 
 
+def test_outcome_is_related_to_ruptures_in_ten_ratings_and_to_the_share_repaired(quiet):
+    """The mixed models on rows made by hand; clients' deviations are from the mean of the therapist's clients."""
+    sessions = quiet.study.sessions.sort_values(["client", "session"])
+    rows = sessions.dropna(subset=["alliance"])
+    rows = rows[rows.groupby("client")["session"].transform("size") >= 8]
+    drop = methods.find_ruptures(rows, "alliance", min_ratings=8)
+    scored = sessions.dropna(subset=["phq9"]).groupby("client")["phq9"].agg(["first", "last", "size"])
+    clients = scored[scored["size"] > 1].loc[lambda f: f.index.isin(rows["client"])]
+    clients["judged"] = drop.marks().groupby("person").size()
+    clients = clients.dropna(subset=["judged"])
+    found = drop.events.groupby("client")["repaired"]
+    clients["rate"] = (10 * found.size() / clients["judged"]).reindex(clients.index).fillna(0)
+    clients["repaired"] = found.mean()
+    clients["therapist"] = rows.groupby("client")["therapist"].first()
+    mean = clients.groupby("therapist")["rate"].transform("mean")
+    lines = {k: np.polyfit(own["session"], own["alliance"], 1)[0] for k, own in rows.groupby("client")}
+    data = clients.assign(
+        change=clients["last"] - clients["first"],
+        intake=clients["first"],
+        alliance=rows.groupby("client")["alliance"].mean(),
+        trend=pd.Series(lines),
+        within=clients["rate"] - mean,
+        between=mean,
+    ).reset_index()
+    events = al.MixedModel.from_formula(
+        "change ~ within + between + alliance + trend + intake + (1 | therapist)", data
+    ).fit()
+    repaired = al.MixedModel.from_formula(
+        "change ~ repaired + alliance + trend + intake + (1 | therapist)", data.dropna(subset=["repaired"])
+    ).fit()
+    table = numbers(quiet)
+    for name, fit, term in (
+        ("outcome_events", events, "within"),
+        ("outcome_events_between", events, "between"),
+        ("outcome_repaired", repaired, "repaired"),
+    ):
+        assert table.loc[name, "estimate"] == pytest.approx(fit.params[term], rel=1e-5)
+        assert table.loc[name, "se"] == pytest.approx(fit.bse[term], rel=1e-4)
+
+
 def test_the_same_seed_gives_the_same_result_and_the_study_is_unchanged(quiet):
     study = clinic(1)
     kept = study.sessions.copy()
