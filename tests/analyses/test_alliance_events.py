@@ -151,6 +151,31 @@ def test_with_too_few_ratings_the_report_says_what_is_missing():
     assert result.estimates.empty
 
 
+def test_equal_ratings_have_no_ruptures():
+    study = clinic(3, clients=60)
+    sessions = study.sessions
+    equal = with_sessions(
+        study, sessions.assign(alliance=sessions["alliance"].where(sessions["alliance"].isna(), 40.0))
+    )
+    result = al.alliance_events(equal, simulations=50)
+    assert result.status["code"] == "underpowered"
+    assert "All ratings of WAI-SR are equal, so there are no ruptures to find." in result.answer[0]
+
+
+def test_clients_without_consecutive_ratings_cannot_have_a_fall():
+    study = clinic(3, clients=60)
+    sessions = study.sessions
+    some = sessions["client"].isin(sorted(sessions["client"].unique())[::6])
+    apart = with_sessions(
+        study, sessions.assign(session=sessions["session"].where(~some, 2 * sessions["session"]))
+    )
+    found = numbers(al.alliance_events(apart, simulations=50))
+    rated = sessions.dropna(subset=["alliance"])
+    enough = rated[rated.groupby("client")["session"].transform("size") >= 8]
+    consecutive = enough[~some.loc[enough.index]]
+    assert found.loc["clients", "n"] == consecutive["client"].nunique() < enough["client"].nunique()
+
+
 def test_without_outcome_scores_there_is_no_relation_to_outcome():
     study = clinic(4, therapists=8, clients=100)
     sessions = study.sessions

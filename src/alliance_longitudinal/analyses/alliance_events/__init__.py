@@ -177,6 +177,11 @@ def _found(draft: Draft, asked: Asked) -> Found:
         f"fewer than {asked.min_ratings} ratings",
     )
     draft.needs(draft.sessions["client"].nunique(), MIN_CLIENTS, f"the analysis of ruptures in {label}")
+    ratings = draft.sessions[a.name]
+    if not ratings.max() - ratings.min() > 0:
+        raise draft.too_little(
+            "All ratings of {label} are equal, so there are no ruptures to find.", label=label
+        )
     found = find_events(draft.sessions, asked)
     draft.fact("Clients", Count(found.clients, "client"))
     draft.therapists(draft.sessions["therapist"].nunique())

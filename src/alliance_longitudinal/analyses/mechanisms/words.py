@@ -46,11 +46,11 @@ def _legs(draft: Draft, paths: Paths, cause: Cause, asked: Asked) -> None:
             "was {b_how} ({b} points, {b:interval})."
         ),
         "client": (
-            "Clients{of} with {cause} one standard deviation ({sd}) higher had {a_article} early {alliance} ({a} points, 95 % interval {a:interval}). "
+            "Clients{of} with {cause} one standard deviation ({sd}) higher had an early {alliance} that was {a_how} ({a} points, 95 % interval {a:interval}). "
             "With early {alliance} one point higher, later change in {outcome}{rate}, given {cause}, was {b_how} ({b} points, {b:interval})."
         ),
         "therapist": (
-            "Clients of therapists with {cause} one standard deviation ({sd}) higher had {a_article} early {alliance} ({a} points, 95 % interval "
+            "Clients of therapists with {cause} one standard deviation ({sd}) higher had an early {alliance} that was {a_how} ({a} points, 95 % interval "
             "{a:interval}; {units:noun}). With a therapist's mean one point higher, the change in {outcome} from intake, given {cause}, was {b_how} "
             "({b} points, {b:interval})."
         ),
@@ -64,7 +64,6 @@ def _legs(draft: Draft, paths: Paths, cause: Cause, asked: Asked) -> None:
         outcome=y,
         a=_number(paths.rows["a"], paths.sd, n or paths.n),
         a_how=how_a,
-        a_article=f"a {how_a}",
         b=_number(paths.rows["b"], 1.0, n or paths.n),
         b_how=how_b,
         rate=paths.rate,

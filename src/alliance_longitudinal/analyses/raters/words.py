@@ -8,7 +8,7 @@ from alliance_longitudinal.analyses.raters.sources import Sources, Surface
 from alliance_longitudinal.timing import TimeWindow
 
 #: Mean difference of therapists and clients with severe disturbances: d of 22 comparisons (Igra et al. 2020).
-LITERATURE = -0.46
+LITERATURE = "−0.46"
 #: Below this agreement raters hardly see the same.
 LITTLE = 0.3
 
@@ -64,7 +64,7 @@ def _gap(draft: Draft, pair: Pair) -> None:
     if (pair.first.rater, pair.second.rater) == ("client", "therapist"):
         draft.say(
             "A meta-analysis found a mean d of {d} in clients with severe disturbances ({source}).",
-            d=Number(LITERATURE),
+            d=LITERATURE,
             source="Igra et al. 2020",
         )
         draft.cite("igra2020")
