@@ -159,7 +159,31 @@ def test_equal_ratings_cannot_predict(study):
     sessions["alliance"] = sessions["alliance"].where(sessions["alliance"].isna(), 40.0)
     found = al.dropout(with_sessions(study, sessions))
     assert found.answer[0].endswith(
-        "The scores of alliance do not differ, so they cannot predict who drops out."
+        "The scores of WAI-SR do not differ, so they cannot predict who drops out."
+    )
+
+
+def test_data_that_end_before_session_k_are_no_dropouts(study):
+    short = with_sessions(study, study.sessions[study.sessions["session"] <= 3].reset_index(drop=True))
+    found = al.dropout(short, ends="few_sessions")
+    assert (
+        "No client has 8 sessions or more, so by the rule few_sessions everybody dropped out."
+        in found.answer[0]
+    )
+
+
+def test_one_therapist_leaves_the_errors_of_single_clients(study, result):
+    """Errors by a single therapist would be zero, and the interval a point."""
+    one = with_sessions(study, study.sessions.assign(therapist="T"))
+    found = (
+        al.dropout(replace(one, _clients=one.clients.assign(therapist="T")))
+        .estimates.set_index("id")
+        .loc["cif_drop_8"]
+    )
+    p = found["estimate"]
+    assert p == result.estimates.set_index("id").loc["cif_drop_8", "estimate"]
+    assert found["ci_high"] - found["ci_low"] == pytest.approx(
+        2 * 1.96 * np.sqrt(p * (1 - p) / found["n"]), rel=0.2
     )
 
 

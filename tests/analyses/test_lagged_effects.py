@@ -258,3 +258,30 @@ def test_free_effects_that_do_not_converge_are_said(monkeypatch) -> None:
     assert note.message.endswith("did not converge, so the effects are held equal over sessions.")
     assert result.parameters["equal_lags"] is True
     assert "held equal over sessions" in str(result.methods)
+
+
+def test_without_dates_nothing_is_said_of_days(tmp_path) -> None:
+    """Session numbers are the only time: no days between sessions, no gaps, and no therapists that a model could not use."""
+    rows = al.simulate_clinic(3, therapists=12, clients=120, items=False).sessions
+    rows[["client", "session", "wai", "phq9"]].to_csv(tmp_path / "s.csv", index=False)
+    (tmp_path / "s.yaml").write_text(
+        "study: Numbers\ntables:\n  sessions: {file: s.csv, columns: {client: client, session: session}}\n"
+        "measures:\n  a: {instrument: wai_sr, total: wai}\n  y: {instrument: phq_9, total: phq9}\n"
+    )
+    study = al.load_study(tmp_path / "s.yaml")
+    result = al.lagged_effects(study, sessions=(1, 5), estimators=("mlm",), trend=False)
+    assert "Days between sessions" not in dict(result.facts)
+    codes = [n.code for n in result.notes]
+    assert "uneven_gaps" not in codes
+    assert "simpler_model" not in codes
+    with pytest.raises(al.StudyError, match="'max_gap_days': the study has no dates or weeks"):
+        al.lagged_effects(study, sessions=(1, 5), max_gap_days=10)
+
+
+def test_scores_that_do_not_change_are_said() -> None:
+    study = clinic(4, clients=150)
+    constant = study.sessions.assign(alliance=40.0)
+    result = al.lagged_effects(replace(study, _sessions=constant), sessions=(1, 5))
+    assert result.answer[0].endswith(
+        "The scores of WAI-SR do not change within any client, so nothing can come before or after a change."
+    )

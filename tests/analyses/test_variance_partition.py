@@ -414,3 +414,10 @@ def test_order_and_names_do_not_matter(clinic: Study, partition: AnalysisResult)
 def test_impossible_requests_are_refused(clinic: Study, name: str, given: float, message: str) -> None:
     with pytest.raises(StudyError, match=message):
         variance_partition(clinic, **{name: given})
+
+
+def test_scores_that_do_not_differ_have_no_variance_to_divide() -> None:
+    study = simulated_study(1, ClinicTruth(8, 60), items=False)
+    flat = with_sessions(study, study.sessions.assign(phq9=12.0))
+    result = al.variance_partition(flat)
+    assert result.answer[0].endswith("The scores of PHQ-9 do not differ, so there is nothing to divide.")

@@ -120,3 +120,15 @@ def test_what_cannot_be_meant_is_said(frame, given, message):
     with pytest.raises(DataError) as error:
         methods.cumulative_incidence(frame, **({"time": "t", "event": "end"} | given))
     assert str(error.value) == message
+
+
+def test_people_of_one_cluster_count_as_single_people():
+    """Of one therapist the sum of all influences is zero, which is no error; a group of one therapist beside another too."""
+    frame = pd.DataFrame(
+        {"t": [1, 2, 2, 3, 4, 4], "end": ["a", "a", None, "b", "a", None], "who": "x", "g": list("uuuvvv")}
+    )
+    for group in (None, "g"):
+        ours = methods.cumulative_incidence(frame, "t", "end", group=group, cluster="who").table
+        alone = methods.cumulative_incidence(frame, "t", "end", group=group).table
+        pd.testing.assert_frame_equal(ours, alone)
+        assert (ours["se"] > 0).any()

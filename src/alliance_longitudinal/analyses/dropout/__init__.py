@@ -112,7 +112,7 @@ def dropout(
     draft.fact("Clients", Count(clients, "client"))
     draft.therapists(int(leaving.clients["therapist"].nunique()))
     draft.fact("Dropout means", rule_words(recorded, k))
-    _enough(draft, leaving)
+    _enough(draft, leaving, a, y, k)
     model = fit_end(draft, leaving, "dropout", "Dropout before the next session")
     draft.uses(model)
     show_effects(draft, model, leaving, a, y)
@@ -146,7 +146,13 @@ def _recorded(study: Study, ends: str | None) -> bool:
     return there if ends is None else ends == "recorded"
 
 
-def _enough(draft: Draft, leaving: Leaving) -> None:
+def _enough(draft: Draft, leaving: Leaving, a: Measure, y: Measure, k: int) -> None:
+    if not leaving.recorded and not (leaving.clients["last"] >= k).any():
+        raise draft.too_little(
+            "No client has {k:noun} or more, so by the rule few_sessions everybody dropped out. Choose a smaller k, or record how "
+            "treatments ended.",
+            k=Number(k, "integer", "session"),
+        )
     if leaving.dropouts < MIN_EVENTS:
         raise draft.too_little(
             "{n:noun} dropped out after an alliance score, and a model of dropout needs at least {needed}.",
@@ -155,7 +161,9 @@ def _enough(draft: Draft, leaving: Leaving) -> None:
         )
     rows = leaving.rows.dropna(subset=[SEVERITY])
     flat = [
-        words for name, words in ((CLIENT, "alliance"), (SEVERITY, "symptoms")) if not rows[name].std() > 0
+        words
+        for name, words in ((CLIENT, a.instrument.label), (SEVERITY, y.instrument.label))
+        if not rows[name].std() > 0
     ]
     if flat:
         raise draft.too_little(

@@ -86,9 +86,12 @@ class Draft(Sample):
     ) -> Fitted:
         """The fullest of ``structures`` that the design allows; it is listed among the report's models.
 
-        Without any, the report says that the model could not be fitted.
+        Without any, the report says that the model could not be fitted. In a study without therapists, structures with a level of
+        therapists are not among those that a model could have had.
         """
         begin_numbers()
+        if not self.therapists_known:
+            structures = tuple(s for s in structures if not s.therapist) or structures
         try:
             fitted = fit_first(name, title, fixed, rows, structures, reml=reml)
         except FitError as error:

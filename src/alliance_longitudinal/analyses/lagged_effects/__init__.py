@@ -38,6 +38,7 @@ from alliance_longitudinal.analyses.lagged_effects.design import (
     as_span,
     check_gaps,
     choose,
+    enough,
     keep,
 )
 from alliance_longitudinal.analyses.lagged_effects.processes import Names, directions
@@ -135,10 +136,7 @@ def lagged_effects(
     draft.resolved["sessions"] = list(span)
     keep(draft, columns, span, max_gap_days)
     rows = draft.sessions
-    several = rows[columns].notna().all(axis=1).groupby(rows["client"]).sum()
-    draft.needs(
-        int((several >= 2).sum()), MIN_CLIENTS, "the analysis of effects from one session to the next"
-    )
+    enough(draft, names)
     draft.fact("Sessions analysed", f"{span[0]} to {span[1]}")
     draft.fact("Clients", Count(rows["client"].nunique(), "client"))
     draft.fact("Scored sessions", Count(len(rows), "session"))

@@ -242,7 +242,11 @@ def _centred(draft: Draft, rows: pd.DataFrame, d: Direction) -> Estimate | None:
     )
     try:
         model = draft.fit(
-            f"mlm_{d.key}", f"{title}: {d.follow_label}", "y ~ time + before + usual", data, LEVEL
+            f"mlm_{d.key}",
+            f"{title}: {d.follow_label}",
+            "y ~ time + before + usual",
+            data,
+            LEVEL,
         )
     except AllianceError as error:
         message = say("{title} could not be fitted: {why}", title=title, why=told(error))

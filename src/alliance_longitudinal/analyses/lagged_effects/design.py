@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Draft, Number
+from alliance_longitudinal.analyses.kit import Draft, Number, time_unit
+from alliance_longitudinal.analyses.lagged_effects.processes import Names
 from alliance_longitudinal.errors import StudyError
 
 MIN_CLIENTS = 50
@@ -75,7 +76,17 @@ def choose(draft: Draft, names: list[str], asked: tuple[int, int] | None, fewest
 
 
 def keep(draft: Draft, names: list[str], span: tuple[int, int], max_gap_days: float | None) -> None:
-    """Keep the rows of the analysis; the sample flow counts the rest."""
+    """Keep the rows of the analysis; the sample flow counts the rest.
+
+    Raises
+    ------
+    StudyError
+        If gaps are asked for in a study without dates or weeks.
+    """
+    if max_gap_days is not None and time_unit(draft.study) == "session":
+        raise StudyError(
+            "Parameter 'max_gap_days': the study has no dates or weeks, so the days between sessions are not known. Leave it out."
+        )
     inside = draft.sessions["session"].between(*span)
     draft.keep(inside, f"Sessions {span[0]} to {span[1]}", "another session")
     if max_gap_days is not None:  # before sessions without a score go, which would hide the gap before them
@@ -84,6 +95,22 @@ def keep(draft: Draft, names: list[str], span: tuple[int, int], max_gap_days: fl
         draft.keep(~after, "Sessions before a long gap", f"after a gap of more than {max_gap_days:g} days")
     rated = draft.sessions[names].notna().any(axis=1)
     draft.keep(rated, "Sessions with a score", "no score at the session")
+
+
+def enough(draft: Draft, names: Names) -> None:
+    """Without enough clients with two complete sessions, or where a score never changes within a client, there is no answer."""
+    rows = draft.sessions
+    labels = {names.a: names.a_label, names.y: names.y_label} | ({names.z: names.z_label} if names.z else {})
+    several = rows[list(labels)].notna().all(axis=1).groupby(rows["client"]).sum()
+    draft.needs(
+        int((several >= 2).sum()), MIN_CLIENTS, "the analysis of effects from one session to the next"
+    )
+    for column, label in labels.items():
+        if not rows.groupby("client")[column].nunique().gt(1).any():
+            raise draft.too_little(
+                "The scores of {label} do not change within any client, so nothing can come before or after a change.",
+                label=label,
+            )
 
 
 def _ordered(sessions: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +127,9 @@ def gaps(sessions: pd.DataFrame) -> "pd.Series[float]":
 
 
 def check_gaps(draft: Draft) -> None:
-    """A caution where the days between sessions vary much."""
+    """A caution where the days between sessions vary much; nothing is known of them where time is counted in sessions."""
+    if time_unit(draft.study) == "session":
+        return
     days = gaps(draft.sessions).dropna()
     if len(days) < 2 or float(days.mean()) <= 0:
         return

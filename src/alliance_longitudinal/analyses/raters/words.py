@@ -20,6 +20,7 @@ LIMITS = (
     "The same-source correlation may therefore contain little of a lasting halo.",
     "The corrected correlation assumes that errors of raters are independent. Raters who know of the same events, or of each other's "
     "ratings, share errors.",
+    "Where many ratings of one rater reach the end of the scale, tracking between clients is estimated a little too high.",
     "For effects from session to session with both raters see the analysis lagged_effects with the second rater's measure under 'other'.",
 )
 

@@ -147,6 +147,12 @@ def variance_partition(
             MIN_CLIENTS,
             f"the variance partition of {measure.instrument.label}",
         )
+        scores = sessions[measure.name].dropna()
+        if not scores.max() - scores.min() > 0:
+            raise draft.too_little(
+                "The scores of {label} do not differ, so there is nothing to divide.",
+                label=measure.instrument.label,
+            )
         every += _divided(draft, measure, n_boot, seed + 10 * k, clinics)
         answer_share(draft, measure)
     show_shares(draft, time_unit(study))

@@ -74,7 +74,8 @@ def cumulative_incidence(
     group : str, optional
         A column; each of its values gets separate curves. Persons without a value are left out.
     cluster : str, optional
-        A column of therapists, say: errors that hold if people of one share something.
+        A column of therapists, say: errors that hold if people of one share something. Where all are of one cluster, which says
+        nothing of how clusters differ, they are those of single people.
     alpha : float
         Level of the limits.
 
@@ -110,7 +111,8 @@ def cumulative_incidence(
     clusters = np.arange(len(frame)) if cluster is None else groups(frame, cluster)[0]
     tables = []
     for value, rows in _members(frame, group):
-        table = _curves(at[rows], kind[rows], clusters[rows], kinds, alpha)
+        own = clusters[rows] if len(np.unique(clusters[rows])) > 1 else np.arange(int(rows.sum()))
+        table = _curves(at[rows], kind[rows], own, kinds, alpha)
         tables.append(table if group is None else table.assign(group=value)[["group", *table.columns]])
     return CumulativeIncidence(pd.concat(tables, ignore_index=True), tuple(kinds))
 
