@@ -5,6 +5,8 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
+from alliance_longitudinal.data import simulated_study
+from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import value
 
 
@@ -54,3 +56,11 @@ def test_analyses_that_disagree_are_a_finding(clinic: Study) -> None:
     ]
     show_together(draft, None)
     assert len(draft.tables) == 1
+
+
+def test_a_single_therapist_has_no_analyses_judged_together() -> None:
+    """Their errors are by therapist; the rest of the report is there."""
+    alone = simulated_study(2, ClinicTruth(therapists=1, clients=60), items=False)
+    found = al.early_alliance(alone, sensitivity=False)
+    assert "together" not in {t.name for t in found.tables}
+    assert found.answer[0].startswith("Among clients of the same therapist, ")

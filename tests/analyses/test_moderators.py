@@ -315,6 +315,10 @@ def test_arms_of_different_therapists_are_compared_with_a_caution(small):
     found = al.moderators(replace(small, _clients=clients), moderators="arm")
     note = next(n for n in found.notes if n.code == "categories_between_therapists")
     assert "(3 therapists)" in note.message
+    single = small.sessions.assign(therapist="T1")
+    plain = replace(with_sessions(small, single), _clients=small.clients.assign(therapist="T1"))
+    codes = {n.code for n in al.moderators(plain, moderators="arm").notes}
+    assert "categories_between_therapists" not in codes  # the one therapist has clients in both
     clients["arm"] = np.where(clients["therapist"].isin(own), "CBT", "IPT")
     apart = al.moderators(replace(small, _clients=clients), moderators="arm")
     assert value(apart, "mod_arm_within", "df") <= 10

@@ -57,9 +57,9 @@ def together(found: Sensitivity, main: EarlyDesign, weeks: float, seed: int) -> 
             )
             choices.append(choice)
             ends.append(design.choices.window.last)
-    if not any(cell is not None for cell in cells.values()):
-        return None
     curve = run(cells, choices, units, N_PERM, seed)
+    if curve is None:
+        return None
     by_session = {}
     for end in dict.fromkeys(ends):
         rows = np.array(ends) == end

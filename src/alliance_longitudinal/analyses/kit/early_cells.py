@@ -1,6 +1,7 @@
 """One analysis among many of early alliance and outcome: least squares on clients, with what it gives in permuted data."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -176,8 +177,8 @@ def run(
     units: Units,
     n_perm: int,
     seed: int,
-) -> "SpecificationCurve":
-    """The curve of all analyses, judged by the same permutations.
+) -> "SpecificationCurve | None":
+    """The curve of all analyses, judged by the same permutations; None where not one has an estimate, as with a single therapist.
 
     Parameters
     ----------
@@ -189,20 +190,20 @@ def run(
     from alliance_longitudinal.methods import shuffles, specification_curve
 
     drawn = shuffles(units.groups, n_perm, seed)
-    known: dict[tuple[Any, ...], Cell] = {}
+    known: dict[tuple[Any, ...], tuple[float, float, float, int]] = {}
+    for key, cell in cells.items():
+        if cell is not None:
+            with suppress(DataError):  # too few clients or therapists: the table has an empty row
+                known[key] = cell.figures()
+    if not any(np.isfinite(found[0]) for found in known.values()):
+        return None
 
     def figures(_: pd.DataFrame, choice: Mapping[str, Any]) -> tuple[float, float, float, int]:
-        cell = cells[tuple(choice.values())]
-        try:
-            found = (np.nan, np.nan, np.nan, 0) if cell is None else cell.figures()
-        except DataError:
-            return np.nan, np.nan, np.nan, 0  # too few clients or therapists: the table has an empty row
-        if cell is not None:
-            known[tuple(choice.values())] = cell
-        return found
+        return known.get(tuple(choice.values()), (np.nan, np.nan, np.nan, 0))
 
     def permuted(_: pd.DataFrame, choice: Mapping[str, Any]) -> "Floats | None":
-        cell = known.get(tuple(choice.values()))
+        key = tuple(choice.values())
+        cell = cells[key] if key in known else None
         return None if cell is None else cell.permuted(drawn)
 
     return specification_curve(pd.DataFrame(), choices, figures, n_perm=n_perm, permuted=permuted)

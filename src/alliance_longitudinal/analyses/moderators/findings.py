@@ -63,7 +63,8 @@ def about(draft: Draft, sample: Sample, design: Moderated) -> None:
             least=Number(max(MIN_CATEGORY, draft.study.small_cells), "integer"),
             n=Count(small, "client"),
         )
-    if design.categories and not design.of_therapists and design.mixed_therapists < MIN_FOR_THERAPISTS:
+    shared = design.of_therapists or design.mixed_therapists >= min(MIN_FOR_THERAPISTS, design.n_therapists)
+    if design.categories and draft.therapists_known and not shared:
         draft.find(
             "categories_between_therapists",
             "caution",

@@ -113,9 +113,9 @@ def multiverse_of(
         cells[keys[spec.key]] = cell
         if spec.key == main.key:
             fitted = model
-    if not any(cell is not None for cell in cells.values()):
-        return None
     curve = run(cells, choices, units, n_perm, seed)
+    if curve is None:
+        return None
     questions = [spec.question(raters=raters) for spec in specs]
     place = [spec.key for spec in specs].index(main.key)
     return Multiverse(tuple(specs), curve, questions, place, fitted)
