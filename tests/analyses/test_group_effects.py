@@ -287,6 +287,17 @@ def test_scores_before_and_after_only_compare_changes(study):
     assert "intake" in found.models["arms"].params.index
 
 
+def test_arms_whose_names_differ_by_a_sign_only_stay_apart(study, result):
+    """CBT and CBT+ are the same letters; as columns and ids they are not the same."""
+    names = {"A": "CBT", "B": "CBT+"}
+    renamed = replace(study, _clients=study.clients.assign(arm=study.clients["arm"].map(names)))
+    found = al.group_effects(renamed, shared="group")
+    for name in ("arm", "arm_ignoring_groups"):
+        assert value(found, name) == pytest.approx(value(result, name), rel=1e-6)
+        assert value(found, name, "se") == pytest.approx(value(result, name, "se"), rel=1e-6)
+    assert value(found, "icc_arm_CBT_2_change") == pytest.approx(value(result, "icc_arm_B_change"), rel=1e-4)
+
+
 def test_arms_that_share_therapists_are_said(study):
     sessions = study.sessions
     own = sessions["client"].str[1:].astype(int) % 9

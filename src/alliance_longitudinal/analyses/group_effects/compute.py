@@ -106,13 +106,11 @@ def _least_squares(name: str, title: str, formula: str, frame: pd.DataFrame, str
 
 def group_shares(arms: Arms, shared: Shared) -> dict[str, dict[str, float]]:
     """Share of groups in the variance of an arm's level and of its rate of change."""
-    from alliance_longitudinal.analyses.kit import slug
-
     table = arms.main.result.varcorr
     out: dict[str, dict[str, float]] = {}
     for arm in arms.shared:
         found = {}
-        for what, term in (("level", f"in_{slug(arm)}"), ("change", f"in_{slug(arm)}_time")):
+        for what, term in (("level", f"in_{shared.codes[arm]}"), ("change", f"in_{shared.codes[arm]}_time")):
             own = table[table["term1"].eq(term) & table["term2"].isna()].set_index("group")["vcov"]
             group = own.get("unit")
             client = own.drop("unit", errors="ignore").sum()

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Draft, slug, time_unit
+from alliance_longitudinal.analyses.kit import Draft, slugs, time_unit
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import StudyError
 
@@ -59,6 +59,11 @@ class Shared:
         """Analysed members of each group with two or more."""
         sizes = self.clients[self.clients["shares"]].groupby("unit").size()
         return sizes[sizes >= 2]
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """Each arm as a part of ids and columns; CBT and CBT+ differ."""
+        return slugs(self.arms)
 
     @property
     def course(self) -> bool:
@@ -139,7 +144,7 @@ def with_arms(shared: Shared, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[s
     out = frame[frame["arm"].isin(shared.arms)].copy()
     names = {}
     for arm in shared.arms:
-        column = f"in_{slug(arm)}"
+        column = f"in_{shared.codes[arm]}"
         names[arm] = column
         out[column] = out["arm"].eq(arm).astype(float)
         if "time" in out:

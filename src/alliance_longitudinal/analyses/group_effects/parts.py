@@ -23,7 +23,7 @@ from alliance_longitudinal.analyses.group_effects.design import (
     attendance,
     members_of,
 )
-from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Fitted, Groups, slug
+from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Fitted, Groups
 from alliance_longitudinal.analyses.kit.shares import variance_shares
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
@@ -89,7 +89,7 @@ def arms_of(draft: Draft, shared: Shared) -> Arms | None:
     unit = f"{y} points per {shared.per}" if arms.course else f"{y} points"
     what = "rate of change" if arms.course else "change from intake"
     for arm, term in arms.terms.items():
-        tail = "" if len(arms.terms) == 1 else f"_{slug(arm)}"
+        tail = "" if len(arms.terms) == 1 else f"_{shared.codes[arm]}"
         for identity, model, words in (
             ("arm", arms.main, ""),
             ("arm_ignoring_groups", arms.ignoring, ", as if clients shared nothing"),
@@ -112,7 +112,7 @@ def arms_of(draft: Draft, shared: Shared) -> Arms | None:
         for kind, value in shares.items():
             draft.estimate(
                 Estimate(
-                    f"icc_arm_{slug(arm)}_{kind}",
+                    f"icc_arm_{shared.codes[arm]}_{kind}",
                     f"{arm}: share of {shared.unit}s in the {'level' if kind == 'level' else 'rate of change'}",
                     value,
                     n=arms.n,

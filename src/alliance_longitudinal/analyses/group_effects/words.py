@@ -2,7 +2,7 @@
 
 from alliance_longitudinal.analyses.group_effects.compute import Arms, Several
 from alliance_longitudinal.analyses.group_effects.design import FEW_PER_ARM, Shape, Shared
-from alliance_longitudinal.analyses.kit import Count, Draft, Number, slug
+from alliance_longitudinal.analyses.kit import Count, Draft, Number
 
 LIMITS = (
     "Members of a group were not assigned to it at random. They may be alike before they meet.",
@@ -47,7 +47,7 @@ def answer(draft: Draft, shared: Shared, arms: Arms | None, several: Several | N
 
 
 def _arm(draft: Draft, shared: Shared, arms: Arms, arm: str) -> None:
-    tail = "" if len(arms.terms) == 1 else f"_{slug(arm)}"
+    tail = "" if len(arms.terms) == 1 else f"_{shared.codes[arm]}"
     main, plain = draft[f"arm{tail}"], draft[f"arm_ignoring_groups{tail}"]
     if main is None or plain is None:
         return

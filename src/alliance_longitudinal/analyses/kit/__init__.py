@@ -19,7 +19,14 @@ from alliance_longitudinal.analyses.kit.fits import (
     with_own_effect,
     with_robust_errors,
 )
-from alliance_longitudinal.analyses.kit.groups import Groups, compared, difference, slug, with_file_names
+from alliance_longitudinal.analyses.kit.groups import (
+    Groups,
+    compared,
+    difference,
+    slug,
+    slugs,
+    with_file_names,
+)
 from alliance_longitudinal.analyses.kit.parameters import (
     AS_NAMES,
     AS_NUMBERS,
@@ -97,6 +104,7 @@ __all__ = [
     "shares_figure",
     "short",
     "slug",
+    "slugs",
     "therapist_df",
     "time_unit",
     "variance_table",

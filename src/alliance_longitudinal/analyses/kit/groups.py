@@ -1,7 +1,7 @@
 """Groups of clients that an analysis compares, such as the arms of a trial."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
@@ -53,6 +53,22 @@ def slug(text: str) -> str:
     'CBT_group'
     """
     return re.sub("[^A-Za-z0-9]+", "_", text).strip("_") or "group"
+
+
+def slugs(texts: Iterable[str]) -> dict[str, str]:
+    """Several texts as parts of ids, no two of them the same, not even in small letters.
+
+    Examples
+    --------
+    >>> slugs(["CBT", "CBT+", "TAU"])
+    {'CBT': 'CBT', 'CBT+': 'CBT_2', 'TAU': 'TAU'}
+    """
+    out: dict[str, str] = {}
+    for text in texts:
+        plain, taken = slug(text), {s.lower() for s in out.values()}
+        free = (f"{plain}_{n}" if n > 1 else plain for n in count(1))
+        out[text] = next(name for name in free if name.lower() not in taken)
+    return out
 
 
 def with_file_names(items: Sequence[_Shown]) -> tuple[_Shown, ...]:
@@ -135,9 +151,10 @@ def compared(
     list of Estimate
         Ids ``<id>_<group>`` and ``<id>_<group>_difference``.
     """
+    codes = slugs(by_group)
     named = {
         group: {
-            e.id: replace(e, id=f"{e.id}_{slug(group)}", label=f"{e.label}; {name} {group}")
+            e.id: replace(e, id=f"{e.id}_{codes[group]}", label=f"{e.label}; {name} {group}")
             for e in estimates
         }
         for group, estimates in by_group.items()

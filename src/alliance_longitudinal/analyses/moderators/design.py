@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Draft, slug
+from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Draft, slug, slugs
 from alliance_longitudinal.analyses.moderators.asked import MIN_CLIENTS, Asked, Kind, Moderator, Sample
 from alliance_longitudinal.timing import split_by_therapist
 
@@ -44,6 +44,11 @@ class Moderated:
     categories: dict[str, str]
     centre: float = 0.0
     reference: str = ""
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """Each category as a part of ids."""
+        return slugs((self.reference, *self.categories.values()))
 
     @property
     def n(self) -> int:

@@ -47,7 +47,7 @@ def product_estimates(model: Model, suffix: str = "") -> list[Estimate]:
             unit = f"{per(model)} per point of {label}"
             if design.categories:
                 category = design.categories[column]
-                identity += f"_{slug(category)}" * (len(design.categories) > 1)
+                identity += f"_{design.codes[category]}" * (len(design.categories) > 1)
                 words += f"; {category} compared with {design.reference}"
                 unit = per(model)
             elif len(design.terms) == 2:
@@ -70,7 +70,7 @@ def main_products(model: Model) -> dict[str, str]:
     """Columns of the moderator whose products with the alliance within therapists are tested, and ids of the estimates."""
     design, m = model.design, slug(model.design.moderator.name)
     if len(design.categories) > 1:
-        return {column: f"mod_{m}_within_{slug(name)}" for column, name in design.categories.items()}
+        return {column: f"mod_{m}_within_{design.codes[name]}" for column, name in design.categories.items()}
     return {design.along: f"mod_{m}_within"}
 
 
@@ -161,7 +161,7 @@ def slope_estimates(model: Model, *, main: bool) -> list[Estimate]:
     unit = per(model)
     if design.categories:
         first = estimate(
-            f"slope_at_{slug(design.reference)}{m}",
+            f"slope_at_{design.codes[design.reference]}{m}",
             f"{label}: {design.reference}",
             model.slope("", 0.0),
             model,
@@ -171,7 +171,11 @@ def slope_estimates(model: Model, *, main: bool) -> list[Estimate]:
             first,
             *(
                 estimate(
-                    f"slope_at_{slug(name)}{m}", f"{label}: {name}", model.slope(column, 1.0), model, unit
+                    f"slope_at_{design.codes[name]}{m}",
+                    f"{label}: {name}",
+                    model.slope(column, 1.0),
+                    model,
+                    unit,
                 )
                 for column, name in design.categories.items()
             ),
