@@ -65,8 +65,9 @@ def main() -> int:
         "|---|---|---|",
         *rows,
     ]
-    text = PAGE.read_text(encoding="utf-8").split(HEADING)[0].rstrip()
-    PAGE.write_text("\n".join([text, "", *section, ""]), encoding="utf-8")
+    text, _, after = PAGE.read_text(encoding="utf-8").partition(HEADING)
+    _, heading, pythons = after.partition("\n## ")  # what follows is written by hand
+    PAGE.write_text("\n".join([text.rstrip(), "", *section, ""]) + heading + pythons, encoding="utf-8")
     print("\n".join(section))
     return 0 if all(ok for _, _, ok in found.values()) else 1
 

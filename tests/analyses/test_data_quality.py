@@ -286,3 +286,31 @@ def test_without_the_answers_checks_say_why_they_were_not_made(clean, tmp_path):
     assert found["straight-alliance"].result == "The study has no answers to single items."
     assert found["mode"].result == "The study names no column that says how forms were filled in."
     assert check_records(bare, list(found.values()))[0]["rows"] == []
+
+
+def totals_only(folder, clients, measures):
+    """A study of two sessions per client and as many totals, each of its own kind."""
+    rng, names = np.random.default_rng(3), ["phq_9", "gad_7", "bdi_ii", "core_10", "bai"][:measures]
+    rows = pd.DataFrame({"c": np.repeat(np.arange(clients), 2), "n": np.tile([1, 2], clients)})
+    for name in names:
+        rows[name] = rng.integers(4, 18, len(rows))
+    rows.to_csv(folder / "rows.csv", index=False)
+    listed = "\n".join(f"  {name}: {{instrument: {name}, total: {name}}}" for name in names)
+    text = (
+        "study: Totals\ntables:\n  sessions: {file: rows.csv, columns: {client: c, session: n}}\nmeasures:\n"
+    )
+    (folder / "study.yaml").write_text(text + listed + "\n", encoding="utf-8")
+    return al.load_study(folder / "study.yaml")
+
+
+@pytest.mark.parametrize(("clients", "checked"), [(29, False), (30, True)])
+def test_thirty_changes_are_enough_to_know_how_much_they_vary(tmp_path, clients, checked):
+    found = by_key(totals_only(tmp_path, clients, 1), models=False)["jumps-phq_9"]
+    assert (found.verdict != "not checked") == checked
+    assert (found.result == f"None of {clients} changes.") == checked
+
+
+@pytest.mark.parametrize(("measures", "checked"), [(4, False), (5, True)])
+def test_five_totals_are_enough_to_tell_copies_from_chance(tmp_path, measures, checked):
+    found = by_key(totals_only(tmp_path, 30, measures), models=False)["copied"]
+    assert (found.result == "Too few answers per row to distinguish copies from chance.") != checked

@@ -167,10 +167,15 @@ def test_the_bootstrap_needs_no_rows(tmp_path, frame):
         ("y ~ week + (1 | outer) + (1 | item)", r"groupings outer and item are not nested .* fit in memory"),
         ("y ~ nothing + (1 | outer)", r"No row of .* has a value in every column"),
         ("y ~ y + (1 | outer)", r"predicts the response exactly"),
+        (
+            "y ~ nearly + (1 | outer)",
+            r"predicts the response exactly",
+        ),  # rounding errors left, on every processor
     ],
 )
 def test_what_cannot_be_read_is_said(tmp_path, frame, formula, message):
-    frame.assign(nothing=np.nan).to_parquet(tmp_path / "rows.parquet")
+    nearly = frame["y"] * (1 + 1e-12 * np.cos(np.arange(len(frame))))
+    frame.assign(nothing=np.nan, nearly=nearly).to_parquet(tmp_path / "rows.parquet")
     with pytest.raises((al.FitError, al.FormulaError), match=message):
         al.MixedModel.from_parquet(formula, tmp_path / "rows.parquet", batch_rows=100)
 

@@ -102,6 +102,15 @@ def test_a_description_says_which_items_are_reversed():
         assert ("reversed first" in said) == bool(registry[name].reverse)
 
 
+def test_a_description_has_the_bands_of_each_scale():
+    said = [" ".join(line.split()) for line in describe_instrument(load_instruments()["dass_21"])]
+    assert [line.split(" [")[0] for line in said if line.startswith("bands from")] == [
+        "bands from depression: mild 10, moderate 14, severe 21, extremely severe 28",
+        "bands from anxiety: mild 8, moderate 10, severe 15, extremely severe 20",
+        "bands from stress: mild 15, moderate 19, severe 26, extremely severe 34",
+    ]
+
+
 def test_a_range_of_reliabilities_is_described_as_one_and_a_single_one_as_a_number():
     registry = load_instruments()
     found = 0

@@ -110,6 +110,9 @@ def main() -> int:
     copies = [copy_tree(name) for name in ("one", "two")]
     if not list(MAP.glob("tests-*.json")):
         measure(copies)
+        shutil.copytree(
+            copies[0] / "src", MAP / "code" / "src"
+        )  # so that later code finds its lines in the map
     draw = [str(TOOL), str(HERE / "draw.py"), str(FOLDER / "drawn"), str(size), str(size // 4), str(seed)]
     subprocess.run(draw, cwd=copies[0], check=True)
     commands = []

@@ -1,6 +1,11 @@
-"""Puts one mutant after the other into a copy of the tree, and runs the tests that concern it."""
+"""Puts one mutant after the other into a copy of the tree, and runs the tests that concern it.
+
+The map of lines to tests may be of older code, which stands in ``MAP/code``: lines are then found again by comparing the
+files, and the tests that bear a module's name are asked as well, so that tests and modules made since take part.
+"""
 
 import ast
+import difflib
 import json
 import os
 import shutil
@@ -9,7 +14,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +23,28 @@ from coverage.numbits import numbits_to_nums
 from draw import Mutant, changed
 
 #: Tests that are asked first, the fastest of each file in turn; and the seconds that the others of these files may take.
-QUICK = 20
+QUICK = int(os.environ.get("MUTANTS_QUICK") or 20)
 FILES = 5
-BUDGET = 60.0
+BUDGET = float(os.environ.get("MUTANTS_SECONDS") or 60)
+#: Names of modules that say nothing of what they are about; the folder's name does.
+PLAIN = {
+    *(
+        "__init__",
+        "design",
+        "compute",
+        "tables",
+        "charts",
+        "findings",
+        "words",
+        "figures",
+        "fit",
+        "model",
+        "rows",
+    ),
+    *("kit", "parts", "effects", "models", "text", "checks", "options", "core", "base", "shared", "plots"),
+}
+#: No further file is asked after so many seconds.
+LONGEST = float(os.environ.get("MUTANTS_LONGEST") or 600)
 #: What makes a mutant the same one.
 KEY = ("path", "line", "column", "operator", "occurrence", "before")
 
@@ -32,11 +57,13 @@ class Tests:
     by_file: dict[str, set[str]]
     seconds: dict[str, float]
     broken: tuple[str, ...]
+    code: Path = field(default=Path("nowhere"))
 
     def of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
         """The tests to run first, and what to run if these notice nothing: all tests of their files, as far as time allows."""
         # What is read when a module is imported (a constant, a default, a table) belongs to no test: any may notice it.
-        direct = self.by_line.get((mutant.path, mutant.line), set()) if in_function(mutant) else set()
+        line = self.line_of_map(mutant)
+        direct = self.by_line.get((mutant.path, line), set()) if in_function(mutant) else set()
         direct = direct or self.by_file.get(mutant.path, set())
         queues: dict[str, list[str]] = defaultdict(list)
         for test in sorted(direct, key=lambda t: (self.seconds[t], t)):
@@ -48,19 +75,44 @@ class Tests:
         )
         first = [test for _, place, test in turns if place < FILES][:QUICK]
         # The tests that bear the module's or its folder's name, whatever they cost, and other files as far as time allows.
-        words = {word for word in Path(mutant.path).with_suffix("").parts[3:] if word != "__init__"}
-        rest = [file for file in files if any(word in Path(file).stem for word in words)]
+        rest = list(named(Path(mutant.path)))
         spent = 0.0
         for file in sorted(set(queues) - set(rest), key=lambda f: (self.whole(f) / len(queues[f]), f)):
             took = self.whole(file)
             if spent + took <= BUDGET:
                 spent += took
                 rest.append(file)
-        return sorted(first), sorted(rest)
+        return sorted(first), rest
+
+    def line_of_map(self, mutant: Mutant) -> int:
+        """The line of the code that was measured; 0 if it is not there."""
+        if not (self.code / mutant.path).is_file():
+            return mutant.line if not self.code.is_dir() else 0
+        return same_lines(self.code, mutant.path).get(mutant.line, 0)
 
     def whole(self, name: str) -> float:
         """Seconds of a test, or of all tests of a file."""
         return self.seconds.get(name) or sum(s for test, s in self.seconds.items() if file_of(test) == name)
+
+
+@cache
+def same_lines(code: Path, path: str) -> dict[int, int]:
+    """Lines of the file as it is, and where they are in the code that was measured."""
+    texts = [folder.joinpath(path).read_text(encoding="utf-8").splitlines() for folder in (Path(), code)]
+    blocks = difflib.SequenceMatcher(None, *texts, autojunk=False).get_matching_blocks()
+    return {b.a + i + 1: b.b + i + 1 for b in blocks for i in range(b.size)}
+
+
+@cache
+def named(path: Path) -> tuple[str, ...]:
+    """The files of tests that bear the module's name, or else that of its folder."""
+    folders = path.with_suffix("").parts[2:]
+    beside = sorted(Path("tests", folders[0]).rglob("test_*.py"))
+    for word in reversed(folders[1:]):
+        files = [f.as_posix() for f in beside if word not in PLAIN and word in f.stem]
+        if files:
+            return tuple(sorted(files, key=len))
+    return ()
 
 
 def in_function(mutant: Mutant) -> bool:
@@ -80,6 +132,9 @@ def read_tests(folder: Path) -> Tests:
     facts: dict[str, Any] = {}
     for file in sorted(folder.glob("tests-*.json")):
         facts |= json.loads(file.read_text(encoding="utf-8"))
+    listed = folder / "collected.txt"  # tests that are still there, if the map is older
+    still = set(listed.read_text(encoding="utf-8").splitlines()) if listed.exists() else set(facts)
+    facts = {test: fact for test, fact in facts.items() if test in still}
     good = {test: fact for test, fact in facts.items() if fact.get("passed") and "seconds" in fact}
     users: dict[str, set[str]] = defaultdict(set)
     for test, fact in good.items():
@@ -101,7 +156,8 @@ def read_tests(folder: Path) -> Tests:
                     for line in numbits_to_nums(bits):
                         by_line[path, line] |= tests
     seconds = {test: fact["seconds"] for test, fact in good.items()}
-    return Tests(dict(by_line), dict(by_file), seconds, tuple(sorted(set(facts) - set(good))))
+    broken = tuple(sorted(set(facts) - set(good)))
+    return Tests(dict(by_line), dict(by_file), seconds, broken, folder / "code")
 
 
 class Server:
@@ -142,8 +198,8 @@ def outcome(mutant: Mutant, tests: Tests, server: Server) -> dict[str, Any]:
     found, shown = "no test", ""
     try:
         path.write_text(text or before, encoding="utf-8")
-        for some in (first, rest):
-            if some and found in {"no test", "survived"}:
+        for some in (first, *([file] for file in rest)):
+            if some and found in {"no test", "survived"} and time.perf_counter() - begin < LONGEST:
                 found, shown = asked(some, tests, server)
     finally:
         path.write_text(before, encoding="utf-8")
@@ -160,8 +216,10 @@ def asked(some: list[str], tests: Tests, server: Server) -> tuple[str, str]:
     failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
     if status == "timeout":
         return "timeout", ""
-    if status == "0":
+    if status in ("0", "5"):  # all passed; all deselected
         return "survived", ""
+    if status == "4":
+        raise RuntimeError(f"pytest did not find its tests: {output[-2000:]}")
     return "killed", (failed or output.strip().splitlines()[-1:] or [""])[0][:300]
 
 
@@ -176,7 +234,8 @@ def main() -> int:
     listed, results, folder, base = (Path(sys.argv[i]) for i in (1, 2, 3, 5))
     tests, server = read_tests(folder), Server(sys.argv[4], base)
     known = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-    done = {key(r) for r in map(json.loads, known) if r["outcome"] in ("killed", "timeout")}
+    settled = ("killed", "timeout", *os.environ.get("MUTANTS_SETTLED", "").split())
+    done = {key(r) for r in map(json.loads, known) if r["outcome"] in settled}
     for line in listed.read_text(encoding="utf-8").splitlines():
         mutant = Mutant(**json.loads(line))
         if key(mutant.record()) not in done:

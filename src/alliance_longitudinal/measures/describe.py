@@ -238,7 +238,7 @@ def _change_in_words(change: ReliableChange) -> str:
 
 
 def _bands_in_words(bands: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {low:g}" for name, low in bands.items())
+    return ", ".join(f"{name.replace('_', ' ')} {low:g}" for name, low in bands.items())
 
 
 def _numbers(items: tuple[int, ...]) -> str:

@@ -109,6 +109,10 @@ def triangle_of(recipe: Recipe, batch: pd.DataFrame) -> Array:
     return np.asarray(np.linalg.qr(table * rows.root[:, None] if len(rows.root) else table, mode="r"))
 
 
+#: Residuals this small beside the response are rounding errors, which some processors leave and others do not.
+NOTHING_LEFT = 1e-9
+
+
 def gather(recipe: Recipe, source: Source, memory: int = MEMORY) -> Total:
     """All sums, in units in which they lose no digits; see `Gathered` for ``memory``.
 
@@ -124,6 +128,8 @@ def gather(recipe: Recipe, source: Source, memory: int = MEMORY) -> Total:
         total = full(packed, len(units.transform) + 1)
         n, p = int(sums.counts.sum()), len(recipe.spec.names)
         exact = settle(total, n, p, units)
+        if exact is not None and exact.y_scale <= NOTHING_LEFT * _spread_of_response(stamp, n):
+            break
         if exact is not None:
             weighted = recipe.spec.weights is not None
             logs = source.map(partial(log_weights_of, recipe), recipe.used) if weighted else ()
@@ -134,6 +140,12 @@ def gather(recipe: Recipe, source: Source, memory: int = MEMORY) -> Total:
             break
         units = improved
     raise FitError("The fixed part predicts the response exactly, so no variation is left for a mixed model.")
+
+
+def _spread_of_response(stamp: Array, n: int) -> float:
+    """SD of the response, in the weighted units of its residuals; see `stamp_of`."""
+    mean = stamp[0] / n
+    return float(np.sqrt(max(stamp[1] / n - mean**2, 0.0) * stamp[2] / n))
 
 
 def _first_units(recipe: Recipe, source: Source) -> tuple[Recipe, Units]:

@@ -82,6 +82,10 @@ def relative_sd(pattern: Pattern, tau: Array) -> Array:
     return np.asarray(np.exp(np.concatenate([[0.0], ratios]))[pattern.stratum])
 
 
+#: SD of a residual given the one before, relative to its own, below which their correlation is one but for rounding.
+_PERFECT = 1e-7
+
+
 def relative_covariance(pattern: Pattern, tau: Array, group: Index, at: Index) -> Array:
     """Covariance of some rows' residuals relative to the reference variance, written out.
 
@@ -114,8 +118,9 @@ def refuse_perfect(pattern: Pattern, tau: Array) -> None:
         With its sign.
     """
     made = innovations(pattern, tau)
-    if not (made.spread > 0).all():
-        end = "1" if made.rho[made.spread == 0][0] > 0 else "-1"
+    perfect = made.spread <= _PERFECT
+    if perfect.any():
+        end = "1" if made.rho[perfect][0] > 0 else "-1"
         raise FitError(
             f"The correlation of neighbouring residuals runs to {end} with residual={in_words(pattern.structure)}: there are "
             "too few rows in a group to estimate it. Leave out the residual structure or the random effects."
