@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from alliance_longitudinal.labels import interval, number
+from alliance_longitudinal.language import noun, translated
 
 #: What is shown instead of a number that tells of too few people.
 NOT_SHOWN = "not shown"
@@ -96,12 +97,13 @@ class Count:
         shown = number(self.n, "integer")
         if outsiders is not None:
             rounded = outsiders.count(self.n)
-            shown = f"fewer than {outsiders.smallest}" if rounded is None else _about(rounded)
-        return f"{shown} {self.one if single else self.many or f'{self.one}s'}" if spec == "noun" else shown
+            few = f"{translated('fewer than')} {outsiders.smallest}"
+            shown = few if rounded is None else _about(rounded)
+        return f"{shown} {noun(self.one, self.many, single=single)}" if spec == "noun" else shown
 
 
 def _about(rounded: int) -> str:
-    return f"about {number(rounded, 'integer')}" if rounded else "0"
+    return f"{translated('about')} {number(rounded, 'integer')}" if rounded else "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,14 @@ class Share:
             few = self.part <= self.whole / 2
             share = outsiders.share(self.part, self.whole)
             if share is None:
-                return NOT_SHOWN if spec == "interval" else "a small share" if few else "nearly all"
+                return translated(
+                    NOT_SHOWN if spec == "interval" else "a small share" if few else "nearly all"
+                )
             low, high = limits_of_share(share, low, high)
         if spec == "interval":
             return interval(low, high, "percent")
         # From rounded counts a share is rough, and with few clients very rough: it must not look exact.
-        about = "about " if outsiders is not None and share not in (0.0, 1.0) else ""
+        about = f"{translated('about')} " if outsiders is not None and share not in (0.0, 1.0) else ""
         return about + number(share, "percent")
 
 
@@ -183,7 +187,7 @@ class Number:
         if "|" in spec:
             return spec.split("|")[0 if self.value == 1 else 1]
         if outsiders is not None and outsiders.hides(self.n):
-            return NOT_SHOWN
+            return translated(NOT_SHOWN)
         value, low, high = self.value, self.low, self.high
         if outsiders is not None and math.isfinite(low) and math.isfinite(high):
             value, low, high = (round(x, decimals_of((high - low) / 3.92)) for x in (value, low, high))
@@ -192,9 +196,7 @@ class Number:
         if spec == "interval":
             return with_limits(value, low, high, self.kind)[1]
         shown = number(value, self.kind) if math.isnan(low) else with_limits(value, low, high, self.kind)[0]
-        return (
-            f"{shown} {self.one if value == 1 else self.many or f'{self.one}s'}" if spec == "noun" else shown
-        )
+        return f"{shown} {noun(self.one, self.many, single=value == 1)}" if spec == "noun" else shown
 
 
 class Things(int):

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from alliance_longitudinal.language import ENGLISH, decimal_mark, language, noun, translated
+
 MINUS = "\u2212"
 #: The space between a number and its unit: a line never ends there.
 NO_BREAK = "\u00a0"
@@ -29,7 +31,8 @@ def number(value: object, kind: str = "number") -> str:
         return str(value)
     x = float(value)  # type: ignore[arg-type]
     if kind == "p":
-        return "< .001" if x < 0.001 else f"{x:.3f}".lstrip("0")
+        text = "< 0.001" if x < 0.001 else f"{x:.3f}"
+        return text.replace("0.", ".", 1) if language() == ENGLISH else decimal_mark(text)
     if math.isinf(x):
         return f"{MINUS if x < 0 else ''}\u221e"
     if kind in ("integer", "count"):
@@ -40,7 +43,7 @@ def number(value: object, kind: str = "number") -> str:
         text = f"{x:.0f}" if x >= 100 else f"{x:.1f}"
     else:
         text = _significant(x)
-    return text.replace("-", MINUS)
+    return decimal_mark(text.replace("-", MINUS))
 
 
 def _significant(x: float) -> str:
@@ -78,27 +81,32 @@ def with_interval(value: float, low: float, high: float) -> tuple[str, str]:
     if not all(map(math.isfinite, (value, low, high))):
         return number(value), interval(low, high)
     shown, *ends = _alike([value, low, high])
-    return shown, " to ".join(ends)
+    return shown, _to().join(ends)
 
 
 def _alike(values: Sequence[float]) -> list[str]:
     """Numbers with the decimals that the largest of them needs."""
     _, _, decimals = _significant(max(abs(v) for v in values)).partition(".")
-    return [f"{v:z.{len(decimals)}f}".replace("-", MINUS) for v in values]
+    return [decimal_mark(f"{v:z.{len(decimals)}f}".replace("-", MINUS)) for v in values]
+
+
+def _to() -> str:
+    """What stands between the ends of an interval."""
+    return f" {translated('to')} "
 
 
 def interval(low: float, high: float, kind: str = "number") -> str:
     """``low to high``, both with the decimals that the larger one needs."""
     if kind == "number" and math.isfinite(low) and math.isfinite(high):
-        return " to ".join(_alike([low, high]))
-    return f"{number(low, kind)} to {number(high, kind)}"
+        return _to().join(_alike([low, high]))
+    return f"{number(low, kind)}{_to()}{number(high, kind)}"
 
 
 def listing(words: list[str], last: str = "and") -> str:
     """``a, b and c``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {translated(last)} {words[-1]}"
 
 
 def count(n: int, one: str, many: str | None = None) -> str:
     """``1 client``, ``57 clients``."""
-    return f"{number(n, 'integer')} {one if n == 1 else many or one + 's'}"
+    return f"{number(n, 'integer')} {noun(one, many or '', single=n == 1)}"

@@ -6,13 +6,27 @@ that it can be shown to outsiders without the counts that they may not see, and 
 
 import string
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Self
 
-from alliance_longitudinal.counts import Count, Number, Outsiders, Private, Share
+from alliance_longitudinal.counts import Count, Number, Outsiders, Private, Share, Slot
+from alliance_longitudinal.language import ENGLISH, in_language, is_known, translated
 
 Value = Count | Share | Number | Private
 #: A piece of text, or a value with the way it is shown.
-Part = str | tuple[Value, str]
+Part = str | tuple[Slot, str]
+
+
+@dataclass(frozen=True, slots=True)
+class InEnglish:
+    """A value in a sentence that has no translation: its nouns and numbers are English, too."""
+
+    value: Value
+
+    def text(self, spec: str, outsiders: Outsiders | None) -> str:
+        """As the value is shown in English."""
+        with in_language(ENGLISH):
+            return self.value.text(spec, outsiders)
 
 
 class Sentence(str):
@@ -85,15 +99,16 @@ def say(template: str, **slots: Value | str) -> Sentence:
     'Fewer than 10 clients have left.'
     """
     parts: list[Part] = []
-    for text, name, spec, _ in string.Formatter().parse(template):
+    known = is_known(template)
+    for text, name, spec, _ in string.Formatter().parse(translated(template)):
         parts.append(text)
         if name is None:
             continue
         value = slots[name]
         if isinstance(value, str):
-            parts += _parts(value)
+            parts += _parts(value if isinstance(value, Sentence) else translated(value))
         elif isinstance(value, Value):
-            parts.append((value, spec or ""))
+            parts.append((value if known else InEnglish(value), spec or ""))
         else:
             raise TypeError(
                 f"The value {name!r} of a sentence is {value!r}: make it a Count, a Share or a Number."
@@ -120,7 +135,7 @@ def listed(texts: list[str], last: str = "and") -> Sentence:
     """``a, b and c``, with the values in them."""
     if len(texts) < 2:
         return joined(texts)
-    return joined([joined(texts[:-1], ", "), texts[-1]], f" {last} ")
+    return joined([joined(texts[:-1], ", "), texts[-1]], f" {translated(last)} ")
 
 
 #: What outsiders read in place of an error whose numbers may be counts.

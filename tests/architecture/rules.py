@@ -11,15 +11,16 @@ from collections.abc import Iterator
 PACKAGE = "alliance_longitudinal"
 
 #: What every part may use: errors, findings, and how numbers and sentences are written.
-WORDS = ("errors", "findings", "labels", "counts", "sentences")
+WORDS = ("errors", "findings", "language", "labels", "counts", "sentences")
 
 #: Part of the package -> the parts it may import. A part may always import from itself.
 MAY_IMPORT = {
     "errors": set(),
     "findings": set(),
-    "labels": set(),
-    "counts": {"labels"},
-    "sentences": {"labels", "counts"},
+    "language": {"errors"},
+    "labels": {"language"},
+    "counts": {"labels", "language"},
+    "sentences": {"labels", "counts", "language"},
     "resources": {*WORDS},
     "strict_yaml": {*WORDS, "resources"},
     "measures": {*WORDS, "resources", "strict_yaml"},

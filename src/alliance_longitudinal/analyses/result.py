@@ -10,6 +10,7 @@ from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.findings import Finding, gravest
+from alliance_longitudinal.language import translated
 from alliance_longitudinal.present.figure import FigureSpec
 from alliance_longitudinal.present.tables import Column, Table, plain
 
@@ -151,7 +152,7 @@ class AnalysisResult:
         worst = gravest(self.notes)
         code, label = _STATUS[worst]
         reasons = [] if worst == "info" else [f.message for f in self.notes if f.severity == worst]
-        return {"code": code, "label": label, "reasons": reasons}
+        return {"code": code, "label": translated(label), "reasons": reasons}
 
     def table(self, name: str) -> Table:
         """The table called ``name``."""

@@ -90,6 +90,7 @@ def _report(options: argparse.Namespace) -> int:
             plan=options.plan,
             formats=formats_in(options.format),
             trust=options.trust_notebook,
+            language=options.language,
         )
     if not report.ok:
         if options.json:

@@ -55,6 +55,12 @@ def parser_of(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
         choices=("internal", "shareable"),
         help="shareable rounds counts of people and hides small ones (default internal)",
     )
+    report.add_argument(
+        "--language",
+        default="en",
+        metavar="CODE",
+        help="en, or de for a page in German; what is not translated stays English",
+    )
     report.add_argument("--out", required=True, metavar="DIR", help="the report's folder")
     _deadline(report)
     _trust(report)

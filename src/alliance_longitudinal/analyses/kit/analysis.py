@@ -12,6 +12,7 @@ from alliance_longitudinal.analyses.kit.draft import Draft
 from alliance_longitudinal.analyses.kit.main_estimate import main_estimate, planned_main
 from alliance_longitudinal.analyses.kit.parameters import Params
 from alliance_longitudinal.analyses.kit.sample import TooLittle
+from alliance_longitudinal.analyses.kit.wording import worded
 from alliance_longitudinal.analyses.result import AnalysisResult
 from alliance_longitudinal.data.study import Study
 from alliance_longitudinal.errors import AllianceError
@@ -66,7 +67,7 @@ class Analysis:
         result = draft.finish(self.name, self.title, self.question, params.to_dict(), self.limits)
         main = main_estimate(self.main, result.parameters, result.estimates["id"].tolist())
         result = replace(result, main=main)
-        return for_audience(result, params.audience)
+        return for_audience(worded(result), params.audience)
 
     def lacks(self, study: Study) -> str:
         """What the study lacks for this analysis with its defaults, as a sentence; empty if it can begin.

@@ -147,7 +147,11 @@ def _of_covariate(found: Covariate, whole: Part, labels: Sequence[str] = ()) -> 
         return _count(int(part.of(found.level)[found.name].isna().sum()), found.level)
 
     if not found.categories:
-        yield f"{found.name}, mean (SD)", lambda p: _mean(p.of(found.level)[found.name]), unknown
+        yield (
+            say("{name}, mean (SD)", name=found.name),
+            lambda p: _mean(p.of(found.level)[found.name]),
+            unknown,
+        )
     for k, category in enumerate(found.categories):
         n = int(rows.loc[rows[found.name].eq(category), unit].nunique())
         name = Private(category, "another category", n)
@@ -165,7 +169,7 @@ def _first_score(measure: Measure, firsts: pd.DataFrame) -> Line:
         return firsts[measure.name].reindex(part.clients["client"])
 
     return (
-        f"{measure.label}, first score, mean (SD)",
+        say("{label}, first score, mean (SD)", label=measure.label),
         lambda p: _mean(first(p)),
         lambda p: _count(int(first(p).isna().sum()), "client"),
     )
@@ -173,7 +177,7 @@ def _first_score(measure: Measure, firsts: pd.DataFrame) -> Line:
 
 def _scores(measure: Measure) -> Line:
     return (
-        f"Scores of {measure.label}",
+        say("Scores of {label}", label=measure.label),
         lambda p: _count(int(p.sessions[measure.name].notna().sum()), "score"),
         lambda p: _count(int(p.sessions[measure.name].isna().sum()), "session"),
     )

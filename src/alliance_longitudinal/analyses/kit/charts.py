@@ -1,5 +1,6 @@
 """Figures that more than one analysis shows."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -8,23 +9,34 @@ import pandas as pd
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.labels import interval, number
+from alliance_longitudinal.language import translated
 from alliance_longitudinal.present import Column, FigureSpec, plots
 from alliance_longitudinal.sentences import Sentence, joined, say
 
 
-def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -> FigureSpec:
+def shares_figure(estimates: list[Estimate], bars: Mapping[str, str], title: str) -> FigureSpec:
     """Shares of variance; ``bars`` maps an id prefix to the name of its bar."""
     words = {"clinic": "clinics", "therapist": "therapists", "client": "clients", "session": "sessions"}
     rows: list[dict[str, Any]] = [
-        {"bar": name, "part": words[e.level], "share": e.estimate, "ci_low": e.ci_low, "ci_high": e.ci_high}
+        {
+            "bar": name,
+            "part": translated(words[e.level]),
+            "share": e.estimate,
+            "ci_low": e.ci_low,
+            "ci_high": e.ci_high,
+        }
         for prefix, name in bars.items()
         for e in estimates
         if e.id.startswith(f"{prefix}_") and e.unit == "share"
     ]
     data = pd.DataFrame(rows)
-    alt = "Shares of variance. " + "; ".join(
-        f"{r['bar']}, {r['part']}: {number(r['share'], 'percent')} ({interval(r['ci_low'], r['ci_high'], 'percent')})"
-        for r in rows
+    alt = (
+        translated("Shares of variance")
+        + ". "
+        + "; ".join(
+            f"{r['bar']}, {r['part']}: {number(r['share'], 'percent')} ({interval(r['ci_low'], r['ci_high'], 'percent')})"
+            for r in rows
+        )
     )
     return FigureSpec(
         name="variance_shares",
@@ -42,7 +54,7 @@ def shares_figure(estimates: list[Estimate], bars: dict[str, str], title: str) -
             Column("ci_low", "95 % low", "percent", modelled=True),
             Column("ci_high", "95 % high", "percent", modelled=True),
         ),
-        draw=partial(plots.stacked, x_label="Share of variance"),
+        draw=partial(plots.stacked, x_label=translated("Share of variance")),
     )
 
 

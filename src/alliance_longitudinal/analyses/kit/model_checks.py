@@ -246,10 +246,14 @@ def _quantiles(checked: Checked, frame: pd.DataFrame) -> FigureSpec:
     own = pd.DataFrame({"kind": "observed", "x": shown["theoretical"], "y": shown["observed"], "n": 1})
     return FigureSpec(
         name=f"residuals_{checked.fitted.name}",
-        title=f"Residuals: {checked.fitted.title}",
+        title=say("Residuals: {model}", model=checked.fitted.title),
         caption="Points: residuals of the model in rising order (at most two hundred of them). Band: middle 95 % of residuals "
         "that the model itself would give.",
-        alt=f"Quantile plot of the residuals of the model '{checked.fitted.title}'; p of a normal shape {number(checked.p_shape, 'p')}.",
+        alt=say(
+            "Quantile plot of the residuals of the model '{model}'; p of a normal shape {p}.",
+            model=checked.fitted.title,
+            p=number(checked.p_shape, "p"),
+        ),
         how_to_read="Points within the band are as the model expects; an S-shape at the ends means that some scores jump more than "
         "the model allows.",
         section="checks",
@@ -276,12 +280,18 @@ def _left_out_figure(checked: Checked, without: "pd.Series[float]") -> FigureSpe
     ordered = np.sort(without.to_numpy(float))
     data = pd.DataFrame({"place": np.arange(1, len(ordered) + 1), "value": ordered, "all": checked.whole})
     share = checked.unit == "share"
+    kind = "percent" if share else "number"
     return FigureSpec(
         name=f"without_{checked.fitted.name}",
-        title=f"{checked.label}, without each therapist in turn",
+        title=say("{label}, without each therapist in turn", label=checked.label),
         caption="Each mark: the estimate without one therapist, in order. Therapists are not named.",
-        alt=f"{checked.label}: {number(checked.whole, 'percent' if share else 'number')} with all therapists; without any one of them "
-        f"between {number(checked.low, 'percent' if share else 'number')} and {number(checked.high, 'percent' if share else 'number')}.",
+        alt=say(
+            "{label}: {whole} with all therapists; without any one of them between {low} and {high}.",
+            label=checked.label,
+            whole=number(checked.whole, kind),
+            low=number(checked.low, kind),
+            high=number(checked.high, kind),
+        ),
         how_to_read="A mark far from the others is a therapist on whom the estimate depends.",
         section="checks",
         data=data,

@@ -116,7 +116,7 @@ def share_estimates(shares: Shares, prefix: str, what: str, n: dict[str, int]) -
         out.append(
             Estimate(
                 id=f"{prefix}_{level}",
-                label=f"{what}: share {words[level]}",
+                label=say("{what}: share {between}", what=what, between=words[level]),
                 estimate=value,
                 ci_low=low,
                 ci_high=high,

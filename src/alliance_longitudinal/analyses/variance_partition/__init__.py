@@ -62,6 +62,8 @@ from alliance_longitudinal.analyses.variance_partition.words import (
 )
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.labels import listing
+from alliance_longitudinal.sentences import say
 
 #: What is divided, as the figure names it.
 _BARS = (("level", "level"), ("change", "rate of change"), ("end", "at the end, given intake"))
@@ -127,12 +129,12 @@ def variance_partition(
     groups = draft.compare(by)
     draft.adjust(covariates)
     asked = _measures(draft, alliance, outcome, measures)
-    labels = " or ".join(m.instrument.label for m in asked)
+    labels = listing([m.instrument.label for m in asked], "or")
     draft.with_therapists()
     scored = draft.sessions[[m.name for m in asked]].notna().any(axis=1)
     draft.keep(
         scored,
-        f"Sessions with {labels}",
+        say("Sessions with {labels}", labels=labels),
         "no score at the session" if len(asked) == 1 else "no score of either at the session",
     )
     clinics = with_clinics(draft)
@@ -145,7 +147,7 @@ def variance_partition(
         draft.needs(
             clients_with(sessions, measure),
             MIN_CLIENTS,
-            f"the variance partition of {measure.instrument.label}",
+            say("the variance partition of {label}", label=measure.instrument.label),
         )
         scores = sessions[measure.name].dropna()
         if not scores.max() - scores.min() > 0:
@@ -156,7 +158,11 @@ def variance_partition(
         every += _divided(draft, measure, n_boot, seed + 10 * k, clinics)
         answer_share(draft, measure)
     show_shares(draft, time_unit(study))
-    bars = {f"{k}_{m.name}": f"{m.instrument.label}, {words}" for m in asked for k, words in _BARS}
+    bars = {
+        f"{k}_{m.name}": say("{label}, {what}", label=m.instrument.label, what=words)
+        for m in asked
+        for k, words in _BARS
+    }
     title = "Shares of variance between therapists, clients and sessions"
     draft.show(shares_figure(draft.estimates, bars, title))
     _therapists(draft, every, share, n_sim, seed)
@@ -205,7 +211,7 @@ def _divided(draft: Draft, measure: Measure, n_boot: int, seed: int, clinics: bo
     for k, found in enumerate(every):
         draft.estimate(*found.shares)
         if found.of_therapists and found.kind != "end":
-            number = f"{found.words}: share between therapists"
+            number = say("{what}: share between therapists", what=found.words)
             figures = found.kind == "change"
             draft.checks(
                 found.fitted, found.rows, measure, number, share=found.effect, seed=seed + k, figures=figures
@@ -251,7 +257,7 @@ def _correlate(draft: Draft, every: list[Divided], described: list[Therapists]) 
     if isinstance(found, str):
         no_correlation(draft, found)
         return
-    estimates = correlation_estimates(found, f"{level.measure.instrument.label} and {end.words}")
+    estimates = correlation_estimates(found, listing([level.measure.instrument.label, end.words]))
     if not any(e.level == "therapist" for e in estimates):
         no_correlation(draft, "zero")
         return

@@ -10,6 +10,8 @@ from alliance_longitudinal.analyses.variance_partition.therapists import (
     MIN_OWN_CLIENTS,
     Therapists,
 )
+from alliance_longitudinal.labels import listing
+from alliance_longitudinal.language import translated
 from alliance_longitudinal.present import Column, FigureSpec, plots
 
 #: Fewer marks than this are no picture of an order.
@@ -62,9 +64,9 @@ def caterpillar_figure(every: list[Therapists]) -> FigureSpec | None:
             "pulled towards the average. Only therapists with at least {n} clients and a reliability of at least one half are shown, and "
             "nobody is named.",
             n=Number(MIN_OWN_CLIENTS, "integer"),
-            worse=f" (more {' and '.join(worse)} points are worse)" if worse else "",
+            worse=say(" (more {labels} points are worse)", labels=listing(worse)) if worse else "",
         ),
-        alt="Therapists' estimates in order. " + joined(said, "; ") + ".",
+        alt=say("Therapists' estimates in order. {said}.", said=joined(said, "; ")),
         how_to_read="A therapist differs clearly from the average if the thin line does not cross zero. Two therapists differ clearly "
         "if their thick lines do not overlap.",
         section="results",
@@ -82,9 +84,9 @@ def caterpillar_figure(every: list[Therapists]) -> FigureSpec | None:
         draw=partial(
             plots.caterpillar,
             panel="panel",
-            names=("95 % interval", "interval to compare two therapists"),
-            x_label="Therapists, in order",
-            y_label="Difference from the average",
+            names=(translated("95 % interval"), translated("interval to compare two therapists")),
+            x_label=translated("Therapists, in order"),
+            y_label=translated("Difference from the average"),
         ),
         single_people=True,
     )
@@ -103,7 +105,7 @@ def funnel_figure(own: Therapists) -> FigureSpec | None:
     outside = int((frame["mean"].abs() > 1.96 * own.sigma / np.sqrt(frame["clients"])).sum())
     return FigureSpec(
         name="funnel",
-        title=f"{own.divided.words}: therapists by their number of clients",
+        title=say("{what}: therapists by their number of clients", what=own.divided.words),
         caption="Each mark: the average of one therapist's clients, less what is expected of clients with their intake scores (and "
         "covariates). Band: where 95 % of the averages would be if therapists did not differ. Nobody is named.",
         alt=say(
@@ -128,8 +130,8 @@ def funnel_figure(own: Therapists) -> FigureSpec | None:
             x="clients",
             y="mean",
             band=True,
-            x_label="Clients of the therapist",
-            y_label=f"{own.divided.measure.instrument.label} points",
+            x_label=translated("Clients of the therapist"),
+            y_label=say("{label} points", label=own.divided.measure.instrument.label),
         ),
         single_people=True,
     )

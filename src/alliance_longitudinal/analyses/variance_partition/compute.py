@@ -24,6 +24,7 @@ from alliance_longitudinal.analyses.kit.shares import (
     with_failures,
 )
 from alliance_longitudinal.data.study import Measure
+from alliance_longitudinal.sentences import say
 from alliance_longitudinal.timing import split_by_therapist
 
 MIN_CLIENTS = 20
@@ -139,13 +140,13 @@ def divide(
     rows, adjusted = draft.adjusters(rows)
     change = " + ".join(["y ~ weeks", *(f"weeks * {a}" for a in adjusted)])
     asked = [
-        ("level", "level", " + ".join(["y ~ weeks", *adjusted]), rows),
-        ("change", "rate of change", change, rows),
+        ("level", " + ".join(["y ~ weeks", *adjusted]), rows),
+        ("change", change, rows),
     ]
     if measure.construct == "symptoms":
         end, given = ends(draft, rated, measure, columns)
         if len(end) >= MIN_CLIENTS:
-            asked.append(("end", "at the end", given, end))
+            asked.append(("end", given, end))
         elif not group:
             draft.find(
                 "no_end",
@@ -157,8 +158,8 @@ def divide(
                 needed=Number(MIN_CLIENTS, "integer"),
             )
     return [
-        _one(draft, measure, kind, words, formula, of, n_boot, seed + k, group, clinics)
-        for k, (kind, words, formula, of) in enumerate(asked)
+        _one(draft, measure, kind, formula, of, n_boot, seed + k, group, clinics)
+        for k, (kind, formula, of) in enumerate(asked)
     ]
 
 
@@ -166,7 +167,6 @@ def _one(
     draft: Draft,
     measure: Measure,
     kind: str,
-    words: str,
     formula: str,
     rows: pd.DataFrame,
     n_boot: int,
@@ -177,14 +177,15 @@ def _one(
     of, title = (f"_{slug(group)}", f" ({group})") if group else ("", "")
     label = measure.instrument.label
     named = {
-        "level": f"{label} level",
-        "change": f"{label} course",
-        "end": f"{label} at the end, given intake",
+        "level": say("{label} level", label=label),
+        "change": say("{label} course", label=label),
+        "end": say("{label} at the end, given intake", label=label),
+        "rate": say("{label} rate of change", label=label),
     }
     fitted = draft.fit(
         f"{kind}_{measure.name}{of}", f"{named[kind]}{title}", formula, rows, structures(kind, clinics)
     )
-    what = named[kind] if kind == "end" else f"{label} {words}"
+    what = named["rate" if kind == "change" else kind]
     shares = _shares(fitted, kind, n_boot, seed)
     draft.uses(with_failures(fitted, shares))
     n = {level: int(rows[level].nunique()) for level in ("clinic", "therapist", "client") if level in rows}

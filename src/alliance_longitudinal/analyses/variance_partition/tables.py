@@ -20,9 +20,12 @@ def show_shares(draft: Draft, time: str) -> None:
         "results",
         draft.estimates,
         [Column("label", "Share"), *PERCENT, Column("n", "n", "count")],
-        f"From models with a linear course over {time}s. A rate of change has no session level. At the end, given intake: the "
-        "last score of each client with two scores, adjusted for the first score within and between therapists; this is what most "
-        "studies of therapist effects report. n: clinics, therapists, clients or sessions.",
+        say(
+            "From models with a linear course over {times}. A rate of change has no session level. At the end, given intake: the "
+            "last score of each client with two scores, adjusted for the first score within and between therapists; this is what most "
+            "studies of therapist effects report. n: clinics, therapists, clients or sessions.",
+            times=f"{time}s",
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from alliance_longitudinal.analyses.kit import Draft, Estimate
 from alliance_longitudinal.analyses.variance_partition.compute import Divided
 from alliance_longitudinal.errors import DataError, FitError
-from alliance_longitudinal.sentences import told
+from alliance_longitudinal.sentences import say, told
 
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.dyads.one_with_many import OneWithMany
@@ -70,7 +70,7 @@ def tests(draft: Draft, found: Divided, n_sim: int, seed: int) -> list[Estimate]
             draft.find("no_test", "caution", "{why}", found.fitted.title, why=told(error))
             continue
         p = float(table["p"].iloc[0])
-        label = f"{found.words}: p of no difference between therapists, {words}"
+        label = say("{what}: p of no difference between therapists, {test}", what=found.words, test=words)
         out.append(
             Estimate(f"tau_p_{key}_{found.name}", label, p, p=p, n=n, level="therapist", unit="p value")
         )
@@ -115,7 +115,15 @@ def _pair(words: str, of: str, zero: float, power: float, n: int, draws: int) ->
     ):
         se = float(np.sqrt(value * (1 - value) / draws)) if draws else float("nan")
         out.append(
-            Estimate(f"{key}{of}", f"{words}: {label}", value, se, n=n, level="therapist", unit="probability")
+            Estimate(
+                f"{key}{of}",
+                say("{what}: {chance}", what=words, chance=label),
+                value,
+                se,
+                n=n,
+                level="therapist",
+                unit="probability",
+            )
         )
     return out
 
@@ -156,7 +164,7 @@ def describe(draft: Draft, own: Therapists) -> list[Estimate]:
     return [
         Estimate(
             f"reliability_median_{name}",
-            f"{words}: reliability of a therapist's estimate, median",
+            say("{what}: reliability of a therapist's estimate, median", what=words),
             float(own.frame["reliability"].median()),
             n=n,
             level="therapist",
@@ -164,7 +172,7 @@ def describe(draft: Draft, own: Therapists) -> list[Estimate]:
         ),
         Estimate(
             f"n_distinct_95_{name}",
-            f"{words}: therapists whose interval excludes the mean",
+            say("{what}: therapists whose interval excludes the mean", what=words),
             own.distinct,
             n=n,
             level="therapist",
@@ -216,7 +224,7 @@ def correlation_estimates(found: "OneWithMany", label: str) -> list[Estimate]:
         out.append(
             Estimate(
                 identity,
-                f"{label}, {words}",
+                say("{label}, {what}", label=label, what=words),
                 r,
                 ci_low=low,
                 ci_high=high,

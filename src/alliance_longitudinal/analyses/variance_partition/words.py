@@ -8,6 +8,7 @@ from alliance_longitudinal.analyses.variance_partition.compute import Divided
 from alliance_longitudinal.analyses.variance_partition.therapists import DRAWS, MIN_CORRELATED, Therapists
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import listing
+from alliance_longitudinal.sentences import joined, say
 
 LIMITS = (
     "Clients were not assigned to therapists at random, so a share between therapists also "
@@ -33,17 +34,28 @@ def answer_share(draft: Draft, measure: Measure) -> None:
             label=label,
         )
         return
-    template = (
-        "Of the differences in {label} level, {level} lie between therapists (95 % interval {level:interval})"
-    )
-    values: dict[str, str | Number] = {"label": label, "level": level.number("percent")}
+    parts = [
+        say(
+            "Of the differences in {label} level, {level} lie between therapists (95 % interval {level:interval})",
+            label=label,
+            level=level.number("percent"),
+        )
+    ]
     if change is not None:
-        template += "; of those in its rate of change, {change} ({change:interval})"
-        values["change"] = change.number("percent")
+        parts.append(
+            say(
+                "of those in its rate of change, {change} ({change:interval})",
+                change=change.number("percent"),
+            )
+        )
     if end is not None:
-        template += "; of those in the last score given the first, {end} ({end:interval})"
-        values["end"] = end.number("percent")
-    draft.say(template + ".", **values)
+        parts.append(
+            say(
+                "of those in the last score given the first, {end} ({end:interval})",
+                end=end.number("percent"),
+            )
+        )
+    draft.say("{parts}.", parts=joined(parts, "; "))
 
 
 def answer_power(draft: Draft, caseloads: Sequence[int], median: int, share: float) -> None:
@@ -127,29 +139,43 @@ def method_of(
     titles: dict[str, list[str]] = {}
     for m in draft.fitted:
         titles.setdefault(m.structure.words, []).append(m.title)
-    used = "; ".join(f"{listing(of)}: {words}" for words, of in titles.items())
-    first = (
-        f"Linear mixed models with a linear course over {time}s divided the variance of "
-        f"{' and '.join(m.label for m in measures)} between levels, by restricted maximum "
-        "likelihood. Shares of level are from the models of level, shares of change from the "
-        "models of the course. "
+    used = joined(
+        [say("{models}: {structure}", models=listing(of), structure=words) for words, of in titles.items()],
+        "; ",
     )
-    if any(d.kind == "end" for d in every):
-        first += (
+    third = (
+        say(
             "A third model relates the last symptom score to the first one, divided into the therapist's mean and the difference "
             "from it. "
         )
-    paragraphs = [
-        first + "Each model has the fullest random structure that the design allows "
-        f"({used}). Intervals are {interval_words(n_boot)}."
+        if any(d.kind == "end" for d in every)
+        else ""
+    )
+    paragraphs: list[str] = [
+        say(
+            "Linear mixed models with a linear course over {times} divided the variance of {labels} between levels, by restricted maximum "
+            "likelihood. Shares of level are from the models of level, shares of change from the models of the course. {third}Each model "
+            "has the fullest random structure that the design allows ({used}). Intervals are {intervals}.",
+            times=f"{time}s",
+            labels=listing([m.label for m in measures]),
+            third=third,
+            used=used,
+            intervals=interval_words(n_boot),
+        )
     ]
     if any(d.of_therapists for d in every):
         paragraphs.append(
-            "A variance cannot be negative, so tests of no difference between therapists use a mixture of chi-squared distributions "
-            f"and a simulated distribution of the restricted likelihood ratio ({DRAWS} draws; for the rate of change a parametric "
-            f"bootstrap of {n_sim} refits). Power and the probability of an estimate of zero are those of this test in the same design; the "
-            "other variances are at their estimates. Therapists' estimates are conditional modes, which pull averages of few clients "
-            "towards the mean. Two therapists are compared by intervals of about 1.39 standard errors, which overlap in 95 % of pairs of "
-            "equal therapists. The reliability of an estimate is one less its conditional variance over the variance between therapists."
+            say(
+                "A variance cannot be negative, so tests of no difference between therapists use a mixture of chi-squared distributions "
+                "and a simulated distribution of the restricted likelihood ratio ({draws} draws; for the rate of change a parametric "
+                "bootstrap of {refits} refits). Power and the probability of an estimate of zero are those of this test in the same design; "
+                "the other variances are at their estimates. Therapists' estimates are conditional modes, which pull averages of few "
+                "clients towards the mean. Two therapists are compared by intervals of about {width} standard errors, which overlap in "
+                "95 % of pairs of equal therapists. The reliability of an estimate is one less its conditional variance over the variance "
+                "between therapists.",
+                draws=str(DRAWS),
+                refits=str(n_sim),
+                width=Number(1.39),
+            )
         )
     return paragraphs

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from alliance_longitudinal.data.study_file.format import MeasureBlock
+from alliance_longitudinal.language import translated
 from alliance_longitudinal.measures.instrument import Instrument, MissingRule
 
 
@@ -31,7 +32,7 @@ class Measure:
     @property
     def label(self) -> str:
         """Name for people, such as ``WAI-SR (client)``."""
-        return f"{self.instrument.label} ({self.rater})"
+        return f"{self.instrument.label} ({translated(self.rater)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from alliance_longitudinal.language import translated
 from alliance_longitudinal.reporting.page.items import WORDS, Item, author, here, in_flow, of_file, tables
 from alliance_longitudinal.reporting.page.tripod import predicts, tripod_items
 
@@ -94,7 +95,7 @@ def _methods(results: Mapping[str, Any], stated: Mapping[str, str]) -> Iterator[
     facts = [
         f"{label}: {value}"
         for label, value in results["facts"]
-        if label in ("Alliance", "Outcome", "Measures")
+        if label in {translated(one) for one in ("Alliance", "Outcome", "Measures")}
     ]
     where = "; ".join(facts) or "Methods"
     yield here("7", "Variables", "Outcomes, predictors, confounders and moderators", where, "methods")

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from alliance_longitudinal.findings import SEVERITIES
 from alliance_longitudinal.labels import NO_BREAK, number
+from alliance_longitudinal.language import is_translated, language, noun, translated
 from alliance_longitudinal.reporting.page.appendix import notebook_cells
 from alliance_longitudinal.reporting.page.checklist import checklist, checklist_table
 from alliance_longitudinal.reporting.page.flow import flow_boxes
@@ -68,6 +69,7 @@ def write_report(
         items=items,
         state_words=WORDS,
         checklist_table=checklist_table(items),
+        complete=is_translated(results["analysis"]),
     )
     (stage / "report.html").write_text(page, encoding="utf-8")
 
@@ -92,6 +94,7 @@ def template(name: str) -> Any:
         "capital": _capital,
     }
     style = Path(__file__).with_name("templates") / "style.css"
+    environment.globals |= {"_": translated, "noun": noun, "lang": language()}
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
     return environment.get_template(name)
 
@@ -123,8 +126,8 @@ def _capital(text: str) -> str:
 
 def simulated_words(note: str | None) -> str:
     """The study's own note after the words "Simulated data", which it may say itself."""
-    words = (note or "").removeprefix("Simulated data").lstrip(":. ")
-    return _capital(words) or "These numbers come from no real clinic, therapist or client."
+    words = translated(note or "").removeprefix(translated("Simulated data")).lstrip(":. ")
+    return _capital(words) or translated("These numbers come from no real clinic, therapist or client.")
 
 
 def _picture(path: Path) -> str:
@@ -135,11 +138,17 @@ def all_estimates(estimates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Every estimate as a table in the form of ``results.json``."""
     return {
         "name": "estimates",
-        "title": "Every estimate of this report",
-        "columns": [{"key": k, "label": label, "kind": kind} for k, label, kind in _ESTIMATE_COLUMNS],
-        "rows": [[e[k] for k, _, _ in _ESTIMATE_COLUMNS] for e in estimates],
-        "note": "results.json and the CSV file have full precision.",
+        "title": translated("Every estimate of this report"),
+        "columns": [
+            {"key": k, "label": translated(label), "kind": kind} for k, label, kind in _ESTIMATE_COLUMNS
+        ],
+        "rows": [[_words(e[k], k) for k, _, _ in _ESTIMATE_COLUMNS] for e in estimates],
+        "note": translated("results.json and the CSV file have full precision."),
     }
+
+
+def _words(value: Any, key: str) -> Any:
+    return translated(value) if key in ("level", "unit") and isinstance(value, str) else value
 
 
 class _Numbers:

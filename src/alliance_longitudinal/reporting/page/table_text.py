@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from alliance_longitudinal.labels import row as row_text
+from alliance_longitudinal.language import translated
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Longest CSV that is put into the page as a download, in characters.
@@ -40,7 +41,7 @@ def download_link(table: Table) -> str | None:
 
 
 def _yes_no(value: Any) -> Any:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    return translated("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def harmless_cell(value: Any) -> Any:

@@ -13,6 +13,7 @@ def rerun_command(
     out: Path,
     plan: str | None = None,
     formats: Sequence[str] = (),
+    language: str = "",
 ) -> str:
     """The command line that makes this report again."""
     words = ["alliance", "report", study, "--notebook", notebook]
@@ -23,6 +24,8 @@ def rerun_command(
         words += ["--plan", plan]
     if formats:
         words += ["--format", ",".join(["html", *formats])]
+    if language:
+        words += ["--language", language]
     return shlex.join([*words, "--out", str(out)])
 
 

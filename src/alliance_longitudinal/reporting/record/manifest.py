@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import ReportError
+from alliance_longitudinal.language import ENGLISH
 from alliance_longitudinal.reporting.record.environment import machine, package_versions
 from alliance_longitudinal.reporting.record.hashing import (
     MANIFEST,
@@ -27,6 +28,7 @@ def report_key(
     notebook_sha256: str,
     plan_sha256: str | None = None,
     formats: Sequence[str] = (),
+    language: str = ENGLISH,
 ) -> str:
     """Identity of a report: equal keys mean equal numbers, on the same machine to the last bit."""
     versions = package_versions()
@@ -40,6 +42,7 @@ def report_key(
             "numpy": versions["numpy"],
             **({} if plan_sha256 is None else {"plan": plan_sha256}),
             **({"formats": list(formats)} if formats else {}),
+            **({} if language == ENGLISH else {"language": language}),
         }
     )
 
@@ -52,12 +55,13 @@ def provenance(
     inputs: Mapping[str, str],
     plan: Mapping[str, Any] | None = None,
     formats: Sequence[str] = (),
+    language: str = ENGLISH,
 ) -> dict[str, Any]:
     """The part of the manifest that is known before the run; ``plan`` is the plan's record if there is one."""
     sealed = None if plan is None else str(plan["plan_sha256"])
     return {
         "schema": SCHEMA,
-        "key": report_key(parameters, inputs, notebook.sha256, sealed, formats),
+        "key": report_key(parameters, inputs, notebook.sha256, sealed, formats, language),
         "analysis": notebook.analysis.name,
         "study": study,
         "parameters": dict(parameters),
@@ -73,6 +77,7 @@ def provenance(
         "machine": machine(),
         **({} if plan is None else {"plan": dict(plan)}),
         **({"formats": list(formats)} if formats else {}),
+        **({} if language == ENGLISH else {"language": language}),
     }
 
 

@@ -45,6 +45,7 @@ def public(known: Mapping[str, Any]) -> dict[str, Any]:
             Path(FOLDER),
             None if plan is None else str(plan["file"]),
             known.get("formats", ()),
+            known.get("language", ""),
         ),
     }
 

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import psutil
 
+from alliance_longitudinal.language import VARIABLE as LANGUAGE_VARIABLE
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
@@ -184,6 +185,7 @@ def _environment(spec: RunSpec) -> dict[str, str]:
     lend_fonts(Path(matplotlib))
     return {
         STAGE_VARIABLE: spec.stage,
+        LANGUAGE_VARIABLE: spec.language,
         "IPYTHONDIR": _made(run_folder / "ipython"),
         "MPLCONFIGDIR": matplotlib,
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import ReportError
+from alliance_longitudinal.language import ENGLISH, check_language
 from alliance_longitudinal.reporting.record.arguments import rerun_command
 from alliance_longitudinal.reporting.record.folder import (
     check_destination,
@@ -126,6 +127,7 @@ def prepare(
     plan: str | Path | Mapping[str, Any] | None = None,
     formats: Sequence[str] = (),
     trust: bool = True,
+    language: str = ENGLISH,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Request:
@@ -145,8 +147,10 @@ def prepare(
     plain = check_parameters(found, parameters)
     argument = str(found.path) if notebook not in (found.analysis.name,) else notebook
     record = None if plan is None else _compared(plan, found, plain, study)
-    wanted = check_formats(formats)
-    known = provenance(study_argument(study), found, argument, plain, input_hashes(study), record, wanted)
+    wanted = check_formats(formats, check_language(language))
+    known = provenance(
+        study_argument(study), found, argument, plain, input_hashes(study), record, wanted, language
+    )
     return Request(known, found.path)
 
 
@@ -175,6 +179,7 @@ def run_report(
     plan: str | Path | None = None,
     formats: Sequence[str] = (),
     trust: bool = True,
+    language: str = ENGLISH,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Report:
@@ -205,6 +210,8 @@ def run_report(
         Further documents beside the page: ``docx``, ``pdf``, ``xlsx``, ``tex``, ``parquet``.
     trust : bool
         Whether to run a notebook that plainly came from somebody else (another user's file, or downloaded).
+    language : str
+        ``"de"`` for a page in German; sentences that are not translated stay English, and the page says so.
     registry, notebooks
         Other analyses, and the folder of their notebooks.
 
@@ -225,6 +232,7 @@ def run_report(
         plan=plan,
         formats=formats,
         trust=trust,
+        language=language,
         registry=registry,
         notebooks=notebooks,
     )
@@ -280,6 +288,7 @@ def _run(
             *(study, notebook, parameters, destination),
             _plan_file(request.provenance),
             request.provenance.get("formats", ()),
+            request.provenance.get("language", ""),
         ),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         **(told or {}),
@@ -296,6 +305,7 @@ def _run(
             provenance=shown,
             hidden=hidden,
             formats=request.provenance.get("formats", ()),
+            language=request.provenance.get("language", ENGLISH),
         )
         outcome = supervise(
             spec,

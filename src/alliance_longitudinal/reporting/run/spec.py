@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alliance_longitudinal.language import ENGLISH
+
 #: Environment variable that tells ``publish`` in the notebook where the report is being built.
 STAGE_VARIABLE = "ALLIANCE_REPORT_STAGE"
 
@@ -32,6 +34,8 @@ class RunSpec:
         Texts that must not stand in the report, with what stands there instead.
     formats : sequence of str
         Further documents beside the page.
+    language : str
+        Of the report's sentences.
     """
 
     notebook: str
@@ -42,6 +46,7 @@ class RunSpec:
     provenance: Mapping[str, Any]
     hidden: Mapping[str, str] = field(default_factory=dict)
     formats: Sequence[str] = ()
+    language: str = ENGLISH
 
     def write(self, path: Path) -> None:
         """Write as JSON."""

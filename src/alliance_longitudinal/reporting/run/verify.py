@@ -100,6 +100,7 @@ def verify_report(
         manifest["parameters"],
         plan=manifest.get("plan"),
         formats=manifest.get("formats", ()),
+        language=manifest.get("language", "en"),
         registry=registry,
         notebooks=notebooks,
     )
