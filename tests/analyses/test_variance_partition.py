@@ -213,6 +213,19 @@ def test_power_is_exact_for_equal_caseloads(clinic: Study) -> None:
     )
 
 
+def test_the_power_is_that_of_a_share_of_all_variance(clinic: Study, partition: AnalysisResult) -> None:
+    """Of the last score given the first: therapists' variance such that it is 5 % of the sum, by the engine with the same draws."""
+    plain = al.MixedModel.from_formula("y ~ within + between + (1 | therapist)", one_row_each(clinic)).fit()
+    rest = float(plain.varcorr.set_index("group").loc["Residual", "vcov"])
+    power, other = (
+        plain.variance_power("therapist", ratio * rest, n_sim=10_000, seed=20_260_105)
+        for ratio in (0.05 / 0.95, 0.05)
+    )
+    assert value(partition, "power_here_end_phq9") == pytest.approx(power.power, abs=1e-9)
+    assert value(partition, "p_zero_end_phq9") == pytest.approx(power.zero, abs=1e-9)
+    assert power.power > other.power  # so that the share of the rest would be seen
+
+
 @pytest.mark.usefixtures("quick")
 def test_with_a_smaller_share_fewer_studies_find_it(clinic: Study, partition: AnalysisResult) -> None:
     small = variance_partition(clinic, share=0.02)
