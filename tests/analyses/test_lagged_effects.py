@@ -155,6 +155,15 @@ def test_a_third_process() -> None:
     shown = {"z_to_y": "z_to_y", "a_to_z": "x_to_z", "ar_z": "ar_z"}
     for key, name in shown.items():
         assert ours[f"riclpm_{key}"] == pytest.approx(all_three.params[name], rel=1e-6)
+    covariate = replace(study, _sessions=sessions, session_covariates=("gad",))
+    adjusted = al.lagged_effects(
+        covariate, other="gad", sessions=(1, 5), estimators=("riclpm",), trend=False
+    ).estimates.set_index("id")["estimate"]
+    assert adjusted["riclpm_z_to_y"] == pytest.approx(ours["riclpm_z_to_y"], rel=1e-6)
+    with pytest.raises(
+        al.StudyError, match="'gad' is a covariate with categories, and a third process needs numbers"
+    ):
+        al.lagged_effects(replace(covariate, _sessions=sessions.assign(gad="a")), other="gad")
     arrows = next(f for f in result.figure_specs if f.name == "paths").data
     assert len(arrows) == 9  # three that carry over and six that cross
     assert not arrows["estimate"].isna().any()

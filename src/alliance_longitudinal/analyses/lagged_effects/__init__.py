@@ -43,7 +43,7 @@ from alliance_longitudinal.analyses.lagged_effects.design import (
 )
 from alliance_longitudinal.analyses.lagged_effects.processes import Names, directions
 from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.present import Column
 from alliance_longitudinal.sentences import told
 
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         "The model removes stable differences between clients and, with trend=true, each client's "
         "line over sessions. It does not remove other slow changes.",
         "Characteristics that do not change, such as age or diagnosis, need no adjustment, because "
-        "the model removes them. A measure that changes from session to session can be the third one (other).",
+        "the model removes them. A measure or covariate that changes from session to session can be the third process (other).",
         "The dynamic panels and the centred mixed model have no line for each client, so they are "
         "biased if the courses of clients differ.",
         "Measurement error at single sessions makes the effects and the carry-over smaller.",
@@ -83,8 +83,8 @@ def lagged_effects(
     other: Annotated[
         str | None,
         Field(
-            description="A third measure in the model, by its name in the study file; its effects are reported, too. "
-            "None: only alliance and outcome."
+            description="A third measure in the model, or a covariate of sessions that is a number, by its name in the study file; its "
+            "effects are reported, too. None: only alliance and outcome."
         ),
     ] = None,
     trend: Annotated[
@@ -128,8 +128,7 @@ def lagged_effects(
     draft = Draft(study, clinic)
     groups = draft.compare(by)
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
-    third = None if other is None else draft.any_measure(other, "other")
-    names = _names([a, y] if third is None else [a, y, third])
+    names = _names(a, y, _third(draft, other))
     columns = [c for c in (names.a, names.y, names.z) if c is not None]
     draft.with_therapists(needed=False)
     span = choose(draft, columns, sessions, FEWEST + bool(trend))
@@ -175,15 +174,28 @@ def lagged_effects(
     return draft
 
 
-def _names(measures: list[Measure]) -> Names:
+def _third(draft: Draft, other: str | None) -> tuple[str, str] | None:
+    """Column and label of the third process: a measure, or a covariate of sessions that is a number."""
+    if other is None:
+        return None
+    if other in draft.study.measures or other not in draft.study.session_covariates:
+        measure = draft.any_measure(other, "other")
+        return measure.name, measure.instrument.label
+    if not pd.api.types.is_numeric_dtype(draft.sessions[other]):
+        raise StudyError(
+            f"Parameter 'other': {other!r} is a covariate with categories, and a third process needs numbers."
+        )
+    draft.resolved["other"] = other
+    return other, other
+
+
+def _names(a: Measure, y: Measure, third: tuple[str, str] | None) -> Names:
     """Columns and labels; two measures by the same instrument also show their names."""
-    labels = [m.instrument.label for m in measures]
-    said = [
-        f"{label} ({m.name})" if labels.count(label) > 1 else label
-        for m, label in zip(measures, labels, strict=True)
-    ]
-    third = (measures[2].name, said[2]) if len(measures) > 2 else ()
-    return Names(measures[0].name, measures[1].name, said[0], said[1], *third)
+    known = [(m.name, m.instrument.label) for m in (a, y)] + ([] if third is None else [third])
+    labels = [label for _, label in known]
+    said = [f"{label} ({name})" if labels.count(label) > 1 else label for name, label in known]
+    more = () if third is None else (third[0], said[2])
+    return Names(a.name, y.name, said[0], said[1], *more)
 
 
 def _versions(
