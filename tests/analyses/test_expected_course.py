@@ -275,7 +275,7 @@ def test_words_for_a_client(small, scores, words):
     assert "The rating is worse than the band. Speak about the alliance" in text
     before = found.table("client_symptoms").to_frame()["where"].iloc[1:-1]
     worse = int((before == "worse than the band").sum())
-    said = f"Of the {len(before)} PHQ-9 scores before it, {worse} {'was' if worse == 1 else 'were'} worse than the band"
+    said = f"Of the {len(before)} PHQ-9 scores between the first and the last, {worse} {'was' if worse == 1 else 'were'} worse than the band"
     assert (said in text) == (worse > 0)
     assert worse == (2 if scores[-1] == 27 else 0)
     judged = "ppv" in set(found.estimates["id"])

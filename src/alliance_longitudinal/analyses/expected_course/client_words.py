@@ -93,7 +93,7 @@ def _before(draft: Draft, person: Person, label: str, unit: str) -> None:
     worse = earlier[earlier["side"].eq(1)]
     if len(worse):
         draft.say(
-            "Of the {n:noun} before it, {k} {k:was|were} worse than the band, the last of them {when:noun} after the start.",
+            "Of the {n:noun} between the first and the last, {k} {k:was|were} worse than the band, most recently {when:noun} after the start.",
             n=Number(len(earlier), "integer", f"{label} score"),
             k=Number(len(worse), "integer"),
             when=Number(round(float(worse["time"].iloc[-1])), "integer", unit),
