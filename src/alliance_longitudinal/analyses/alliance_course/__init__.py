@@ -149,7 +149,7 @@ def alliance_course(
         _compare(draft, groups, courses, a.instrument.label)
     draft.show(share_table(found), models_table(draft.fitted), variance_table(draft.fitted))
     words.findings(draft, found, courses, a.instrument.label)
-    draft.usual_findings(rated.groupby("therapist")["client"].nunique())
+    draft.usual_findings(rated.groupby("therapist")["client"].nunique(), therapists=False)
     draft.method(*words.method_of(a, y if later else None, courses, found, min_ratings, late))
     draft.cite("bordin1979", "fieller1954", "hurvich1989", "kivlighan2000", "luborsky1976", "stiles2004")
     return draft

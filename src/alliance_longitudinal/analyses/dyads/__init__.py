@@ -141,7 +141,7 @@ def dyads(
     show(draft, cases, asked)
     if groups is not None and comparable:
         compare_groups(draft, groups, cases, asked)
-    draft.usual_findings(cases.people.groupby("therapist")["case"].nunique())
+    draft.usual_findings(cases.people.groupby("therapist")["case"].nunique(), therapists=False)
     draft.method(*method_of(asked, cases, group, split=bool(split), retention=bool(left)))
     draft.cite("kenny2006", "cook2005")
     return draft

@@ -139,7 +139,9 @@ def mechanisms(
     show(draft, every, found, asked)
     if groups is not None:
         _compare(draft, groups, found, asked, detrend, seed)
-    draft.usual_findings(before.clients.groupby("therapist")["client"].nunique())
+    draft.usual_findings(
+        before.clients.groupby("therapist")["client"].nunique(), therapists=found.level == "therapist"
+    )
     findings(draft, every, found, asked)
     methods(draft, every, found, asked, detrend)
     return draft

@@ -26,7 +26,8 @@ def estimates_of(paths: Paths, cause: Cause, asked: Asked, *, main: bool) -> lis
     for name, (label, unit) in words.items():
         if name in paths.rows:
             identity = f"indirect_{paths.kind}{paths.suffix}" if name == "indirect" else f"{name}{tail}"
-            out.append(_estimate(identity, f"{label}, {place(paths)}", paths.rows[name], paths, unit))
+            where = "" if name == "cov_ab" else f", {place(paths)}"  # it says itself between whom
+            out.append(_estimate(identity, f"{label}{where}", paths.rows[name], paths, unit))
     out += scaled(paths, cause, asked, main=main)
     if paths.confounding is not None:
         out.append(
