@@ -10,7 +10,9 @@ import statsmodels.api as sm
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.analyses.kit import Draft
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.errors import FitError
+from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import early_design, value, with_sessions
 from inside import DELTA_EFFECTS
 from inside.analyses_early_alliance import client_weights, completed_rows, leavers
@@ -193,3 +195,26 @@ def test_the_answer_says_when_it_hangs_on_who_of_those_who_left_did_worse(early:
     assert said == [
         "It would no longer be clear if only those with a better alliance than usual for their therapist had gone on 5 points worse."
     ]
+
+
+def test_worse_is_lower_on_a_scale_of_which_higher_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the imputation is asked for; it has its own tests."""
+    asked: list[float] = []
+
+    def fails(_model: object, _frame: object, _terms: object, deltas: list[float], **_: object) -> None:
+        asked.extend(deltas)
+        raise FitError("not fitted")
+
+    monkeypatch.setattr(DELTA_EFFECTS, fails)
+    monkeypatch.setattr(Draft, "checks", lambda *_, **__: None)
+    study = simulated_study(3, ClinicTruth(therapists=8, clients=100), items=False)
+    measure = study.measures["phq9"]
+    turned = replace(measure, instrument=replace(measure.instrument, direction="higher_better"))
+    sessions = study.sessions
+    sessions["phq9"] = 27 - sessions["phq9"]
+    al.early_alliance(
+        replace(with_sessions(study, sessions), measures={**study.measures, "phq9": turned}),
+        delta=(-1, 3),
+        m=5,
+    )
+    assert asked == [1, 0, -3]
