@@ -168,3 +168,21 @@ def test_check_and_both_reports_on_the_command_line(study_file: Path, tmp_path: 
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8").replace("\xa0", " ")
     assert "13 therapists are too few to estimate how therapists differ" in page
     assert "Underpowered" in page
+
+
+def test_falls_and_course_of_the_alliance_on_real_data(study: Study) -> None:
+    """Falls counted by hand, and the AIC of a line by a mixed model of its own."""
+    rated = study.sessions.dropna(subset=["wai"]).sort_values(["client", "session"])
+    often = rated[rated.groupby("client")["session"].transform("size") >= 8]
+    by = often.groupby("client")
+    sd = (by["wai"].var(ddof=0) * by.size()).sum() / (len(often) - by.ngroups)
+    before = by[["session", "wai"]].shift()
+    consecutive = often["session"].eq(before["session"] + 1)
+    falls = int((consecutive & (before["wai"] - often["wai"] > sd**0.5)).sum())
+    events = al.alliance_events(study, simulations=50).estimates.set_index("id")
+    assert events.loc["n_drop_1sd", ["estimate", "n"]].tolist() == [falls, consecutive.sum()]
+    course = al.alliance_course(study, shapes=("linear", "log")).estimates.set_index("id")
+    line = al.MixedModel.from_formula(
+        "wai ~ time + (1 + time | client)", rated.assign(time=rated["session"] - 1)
+    ).fit(reml=False)
+    assert course.loc["aic_linear", "estimate"] == pytest.approx(line.aic, abs=1e-4)
