@@ -6,7 +6,6 @@ where text is wanted, ``007`` stays ``007``. All mistakes of a file come in one 
 
 import difflib
 import re
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.resources import is_regular
 
 Location = tuple[str | int, ...]
 SHOWN_NAMES = 15
@@ -64,7 +64,7 @@ def read_document(path: Path, what: str) -> Document:
         raise StudyError(
             f"{path.name} is on an address, and addresses are not read. Download the {what} and give its path."
         )
-    if _is_endless(path):
+    if not is_regular(path):
         raise StudyError(f"{path} is not a file. Give the path of the {what}, a file that ends in .yaml.")
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -243,15 +243,6 @@ def _named_in(sentence: str, document: Document) -> Location:
             if (*place, key) in document.lines:
                 place = (*place, key)
     return place
-
-
-def _is_endless(path: Path) -> bool:
-    """Whether reading ``path`` may never end: it is there, and is neither a file nor a folder."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def nearest(word: str, known: list[str]) -> str:

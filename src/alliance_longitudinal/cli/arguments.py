@@ -48,7 +48,7 @@ def parser_of(commands_of: Mapping[str, Command]) -> argparse.ArgumentParser:
         "--format",
         default="html",
         metavar="LIST",
-        help="documents beside the page, such as html,docx,pdf; also xlsx, tex and parquet for the tables",
+        help="documents in addition to the page, such as html,docx,pdf; also xlsx, tex and parquet for the tables",
     )
     report.add_argument(
         "--audience",

@@ -195,7 +195,7 @@ def method_of(
             "Closed forms use the noncentral t distribution for slopes of clients, and the F distribution for differences between therapists. Between "
             "therapists they allow for studies in which the variance between therapists is estimated as zero; such studies find less. "
             "{n} studies of the plan, and a fifth as many with half and with double the therapists, were simulated, and each was fitted by REML with "
-            "Satterthwaite's degrees of freedom (between therapists at most their number less two). Monte Carlo errors are beside the results.",
+            "Satterthwaite's degrees of freedom (between therapists at most their number less two). Monte Carlo errors are given with the results.",
             n=Number(n_sim, "integer"),
         ),
     ]

@@ -1,7 +1,6 @@
 """One file, all files of a folder, or all that fit a pattern: each read by its own reader."""
 
 import hashlib
-import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from alliance_longitudinal.data.cells.dialect import Dialect
 from alliance_longitudinal.data.cells.problems import Problems, some
 from alliance_longitudinal.data.readers.sheet import Sheet, from_grid
 from alliance_longitudinal.data.study_file.table_blocks import Table
+from alliance_longitudinal.resources import is_regular
 from alliance_longitudinal.strict_yaml import nearest
 
 TEXT = (".csv", ".tsv", ".txt")
@@ -55,15 +55,6 @@ def _is_dir(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
-
-
-def is_regular(path: Path) -> bool:
-    """Whether reading ``path`` can end: it is a file (or a folder, or nothing), and no device, pipe or socket."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        return True  # what is wrong with it is said where it is opened
-    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 _SLASHES = "Write the path with / in place of \\, or put it in single quotes."

@@ -14,7 +14,6 @@ import numpy as np
 
 from alliance_longitudinal.data.cells.problems import Problems
 from alliance_longitudinal.data.cells.texts import Texts, objects
-from alliance_longitudinal.data.readers.files import is_regular
 from alliance_longitudinal.data.readers.redcap_rows import (
     EVENT,
     FORM,
@@ -27,6 +26,7 @@ from alliance_longitudinal.data.readers.redcap_rows import (
 )
 from alliance_longitudinal.data.readers.sheet import Sheet
 from alliance_longitudinal.data.study_file.table_blocks import Redcap
+from alliance_longitudinal.resources import is_regular
 
 _ON_SCREEN = {"event name": EVENT, "repeat instrument": FORM, "repeat instance": INSTANCE}
 _FIELD, _LABEL, _TYPE, _FORM = "Variable / Field Name", "Field Label", "Field Type", "Form Name"

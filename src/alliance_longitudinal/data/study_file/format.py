@@ -160,7 +160,7 @@ class Simulated(Part):
     """Says that the data are simulated, and where their true parameters are."""
 
     note: str
-    truth: Annotated[str | None, Field(description="YAML file beside the study file.")] = None
+    truth: Annotated[str | None, Field(description="YAML file in the folder of the study file.")] = None
 
 
 class StudyFile(Part):

@@ -7,7 +7,7 @@ import numpy as np
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.families.criterion import Criterion
 from alliance_longitudinal.engine.search.newton import Stationary, Step, minimise
-from alliance_longitudinal.engine.search.optimize import DESCENT, NEAR_FACE, Certificate
+from alliance_longitudinal.engine.search.optimize import DESCENT, NEAR_FACE, Certificate, certificate_of
 from alliance_longitudinal.engine.search.theta import Face
 from alliance_longitudinal.errors import FitError
 
@@ -149,16 +149,7 @@ def _certify(
         return Certificate(here.decrement, here.curvature, np.inf, 0.0), None
     found = covariances(criterion, face, here.theta)
     gammas = one_sided(criterion, found, here.theta[: criterion.n_fixed], face)
-    descent, way_out, slack = np.inf, None, 0.0
-    for t, (gamma, d) in enumerate(zip(gammas, found, strict=True)):
-        slack += float(np.abs(np.sum(gamma * d)))
-        if face.ranks[t] == face.sizes[t]:
-            continue
-        null = np.linalg.eigh(d)[1][:, : face.sizes[t] - face.ranks[t]]
-        values, vectors = np.linalg.eigh(null.T @ gamma @ null)
-        if values[0] < descent:
-            descent, way_out = float(values[0]), (t, null @ vectors[:, 0])
-    return Certificate(here.decrement, here.curvature, descent, slack), way_out
+    return certificate_of(face, here, gammas, found)
 
 
 def one_sided(criterion: Criterion, found: list[Array], fixed: Array, face: Face) -> list[Array]:

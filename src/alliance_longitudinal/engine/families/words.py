@@ -7,9 +7,16 @@ from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.families.response import Response
 from alliance_longitudinal.engine.families.search import SearchRecord
-from alliance_longitudinal.engine.search.words import boundary_phrase, rounded, several_optima, unverified
+from alliance_longitudinal.engine.search.words import (
+    at_boundary,
+    boundary_phrase,
+    not_verified,
+    rounded,
+    several_optima,
+    unverified,
+)
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.sentences import joined, listed, say
+from alliance_longitudinal.sentences import listed, say
 
 #: Events, or rows without one, for each coefficient, below which estimates are shaky (Peduzzi et al. 1996).
 EVENTS_PER_COEFFICIENT = 10
@@ -126,26 +133,11 @@ def after(
     if infinite:
         findings.append(Finding("separation", "failed", infinite_variance(design)))
     if not best.certificate.holds:
-        findings.append(
-            Finding(
-                "not_converged", "failed", "The optimum of the model is not verified. Do not use its numbers."
-            )
-        )
+        findings.append(not_verified())
     findings += rounded(best.certificate)
     edges = boundary(design, record)
     if edges:
-        findings.append(
-            Finding(
-                "singular",
-                "caution",
-                say(
-                    "Boundary estimate: {edges}. This is not an error. Often there are too few "
-                    "groups to detect a small variance; it does not mean that there is none. Tests "
-                    "and intervals treat a value on the boundary as fixed.",
-                    edges=joined(edges, "; "),
-                ),
-            )
-        )
+        findings.append(at_boundary(edges))
     if np.isinf(aux).any():
         edge = NO_OVERDISPERSION[0].upper() + NO_OVERDISPERSION[1:]
         message = say("{edge}: the estimate is a Poisson model. Use family='poisson'.", edge=edge)

@@ -346,16 +346,22 @@ def certify(
     tuple of int and ndarray, or None
         Term and direction of steepest descent off the face, if there is one.
     """
-    gammas = face.gammas(criterion.gradient)
-    descent, way_out = np.inf, None
-    for t, (gamma, d) in enumerate(zip(gammas, relative, strict=True)):
+    return certificate_of(face, here, face.gammas(criterion.gradient), relative)
+
+
+def certificate_of(
+    face: Face, here: Stationary, gammas: list[Array], covariances: list[Array]
+) -> tuple[Certificate, tuple[int, Array] | None]:
+    """The certificate from the derivatives ``Gamma`` in the covariances, and the way off the face, as `certify` says."""
+    descent, way_out, slack = np.inf, None, 0.0
+    for t, (gamma, d) in enumerate(zip(gammas, covariances, strict=True)):
+        slack += float(np.abs(np.sum(gamma * d)))
         if face.ranks[t] == face.sizes[t]:
             continue
         null = np.linalg.eigh(d)[1][:, : face.sizes[t] - face.ranks[t]]
         values, vectors = np.linalg.eigh(null.T @ gamma @ null)
         if values[0] < descent:
             descent, way_out = float(values[0]), (t, null @ vectors[:, 0])
-    slack = float(sum(np.abs(np.sum(gamma * d)) for gamma, d in zip(gammas, relative, strict=True)))
     return Certificate(here.decrement, here.curvature, descent, slack), way_out
 
 

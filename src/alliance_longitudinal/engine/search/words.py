@@ -1,5 +1,7 @@
 """What the optimiser found, in sentences."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from alliance_longitudinal.counts import Number, Private
@@ -124,38 +126,34 @@ def several_optima(values: tuple[float, ...]) -> Finding:
     return Finding("several_optima", "info", message)
 
 
+def not_verified() -> Finding:
+    """That the optimum has no certificate."""
+    return Finding(
+        "not_converged", "failed", "The optimum of the model is not verified. Do not use its numbers."
+    )
+
+
+def at_boundary(edges: Sequence[str], but: str = "") -> Finding:
+    """That variances or correlations are at their boundary; ``but`` says which intervals treat them otherwise."""
+    message = say(
+        "Boundary estimate: {edges}. This is not an error. Often there are too few groups to detect a small variance; it does "
+        "not mean that there is none. Tests and intervals treat a value on the boundary as fixed{but}.",
+        edges=joined(edges, "; "),
+        but=but,
+    )
+    return Finding("singular", "caution", message)
+
+
 def after(design: Design, record: OptimRecord, residual: FittedResidual | None = None) -> tuple[Finding, ...]:
     """Findings of the search."""
     findings = _of_residual(residual) if residual else []
     best = record.best
     if not best.certificate.holds:
-        findings.append(
-            Finding(
-                "not_converged", "failed", "The optimum of the model is not verified. Do not use its numbers."
-            )
-        )
+        findings.append(not_verified())
     if best.face.ranks != best.face.sizes:
-        findings.append(
-            Finding(
-                "singular",
-                "caution",
-                say(
-                    "Boundary estimate: {edges}. This is not an error. Often there are too few "
-                    "groups to detect a small variance; it does not mean that there is none. Tests "
-                    "and intervals treat a value on the boundary as fixed (those of Kenward and "
-                    "Roger do not).",
-                    edges=joined(boundary(design, record), "; "),
-                ),
-            )
-        )
+        findings.append(at_boundary(boundary(design, record), " (those of Kenward and Roger do not)"))
     if best.certificate.curvature < FLAT:
-        findings.append(
-            Finding(
-                "not_identified",
-                "caution",
-                _flat(residual),
-            )
-        )
+        findings.append(Finding("not_identified", "caution", _flat(residual)))
     lost = lost_digits(record, design.n)
     if lost:
         findings.append(lost)

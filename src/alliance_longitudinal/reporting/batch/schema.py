@@ -29,7 +29,7 @@ def batch_schema(registry: Mapping[str, Any]) -> dict[str, Any]:
         "formats": {
             "type": "array",
             "items": {"enum": [PAGE, *FORMATS]},
-            "description": "Documents beside each report's page.",
+            "description": "Documents in addition to each report's page.",
         },
         "parameters": {
             "type": "object",

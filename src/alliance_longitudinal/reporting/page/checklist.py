@@ -158,7 +158,7 @@ def _after(results: Mapping[str, Any], stated: Mapping[str, str]) -> Iterator[It
         )
     else:
         yield author("19", "Limitations", "Bias, imprecision, and in which direction")
-    yield author("20", "Interpretation", "A cautious reading beside other evidence")
+    yield author("20", "Interpretation", "A cautious reading in the light of other evidence")
     yield author("21", "Generalisability", "To whom the results apply")
     yield of_file("22", "Funding", "Who funded the study, and the funder's role", stated, "funding")
 

@@ -299,7 +299,7 @@ def _appendix(
     yield table_block(checklist_table(checklist(results, known.get("stated", {}), known.get("plan"))))
     yield Heading("Appendix: provenance")
     yield Paragraph(
-        "The page report.html beside this document also has the data behind each figure and the executed notebook, and "
+        "The page report.html in the same folder also has the data behind each figure and the executed notebook, and "
         "manifest.json a fingerprint of every file."
     )
     yield Paragraph(known["command"], "code")

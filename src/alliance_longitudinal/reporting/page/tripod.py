@@ -66,7 +66,7 @@ def _results(results: Mapping[str, Any]) -> Iterator[Item]:
         yield here("13b", "Characteristics", asks, sample[0]["title"], "sample")
     else:
         yield Item("13b", "Characteristics", asks, "missing", "This report has no table of its sample.")
-    yield here("13c", "Comparison", "Validation data beside development data", _INTERNAL, "methods")
+    yield here("13c", "Comparison", "Validation data compared with development data", _INTERNAL, "methods")
     yield here("14a", "Numbers", "Participants and events in each analysis", "Results", "results")
     yield author(
         "14b", "Single predictors", "Associations without adjustment, if wanted", "This report has none."
@@ -97,8 +97,8 @@ def _after(stated: Mapping[str, str]) -> Iterator[Item]:
         "Checks and findings; Limits",
         "limits",
     )
-    yield author("19a", "Validation", "Performance beside that in the development data", _INTERNAL)
-    yield author("19b", "Interpretation", "Results beside other evidence")
+    yield author("19a", "Validation", "Performance compared with that in the development data", _INTERNAL)
+    yield author("19b", "Interpretation", "Results in the light of other evidence")
     yield author("20", "Implications", "Use in practice, and further research")
     yield here("21", "Supplement", "Protocol, calculator, data", "Provenance", "provenance")
     yield of_file("22", "Funding", "Who funded the study, and the funder's role", stated, "funding")
