@@ -9,6 +9,7 @@ chapter 5 (rounding); rounding instead of hiding single cells keeps the totals o
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from alliance_longitudinal.labels import interval, number
 from alliance_longitudinal.language import noun, translated
@@ -61,6 +62,13 @@ class Outsiders:
         if math.isfinite(n) and n >= 1:
             decimals = min(decimals, math.floor(math.log10(n)))
         return round(value, decimals)
+
+
+class Slot(Protocol):
+    """A value in a sentence."""
+
+    def text(self, spec: str, outsiders: Outsiders | None) -> str:
+        """As it is shown: to people who may see the data if ``outsiders`` is None."""
 
 
 @dataclass(frozen=True, slots=True)
