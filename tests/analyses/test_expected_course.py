@@ -272,7 +272,7 @@ def test_words_for_a_client(small, scores, words):
     found = al.expected_course(changed, folds=3, client=client, holdout="client")
     text = " ".join(found.answer)
     assert words in text
-    assert "The rating is worse than the band. Speak about the alliance" in text
+    assert "The rating is worse than the band. Talk about the alliance" in text
     before = found.table("client_symptoms").to_frame()["where"].iloc[1:-1]
     worse = int((before == "worse than the band").sum())
     said = f"Of the {len(before)} PHQ-9 scores between the first and the last, {worse} {'was' if worse == 1 else 'were'} worse than the band"
