@@ -223,7 +223,7 @@ class Private:
     def text(self, spec: str, outsiders: Outsiders | None) -> str:  # noqa: ARG002 - a name has one form
         """The name, or what stands for it."""
         shown = outsiders is None or (self.n > 0 and not outsiders.hides(self.n))
-        return self.name if shown else self.instead
+        return self.name if shown else translated(self.instead)
 
 
 def decimals_of(se: float) -> int:

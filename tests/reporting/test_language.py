@@ -38,6 +38,7 @@ SOURCES = [
             "versions",
         )
     ),
+    PACKAGE / "analyses" / "disclosure" / "result.py",
 ]
 #: Call -> the places of texts among its arguments, and their names.
 TEXTS = {

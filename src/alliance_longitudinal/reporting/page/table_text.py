@@ -9,6 +9,8 @@ from urllib.parse import quote
 from alliance_longitudinal.labels import row as row_text
 from alliance_longitudinal.language import translated
 
+#: What stands in a cell that outsiders do not see.
+_HIDDEN = "hidden"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Longest CSV that is put into the page as a download, in characters.
 _LARGEST_DOWNLOAD = 200_000
@@ -41,7 +43,9 @@ def download_link(table: Table) -> str | None:
 
 
 def _yes_no(value: Any) -> Any:
-    return translated("yes" if value else "no") if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return translated("yes" if value else "no")
+    return translated(value) if value == _HIDDEN else value
 
 
 def harmless_cell(value: Any) -> Any:
