@@ -63,13 +63,31 @@ def test_shares_keep_the_clients_without_a_therapist(name: str, clinic: Study) -
     )
 
 
+def one_arm_without(study: Study) -> Study:
+    """Two arms, of which only the first has therapists."""
+    clients = study.clients.assign(arm=["A", "B"] * (len(study.clients) // 2))
+    arm = study.sessions["client"].map(clients.set_index("client")["arm"])
+    therapist = study.sessions["therapist"].astype(object).where(arm == "A")
+    return replace(
+        with_sessions(study, study.sessions.assign(therapist=therapist, arm=arm)), _clients=clients
+    )
+
+
+@pytest.mark.parametrize(("name", "needed"), [("mechanisms", 40), ("alliance_course", 20)])
+def test_an_arm_that_left_for_want_of_therapists_is_not_compared(
+    name: str, needed: int, clinic: Study
+) -> None:
+    study = with_empathy(one_arm_without(clinic)) if name == "mechanisms" else one_arm_without(clinic)
+    result = getattr(al, name)(study, by="arm", **QUICK.get(name, {}))
+    (note,) = (f.message for f in result.notes if f.code == "small_group")
+    assert note == (
+        f"arm B has fewer than {needed} clients in this analysis, so the report does not compare this group."
+    )
+
+
 def test_an_arm_without_therapists_is_compared_in_sessions_to_improvement(clinic: Study) -> None:
     """Met in a trial: all 88 clients of the arm had left, and the report said that the arm had fewer than 20."""
-    clients = clinic.clients.assign(arm=["A", "B"] * (len(clinic.clients) // 2))
-    arm = clinic.sessions["client"].map(clients.set_index("client")["arm"])
-    therapist = clinic.sessions["therapist"].astype(object).where(arm == "A")
-    study = with_sessions(clinic, clinic.sessions.assign(therapist=therapist, arm=arm))
-    study = replace(study, _clients=clients)
+    study = one_arm_without(clinic)
     result = al.dose(study, by="arm", **QUICK.get("dose", {}))
     of = result.estimates.set_index("id")["estimate"]
     for name in "AB":

@@ -213,6 +213,10 @@ def _compare(draft: Draft, groups: Groups, cause: Cause, asked: Asked, detrend: 
     """The indirect paths of each group alone."""
     rows: dict[str, list[Estimate]] = {}
     for group, sessions in groups.split(draft.sessions):
+        if sessions.empty:  # an arm whose clients have left the analysis, such as one without therapists
+            rows[group] = []
+            draft.small_group(groups, group, MIN_CLIENTS)
+            continue
         before = before_of(draft, sessions, cause, asked, flow=False)
         steps = steps_of(sessions, cause.name, asked, detrend) if cause.level == "session" else None
         rows[group] = []
