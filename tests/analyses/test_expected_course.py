@@ -185,6 +185,7 @@ def test_a_spline_with_other_bands_and_without_the_scores_so_far(small):
     codes = {n.code for n in found.notes}
     assert not codes & {"no_alliance", "therapists_not_left_out"}
     assert found.parameters["bands"] == [0.9, 0.6]
+    assert found.main == "cover90_k0"
     text = " ".join(found.answer)
     assert "From the first PHQ-9 score alone, for scores later than 4 weeks after the start, the band" in text
     assert "From the first score, " in text

@@ -63,7 +63,7 @@ MIN_CLIENTS = 50
 @analysis(
     "Expected course",
     "What course can be expected of a client, how well is it known, and do warnings find the clients who deteriorate?",
-    main=("cover80_k{decide}", "cover80_k*"),
+    main=("cover80_k{decide}", "cover80_k*", "cover*"),
     limits=LIMITS,
 )
 def expected_course(
