@@ -105,7 +105,7 @@ known to be low. `drop` leaves these couples out, `fiml` uses what is there.
     ["actor_m", "partner_m", "actor_w", "partner_w"],
     "actor and partner effects",
     heads=("world", "effect"),
-    short="with 40 couples the test of equal roles rejects too often (10 % in 60 sets)",
+    short="the page is from before errors by full information and the test of equal roles were corrected: the test then rejected too often with 40 couples (10 %)",
 )
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ A path that is zero because its first leg is zero has an interval that covers mo
 clients are biased where the alliance follows improvement; that is not simulated here (see within_between.md).
 """,
     heads=("world", "path"),
-    short="feedback from symptoms to the alliance, which biases paths within clients, is not simulated",
+    short="few sets so far; feedback from symptoms to the alliance, which biases paths within clients, is not simulated",
 )
 
 if __name__ == "__main__":

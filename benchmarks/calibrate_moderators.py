@@ -89,6 +89,7 @@ takes the effect to be the same for all of them; the errors of a product with th
 """,
     digits=4,
     heads=("world", "moderator"),
+    short="products with a number covered 91 to 92 % in 74 to 91 sets, which chance just allows",
 )
 
 if __name__ == "__main__":

@@ -269,7 +269,8 @@ def page(plan: Plan, draws: pd.DataFrame) -> str:
         lines += [
             *table_lines(plan, table),
             "",
-            "Bold: further from the truth, or from 95 %, than three Monte Carlo errors.",
+            "Bold: further from the truth, or from 95 %, than three Monte Carlo errors (of 20 sets or more). Worlds share their seeds, so rows",
+            "err together.",
         ]
     if plan.more is not None:
         lines += ["", *plan.more(draws[draws["world"].isin(plan.worlds)])]
