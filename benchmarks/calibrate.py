@@ -62,7 +62,7 @@ def row(plan: Plan, folder: Path) -> str:
     short = "; ".join([*said, *([plan.short] if plan.short else [])])
     return (
         f"| {page} | {plan.asked} | {head['world'].nunique()} | {sets} | {_range(main['coverage'], percent)} | "
-        f"{_range(zero['p_below'], percent)} | {short or 'none'} |"
+        f"{_range(zero['p_below'], percent)} | {short or ('none' if head['sets'].max() >= 100 else 'none seen, but few sets')} |"
     )
 
 
