@@ -24,8 +24,8 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "kills"
 REPORTS = 40
-#: Seconds after the start of a batch in which it is killed.
-EARLIEST, LATEST = 1.0, 8.0
+#: Seconds after the first report of a round has begun in which the kill comes; one kill in ten comes before.
+LATEST = 6.0
 PATIENCE = 600
 BATCH = """
 import signal, sys
@@ -118,8 +118,13 @@ def run(lab: Path, out: Path, temporary: Path) -> "subprocess.Popen[bytes]":
 
 def disturb(batch: "subprocess.Popen[bytes]", dice: random.Random) -> str:
     """Kill one of the batch's processes, and wait until all are gone; whom it hit."""
-    time.sleep(dice.uniform(EARLIEST, LATEST))
-    family = [psutil.Process(batch.pid), *psutil.Process(batch.pid).children(recursive=True)]
+    early = dice.random() < 0.1
+    until = time.monotonic() + (dice.uniform(0, 3) if early else 60)
+    while batch.poll() is None and time.monotonic() < until and (early or not begun(batch.pid)):
+        time.sleep(0.05)
+    time.sleep(0 if early else dice.uniform(0, LATEST))
+    family = [psutil.Process(batch.pid)] if batch.poll() is None else []
+    family += family[0].children(recursive=True) if family else []
     whom = "nobody"
     if batch.poll() is None:
         chosen = family[0] if dice.random() < 0.4 else dice.choice(family)
@@ -131,13 +136,21 @@ def disturb(batch: "subprocess.Popen[bytes]", dice: random.Random) -> str:
         except psutil.NoSuchProcess:
             whom = "nobody"
         if not is_batch:  # it goes on; stop it a little later, so that a batch lasts for several kills
-            time.sleep(dice.uniform(0.5, 2))
+            time.sleep(dice.uniform(0.5, 4))
             batch.send_signal(signal.SIGTERM)
     batch.wait(PATIENCE)
     _, alive = psutil.wait_procs(family, timeout=15)
     alive = [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     assert not alive, f"after killing {whom} there still run {[p.pid for p in alive]}"
     return whom
+
+
+def begun(number: int) -> bool:
+    """Whether a report of the batch is being made: the process that reports are copies of has a child."""
+    try:
+        return any(child.children() for child in psutil.Process(number).children())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kind_of(process: psutil.Process) -> str:

@@ -253,7 +253,7 @@ def test_a_second_run_says_what_changed_and_keeps_the_rest(lab: Lab, tmp_path: P
         )
         known = {"registry": tiny.REGISTRY, "notebooks": lab.folder}
         batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out", jobs=2, **known)
-        assert batch.ok
+        assert batch.ok, [row["error"] for row in batch.rows]
         page = batch.page.read_text(encoding="utf-8")
         assert lint(page, sorts=True) == []
         return dict(json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))) | {

@@ -155,6 +155,7 @@ def read_plan(
     together: dict[str, None] = {}
     same: dict[tuple[str, str], None] = {}
     skipped: list[Mapping[str, Any]] = []
+    hashes: dict[str, Mapping[str, str]] = {}  # of a study's files, read once and not for each of its reports
     for study, notebook, values in _grid(batch):
         rule = _excluding(study, notebook, values, batch.exclude)
         if rule is not None:
@@ -163,7 +164,8 @@ def read_plan(
             continue
         try:
             combination = _checked(
-                study, batch.study_files()[study], notebook, values, path.parent, registry, notebooks, formats
+                *(study, batch.study_files()[study], notebook, values, path.parent),
+                *(registry, notebooks, formats, hashes),
             )
         except UsageError as error:
             together |= dict.fromkeys(str(error).splitlines())
@@ -247,6 +249,7 @@ def _checked(
     registry: Registry | None,
     notebooks: Path | None,
     formats: Sequence[str],
+    hashes: dict[str, Mapping[str, str]],
 ) -> Combination:
     place = file if file == DEMO and not (folder / file).is_file() else str(folder / file)
     try:
@@ -255,9 +258,11 @@ def _checked(
             own_notebook(notebook, folder),
             values,
             formats=formats,
+            inputs=hashes.get(place),
             registry=registry,
             notebooks=notebooks,
         )
+        hashes.setdefault(place, request.provenance["inputs"])
     except UsageError:
         raise
     except AllianceError as error:

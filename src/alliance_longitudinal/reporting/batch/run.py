@@ -33,6 +33,8 @@ from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
 _CLAIMS = ".claims"
 #: While reports are made, the index is written anew no more often.
 _SECONDS_BETWEEN_INDEXES = 2.0
+#: Part of the time that writing it may take: with thousands of rows it takes seconds.
+_SHARE_FOR_INDEXES = 0.05
 _STATES = ("complete", "failed", "waiting")
 
 
@@ -157,7 +159,7 @@ class _Runner:
         self._lock = threading.Lock()
         self._done = 0
         self._before = baseline(folder)
-        self._written = -_SECONDS_BETWEEN_INDEXES
+        self._next_index = time.monotonic()
         self._limits = _limits(plan)
         self._trouble: Exception | None = None
         self.rows: list[dict[str, Any]] = [_row(c) for c in plan.combinations]
@@ -183,9 +185,11 @@ class _Runner:
             self._time.made(None if result.get("kept") else result.get("seconds"))
             left = self._time.left(len(self.rows) - self._done)
             counts = {"done": self._done, "total": len(self.rows), "seconds_left": left}
-            if time.monotonic() - self._written >= _SECONDS_BETWEEN_INDEXES:
+            began = time.monotonic()
+            if began >= self._next_index:
                 self._try(lambda: write_index(self._folder, self._on_the_way()))
-                self._written = time.monotonic()
+                now = time.monotonic()
+                self._next_index = now + max(_SECONDS_BETWEEN_INDEXES, (now - began) / _SHARE_FOR_INDEXES)
             self._try(lambda: self._on_event({"event": "report", **_who(combination), **counts, **result}))
 
     def _tell(self, event: Mapping[str, Any]) -> None:

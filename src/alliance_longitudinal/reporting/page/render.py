@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,12 @@ def write_report(
 
 def template(name: str) -> Any:
     """A template of this package; everything put into it is escaped, and a missing name is an error."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    """What templates share; made once, because a template takes longer to compile than to fill."""
     environment = Environment(
         loader=PackageLoader("alliance_longitudinal.reporting.page"),
         autoescape=True,
@@ -96,7 +103,7 @@ def template(name: str) -> Any:
     style = Path(__file__).with_name("templates") / "style.css"
     environment.globals |= {"_": translated, "noun": noun, "lang": language()}
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
-    return environment.get_template(name)
+    return environment
 
 
 def no_break(value: Any) -> Any:

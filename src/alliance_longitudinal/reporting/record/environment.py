@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import sys
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -11,7 +12,13 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 
 def package_versions() -> dict[str, str]:
-    """Version of this package and of everything it declares that is installed."""
+    """Version of this package and of everything it declares that is installed, when this process first asked."""
+    return dict(_installed())
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Reading them takes a tenth of a second, and a batch asks for each of its reports."""
     versions = {"alliance-longitudinal": metadata.version("alliance-longitudinal")}
     for requirement in metadata.requires("alliance-longitudinal") or ():
         if "extra ==" in requirement:

@@ -1,11 +1,14 @@
 """How much memory a report's processes use, and how much they may: a report that wants all of it ends before the machine does."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 GIGABYTE = 1e9
+#: Bytes of a page of memory.
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 #: Share of the machine's memory that one report may use when nothing is said.
 _SHARE = 0.8
 _CONTROL_GROUPS = (
@@ -19,23 +22,47 @@ def allowed_bytes(gigabytes: float | None) -> float:
     return gigabytes * GIGABYTE if gigabytes is not None else _SHARE * _machine_bytes()
 
 
-def used_bytes(number: int) -> float:
-    """Memory of the process ``number`` and of all that it started, in bytes; what they share counts once where that is known."""
-    family: list[psutil.Process] = []
+def uses_more(number: int, most: float) -> bool:
+    """Whether the process ``number`` and all that it started use more than ``most`` bytes.
+
+    What they share, such as imported packages, counts once where that is known; that takes longer to find out, so it is asked
+    only if the plain sum is too large.
+    """
+    family = [number, *_descendants(number)]
+    return sum(map(_resident, family)) > most and sum(map(_own_part, family)) > most
+
+
+def _descendants(number: int) -> list[int]:
+    """Numbers of the processes that a process started, and those started."""
+    tasks = Path(f"/proc/{number}/task")
+    if (tasks / str(number) / "children").is_file():
+        found: list[int] = []
+        with suppress(OSError):
+            for task in tasks.iterdir():
+                for child in (task / "children").read_text(encoding="ascii").split():
+                    found += [int(child), *_descendants(int(child))]
+        return found
     with suppress(psutil.Error):
-        process = psutil.Process(number)
-        family = [process, *process.children(recursive=True)]
-    return sum(_of(member) for member in family)
+        return [child.pid for child in psutil.Process(number).children(recursive=True)]
+    return []
 
 
-def _of(process: psutil.Process) -> float:
+def _resident(number: int) -> float:
+    with suppress(OSError, ValueError, IndexError):
+        pages = Path(f"/proc/{number}/statm").read_text(encoding="ascii").split()[1]
+        return float(pages) * PAGE
+    with suppress(psutil.Error):
+        return float(psutil.Process(number).memory_info().rss)
+    return 0.0
+
+
+def _own_part(number: int) -> float:
+    """Memory of one process, with its part of what it shares with others."""
     with suppress(OSError, ValueError):
-        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        for line in Path(f"/proc/{number}/smaps_rollup").read_text(encoding="ascii").splitlines():
             if line.startswith("Pss:"):
                 return float(line.split()[1]) * 1024
-    with suppress(psutil.Error):
-        return float(process.memory_info().rss)
-    return 0.0
+    return _resident(number)
 
 
 def _machine_bytes() -> float:

@@ -21,7 +21,7 @@ from alliance_longitudinal.language import VARIABLE as LANGUAGE_VARIABLE
 from alliance_longitudinal.reporting.record.outcome import Outcome, failure
 from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
-from alliance_longitudinal.reporting.run.memory import GIGABYTE, allowed_bytes, used_bytes
+from alliance_longitudinal.reporting.run.memory import GIGABYTE, allowed_bytes, uses_more
 from alliance_longitudinal.reporting.run.spec import STAGE_VARIABLE, RunSpec
 from alliance_longitudinal.reporting.run.starters import Fresh, Running, Starter
 
@@ -91,7 +91,7 @@ def _follow(
         running = process.poll() is None
         if running and process.pid is not None and time.monotonic() - looked >= _LOOK_SECONDS:
             looked = time.monotonic()
-            if used_bytes(process.pid) > most:
+            if uses_more(process.pid, most):
                 return failure("Memory", "")
         with suppress(queue.Empty):
             on_event(events.get(timeout=_POLL_SECONDS))

@@ -128,6 +128,7 @@ def prepare(
     formats: Sequence[str] = (),
     trust: bool = True,
     language: str = ENGLISH,
+    inputs: Mapping[str, str] | None = None,
     registry: Registry | None = None,
     notebooks: Path | None = None,
 ) -> Request:
@@ -135,6 +136,7 @@ def prepare(
 
     ``formats`` are further documents beside the page. With a ``plan``, what differs from it becomes part of the manifest. The record of a plan, from the manifest of a
     report, is taken as it is. Without ``trust`` a notebook that plainly came from somebody else is refused.
+    ``inputs`` are the hashes of the study's files if they are known; they are compared with the files after the run in any case.
 
     Raises
     ------
@@ -148,9 +150,8 @@ def prepare(
     argument = str(found.path) if notebook not in (found.analysis.name,) else notebook
     record = None if plan is None else _compared(plan, found, plain, study)
     wanted = check_formats(formats, check_language(language))
-    known = provenance(
-        study_argument(study), found, argument, plain, input_hashes(study), record, wanted, language
-    )
+    hashes = input_hashes(study) if inputs is None else inputs
+    known = provenance(study_argument(study), found, argument, plain, hashes, record, wanted, language)
     return Request(known, found.path)
 
 

@@ -24,7 +24,9 @@ def import_tools() -> None:
             import_module(name)
     for name in ("child", "execute", "kernel", "results"):
         import_module(f"alliance_longitudinal.reporting.run.{name}")
-    import_module("alliance_longitudinal.reporting.page.render")
+    from alliance_longitudinal.reporting.page.render import template
+
+    template("report.html.j2")
 
 
 def import_analyses() -> None:
