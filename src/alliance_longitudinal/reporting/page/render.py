@@ -77,12 +77,12 @@ def write_report(
 
 def template(name: str) -> Any:
     """A template of this package; everything put into it is escaped, and a missing name is an error."""
-    return _environment().get_template(name)
+    return _environment(language()).get_template(name)
 
 
 @cache
-def _environment() -> Environment:
-    """What templates share; made once, because a template takes longer to compile than to fill."""
+def _environment(lang: str) -> Environment:
+    """What templates of a language share; made once, because a template takes longer to compile than to fill."""
     environment = Environment(
         loader=PackageLoader("alliance_longitudinal.reporting.page"),
         autoescape=True,
@@ -101,7 +101,7 @@ def _environment() -> Environment:
         "capital": _capital,
     }
     style = Path(__file__).with_name("templates") / "style.css"
-    environment.globals |= {"_": translated, "noun": noun, "lang": language()}
+    environment.globals |= {"_": translated, "noun": noun, "lang": lang}
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
     return environment
 
