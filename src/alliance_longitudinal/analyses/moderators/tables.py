@@ -29,10 +29,11 @@ def show_tables(
     """All tables with results, in reading order."""
     some = next(iter(models.values()))
     show_tests(draft, tests)
-    _show_slopes(draft, [e for own in numbers.values() for e in own.slopes], per(some))
-    _show_differences(draft, numbers, span)
+    counted = "n: outcome scores." if some.kind == "slope" else "n: clients."
+    _show_slopes(draft, [e for own in numbers.values() for e in own.slopes], per(some), counted)
+    _show_differences(draft, numbers, span, counted)
     _show_lines(draft, models, numbers)
-    _show_products(draft, [e for own in numbers.values() for e in own.products])
+    _show_products(draft, [e for own in numbers.values() for e in own.products], counted)
     _show_other(
         draft,
         [e for own in numbers.values() for e in own.other],
@@ -72,7 +73,7 @@ def show_tests(draft: Draft, tests: Sequence[Test]) -> None:
     draft.show(Table.from_rows("tests", "Which moderators are clear", "answer", rows, columns, note))
 
 
-def _show_slopes(draft: Draft, rows: Sequence[Estimate], unit: str) -> None:
+def _show_slopes(draft: Draft, rows: Sequence[Estimate], unit: str, counted: str) -> None:
     """The effect of the alliance at values of each moderator."""
     draft.table_of(
         "slopes",
@@ -81,11 +82,11 @@ def _show_slopes(draft: Draft, rows: Sequence[Estimate], unit: str) -> None:
         rows,
         [Column("label", "At"), *ESTIMATE, *TEST],
         f"In {unit}. Of a number at its 10th, 50th and 90th percentile over clients, for a client whose therapist's clients are "
-        "average.",
+        f"average. {counted}",
     )
 
 
-def _show_differences(draft: Draft, numbers: Mapping[str, Numbers], span: str) -> None:
+def _show_differences(draft: Draft, numbers: Mapping[str, Numbers], span: str, counted: str) -> None:
     """The tested products per SD, and what could be detected."""
     scaled = [e for own in numbers.values() for e in own.scaled]
     least = {e.id.removesuffix("_detectable"): e.estimate for own in numbers.values() for e in own.least}
@@ -108,14 +109,15 @@ def _show_differences(draft: Draft, numbers: Mapping[str, Numbers], span: str) -
     ]
     note = say(
         "How much the effect of one standard deviation of early alliance differs, in {unit} {span}. Detectable: the difference that four of "
-        "five studies with this standard error would find. Smaller ones are often missed.",
+        "five studies with this standard error would find. Smaller ones are often missed. {counted}",
         unit=scaled[0].unit if scaled else "points",
         span=span,
+        counted=counted,
     )
     draft.show(Table.from_rows("differences", "How much the effect differs", "results", rows, columns, note))
 
 
-def _show_products(draft: Draft, products: Sequence[Estimate]) -> None:
+def _show_products(draft: Draft, products: Sequence[Estimate], counted: str) -> None:
     """All products, in points."""
     draft.table_of(
         "products",
@@ -124,7 +126,7 @@ def _show_products(draft: Draft, products: Sequence[Estimate]) -> None:
         products,
         [Column("label", "Product"), Column("unit", "Unit"), *ESTIMATE, *TEST],
         "In the units of the instruments, not corrected for the number of tests. Between therapists: whether a therapist's mean alliance "
-        "is related to outcome more strongly where the moderator is higher.",
+        f"is related to outcome more strongly where the moderator is higher. {counted}",
     )
 
 
