@@ -48,6 +48,17 @@ def test_what_a_number_rests_on_is_counted_beside_it(name: str, results: dict[st
 
 
 @pytest.mark.parametrize("name", REGISTRY)
+def test_the_header_counts_as_the_table_of_the_sample(name: str, results: dict[str, AnalysisResult]) -> None:
+    """Therapists of the header are those whose clients the table describes, not its clients or rows."""
+    result = results[name]
+    header = dict(result.facts).get("Therapists")
+    tables = [t.to_frame().set_index("what") for t in result.tables if t.name == "sample"]
+    if header is None or not tables or "Therapists" not in tables[0].index:
+        return
+    assert str(header) == str(tables[0].loc["Therapists"].iloc[0])
+
+
+@pytest.mark.parametrize("name", REGISTRY)
 def test_a_share_is_the_part_of_the_whole_that_it_names(
     name: str, results: dict[str, AnalysisResult]
 ) -> None:
