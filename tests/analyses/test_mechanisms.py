@@ -215,6 +215,11 @@ def test_a_cause_of_therapists_names_their_number(clinics):
         value(found, "indirect_between_observed_per_sd") < 0
     )  # more empathy, better alliance, more improvement
     assert found.estimates.set_index("id").loc["indirect_between", "level"] == "therapist"
+    first, second = found.models["alliance_therapist"].params, found.models["outcome_therapist"].params
+    a, b = first["x_therapist"], second["weeks:early_therapist"]
+    assert value(found, "a_between_observed") == pytest.approx(a)
+    assert value(found, "b_between_observed") == pytest.approx(b)
+    assert value(found, "indirect_between_observed") == pytest.approx(a * b)
 
 
 def test_two_categories_are_a_cause_and_three_are_not(clinics):
