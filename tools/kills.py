@@ -71,6 +71,7 @@ def main(kills: int, seed: int) -> int:
         state["whom"][whom] = state["whom"].get(whom, 0) + 1
         state["finished"] = now
         if len(now) == REPORTS:
+            assert run(lab, out, temporary).wait(PATIENCE) == 0, "a finished batch does not end well"
             compare(numbers(out), numbers(calm))
             leftovers(out, temporary)
             shutil.rmtree(out)

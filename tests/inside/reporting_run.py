@@ -5,6 +5,7 @@ from alliance_longitudinal.reporting.run.compare import compare
 from alliance_longitudinal.reporting.run.execute import _explain
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
 from alliance_longitudinal.reporting.run.forks import can_fork
+from alliance_longitudinal.reporting.run.owner import sweep, temporary_folder
 from alliance_longitudinal.reporting.run.progress import batch_progress, report_progress
 from alliance_longitudinal.reporting.run.report import run_request
 from alliance_longitudinal.reporting.run.results import read_results, results_schema
@@ -23,4 +24,6 @@ __all__ = [
     "report_progress",
     "results_schema",
     "run_request",
+    "sweep",
+    "temporary_folder",
 ]

@@ -14,6 +14,7 @@ from alliance_longitudinal.errors import ReportError
 from alliance_longitudinal.reporting import Report
 from inside.reporting_batch import claimed
 from inside.reporting_record import check_destination, publish_folder, staged
+from inside.reporting_run import sweep, temporary_folder
 
 
 def _folder(path: Path, word: str) -> Path:
@@ -204,6 +205,20 @@ def test_the_claim_of_a_process_that_is_gone_falls_at_once(tmp_path: Path) -> No
         assert mine
     assert time.monotonic() - began < 3
     assert list(tmp_path.iterdir()) == []
+
+
+def test_temporary_files_of_a_killed_run_go_and_others_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case: a report ended in the moment in which its batch was killed, and nobody removed its temporary files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    own, dead, other = temporary_folder(), temporary_folder(), temporary_folder()
+    words = (own / "owner").read_text(encoding="utf-8").split()
+    (dead / "owner").write_text(f"{words[0]} 999999999 {words[2]}", encoding="utf-8")
+    (other / "owner").write_text(f"elsewhere 999999999 {words[2]}", encoding="utf-8")
+    (tmp_path / "al-else").mkdir()
+    sweep()
+    assert {p.name for p in tmp_path.iterdir()} == {own.name, other.name, "al-else"}
 
 
 @pytest.mark.parametrize("jump", [-86400, 3600, 10 * 86400])

@@ -14,15 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from alliance_longitudinal.reporting.record.folder import make_folder
+from alliance_longitudinal.reporting.run.owner import OWNER, is_gone, this_process
 
 _HEARTBEAT_SECONDS = 2.0
 #: A claim that was not renewed while somebody watched it for so long belongs to a batch that is gone.
 _STALE_SECONDS = 20.0
 _POLL_SECONDS = 0.3
-_OWNER = "owner"
 
 
 @contextmanager
@@ -81,7 +79,7 @@ def _take(claim: Path, watch: "_Watch") -> bool:
             _remove(claim)
         return False
     with suppress(OSError):  # without it the claim counts as one of another machine
-        (claim / _OWNER).write_text(_self(), encoding="utf-8")
+        (claim / OWNER).write_text(this_process(), encoding="utf-8")
     return True
 
 
@@ -112,49 +110,11 @@ class _Watch:
         seen = (state.st_ino, state.st_mtime_ns)
         if seen != self._seen:
             self._seen, self._since = seen, time.monotonic()
-        return _is_dead(owner) or time.monotonic() - self._since > self._stale
+        return is_gone(owner) or time.monotonic() - self._since > self._stale
 
     def _read_owner(self) -> str:
         with suppress(FileNotFoundError):
-            return (self._claim / _OWNER).read_text(encoding="utf-8")
-        return ""
-
-
-def _self() -> str:
-    """Name of the running process, as no other on any machine is called."""
-    return " ".join((_machine(), str(os.getpid()), _born(os.getpid())))
-
-
-def _is_dead(owner: str) -> bool:
-    """Whether ``owner``, in the words of :func:`_self`, was a process of this machine that is gone."""
-    machine, _, process = owner.partition(" ")
-    number, _, born = process.partition(" ")
-    return machine == _machine() and number.isdigit() and _born(int(number)) != born
-
-
-def _machine() -> str:
-    """Name of the machine since it was started, and on Linux of its set of process numbers (a container has its own)."""
-    import platform
-
-    parts = [platform.node() or "host"]
-    with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
-        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    return "/".join("".join(c if c.isalnum() or c == "-" else "_" for c in part) for part in parts)
-
-
-def _born(number: int) -> str:
-    """When a process began, on a clock that does not jump where there is one; empty if there is none of this number."""
-    if Path("/proc/self/stat").is_file():
-        try:
-            line = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        state, *rest = line.rpartition(")")[2].split()
-        return "" if state == "Z" else rest[18]
-    try:
-        return str(psutil.Process(number).create_time())
-    except psutil.Error:
+            return (self._claim / OWNER).read_text(encoding="utf-8")
         return ""
 
 

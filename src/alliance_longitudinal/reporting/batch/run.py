@@ -28,6 +28,7 @@ from alliance_longitudinal.reporting.record.manifest import altered_files, read_
 from alliance_longitudinal.reporting.record.notebooks import Registry
 from alliance_longitudinal.reporting.record.public import FOLDER, is_shareable, without_names
 from alliance_longitudinal.reporting.record.troubles import words_of
+from alliance_longitudinal.reporting.run.owner import sweep
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
 
 _CLAIMS = ".claims"
@@ -112,6 +113,7 @@ def run_batch(
         make_folder(folder)
     except OSError as error:
         raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
+    sweep()
     with (
         maker(cluster, analyses=registry is None) as (make, usual),
         event_file(events) as log,

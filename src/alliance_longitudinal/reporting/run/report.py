@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +37,7 @@ from alliance_longitudinal.reporting.record.public import names_to_hide, public,
 from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.record.trust import refuse_foreign
 from alliance_longitudinal.reporting.run.handles import refuse_few_handles
+from alliance_longitudinal.reporting.run.owner import sweep, temporary_folder
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals, supervise
 from alliance_longitudinal.reporting.run.spec import RunSpec
 from alliance_longitudinal.reporting.run.starters import Starter
@@ -388,8 +388,9 @@ def _unless_inputs_changed(outcome: Outcome, known: Mapping[str, Any]) -> Outcom
 
 @contextmanager
 def _run_folder() -> Iterator[Path]:
-    """A private folder with a short path, as sockets need it."""
-    folder = Path(tempfile.mkdtemp(prefix="al-"))
+    """A private folder of this run; those of runs that were killed go."""
+    sweep()
+    folder = temporary_folder()
     try:
         yield folder
     finally:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import IO, Protocol
 
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
 from alliance_longitudinal.reporting.run.forks import OFF_VARIABLE
+from alliance_longitudinal.reporting.run.owner import temporary_folder
 
 _WAIT_SECONDS = 10.0
 _POLL_SECONDS = 0.02
@@ -174,7 +174,7 @@ class Warm:
         return self._orders
 
     def _begin(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="al-warm-"))
+        self._folder = temporary_folder()
         matplotlib = self._folder / "matplotlib"
         matplotlib.mkdir()
         lend_fonts(matplotlib)
