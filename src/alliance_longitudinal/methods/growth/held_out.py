@@ -173,6 +173,27 @@ def held_out_courses(
 
 
 def chance_beyond(mean: Floats, sd: Floats, limit: Floats, *, above: bool) -> Floats:
-    """Probability that a single score lies above (or below) a limit, shape (n,), for normal predictions."""
+    """Probability that a single score is above (or below) a limit, for normal predictions.
+
+    Parameters
+    ----------
+    mean, sd : array, shape (n,)
+        Of each prediction: the expected score, and the standard deviation of a single score around it.
+    limit : array, shape (n,)
+    above : bool
+        Whether the score is above the limit, rather than below it.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from alliance_longitudinal import methods
+    >>> mean, sd = np.array([10.0, 14.0]), np.array([4.0, 4.0])
+    >>> methods.chance_beyond(mean, sd, np.array([14.0, 14.0]), above=True).round(2).tolist()
+    [0.16, 0.5]
+    """
     z = (np.asarray(limit, dtype=float) - mean) / sd
     return np.asarray(distributions.norm.sf(z) if above else distributions.norm.cdf(z))
