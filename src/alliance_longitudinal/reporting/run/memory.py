@@ -28,8 +28,10 @@ def uses_more(number: int, most: float) -> bool:
     What they share, such as imported packages, counts once where that is known; that takes longer to find out, so it is asked
     only if the plain sum is too large.
     """
-    family = [number, *_descendants(number)]
-    return sum(map(_resident, family)) > most and sum(map(_own_part, family)) > most
+    with suppress(OSError, ValueError):  # a process that ends while it is looked at
+        family = [number, *_descendants(number)]
+        return sum(map(_resident, family)) > most and sum(map(_own_part, family)) > most
+    return False
 
 
 def _descendants(number: int) -> list[int]:
