@@ -8,6 +8,9 @@ PY := $(BIN)/python
 # The Python to make .venv from; once it is there, the one that it was made from.
 PYTHON ?= $(shell [ -x $(PY) ] && echo $(PY) || echo python3)
 
+# Compiled sources are kept: every report is a process of its own, which would compile them anew, for a second each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup report test lint format bench kills parity test-kernels test-pythons mutants calibrate notebooks api gallery lab lock clean
 
