@@ -280,7 +280,10 @@ def test_too_few_clients_are_said(clinic: Study) -> None:
             {"alliance": "aliance"},
             "no alliance measure 'aliance'. Did you mean 'alliance'\\? It has: alliance",
         ),
-        ({"outcome": "alliance"}, "no symptoms measure 'alliance'"),
+        (
+            {"outcome": "alliance"},
+            "Measure 'alliance' of the study measures alliance, but here a measure of symptoms is needed",
+        ),
         ({"clinic": "Nord"}, "You asked for the clinic 'Nord', but the study file names no column 'clinic'"),
     ],
 )

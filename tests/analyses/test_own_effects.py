@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 import statsmodels.api as sm
 
 import alliance_longitudinal as al
@@ -70,7 +71,8 @@ def test_a_correlation_is_not_blown_up_by_the_df_of_therapists(differing: Analys
     same = differing.models["endpoint_same"].contrast({"early_client": 1.0}).iloc[0]
     r = -same["t"] / np.sqrt(same["t"] ** 2 + same["df"])
     assert value(differing, "r_within") == pytest.approx(r, rel=1e-9)
-    ratio = value(differing, "end_within", "se") / same["se"]
+    own_t = stats.t.ppf(0.975, value(differing, "end_within", "df"))
+    ratio = value(differing, "end_within", "se") * own_t / (same["se"] * stats.t.ppf(0.975, same["df"]))
     half = (np.arctanh(value(differing, "r_within", "ci_high")) - np.arctanh(r)) * np.sqrt(same["df"] - 1)
     assert half == pytest.approx(1.959963985 * ratio, rel=1e-6)
     assert ratio > 1.2

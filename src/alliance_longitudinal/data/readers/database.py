@@ -145,9 +145,11 @@ def _read(name: str, engine: Any, block: Table, dialect: Dialect, problems: Prob
             ]
             query = _select(listed, default, block, engine.dialect.identifier_preparer.quote_identifier)
             streamed = connection.execution_options(stream_results=True)
-            result = _guarded(lambda: streamed.execute(text(query.replace(":", "\\:"))), SQLAlchemyError)
-            headers = list(result.keys())
-            rows = _guarded(lambda: result.fetchmany(MOST_ROWS + 1), SQLAlchemyError)
+            with _guarded(
+                lambda: streamed.execute(text(query.replace(":", "\\:"))), SQLAlchemyError
+            ) as result:
+                headers = list(result.keys())
+                rows = _guarded(lambda: result.fetchmany(MOST_ROWS + 1), SQLAlchemyError)
             _refuse_many(len(rows))
     except _Refusal as refusal:
         problems.add(refusal.rule, refusal.message, refusal.remedy, file=name)
@@ -289,6 +291,10 @@ def _checked_query(query: str) -> str:
     return query
 
 
+#: Words of databases that refuse to write or to leave the database.
+_FORBIDDEN = ("read-only", "readonly", "read only", "data-modifying", "external access", "permission")
+
+
 def _guarded(run: Any, driver_error: type[Exception]) -> Any:
     """The result of ``run``; a refusal in place of whatever the database says against it."""
     try:
@@ -299,9 +305,7 @@ def _guarded(run: Any, driver_error: type[Exception]) -> Any:
         words = str(error).lower()
         if "could not decode" in words:
             raise _Refusal("damaged_file", "the database holds text that is damaged.", _REPAIR) from None
-        if any(
-            mark in words for mark in ("read-only", "readonly", "read only", "external access", "permission")
-        ):
+        if any(mark in words for mark in _FORBIDDEN):
             message = "the query writes, leaves the database, or reads what this user may not read."
             raise _Refusal("not_a_select", message, _ONE_SELECT) from None
         if "interrupt" in words or "statement timeout" in words:
