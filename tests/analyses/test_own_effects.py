@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 import statsmodels.api as sm
+from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
