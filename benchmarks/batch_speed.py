@@ -148,7 +148,7 @@ def beside_r(folder: Path) -> list[tuple[str, str, str, bool | None]]:
     for peer, words in ((full, "with profile intervals as here"), (bare, "without intervals")):
         lines.append(
             (
-                f"a report `variance_partition` of {ROWS} sessions in a batch, beside its fits and figure in R Markdown {words}",
+                f"a report `variance_partition` of {ROWS} sessions in a batch, compared with its fits and figure in R Markdown {words}",
                 "half of the CPU",
                 f"here {cpu:.2f} s; R Markdown {_said(peer)}",
                 None if "error" in peer else float(peer["cpu"]) >= 2 * cpu,

@@ -96,7 +96,7 @@ items do so as well (these clinics have none): with items the mean of the first 
 """,
     digits=4,
     more=more,
-    short="missing ratings draw the effect of the last rating towards zero",
+    short="missing ratings pull the effect of the last rating towards zero",
 )
 
 if __name__ == "__main__":

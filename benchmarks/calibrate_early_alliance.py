@@ -146,7 +146,7 @@ Clinic groups (`data/synthetic.py`), analysed with the default parameters. In th
     digits=4,
     large={"large": LARGE_SEEDS},
     known=known,
-    short="with fewer than 20 therapists whose effects differ, the interval of the report is too narrow; the robust one beside it, which the answer then names, is nearly right",
+    short="with fewer than 20 therapists whose effects differ, the interval of the report is too narrow; the robust interval next to it, which the answer then names, is nearly right",
 )
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ cannot be far below zero; the odds ratio of the alliance (`or_alliance`) is the 
     heads=("world", "number"),
     large={"large": LARGE_SEEDS},
     known=known,
-    short="the interval of the gain in AUC by the alliance is too narrow (judge by its odds ratio); those of coverage are too wide",
+    short="the interval of the gain in AUC by the alliance is too narrow (judge by its odds ratio); the intervals of coverage are too wide",
 )
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ leave. With feedback the alliance answers to earlier improvement. Sets: runs tha
 """,
     apart=("likelihood", "system", "centred", "levels"),
     heads=("world", "estimator"),
-    short="the dynamic panels, shown beside the main model, are biased where clients have lines of their own",
+    short="the dynamic panels, shown with the main model, are biased where clients have their own trend lines",
 )
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ takes the effect to be the same for all of them; the errors of a product with th
 """,
     digits=4,
     heads=("world", "moderator"),
-    short="products with a number covered 91 to 92 % in 74 to 91 sets, which chance just allows",
+    short="products with a numeric moderator covered 91 to 92 % in 74 to 91 sets, which is just compatible with chance",
 )
 
 if __name__ == "__main__":

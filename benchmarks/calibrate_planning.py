@@ -88,7 +88,7 @@ than 5 %. With eight therapists of six clients other variances are at their boun
 """,
     sets=20,
     more=more,
-    short="with eight therapists of six clients, tests between therapists find too little",
+    short="with eight therapists of six clients, tests between therapists have too little power",
 )
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ the centred models do not cover, and their reports say so.
 """,
     apart=("feedback on, effect 0", "feedback on, effect -0.15"),
     heads=("world", "effect"),
-    short="observed means of therapists with few clients lie between the effects of the two levels (latent means are beside them); with feedback no way to remove time is right",
+    short="observed means of therapists with few clients lie between the effects of the two levels (latent means are shown with them); with feedback, no way to remove time trends is right",
 )
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from alliance_longitudinal.analyses.registry import REGISTRY
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "api"
 HEADS = {
     "analyses": "The analyses, and what each of them returns.",
-    "models": "Mixed models for any data frame; [../models.md](../models.md) shows them at work.",
+    "models": "Mixed models for any data frame; [../models.md](../models.md) shows how to use them.",
     "data": "Studies, instruments, simulated clinics, and the errors and findings of all calls.",
     "methods": "Statistics of the field on plain frames: `from alliance_longitudinal import methods`.",
 }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 class AllianceError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class StudyError(AllianceError):
@@ -21,7 +21,7 @@ class DataError(AllianceError):
     Parameters
     ----------
     message : str
-        The whole text, all problems in it.
+        The whole text, with all problems.
     problems : sequence of mapping, optional
         One mapping per problem, for programs: ``file, row, column, value, rule, message, remedy``.
     """

@@ -11,7 +11,7 @@ SEVERITIES: tuple[Severity, ...] = ("info", "caution", "underpowered", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a reader of the result has to know, in words a clinician understands.
+    """One thing that readers of the result need to know, in words that clinicians understand.
 
     Attributes
     ----------

@@ -95,7 +95,7 @@ def is_demo(study: str | Path) -> bool:
 
 
 def study_file_path(study: str | Path) -> Path:
-    """Where the study file is; ``"demo"`` is the bundled one unless a file of that name is there."""
+    """Where the study file is; ``"demo"`` is the bundled one unless a file of that name exists."""
     return demo_study_path() if is_demo(study) else Path(study)
 
 

@@ -49,7 +49,7 @@ def export_study(
     ----------
     study : Study
     folder : path
-        Files of an earlier export there are replaced, other files are left alone.
+        Files of an earlier export there are replaced; other files are left alone.
     formats : sequence of str
         ``"sav"`` (SPSS; needs pyreadstat) and ``"rds"`` (R).
     audience : str

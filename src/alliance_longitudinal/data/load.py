@@ -45,22 +45,22 @@ from alliance_longitudinal.sentences import say
 def load_study(path: str | Path, *, forms: bool = False) -> Study:
     """Read, score and check the study that the file at ``path`` describes.
 
-    Rows that are wholly empty are left out; a session in which nothing was filled in is kept, because the
-    client was there. In a wide table, a session of which nothing is filled in did not happen.
+    Empty rows are left out. A session in which nothing was filled in is kept, because the client attended it. In a
+    wide table, a session with nothing filled in counts as not held.
 
     Parameters
     ----------
     path : path or "demo"
-        The study file; ``"demo"`` is the bundled demonstration study, unless a file of that name is there.
+        The study file; ``"demo"`` is the bundled demonstration study, unless a file of that name exists.
     forms : bool
         Whether the study keeps the single answers and the place of each row in its file, for checks of the data.
 
     Raises
     ------
     StudyError
-        If the study file, or an instrument file that it names, is wrong; all mistakes in one error.
+        If the study file, or an instrument file that it names, is wrong. One error lists all mistakes.
     DataError
-        If the tables break the contract; all problems in one error, each with file, row, column and value.
+        If the tables break the contract. One error lists all problems, each with file, row, column and value.
 
     Examples
     --------

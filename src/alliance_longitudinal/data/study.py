@@ -21,7 +21,7 @@ TimeUnit = Literal["weeks", "days", "months", "sessions"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Study:
-    """A checked study. Frozen: each access returns a copy of a frame.
+    """A checked study. It is frozen: each access to a frame returns a copy.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Study:
     flow : SampleFlow
         What reading and cleaning kept and lost.
     findings : tuple of Finding
-        What a reader of any result must know about the data (evidence status of an instrument, transfers).
+        What readers of any result need to know about the data (evidence status of an instrument, transfers).
     sources : tuple of Source
     simulated : mapping or None
         For simulated data: ``{"note": str, "truth": {...}}``; None for real data.
@@ -44,12 +44,13 @@ class Study:
     therapist_covariates, session_covariates : tuple of str
         Covariates of therapists, columns of ``therapists``; and of single sessions, columns of ``sessions``.
     time_unit : {"weeks", "days", "months", "sessions"}
-        In which the study file gives time, and its schedule; ``sessions["week"]`` counts in weeks all the same, or in
-        sessions where nothing else is known.
+        Unit of times and of the schedule in the study file. ``sessions["week"]`` is always in weeks, or in sessions
+        where nothing else is known.
     schedule : mapping of str to tuple of float
         Planned assessments of a measure, in ``time_unit``.
     caseload : float or None
-        Clients that each therapist sees in the study period; single ones are in ``therapists["caseload"]``.
+        Number of clients that each therapist sees in the study period; caseloads of single therapists are in
+        ``therapists["caseload"]``.
     reporting : mapping of str to str
         What the study file states for the report: setting, dates, eligibility and others.
     forms : Forms or None
@@ -103,12 +104,12 @@ class Study:
     ) -> tuple[Path, ...]:
         """Write the scored tables for SPSS (``.sav``) and R (``.rds``), with labels and a codebook.
 
-        They have rows of single clients, so they are for people who may see the data: only you can read the files.
+        They contain rows of single clients, so they are for people who may see the data. Only you can read the files.
 
         Parameters
         ----------
         folder : path
-            Files of an earlier export there are replaced, other files are left alone.
+            Files of an earlier export there are replaced; other files are left alone.
         formats : sequence of str
             ``"sav"`` (needs pyreadstat, the extra ``spss``), ``"rds"``.
         audience : str
@@ -136,7 +137,7 @@ class Study:
         Parameters
         ----------
         client : str, optional
-            A client's id; without one the median and quartiles of all clients.
+            A client's id; without one, the median and quartiles of all clients.
         measures : str or sequence of str, optional
             By default all measures.
 
@@ -168,11 +169,11 @@ class Study:
         """One row per client and session, ordered by client and session.
 
         Columns: ``client, therapist`` (text; the therapist under whom the client is analysed, missing for clients
-        without one, and no such column if the study file names none), ``seen_by`` (text; who held the session, only if
-        a client changed therapist), ``clinic`` (text, if the study file names it), ``mode`` (text; how the forms were
-        filled in, if named), ``arm`` (text, if named), ``session`` (int, 0 = intake), ``week`` (float, weeks since the
-        client's first row), ``date`` (if known), then a float column per measure and subscale (missing = not scored),
-        and the covariates of sessions.
+        without one; no such column if the study file names none), ``seen_by`` (text; who held the session, only if a
+        client changed therapist), ``clinic`` (text, if the study file names it), ``mode`` (text; how the forms were
+        filled in, if named), ``arm`` (text, if named), ``session`` (int, 0 = intake), ``week`` (float, weeks since
+        the client's first row), ``date`` (if known), then a float column per measure and subscale (missing = not
+        scored), and the covariates of sessions.
         """
         return self._sessions.copy()
 
@@ -200,7 +201,7 @@ class Study:
         Raises
         ------
         KeyError
-            If there is none; the caller turns this into a sentence of its own.
+            If there is none; the caller turns this into its own sentence.
         """
         if name is not None:
             return self.measures[name]

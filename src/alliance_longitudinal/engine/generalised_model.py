@@ -18,14 +18,15 @@ from alliance_longitudinal.errors import FitError
 class GeneralisedModel(Unfitted):
     """A generalised mixed model: formula and data, read and checked, not yet fitted.
 
-    Made by `MixedModel.from_formula` with a family other than the Gaussian. Nothing about it changes when it is fitted.
+    Made by `MixedModel.from_formula` with a family other than the Gaussian. Fitting does not change it.
 
     Examples
     --------
-    Time until units leave, seen in periods (a discrete-time hazard): one row for each period that a unit was at risk, 1 in
-    the period in which it left. With the complementary log-log link the exponentials of the coefficients are hazard ratios
-    (Prentice and Gloeckler 1978, Biometrics 34:57-67). Only the groups of units get a random effect, because one event per unit
-    cannot have an effect of its own. The fit adds up rows that are alike, or beforehand with the same estimates.
+    Time until units leave, observed in periods (a discrete-time hazard). There is one row per unit and period at
+    risk, and the event is 1 in the period in which the unit left. With the complementary log-log link the
+    exponentials of the coefficients are hazard ratios (Prentice and Gloeckler 1978, Biometrics 34:57-67). Only the
+    groups of units get a random effect: a unit has one event at most, which is too little for its own effect. The fit
+    adds up rows that are alike. Adding them up beforehand gives the same estimates.
 
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(1)
@@ -66,7 +67,7 @@ class GeneralisedModel(Unfitted):
         residual: object = None,
         crossed: bool = False,
     ) -> "GeneralisedModel":
-        """Read a formula against data; parameters as in `MixedModel.from_formula`.
+        """Read a formula and check it against the data; parameters as in `MixedModel.from_formula`.
 
         Raises
         ------
@@ -99,17 +100,17 @@ class GeneralisedModel(Unfitted):
         Parameters
         ----------
         n_agq : int
-            1 for Laplace's method, for any random effects; an odd number of nodes for adaptive Gauss-Hermite quadrature,
-            for one random effect over one grouping or over each of two nested ones.
+            1 for Laplace's method, with any random effects. A larger odd number for adaptive Gauss-Hermite quadrature
+            with so many nodes, with one random effect of one grouping or of each of two nested groupings.
         reml : False
-            There is no restricted likelihood of these models.
+            These models have no restricted likelihood.
         df : "normal"
-            Tests are from the normal distribution.
+            Tests use the normal distribution.
         cov_type : "model"
-            Standard errors are from the full second derivative of the log-likelihood: they include the uncertainty of the
-            variance parameters.
+            Standard errors come from the second derivatives of the log-likelihood by all parameters, so they include
+            the uncertainty of the variance parameters.
         require_certificate : bool
-            Whether a fit whose optimum cannot be verified, or whose estimates go to infinity, is an error.
+            Whether to raise an error if the optimum cannot be verified or estimates go to infinity.
 
         Raises
         ------

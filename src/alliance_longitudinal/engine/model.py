@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class MixedModel(Unfitted):
     """A linear mixed model: formula and data, read and checked, not yet fitted.
 
-    Make one with `from_formula`. Nothing about it changes when it is fitted.
+    Create one with `from_formula`. Fitting does not change it.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class MixedModel(Unfitted):
         crossed: bool = False,
         membership: Mapping[str, MultipleMembership] | None = None,
     ) -> "MixedModel | GeneralisedModel":
-        """Read a formula against data.
+        """Read a formula and check it against the data.
 
         Parameters
         ----------
@@ -110,25 +110,27 @@ class MixedModel(Unfitted):
         link : str, optional
             Binomial: ``"logit"`` or ``"cloglog"``. The other families have one link.
         weights : str, array or Series, optional
-            Prior weights, a column or a value for each row: the residual variance of a row is ``scale / weight``. For binomial shares the
-            number of trials.
+            Prior weights, as a column or one value per row: the residual variance of a row is ``scale / weight``. For
+            binomial shares, the number of trials.
         offset : str, array or Series, optional
-            Column or values of the known part of each expected response; of the linear predictor in a generalised model.
+            Column or values of the known part of each expected response; in a generalised model, of the linear
+            predictor.
         residual : AR1, CAR1 or VarIdent, optional
-            Correlated residuals within the innermost groups, or a residual variance in every stratum; None for
-            independent residuals of one variance.
+            Correlated residuals within the innermost groups, or a separate residual variance in each stratum; None
+            for independent residuals with equal variance.
         crossed : bool
-            Says that factors whose ids look like a counter that starts again in each group are crossed, not
-            nested; without it they are refused.
+            Whether factors whose ids look like a counter that restarts in each group are crossed, not nested. If
+            False, they are refused.
         membership : mapping of str to MultipleMembership, optional
-            Groupings of the formula of which a row may have several levels, such as units seen by several others.
+            Groupings of the formula in which a row may belong to several levels, such as units seen by several
+            others.
 
         Raises
         ------
         FormulaError
             The formula cannot be read, or names an unknown column.
         FitError
-            The data are too few for the model, or an option is not available.
+            There are too few data for the model, or an option is not available.
 
         Examples
         --------
@@ -178,7 +180,7 @@ class MixedModel(Unfitted):
         weights: str | None = None,
         offset: str | None = None,
     ) -> "StreamedModel":
-        """Read a Parquet data set in batches; only sums over groups are kept, so that it may be larger than memory.
+        """Read a Parquet data set in batches and keep only sums over groups, so it may be larger than memory.
 
         Parameters
         ----------
@@ -190,20 +192,20 @@ class MixedModel(Unfitted):
         batch_rows : int
             Rows read at a time. Groups may be spread over any batches.
         memory : int
-            Bytes that the sums of the groups may take. Beyond, they are kept in a temporary file, which every step
-            of the search reads once; it disappears with the model. A bootstrap needs them in memory.
+            Bytes that the sums of the groups may take. Larger sums are kept in a temporary file, which every step of
+            the search reads once. The file disappears with the model. A bootstrap needs them in memory.
         weights, offset : str, optional
             As in `from_formula`.
 
         Returns
         -------
         StreamedModel
-            Its ``fit`` gives the results of a fit in memory, but for what needs rows.
+            Its ``fit`` gives the results of a fit in memory, except those that need single rows.
 
         Raises
         ------
         FormulaError, FitError
-            As `from_formula`; the data cannot be read.
+            As `from_formula`, or the data cannot be read.
         """
         from alliance_longitudinal.engine.sources.parquet import parquet_source
         from alliance_longitudinal.engine.streamed_model import read
@@ -230,7 +232,8 @@ class MixedModel(Unfitted):
         data : dask.dataframe.DataFrame, or list of Delayed
             Partitions, each a pandas frame.
         scheduler : object, optional
-            Connection to the cluster, as ``distributed`` makes it; without one the partitions are read one after the other in this process.
+            Connection to the cluster, as ``distributed`` creates it. Without one, this process reads the partitions
+            one after the other.
         memory : int
             As in `from_parquet`, in this process.
         weights, offset : str, optional
@@ -239,12 +242,12 @@ class MixedModel(Unfitted):
         Returns
         -------
         StreamedModel
-            Its ``fit`` gives the results of a fit in memory, but for what needs rows.
+            Its ``fit`` gives the results of a fit in memory, except those that need single rows.
 
         Raises
         ------
         FormulaError, FitError
-            As `from_formula`; Dask is not installed.
+            As `from_formula`, or Dask is not installed.
         """
         from alliance_longitudinal.engine.sources.dask import dask_source
         from alliance_longitudinal.engine.streamed_model import read
@@ -266,16 +269,17 @@ class MixedModel(Unfitted):
         ----------
         reml : bool
         df : {"satterthwaite", "kenward-roger", "normal"}
-            Degrees of freedom of t and F tests. Kenward and Roger's method (REML only) also widens the standard errors
-            for the uncertainty of the variances, and holds where a variance is zero.
+            Degrees of freedom of t and F tests. Kenward and Roger's method (REML only) also widens the standard
+            errors for the uncertainty of the variances. It remains valid where a variance is zero.
         cov_type : {"model", "CR0", "CR2"}
-            Standard errors from the model, or cluster-robust ones: valid even when the model's variances are wrong. CR2
-            is for few clusters; its degrees of freedom are Satterthwaite's, joint tests are approximate Hotelling tests.
+            Standard errors from the model, or cluster-robust ones: valid even when the model's variances are wrong.
+            CR2 is for few clusters; its degrees of freedom are Satterthwaite's, and its joint tests are approximate
+            Hotelling tests.
         cov_groups : str, optional
             Column of the clusters for CR0 and CR2, at or above the top level of the random effects; it need not be in
             the formula.
         require_certificate : bool
-            Whether a fit whose optimum cannot be verified is an error.
+            Whether to raise an error if the optimum cannot be verified.
 
         Raises
         ------

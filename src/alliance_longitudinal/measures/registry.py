@@ -92,9 +92,9 @@ def shipped_file(instrument_id: str) -> Path | None:
 def instruments(extra: Iterable[Path | str] = ()) -> "pd.DataFrame":
     """All instruments that the package knows, one row per instrument, indexed by id.
 
-    Columns: ``label, name, construct, raters, items, item_range, reversed_items, total, total_range,
-    higher_is, max_missing, subscales, status, from_memory, unknown``; the last two name the facts that have no source
-    yet or are not known.
+    Columns: ``label, name, construct, raters, items, item_range, reversed_items, total, total_range, higher_is,
+    max_missing, subscales, status, from_memory, unknown``; the last two list the facts that have no source yet and
+    those that are not known.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def plot(thing: Any, kind: str | None = None, **options: Any) -> "Drawn":
         ``"profile"`` (``which``). Of an analysis the name of one of its figures. Of a study ``"courses"`` (``client``,
         ``measures``).
     **options
-        What else the kind takes.
+        Options of the kind.
 
     Returns
     -------

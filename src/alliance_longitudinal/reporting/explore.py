@@ -179,7 +179,7 @@ def explore(study: "Study | str | Path") -> Explorer:
     Parameters
     ----------
     study : Study or path
-        A loaded study, or its study file (or ``"demo"``). With a path the call and the command name it.
+        A loaded study, or its study file (or ``"demo"``). If it is a path, the call and the command name it.
 
     Returns
     -------

@@ -51,7 +51,7 @@ RATERS = ("therapist", "observer", "carer", "clinician")
 
 @dataclass(frozen=True, slots=True)
 class SimulatedClinic:
-    """Rectangular arrays, clients by sessions 0 to S; ``attended`` says which cells exist. Tables by property.
+    """Rectangular arrays, clients by sessions 0 to S; ``attended`` says which cells exist. Properties give tables.
 
     Attributes
     ----------
@@ -118,15 +118,16 @@ def simulate_clinic(
     Parameters
     ----------
     seed : int
-        Same seed, same data. What is switched on draws from streams of its own and leaves the rest as it was.
+        The same seed gives the same data. What is switched on draws from its own random streams and leaves the rest
+        unchanged.
     truth : ClinicTruth, optional
-        All parameters, or give single ones by name: ``simulate_clinic(1, clients=200, therapists=20, within=0)``.
+        All parameters. Or give single ones by name: ``simulate_clinic(1, clients=200, therapists=20, within=0)``.
     sessions : int
-        Longest treatment; planned lengths are uniform between 8 and this.
+        Longest treatment in sessions; planned lengths are uniform between 8 and this number.
     items : bool
         Ratings of the twelve WAI-SR items; False gives totals only, for large data (ten million sessions).
     raters : tuple of {"therapist", "observer", "carer", "clinician"}
-        Who else rates: the first three the alliance, the clinician the symptoms.
+        Who else rates: the first three rate the alliance, the clinician rates the symptoms.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from alliance_longitudinal.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class ClinicTruth:
-    """True parameters. Symptom points are PHQ-9 points, alliance points WAI-SR sum points, time in weeks.
+    """True parameters: symptoms in PHQ-9 points, alliance in points of the WAI-SR total, time in weeks.
 
     Everything from ``attachment_anxiety`` on is switched off in the default clinic.
 
@@ -24,34 +24,37 @@ class ClinicTruth:
     slope : float
         Change per week after session 5 of a client with average predictors.
     within, between : float
-        Effect on that change of one alliance point: of a client's early mean around the therapist's, and of the
-        therapist's around all. Their difference is the contextual effect.
+        Effect of one alliance point on that change: of a client's early mean relative to the therapist's mean, and of
+        the therapist's mean relative to the overall mean. Their difference is the contextual effect.
     intake_effect, change_effect : float
-        Effect on that change of a point of intake severity, and of change up to session 5.
+        Effect on that change of one point of intake severity, and of the change up to session 5.
     therapist_level_sd, therapist_slope_sd, therapist_cor : float
         Random effects of therapists after session 5 given the predictors: level, weekly change, their correlation.
     client_level_sd, client_slope_sd, client_cor : float
-        The same of clients within therapists.
+        The same for clients within therapists.
     error_sd : float
         Within-client residual of a symptom score, before rounding.
     alliance_mean, alliance_therapist_sd, alliance_client_sd, alliance_session_sd : float
-        Alliance of therapists, of clients within therapists, of sessions within clients.
+        Mean of the alliance, and its standard deviation between therapists, between clients within therapists, and
+        between sessions within clients.
     alliance_by_improvement, alliance_by_severity : float
-        Alliance points per point of improvement reported so far, and of intake severity above the mean.
+        Alliance points per point of improvement reported so far, and per point of intake severity above the mean.
     dropout_intercept, dropout_by_severity : float
-        Logit of leaving before the next session, and its rise per symptom point reported last (12 = no rise).
+        Logit of leaving before the next session, and its rise per symptom point of the last report (no rise at 12
+        points).
     attachment_anxiety, attachment_avoidance : float
         Alliance points per standard deviation of the client's attachment anxiety or avoidance.
     personality_disorder, personality_disorder_share : float
-        Alliance points with a personality disorder, and how many clients have one.
+        Alliance points that a personality disorder adds, and the share of clients who have one.
     empathy, experience, flexibility : float
         Alliance points per standard deviation of the therapist's empathy, experience, flexibility.
     alliance_growth : float
         Alliance points per session.
     lagged_alliance : float
-        Symptom points per point of the last session's alliance above what is expected of the client (after session 5).
+        Symptom points per point of the last session's alliance above what is expected for the client (after session
+        5).
     lagged_symptoms : float
-        Alliance points per point of today's symptoms above what is expected of the client (after session 5).
+        Alliance points per point of today's symptoms above what is expected for the client (after session 5).
     halo_alliance, halo_symptoms, halo_stable : float
         A method factor (standard deviation 1) raises the client's alliance ratings by ``halo_alliance`` and lowers the
         client's symptom reports by ``halo_symptoms``; the share ``halo_stable`` of its variance lies between clients.
@@ -59,24 +62,25 @@ class ClinicTruth:
     within_therapist_sd : float
         Standard deviation between therapists of the effect ``within``.
     observed_share : float
-        Share of each therapist's clients that the data hold (at least one). ``between`` is the effect of the mean of all
-        clients, so that the mean of the observed ones measures it with error.
+        Share of each therapist's clients who are in the data (at least one). ``between`` is the effect of the mean
+        over all clients, which the mean over the observed clients measures with error.
     therapist_rating_bias, therapist_rating_style_sd, therapist_rating_accuracy, therapist_rating_error_sd : float
         The therapist's rating: points above the client's, standard deviation of therapists' own response style, slope
         on the felt alliance, error.
     observer_accuracy, observer_error_sd, carer_accuracy, carer_error_sd : float
-        The same of an observer's and of a carer's rating.
+        The same for an observer's and for a carer's rating.
     clinician_error_sd : float
         Error of a clinician's rating of symptoms, which has no halo.
     rupture_chance, rupture_depth, rupture_length, rupture_repaired : float
-        Chance of a rupture per session, points lost, sessions until it is repaired (linearly), share that is repaired.
+        Probability of a rupture per session, points lost, sessions until it is repaired (linearly), and share that is
+        repaired.
     dropout_by_today, dropout_by_alliance, dropout_by_rupture : float
         Rise of the logit of leaving per symptom point of the session that is then missed (*not* missing at random), per
         alliance point below the mean, and while a rupture is open.
     group_size, group_alliance_sd, group_slope_sd : float
-        Clients of one therapist treated together, and what they share.
+        Number of clients of one therapist who are treated together, and standard deviations of what they share.
     family_size, family_alliance_sd, family_slope_sd : float
-        Clients of one therapist from one family or couple, and what they share.
+        Number of clients of one therapist from one family or couple, and standard deviations of what they share.
 
     avoidance_by_experience : float
         Alliance points per product of the client's attachment avoidance and the therapist's experience, both standardised.
@@ -84,28 +88,28 @@ class ClinicTruth:
         Share of clients in a second treatment arm (drawn within therapists), and what it adds to the alliance and to
         the weekly change after session 5.
     within_by_arm, within_by_avoidance : float
-        What the effect ``within`` is more in the second arm, and per standard deviation of attachment avoidance.
+        Increase of the effect ``within`` in the second arm, and per standard deviation of attachment avoidance.
     dropout_therapist_sd : float
         Standard deviation between therapists of the logit of leaving.
     alliance_log, alliance_dip : float
-        Alliance points per unit of the logarithm of the session number (a fast rise that levels off), and points lost in the
-        middle: most at session 8, nothing before session 5 and after session 11 (a high-low-high course).
+        Alliance points per unit of the logarithm of the session number (a fast rise that levels off), and points lost
+        in the middle: most at session 8, none before session 5 or after session 11 (a high-low-high course).
     late_alliance : float
-        Symptom points per week after session 10 per point of the mean alliance felt in sessions 6 to 10 beyond the client's
-        early mean.
+        Symptom points per week after session 10 per point by which the mean alliance felt in sessions 6 to 10 is
+        above the client's early mean.
     alliance_by_case, slope_by_case : float
-        What ten more cases of the therapist before a client add to the client's alliance, and to the weekly change after session 5.
-        Cases are in the order of the clients.
+        What ten more earlier cases of the therapist add to a client's alliance, and to the weekly change after
+        session 5. Cases are in the order of the clients.
     case_therapist_sd : float
         Standard deviation between therapists of ``alliance_by_case``.
     length_by_improvement : float
-        Sessions that a treatment is planned to be longer per point of improvement reported up to session 5 above 1.75; below 0,
-        clients who improve quickly end sooner (good-enough level). It ends not before session 6.
+        Sessions added to the planned length per point of improvement above 1.75 that is reported up to session 5.
+        Below 0, clients who improve quickly end sooner (good-enough level), but not before session 6.
     planned_chance, planned_by_session : float
-        Chance of a planned end before session 2, and the rise of its logit a session. Above 0, treatments end so and
-        not at a length that was set before; clients then have an ``end``: planned, dropout, or missing for those who are still there
-        at the last session. A planned end comes before leaving: of those who do not end as planned, the logit of leaving is as
-        said above.
+        Probability of a planned end before session 2, and the rise of its logit per session. Above 0, treatments end
+        in this way and not at a length set beforehand. Clients then have an ``end``: planned, dropout, or missing for
+        those still in treatment at the last session. A planned end comes before leaving: the logit of leaving given
+        above is for those who do not end as planned.
 
     Examples
     --------

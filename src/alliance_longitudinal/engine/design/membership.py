@@ -15,16 +15,16 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class MultipleMembership:
-    """A grouping of which a row may have several levels; the effect on a row is the weighted sum of theirs.
+    """A grouping in which a row may belong to several levels; the row gets the weighted sum of their effects.
 
     Parameters
     ----------
     columns : sequence of str
-        Columns of the levels, missing where a row has fewer. A level that is named twice in a row counts once, with
+        Columns of the levels, missing where a row has fewer. A level that the same row names twice counts once, with
         the sum of its weights.
     weights : sequence of str, optional
-        Columns of the weights, in the same order. They are not negative and sum to 1 in each row. Without them all
-        levels of a row have the same weight.
+        Columns of the weights, in the same order. They must not be negative and must sum to 1 in each row. Without
+        them, all levels of a row have the same weight.
     normalise : bool
         Divide weights that do not sum to 1 by their sum, instead of refusing them.
 
@@ -55,7 +55,7 @@ class MultipleMembership:
     def from_long(
         cls, table: pd.DataFrame, key: str, level: str, weight: str | None = None, normalise: bool = False
     ) -> "MultipleMembership":
-        """Read the members from a table with one row for each row of the data and level.
+        """Read the levels from a table that has one row per row of the data and level.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ def varcorr_keys(design: Design) -> pd.DataFrame:
 
 
 def missing_table(missing: dict[str, tuple[int, int]]) -> pd.DataFrame:
-    """What missing values cost, by column: ``missing`` rows without a value, ``alone`` rows that lack nothing else."""
+    """Rows without a value, by column: ``missing`` counts all, ``alone`` those that lack no other value."""
     return pd.DataFrame.from_dict(missing, orient="index", columns=["missing", "alone"]).rename_axis("column")
 
 

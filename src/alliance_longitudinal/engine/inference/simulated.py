@@ -75,7 +75,7 @@ def simulated_tests(
     Raises
     ------
     FitError
-        Covariances that do not belong to the design, fewer than two simulations, or a residual structure.
+        Covariances that do not match the design, fewer than two simulations, or a residual structure.
     """
     sizes = [len(t.names) for t in fit.design.terms]
     if [np.shape(m) for m in psi] != [(q, q) for q in sizes]:

@@ -62,18 +62,18 @@ class Results(ABC):
         return table.rename_axis("term").reset_index()
 
     def plot(self, kind: str | None = None, **options: Any) -> Any:
-        """A picture as a matplotlib Figure; see ``alliance_longitudinal.plot``.
+        """A plot as a matplotlib Figure; see ``alliance_longitudinal.plot``.
 
         Parameters
         ----------
         kind : {"effects", "caterpillar", "residuals", "profile"}, optional
         **options
-            What the kind takes: ``term``, ``by``, ``at``; ``group``; ``which``.
+            Options of each kind: ``term``, ``by``, ``at`` (effects); ``group`` (caterpillar); ``which`` (profile).
 
         Raises
         ------
         FitError
-            If there is no such picture of this result.
+            If this result has no such plot.
         """
         from alliance_longitudinal.present import plot
 
@@ -117,7 +117,7 @@ class FitResults(Results):
 
     @property
     def dropped_rows(self) -> pd.DataFrame:
-        """What missing values cost, by column: ``missing`` rows without a value, ``alone`` rows that lack nothing else."""
+        """Rows without a value, by column: ``missing`` counts all, ``alone`` those that lack no other value."""
         return missing_table(self.fit.design.missing)
 
     @property
@@ -157,7 +157,7 @@ class FitResults(Results):
 
     @property
     def singular(self) -> bool:
-        """Whether a covariance is at its boundary."""
+        """Whether a covariance is on its boundary."""
         return self.fit.singular
 
     @property
@@ -167,7 +167,7 @@ class FitResults(Results):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader of the result has to know."""
+        """What readers of the result need to know."""
         return self.fit.findings
 
     @abstractmethod

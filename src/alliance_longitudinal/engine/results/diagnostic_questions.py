@@ -61,22 +61,23 @@ class AfterQuestions:
         n_boot: int = 0,
         seed: int | None = None,
     ) -> pd.Series | pd.DataFrame:
-        """Expected response; without ``data`` for the rows of the fit.
+        """Expected response; without ``data``, for the rows of the fit.
 
-        With ``groups`` the conditional modes of known groups are added; unseen groups get their expected value, zero.
+        With ``groups``, the conditional modes of known groups are added. Unseen groups get their expected value,
+        zero.
 
         Parameters
         ----------
         data : DataFrame, optional
         groups : bool
         interval : {None, "confidence", "prediction"}
-            Of the expected response of the row's own groups, or of one new observation in them. What is known of a group
-            is used; a group that was not in the data (an inner one inside a known outer one, too) adds the variance of
-            its effects. With ``groups=False`` a confidence interval is that of the fixed part alone, a prediction
-            interval that of an observation in new groups at every level.
+            Interval for the expected response of the row's own groups, or for one new observation in them. What is
+            known about a group is used. A group that was not in the data (also an inner one in a known outer one)
+            adds the variance of its effects. With ``groups=False`` a confidence interval is for the fixed part alone,
+            and a prediction interval for an observation in new groups at every level.
         alpha : float
         n_boot : int
-            Replicates of a parametric bootstrap for the uncertainty of the variances (Laird and Louis 1987); 0 takes
+            Replicates of a parametric bootstrap for the uncertainty of the variances (Laird and Louis 1987); 0 treats
             them as known.
         seed : int, optional
 
@@ -110,7 +111,7 @@ class AfterQuestions:
         return predict(self.fit, self.spec, data, groups)
 
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
-        """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""
+        """New responses from the fitted model with new random effects: one row per row of the data, ``n`` columns."""
         from alliance_longitudinal.engine.resampling.bootstrap import simulate
 
         return simulate(self.fit, n, seed)
@@ -126,8 +127,9 @@ class AfterQuestions:
     def influence(self, group: str, method: InfluenceMethod = "auto") -> Influence:
         """What changes when each group of a grouping is left out: Cook's distance, DFBETAS, COVRATIO, variances.
 
-        ``method``: ``"auto"`` (one Newton step of the variances, a refit where that is long or there is none), ``"one-step"``, ``"fixed"``
-        (variances held) or ``"refit"``; see `engine.diagnostics.influence.influence`.
+        ``method``: ``"auto"`` (one Newton step of the variances, or a refit where that step is long or does not
+        exist), ``"one-step"``, ``"fixed"`` (variances held) or ``"refit"``; see
+        `engine.diagnostics.influence.influence`.
         """
         from alliance_longitudinal.engine.diagnostics.influence import influence
 
@@ -136,9 +138,9 @@ class AfterQuestions:
     def residuals(self, kind: ResidualKind = "conditional") -> pd.Series:
         """Residuals by row of the fit.
 
-        ``kind``: ``"conditional"`` (response less its expectation in its own groups), ``"marginal"`` (less the fixed part
-        only), ``"pearson"`` (conditional, divided by the residual standard deviation) or ``"whitened"`` (marginal, made
-        uncorrelated with variance one).
+        ``kind``: ``"conditional"`` (response minus its expectation in its own groups), ``"marginal"`` (minus the
+        fixed part only), ``"pearson"`` (conditional, divided by the residual standard deviation) or ``"whitened"``
+        (marginal, made uncorrelated with variance one).
         """
         from alliance_longitudinal.engine.diagnostics.residuals import residuals
 
@@ -166,7 +168,8 @@ class AfterQuestions:
         n : int
             Simulated responses.
         refit : bool
-            Whether the variances are estimated anew from each (slower, and fairer with few groups) or held.
+            Whether the variances are estimated again from each simulated response (slower, but fairer with few
+            groups) or held fixed.
         """
         from alliance_longitudinal.engine.diagnostics.envelope import asked_of, envelope
 
@@ -206,12 +209,12 @@ class AfterQuestions:
         n_boot : int
             Replicates of a bootstrap for percentile intervals.
         method : {None, "profile", "bootstrap"}
-            ``"profile"`` gives profile-likelihood intervals, ``"bootstrap"`` 1000 replicates where ``n_boot`` is 0.
+            ``"profile"`` gives profile-likelihood intervals. ``"bootstrap"`` uses 1000 replicates if ``n_boot`` is 0.
         at : mapping of str to value, optional
-            Values of the covariates with random slopes at which the shares are wanted, such as ``{"week": 6}``; without
-            it a random term's variance is its mean over the rows (Johnson 2014).
+            Values of the covariates with random slopes at which to compute the shares, such as ``{"week": 6}``.
+            Without it, the variance of a random term is its mean over the rows (Johnson 2014).
         of : str, optional
-            A random effect, such as the slope ``"week"``, whose variance is shared between the groupings that have it.
+            A random effect, such as the slope ``"week"``, whose variance is divided among the groupings that have it.
         kind : {"parametric", "cluster", "case", "two-stage"}
             Of the bootstrap.
 

@@ -60,12 +60,12 @@ class GeneralisedResults(LinearOnly, FitResults):
     varcorr : DataFrame
         ``group, term1, term2, vcov, sdcor`` on the scale of the linear predictor; there is no residual.
     dispersion, log_dispersion_se : float
-        Negative binomial: ``theta`` in ``variance = mu + mu^2 / theta``, and the standard error of its logarithm; else
-        missing.
+        Negative binomial: ``theta`` in ``variance = mu + mu^2 / theta``, and the standard error of its logarithm;
+        missing for other families.
     deviance, llf, aic, bic : float
         ``deviance`` is -2 log-likelihood with all constants (of binomial coefficients and factorials), as from lme4's
-        ``-2 * logLik`` and in glmmTMB; it is not the deviance against a saturated model. Rows of 0/1 data are taken as
-        they are given: trials added up give another constant.
+        ``-2 * logLik`` and in glmmTMB; it is not the deviance against a saturated model. The constant depends on how
+        the data are given: rows of 0/1 data and the same trials added up have different constants.
     nobs, n_dropped, n_groups, groups
         As in `MixedModelResults`.
     random_effects, random_effects_sd : dict
@@ -73,9 +73,9 @@ class GeneralisedResults(LinearOnly, FitResults):
         mode) given the estimated parameters.
     fittedvalues : Series
         Expected responses with the modes of their groups: probability, share or count; for an ordered response the
-        probability of the category observed.
+        probability of the observed category.
     converged, singular : bool
-        Optimum verified; some parameter on its boundary.
+        Whether the optimum is verified; whether a parameter is on its boundary.
     convergence : str
         What was checked, in words.
     findings : tuple of Finding
@@ -115,27 +115,27 @@ class GeneralisedResults(LinearOnly, FitResults):
 
     @property
     def ratio_name(self) -> str:
-        """What the exponential of a coefficient is."""
+        """Name of the exponential of a coefficient, such as odds ratio."""
         return RATIOS[self.family, self.link]
 
     @property
     def n_agq(self) -> int:
-        """Quadrature nodes for each random effect; 1 is Laplace's method."""
+        """Quadrature nodes per random effect; 1 is Laplace's method."""
         return self.fit.n_agq
 
     @property
     def tvalues(self) -> pd.Series:
-        """The z statistics, under the linear results' name."""
+        """The z statistics, under the name that linear results use."""
         return self.zvalues
 
     @property
     def df(self) -> pd.Series:
-        """Infinite: tests are from the normal distribution."""
+        """Infinite: tests use the normal distribution."""
         return pd.Series(np.inf, index=self.params.index, name="df")
 
     @property
     def n_thresholds(self) -> int:
-        """How many of the parameters are thresholds."""
+        """Number of parameters that are thresholds."""
         return len(self.fit.params) - len(self.fit.beta)
 
     @property
@@ -171,9 +171,10 @@ class GeneralisedResults(LinearOnly, FitResults):
         """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
 
         ``method="profile"`` gives the values that a likelihood-ratio test does not reject, and ``method="bootstrap"``
-        percentiles of a parametric bootstrap. Both add rows for standard deviations (``sd(effect)|group``), the bootstrap
-        also for correlations (``cor(a,b)|group``); ``which`` names the rows of a profile that are wanted. A column
-        ``note`` says why a profile's limit is not where the deviance reaches the cut, and how many refits failed.
+        percentiles of a parametric bootstrap. Both add rows for standard deviations (``sd(effect)|group``); the
+        bootstrap also adds rows for correlations (``cor(a,b)|group``). ``which`` selects rows of a profile. The
+        column ``note`` says why a profile limit is not where the deviance reaches the cut-off, and how many refits
+        failed.
 
         Raises
         ------
@@ -200,12 +201,12 @@ class GeneralisedResults(LinearOnly, FitResults):
     def contrast(
         self, contrasts: Any, labels: list[str] | None = None, *, alpha: float = 0.05
     ) -> pd.DataFrame:
-        """Linear combinations of `params`, as in `MixedModelResults.contrast`; tests from the normal distribution."""
+        """Linear combinations of `params`, as in `MixedModelResults.contrast`; tests use the normal distribution."""
         rows, labels = read_contrasts(contrasts, self.fit.names, labels)
         return contrast_table(self.inference, self.fit.params, rows, labels, alpha)
 
     def f_test(self, contrasts: Any) -> FTest:
-        """Joint Wald test that all contrasts are zero, or all coefficients of a term or of several."""
+        """Joint Wald test that all contrasts, or all coefficients of one or several terms, are zero."""
         if is_terms(contrasts):
             return self.inference.joint(term_rows(contrasts, self.spec, self.fit.names))
         return self.inference.joint(read_contrasts(contrasts, self.fit.names, None)[0])
@@ -213,7 +214,7 @@ class GeneralisedResults(LinearOnly, FitResults):
     def bootstrap(
         self, n_boot: int = 1000, seed: int | None = None, kind: BootstrapKind = "parametric"
     ) -> Bootstrap:
-        """Parametric bootstrap: refits to simulated responses, started from this optimum; there is no other ``kind``."""
+        """Parametric bootstrap (no other ``kind``): refits to simulated responses, started from this optimum."""
         if kind != "parametric":
             raise FitError(
                 f"kind={kind!r} is not available for generalised models; there is the parametric bootstrap."
@@ -229,10 +230,10 @@ class GeneralisedResults(LinearOnly, FitResults):
         method: ShareMethod | None = None,
         **others: object,
     ) -> pd.DataFrame:
-        """Share of the latent variance at each grouping, of a binary or ordered response: ``group, variance, icc``.
+        """Shares of the latent variance of a binary or ordered response, by grouping: ``group, variance, icc``.
 
         ``n_boot`` replicates of a bootstrap or ``method="profile"`` (one random effect) add limits ``lower, upper``; see
-        `shares`. The residual's variance is that of the link's distribution.
+        `shares`. The residual variance is that of the link's distribution.
         """
         check_alpha(alpha)
         if others:
@@ -249,7 +250,7 @@ class GeneralisedResults(LinearOnly, FitResults):
         return shares.with_percentiles(self.fit, self.bootstrap(n_boot or 1000, seed), alpha)
 
     def lrt(self, other: "GeneralisedResults") -> LikelihoodRatio:
-        """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""
+        """Likelihood-ratio test against another model; one of the two must be nested in the other."""
         refuse_other_kinds(self, other)
         return likelihood_ratio(self.fit, other.fit)
 
@@ -260,18 +261,18 @@ class GeneralisedResults(LinearOnly, FitResults):
         scale: PredictionScale = "response",
         **intervals: object,
     ) -> pd.Series | pd.DataFrame:
-        """Predictions; without ``data`` for the rows of the fit.
+        """Predictions; without ``data``, for the rows of the fit.
 
         Parameters
         ----------
         groups : bool
             Add the conditional modes of known groups. Unseen groups, and all rows without ``groups``, get random effects
-            of zero: the prediction for a middling group, which is not the mean over groups.
+            of zero: the prediction for a typical group, which is not the mean over groups.
         scale : {"response", "linear"}
-            Probability, expected count or (ordered response) a column of probabilities for each category; or the linear
+            Probability, expected count or (ordered response) one column of probabilities per category; or the linear
             predictor.
         intervals
-            There are none; the keywords of `MixedModelResults.predict` are refused.
+            Not available; the keywords of `MixedModelResults.predict` are refused.
         """
         if intervals:
             raise FitError(
@@ -281,7 +282,7 @@ class GeneralisedResults(LinearOnly, FitResults):
         return predicted(self.fit, self.spec, data, switch("groups", groups), scale)
 
     def simulate(self, n: int = 1, seed: int | None = None) -> pd.DataFrame:
-        """New responses from the fitted model, random effects drawn anew: rows of the data by ``n`` draws."""
+        """New responses from the fitted model with new random effects: one row per row of the data, ``n`` columns."""
         return resampling.simulate(self.fit, n, seed)
 
     def glance(self) -> pd.DataFrame:

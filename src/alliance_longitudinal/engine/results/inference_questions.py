@@ -62,13 +62,13 @@ class InferenceQuestions:
         """Confidence intervals: DataFrame with columns ``lower`` and ``upper``.
 
         ``method="profile"`` and ``method="bootstrap"`` add rows for standard deviations (``sd(effect)|group``),
-        correlations (``cor(a,b)|group``) and ``sigma``; ``which`` names the rows of a profile that are wanted.
+        correlations (``cor(a,b)|group``) and ``sigma``. ``which`` selects rows of a profile.
 
-        Profile intervals hold the values that a likelihood-ratio test does not reject. Variance parameters of a REML
-        fit are profiled in the restricted likelihood, coefficients in the full one (column ``criterion``); for
-        coefficients with few groups ``method="wald"`` with ``df="kenward-roger"`` is the better interval. Column
-        ``note`` says why a limit is not where the deviance reaches the cut: zero or a perfect correlation is not
-        excluded, or the parameter is not identified.
+        Profile intervals contain the values that a likelihood-ratio test does not reject. Variance parameters of a
+        REML fit are profiled in the restricted likelihood, coefficients in the full likelihood (column
+        ``criterion``). For coefficients with few groups, ``method="wald"`` with ``df="kenward-roger"`` gives the
+        better interval. The column ``note`` says why a limit is not where the deviance reaches the cut-off: zero or a
+        perfect correlation is not excluded, or the parameter is not identified.
 
         ``method="bootstrap"`` takes the ``kind`` of `bootstrap` and an ``interval``: ``"percentile"``, ``"basic"`` or
         ``"bca"`` (nested groupings). Replicates on a boundary are kept; ``note`` counts them and those that failed.
@@ -105,7 +105,7 @@ class InferenceQuestions:
         return contrast_table(self.inference, self.fit.beta, rows, labels, alpha)
 
     def f_test(self, contrasts: Any) -> FTest:
-        """Joint test that all contrasts (as in `contrast`) are zero, or all coefficients of a term or of several.
+        """Joint test that all contrasts (as in `contrast`), or all coefficients of one or several terms, are zero.
 
         Examples
         --------
@@ -124,8 +124,9 @@ class InferenceQuestions:
     def anova(self) -> pd.DataFrame:
         """Joint tests of every term of the fixed part with the fit's degrees of freedom: ``term, F, df_num, df_den, p``.
 
-        The tests are those of SAS's type III. They do not depend on the coding of categories: a term is tested on average
-        over the categories that it interacts with. Numbers in an interaction are at zero, so centre them.
+        The tests are those of SAS's type III. They do not depend on the coding of categories: a term is tested on
+        average over the categories that it interacts with. Numeric variables in an interaction are held at zero, so
+        centre them.
 
         Raises
         ------
@@ -158,8 +159,8 @@ class InferenceQuestions:
     ) -> MarginalMeans:
         """Estimated marginal means, with ``pairs()`` for their differences.
 
-        The fixed part is averaged over a grid of all levels of its categorical variables, numeric ones at their mean over
-        the rows used.
+        The fixed part is averaged over a grid of all levels of its categorical variables. Numeric variables are at
+        their mean over the rows used.
 
         Parameters
         ----------
@@ -170,7 +171,7 @@ class InferenceQuestions:
         by : str or sequence of str, optional
             Variables within whose levels pairs are compared.
         weights : {"equal", "proportional"}
-            Of the categories that are averaged over: equal, or as frequent as in the rows.
+            Weights of the categories that are averaged over: equal, or as frequent as in the rows.
         """
         from alliance_longitudinal.engine.inference.means import Question, marginal_means
 
@@ -187,7 +188,7 @@ class InferenceQuestions:
         *,
         alpha: float = 0.05,
     ) -> MarginalMeans:
-        """Slopes of a numeric variable over the same grid, one for each combination of ``specs``; see `means`."""
+        """Slopes of a numeric variable over the same grid, one per combination of ``specs``; see `means`."""
         from alliance_longitudinal.engine.inference.means import Question, marginal_slopes
 
         asked = Question.of(specs, by, at, weights, alpha)
@@ -201,8 +202,8 @@ class InferenceQuestions:
         Parameters
         ----------
         kind : {"parametric", "cluster", "case", "two-stage"}
-            Responses drawn from the fitted model; the groups of the top level drawn with replacement, whole; the
-            innermost groups drawn within their parents; both.
+            In this order: responses drawn from the fitted model; whole groups of the top level drawn with
+            replacement; innermost groups drawn within their parents; the last two together.
         """
         from alliance_longitudinal.engine.resampling.bootstrap import bootstrap
 
@@ -214,8 +215,8 @@ class InferenceQuestions:
         Returns
         -------
         DataFrame
-            ``parameter, value, deviance, zeta`` (the signed root of the rise of the deviance: a straight line where the
-            estimate is normally distributed); a coefficient's deviance is that of maximum likelihood.
+            ``parameter, value, deviance, zeta`` (signed square root of the rise in deviance; a straight line if the
+            estimate is normally distributed). The deviance of a coefficient is that of maximum likelihood.
         """
         from alliance_longitudinal.engine.inference.profile import profile_paths
 
@@ -230,17 +231,18 @@ class InferenceQuestions:
         group: str | None = None,
         effects: str | None = None,
     ) -> pd.DataFrame:
-        """Tests that random effects have no variance: restricted likelihood ratios with their right distributions.
+        """Tests that random effects have no variance: restricted likelihood ratios with their correct distributions.
 
-        One row for each random effect that is left out (an intercept only where it is alone) with its correlations,
-        and one for each whole term of several effects. The statistic is that of REML, whatever the fit's method.
+        One row per random effect, left out with its correlations (an intercept only where it is alone), and one row
+        per whole term of several effects. The statistic is that of REML, whatever the method of the fit.
 
         Parameters
         ----------
         method : {"exact", "mixture", "bootstrap"}
             ``"exact"`` simulates the finite-sample distribution for effects that are alone in their term (Crainiceanu
-            and Ruppert 2004), else (and with a residual structure) takes the mixture; ``"mixture"`` is the equal mixture of two chi-squared distributions
-            (Stram and Lee 1994), for many groups; ``"bootstrap"`` refits data drawn without the effects.
+            and Ruppert 2004). For other effects, and with a residual structure, it uses the mixture. ``"mixture"`` is
+            the equal mixture of two chi-squared distributions (Stram and Lee 1994), for many groups. ``"bootstrap"``
+            refits data drawn without the effects.
         n_sim : int, optional
             Draws of the exact distribution (10,000), or refits of the bootstrap (1,000).
         seed : int, optional
@@ -262,11 +264,11 @@ class InferenceQuestions:
     def variance_power(
         self, group: str, variance: float, *, n_sim: int = 10_000, seed: int | None = None
     ) -> VariancePower:
-        """Whether a design could have found that groups differ: power, and chance of an estimate of zero.
+        """Whether a design could have found that groups differ: power, and probability of an estimate of zero.
 
-        For one effect that is alone in its term. The statistic is the restricted likelihood ratio, tested at 5 %; its
-        distributions with the variance and without are those of the exact test of `variance_tests`, for these rows and
-        coefficients, with the other relative variances at their estimates.
+        For an effect that is alone in its term. The statistic is the restricted likelihood ratio, tested at 5 %. Its
+        distributions with and without the variance are those of the exact test of `variance_tests`, for these rows
+        and coefficients, with the other relative variances at their estimates.
 
         Parameters
         ----------
@@ -313,10 +315,11 @@ class InferenceQuestions:
         n_sim: int = 1000,
         seed: int | None = None,
     ) -> SimulatedTests:
-        """Simulate responses with other variances from this design and fit each: errors, standard errors, degrees of freedom.
+        """Simulate and fit responses with other variances: errors, standard errors, degrees of freedom.
 
-        The estimates of this fit are not used. In a linear model none of the three depends on the coefficients, so one run serves every
-        size of an effect: an effect ``d`` is found where ``abs(d + error) / se`` exceeds the quantile of t.
+        The estimates of this fit are not used. In a linear model none of the three depends on the coefficients, so
+        one run serves every effect size: an effect ``d`` is found where ``abs(d + error) / se`` exceeds the quantile
+        of t.
 
         Parameters
         ----------
@@ -336,7 +339,7 @@ class InferenceQuestions:
         Raises
         ------
         FitError
-            Covariances that do not belong to the design, fewer than two simulations, or a residual structure.
+            Covariances that do not match the design, fewer than two simulations, or a residual structure.
 
         Examples
         --------
@@ -355,7 +358,7 @@ class InferenceQuestions:
         return simulated_tests(self.fit, psi, scale, rows, n_sim, seed)
 
     def lrt(self, other: InferenceQuestions) -> LikelihoodRatio:
-        """Likelihood-ratio test against a model nested in this one, or one that this one is nested in."""
+        """Likelihood-ratio test against another model; one of the two must be nested in the other."""
         from alliance_longitudinal.engine.inference.compare import likelihood_ratio, refuse_other_kinds
 
         refuse_other_kinds(self, other)

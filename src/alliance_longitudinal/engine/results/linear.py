@@ -34,27 +34,27 @@ class MixedModelResults(InferenceQuestions, AfterQuestions, FitResults):
     varcorr : DataFrame
         ``group, term1, term2, vcov, sdcor``; ``term2`` is missing on a variance's row; the last row is ``Residual``.
     deviance, llf, aic, bic : float
-        ``deviance`` is -2 log-likelihood, the REML criterion under REML, with lme4's constants; the criteria
-        count all coefficients and variance parameters, ``bic`` with the number of rows.
+        ``deviance`` is -2 log-likelihood (under REML the REML criterion), with lme4's constants. ``aic`` and ``bic``
+        count all coefficients and variance parameters; ``bic`` uses the number of rows.
     nobs, n_dropped : int
         Rows used, and rows left out because a used value is missing.
     n_groups : dict
         Number of levels by group.
     groups : tuple of str
-        Names of the groupings in formula order, the finer of ``a/b`` first as ``b:a``.
+        Names of the groupings in formula order; of ``a/b`` the finer comes first, as ``b:a``.
     scale : float
-        Residual variance (of a row of weight one, of the reference stratum).
+        Residual variance (of a row with weight one, in the reference stratum).
     random_effects, random_effects_sd : dict
         Group to DataFrame (levels by terms): conditional modes, and their standard deviations given the
         estimated parameters.
     fittedvalues, resid : Series
-        In row order of the data; the fitted values include the conditional modes.
+        In the row order of the data; the fitted values include the conditional modes.
     converged, singular : bool
-        Optimum verified; some covariance on its boundary.
+        Whether the optimum is verified; whether a covariance is on its boundary.
     convergence : str
         What was checked, in words.
     findings : tuple of Finding
-        What a reader of the result has to know.
+        What readers of the result need to know.
     data : DataFrame or None
         The data of the fit, if available; marginal means need them.
 
@@ -125,7 +125,8 @@ class MixedModelResults(InferenceQuestions, AfterQuestions, FitResults):
         """Parameters of the residual structure: ``name, estimate, se, lower, upper`` (95 % Wald limits).
 
         ``phi`` is the correlation of residuals one position or one unit of time apart; ``sd(b)/sd(a)`` a stratum's
-        residual standard deviation relative to the reference's, whose variance is ``scale``. No row without a structure.
+        residual standard deviation relative to the reference's, whose variance is ``scale``. Without a structure
+        there are no rows.
         """
         return residual_parameters(self.fit)
 
@@ -136,11 +137,11 @@ class MixedModelResults(InferenceQuestions, AfterQuestions, FitResults):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader of the result has to know."""
+        """What readers of the result need to know."""
         return (*super().findings, *self.inference.findings)
 
     def cov_params(self) -> pd.DataFrame:
-        """Covariance matrix of the coefficients by the fit's method of inference, terms by terms."""
+        """Covariance matrix of the coefficients by the fit's method of inference, shape (terms, terms)."""
         names = list(self.params.index)
         return pd.DataFrame(self.inference.cov, index=names, columns=names)
 

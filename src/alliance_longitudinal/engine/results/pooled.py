@@ -38,10 +38,11 @@ class PooledResults(Results):
         Mean of the fits' own degrees of freedom, the complete-data value of Barnard and Rubin; infinite for generalised
         models, whose degrees of freedom are then Rubin's.
     riv, lambda_, fmi : Series
-        Relative increase in variance, its share, and fraction of missing information.
+        Relative increase in variance due to missing values, its share of the total variance, and fraction of missing
+        information.
     varcorr : DataFrame
-        As that of a fit; variances and covariances are means over the data sets. They have no interval: their estimates
-        are not normal, and Rubin's rules do not hold for them.
+        As that of a fit; variances and covariances are means over the data sets. They have no interval, because their
+        estimates are not normally distributed and Rubin's rules do not hold for them.
     n_imputations : int
     formula : str
 
@@ -79,7 +80,7 @@ class PooledResults(Results):
         return self.results[0].formula
 
     def cov_params(self) -> pd.DataFrame:
-        """Total covariance of the coefficients, terms by terms."""
+        """Total covariance of the coefficients, shape (terms, terms)."""
         return pd.DataFrame(self.cov, index=self.params.index, columns=list(self.params.index))
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
@@ -113,7 +114,7 @@ class PooledResults(Results):
         return joint_test(self.results, rows)
 
     def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
-        """One row a coefficient: ``term, estimate, se, df, stat, p, low, high, riv, lambda, fmi``."""
+        """One row per coefficient: ``term, estimate, se, df, stat, p, low, high, riv, lambda, fmi``."""
         more = {"riv": self.riv, "lambda": self.lambda_, "fmi": self.fmi}
         return Results.tidy(self, alpha).assign(**{name: column.to_numpy() for name, column in more.items()})
 
@@ -153,12 +154,12 @@ def pool(results: Sequence[OfOne]) -> PooledResults:
     Parameters
     ----------
     results : sequence of MixedModelResults or of GeneralisedResults
-        At least two, of the same formula, family, terms, rows, groups and method.
+        At least two, with the same formula, family, terms, rows, groups and method.
 
     Raises
     ------
     FitError
-        The fits do not belong together.
+        The fits do not match.
 
     Examples
     --------

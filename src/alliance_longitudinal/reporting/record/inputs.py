@@ -13,7 +13,7 @@ DEMO = "demo"
 
 
 def study_file(study: str | Path) -> Path:
-    """Absolute path of a study file; ``"demo"`` is the bundled one unless a file of that name is there.
+    """Absolute path of a study file; ``"demo"`` is the bundled one unless a file of that name exists.
 
     Raises
     ------

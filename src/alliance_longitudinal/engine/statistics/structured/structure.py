@@ -15,7 +15,7 @@ class AR1:
     Attributes
     ----------
     order : str
-        Column of the positions: whole numbers, each once in an innermost group.
+        Column of the positions: whole numbers, unique within an innermost group.
     strata : str, optional
         Column of strata with separate residual variances, as in `VarIdent`.
 
@@ -40,13 +40,13 @@ class AR1:
 class CAR1:
     """Residuals of one innermost group form an autoregressive series in continuous time.
 
-    The correlation of two rows is ``phi ** |difference of their times|`` with ``0 <= phi < 1``, phi being that of one
-    unit of time.
+    The correlation of two rows is ``phi ** |difference of their times|`` with ``0 <= phi < 1``; phi is the
+    correlation one unit of time apart.
 
     Attributes
     ----------
     time : str
-        Column of the times: numbers, each once in an innermost group.
+        Column of the times: numbers, unique within an innermost group.
     strata : str, optional
         Column of strata with separate residual variances, as in `VarIdent`.
 
@@ -69,7 +69,7 @@ class CAR1:
 
 @dataclass(frozen=True, slots=True)
 class VarIdent:
-    """A separate residual variance in every stratum of the rows.
+    """A separate residual variance in each stratum of the rows.
 
     The first stratum (in sorted order, or in the order of the categories) is the reference: its variance is the fit's
     ``scale``, and the parameters are the others' standard deviations divided by the reference's.
