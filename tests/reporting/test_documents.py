@@ -181,6 +181,14 @@ def test_a_figure_that_says_nothing_is_refused(
         pdf_document(report_model(mute, known, made.folder))
 
 
+def test_a_report_without_results_says_so(
+    made: Report, results: dict[str, Any], known: dict[str, Any]
+) -> None:
+    empty = results | {"tables": [], "figures": [], "estimates": [], "main_figure": None}
+    text = _words(docx.Document(io.BytesIO(word_document(report_model(empty, known, made.folder)))))
+    assert "There are no results, for the reason given in the answer." in text
+
+
 def test_text_is_never_code(made: Report, results: dict[str, Any], known: dict[str, Any]) -> None:
     hostile = (
         '#panic("x") *a* $x_$ \\ [b] @c <d> `e` \x00\x0b \ufffe ' + "\N{RIGHT-TO-LEFT OVERRIDE}{{ 7*7 }}"

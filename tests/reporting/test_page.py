@@ -133,6 +133,17 @@ def test_a_bare_result_still_makes_a_sound_page(tmp_path: Path) -> None:
     assert "The checks found nothing unusual." in page
 
 
+NO_RESULTS = "There are no results, for the reason given in the answer."
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_report_without_results_says_so_where_they_would_stand(tmp_path: Path, empty: bool) -> None:
+    results = tiny.sample_results()
+    if empty:
+        results = results | {"tables": [], "figures": [], "estimates": [], "main_figure": None}
+    assert (NO_RESULTS in _page(tmp_path, results)) == empty
+
+
 def test_outputs_of_the_notebook_are_text_and_pictures_only(tmp_path: Path) -> None:
     outputs = [
         {"output_type": "stream", "name": "stdout", "text": "\x1b[31mred\x1b[0m"},

@@ -148,8 +148,11 @@ def _blocks(results: Mapping[str, Any], known: Mapping[str, Any], numbered: _Num
     yield from _plan(known.get("plan"), results)
     yield from (Paragraph(unbroken(p)) for p in results["methods"]["paragraphs"])
     yield Heading("Results")
-    yield from numbered.section("results")
+    shown = tuple(numbered.section("results"))
     models = tuple(numbered.section("models", ["table"]))
+    if not (results["estimates"] or shown or models):
+        yield Paragraph("There are no results, for the reason given in the answer.")
+    yield from shown
     if any(x["section"] == "sensitivity" for x in (*results["tables"], *results["figures"])):
         yield Heading("Sensitivity")
         yield Paragraph("How much does the answer depend on these choices?")
