@@ -102,37 +102,41 @@ def actor_partner(
 ) -> ActorPartner:
     """Effects of one's own (actor) and of the other member's rating (partner) on an outcome.
 
-    ``y = b0 + actor x + partner x' + e``; the residuals of the members of a case correlate by ``rho``, which may be negative,
-    and with roles (woman and man, adolescent and parent) every role has its own means, effects and residual variance
-    (Kenny, Kashy & Cook 2006, Dyadic Data Analysis, chapter 7). REML, with Satterthwaite's degrees of freedom. The test of
-    distinguishable roles compares both models by maximum likelihood.
+    ``y = b0 + actor x + partner x' + e``; the residuals of the members of a case correlate at ``rho``, which
+    may be negative. With roles (woman and man, adolescent and parent), every role has its own means, effects
+    and residual variance (Kenny, Kashy & Cook 2006, Dyadic Data Analysis, chapter 7). The model is fitted by
+    REML, with Satterthwaite's degrees of freedom. The test of distinguishable roles compares both models by
+    maximum likelihood.
 
-    With ``missing="fiml"`` both members' ratings, covariates and outcomes are jointly normal, and every member with some value counts;
-    the errors are those of the observed information, and tests are normal. Without roles, the members' means and covariances are equal,
-    so that it does not matter who is first.
+    With ``missing="fiml"``, both members' ratings, covariates and outcomes are jointly normal, and every member
+    with at least one value contributes. Standard errors come from the observed information, and tests use the
+    normal distribution. Without roles, the members' means and covariances are equal, so that it does not matter
+    who is first.
 
     Parameters
     ----------
     frame : DataFrame
-        One row per person, with the other member's rating in ``partner_x``. Not changed. Rows with a missing value are left out
-        (``"listwise"``); a member who is left alone in a case stays.
+        One row per person, with the other member's rating in ``partner_x``. Not changed. Rows with a missing
+        value are left out (``"listwise"``); a member whose partner is left out stays.
     y, x, partner_x : str
         Outcome, own rating, the other member's rating.
     person, case : str
-        Columns: a person comes once in a case.
+        Columns; a person occurs once in a case.
     role : str, optional
-        Column of roles: each role at most once in a case.
+        Column of roles; each role occurs at most once in a case.
     covariates : str or sequence of str
-        Numbers of each person, with an effect on the own outcome; by role, if there are roles.
+        Numeric columns of each person, with an effect on the person's own outcome; by role, if there are roles.
     group : str, optional
-        Groups of cases, such as therapists: a random effect that all rows of a group share; with ``"fiml"`` errors by the sandwich of
-        the groups' scores, and as many degrees of freedom as groups less one.
+        Groups of cases, such as therapists: a random effect that all rows of a group share. With ``"fiml"``,
+        standard errors come from the sandwich of the groups' scores, and the degrees of freedom are the number
+        of groups minus one.
     missing : {"listwise", "fiml"}
         ``"fiml"`` assumes values missing at random, and needs cases of two members.
     few : bool
-        With ``"fiml"``: errors for few cases. With groups they come from leaving out one group at a time (jackknife) instead of the sandwich,
-        which is too small with few groups; without groups the covariance is multiplied by ``m / (m - k)`` and has ``m - k`` degrees of
-        freedom, with m cases that have both outcomes and k coefficients of a member. REML needs neither.
+        With ``"fiml"``, standard errors for few cases. With groups they come from leaving out one group at a
+        time (jackknife) instead of the sandwich, whose errors are too small with few groups. Without groups,
+        the covariance is multiplied by ``m / (m - k)`` and has ``m - k`` degrees of freedom, with m cases that
+        have both outcomes and k coefficients of a member. REML needs neither.
 
     Returns
     -------
@@ -142,7 +146,8 @@ def actor_partner(
     Raises
     ------
     DataError
-        If columns are missing, a person or a role comes twice in a case, no case has two members, or a rating does not vary.
+        If columns are missing, a person or a role occurs twice in a case, no case has two members, or a rating
+        does not vary.
     FitError
         If the model does not converge.
 

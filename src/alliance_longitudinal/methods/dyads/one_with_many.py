@@ -115,21 +115,22 @@ class OneWithMany(Estimates):
 def one_with_many(
     frame: pd.DataFrame, rating: str, role: str, therapist: str, client: str, session: str | None = None
 ) -> OneWithMany:
-    """Divide both raters' ratings into parts of the therapist, of the pair, and of the session.
+    """Split both raters' ratings into parts due to the therapist, the pair, and the session.
 
-    ``y_ijr = m_r + u_jr + d_ijr (+ e_ijtr)`` for role r, client i, therapist j and session t, with a 2 by 2 covariance of the roles at
-    every level, by REML (Marcus, Kashy & Baldwin 2009, doi 10.1037/a0017679; Kenny, Kashy & Cook 2006, chapter 10). The correlations
-    are reciprocities: ``recip_general`` of therapists, ``recip_dyadic`` of clients. Without sessions a client has one rating from each
-    side, and its covariance is that of what the therapist does not explain.
+    The model ``y_ijr = m_r + u_jr + d_ijr (+ e_ijtr)`` for role r, client i, therapist j and session t has a 2
+    by 2 covariance matrix of the roles at every level. It is fitted by REML (Marcus, Kashy & Baldwin 2009,
+    doi 10.1037/a0017679; Kenny, Kashy & Cook 2006, chapter 10). The correlations are reciprocities:
+    ``recip_general`` for therapists, ``recip_dyadic`` for clients. Without sessions, a client has one rating
+    from each side, and the client-level covariance is that of everything the therapist does not explain.
 
     Parameters
     ----------
     frame : DataFrame
         One row per rating. Not changed. Rows without a rating are left out.
     rating, role, therapist, client : str
-        Columns; ``role`` holds two values, who rates.
+        Columns; ``role`` has two values, one for each rater.
     session : str, optional
-        Column of sessions, where clients have several ratings from each side.
+        Column of sessions, if clients have several ratings from each side.
 
     Returns
     -------
@@ -140,7 +141,8 @@ def one_with_many(
     Raises
     ------
     DataError
-        If columns are missing, there are not two roles, a client has several therapists, a rating comes twice, or ratings are too few.
+        If columns are missing, there are not two roles, a client has several therapists, a rating occurs twice,
+        or there are too few ratings.
     FitError
         If the model does not converge.
 

@@ -85,14 +85,15 @@ def response_surface(
 ) -> ResponseSurface:
     """Features of the surface ``y = b0 + b1 x + b2 z + b3 x^2 + b4 x z + b5 z^2``.
 
-    ``a1 = b1 + b2`` and ``a2 = b3 + b4 + b5`` are slope and curvature where both ratings agree (``x = z``),
-    ``a3 = b1 - b2`` and ``a4 = b3 - b4 + b5`` where they are opposite (``x = -z``), ``a5 = b3 - b5``
-    (Edwards & Parry 1993, doi 10.2307/256822). The first principal axis goes through the stationary point with the slope
-    ``p11 = (b5 - b3 + sqrt((b3 - b5)^2 + b4^2)) / b4``.
+    ``a1 = b1 + b2`` and ``a2 = b3 + b4 + b5`` are the slope and curvature where both ratings agree (``x = z``).
+    ``a3 = b1 - b2`` and ``a4 = b3 - b4 + b5`` are those where the ratings are opposite (``x = -z``), and
+    ``a5 = b3 - b5`` (Edwards & Parry 1993, doi 10.2307/256822). The first principal axis goes through the
+    stationary point with the slope ``p11 = (b5 - b3 + sqrt((b3 - b5)^2 + b4^2)) / b4``.
 
-    Agreement itself matters (congruence) only if four conditions hold (Humberg, Nestler & Back 2019, doi 10.1177/1948550618757600):
-    the intervals of ``p10`` and ``p11`` hold 0 and 1, that of ``a4`` lies below 0, and that of ``a3`` holds 0. That an interval holds a
-    value does not prove it: in small samples the conditions hold too easily.
+    Agreement itself matters (congruence) only if four conditions hold (Humberg, Nestler & Back 2019, doi
+    10.1177/1948550618757600): the interval of ``p10`` contains 0, that of ``p11`` contains 1, that of ``a4``
+    lies below 0, and that of ``a3`` contains 0. An interval that contains a value does not prove it: in small
+    samples the conditions are met too easily.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def response_surface(
     Raises
     ------
     DataError
-        If there are not six coefficients with a covariance, or a number is missing.
+        If there are not six coefficients with a covariance matrix, or a number is missing.
 
     Examples
     --------
@@ -151,11 +152,12 @@ def response_surface(
 def response_surface_fit(
     frame: pd.DataFrame, y: str, x: str, z: str, group: str | None = None
 ) -> ResponseSurface:
-    """Fit a response surface and give its features.
+    """Fit a response surface and return its features.
 
-    Without ``group`` by least squares with t tests on ``n - 6`` degrees of freedom; with it by REML with a random intercept for each
-    group, and Satterthwaite's degrees of freedom for each feature. The ratings are used as they are: centre both at the same value,
-    such as the middle of their scale, before. See `response_surface` for the features.
+    Without ``group``, the fit is by least squares, with t tests on ``n - 6`` degrees of freedom. With
+    ``group``, it is by REML with a random intercept for each group, and Satterthwaite's degrees of freedom for
+    each feature. The ratings are used as they are, so first centre both at the same value, such as the midpoint
+    of their scale. See `response_surface` for the features.
 
     Parameters
     ----------

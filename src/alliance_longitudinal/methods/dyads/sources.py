@@ -64,40 +64,46 @@ def by_source(
 ) -> BySource:
     """Correlate ``x`` and ``y`` for every pair of raters, in the same rows.
 
-    A rater's mood or style (halo) raises the correlation of two ratings by the same person: ``same`` is that of the first rater. ``cross``
-    has two raters: the first rater's ``x`` with another's ``y`` or, if ``y`` has one rater only, another's ``x`` with the first rater's
-    ``y``. It is free of what one rater adds to both, but *not* unbiased: it is lowered by all that raters do not see alike.
-    ``corrected`` divides it by the square root of the raters' agreement. With two raters of both,
+    A rater's mood or style (halo) raises the correlation of two ratings by the same person: ``same`` is that of
+    the first rater. ``cross`` has two raters: the first rater's ``x`` with another's ``y`` or, if ``y`` has one
+    rater only, another's ``x`` with the first rater's ``y``. It is free of what one rater adds to both, but
+    *not* unbiased: it is lowered by everything that raters see differently. ``corrected`` divides it by the
+    square root of the raters' agreement. With two raters of both,
 
     ``corrected = sqrt(r(x1, y2) r(x2, y1) / (r(x1, x2) r(y1, y2)))``,
 
-    which needs no equal validity of raters, only errors that are independent between them (Campbell & Fiske 1959, doi
-    10.1037/h0046016; Spearman's correction). With two raters of one side only, it is ``cross`` over the square root of that side's agreement,
-    which takes both raters to be equally valid, and leaves the other side uncorrected. It is a bound rather than an estimate: raters who share errors, such as
-    knowledge of the same events, agree more and are corrected less; raters who see different things truly are corrected too much.
+    which does not need equally valid raters, only errors that are independent between them (Campbell & Fiske
+    1959, doi 10.1037/h0046016; Spearman's correction). With two raters on one side only, it is ``cross``
+    divided by the square root of that side's agreement. This assumes that both raters are equally valid, and
+    leaves the other side uncorrected. It is a bound rather than an estimate: raters who share errors, such as
+    knowledge of the same events, agree more and are corrected less; raters who truly see different things are
+    corrected too much.
 
-    All correlations are partial: given ``adjust`` and, with ``group``, within groups. Their covariance is that of the estimating functions
-    ``u v - r (u^2 + v^2) / 2``, summed by cluster (Steiger & Hakstian 1982, doi 10.1111/j.2044-8317.1982.tb00653.x, without clusters; no
-    normal distribution is assumed), with t on the clusters less one.
+    All correlations are partial: given ``adjust`` and, with ``group``, within groups. Their covariance is that
+    of the estimating functions ``u v - r (u^2 + v^2) / 2``, summed by cluster (Steiger & Hakstian 1982,
+    doi 10.1111/j.2044-8317.1982.tb00653.x, without clusters; no normal distribution is assumed). Tests and
+    intervals use t, with the number of clusters minus one as degrees of freedom.
 
     Parameters
     ----------
     frame : DataFrame
         One row per case. Not changed. Rows with a missing value in any of the columns are left out.
     x, y : mapping of str to str
-        Rater to column. A rater of the same name in both is the same person; the first of both has to be.
+        Rater to column. A rater with the same name in both is the same person; the first rater must be the same
+        in both.
     adjust : sequence of str
         Columns that are held constant.
     group : str, optional
         Column of groups (therapists): correlations are within them.
     cluster : str, optional
-        Column of what is independent; ``group`` if not given, and without both the rows.
+        Column of independent units; by default ``group``, or the rows if neither is given.
 
     Returns
     -------
     BySource
-        ``params``: ``r_<rater of x>_<rater of y>``; ``agreement_x`` and ``agreement_y`` of the first two raters where there are two; ``same,
-        cross, difference, corrected``. ``corrected`` is missing where raters hardly agree or it would lie outside -1 to 1.
+        ``params``: ``r_<rater of x>_<rater of y>``; ``agreement_x`` and ``agreement_y`` of the first two raters
+        where there are two; ``same, cross, difference, corrected``. ``corrected`` is missing if raters hardly
+        agree or if it would lie outside -1 to 1.
 
     Raises
     ------

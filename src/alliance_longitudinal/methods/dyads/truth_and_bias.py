@@ -44,13 +44,14 @@ class TruthAndBias(Estimates):
 def truth_and_bias(
     frame: pd.DataFrame, judgment: str, truth: str, person: str | None = None, time: str | None = None
 ) -> TruthAndBias:
-    """Compare one rater's judgments with another rater's, taken as the truth.
+    """Compare one rater's judgments with another rater's, which are taken as the truth.
 
     ``J - c = directional + truth (T - c) + time (t - mean t) + e`` with ``c`` the grand mean of the truth T
-    (West & Kenny 2011, doi 10.1037/a0022936): ``directional`` is how much higher the judgments lie, ``truth`` how
-    closely they follow. Where persons have several rows, the person's intercept is random, and a second model splits the truth into
-    the person's mean less ``c`` (``tracking_between``) and the rest (``tracking_within``), whose slope differs between persons at random
-    where the data allow it; ``directional`` is that of the second model. ``truth`` is then a mixture of both.
+    (West & Kenny 2011, doi 10.1037/a0022936): ``directional`` is how much higher the judgments are than the
+    truth, and ``truth`` is how closely they follow it. If persons have several rows, the person's intercept is
+    random. A second model then splits the truth into the person's mean minus ``c`` (``tracking_between``) and
+    the rest (``tracking_within``). The slope of the rest is random between persons if the data allow it.
+    ``directional`` is that of the second model, and ``truth`` is a mixture of both slopes.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def truth_and_bias(
     person : str, optional
         Column of persons (or dyads) with several rows; without it rows are independent.
     time : str, optional
-        Column of time: how the difference changes per unit (estimate ``time``).
+        Column of time. The estimate ``time`` is how the difference changes per unit.
 
     Returns
     -------

@@ -49,16 +49,18 @@ def control_chart(
 ) -> ControlChart:
     """Limits of a series from its moving ranges (XmR chart of individual values).
 
-    ``sigma`` is the mean moving range over ``2 / sqrt(pi)`` = 1.128, the mean range of two independent normal values; the limits lie
-    3 sigma from the mean (Shewhart 1931; Montgomery 2013, Introduction to Statistical Quality Control, section 6.4). Values
-    that resemble their neighbours give limits that are too narrow, and limits computed with a dip in the series are too wide.
+    ``sigma`` is the mean moving range divided by ``2 / sqrt(pi)`` = 1.128, the mean range of two independent
+    normal values; the limits lie 3 sigma from the mean (Shewhart 1931; Montgomery 2013, Introduction to
+    Statistical Quality Control, section 6.4). Values that resemble their neighbours give limits that are too
+    narrow, and limits computed with a dip in the series are too wide.
 
     Parameters
     ----------
     values : sequence of float or Series
-        The series in order. Missing values are passed over.
+        The series in order. Missing values are skipped.
     baseline : int or slice, optional
-        The values from which the limits are computed: the number of first values, or a slice of positions. By default all.
+        The values from which the limits are computed: the number of initial values, or a slice of positions. By
+        default all.
 
     Returns
     -------
@@ -109,10 +111,11 @@ def _positions(baseline: object, n: int) -> slice:
 
 
 def chance_of_drop(k: float, rho: float) -> float:
-    """Probability that a series which only fluctuates drops by more than ``k`` standard deviations from one session to the next.
+    """Probability that a series that only fluctuates drops by more than ``k`` standard deviations from one session to the next.
 
-    ``1 - Phi(k / sqrt(2 (1 - rho)))`` for a stationary normal series whose standard deviation is known and whose neighbours
-    correlate by ``rho``. For orientation: with an estimated standard deviation it is more (see `find_ruptures`).
+    ``1 - Phi(k / sqrt(2 (1 - rho)))`` for a stationary normal series whose standard deviation is known and
+    whose neighbours correlate at ``rho``. This is a rough guide: with an estimated standard deviation, the
+    probability is higher (see `find_ruptures`).
 
     Parameters
     ----------

@@ -177,29 +177,33 @@ def find_ruptures(
     limits: tuple[float, float] | None = None,
     step: float | None = None,
 ) -> Ruptures:
-    """Find ruptures in ratings of the alliance, their repairs, and how many would be found where the alliance only fluctuates.
+    """Find ruptures in alliance ratings, their repairs, and how many ruptures random fluctuation alone would produce.
 
-    Three rules (Eubanks-Carter, Gorman & Muran 2012, doi 10.1080/10503307.2012.693772, compare their families):
+    There are three rules (Eubanks-Carter, Gorman & Muran 2012, doi 10.1080/10503307.2012.693772, compare their
+    families):
 
     - ``drop``: the rating is more than ``size_sd`` pooled standard deviations (or ``size`` points) below that of the session before.
     - ``chart``: the rating is below the lower limit of the person's own control chart (see `control_chart`).
-    - ``residual``: the rating is more than ``size_sd`` residual standard deviations (or ``size`` points) below the person's own
-      line over sessions; the residual variance has the person's ratings less 2 in its denominator.
+    - ``residual``: the rating is more than ``size_sd`` residual standard deviations (or ``size`` points) below
+      the person's own line over sessions; the denominator of the residual variance is the person's number of
+      ratings minus 2.
 
-    The pooled variance within persons is ``sum (x - mean)^2 / (ratings - persons)``. A rupture is repaired if one of the person's next
-    ``repair_within`` ratings comes within ``repair_to_sd`` pooled standard deviations of the rating before the drop (by the other
-    rules: of the person's centre, or of the line at that later session).
+    The pooled variance within persons is ``sum (x - mean)^2 / (ratings - persons)``. A rupture is repaired if
+    one of the person's next ``repair_within`` ratings comes within ``repair_to_sd`` pooled standard deviations
+    of the rating before the drop (under the other rules: of the person's centre, or of the line at that later
+    session).
 
-    ``expected`` comes from simulation: stationary normal series at the same sessions, with each person's mean, variances that
-    differ as in the data, and a correlation of neighbours that is the same for all, judged by the same rule, whose
-    standard deviations and limits are estimated anew in every set. They are simulated at the first access. True ruptures are
-    part of the variance that is simulated: where there are many, ``expected`` is too high and the excess cautious.
-    So is a steady rise: the simulated series have no trend.
+    ``expected`` comes from simulated stationary normal series at the same sessions. They have each person's
+    mean, variances that differ between persons as in the data, and the same correlation of neighbouring ratings
+    for everyone. The same rule is applied to them, with standard deviations and limits estimated anew in every
+    set. The simulation runs when its results are first read. True ruptures are part of the simulated variance:
+    where there are many, ``expected`` is too high and the excess is conservative. The same is true of a steady
+    rise, because the simulated series have no trend.
 
     Parameters
     ----------
     frame : DataFrame
-        One row per person and session. Not changed. Rows without a rating are passed over.
+        One row per person and session. Not changed. Rows without a rating are skipped.
     score, person, session : str
         Columns; sessions are whole numbers, and higher scores are better.
     rule : {"drop", "chart", "residual"}
@@ -208,16 +212,16 @@ def find_ruptures(
     size_sd : float
         Size in standard deviations.
     repair_within : int
-        Ratings within which a repair counts.
+        Number of later ratings within which a repair counts.
     repair_to_sd : float
-        How near is near enough, in pooled standard deviations.
+        How close a rating must come to count as a repair, in pooled standard deviations.
     min_ratings : int, optional
-        Ratings that a person needs to be judged; by default those that the rule needs (2; 3 for a line). With fewer than about 8,
-        limits and lines say little.
+        Number of ratings that a person needs to be included; by default the minimum for the rule (2; 3 for a
+        line). With fewer than about 8 ratings, limits and lines are imprecise.
     n_series, seed : int
-        Simulated sets, and the seed of the random numbers.
+        Number of simulated sets, and seed of the random numbers.
     limits : pair of float, optional
-        Lowest and highest possible score of the simulated ratings.
+        Lowest and highest possible simulated rating.
     step : float, optional
         Simulated ratings are rounded to multiples of it.
 
@@ -228,8 +232,8 @@ def find_ruptures(
     Raises
     ------
     DataError
-        If columns are missing, a session is not a whole number or comes twice, too few ratings are there, or an option is
-        impossible.
+        If columns are missing, a session is not a whole number or occurs twice, there are too few ratings, or
+        an option is invalid.
 
     Examples
     --------

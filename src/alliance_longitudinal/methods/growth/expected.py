@@ -39,9 +39,9 @@ from alliance_longitudinal.methods.growth.course_time import CourseShape, Course
 
 @dataclass(frozen=True, repr=False, eq=False)
 class ExpectedCourse:
-    """An archive's average course by intake score, how persons differ from it, and predictions for one more person.
+    """An archive's average course by intake score, how persons differ from it, and predictions for a new person.
 
-    Make one with `fit`.
+    Create one with `fit`.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class ExpectedCourse:
         ``y ~ intake + f(time)`` with a random intercept and a random slope for each person.
     shape : str
     n_dropped : int
-        Rows of the archive left out for a missing value.
+        Rows of the archive left out because of a missing value.
 
     Examples
     --------
@@ -89,10 +89,11 @@ class ExpectedCourse:
     ) -> "ExpectedCourse":
         """Fit the archive by REML.
 
-        ``y = b0 + b1 intake [+ c x] + b2 f(t) + u0_i + u1_i f(t) [+ v_j] + e``, ``f(t) = log(t + 1)`` or ``t``. The log shape falls
-        fast at first: check it against the data near time 0. In the shape ``spline3`` the mean course is a natural cubic spline of three
-        degrees of freedom in place of ``b2 f(t)`` (`natural_spline`), and persons differ in ``log(t + 1)``. Leave the intake score itself out
-        of ``y``: it has no error there.
+        ``y = b0 + b1 intake [+ c x] + b2 f(t) + u0_i + u1_i f(t) [+ v_j] + e``, ``f(t) = log(t + 1)`` or ``t``.
+        The log shape changes fast at first: check it against the data near time 0. In the shape ``spline3``,
+        the mean course is a natural cubic spline with three degrees of freedom instead of ``b2 f(t)``
+        (`natural_spline`), and persons differ in ``log(t + 1)``. Leave the intake score itself out of ``y``,
+        because it would have no error there.
 
         Parameters
         ----------
@@ -101,10 +102,10 @@ class ExpectedCourse:
         y, intake, time, person : str
             Columns; ``intake`` holds the person's score at the start in every row.
         therapist : str, optional
-            Column of therapists: their random intercept is added.
+            Column of therapists. It adds a random intercept for each therapist.
         shape : {"log", "linear", "spline3"}
         covariates : sequence of str
-            Columns of numbers that are the same in all rows of a person.
+            Numeric columns that are the same in all rows of a person.
 
         Raises
         ------
@@ -143,7 +144,7 @@ class ExpectedCourse:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What a reader of the model has to know."""
+        """What a reader of the model needs to know."""
         return tuple(self.model.findings)
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
@@ -164,16 +165,17 @@ class ExpectedCourse:
     def predict(
         self, scores_so_far: pd.DataFrame, at: "float | Sequence[float] | Floats", band: float = 0.95
     ) -> pd.DataFrame:
-        """Expected scores of one person and the band in which single scores lie.
+        """Expected scores of one person, and the band within which single scores are expected.
 
-        The person's intercept and slope have a normal distribution given the scores so far; ``sd^2`` is the variance of the expected
-        score plus that of single scores (plug-in: the archive's estimates are taken as known).
+        Given the scores so far, the person's intercept and slope are normal. ``sd^2`` is the variance of the
+        expected score plus that of single scores (plug-in: the archive's estimates are taken as known).
 
         Parameters
         ----------
         scores_so_far : DataFrame
-            Rows of one person with the archive's columns of score, intake and time (and of the therapist, if wanted: an unknown one
-            has the variance of all). A row with a missing score gives the intake only.
+            Rows of one person with the archive's columns of score, intake and time (and, optionally, of the
+            therapist; an unknown one has the variance of all). A row with a missing score gives only the intake
+            score.
         at : float or sequence of float
             Times.
         band : float
@@ -187,7 +189,7 @@ class ExpectedCourse:
         Raises
         ------
         DataError
-            If the rows hold several intake scores or persons, or a time is impossible.
+            If the rows hold several intake scores or persons, or a time is invalid.
         """
         band = real("band", band, "a share between 0 and 1, such as 0.95", above=0, below=1)
         least = -np.inf if self.shape == "linear" else 0
@@ -233,18 +235,19 @@ class ExpectedCourse:
         frame : DataFrame
             As in `fit`. Rows with a missing value are left out.
         after : sequence of float
-            For each: scores up to this time are known, later ones are predicted.
+            For each of these times, scores up to it are known and later ones are predicted.
         bands : sequence of float
 
         Returns
         -------
         DataFrame
-            By ``after``: ``n`` (predicted scores), ``rmse, mae`` and for each band the share of scores within (``cover80``, ...).
+            One row for each ``after``: ``n`` (predicted scores), ``rmse, mae`` and, for each band, the share of
+            scores within it (``cover80``, ...).
 
         Raises
         ------
         DataError
-            If columns are missing, or no score is later.
+            If columns are missing, or there is no later score.
         """
         levels = levels_of(bands)
         after = several(after)
@@ -269,7 +272,7 @@ class ExpectedCourse:
         seed: int = 0,
         covariates: Sequence[str] = (),
     ) -> pd.DataFrame:
-        """`validate` of persons, or of all persons of therapists, who were left out of the archive, fold by fold.
+        """`validate`, fold by fold, in persons (or therapists with all their persons) who were left out of the archive.
 
         `methods.held_out_courses` gives the predictions themselves.
 
@@ -302,7 +305,7 @@ class ExpectedCourse:
             As in `fit`; rows of several persons. Rows with a missing value are left out.
         after : float
         update : bool
-            False: the scores so far are not used, only the intake score.
+            If False, only the intake score is used, not the scores so far.
 
         Returns
         -------
@@ -323,7 +326,7 @@ class ExpectedCourse:
     def prospects(
         self, frame: "pd.DataFrame | Scores", after: float, at: float, *, update: bool = True
     ) -> pd.DataFrame:
-        """What can be said of each person at a time: the last score, what was expected of it, and what to expect later.
+        """What is known of each person at a given time: the last score, the score expected then, and what to expect later.
 
         Parameters
         ----------
@@ -364,7 +367,7 @@ class ExpectedCourse:
         return pd.DataFrame({"person": rows.ids[who], **columns})
 
     def rows_of(self, frame: "pd.DataFrame | Scores") -> Scores:
-        """The complete rows of several persons, read once for several predictions."""
+        """The complete rows of several persons, read once for use in several predictions."""
         if isinstance(frame, Scores):
             return frame
         check_columns(frame, list(self._columns.needed))

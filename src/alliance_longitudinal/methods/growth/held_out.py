@@ -103,24 +103,25 @@ def held_out_courses(
     seed: int = 0,
     covariates: Sequence[str] = (),
 ) -> HeldOutCourses:
-    """Predict persons, or all persons of therapists, from an archive of the others, fold by fold.
+    """Predict courses fold by fold: each fold of persons, or of therapists with all their persons, from the others.
 
     Parameters
     ----------
     frame, y, intake, time, person, therapist, shape, covariates
         As in `ExpectedCourse.fit`.
     folds : int
-        Number of parts; each is predicted from the others.
+        Number of folds; each is predicted from the others.
     by : {"person", "therapist"}
-        What is divided into folds. By therapist, the model has not seen any client of the predicted person's therapist.
+        What is divided into folds. With ``"therapist"``, the model has not seen any client of the predicted
+        person's therapist.
     after : sequence of float
         Scores up to these times are known.
     at : float, optional
-        The later time of ``persons``; by default the median of the persons' last times.
+        The later time for ``persons``; by default the median of the persons' last times.
     update : bool
-        Whether the scores so far change what is expected later. False: everything is expected from the intake score.
+        Whether the scores so far update later predictions. If False, all predictions use the intake score only.
     seed : int
-        Of the folds.
+        Seed for the folds.
 
     Raises
     ------
@@ -178,7 +179,7 @@ def chance_beyond(mean: Floats, sd: Floats, limit: Floats, *, above: bool) -> Fl
     Parameters
     ----------
     mean, sd : array, shape (n,)
-        Of each prediction: the expected score, and the standard deviation of a single score around it.
+        For each prediction, the expected score and the standard deviation of a single score around it.
     limit : array, shape (n,)
     above : bool
         Whether the score is above the limit, rather than below it.

@@ -229,20 +229,21 @@ def growth_shapes(
     shapes: Sequence[ShapeName] = ("linear", "log", "quadratic", "piecewise"),
     knots: Sequence[float] | None = None,
 ) -> GrowthShapes:
-    """Compare shapes of an average course by maximum likelihood.
+    """Compare shapes of the average course by maximum likelihood.
 
-    ``linear``: ``b0 + b1 t``; ``log``: ``b0 + b1 log(t + 1)``; ``quadratic``: ``b0 + b1 t + b2 t^2``; ``piecewise``: straight lines that meet
-    at the knots. All have a random intercept and a random slope of time with their covariance; the log shape has that of ``log(t + 1)``.
+    ``linear``: ``b0 + b1 t``; ``log``: ``b0 + b1 log(t + 1)``; ``quadratic``: ``b0 + b1 t + b2 t^2``;
+    ``piecewise``: straight lines that meet at the knots. All have a random intercept and a random slope of
+    time, with their covariance; in the log shape, the random slope is that of ``log(t + 1)``.
 
     Parameters
     ----------
     frame : DataFrame
         One row per person and time. Not changed. Rows with a missing value are left out.
     y, time, person : str
-        Columns; for the log shape no time is below 0.
+        Columns; for the log shape, no time may be below 0.
     shapes : sequence of {"linear", "log", "quadratic", "piecewise"}
     knots : sequence of float, optional
-        Of the piecewise shape; by default at the thirds of the times.
+        Knots of the piecewise shape; by default the 1/3 and 2/3 quantiles of the distinct times.
 
     Returns
     -------
@@ -251,7 +252,7 @@ def growth_shapes(
     Raises
     ------
     DataError
-        If columns are missing, a shape is unknown, times do not allow it, or none can be fitted.
+        If columns are missing, a shape is unknown, the times do not allow a shape, or no shape can be fitted.
 
     Examples
     --------

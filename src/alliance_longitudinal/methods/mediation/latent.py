@@ -59,13 +59,14 @@ class LatentMediation(Estimates):
 def latent_mediation(
     frame: pd.DataFrame, x: str, m: str, y: str, group: str, *, seed: int = 0
 ) -> LatentMediation:
-    """Indirect effect of a group's characteristic through the group's mean of a mediator.
+    """Indirect effect of a group characteristic through the group mean of a mediator.
 
-    A cause that does not vary within groups acts between groups only. With latent group means (not the observed ones, which are
-    unreliable): ``m_j = d_M + a x_j + u_j``, ``y_j = d_Y + b_between m_j + c' x_j + v_j``, and within groups ``y = b_within m + e``
-    (Preacher, Zyphur & Zhang 2010, doi 10.1037/a0020141). Maximum likelihood; standard errors from the observed information.
-    ``indirect = a b_between`` with a Monte Carlo interval; ``contextual = b_between - b_within``. A row with only one of ``m`` and
-    ``y`` counts with what it has.
+    A cause that does not vary within groups acts only between groups. The model uses latent group means,
+    because the observed ones are unreliable: ``m_j = d_M + a x_j + u_j``,
+    ``y_j = d_Y + b_between m_j + c' x_j + v_j``, and within groups ``y = b_within m + e`` (Preacher, Zyphur &
+    Zhang 2010, doi 10.1037/a0020141). It is fitted by maximum likelihood, with standard errors from the
+    observed information. ``indirect = a b_between`` has a Monte Carlo interval;
+    ``contextual = b_between - b_within``. A row with only one of ``m`` and ``y`` contributes that value.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def latent_mediation(
     group : str
         Column of groups, such as therapists.
     seed : int
-        Of the Monte Carlo interval.
+        Seed for the Monte Carlo interval.
 
     Returns
     -------
@@ -86,7 +87,8 @@ def latent_mediation(
     Raises
     ------
     DataError
-        If columns are missing, the cause varies within a group, or groups are too few or too small.
+        If columns are missing, the cause varies within a group, or there are too few groups or the groups are
+        too small.
     FitError
         If the model does not converge, or the mediator does not differ between groups.
 

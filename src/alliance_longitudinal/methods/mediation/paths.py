@@ -58,22 +58,23 @@ def indirect_paths(
 ) -> IndirectPaths:
     """Indirect, direct and total path from the model of the mediator and the model of the outcome.
 
-    ``indirect = a b`` with the interval of the exact distribution of the product (`product_interval`; MacKinnon et al. 2004),
-    ``total = a b + c'``, ``proportion = a b / total`` with Monte Carlo intervals. ``a`` is from another model than ``b`` and ``c'``
-    and independent of them given the predictors of both.
+    ``indirect = a b`` has an interval from the exact distribution of the product (`product_interval`; MacKinnon
+    et al. 2004). ``total = a b + c'`` and ``proportion = a b / total`` have Monte Carlo intervals. ``a`` comes
+    from a different model than ``b`` and ``c'``, and is independent of them given the predictors of both
+    models.
 
     Parameters
     ----------
     a, se_a : float
         Path from the cause to the mediator.
     b, c_prime : float
-        Path from the mediator to the outcome given the cause, and from the cause given the mediator.
+        Paths to the outcome: from the mediator given the cause, and from the cause given the mediator.
     cov : array, shape (2, 2)
         Covariance of ``b`` and ``c_prime``.
-    dof : float or three of them
+    dof : float or sequence of three floats
         Degrees of freedom of the intervals of ``a, b, c_prime``.
     n_draws, seed : int
-        Of the Monte Carlo intervals.
+        Number of draws and seed for the Monte Carlo intervals.
 
     Returns
     -------
@@ -83,7 +84,7 @@ def indirect_paths(
     Raises
     ------
     DataError
-        If a number is missing, a standard error is not above 0, or ``cov`` is not a covariance.
+        If a number is missing, a standard error is not above 0, or ``cov`` is not a covariance matrix.
 
     Examples
     --------
@@ -157,9 +158,10 @@ class Confounding:
 def unmeasured_confounding(a: float, b: float, sigma_m: float, sigma_y: float) -> Confounding:
     """The indirect path as a function of the correlation between the errors of mediator and outcome.
 
-    The two models assume that nothing unmeasured moves both. If it does, the errors correlate at ``rho``, and the path from the
-    mediator to the outcome is ``b - rho / sqrt(1 - rho^2) sigma_y / sigma_m`` (Imai, Keele & Yamamoto 2010,
-    doi 10.1214/10-STS321, for linear models). ``rho_zero`` is the partial correlation of mediator and outcome given the cause.
+    The two models assume that no unmeasured variable affects both mediator and outcome. If one does, the errors
+    correlate at ``rho``, and the path from the mediator to the outcome is
+    ``b - rho / sqrt(1 - rho^2) sigma_y / sigma_m`` (Imai, Keele & Yamamoto 2010, doi 10.1214/10-STS321, for
+    linear models). ``rho_zero`` is the partial correlation of mediator and outcome given the cause.
 
     Parameters
     ----------

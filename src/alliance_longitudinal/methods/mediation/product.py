@@ -22,16 +22,17 @@ class Interval(NamedTuple):
 def product_interval(a: float, se_a: float, b: float, se_b: float, alpha: float = 0.05) -> Interval:
     """Interval of an indirect effect ``a b`` from the exact distribution of the product of two normal estimates.
 
-    ``P(AB < q) = E[Phi(+-(q / A - b) / se_b)]`` over ``A ~ N(a, se_a)``, by quadrature on both sides of ``A = 0``; the limits are the
-    quantiles alpha / 2 and 1 - alpha / 2 (MacKinnon et al. 2004, doi 10.1207/s15327906mbr3901_4; Meeker & Escobar 1994). The estimates are
-    independent. The interval is not symmetric, unlike Sobel's.
+    ``P(AB < q) = E[Phi(+-(q / A - b) / se_b)]`` over ``A ~ N(a, se_a)`` is computed by quadrature on both sides
+    of ``A = 0``. The limits are the quantiles alpha / 2 and 1 - alpha / 2 (MacKinnon et al. 2004, doi
+    10.1207/s15327906mbr3901_4; Meeker & Escobar 1994). The estimates are assumed to be independent. Unlike
+    Sobel's, the interval is not symmetric.
 
     Parameters
     ----------
     a, se_a, b, se_b : float
         Estimates and standard errors.
     alpha : float
-        Level of error.
+        Error level of the interval.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def product_interval(a: float, se_a: float, b: float, se_b: float, alpha: float 
     Raises
     ------
     DataError
-        If a number is missing or a standard error is not more than 0.
+        If a number is missing or a standard error is not above 0.
 
     Examples
     --------

@@ -59,13 +59,15 @@ def mediate(
 ) -> Mediation:
     """Indirect effect within persons whose paths differ.
 
-    ``m = d_M + a_i x + e_M`` and ``y = d_Y + b_i m + c'_i x + e_Y`` in one model of the stacked rows, with all five coefficients random
-    with a full covariance and a residual variance for each outcome, by REML (Bauer, Preacher & Gil 2006,
-    doi 10.1037/1082-989X.11.2.142). The average person's indirect effect is ``a b + cov(a_i, b_i)``, the total effect that plus ``c'``.
-    Intervals are Monte Carlo (Preacher & Selig 2012): coefficients and the covariance of ``a_i`` and ``b_i`` are drawn from normal
-    distributions with their sampling covariances, that of the variances from the restricted information.
+    ``m = d_M + a_i x + e_M`` and ``y = d_Y + b_i m + c'_i x + e_Y`` are fitted by REML in one model of the
+    stacked rows (Bauer, Preacher & Gil 2006, doi 10.1037/1082-989X.11.2.142). All five coefficients are random
+    with a full covariance, and each outcome has its own residual variance. The average of the persons' indirect
+    effects is ``a b + cov(a_i, b_i)``; the total effect adds ``c'``. Intervals are Monte Carlo (Preacher &
+    Selig 2012): coefficients and the covariance of ``a_i`` and ``b_i`` are drawn from normal distributions with
+    their sampling covariances. The sampling covariance of the variances comes from the restricted information.
 
-    The columns are used as they are: to look within persons only, take the persons' means off first (`decompose`).
+    The columns are used as they are. To study effects within persons only, first subtract the persons' means
+    (`decompose`).
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def mediate(
     person : str
         Column of persons.
     n_draws, seed : int
-        Of the Monte Carlo intervals.
+        Number of draws and seed for the Monte Carlo intervals.
 
     Returns
     -------

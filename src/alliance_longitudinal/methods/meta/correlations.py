@@ -23,17 +23,17 @@ def from_correlations(r: Any, n: Any) -> FisherZ:
     r : sequence of float
         Correlations, between -1 and 1.
     n : sequence of int, or int
-        Persons that each of them rests on, at least 4.
+        Number of persons behind each correlation, at least 4.
 
     Returns
     -------
     FisherZ
-        ``effects`` and ``variances``; ``tanh`` leads back from z to r.
+        ``effects`` and ``variances``; ``tanh`` converts z back to r.
 
     Raises
     ------
     DataError
-        If a correlation is not one, or rests on too few persons.
+        If a correlation is not between -1 and 1, or is based on too few persons.
 
     Examples
     --------

@@ -36,31 +36,35 @@ def meta_analysis(
 ) -> MetaAnalysis:
     """Mean effect of studies whose true effects differ.
 
-    ``y_i ~ N(x_i'b, tau2 + v_i)`` with known sampling variances ``v_i`` (DerSimonian & Laird 1986; Viechtbauer 2005, doi
-    10.3102/10769986030003261). With ``study``, several effects of one study: ``y_is ~ x_is'b + u_s + w_is``, variances
-    between studies and between the effects of a study (three levels; Konstantopoulos 2011, doi 10.1002/jrsm.35).
+    ``y_i ~ N(x_i'b, tau2 + v_i)`` with known sampling variances ``v_i`` (DerSimonian & Laird 1986; Viechtbauer
+    2005, doi 10.3102/10769986030003261). With ``study``, a study may have several effects:
+    ``y_is ~ x_is'b + u_s + w_is``, with variances between studies and between the effects of a study (three
+    levels; Konstantopoulos 2011, doi 10.1002/jrsm.35).
 
     Parameters
     ----------
     effects, variances : sequence of float
-        Effects on a scale where their errors are about normal (for correlations Fisher's z, `from_correlations`), and their
-        sampling variances.
+        Effects on a scale where their errors are approximately normal (for correlations, Fisher's z; see
+        `from_correlations`), and their sampling variances.
     study : sequence, optional
-        Study of each effect. Three levels; method REML or ML.
+        Study of each effect. The model then has three levels, and the method must be REML or ML.
     moderators : DataFrame, optional
-        Columns that effects may depend on, in the order of the effects. Numbers enter as they are, so centre them; of texts
-        and categories each but the first gets a term ``column[value]``.
+        Columns on which effects may depend, with rows in the order of the effects. Numbers enter as they are,
+        so centre them. Each value of a text or category column except the first gets a term ``column[value]``.
     method : {"REML", "ML", "DL", "PM"}
-        How the variance of true effects is estimated: restricted or full likelihood, DerSimonian and Laird, Paule and Mandel.
+        How the variance of true effects is estimated: by restricted or full maximum likelihood, or by the
+        method of DerSimonian and Laird or of Paule and Mandel.
     test : {"z", "knapp-hartung"}
-        Normal distribution, or t with ``k - p`` degrees of freedom and, with two levels, the standard error of Knapp & Hartung
-        (2003, doi 10.1002/sim.1482); for three levels the model's own. The prediction interval takes the same quantile.
+        Normal distribution, or t with ``k - p`` degrees of freedom. With t, a two-level model has the standard
+        error of Knapp & Hartung (2003, doi 10.1002/sim.1482), and a three-level model has its own. The
+        prediction interval uses the same quantile.
 
     Notes
     -----
-    The prediction interval takes the estimated variance of true effects as known. With few studies (about 10 or fewer) that
-    variance is uncertain and is often estimated as zero, so that the interval holds the true effect of a new study less often
-    than it says, with the normal quantile most of all (Partlett & Riley 2017, doi 10.1002/sim.7140).
+    The prediction interval takes the estimated variance of true effects as known. With few studies (about 10 or
+    fewer) that variance is uncertain and is often estimated as zero. The interval then contains the true effect
+    of a new study less often than its nominal level, most of all with the normal quantile (Partlett & Riley
+    2017, doi 10.1002/sim.7140).
 
     Returns
     -------
@@ -71,8 +75,8 @@ def meta_analysis(
     Raises
     ------
     DataError
-        If lengths differ, values are missing or impossible, effects are too few, terms depend on each other, or levels cannot
-        be separated.
+        If lengths differ, values are missing or invalid, there are too few effects, terms are linearly
+        dependent, or levels cannot be separated.
 
     Examples
     --------

@@ -19,18 +19,19 @@ def impute(
 ) -> list[pd.DataFrame]:
     """Fill in missing values of a model's response, several times, as if they were missing at random.
 
-    Each copy draws the model's parameters, each person's own course given what was observed of it, and the scatter around it:
-    variances as estimated in data simulated from the fit, coefficients and random effects from their joint distribution
-    given these. Whatever the copies are analysed with is then pooled by `alliance_longitudinal.pool` (Rubin 1987). The model
-    has to hold what the analysis asks: an interaction that it lacks is drawn to zero (Grund, Luedtke & Robitzsch 2018, doi
-    10.1177/1094428117703686).
+    For each copy, the model's parameters, each person's own course given the observed scores, and the scatter
+    around it are drawn anew. Variances are those estimated in data simulated from the fit. Coefficients and
+    random effects come from their joint distribution given these variances. Analyse each copy, then pool the
+    results with `alliance_longitudinal.pool` (Rubin 1987). The model must contain everything that the analysis
+    examines: imputation pulls an interaction that the model lacks towards zero (Grund, Luedtke & Robitzsch
+    2018, doi 10.1177/1094428117703686).
 
     Parameters
     ----------
     model : MixedModelResults or MixedModel
-        A linear mixed model with independent residuals; one that is not fitted is fitted by REML.
+        A linear mixed model with independent residuals; an unfitted model is fitted by REML.
     frame : DataFrame
-        With a row, and its predictors, for each score to fill in: the response is missing there. Not changed.
+        Has a row, with its predictors, for each score to fill in; the response is missing there. Not changed.
     m : int
         Number of copies.
     seed : int, optional
@@ -76,12 +77,13 @@ def delta_adjusted(
     seed: int | None = 0,
     copies: Sequence[pd.DataFrame] | None = None,
 ) -> list[pd.DataFrame]:
-    """Fill in missing scores as `impute` does, and move those of people who left by ``delta`` until the horizon.
+    """Fill in missing scores as `impute` does, and shift those of people who left by ``delta`` until the horizon.
 
-    A score at time ``t`` after the person's last at ``t_last`` is moved by ``delta (t - t_last) / (horizon - t_last)``, and
-    by ``delta`` at the horizon and later: the course after leaving is worse (or better) than that of people with the same
-    scores who stayed. Of people who did not leave, scores are filled in as missing at random. The delta at which an answer
-    changes is its tipping point (Carpenter, Roger & Kenward 2013, doi 10.1080/10543406.2013.834911).
+    A score at time ``t`` after the person's last at ``t_last`` is shifted by
+    ``delta (t - t_last) / (horizon - t_last)``, and by ``delta`` at the horizon and later: the course after
+    leaving is worse (or better) than that of people with the same scores who stayed. For people who did not
+    leave, scores are filled in as missing at random. The delta at which an answer changes is its tipping point
+    (Carpenter, Roger & Kenward 2013, doi 10.1080/10543406.2013.834911).
 
     Parameters
     ----------
@@ -91,13 +93,14 @@ def delta_adjusted(
         Columns of the person, of the time, and of whether the person left: 0 or 1 (or truth values), the same in all rows of
         a person.
     delta : float or mapping
-        Points of the response, of either sign; with ``by`` a mapping of its values to points.
+        Points of the response, of either sign; with ``by``, a mapping from its values to points.
     horizon : float
-        Time at which all of ``delta`` is reached.
+        Time at which the full ``delta`` is reached.
     by : str, optional
         A column whose values have separate deltas; it is the same in all rows of a person.
     copies : sequence of DataFrame, optional
-        What `impute` gave for this frame: it is moved, and nothing is drawn again. For many deltas that is much quicker.
+        What `impute` returned for this frame. These copies are shifted, and nothing is drawn again. With many
+        deltas, this is much quicker.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def delta_adjusted(
     Raises
     ------
     DataError
-        As for `impute`, and if a column does not say the same of a person in all rows, or a delta is missing.
+        As for `impute`, and if a column is not the same in all rows of a person, or a delta is missing.
 
     Examples
     --------

@@ -55,31 +55,32 @@ def pattern_mixture(
 ) -> PatternMixture:
     """Estimate a coefficient in people who stayed and in people who left, and average it over both.
 
-    All fixed terms interact with the pattern. With ``b0`` the coefficient where the pattern is 0, ``b1`` the difference and
-    ``p`` the share of people with pattern 1 of ``n``, the average is ``b0 + p b1`` with variance ``g'Vg + b1^2 p (1 - p) /
-    n`` (Little 1993, doi 10.2307/2290705; Hedeker & Gibbons 1997, doi 10.1037/1082-989X.2.1.64). It holds where courses after leaving
-    are those of the person's own pattern, and not where leaving is at random given the scores.
+    All fixed terms interact with the pattern. ``b0`` is the coefficient where the pattern is 0, ``b1`` is the
+    difference, and ``p`` is the share with pattern 1 among ``n`` people. The average is ``b0 + p b1``, with
+    variance ``g'Vg + b1^2 p (1 - p) / n`` (Little 1993, doi 10.2307/2290705; Hedeker & Gibbons 1997, doi
+    10.1037/1082-989X.2.1.64). It is valid if courses after leaving are those of the person's own pattern. It is
+    not valid if leaving is at random given the scores.
 
     Parameters
     ----------
     formula : str
-        Without the pattern, with an intercept: ``y ~ week * arm + (1 + week | client)``.
+        Formula without the pattern and with an intercept: ``y ~ week * arm + (1 + week | client)``.
     frame : DataFrame
         Not changed.
     pattern : str
         Column with 0 (stayed) or 1 (left), the same in all rows of a person.
     term : str
-        Coefficient of the formula, such as ``week:arm``.
+        Coefficient in the formula, such as ``week:arm``.
     person : str
-        Column of the people that the share is of: those with a row in the model.
+        Column of people. The share is of those with a row in the model.
     reml : bool
-        Restricted likelihood in place of maximum likelihood.
+        Whether to use restricted instead of full maximum likelihood.
 
     Raises
     ------
     DataError
-        If the pattern is not 0 or 1, the same for everybody or different within a person, already in the formula, or the term is
-        not in the model.
+        If the pattern is not 0 or 1, is the same for everyone, differs within a person, or is already in the
+        formula, or if the term is not in the model.
 
     Examples
     --------

@@ -42,8 +42,9 @@ def decompose(
     Returns
     -------
     DataFrame
-        The frame with its index and row order, and for each column ``<column>_within`` and ``<column>_<group>`` for each group.
-        The within part is missing where the value is; the others where the group has no value at all.
+        The frame with its index and row order, and for each column ``<column>_within`` and ``<column>_<group>``
+        for each group. The within part is missing where the value is missing; the others are missing where the
+        group has no value at all.
 
     Raises
     ------

@@ -115,68 +115,73 @@ def dynamic_panel(
     person_trends: bool = False,
     cluster: str | None = None,
 ) -> DynamicPanel:
-    """Explain each value by the one before it, other columns and a person effect.
+    """Predict each value from the previous one, other columns and a person effect.
 
-    ``y_it = sum_k rho_k y_i,t-k + b' x_i,t-1 + c' z_i,t-1 + d' w_it + g' v_i + mu_t + alpha_i + e_it``. The person effect
-    ``alpha_i`` removes everything that is stable in a person. A predetermined ``x`` may answer to earlier errors (feedback): a
-    bad week may lower the alliance of the next. Maximum likelihood is Allison, Williams & Moral-Benito 2017, doi
-    10.1177/2378023117710578: ``alpha_i`` is free with every time-varying predictor and the first y (not with constant columns),
-    ``e_it`` with every later predetermined value; coefficients and the error variance are equal over time. All values that
-    are there are used (missing at random), with standard errors from the observed information.
+    ``y_it = sum_k rho_k y_i,t-k + b' x_i,t-1 + c' z_i,t-1 + d' w_it + g' v_i + mu_t + alpha_i + e_it``. The
+    person effect ``alpha_i`` removes everything that is stable in a person. A predetermined ``x`` may depend on
+    earlier errors (feedback): a bad week may lower the alliance in the next. Maximum likelihood follows
+    Allison, Williams & Moral-Benito 2017, doi 10.1177/2378023117710578: ``alpha_i`` may covary with every
+    time-varying predictor and the first y (not with constant columns), and ``e_it`` with every later
+    predetermined value. Coefficients and the error variance are equal over time. All available values are used
+    (missing at random), with standard errors from the observed information.
 
-    The generalised method of moments needs complete rows and no normal distribution: in differences (Arellano & Bond 1991, doi
-    10.2307/2297968) ``y`` and the predetermined columns are instrumented by their levels from two times before backwards; the
-    system (Blundell & Bond 1998, doi 10.1016/S0304-4076(98)00009-8) adds equations in levels, without a constant, with
-    the last difference as instrument; other columns instrument themselves. Anderson & Hsiao 1982 instrument each
-    difference with the one level before. ``within`` and ``ols`` are biased in opposite directions; the true
-    coefficient of ``y`` before lies between them as a rule (Bond 2002, doi 10.1007/s10258-002-0009-9).
+    The generalised method of moments needs complete rows but does not assume a normal distribution. In
+    differences (Arellano & Bond 1991, doi 10.2307/2297968), ``y`` and the predetermined columns are
+    instrumented by their levels two or more times earlier. The system (Blundell & Bond 1998, doi
+    10.1016/S0304-4076(98)00009-8) adds equations in levels, without a constant, with the last difference as
+    instrument. Other columns instrument themselves. Anderson & Hsiao 1982 instrument each difference with only
+    the one level before it. ``within`` and ``ols`` are biased in opposite directions; as a rule, the true
+    coefficient of the previous ``y`` lies between them (Bond 2002, doi 10.1007/s10258-002-0009-9).
 
     Parameters
     ----------
     frame : DataFrame
         One row per person and time. Not changed.
     y, person, time : str
-        The outcome, ids, and numbers of the times, which are taken as equally spaced.
+        Outcome, person ids, and numbers of the times, which are treated as equally spaced.
     predetermined, lagged_exogenous : str or sequence of str
-        Columns that enter with the value before; the first may answer to earlier errors of y.
+        Columns that enter with their previous value. Only the ``predetermined`` ones may depend on earlier
+        errors of y.
     exogenous : str or sequence of str
-        Columns that enter as given.
+        Columns that enter with their value at the same time.
     constant : str or sequence of str
-        Properties of the person.
+        Characteristics of the person.
     lags : int
-        Earlier values of y.
+        Number of earlier values of y.
     method : {"ml", "difference-gmm", "system-gmm", "anderson-hsiao", "within", "ols"}
     steps : {1, 2}
-        Of the generalised method of moments.
+        Number of steps of the generalised method of moments.
     time_effects : bool
-        Whether each time has its own level, which maximum likelihood always has.
+        Whether each time has its own level. With maximum likelihood it always has.
     max_instrument_lag : int, optional
-        The deepest level that is an instrument, from 2 on; all if not given.
+        The longest lag of a level that is used as an instrument, at least 2; all if not given.
     collapse : bool
         One instrument per lag instead of one per lag and time (Roodman 2009, doi 10.1111/j.1468-0084.2008.00542.x).
     windmeijer : bool
-        Whether errors of two steps allow for the estimated weights.
+        Whether standard errors of the two-step estimate allow for the estimated weights.
     contemporaneous : bool
-        Whether a predetermined value may also go with the error of y at the same time, as where both are measured in the same
-        session. The default, as in R's dpm, excludes it. For maximum likelihood.
+        Whether a predetermined value may also covary with the error of y at the same time, as when both are
+        measured in the same session. The default, as in R's dpm, excludes this. Maximum likelihood only.
     person_trends : bool
-        Whether each person also has a line of his or her own. Where persons' lines differ and this is left out, the effects are
-        biased; together with ``contemporaneous`` they are not determined. For maximum likelihood.
+        Whether each person also has an individual linear trend. If persons' trends differ and this is left out,
+        the effects are biased. Together with ``contemporaneous``, the effects are not identified. Maximum
+        likelihood only.
     cluster : str, optional
-        A column that says which persons belong together: standard errors by the sandwich of the clusters' scores. For maximum
-        likelihood; the other methods cluster by person.
+        A column that shows which persons belong together. Standard errors then come from the sandwich of the
+        clusters' scores. Maximum likelihood only; the other methods cluster by person.
 
     Returns
     -------
     DynamicPanel
-        ``params`` named ``<y>_lag`` (``<y>_lag2``), ``<x>_lag``, and the others by their names. Of the generalised method of moments
-        ``tests`` has ``sargan`` with the step's own weights as R's plm computes it (of one step it is not scaled by the error
-        variance and has no known distribution), ``hansen`` with robust weights, ``m1`` and ``m2``.
+        The names in ``params`` are ``<y>_lag`` (``<y>_lag2``), ``<x>_lag``, and for the other columns their
+        own. For the generalised method of moments, ``tests`` has ``sargan`` with the step's own weights, as R's
+        plm computes it; ``hansen`` with robust weights; ``m1`` and ``m2``. With one step, ``sargan`` is not
+        scaled by the error variance and has no known distribution.
 
     Raises
     ------
     DataError
-        With too few times, columns without variation, or columns that are not there.
+        If there are too few times, a column does not vary, or a column does not exist.
 
     Examples
     --------

@@ -24,11 +24,11 @@ def lag(
     order: str = "session",
     max_gap: float = 1,
 ) -> pd.DataFrame:
-    """Add each column's value at the client's session before.
+    """Add each column's value at the client's previous session.
 
-    For session ``s`` it is the value at the largest session number ``r < s`` with ``s - r <= max_gap``. It is missing where
-    the client has no such session, and where the value at session ``r`` is itself missing: all columns are
-    taken from the same session, and none from an older one. Rows may be in any order.
+    For session ``s``, this is the value at the largest session number ``r < s`` with ``s - r <= max_gap``. It
+    is missing if the client has no such session or the value at session ``r`` is itself missing: all columns
+    are taken from the same session, and none from an older one. Rows may be in any order.
 
     Parameters
     ----------
@@ -39,18 +39,19 @@ def lag(
     by, order : str
         Columns of the client and of the session number (or of the day, or any other number that orders the sessions).
     max_gap : float
-        Largest difference in ``order``: with 1, session 5 has no value before it if session 4 has no row.
+        Largest difference in ``order``. With 1, session 5 has no previous value if session 4 has no row.
 
     Returns
     -------
     DataFrame
-        The frame with its index and row order, and one more column ``<column>_lag`` for each of ``columns``.
+        The frame with its index and row order, and an additional column ``<column>_lag`` for each of
+        ``columns``.
 
     Raises
     ------
     DataError
-        If a column does not exist or is not numeric, an id or session number is missing, a client has two rows of one session,
-        or ``max_gap`` is below 1.
+        If a column does not exist or is not numeric, an id or session number is missing, a client has two rows
+        for one session, or ``max_gap`` is below 1.
 
     Examples
     --------

@@ -80,14 +80,16 @@ def latent_contextual(
 ) -> LatentContextual:
     """Effect of ``x`` on ``y`` within groups and between their latent means.
 
-    ``x_ij = mu_j + w_ij`` and ``y_ij = a + b_w w_ij + b_b mu_j + u_j + e_ij`` (Ludtke et al. 2008, doi 10.1037/a0012869):
-    ``mu_j`` is the group's true level, of which the mean of a few members is a noisy measure; the regression on observed
-    means finds ``b_w + lambda (b_b - b_w)`` with ``lambda`` their reliability. It suits groups of which the members at hand are a
-    sample; where nearly all members are observed, the observed mean is the level itself.
+    ``x_ij = mu_j + w_ij`` and ``y_ij = a + b_w w_ij + b_b mu_j + u_j + e_ij`` (Ludtke et al. 2008, doi
+    10.1037/a0012869): ``mu_j`` is the group's true level; the mean of a few members measures it with error.
+    Regression on observed means estimates ``b_w + lambda (b_b - b_w)``, with ``lambda`` their reliability. The
+    model suits groups whose observed members are a sample. Where nearly all members are observed, the observed
+    mean is the level itself.
 
-    ``"ml"`` fits x and y jointly at both levels, with errors from the observed information. ``"moment"`` corrects the manifest
-    effects of a mixed model by REML, ``b_b = b_w + (b_m - b_w) / lambda``, with ``lambda`` from the harmonic mean of sizes and
-    the REML share of variance ``rho``; its errors are by the delta method, with the large-sample variance of
+    ``"ml"`` fits x and y jointly at both levels, with standard errors from the observed information.
+    ``"moment"`` corrects the manifest effects of a mixed model by REML, ``b_b = b_w + (b_m - b_w) / lambda``,
+    with ``lambda`` from the harmonic mean of the group sizes and the REML estimate of ``rho``, the share of
+    variance between groups. Its standard errors come from the delta method, with the large-sample variance of
     ``rho`` (Donner 1986), ``2 (1 - rho)^2 (1 + (n - 1) rho)^2 / (n (n - 1) (J - 1))``.
 
     Parameters
@@ -102,14 +104,14 @@ def latent_contextual(
     Returns
     -------
     LatentContextual
-        ``params`` index ``within, between, contextual``; contextual is between less within.
+        The index of ``params`` is ``within, between, contextual``; contextual is between minus within.
 
     Raises
     ------
     DataError
-        If a column does not exist, does not vary within groups, or there are too few groups or members.
+        If a column does not exist or does not vary within groups, or if there are too few groups or members.
     FitError
-        If the likelihood has no maximum that can be found.
+        If no maximum of the likelihood is found.
 
     Examples
     --------

@@ -137,42 +137,44 @@ def riclpm(
 ) -> CrossLagged:
     """Effects from one occasion to the next within persons, between two (or three) measures.
 
-    Each value is ``mean_t + RI_i (+ t RS_i) + w_ti``: the occasion's mean, the person's own level (and line), and a deviation
-    from both that follows ``w_t = Phi w_(t-1) + e_t`` (Hamaker, Kuiper & Grasman 2015, doi 10.1037/a0038889; with slopes
-    Curran et al. 2014, doi 10.1037/a0035297). ``x`` may answer to earlier ``y`` and the reverse, so feedback biases neither
-    effect. All values that are there are used (full-information maximum likelihood, missing at random), with standard
-    errors from the observed information. Variances are not held positive, as in lavaan: a negative one is a finding.
+    Each value is ``mean_t + RI_i (+ t RS_i) + w_ti``: the occasion's mean, the person's own level (and linear
+    trend), and a deviation from both that follows ``w_t = Phi w_(t-1) + e_t`` (Hamaker, Kuiper & Grasman 2015,
+    doi 10.1037/a0038889; with slopes Curran et al. 2014, doi 10.1037/a0035297). ``x`` may depend on earlier
+    ``y`` and the reverse, so feedback biases neither effect. All available values are used (full-information
+    maximum likelihood, missing at random), with standard errors from the observed information. As in lavaan,
+    variances are not constrained to be positive: a negative one is reported as a finding.
 
     Parameters
     ----------
     frame : DataFrame
         One row per person and occasion. Not changed.
     x, y, z : str
-        Columns of the measures; ``z`` is a third one.
+        Columns of the measures; ``z`` is an optional third one.
     person, occasion : str
-        Ids, and numbers of the occasions. The occasions that have values are taken as equally spaced.
+        Person ids, and numbers of the occasions. The occasions that have values are treated as equally spaced.
     random_intercepts : bool
         False gives the ordinary cross-lagged panel model, which mixes stable differences with change.
     random_slopes : bool
-        Also a line of each person; the first occasion is 0, the next 1, ...
+        Whether each person also has a linear trend; the first occasion is 0, the next 1, ...
     equal_lags : bool
         Whether effects are the same from each occasion to the next; otherwise names end in ``_1``, ``_2``, ... for the steps.
     equal_variances : bool
         Whether the (co)variances of ``e_t`` are the same from the second occasion on.
     cluster : str, optional
-        A column that says which persons belong together, such as their therapist: standard errors by the sandwich of the
-        clusters' scores, times J / (J - 1).
+        A column that shows which persons belong together, such as their therapist. Standard errors then come
+        from the sandwich of the clusters' scores, times ``J / (J - 1)`` for J clusters.
 
     Returns
     -------
     CrossLagged
-        ``params`` index ``ar_x, ar_y, x_to_y, y_to_x, var_ri_x, var_ri_y, cov_ri`` and, with slopes, ``var_rs_x, var_rs_y,
-        cov_rs``; with ``z`` all pairs.
+        The index of ``params`` is ``ar_x, ar_y, x_to_y, y_to_x, var_ri_x, var_ri_y, cov_ri`` and, with slopes,
+        ``var_rs_x, var_rs_y, cov_rs``. With ``z``, it covers all pairs.
 
     Raises
     ------
     DataError
-        With fewer than 3 occasions (4 with random slopes), a measure without variation, or a column that is not there.
+        If there are fewer than 3 occasions (4 with random slopes), a measure does not vary, or a column does
+        not exist.
 
     Examples
     --------
@@ -206,16 +208,17 @@ def riclpm_from_moments(
     equal_lags: bool = True,
     equal_variances: bool = False,
 ) -> CrossLagged:
-    """The random-intercept cross-lagged panel model of a published covariance matrix.
+    """Fit the random-intercept cross-lagged panel model to a published covariance matrix.
 
     Parameters
     ----------
     cov : array-like, shape (2 T, 2 T)
-        Covariances of x1 y1 x2 y2 ..., with divisor n; with divisor n - 1 multiply them by (n - 1) / n first.
+        Covariances of x1 y1 x2 y2 ..., with divisor n. If the divisor is n - 1, first multiply them by
+        ``(n - 1) / n``.
     nobs : int
-        Persons behind it.
+        Number of persons behind the matrix.
     mean : array-like, shape (2 T,), optional
-        Left out, the means are free and do not matter.
+        Means in the same order. If left out, they are free and have no influence.
     random_intercepts, random_slopes, equal_lags, equal_variances : bool
         As in `riclpm`.
 

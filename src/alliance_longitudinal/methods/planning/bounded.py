@@ -12,22 +12,24 @@ _BETWEEN, _WITHIN = 200, 40
 
 
 def power_between_reml(effect: float, therapists: int, clients: float, tau: float, sigma2: float) -> float:
-    """Power to find the effect of a therapist's characteristic by a mixed model whose variances cannot be negative.
+    """Power to detect the effect of a therapist characteristic with a mixed model whose variances cannot be negative.
 
-    `power_between` takes the mean square between therapists for the error. REML takes it only if it is larger than that within; otherwise the
-    variance between therapists is estimated as zero, and the error is that of both together, which is larger (Searle, Casella & McCulloch 1992,
-    Variance Components, section 3.8: equal caseloads). The test keeps ``therapists - 2`` degrees of freedom, so with few therapists it finds
-    less than `power_between` says, and without an effect less than 5 %. The power is the mean over both mean squares, which are independent and
-    have chi-squared distributions with ``therapists - 2`` and ``therapists * clients - therapists - 1`` degrees of freedom.
+    `power_between` uses the mean square between therapists as the error. REML uses it only if it is larger than
+    the mean square within therapists. Otherwise the variance between therapists is estimated as zero, and the
+    error pools both mean squares, which is larger (Searle, Casella & McCulloch 1992, Variance Components,
+    section 3.8: equal caseloads). The test keeps ``therapists - 2`` degrees of freedom. With few therapists,
+    its power is therefore lower than that of `power_between`; without an effect, fewer than 5 % of studies are
+    significant. The power is averaged over both mean squares, which are independent and have chi-squared
+    distributions with ``therapists - 2`` and ``therapists * clients - therapists - 1`` degrees of freedom.
 
     Parameters
     ----------
     effect : float
-        Change of the outcome per standard deviation of the predictor.
+        Change in the outcome per standard deviation of the predictor.
     therapists : int
         At least 3.
     clients : float
-        Of each therapist; that of equal caseloads with the same information where caseloads are unequal.
+        Clients per therapist. For unequal caseloads, give the equal caseload with the same information.
     tau, sigma2 : float
         Variances of the outcome between therapists and between clients of a therapist.
 

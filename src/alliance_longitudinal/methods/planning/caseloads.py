@@ -12,21 +12,23 @@ from alliance_longitudinal.methods.planning.closed_forms import VariancePower
 def power_variance_unequal(
     caseloads: Sequence[int], icc: float, n_sim: int = 10_000, seed: int = 0
 ) -> VariancePower:
-    """Chance of finding that therapists differ, and of an estimate of zero, for any caseloads.
+    """Power to detect differences between therapists, and probability of an estimate of zero, for any caseloads.
 
-    For one score per client. The restricted likelihood ratio's distribution is simulated, with the variance and without it
-    (Crainiceanu & Ruppert 2004, doi 10.1111/j.1467-9868.2004.00438.x, theorem 1): its only ingredients are the eigenvalues
-    of ``diag(n) - n n' / N`` for caseloads ``n`` of ``N`` clients. With equal caseloads the test is the F test of
-    `power_variance`, which needs no simulation.
+    There is one score per client. The distribution of the restricted likelihood ratio is simulated with and
+    without variance between therapists (Crainiceanu & Ruppert 2004, doi 10.1111/j.1467-9868.2004.00438.x,
+    theorem 1). Of the caseloads, it needs only the eigenvalues of ``diag(n) - n n' / N`` for caseloads ``n`` of
+    ``N`` clients. With equal caseloads the test is the F test of `power_variance`, which needs no simulation.
 
     Parameters
     ----------
     caseloads : sequence of int
-        Clients of each therapist, at least 1 each; two therapists or more, one of them with two clients.
+        Clients of each therapist, at least 1 each. There must be at least two therapists, one of them with at
+        least two clients.
     icc : float
         True share of the variance between therapists, at least 0 and below 1.
     n_sim : int
-        Draws of each distribution; both probabilities have a Monte Carlo error of ``sqrt(p (1 - p) / n_sim)``.
+        Number of draws from each distribution; both probabilities have a Monte Carlo error of
+        ``sqrt(p (1 - p) / n_sim)``.
     seed : int
 
     Returns

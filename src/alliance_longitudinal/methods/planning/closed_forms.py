@@ -26,17 +26,17 @@ def power_slopes(
     power: float = 0.8,
     one_sided: bool = True,
 ) -> int:
-    """Clients per arm that a trial needs to find a difference between two arms' rates of change.
+    """Clients per arm that a trial needs to detect a difference between two arms' rates of change.
 
-    ``m = 2 (z_alpha + z_power)^2 sigma2 (1 - rho) / (S difference^2)``, with ``S`` the sum of squared deviations of the
-    times from their mean: every client is assessed at all ``times``, and a client's scores correlate equally
-    (Diggle, Heagerty, Liang & Zeger 2002, Analysis of Longitudinal Data, 2nd ed., section 2.4). Level 5 %. Dropout is not
-    allowed for.
+    ``m = 2 (z_alpha + z_power)^2 sigma2 (1 - rho) / (S difference^2)``, with ``S`` the sum of squared
+    deviations of the times from their mean: every client is assessed at all ``times``, and a client's scores
+    correlate equally (Diggle, Heagerty, Liang & Zeger 2002, Analysis of Longitudinal Data, 2nd ed., section
+    2.4). The level is 5 %. The formula does not allow for dropout.
 
     Parameters
     ----------
     difference : float
-        Difference of the arms' slopes per unit of time.
+        Difference between the arms' slopes per unit of time.
     times : sequence of float
         Times of the assessments.
     sigma2 : float
@@ -44,7 +44,7 @@ def power_slopes(
     rho : float
         Correlation of two scores of a client, at least 0 and below 1.
     power : float
-        Wanted probability of finding the difference.
+        Desired probability of detecting the difference.
     one_sided : bool
         Whether the test is one-sided.
 
@@ -82,19 +82,20 @@ def power_slopes(
 
 
 def power_between(effect: float, therapists: int, clients: int, tau: float, sigma2: float) -> float:
-    """Power to find the effect of a therapist's characteristic, such as the mean alliance or experience.
+    """Power to detect the effect of a therapist characteristic, such as mean alliance or experience.
 
-    The predictor has a standard deviation of 1 between therapists. ``se^2 = (tau + sigma2 / clients) / (therapists - 1)``;
-    the test is a two-sided t test at 5 % with ``therapists - 2`` degrees of freedom, and its power is that of the noncentral
-    t distribution (Snijders & Bosker 2012, Multilevel Analysis, chapter 11). More clients of the same therapists help only
-    until ``tau`` is all that is left.
+    The predictor has a standard deviation of 1 between therapists.
+    ``se^2 = (tau + sigma2 / clients) / (therapists - 1)``; the test is a two-sided t test at 5 % with
+    ``therapists - 2`` degrees of freedom, and its power comes from the noncentral t distribution (Snijders &
+    Bosker 2012, Multilevel Analysis, chapter 11). More clients per therapist reduce only the part
+    ``sigma2 / clients``; ``tau`` remains.
 
     Parameters
     ----------
     effect : float
-        Change of the outcome per standard deviation of the predictor.
+        Change in the outcome per standard deviation of the predictor.
     therapists, clients : int
-        Therapists (at least 3), and clients of each.
+        Number of therapists (at least 3) and of clients per therapist.
     tau, sigma2 : float
         Variances of the outcome between therapists and between clients of a therapist.
 
@@ -125,18 +126,18 @@ def power_between(effect: float, therapists: int, clients: int, tau: float, sigm
 
 
 def power_within(effect: float, therapists: int, clients: int, sigma2: float) -> float:
-    """Power to find the effect of a client's characteristic among the clients of a therapist.
+    """Power to detect the effect of a client characteristic among the clients of a therapist.
 
-    The predictor has a standard deviation of 1 within therapists. With ``N = therapists * clients`` clients in all,
-    ``se^2 = sigma2 / (N - therapists)``, a two-sided t test at 5 % with ``N - therapists - 1`` degrees of freedom
-    (as `power_between`; differences between therapists do not enter).
+    The predictor has a standard deviation of 1 within therapists. With ``N = therapists * clients`` clients in
+    all, ``se^2 = sigma2 / (N - therapists)``. The test is a two-sided t test at 5 % with ``N - therapists - 1``
+    degrees of freedom (as in `power_between`; differences between therapists do not enter).
 
     Parameters
     ----------
     effect : float
-        Change of the outcome per standard deviation of the predictor.
+        Change in the outcome per standard deviation of the predictor.
     therapists, clients : int
-        Therapists, and clients of each (at least 2).
+        Number of therapists, and of clients per therapist (at least 2).
     sigma2 : float
         Variance of the outcome between clients of a therapist.
 
@@ -169,19 +170,20 @@ def power_within(effect: float, therapists: int, clients: int, sigma2: float) ->
 
 
 def power_partial(effect: float, groups: int, size: int, controls: int, icc: float) -> float:
-    """Power of a trial in which only one arm shares therapists (or therapy groups).
+    """Power of a trial in which clients share therapists (or therapy groups) in only one arm.
 
-    The outcome has a variance of 1 in both arms; a share ``icc`` of it lies between the therapists of the treated arm.
-    ``v1 = (icc + (1 - icc) / size) / groups`` and ``v0 = 1 / controls`` are the variances of the arms' means; the t test
-    of their difference has Satterthwaite's degrees of freedom ``(v1 + v0)^2 / (v1^2 / (groups - 1) + v0^2 / (controls - 1))``
-    (Moerbeek & Wong 2008, doi 10.1002/sim.3208; Satterthwaite 1946, doi 10.2307/3002019). Two-sided, 5 %.
+    The outcome has a variance of 1 in both arms; a share ``icc`` of it lies between the therapists of the
+    treated arm. ``v1 = (icc + (1 - icc) / size) / groups`` and ``v0 = 1 / controls`` are the variances of the
+    arms' means; the t test of their difference has Satterthwaite's degrees of freedom
+    ``(v1 + v0)^2 / (v1^2 / (groups - 1) + v0^2 / (controls - 1))`` (Moerbeek & Wong 2008, doi 10.1002/sim.3208;
+    Satterthwaite 1946, doi 10.2307/3002019). The test is two-sided at 5 %.
 
     Parameters
     ----------
     effect : float
-        Difference of the arms' means in standard deviations.
+        Difference between the arms' means in standard deviations.
     groups, size : int
-        Therapists or groups in the treated arm (at least 2), and clients of each.
+        Number of therapists or groups in the treated arm (at least 2), and of clients per therapist or group.
     controls : int
         Clients without a therapist (at least 2).
     icc : float
@@ -232,17 +234,17 @@ class VariancePower:
 
 
 def power_variance(therapists: int, clients: int, icc: float) -> VariancePower:
-    """Chance of finding that therapists differ, and of an estimate of zero, exactly.
+    """Exact power to detect differences between therapists, and exact probability of an estimate of zero.
 
-    For equal caseloads and one score per client the ratio of mean squares over ``1 + clients * l`` with
-    ``l = icc / (1 - icc)`` has an F distribution with ``therapists - 1`` and ``therapists * (clients - 1)`` degrees of
-    freedom. The estimate by REML is zero where the ratio is at most 1 (Searle, Casella & McCulloch 1992, Variance
-    Components, section 3.5).
+    For equal caseloads and one score per client, the ratio of mean squares divided by ``1 + clients * l``, with
+    ``l = icc / (1 - icc)``, has an F distribution with ``therapists - 1`` and ``therapists * (clients - 1)``
+    degrees of freedom. The REML estimate is zero if the ratio is at most 1 (Searle, Casella & McCulloch 1992,
+    Variance Components, section 3.5).
 
     Parameters
     ----------
     therapists, clients : int
-        Therapists and clients of each, at least 2 each.
+        Number of therapists and of clients per therapist, each at least 2.
     icc : float
         True share of the variance between therapists, at least 0 and below 1.
 

@@ -11,16 +11,16 @@ _DF = "degrees of freedom, more than 0; infinite for the normal distribution"
 
 
 def power_effect(effect: float, se: float, df: float = math.inf) -> float:
-    """Power of a two-sided t test at 5 % to find an effect that is estimated with a given standard error.
+    """Power of a two-sided t test at 5 % to detect an effect that is estimated with a given standard error.
 
-    ``P(|T| > t)`` of the noncentral t distribution with noncentrality ``effect / se``. The standard error is that of the
-    design. Give an effect that matters, never the one that was estimated: its "observed power" is the p value again
-    (Hoenig & Heisey 2001, doi 10.1198/000313001300339897).
+    The power is ``P(|T| > t)`` under the noncentral t distribution with noncentrality ``effect / se``. The
+    standard error is that of the design. Give an effect that matters, never the estimated one: its "observed
+    power" only restates the p value (Hoenig & Heisey 2001, doi 10.1198/000313001300339897).
 
     Parameters
     ----------
     effect : float
-        In the unit of the standard error.
+        In the units of the standard error.
     se : float
         Standard error of the estimate.
     df : float
@@ -47,9 +47,10 @@ def power_effect(effect: float, se: float, df: float = math.inf) -> float:
 
 
 def detectable_effect(se: float, df: float = math.inf, power: float = 0.8) -> float:
-    """Smallest effect that a two-sided t test at 5 % finds with a given power (Bloom 1995, doi 10.1177/0193841X9501900504).
+    """Smallest effect that a two-sided t test at 5 % detects with a given power (Bloom 1995, doi 10.1177/0193841X9501900504).
 
-    The effect whose `power_effect` is ``power``. It rests on the standard error only, not on the estimate.
+    This is the effect at which `power_effect` equals ``power``. It depends only on the standard error, not on
+    the estimate.
 
     Parameters
     ----------
@@ -58,12 +59,12 @@ def detectable_effect(se: float, df: float = math.inf, power: float = 0.8) -> fl
     df : float
         Degrees of freedom of its test.
     power : float
-        Wanted probability of finding the effect, above .05 and below 1.
+        Desired probability of detecting the effect, above .05 and below 1.
 
     Returns
     -------
     float
-        In the unit of the standard error; above 0.
+        In the units of the standard error; above 0.
 
     Raises
     ------

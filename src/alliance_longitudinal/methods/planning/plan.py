@@ -30,14 +30,15 @@ _DRAWN = 4000
 class StudyPlan:
     """A planned study of clients' rates of change, and how their scores vary.
 
-    The model of a score of client ``i`` of therapist ``j`` at time ``t`` is ``y = b0 + b1 t + (g + h t) a_ij + (k + m t) c_j + u_j + v_j t
-    + r_ij + s_ij t + e``: ``a`` differs between the clients of a therapist, ``c`` between therapists, each with a standard deviation of 1,
-    and ``h`` and ``m`` are the effects that the study is to find.
+    The model of a score of client ``i`` of therapist ``j`` at time ``t`` is
+    ``y = b0 + b1 t + (g + h t) a_ij + (k + m t) c_j + u_j + v_j t + r_ij + s_ij t + e``. ``a`` differs between
+    the clients of a therapist and ``c`` between therapists, each with a standard deviation of 1. ``h`` and
+    ``m`` are the effects that the study aims to detect.
 
     Attributes
     ----------
     caseloads : tuple of int
-        Clients of each therapist; at least 3 therapists, one of them with two clients.
+        Clients of each therapist. There must be at least 3 therapists, one of them with at least two clients.
     times : tuple of float
         Times of a client's assessments.
     residual : float
@@ -45,7 +46,7 @@ class StudyPlan:
     client, therapist : 2 by 2
         Covariances of level (at time 0) and rate of change, between the clients of a therapist and between therapists.
     dropout : float
-        Probability of leaving before each assessment after the first.
+        Probability of dropping out before each assessment after the first.
     missing : float
         Probability that an assessment of a client who is still there is missing.
 
@@ -80,7 +81,7 @@ class StudyPlan:
         dropout: float = 0.0,
         missing: float = 0.0,
     ) -> "StudyPlan":
-        """A checked plan; several ``clients`` are caseloads that the therapists take in turn.
+        """Make and check a plan; if ``clients`` has several values, the therapists receive these caseloads in turn.
 
         Raises
         ------
@@ -125,8 +126,9 @@ class StudyPlan:
     def between_clients(self) -> float:
         """Variance of the estimated rates of change of a therapist's clients.
 
-        ``s^2 + residual / S`` with ``S`` the sum of squared deviations of a client's times from their mean. If assessments do not take place, it
-        is the harmonic mean over clients (the mean of their information), which is an approximation; simulate such plans.
+        ``s^2 + residual / S`` with ``S`` the sum of squared deviations of a client's times from their mean. If
+        some assessments do not take place, it is the harmonic mean over clients (from the mean of their
+        information). This is an approximation, so simulate such plans.
         """
         return _between_clients(self.times, self.dropout, self.missing, self.residual, self.client[1][1])
 
@@ -151,8 +153,9 @@ class StudyPlan:
     def power_between(self, effect: float) -> float:
         """Power for an effect on the rate of change between therapists.
 
-        `power_between`, less what is lost in studies in which the variance between therapists is estimated as zero (few therapists, or few
-        clients of each; `planning.bounded`). Unequal caseloads enter by the harmonic mean of the therapists' information.
+        `power_between`, minus the power lost in studies in which the variance between therapists is estimated
+        as zero (few therapists, or few clients per therapist; `planning.bounded`). Unequal caseloads enter
+        through the harmonic mean of the therapists' information.
         """
         effect = real("effect", effect, "a finite number, the effect that the study is to find")
         tau, within = self.therapist[1][1], self.between_clients
@@ -162,10 +165,11 @@ class StudyPlan:
     def power_therapists(
         self, share: float | None = None, n_sim: int = 10_000, seed: int = 0
     ) -> VariancePower:
-        """Power to find that therapists differ in their clients' rates of change, and the chance of an estimate of zero.
+        """Power to detect that therapists differ in their clients' rates of change, and probability of an estimate of zero.
 
-        ``share``: therapists' share of the variance of the *true* rates of change; that of the plan without it. Exact for equal
-        caseloads (`power_variance`), otherwise simulated (`power_variance_unequal`).
+        ``share`` is the therapists' share of the variance of the *true* rates of change; by default that of the
+        plan. The result is exact for equal caseloads (`power_variance`), otherwise simulated
+        (`power_variance_unequal`).
         """
         icc = self.share
         if share is not None:
@@ -179,8 +183,9 @@ class StudyPlan:
     def rows(self, seed: int = 0) -> pd.DataFrame:
         """One row per assessment that takes place: ``therapist, client, weeks, within, between``.
 
-        The predictors have mean 0 and a standard deviation of exactly 1: within over the clients less one for each therapist, between over the
-        therapists less one, as the closed forms have them.
+        The predictors have mean 0 and a standard deviation of exactly 1. As in the closed forms, the divisor is
+        the number of clients minus the number of therapists for ``within``, and the number of therapists minus
+        one for ``between``.
         """
         rng = np.random.default_rng(seed)
         sizes = np.array(self.caseloads)

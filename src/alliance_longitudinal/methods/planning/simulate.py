@@ -93,18 +93,20 @@ class SimulatedPlan:
 
 
 def simulate_plan(plan: StudyPlan, n_sim: int = 1000, seed: int = 0) -> SimulatedPlan:
-    """Simulate studies of a plan and fit each of them: a growth model by REML with Satterthwaite's degrees of freedom.
+    """Simulate studies of a plan and fit a growth model to each by REML, with Satterthwaite's degrees of freedom.
 
-    Scores are drawn from the plan's model and refitted with the same model, ``y ~ weeks * (within + between) + (1 + weeks |
-    therapist/client)``. One run serves effects of every size, because in a linear model neither the error of an estimate nor its standard error
-    depends on the size (`SimulatedPlan.table`). Predictors and who leaves when are drawn once; degrees of freedom between therapists are at most
-    two less than the therapists (Schluchter & Elashoff 1990).
+    Scores are drawn from the plan's model and fitted with the same model,
+    ``y ~ weeks * (within + between) + (1 + weeks | therapist/client)``. One run serves effects of every size,
+    because in a linear model neither the error of an estimate nor its standard error depends on the size
+    (`SimulatedPlan.table`). Predictors and the times of leaving are drawn once. Degrees of freedom between
+    therapists are at most the number of therapists minus two (Schluchter & Elashoff 1990).
 
     Parameters
     ----------
     plan : StudyPlan
     n_sim : int
-        Simulated studies, at least 50; a power of 80 % then has a Monte Carlo error of ``.4 / sqrt(n_sim)``.
+        Number of simulated studies, at least 50. A power of 80 % then has a Monte Carlo error of
+        ``.4 / sqrt(n_sim)``.
     seed : int
 
     Returns

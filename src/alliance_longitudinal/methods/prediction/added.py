@@ -56,12 +56,14 @@ def added_value(
 ) -> AddedValue:
     """What a predictor adds to a risk that was predicted without it.
 
-    Two logistic models of the event, one of the log odds of the risk and one of these and the predictor, predict each fold from
-    fits of the other folds (`cross_fitted`). ``delta_auc`` is the difference of the areas under their ROC curves. Its error is that of
-    the jackknife over clusters, everything fitted anew without each of them in turn (in at most 40 groups): the usual error of
-    two areas takes the models' coefficients as known and is too small for nested models (Demler, Pencina & D'Agostino 2012, doi
-    10.1002/sim.5328). ``log_odds`` is the predictor's coefficient per standard deviation in a fit of all persons, with a CR1 error:
-    the better test of whether it adds anything. Limits take t with clusters (or groups) less one degrees of freedom.
+    Two logistic models of the event, one with the log odds of the risk and one with these and the predictor,
+    predict each fold from fits to the other folds (`cross_fitted`). ``delta_auc`` is the difference between the
+    areas under their ROC curves. Its standard error comes from the jackknife over clusters: everything is
+    fitted anew without each of them in turn (in at most 40 groups). The usual standard error for two areas
+    takes the models' coefficients as known and is too small for nested models (Demler, Pencina & D'Agostino
+    2012, doi 10.1002/sim.5328). ``log_odds`` is the predictor's coefficient per standard deviation in a fit of
+    all persons, with a CR1 standard error. It is the better test of whether the predictor adds anything. Limits
+    use t; its degrees of freedom are the number of clusters (or groups) minus one.
 
     Parameters
     ----------
@@ -69,14 +71,14 @@ def added_value(
         0 or 1.
     risk, predictor, fold : array, shape (n,)
     cluster : array, shape (n,), optional
-        Who goes together with whom, such as the therapist.
+        Cluster of each person, such as the therapist.
     seed : int
-        Of the groups, where clusters are many.
+        Seed for the groups, if there are many clusters.
 
     Raises
     ------
     DataError
-        If values are impossible, or a model cannot be fitted.
+        If values are invalid, or a model cannot be fitted.
 
     Examples
     --------

@@ -59,24 +59,25 @@ def flag_accuracy(
 ) -> FlagAccuracy:
     """Accuracy of a warning about an event.
 
-    Shares have Wilson's intervals with the effective number where persons share clusters (Dean & Pagano 2015). The predictive
-    value depends on how frequent the event is: at a prevalence ``q`` it is ``1 / (1 + (1 - q) / q * (1 - specificity) /
-    sensitivity)`` (Bayes). Its interval is that of its logit, by the delta method on the logarithm of the likelihood ratio
-    (Mercaldo, Lau & Zhou 2007, doi 10.1002/sim.2677), with cluster-robust errors.
+    Proportions have Wilson intervals; where persons share clusters, these use the effective sample size (Dean &
+    Pagano 2015). The predictive value depends on how frequent the event is: at a prevalence ``q`` it is
+    ``1 / (1 + (1 - q) / q * (1 - specificity) / sensitivity)`` (Bayes). The interval is computed on the logit
+    scale, by the delta method for the logarithm of the likelihood ratio (Mercaldo, Lau & Zhou 2007,
+    doi 10.1002/sim.2677), with cluster-robust standard errors.
 
     Parameters
     ----------
     event, flag : array, shape (n,)
         0 or 1.
     cluster : array, shape (n,), optional
-        Who goes together with whom, such as the therapist.
+        Cluster of each person, such as the therapist.
     prevalence : sequence of float
-        Shares of persons with the event.
+        Shares of persons with the event at which the positive predictive value is given.
 
     Raises
     ------
     DataError
-        If values are impossible, or the event happened to everybody or to nobody.
+        If values are invalid, or the event happened to everyone or to no one.
 
     Examples
     --------

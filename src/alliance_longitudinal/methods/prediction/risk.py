@@ -54,28 +54,30 @@ class RiskAccuracy(Estimates):
 def risk_accuracy(event: Any, risk: Any, *, other: Any = None, cluster: Any = None) -> RiskAccuracy:
     """Accuracy of predicted risks of an event, in persons who were not used to make the prediction.
 
-    - ``auc``: probability that a person with the event has the higher risk; variance of DeLong (1988), with clusters that of
-      Obuchowski (1997); interval on the logit scale.
+    - ``auc``: probability that a person with the event has a higher risk than a person without it. The variance
+      is that of DeLong (1988) or, with clusters, of Obuchowski (1997). The interval is on the logit scale.
     - ``brier``: mean of ``(risk - event)^2``.
-    - ``calibration_slope``: ``b`` of ``logit P(event) = a + b logit(risk)``; 1 is right, below 1 risks are too extreme (Cox
-      1958). ``calibration_intercept``: ``a`` with ``b = 1``; 0 is right, below 0 risks are too high. Errors: CR1 sandwich.
+    - ``calibration_slope``: ``b`` of ``logit P(event) = a + b logit(risk)``; 1 is ideal; below 1, risks are too
+      extreme (Cox 1958). ``calibration_intercept``: ``a`` with ``b = 1``; 0 is ideal; below 0, risks are too
+      high. Standard errors: CR1 sandwich.
     - With ``other``, ``auc_other`` and ``delta_auc = auc_other - auc``, with the covariance of the two areas.
 
-    Intervals take t with clusters - 1 degrees of freedom, the normal distribution without clusters.
+    Intervals use t, with the number of clusters minus 1 as degrees of freedom, or the normal distribution
+    without clusters.
 
     Parameters
     ----------
     event : array, shape (n,)
         0 or 1.
     risk, other : array, shape (n,)
-        Probabilities; ``other`` of a second prediction of the same persons.
+        Predicted probabilities; ``other`` holds those of a second prediction for the same persons.
     cluster : array, shape (n,), optional
-        Who goes together with whom, such as the therapist.
+        Cluster of each person, such as the therapist.
 
     Raises
     ------
     DataError
-        If values are impossible, the event happened to everybody or to nobody, or risks do not differ.
+        If values are invalid, the event happened to everyone or to no one, or risks do not differ.
 
     Examples
     --------
@@ -131,10 +133,10 @@ def clustered_mean(values: Floats, who: Given) -> tuple[float, float]:
 
 
 def cross_fitted(event: Any, columns: Any, fold: Any) -> Floats:
-    """Risks of a logistic model of ``columns``, each fold's from a fit of the other folds.
+    """Risks from a logistic model of ``columns``; those of each fold come from a fit to the other folds.
 
-    Two predictions are compared fairly only if neither has seen the persons whom it predicts. `added_value` compares two such
-    risks, with and without a predictor.
+    A comparison of two predictions is fair only if neither was fitted to the persons whom it predicts.
+    `added_value` compares two such risks, with and without a predictor.
 
     Parameters
     ----------
@@ -143,7 +145,7 @@ def cross_fitted(event: Any, columns: Any, fold: Any) -> Floats:
     columns : array, shape (n,) or (n, p)
         Predictors, such as the log odds of a risk; a constant is added.
     fold : array, shape (n,)
-        The fold of each person; persons who go together are in one fold.
+        The fold of each person; persons who belong together are in the same fold.
 
     Raises
     ------

@@ -111,10 +111,10 @@ def johnson_neyman(
 ) -> JohnsonNeyman:
     """Find where the slope of a predictor is significant along its moderator.
 
-    The slope at the value m is ``b1 + b3 m`` with variance ``V11 + 2 m V13 + m^2 V33``; the roots solve ``(b1 + b3 m)^2 =
-    t^2 (V11 + 2 m V13 + m^2 V33)`` (Johnson & Neyman 1936; Bauer & Curran 2005, doi 10.1207/s15327906mbr4003_5). From a fitted
-    model the critical t has the degrees of freedom of the slope at each value, which differ along the moderator; the
-    roots are then found by search.
+    The slope at the value m is ``b1 + b3 m`` with variance ``V11 + 2 m V13 + m^2 V33``; the roots solve
+    ``(b1 + b3 m)^2 = t^2 (V11 + 2 m V13 + m^2 V33)`` (Johnson & Neyman 1936; Bauer & Curran 2005,
+    doi 10.1207/s15327906mbr4003_5). For a fitted model, the critical t has the degrees of freedom of the slope
+    at each value. These differ along the moderator, so the roots are found by search.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def johnson_neyman(
     alpha : float
         Level of the test.
     moderator : str
-        Name of the moderator in the model, whose product with ``focal`` is in it.
+        Name of the moderator in the model. The model must contain its product with ``focal``.
 
     Returns
     -------
@@ -139,7 +139,8 @@ def johnson_neyman(
     Raises
     ------
     DataError
-        If a coefficient is unknown, the covariance does not fit or is not one, or the model has no such product.
+        If a coefficient is unknown, the covariance has the wrong shape or is not a covariance matrix, or the
+        model has no such product.
 
     Examples
     --------

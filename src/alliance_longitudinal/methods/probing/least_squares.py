@@ -22,10 +22,10 @@ class Cell(NamedTuple):
 def clustered_slope(y: Any, x: Any, groups: Any, column: int = 1) -> Cell:
     """One coefficient of ``y ~ x`` by least squares with a CR2 standard error over ``groups``.
 
-    Bell & McCaffrey (2002); Pustejovsky & Tipton (2018, doi 10.1080/07350015.2016.1247004), with equal variances as working
-    model and Satterthwaite's degrees of freedom, as clubSandwich has them for ``lm``. With ``Z = X_g M^(1/2)`` the
-    adjustment ``(I - Z Z')^(-1/2) Z`` is ``Z (I - Z'Z)^(-1/2)``: nothing larger than the number of coefficients is
-    decomposed, and all groups together.
+    Bell & McCaffrey (2002); Pustejovsky & Tipton (2018, doi 10.1080/07350015.2016.1247004), with equal
+    variances as the working model and Satterthwaite's degrees of freedom, as in clubSandwich for ``lm``. With
+    ``Z = X_g M^(1/2)`` the adjustment ``(I - Z Z')^(-1/2) Z`` is ``Z (I - Z'Z)^(-1/2)``. No matrix larger than
+    the number of coefficients is decomposed, and all groups are computed together.
 
     Parameters
     ----------
@@ -35,13 +35,13 @@ def clustered_slope(y: Any, x: Any, groups: Any, column: int = 1) -> Cell:
     groups : ndarray, shape (n,)
         Group of each row: any ids.
     column : int
-        Place of the coefficient.
+        Position of the coefficient.
 
     Raises
     ------
     DataError
-        If the columns depend on each other, there are too few rows or groups, the coefficient depends on one group, lengths
-        differ, or values are missing.
+        If the columns are linearly dependent, there are too few rows or groups, the coefficient depends on one
+        group, lengths differ, or values are missing.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class Clustered:
     solve : ndarray, shape (p, n)
         Gives the coefficients of an outcome in sorted rows.
     row : int
-        Place of the coefficient.
+        Position of the coefficient.
     score : ndarray, shape (n,)
         Each sorted row's weight in its group's adjusted score.
     fixed : ndarray, shape (G, p)

@@ -80,7 +80,7 @@ def shuffles(groups: Any, n_perm: int = 500, seed: int = 0) -> Shuffles:
     Parameters
     ----------
     groups : array-like, shape (persons,)
-        Group of each person: any ids. The same value for all shuffles everybody.
+        Group of each person: any ids. If all values are the same, everyone is shuffled together.
     n_perm : int
     seed : int
 
@@ -111,18 +111,19 @@ def shuffles(groups: Any, n_perm: int = 500, seed: int = 0) -> Shuffles:
 
 
 def permuted_slopes(y: Any, x: Any, groups: Any, orders: Codes, column: int = 1) -> Floats:
-    """One coefficient of ``y ~ x`` with its CR2 error in permuted data, all permutations at once.
+    """One coefficient of ``y ~ x`` with its CR2 standard error in permuted data, for all permutations at once.
 
-    Freedman & Lane (1983, doi 10.2307/1391660): the residuals of ``y`` on the other columns are permuted, so that these keep their
-    relation with ``y`` and with the column of interest. Without others it is a permutation of the column itself. What the
-    errors need of ``x`` is computed once; the figures are those of `methods.clustered_slope` on each permuted outcome.
+    Freedman & Lane (1983, doi 10.2307/1391660) permute the residuals of ``y`` on the other columns, so that
+    these columns keep their relation with ``y`` and with the column of interest. Without other columns, this is
+    a permutation of the column itself. What the standard errors need from ``x`` is computed once. The results
+    are those of `methods.clustered_slope` for each permuted outcome.
 
     Parameters
     ----------
     y, x, groups, column
         As for `methods.clustered_slope`. Columns that are centred within the groups need no column of ones.
     orders : ndarray of int, shape (n_perm, n)
-        Whose residual each row is given: of `Shuffles.of`.
+        The row whose residual each row receives, from `Shuffles.of`.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def permuted_slopes(y: Any, x: Any, groups: Any, orders: Codes, column: int = 1)
     Raises
     ------
     DataError
-        As for `methods.clustered_slope`, and if ``orders`` do not have a column for each row.
+        As for `methods.clustered_slope`, and if ``orders`` does not have a column for each row.
 
     Examples
     --------

@@ -39,16 +39,17 @@ def specification_curve(
 ) -> SpecificationCurve:
     """Estimate an effect under every specification, and test all of them together by permutation.
 
-    Simonsohn, Simmons & Nelson (2020, doi 10.1038/s41562-020-0912-z). The same specifications are run on permuted data, in
-    which there is no effect but all that the specifications share; the curve of the data is compared with those.
+    Simonsohn, Simmons & Nelson (2020, doi 10.1038/s41562-020-0912-z). The same specifications are run on
+    permuted data, which have no effect but keep everything that the specifications share. The curve of the data
+    is compared with these curves.
 
     Parameters
     ----------
     frame : DataFrame
         Not changed.
     specifications : sequence or DataFrame
-        What ``run`` is given one after the other: mappings of choices (or the rows of a frame) become columns of the table,
-        anything else the column ``specification``.
+        What ``run`` receives, one after the other. Mappings of choices (or the rows of a frame) become columns
+        of the table; anything else becomes the column ``specification``.
     run : callable
         ``run(frame, specification)`` returns ``estimate, se, df, n``: a tuple in this order, a mapping, or an object with these
         names. Where a specification cannot be estimated, its estimate is NaN.
@@ -58,10 +59,11 @@ def specification_curve(
         Number of permutations.
     seed : int
     permuted : callable, optional
-        In place of ``permute``, where all permutations of a specification can be computed at once, which is much quicker:
-        ``permuted(frame, specification)`` returns its figures in each, shape (permutations, 4), or None if it cannot be
-        estimated. The same row belongs to the same permutation for every specification: `shuffles` makes such permutations,
-        `permuted_slopes` and `held_slopes` such figures.
+        Instead of ``permute``, if all permutations of a specification can be computed at once, which is much
+        quicker. ``permuted(frame, specification)`` returns the four numbers of ``run`` for each permutation,
+        shape (permutations, 4), or None if the specification cannot be estimated. The same row must belong to
+        the same permutation for every specification. `shuffles` makes such permutations; `permuted_slopes` and
+        `held_slopes` compute such numbers.
 
     Returns
     -------
@@ -70,8 +72,8 @@ def specification_curve(
     Raises
     ------
     DataError
-        If there is no specification, ``run`` or ``permuted`` does not return its numbers, none can be estimated, or ``n_perm``
-        is not a number of permutations.
+        If there is no specification, ``run`` or ``permuted`` does not return the required numbers, no
+        specification can be estimated, or ``n_perm`` is not a valid number of permutations.
 
     Examples
     --------
@@ -106,10 +108,10 @@ def specification_curve(
 
 
 def permuter(columns: str | Sequence[str], within: str | None = None) -> Permute:
-    """A function for `specification_curve` that shuffles columns together over the rows, within groups if they are named.
+    """Make a function for `specification_curve` that shuffles columns together across rows, within groups if these are given.
 
-    The columns of a row stay together, so that all specifications see the same person's history; what they have in common
-    with the groups stays.
+    The columns of a row stay together, so that all specifications see the same person's history. What the
+    columns share with the groups is kept.
 
     Parameters
     ----------

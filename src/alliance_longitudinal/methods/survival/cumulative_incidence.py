@@ -56,28 +56,29 @@ def cumulative_incidence(
     cluster: str | None = None,
     alpha: float = 0.05,
 ) -> CumulativeIncidence:
-    """Share of people that has ended in each way by each time (Aalen & Johansen 1978).
+    """Share of people who have ended in each way by each time (Aalen & Johansen 1978).
 
-    ``F_k(t) = sum over s <= t of S(s-) d_k(s) / n(s)``: who is still there just before ``s``, times the share that ends then in
-    the way k. Kaplan and Meier's estimate for one way that takes the others as censored is too high. The standard error
-    is the infinitesimal jackknife, ``sqrt(sum_i (dF / dw_i)^2)`` over people or clusters of them, as that of R's survival;
-    limits are on the scale of the log of minus the log.
+    ``F_k(t) = sum over s <= t of S(s-) d_k(s) / n(s)``: the share still there just before ``s``, times the
+    share that then ends in way k. The Kaplan-Meier estimate for one way, with the others taken as censored, is
+    too high. The standard error is the infinitesimal jackknife, ``sqrt(sum_i (dF / dw_i)^2)`` over people or
+    clusters of them, as in R's survival. Limits are computed on the log(-log) scale.
 
     Parameters
     ----------
     frame : DataFrame
         One row per person. Not changed.
     time : str
-        Time of the end, or until which the person is known to have been there.
+        Time of the end, or the last time at which the person is known to have been there.
     event : str
         How it ended: a word for each way, missing for people who had not ended.
     group : str, optional
-        A column; each of its values gets separate curves. Persons without a value are left out.
+        Column of groups; each of its values gets separate curves. Persons without a value are left out.
     cluster : str, optional
-        A column of therapists, say: errors that hold if people of one share something. Where all are of one cluster, which says
-        nothing of how clusters differ, they are those of single people.
+        Column of clusters, such as therapists. Standard errors then allow for what people in a cluster share.
+        If everyone is in one cluster, the data do not show how clusters differ, and standard errors are those
+        of independent people.
     alpha : float
-        Level of the limits.
+        Error level of the limits.
 
     Raises
     ------

@@ -54,20 +54,21 @@ class IntervalCensored:
 
 
 def interval_censored(frame: pd.DataFrame, low: str, high: str) -> IntervalCensored:
-    """Maximum-likelihood distribution of times that lie between two looks (Turnbull 1976).
+    """Maximum-likelihood distribution of event times that lie between two assessments (Turnbull 1976).
 
-    Each person's event lies after ``low`` and not after ``high``. Probability can only be placed on the innermost intervals, from a ``low`` to the
-    next ``high``; the self-consistency (EM) steps end when no interval's slope of the likelihood is above its bound, which proves
-    the optimum (Gentleman & Geyer 1994, doi 10.1093/biomet/81.3.618). Where in an interval the probability lies is not known.
+    Each person's event lies after ``low`` and not after ``high``. Only the innermost intervals, from a ``low``
+    to the next ``high``, can have probability. The self-consistency (EM) steps end when no interval's
+    likelihood slope exceeds its bound, which proves the optimum (Gentleman & Geyer 1994, doi
+    10.1093/biomet/81.3.618). Where the probability lies within an interval is not known.
 
     Parameters
     ----------
     frame : DataFrame
         One row per person. Not changed.
     low : str
-        Last time at which there had been no event.
+        Last time at which the event had not yet occurred.
     high : str
-        First time at which there had been one; missing if it was never seen.
+        First time at which the event had occurred; missing if it was never observed.
 
     Returns
     -------
@@ -76,9 +77,9 @@ def interval_censored(frame: pd.DataFrame, low: str, high: str) -> IntervalCenso
     Raises
     ------
     DataError
-        If a column does not exist, ``low`` is missing, an interval is empty, or nobody's event was seen.
+        If a column does not exist, ``low`` is missing, an interval is empty, or no event was observed.
     FitError
-        If the search does not end.
+        If the search does not converge.
 
     Examples
     --------

@@ -32,12 +32,13 @@ def person_period(
     carry: str | Sequence[str] = (),
     horizon: int | None = None,
 ) -> pd.DataFrame:
-    """Make one row per person and period at risk, with whether the person left in it.
+    """Make one row per person and period at risk, which shows whether the person left in it.
 
-    A person whose last session is ``k`` has the periods 1 to ``k + 1`` and leaves in the last of them: session ``k + 1``
-    is the first that did not take place. Beyond the horizon nothing is counted: who was still there at the horizon has
-    the periods up to it and no event. The hazard of period t is then the share that leaves of those who were seen up to
-    session ``t - 1`` (Singer & Willett 1993, doi 10.3102/10769986018002155).
+    A person whose last session is ``k`` has the periods 1 to ``k + 1`` and leaves in the last of them: session
+    ``k + 1`` is the first that did not take place. Nothing beyond the horizon is counted: a person who was
+    still there at the horizon has the periods up to it and no event. The hazard of period t is then the share
+    that leaves among those who were seen up to session ``t - 1`` (Singer & Willett 1993, doi
+    10.3102/10769986018002155).
 
     Parameters
     ----------
@@ -46,28 +47,32 @@ def person_period(
     person, session : str
         Columns of the person and of the session's number: 0 for a baseline, then 1, 2, ...
     last : str, optional
-        A column; a person's last session is the last at which it has a value. Without it every row counts.
+        Column that defines a person's last session: the last one at which it has a value. Without it, every row
+        counts.
     event : str, optional
-        A column with one word per person for how the treatment ended, missing where it has not. The end then lies in the
-        period after the last session whatever its kind, and who has no word is only known to have come to the last
-        session: the periods up to it, and no event.
+        Column with one word per person for how the treatment ended, missing if it has not ended. Whatever its
+        kind, the end then lies in the period after the last session. A person without a word is only known to
+        have come to the last session, and has the periods up to it and no event.
     carry : str or sequence of str
-        Columns to take along: in period t the last value at a session before t. Nothing of a later session enters.
+        Columns to carry forward. Period t has the last value at a session before t; nothing from a later
+        session enters.
     horizon : int, optional
         The last period that counts.
 
     Returns
     -------
     DataFrame
-        In order of the persons' first rows: the person, ``period`` (1, 2, ...), ``event`` (0 or 1), with an event column
-        ``end`` (its word in the period of the end, else missing), and the carried columns. Persons who were never seen
-        are left out, and those whose only known session is the baseline where no end is known.
+        In the order of the persons' first rows: the person, ``period`` (1, 2, ...), ``event`` (0 or 1), ``end``
+        if there is an event column (its word in the period of the end, otherwise missing), and the carried
+        columns. Persons who were never seen are left out. So are persons whose only known session is the
+        baseline, if no end is known.
 
     Raises
     ------
     DataError
-        If a column does not exist, an id is missing, a session's number is not a whole number from 0 on or occurs twice for a
-        person, a person has several ends, or the horizon is not a whole number from 1 on.
+        If a column does not exist, an id is missing, a session's number is not a whole number of at least 0 or
+        occurs twice for a person, a person has several ends, or the horizon is not a whole number of at least
+        1.
 
     Examples
     --------

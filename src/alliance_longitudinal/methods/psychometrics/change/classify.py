@@ -162,11 +162,11 @@ def classify_change(
     reliability, reliability_post : float, optional
         In [0, 1); ``reliability_post`` for NK only.
     mean, sd : float, optional
-        Of the clinical population before treatment; by default the sample's.
+        Mean and standard deviation of the clinical population before treatment; by default those of the sample.
     cutoff : {"a", "b", "c"} or float, optional
-        Without one nobody is called recovered or harmed.
+        Without one, nobody is classified as recovered or harmed.
     m_functional, sd_functional : float, optional
-        People without the disorder, for cut-offs b and c.
+        Mean and standard deviation of people without the disorder, for cut-offs b and c.
     points : float, optional
         For method "points": the number of points that counts as reliable.
     z : float, optional
@@ -175,7 +175,7 @@ def classify_change(
     Raises
     ------
     DataError
-        If something that the method needs is missing or impossible.
+        If something that the method needs is missing or invalid.
 
     Examples
     --------

@@ -39,15 +39,16 @@ def find_sudden_gains(
         One row per client and session, with columns ``client``, ``session`` (whole numbers; a session without a row counts as
         missing) and ``score``. Not changed.
     points : float
-        Criterion 1: 7 for the BDI (Tang & DeRubeis 1999), or points of reliable change.
+        Criterion 1: 7 points for the BDI (Tang & DeRubeis 1999), or the number of points that counts as
+        reliable change.
     share : float, optional
         Criterion 2; None leaves it out.
     stability : {"adjusted", "fixed", "t-test", "none"}
         Criterion 3, see ``Rules``.
     alpha : float
-        Level of criterion 3.
+        Significance level of criterion 3.
     higher_is_better : bool
-        Whether a gain is a rise.
+        Whether a gain is a rise in the score.
 
     Returns
     -------
@@ -58,7 +59,7 @@ def find_sudden_gains(
     Raises
     ------
     DataError
-        If columns are missing, sessions occur twice or are not whole numbers, or a rule is impossible.
+        If columns are missing, sessions occur twice or are not whole numbers, or a rule is invalid.
 
     Examples
     --------

@@ -13,14 +13,15 @@ ICC_KINDS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,
 def rater_agreement(ratings: pd.DataFrame) -> pd.DataFrame:
     """Intraclass correlations of k raters of n targets, each with its 95 % interval.
 
-    (1): each target has other raters; (2): raters are a sample, and differences of their means count as error;
-    (3): these raters only. (., 1): of one rater; (., k): of the mean of all k. ICC(2,k) is the reliability of observers'
-    mean score. From the two-way analysis of variance (Shrout & Fleiss 1979; intervals as there and in McGraw & Wong 1996).
+    (1): each target has different raters; (2): raters are a sample, and differences between their means count
+    as error; (3): these raters only. (., 1): for one rater; (., k): for the mean of all k. ICC(2,k) is the
+    reliability of observers' mean score. All come from the two-way analysis of variance (Shrout & Fleiss 1979;
+    intervals as there and in McGraw & Wong 1996).
 
     Parameters
     ----------
     ratings : DataFrame
-        One row per target, one column per rater. Targets that a rater left out are not used. Not changed.
+        One row per target, one column per rater. Targets that lack a rater's rating are not used. Not changed.
 
     Returns
     -------
