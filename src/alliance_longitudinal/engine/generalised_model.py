@@ -101,7 +101,7 @@ class GeneralisedModel(Unfitted):
         ----------
         n_agq : int
             1 for Laplace's method, with any random effects. A larger odd number for adaptive Gauss-Hermite quadrature
-            with so many nodes, with one random effect of one grouping or of each of two nested groupings.
+            with that many nodes, for one random effect of one grouping or of each of two nested groupings.
         reml : False
             These models have no restricted likelihood.
         df : "normal"
