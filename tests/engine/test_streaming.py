@@ -292,7 +292,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same(frame):
     )
     with (
         patient,
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         victim = next(iter(cluster.workers.values())).pid
