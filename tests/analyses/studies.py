@@ -24,6 +24,33 @@ QUICK: dict[str, dict[str, Any]] = {
     "sudden_gains": {"points": 4, "simulations": 20},
 }
 
+#: The analyses of the package that say something of a study without therapists, and those that need therapists. An
+#: analysis that somebody adds is in neither.
+WITHOUT_THERAPISTS = {
+    *(
+        "alliance_course",
+        "alliance_events",
+        "alliance_predictors",
+        "data_quality",
+        "dose",
+        "dropout",
+        "dyads",
+    ),
+    *("expected_course", "lagged_effects", "measurement", "mechanisms", "moderators", "raters"),
+    *("reliable_change", "sudden_gains", "within_between"),
+}
+NEED_THERAPISTS = {
+    *(
+        "early_alliance",
+        "group_effects",
+        "multiverse",
+        "planning",
+        "therapist_development",
+        "variance_partition",
+    ),
+}
+SHIPPED = WITHOUT_THERAPISTS | NEED_THERAPISTS
+
 
 def value(result: AnalysisResult, name: str, column: str = "estimate") -> float:
     """One number of a result."""

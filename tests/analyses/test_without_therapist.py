@@ -8,6 +8,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import Study
+from analyses.studies import NEED_THERAPISTS, SHIPPED, WITHOUT_THERAPISTS
 from analyses.studies import QUICK as SOONER
 from analyses.studies import with_couples, with_empathy, with_raters, with_sessions
 from inside.analyses_registry import REGISTRY
@@ -107,19 +108,19 @@ def test_every_analysis_says_something_of_a_study_without_therapists(name: str, 
         rated = with_raters(clinic)
         study = with_sessions(rated, rated.sessions.drop(columns="therapist"))
     result = getattr(al, name)(study, **QUICK.get(name, {}))
-    if name in (
-        "variance_partition",
-        "early_alliance",
-        "multiverse",
-        "therapist_development",
-        "group_effects",
-        "planning",
-    ):
-        assert "The study names no therapist" in result.answer[0]
+    needs = "The study names no therapist" in result.answer[0]
+    assert needs or name not in NEED_THERAPISTS
+    assert not (needs and name in WITHOUT_THERAPISTS)
+    if needs:
         assert result.status["code"] == "underpowered"
     else:
         assert result.status["code"] != "failed_check"
         assert not result.answer[0].startswith("There are too few data")
+
+
+def test_every_analysis_of_the_package_needs_therapists_or_not() -> None:
+    assert set(REGISTRY) >= SHIPPED
+    assert not WITHOUT_THERAPISTS & NEED_THERAPISTS
 
 
 def test_without_therapists_each_client_stands_alone_in_the_interval(clinic: Study) -> None:

@@ -287,8 +287,8 @@ class Draft(Sample):
                 how_to_read="The point is the estimate, the line its 95 % interval. If the line crosses zero, "
                 "the direction is not clear.",
                 section="answer",
-                data=estimate_frame(list(estimates))[["label", "estimate", "ci_low", "ci_high"]],
-                columns=(Column("label", "Estimate of"), *ESTIMATE),
+                data=estimate_frame(list(estimates))[["label", "estimate", "ci_low", "ci_high", "n"]],
+                columns=(Column("label", "Estimate of"), *ESTIMATE, COUNT),
                 draw=partial(plots.forest, x_label=x_label),
             )
         )
