@@ -8,9 +8,16 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal import Study
-from analyses.studies import NEED_THERAPISTS, SHIPPED, WITHOUT_THERAPISTS
+from analyses.studies import (
+    NEED_THERAPISTS,
+    SHIPPED,
+    WITHOUT_THERAPISTS,
+    with_couples,
+    with_empathy,
+    with_raters,
+    with_sessions,
+)
 from analyses.studies import QUICK as SOONER
-from analyses.studies import with_couples, with_empathy, with_raters, with_sessions
 from inside.analyses_registry import REGISTRY
 
 QUICK: dict[str, dict[str, Any]] = SOONER | {
