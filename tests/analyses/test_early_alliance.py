@@ -162,7 +162,7 @@ def test_positive_correlation_means_better_alliance_better_outcome(
 
 
 def test_an_interval_of_a_correlation_knows_that_effects_differ_between_therapists() -> None:
-    """Fisher's standard error grows by the ratio of the two standard errors; r does not change."""
+    """Fisher's interval grows by the ratio that is given; r does not change."""
     plain = partial_correlation(3.0, 100.0)
     wider = partial_correlation(3.0, 100.0, 1.5)
     assert wider[0] == plain[0] == pytest.approx(3 / np.sqrt(109))

@@ -76,6 +76,7 @@ def test_a_correlation_is_not_blown_up_by_the_df_of_therapists(differing: Analys
     half = (np.arctanh(value(differing, "r_within", "ci_high")) - np.arctanh(r)) * np.sqrt(same["df"] - 1)
     assert half == pytest.approx(1.959963985 * ratio, rel=1e-6)
     assert ratio > 1.2
+    assert "their intervals are widened as much as that of the effect is." in differing.methods
 
 
 def test_fewer_than_twenty_therapists_get_robust_errors_beside(twelve: Study) -> None:

@@ -34,6 +34,21 @@ def test_a_device_or_pipe_is_refused_at_once(tmp_path, make):
         load_study(path)
 
 
+def test_a_file_that_is_not_there_is_not_taken_for_a_folder_or_something_hidden(tmp_path):
+    path = study_file(tmp_path, ROW)
+    (tmp_path / ".hidden").touch()
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "away").mkdir()
+    for wrong, hint in (("zzz.txt", r"Known: [^\n]*'s\.csv'"), ("away/s.csv", r"The folder has no files\.")):
+        text = path.read_text()
+        path.write_text(text.replace("file: s.csv", f"file: {wrong}"))
+        with pytest.raises(DataError, match=hint) as caught:
+            load_study(path)
+        assert "hidden" not in str(caught.value)
+        assert "'reports'" not in str(caught.value)
+        path.write_text(text)
+
+
 @pytest.mark.parametrize(
     ("written", "error", "words"),
     [

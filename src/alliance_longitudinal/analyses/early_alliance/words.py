@@ -235,8 +235,8 @@ def _own_effect(models: EarlyModels) -> str:
         return (
             "The effect of alliance varies between therapists in the model, so its interval "
             "applies to therapists in general. Correlations are from the same models with one "
-            "effect for all therapists; their intervals are widened by the ratio of the two "
-            "standard errors."
+            "effect for all therapists; their intervals are widened as much as that of the "
+            "effect is."
         )
     if models.endpoint.structure.therapist:
         return (

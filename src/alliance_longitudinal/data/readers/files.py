@@ -132,6 +132,14 @@ def _has_endless_line(path: Path, problems: Problems) -> bool:
     return False
 
 
+def _files_beside(path: Path) -> str:
+    """What the folder has in place of a file that is not there; no folders, and nothing hidden."""
+    if not path.parent.is_dir():
+        return f"There is no folder {path.parent}."
+    names = [p.name for p in sorted(path.parent.iterdir()) if p.is_file() and not p.name.startswith(".")]
+    return nearest(path.name, names) if names else "The folder has no files."
+
+
 def _content(path: Path, problems: Problems) -> bytes | None:
     if not is_regular(path):
         problems.add(
@@ -144,8 +152,7 @@ def _content(path: Path, problems: Problems) -> bytes | None:
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        names = [p.name for p in sorted(path.parent.iterdir())] if path.parent.is_dir() else []
-        hint = nearest(path.name, names) if names else f"There is no folder {path.parent}."
+        hint = _files_beside(path)
         message = f"there is no file {path.name!r}. {hint}"
         if path.is_symlink():
             message = f"it is a link to {path.readlink().name!r}, and no file is there."
