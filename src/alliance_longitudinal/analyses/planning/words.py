@@ -20,6 +20,9 @@ LIMITS = (
     "Power is a property of a plan, for an effect that somebody states. It does not say whether the effect exists.",
     "The plan takes the variances of this study as they are. Another clinic, another measure or other clients may differ.",
     "The effect of the alliance is the same for all therapists in the planned study. If it differs between them, the power is lower.",
+    "The sizes taken from this study come from a model with the same effect of the alliance for all therapists, adjusted for intake severity "
+    "only. The report on early alliance also adjusts for early change and lets the effect differ between therapists, so its interval can be "
+    "closer to zero. 'from_report' takes the interval of that report.",
     "Dropout and missing scores in the simulation depend on nothing. If clients leave because of their symptoms or their alliance, the "
     "study can be biased.",
 )
