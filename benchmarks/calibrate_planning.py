@@ -12,21 +12,26 @@ from alliance_longitudinal import methods
 PARTS = {"residual": 5.0, "client": ((13.0, 0.05), (0.05, 0.1)), "therapist": ((1.3, 0.0), (0.0, 0.03))}
 #: Studies of one set.
 STUDIES = 100
-#: Plan -> therapists, clients of each, assessments, dropout.
+#: Plan -> therapists, clients of each, assessments, dropout, standard deviation of the effect within therapists between them.
 PLANS = {
-    "40 therapists, 10 clients, 8 assessments": (40, 10, 8, 0.0),
-    "20 therapists, 10 clients, 8 assessments": (20, 10, 8, 0.0),
-    "10 therapists, 40 clients, 8 assessments": (10, 40, 8, 0.0),
-    "8 therapists, 6 clients, 5 assessments": (8, 6, 5, 0.0),
-    "30 therapists, 5 to 20 clients, 8 assessments": (30, (5, 10, 20), 8, 0.0),
-    "30 therapists, 10 clients, 8 assessments, 10 % leave before each": (30, 10, 8, 0.1),
+    "40 therapists, 10 clients, 8 assessments": (40, 10, 8, 0.0, 0.0),
+    "20 therapists, 10 clients, 8 assessments": (20, 10, 8, 0.0, 0.0),
+    "10 therapists, 40 clients, 8 assessments": (10, 40, 8, 0.0, 0.0),
+    "8 therapists, 6 clients, 5 assessments": (8, 6, 5, 0.0, 0.0),
+    "30 therapists, 5 to 20 clients, 8 assessments": (30, (5, 10, 20), 8, 0.0, 0.0),
+    "30 therapists, 10 clients, 8 assessments, 10 % leave before each": (30, 10, 8, 0.1, 0.0),
+    "40 therapists, 10 clients, 8 assessments, effects differ": (40, 10, 8, 0.0, 0.15),
+    "12 therapists, 8 clients, 6 assessments, effects differ": (12, 8, 6, 0.0, 0.15),
+    "30 therapists, 5 to 20 clients, 8 assessments, effects differ": (30, (5, 10, 20), 8, 0.0, 0.15),
 }
 
 
 def one(seed: int, name: str) -> list[Row]:
     """A hundred studies of one plan, for no effect and for effects that its closed forms find with a power of a half and of four fifths."""
-    therapists, clients, times, dropout = PLANS[name]
-    plan = methods.StudyPlan.of(therapists, clients, range(times), dropout=dropout, **PARTS)
+    therapists, clients, times, dropout, spread = PLANS[name]
+    plan = methods.StudyPlan.of(
+        therapists, clients, range(times), dropout=dropout, effect_variance=spread**2, **PARTS
+    )
     found = methods.simulate_plan(plan, STUDIES, seed)
     rows: list[Row] = []
     for power in (0.05, 0.5, 0.8):
@@ -84,7 +89,8 @@ Simulated and refitted studies of each plan beside its closed forms; a set is {S
     notes="""
 The closed forms are exact for clients' slopes, equal caseloads and every assessment, and approximate otherwise. Between therapists they allow for
 studies in which therapists' variance of the slopes is estimated as zero (`methods.power_between_reml`): tests then find less, and without an effect fewer
-than 5 %. With eight therapists of six clients other variances are at their boundary in most studies, too, and the closed form is still a few points too high.
+than 5 %. Where effects differ, the standard deviation of the effect within therapists is 0.15 between them (clients' true rates have one of 0.32);
+the closed form is `methods.power_within_reml`. With eight therapists of six clients other variances are at their boundary in most studies, too, and the closed form is still a few points too high.
 """,
     sets=20,
     more=more,

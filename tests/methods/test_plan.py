@@ -54,6 +54,21 @@ def test_simulated_studies_find_what_closed_forms_say(seed, clients):
     assert 0 < found.singular < 0.5
 
 
+@pytest.mark.parametrize(("seed", "clients"), [(1, 8), (2, (4, 8, 12))])
+def test_an_effect_that_differs_between_therapists_costs_power(seed, clients):
+    """Closed form against studies simulated with effects of the therapists' own."""
+    made, same = plan(clients=clients, effect_variance=0.04), plan(clients=clients)
+    found = methods.simulate_plan(made, 200, seed)
+    row, closed = found.table({"within": 0.22}).loc["within"], made.power_within(0.22)
+    assert same.power_within(0.22) > closed + 0.15
+    assert row["power"] == pytest.approx(closed, abs=3 * np.sqrt(closed * (1 - closed) / 200) + 0.02)
+    assert row["coverage"] == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 200))
+    assert abs(row["bias"]) < 3 * row["bias_error"]
+    # Between therapists and the test of their variance do not change.
+    assert made.power_between(0.3) == same.power_between(0.3)
+    assert made.power_therapists() == same.power_therapists()
+
+
 def test_without_an_effect_five_percent_are_found_and_low_power_exaggerates():
     found = methods.simulate_plan(plan(), 400, 3)
     none = found.table({"within": 0.0, "between": 0.0})["power"]
@@ -129,6 +144,7 @@ def test_rows_are_standardised_and_clients_leave_once():
         ({"therapist": 3}, "therapist is not a covariance"),
         ({"dropout": 1.0}, "dropout is 1; it is a probability, at least 0 and below 1"),
         ({"missing": -0.1}, "missing is -0.1; it is a probability, at least 0 and below 1"),
+        ({"effect_variance": -1}, "effect_variance is -1; it is a variance, at least 0"),
     ],
 )
 def test_impossible_plans_are_refused(given, message):
@@ -140,6 +156,8 @@ def test_impossible_plans_are_refused(given, message):
 def test_impossible_questions_are_refused():
     with pytest.raises(DataError, match=r"5 clients of 4 therapists leave no degrees of freedom. Plan more"):
         plan(therapists=4, clients=(2, 1, 1, 1)).power_within(0.3)
+    with pytest.raises(DataError, match=r"Therapists with two or more clients: 1. How the effect differs"):
+        plan(therapists=4, clients=(5, 1, 1, 1), effect_variance=0.1).power_within(0.3)
     with pytest.raises(DataError, match="n_sim is 10; it is a number of simulated studies"):
         methods.simulate_plan(plan(), 10)
     found = methods.simulate_plan(plan(therapists=6, clients=4, times=range(4)), 50)

@@ -232,3 +232,43 @@ def test_power_between_by_reml_is_the_plain_one_where_the_variance_is_never_zero
         0.5, 30, 1, 0.5, 1.0
     )  # nothing within therapists tells the variances apart
     assert methods.power_between_reml(0.5, 30, 1, 0.5, 1.0) == pytest.approx(one_each, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("effect", "omega", "j", "n"),
+    [(0.0, 0.03, 8, 6), (0.3, 0.03, 8, 6), (0.6, 0.0, 5, 4), (0.3, 0.2, 20, 10)],
+)
+def test_power_within_where_the_effect_differs_between_therapists(effect, omega, j, n) -> None:
+    """Drawn mean squares of therapists' slopes and of their residuals, with the degrees of freedom of the one that REML takes."""
+    rng, draws, sigma2 = np.random.default_rng(2), 200_000, 0.6
+    a, b, total = j - 1, j * (n - 2), (n - 1) * omega + sigma2
+    between, within = total * rng.chisquare(a, draws), sigma2 * rng.chisquare(b, draws)
+    own = between / a > within / b
+    error = np.where(own, between / a, (between + within) / (a + b))
+    limit = np.where(own, stats.t.isf(0.025, a), stats.t.isf(0.025, a + b))
+    found = rng.normal(effect, np.sqrt(total / (j * (n - 1))), draws)
+    by_hand = np.mean(np.abs(found) > limit * np.sqrt(error / (j * (n - 1))))
+    power = methods.power_within_reml(effect, j, n, omega, sigma2)
+    assert power == pytest.approx(by_hand, abs=4 * np.sqrt(0.25 / draws))
+    if omega > 0 and effect > 0:
+        assert power < methods.power_within(effect, j, n, sigma2) - 0.05
+
+
+def test_power_within_without_differences_or_spare_clients() -> None:
+    plain = methods.power_within(0.3, 30, 10, 1.0)
+    assert methods.power_within_reml(0.3, 30, 10, 0.0, 1.0) == pytest.approx(plain, abs=0.015)
+    # Two clients leave no residual: the therapists' slopes alone.
+    se = np.sqrt((0.1 + 1.0) / 30)
+    assert methods.power_within_reml(0.5, 30, 2, 0.1, 1.0) == pytest.approx(
+        methods.power_effect(0.5, se, 29), abs=1e-12
+    )
+    for name, given, message in (
+        ("clients", 1.5, "clients is 1.5; it is a number of clients per therapist, at least 2."),
+        ("omega", -1, "omega is -1; it is the variance of the effect between therapists, at least 0."),
+        ("sigma2", 0, "sigma2 is 0; it is a variance, more than 0."),
+        ("therapists", 2, "therapists is 2; it is a number of therapists, a whole number of at least 3."),
+    ):
+        values = {"therapists": 30, "clients": 10, "omega": 0.1, "sigma2": 1.0} | {name: given}
+        with pytest.raises(DataError) as error:
+            methods.power_within_reml(0.3, **values)
+        assert str(error.value) == message

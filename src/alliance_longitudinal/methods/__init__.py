@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from alliance_longitudinal.methods.panel.lag import lag
     from alliance_longitudinal.methods.panel.latent_contextual import latent_contextual
     from alliance_longitudinal.methods.panel.riclpm import riclpm, riclpm_from_moments
-    from alliance_longitudinal.methods.planning.bounded import power_between_reml
+    from alliance_longitudinal.methods.planning.bounded import power_between_reml, power_within_reml
     from alliance_longitudinal.methods.planning.caseloads import power_variance_unequal
     from alliance_longitudinal.methods.planning.closed_forms import (
         power_between,
@@ -102,6 +102,7 @@ _PUBLIC = {
     "power_variance": "planning.closed_forms",
     "power_variance_unequal": "planning.caseloads",
     "power_within": "planning.closed_forms",
+    "power_within_reml": "planning.bounded",
     "product_interval": "mediation.product",
     "rater_agreement": "psychometrics.reliability.raters",
     "response_surface": "dyads.response_surface",
@@ -161,6 +162,7 @@ __all__ = [
     "power_variance",
     "power_variance_unequal",
     "power_within",
+    "power_within_reml",
     "product_interval",
     "rater_agreement",
     "response_surface",

@@ -1,6 +1,5 @@
 """Early alliance and later symptom change, between clients of one therapist and between therapists."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -33,7 +32,6 @@ from alliance_longitudinal.analyses.early_alliance.sources import source_effects
 from alliance_longitudinal.analyses.early_alliance.staying import weighted_effects
 from alliance_longitudinal.analyses.early_alliance.together import show_together, together
 from alliance_longitudinal.analyses.kit import (
-    MIN_THERAPISTS,
     AllianceName,
     Audience,
     By,
@@ -59,8 +57,8 @@ from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     Choices,
     EarlyDesign,
-    build_design,
     differs,
+    drafted_design,
     unadjusted,
 )
 from alliance_longitudinal.data.study import Study
@@ -153,9 +151,8 @@ def early_alliance(
     groups = draft.compare(by)
     draft.adjust(covariates)
     draft.with_therapists()
-    design = _design(draft, choices)
+    design = drafted_design(draft, choices)
     choices = design.choices
-    draft.analysed = design.clients["client"]
     _check_clients(draft, design)
     models = fit_models(design, draft.fit)
     weeks = design.typical_followup
@@ -229,33 +226,6 @@ def _check_rated(min_rated: int, window: TimeWindow) -> None:
             f"Parameter 'min_rated': {window} cannot have {min_rated} rated sessions. "
             f"Give at most {window.sessions}, or widen the window."
         )
-
-
-def _design(draft: Draft, choices: Choices) -> EarlyDesign:
-    """Rows and predictors; where early change is known of too few clients, it is not adjusted for, and the report says so.
-
-    A clinic that measures symptoms before and after treatment only has no change within the early window.
-    """
-    design = build_design(draft.sessions, draft.flow, choices, MIN_THERAPISTS, draft.adjusters)
-    if choices.adjust_early_change and design.n_clients < MIN_CLIENTS:
-        simpler = replace(choices, adjust_early_change=False)
-        without = build_design(draft.sessions, draft.flow, simpler, MIN_THERAPISTS, draft.adjusters)
-        if without.n_clients >= MIN_CLIENTS:
-            draft.resolved["adjust_early_change"] = False
-            draft.find(
-                "no_early_change",
-                "caution",
-                "The models do not adjust for early change, because only {known} of {n:noun} "
-                "{known:has|have} two {outcome} scores up to the end of the window. Improvement "
-                "within the window may count as an effect of alliance.",
-                "early change",
-                known=Count(design.n_clients, "client"),
-                n=Count(without.n_clients, "client"),
-                outcome=choices.outcome.instrument.label,
-            )
-            design = without
-    draft.flow = design.flow
-    return design
 
 
 def _check_clients(draft: Draft, design: EarlyDesign) -> None:

@@ -1,14 +1,20 @@
 """The rows, predictors and formulas of the early-alliance models."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
+from alliance_longitudinal.counts import Count
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.timing import Landmark, TimeWindow, landmark, split_by_therapist
+
+if TYPE_CHECKING:
+    from alliance_longitudinal.analyses.kit.draft import Draft
 
 #: Below this standard deviation (in its own points) a predictor says nothing and would make the model unsolvable.
 CONSTANT = 1e-9
@@ -217,3 +223,32 @@ def design_of(
     clients, terms = adjusters(clients)
     rows, _ = adjusters(rows)
     return EarlyDesign(choices, clients, rows, usable >= min_therapists, found.flow, tuple(terms))
+
+
+def drafted_design(draft: "Draft", choices: Choices) -> EarlyDesign:
+    """Rows and predictors of a draft's clients; where early change is known of too few, it is not adjusted for, and the report says so.
+
+    A clinic that measures symptoms before and after treatment only has no change within the early window. The choices
+    that were made are those of the design; the draft has its sample flow.
+    """
+    design = build_design(draft.sessions, draft.flow, choices, MIN_THERAPISTS, draft.adjusters)
+    if choices.adjust_early_change and design.n_clients < MIN_CLIENTS:
+        simpler = replace(choices, adjust_early_change=False)
+        without = build_design(draft.sessions, draft.flow, simpler, MIN_THERAPISTS, draft.adjusters)
+        if without.n_clients >= MIN_CLIENTS:
+            draft.resolved["adjust_early_change"] = False
+            draft.find(
+                "no_early_change",
+                "caution",
+                "The models do not adjust for early change, because only {known} of {n:noun} "
+                "{known:has|have} two {outcome} scores up to the end of the window. Improvement "
+                "within the window may count as an effect of alliance.",
+                "early change",
+                known=Count(design.n_clients, "client"),
+                n=Count(without.n_clients, "client"),
+                outcome=choices.outcome.instrument.label,
+            )
+            design = without
+    draft.flow = design.flow
+    draft.analysed = design.clients["client"]
+    return design

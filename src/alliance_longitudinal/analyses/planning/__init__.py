@@ -2,12 +2,10 @@
 
 from typing import Annotated, Literal
 
-import pandas as pd
 from pydantic import Field
 
 from alliance_longitudinal.analyses.kit import (
     AS_NUMBERS,
-    ESTIMATE,
     AllianceName,
     Audience,
     By,
@@ -15,8 +13,6 @@ from alliance_longitudinal.analyses.kit import (
     Count,
     Covariates,
     Draft,
-    Estimate,
-    Groups,
     OutcomeName,
     Seed,
     Window,
@@ -25,21 +21,21 @@ from alliance_longitudinal.analyses.kit import (
     time_unit,
     variance_table,
 )
-from alliance_longitudinal.analyses.planning.basis import (
-    MIN_CLIENTS,
-    Basis,
-    landmark_rows,
-    own_basis,
-    own_estimates,
-    with_report,
-)
+from alliance_longitudinal.analyses.kit.early_design import MIN_CLIENTS
+from alliance_longitudinal.analyses.planning.basis import Basis, with_report
 from alliance_longitudinal.analyses.planning.charts import power_figure
 from alliance_longitudinal.analyses.planning.compute import Planned, make_plan, simulations
+from alliance_longitudinal.analyses.planning.ground import (
+    alliance_of,
+    compare_groups,
+    ground_of,
+    refuse_effects,
+)
 from alliance_longitudinal.analyses.planning.tables import show_arms, show_power, show_simulated, show_sizes
+from alliance_longitudinal.analyses.planning.therapists import answer_of_therapists, show_differences
 from alliance_longitudinal.analyses.planning.words import LIMITS, REFUSED, answer, method_of, notes
 from alliance_longitudinal.data.study import Study
-from alliance_longitudinal.errors import DataError, FitError, StudyError
-from alliance_longitudinal.sentences import told
+from alliance_longitudinal.errors import DataError, StudyError
 from alliance_longitudinal.timing import TimeWindow
 
 Caseloads = Annotated[
@@ -78,6 +74,14 @@ def planning(
     ] = 8,
     within: Size = None,
     between: Size = None,
+    effect_sd: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Standard deviation between therapists of the effect within them, in the units of 'within'; 0: the same for all. None: the "
+            "upper limit of this study's interval, or half of the effect if the study has too few therapists.",
+        ),
+    ] = None,
     share: Annotated[
         float | None,
         Field(
@@ -124,6 +128,13 @@ def planning(
             description="Simulated studies of the plan; 1000 give a power to about one percent.",
         ),
     ] = 300,
+    adjust_intake: Annotated[
+        bool, Field(description="Adjust this study's model for intake severity.")
+    ] = True,
+    adjust_early_change: Annotated[
+        bool,
+        Field(description="Adjust this study's model for symptom change up to the end of the early window."),
+    ] = True,
     covariates: Covariates = None,
     by: By = None,
     clinic: Clinic = None,
@@ -132,8 +143,9 @@ def planning(
 ) -> Draft:
     """Plan a study from this study's variances and from the ends of its intervals: closed forms at once, then simulated studies.
 
-    The model of the planned study is that of ``early_alliance``: the rate of change by the alliance of clients of one therapist, and of
-    therapists. The power for a study's own estimate is refused.
+    The model is the main one of ``early_alliance``: the rate of change by the alliance of clients of one therapist, and of
+    therapists, with an effect that differs between therapists where there are enough. A study without an alliance measure gives a plan for
+    differences between therapists. The power for a study's own estimate is refused.
 
     Examples
     --------
@@ -147,69 +159,71 @@ def planning(
         raise StudyError(REFUSED)
     draft = Draft(study, clinic)
     groups = draft.compare(by)
-    a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
+    a, y = alliance_of(draft, study, alliance), draft.measure("symptoms", outcome)
+    given = {"within": within, "between": between, "effect_sd": effect_sd, "share": share}
+    if a is None:
+        refuse_effects(given)
     asked = TimeWindow(*(window or study.early_window))
     draft.resolved["window"] = [asked.first, asked.last]
     draft.adjust(covariates)
     draft.with_therapists()
-    people, followup = landmark_rows(draft, a, y, asked)
-    draft.needs(len(people), MIN_CLIENTS, "planning from a study")
-    draft.fact("Clients", Count(len(people), "client"))
-    draft.therapists(int(people["therapist"].nunique()))
+    ground = ground_of(draft, a, y, asked, (adjust_intake, adjust_early_change))
+    draft.needs(len(ground.clients), MIN_CLIENTS, "planning from a study")
+    draft.fact("Clients", Count(len(ground.clients), "client"))
+    draft.therapists(int(ground.clients["therapist"].nunique()))
     time = time_unit(study)
-    unit = f"{y.instrument.label} points per {time} per SD"
-    draft.begin()
-    basis = _basis(draft, people, followup)
+    rate = f"{y.instrument.label} points per {time}"
+    basis = _with_rates(draft, ground.basis(draft, draft.fit))
     adviser = "This study"
     if from_report is not None:
         basis, name = with_report(basis, from_report, a, y, time)
         adviser = f"The report of {name}"
-    planned = _plan(
-        basis,
-        therapists,
-        clients,
-        sessions,
-        {"within": within, "between": between, "share": share},
-        (dropout, missing, power),
-    )
-    show_sizes(draft, basis, planned, unit)
+    planned = _plan(basis, therapists, clients, sessions, given, (dropout, missing, power))
+    show_sizes(draft, basis, planned, f"{rate} per SD")
     show_power(draft, basis, planned)
     if difference is not None:
-        if difference == 0:
-            raise StudyError(
-                "Parameter 'difference': no number of clients finds a difference of 0. Give the smallest difference that matters."
-            )
-        show_arms(draft, basis, planned, difference, controls, f"{y.instrument.label} points per {time}")
+        _refuse_zero("difference", difference, "difference")
+        show_arms(draft, basis, planned, difference, controls, rate)
     found = simulations(planned, n_sim, seed)
     show_simulated(draft, basis, planned, found)
     own = found[therapists]
-    answer(draft, planned, y, time, own, adviser)
-    draft.show(power_figure(planned, "between", found), power_figure(planned, "within", found))
+    if planned.effects:
+        answer(draft, planned, y, time, own, adviser)
+        draft.show(power_figure(planned, "between", found), power_figure(planned, "within", found))
+    else:
+        answer_of_therapists(draft, planned, adviser)
+        show_differences(draft, planned)
+        draft.show(power_figure(planned, "therapists", found))
     if groups is not None:
-        _compare(draft, groups, people, followup, unit)
+        compare_groups(draft, groups, ground, y, f"{rate} per SD")
     draft.show(models_table(draft.fitted), variance_table(draft.fitted))
-    notes(draft, basis, planned, own, unit, adviser)
-    draft.usual_findings(people.groupby("therapist").size())
+    notes(draft, basis, planned, own, f"{rate} per SD", adviser)
+    draft.usual_findings(ground.clients.groupby("therapist").size())
     draft.method(*method_of(a, y, basis, planned, n_sim, time))
     draft.cite("raudenbush2002", "snijders2012", "hoenig2001", "schiefele2017")
     return draft
 
 
-def _basis(draft: Draft, people: pd.DataFrame, followup: pd.DataFrame) -> Basis:
-    try:
-        basis = own_basis(people, followup, draft.adjusters)
-    except FitError as error:
-        raise draft.too_little("{why}", "not_fitted", "failed", why=told(error)) from None
-    draft.uses(basis.fitted)
+def _with_rates(draft: Draft, basis: Basis) -> Basis:
+    """The basis, if it says how much clients differ in their rates of change."""
     if not basis.client[1, 1] > 0:
         raise draft.too_little(
             "The data do not show how much clients differ in their rates of change: {why}. A plan needs this number. Analyse clients with three or "
-            "more scores after the early window.",
+            "more scores{after}.",
             why="too few clients have three scores"
             if not basis.fitted.structure.client_slope
             else "the variance is estimated as zero",
+            after=" after the early window" if basis.effects else "",
         )
     return basis
+
+
+def _refuse_zero(name: str, value: float | None, what: str) -> None:
+    if value == 0:
+        raise StudyError(
+            f"Parameter '{name}': no number of clients finds {'a difference' if what == 'difference' else 'an effect'} of 0. Give the smallest "
+            f"{what} that matters."
+        )
 
 
 def _plan(
@@ -221,33 +235,11 @@ def _plan(
     rest: tuple[float, float, float],
 ) -> Planned:
     for name in ("within", "between"):
-        if given[name] == 0:
-            raise StudyError(
-                f"Parameter '{name}': no number of clients finds an effect of 0. Give the smallest effect that matters."
-            )
+        _refuse_zero(name, given[name], "effect")
     try:
         return make_plan(basis, therapists, clients, sessions, given, *rest)
     except DataError as error:
         raise StudyError(f"Parameter 'clients': {error}") from None
-
-
-def _compare(draft: Draft, groups: Groups, people: pd.DataFrame, followup: pd.DataFrame, unit: str) -> None:
-    """The effects that each group's own interval suggests."""
-    found: dict[str, list[Estimate]] = {}
-    for group, own in groups.split(people):
-        if len(own) < MIN_CLIENTS:
-            draft.small_group(groups, group, MIN_CLIENTS)
-            found[group] = []
-            continue
-        rows = followup[followup["client"].isin(own["client"])]
-        basis = own_basis(own, rows, draft.adjusters, f"own_{group}", f"Course after the window ({group})")
-        draft.uses(basis.fitted)
-        found[group] = [e for e in own_estimates(basis, unit) if e.id in ("own_within", "own_between")]
-    draft.by_group(
-        found,
-        ESTIMATE,
-        "Effects on the rate of change per standard deviation, from models of each group alone.",
-    )
 
 
 __all__ = ["planning"]

@@ -1,7 +1,6 @@
 """What a plan rests on: the study's own effects with their intervals, its variances, or the intervals of an earlier report."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,27 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import (
-    GROWTH,
-    MIN_THERAPISTS,
-    Draft,
-    Estimate,
-    Fitted,
-    fit_first,
-    therapist_df,
-)
+from alliance_longitudinal.analyses.kit import Estimate, Fitted
+from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
+from alliance_longitudinal.analyses.kit.early_models import Fit, course_model, split_effects, variances_of
 from alliance_longitudinal.analyses.kit.shares import variance_shares
 from alliance_longitudinal.data.study import Measure
-from alliance_longitudinal.errors import StudyError
-from alliance_longitudinal.timing import TimeWindow, landmark, split_by_therapist
+from alliance_longitudinal.errors import AllianceError, StudyError
 
-MIN_CLIENTS = 20
-#: Below this, values are all the same.
-_SAME = 1e-9
 #: Estimates of a report that a plan can take over, by what they are here.
 _IN_REPORTS = {
     "within": ("slope_within", "own_within"),
     "between": ("slope_between", "own_between"),
+    "effect_sd": ("own_effect_sd",),
     "share": ("share_change_therapist", "own_share"),
 }
 
@@ -56,13 +46,15 @@ class Basis:
 
     Attributes
     ----------
-    within, between, share : Interval or None
-        Effects on the rate of change within and between therapists, and the therapists' share of its variance.
+    within, between, effect_sd, share : Interval or None
+        Effects on the rate of change within and between therapists, the standard deviation between therapists of the
+        effect within them, and the therapists' share of the variance of the rate of change.
     client, therapist : ndarray, shape (2, 2)
         Covariances of level and rate of change.
     residual : float
     sd_within, sd_between : float
-        Standard deviations of the early alliance between a therapist's clients, and of therapists' means.
+        Standard deviations of the early alliance between a therapist's clients, and of therapists' means; nan without an alliance
+        measure.
     spacing : float
         Median time between two scores.
     clients : int
@@ -71,6 +63,7 @@ class Basis:
 
     within: Interval | None
     between: Interval | None
+    effect_sd: Interval | None
     share: Interval | None
     client: np.ndarray
     therapist: np.ndarray
@@ -82,80 +75,58 @@ class Basis:
     fitted: Fitted
 
     @property
+    def effects(self) -> tuple[str, ...]:
+        """The effects that a plan can be made for; none in a study without an alliance measure."""
+        return ("within", "between") if np.isfinite(self.sd_within) else ()
+
+    @property
     def sd_rate(self) -> float:
         """Standard deviation of the true rates of change of one therapist's clients."""
         return float(np.sqrt(self.client[1, 1]))
 
 
-def landmark_rows(
-    draft: Draft, a: Measure, y: Measure, window: TimeWindow
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Clients in treatment at the end of the early window, and their later scores; the sample flow counts the others."""
-    found = landmark(
-        draft.sessions,
-        draft.flow,
-        alliance=a.name,
-        outcome=y.name,
-        window=window,
-        min_rated=1,
-        need_change=False,
-    )
-    draft.flow = found.flow
-    clients = found.clients
-    for column in ("early", "intake"):
-        clients = split_by_therapist(clients, column)
-    draft.analysed = clients["client"]
-    return clients, found.followup
-
-
-def own_basis(
-    clients: pd.DataFrame,
-    followup: pd.DataFrame,
-    adjusters: Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]],
-    name: str = "own",
-    title: str = "This study's course after the window",
-) -> Basis:
-    """The study's own effects of early alliance on the rate of change, and its variances.
+def own_basis(design: EarlyDesign, fit: Fit) -> Basis:
+    """The study's own effects of early alliance on the rate of change, and its variances: the main model of ``early_alliance``.
 
     Raises
     ------
     FitError
         If no model of the course can be fitted.
     """
-    predictors = [
-        c for c in clients if str(c).startswith(("early_", "intake_")) and not str(c).endswith("_total")
-    ]
-    rows = followup.merge(clients[["client", *predictors]], on="client", how="inner", validate="many_to_one")
-    rows, adjusted = adjusters(rows)
-    usable = int((clients.groupby("therapist").size() >= 2).sum()) >= MIN_THERAPISTS
-    kept = [
-        c for c in predictors if clients[c].std() > _SAME and (usable or not str(c).endswith("_therapist"))
-    ]
-    fixed = f"y ~ weeks * ({' + '.join([*kept, *adjusted])})"
-    fitted = fit_first(name, title, fixed, rows, GROWTH)
-    sd_within = float(clients["early_client"].std())
-    sd_between = float(clients.groupby("therapist")["early"].mean().std())
-    cap = therapist_df(clients["therapist"].nunique(), sum(c.endswith("_therapist") for c in kept))
+    fitted = course_model(design, fit)
+    effects = split_effects(fitted, design, "slope")
+    sd_within, sd_between = design.sd("early_client"), design.sd_of_therapists()
+    therapist, client, own, residual = variances_of(fitted, 2)
     return Basis(
-        _interval(fitted, "early_client", kept, sd_within, np.inf),
-        _interval(fitted, "early_therapist", kept, sd_between, cap),
+        _interval(effects.get("within"), sd_within),
+        _interval(effects.get("between"), sd_between),
+        _effect_sd(fitted, design, own, sd_within),
         _share(fitted),
-        _covariance(fitted, "client"),
-        _covariance(fitted, "therapist"),
-        float(fitted.result.scale) if fitted.mixed else float("nan"),
+        client,
+        therapist,
+        residual,
         sd_within,
         sd_between,
-        _spacing(followup),
-        len(clients),
+        spacing_of(design.rows),
+        design.n_clients,
         fitted,
     )
 
 
-def _interval(fitted: Fitted, term: str, kept: list[str], sd: float, max_df: float) -> Interval | None:
-    if term not in kept:
+def _interval(row: dict[str, float] | None, sd: float) -> Interval | None:
+    return None if row is None else Interval(*(sd * row[k] for k in ("estimate", "ci_low", "ci_high")))
+
+
+def _effect_sd(fitted: Fitted, design: EarlyDesign, variance: float, sd: float) -> Interval | None:
+    """How much the effect within therapists differs between them, with its profile limits; None if the model has one effect for all."""
+    if not fitted.structure.own_effect:
         return None
-    row = fitted.combination({f"weeks:{term}": sd}, max_df)
-    return Interval(row["estimate"], row["ci_low"], row["ci_high"])
+    name = f"sd(weeks:{design.alliance_term(split=True)})|therapist"
+    try:
+        limits = fitted.result.conf_int(method="profile", which=[name]).loc[name]
+    except AllianceError:
+        return None
+    return Interval(sd * float(np.sqrt(variance)), sd * float(limits["lower"]), sd * float(limits["upper"]))
 
 
 def _share(fitted: Fitted) -> Interval | None:
@@ -167,28 +138,34 @@ def _share(fitted: Fitted) -> Interval | None:
     )
 
 
-def _covariance(fitted: Fitted, group: str) -> np.ndarray:
-    """Covariance of level and rate of change over therapists or over clients; zero where the model has none."""
-    out = np.zeros((2, 2))
-    if not fitted.mixed:
-        return out
-    table = fitted.result.varcorr
-    own = table[table["group"].eq(group) | table["group"].str.startswith(f"{group}:")]
-    place = {"Intercept": 0, "weeks": 1}
-    for first, second, value in zip(own["term1"], own["term2"], own["vcov"], strict=True):
-        i = place[first]
-        j = i if pd.isna(second) else place[second]
-        out[i, j] = out[j, i] = float(value)
-    return out
-
-
-def _spacing(followup: pd.DataFrame) -> float:
-    gaps = followup.sort_values(["client", "weeks"]).groupby("client")["weeks"].diff().dropna()
+def spacing_of(rows: pd.DataFrame) -> float:
+    """Median time between two scores of a client; 1 if no client has two."""
+    gaps = rows.sort_values(["client", "weeks"]).groupby("client")["weeks"].diff().dropna()
     gaps = gaps[gaps > 0]
     return float(gaps.median()) if len(gaps) else 1.0
 
 
-def with_report(basis: Basis, path: str, a: Measure, y: Measure, time: str) -> tuple[Basis, str]:
+def symptom_basis(fitted: Fitted, rows: pd.DataFrame) -> Basis:
+    """The variances of a course of symptoms, in a study without an alliance measure."""
+    therapist, client, _, residual = variances_of(fitted, 2)
+    nan = float("nan")
+    return Basis(
+        None,
+        None,
+        None,
+        _share(fitted),
+        client,
+        therapist,
+        residual,
+        nan,
+        nan,
+        spacing_of(rows),
+        int(rows["client"].nunique()),
+        fitted,
+    )
+
+
+def with_report(basis: Basis, path: str, a: Measure | None, y: Measure, time: str) -> tuple[Basis, str]:
     """The basis with the intervals of an earlier report, and the name of its analysis.
 
     Raises
@@ -208,33 +185,39 @@ def with_report(basis: Basis, path: str, a: Measure, y: Measure, time: str) -> t
         raise StudyError(
             f"Parameter 'from_report': {path!r} is not a report's results.json. Give the file of that name in a report's folder."
         ) from None
+    kinds = {k: ids for k, ids in _IN_REPORTS.items() if a is not None or k == "share"}
     found = {
         kind: next((rows[i] for i in ids if i in rows and None not in _limits(rows[i])), None)
-        for kind, ids in _IN_REPORTS.items()
+        for kind, ids in kinds.items()
     }
     if not any(found.values()):
         raise StudyError(
             f"Parameter 'from_report': the report {name!r} has no effect of the alliance on the rate of change. Give one of "
             "'early_alliance' or of 'planning'."
+            if a is not None
+            else f"Parameter 'from_report': the report {name!r} has no share of therapists in the rate of change. Give one of "
+            "'early_alliance' or of 'planning'."
         )
+    changed: dict[str, Any] = {}
+    scales = {"within": basis.sd_within, "between": basis.sd_between, "effect_sd": basis.sd_within}
+    for kind, row in found.items():
+        if row is not None:
+            scale = 1.0 if a is None or kind not in scales else _scale(row["unit"], scales[kind], a, y, time)
+            changed[kind] = Interval(*(scale * x for x in _limits(row)))
+    return replace(basis, **changed), name
+
+
+def _scale(unit: str, sd: float, a: Measure, y: Measure, time: str) -> float:
+    """What makes a report's effect one per standard deviation."""
     point, per_sd = (
-        f"{y.instrument.label} points per {time} per {unit}" for unit in (f"{a.instrument.label} point", "SD")
+        f"{y.instrument.label} points per {time} per {x}" for x in (f"{a.instrument.label} point", "SD")
     )
-    out = basis
-    for kind, sd in (("within", basis.sd_within), ("between", basis.sd_between)):
-        row = found[kind]
-        if row is None:
-            continue
-        if row["unit"] not in (point, per_sd):
-            raise StudyError(
-                f"Parameter 'from_report': the report gives its effect in {row['unit']}, and this plan is in {point}. Use a report "
-                "about the same measures."
-            )
-        scale = sd if row["unit"] == point else 1.0
-        changed: dict[str, Any] = {kind: Interval(*(scale * x for x in _limits(row)))}
-        out = replace(out, **changed)
-    share = found["share"]
-    return (out if share is None else replace(out, share=Interval(*_limits(share)))), name
+    if unit not in (point, per_sd):
+        raise StudyError(
+            f"Parameter 'from_report': the report gives its effect in {unit}, and this plan is in {point}. Use a report "
+            "about the same measures."
+        )
+    return sd if unit == point else 1.0
 
 
 def _limits(row: dict[str, float]) -> tuple[float, float, float]:
@@ -246,6 +229,13 @@ def own_estimates(basis: Basis, unit: str) -> list[Estimate]:
     asked = (
         ("own_within", "This study: effect within therapists", basis.within, "client", unit),
         ("own_between", "This study: effect between therapists", basis.between, "therapist", unit),
+        (
+            "own_effect_sd",
+            "This study: SD between therapists of the effect within them",
+            basis.effect_sd,
+            "therapist",
+            unit,
+        ),
         (
             "own_share",
             "This study: therapists' share of the rate of change",

@@ -12,7 +12,11 @@ from alliance_longitudinal.present import Column, FigureSpec, plots
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.planning.simulate import SimulatedPlan
 
-_WORDS = {"within": "within therapists", "between": "between therapists"}
+_TITLES = {
+    "within": "Power for the effect of the alliance within therapists",
+    "between": "Power for the effect of the alliance between therapists",
+    "therapists": "Power for differences between therapists",
+}
 
 
 def power_figure(planned: Planned, effect: str, found: "dict[int, SimulatedPlan]") -> FigureSpec:
@@ -24,7 +28,7 @@ def power_figure(planned: Planned, effect: str, found: "dict[int, SimulatedPlan]
     mean = max(2, round(planned.plan.clients / planned.plan.therapists))
     own = f"caseload {mean}"
     simulated = []
-    for j, study in found.items():
+    for j, study in found.items() if effect in planned.effects else ():
         power = float(study.table({effect: planned.effects[effect]}).loc[effect, "power"])
         simulated.append({"label": own, "therapists": j, "power": power, "kind": "observed", "n": 1})
     data = pd.DataFrame([*rows, *simulated]).sort_values(["label", "kind"], key=_in_order, kind="stable")
@@ -40,10 +44,14 @@ def power_figure(planned: Planned, effect: str, found: "dict[int, SimulatedPlan]
     ]
     return FigureSpec(
         name=f"power_{effect}",
-        title=f"Power for the effect of the alliance {_WORDS[effect]}",
-        caption="Lines: power by the number of therapists, for several caseloads (clients of each), by closed forms. "
-        "Points: simulated studies with the planned caseloads, dropout and missing scores.",
-        alt=f"Power for the effect {_WORDS[effect]}. " + joined(said, "; ") + ".",
+        title=_TITLES[effect],
+        caption="Lines: power by the number of therapists, for several caseloads (clients of each), by closed forms."
+        + (
+            " Points: simulated studies with the planned caseloads, dropout and missing scores."
+            if simulated
+            else ""
+        ),
+        alt=f"{_TITLES[effect]}. " + joined(said, "; ") + ".",
         how_to_read="Follow the line of your caseload to the wanted power, and read the number of therapists below.",
         section="answer",
         data=data.reset_index(drop=True),

@@ -19,11 +19,13 @@ SMALLEST = 0.2
 USUAL_SHARE, LEAST_SHARE = 0.05, 0.01
 #: The largest share that a plan is made for.
 MOST_SHARE = 0.8
+#: Standard deviation of the effect between therapists, as a part of the effect, where the study says nothing of it: the effect then
+#: has the other sign for one therapist in forty.
+USUAL_SPREAD = 0.5
 #: Most therapists, and clients of each, that a search goes through.
 MOST = 2000
 #: Lines of a figure and points of a line.
 CASELOADS, POINTS = (5, 10, 20, 40), 8
-EFFECTS = ("within", "between")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ class Planned:
     effects : dict of str to float
         ``within`` and ``between``: change of the rate of change per standard deviation.
     sources : dict of str to str
-        Where each size is from: ``given``, ``interval`` or ``usual``; also for ``share`` and ``least_share``.
+        Where each size is from: ``given``, ``interval`` or ``usual``; also for ``share``, ``least_share`` and ``effect_sd``.
+    effect_sd : float
+        Standard deviation of the effect within therapists between them.
     share : float
         Therapists' share of the variance of true rates of change that makes effects hard to find.
     least_share : float
@@ -48,6 +52,7 @@ class Planned:
     plan: "StudyPlan"
     effects: dict[str, float]
     sources: dict[str, str]
+    effect_sd: float
     share: float
     least_share: float
     target: float
@@ -67,13 +72,22 @@ class Planned:
             therapist=p.therapist,
             dropout=p.dropout,
             missing=p.missing,
+            effect_variance=p.effect_variance,
         )
 
     def power(self, plan: "StudyPlan", effect: str) -> float:
-        """Closed-form power of a plan for one of the effects; 0 where too few are planned."""
+        """Closed-form power of a plan; 0 where too few are planned.
+
+        ``effect`` is ``within``, ``within_same`` (the same for all therapists), ``between``, or ``therapists`` for the least share.
+        """
         try:
-            size = self.effects[effect]
-            return plan.power_within(size) if effect == "within" else plan.power_between(size)
+            if effect == "therapists":
+                return plan.power_therapists(self.least_share).power
+            if effect == "between":
+                return plan.power_between(self.effects[effect])
+            if effect == "within_same":
+                plan = replace(plan, effect_variance=0.0)
+            return plan.power_within(self.effects["within"])
         except DataError:
             return 0.0
 
@@ -92,9 +106,10 @@ def make_plan(
     from alliance_longitudinal.methods import StudyPlan
 
     effects, sources = {}, {}
-    for name in EFFECTS:
+    for name in basis.effects:
         own: Interval | None = getattr(basis, name)
         effects[name], sources[name] = _size(given[name], own, SMALLEST * basis.sd_rate)
+    spread, sources["effect_sd"] = _spread(given["effect_sd"], basis.effect_sd, effects.get("within", 0.0))
     share, least = given["share"], given["share"]
     sources["share"] = sources["least_share"] = "given"
     if share is None or least is None:
@@ -113,8 +128,17 @@ def make_plan(
         therapist=_with_share(basis, share),
         dropout=dropout,
         missing=missing,
+        effect_variance=spread**2,
     )
-    return Planned(plan, effects, sources, share, least, target)
+    return Planned(plan, effects, sources, spread, share, least, target)
+
+
+def _spread(given: float | None, own: Interval | None, effect: float) -> tuple[float, str]:
+    if given is not None:
+        return given, "given"
+    if own is not None and np.isfinite(own.high):
+        return own.high, "interval"
+    return USUAL_SPREAD * abs(effect), "usual"
 
 
 def _size(given: float | None, own: Interval | None, usual: float) -> tuple[float, str]:
@@ -160,11 +184,7 @@ def clients_needed(planned: Planned, effect: str) -> int | None:
 def therapists_for_share(planned: Planned) -> int | None:
     """Therapists with equal caseloads of the planned mean that find that therapists differ."""
     n = max(2, round(planned.plan.clients / planned.plan.therapists))
-
-    def power(j: int) -> float:
-        return planned.with_sizes(j, n).power_therapists(planned.least_share).power
-
-    return needed(power, planned.target, 3)
+    return needed(lambda j: planned.power(planned.with_sizes(j, n), "therapists"), planned.target, 3)
 
 
 def simulations(planned: Planned, n_sim: int, seed: int) -> "dict[int, SimulatedPlan]":

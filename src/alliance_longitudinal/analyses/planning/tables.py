@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 from alliance_longitudinal.analyses.kit import Draft, Estimate, Number, say
 from alliance_longitudinal.analyses.planning.basis import Basis, own_estimates
 from alliance_longitudinal.analyses.planning.compute import (
-    EFFECTS,
     MOST,
     Planned,
     arm_power,
@@ -19,11 +18,20 @@ from alliance_longitudinal.present import Column, Table
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.planning.simulate import SimulatedPlan
 
-WORDS = {"within": "Effect within therapists", "between": "Effect between therapists"}
+WORDS = {
+    "within": "Effect within therapists",
+    "within_same": "Effect within therapists, if the same for all",
+    "between": "Effect between therapists",
+}
 _SOURCES = {
     "given": "as asked for",
     "interval": "end of the interval nearer to zero",
     "usual": "not from the study: its interval includes zero or is not available",
+}
+_SPREADS = {
+    "given": "as asked for",
+    "interval": "upper limit of the interval",
+    "usual": "not from the study: half of the effect",
 }
 _SHARES = {
     "given": "as asked for",
@@ -36,7 +44,7 @@ def show_sizes(draft: Draft, basis: Basis, planned: Planned, unit: str) -> None:
     """The study's own estimates, and the sizes that the plan takes from them."""
     draft.estimate(*own_estimates(basis, unit))
     rows: list[dict[str, Any]] = []
-    for name in EFFECTS:
+    for name in planned.effects:
         size = planned.effects[name]
         draft.estimate(
             Estimate(f"planned_{name}", f"{WORDS[name]}, planned for", size, n=basis.clients, unit=unit)
@@ -48,6 +56,15 @@ def show_sizes(draft: Draft, basis: Basis, planned: Planned, unit: str) -> None:
                 "source": _SOURCES[planned.sources[name]],
             }
         )
+    if planned.effects:
+        what = "SD between therapists of the effect within them"
+        spread = planned.effect_sd
+        draft.estimate(
+            Estimate("planned_effect_sd", f"{what}, planned for", spread, n=basis.clients, unit=unit)
+        )
+        source = _SPREADS[planned.sources["effect_sd"]]
+        shown = say("{x}", x=Number(spread, n=basis.clients))
+        rows.insert(1, {"what": f"{what} ({unit})", "size": shown, "source": source})
     for key, what, share, end in (
         ("share", "Therapists' share of the rate of change, for effects", planned.share, "upper"),
         ("least_share", "Therapists' share of the rate of change, to be found", planned.least_share, "lower"),
@@ -63,7 +80,8 @@ def show_sizes(draft: Draft, basis: Basis, planned: Planned, unit: str) -> None:
     columns = [Column("what", "Size"), Column("size", "Planned for"), Column("source", "Source")]
     note = (
         "An effect that an estimate suggests is likely to be too large. So the plan takes the end of the 95 % interval that asks for more "
-        "clients: the smaller effect, and the larger share of therapists (the smaller one where this share is what is to be found)."
+        "clients: the smaller effect, the larger difference of effects between therapists, and the larger share of therapists (the smaller one "
+        "where this share is what is to be found)."
     )
     draft.show(Table.from_rows("sizes", "What the study is planned for", "results", rows, columns, note))
 
@@ -71,7 +89,8 @@ def show_sizes(draft: Draft, basis: Basis, planned: Planned, unit: str) -> None:
 def show_power(draft: Draft, basis: Basis, planned: Planned) -> None:
     """Closed forms: power of the plan, and the numbers that the wanted power needs."""
     n, rows = basis.clients, []
-    for name in EFFECTS:
+    alike = ("within_same",) if planned.plan.effect_variance > 0 and planned.effects else ()
+    for name in sorted((*planned.effects, *alike), key=list(WORDS).index):
         power = planned.power(planned.plan, name)
         therapists, clients = therapists_needed(planned, name), clients_needed(planned, name)
         draft.estimate(
@@ -88,7 +107,7 @@ def show_power(draft: Draft, basis: Basis, planned: Planned) -> None:
             }
         )
     found = planned.plan.power_therapists(planned.least_share)
-    therapists = therapists_for_share(planned)
+    therapists, clients = therapists_for_share(planned), clients_needed(planned, "therapists")
     draft.estimate(
         Estimate(
             "power_therapists", "Differences between therapists: power", found.power, n=n, unit="probability"
@@ -101,13 +120,19 @@ def show_power(draft: Draft, basis: Basis, planned: Planned) -> None:
             unit="probability",
         ),
         *_number("n_for_80_therapists", "Differences between therapists: therapists needed", therapists, n),
+        *_number(
+            "clients_for_80_therapists",
+            "Differences between therapists: clients per therapist needed",
+            clients,
+            n,
+        ),
     )
     rows.append(
         {
             "what": "Differences between therapists in the rate of change",
             "power": found.power,
             "therapists": _therapists(therapists),
-            "clients": "",
+            "clients": _clients(clients),
         }
     )
     columns = [
@@ -170,7 +195,7 @@ def show_arms(
 
 
 def show_simulated(draft: Draft, basis: Basis, planned: Planned, found: "dict[int, SimulatedPlan]") -> None:
-    """Power, bias, coverage and failures of the simulated studies."""
+    """Power, bias, coverage and failures of the simulated studies; without planned effects their failures only."""
     rows = []
     for j, study in found.items():
         table = study.table(planned.effects)
@@ -226,7 +251,8 @@ def show_simulated(draft: Draft, basis: Basis, planned: Planned, found: "dict[in
         "as one that finds nothing. Effects that were found, relative to the true one: the median estimate of the studies that found the effect; with low power "
         "it is too large."
     )
-    draft.show(Table.from_rows("simulated", "Simulated studies", "results", rows, columns, note))
+    if rows:
+        draft.show(Table.from_rows("simulated", "Simulated studies", "results", rows, columns, note))
 
 
 def _of_simulation(name: str, row: Any, n: int) -> list[Estimate]:

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 from alliance_longitudinal.analyses.kit import Draft, Number, Sentence, listed, say
+from alliance_longitudinal.analyses.kit.fits import CLIENTS_FOR_OWN_EFFECT, MIN_FOR_OWN_EFFECT
 from alliance_longitudinal.analyses.planning.basis import Basis
 from alliance_longitudinal.analyses.planning.compute import (
     SMALLEST,
     USUAL_SHARE,
+    USUAL_SPREAD,
     Planned,
     doubtful,
     without_therapists,
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
 LIMITS = (
     "Power is a property of a plan, for an effect that somebody states. It does not say whether the effect exists.",
     "The plan takes the variances of this study as they are. Another clinic, another measure or other clients may differ.",
-    "The effect of the alliance is the same for all therapists in the planned study. If it differs between them, the power is lower.",
-    "The sizes taken from this study come from a model with the same effect of the alliance for all therapists, adjusted for intake severity "
-    "only. The report on early alliance also adjusts for early change and lets the effect differ between therapists, so its interval can be "
-    "closer to zero. 'from_report' takes the interval of that report.",
     "Dropout and missing scores in the simulation depend on nothing. If clients leave because of their symptoms or their alliance, the "
     "study can be biased.",
 )
@@ -35,6 +33,8 @@ REFUSED = (
 #: More studies than this with a variance at its boundary are said.
 MANY_SINGULAR = 0.20
 _FEW = 20
+#: A difference in power that is said.
+NOTICED = 0.05
 #: A higher power is not said as a number.
 MOST_SAID = 0.99
 
@@ -59,8 +59,8 @@ def answer(
         outcome=y.instrument.label,
         span=_time(span),
         time=time,
-        p=_power(float(table.loc["within", "power"])),
-        q=_power(float(table.loc["between", "power"])),
+        p=said_power(float(table.loc["within", "power"])),
+        q=said_power(float(table.loc["between", "power"])),
     )
     if {planned.sources[k] for k in ("within", "between")} == {"interval"}:
         draft.say(
@@ -68,17 +68,29 @@ def answer(
             whose="study's" if adviser == "This study" else "report's",
         )
     _needed(draft, planned)
+    _alike(draft, planned)
     fewer = without_therapists(planned)
     if fewer.therapists < plan.therapists:
         draft.say(
             "About as many clients of only {j:noun} would find the effect between therapists with a power of {p}: more clients do not replace "
             "therapists.",
             j=Number(fewer.therapists, "integer", "therapist"),
-            p=_power(planned.power(fewer, "between")),
+            p=said_power(planned.power(fewer, "between")),
         )
 
 
-def _power(value: float) -> str:
+def _alike(draft: Draft, planned: Planned) -> None:
+    """What a plan would promise that takes all therapists as alike, where it promises more."""
+    same, own = (planned.power(planned.plan, name) for name in ("within_same", "within"))
+    if same - own > NOTICED:
+        draft.say(
+            "If the effect within therapists were the same for all of them, the power for it would be {p}. The plan assumes that it differs between "
+            "therapists, so more clients per therapist help less than more therapists.",
+            p=said_power(same),
+        )
+
+
+def said_power(value: float) -> str:
     """A power in percent; no simulation shows that a study cannot fail."""
     if value > MOST_SAID:
         return say("more than {x}", x=Number(MOST_SAID, "percent"))
@@ -109,7 +121,7 @@ def notes(
     draft: Draft, basis: Basis, planned: Planned, found: "SimulatedPlan", unit: str, adviser: str
 ) -> None:
     """What a reader of the plan has to know."""
-    for name in ("within", "between"):
+    for name in planned.effects:
         if planned.sources[name] == "usual":
             draft.find(
                 "no_size",
@@ -133,6 +145,8 @@ def notes(
                 f"power_{name}",
                 name=name,
             )
+    if planned.effects:
+        _spread_notes(draft, planned, unit, adviser)
     if planned.sources["share"] == "usual" or planned.sources["least_share"] == "usual":
         draft.find(
             "no_share",
@@ -172,20 +186,59 @@ def notes(
         )
 
 
+def _spread_notes(draft: Draft, planned: Planned, unit: str, adviser: str) -> None:
+    """Where the differences of the effect between therapists are from, and which plan its analysis needs."""
+    if planned.sources["effect_sd"] == "usual":
+        draft.find(
+            "no_effect_sd",
+            "info",
+            "{source} does not say how much the effect within therapists differs between them. The report takes a standard deviation of {x} {unit}, "
+            "which is {k} of the effect. State another with 'effect_sd'; with {none} the effect is the same for all.",
+            "planned_effect_sd",
+            source=adviser,
+            x=Number(planned.effect_sd),
+            unit=unit,
+            k=Number(USUAL_SPREAD, "percent"),
+            none=Number(0, "integer"),
+        )
+    enough = sum(n >= CLIENTS_FOR_OWN_EFFECT for n in planned.plan.caseloads)
+    if planned.plan.effect_variance > 0 and enough < MIN_FOR_OWN_EFFECT:
+        draft.find(
+            "too_few_for_own_effect",
+            "caution",
+            "The plan assumes that the effect within therapists differs between them, and that the analysis allows for this. The report on early alliance "
+            "does so from {needed} therapists with {clients} clients on. With {n} such therapists it takes the effect as the same for all, and its "
+            "interval is then too narrow.",
+            "therapists",
+            needed=Number(MIN_FOR_OWN_EFFECT, "integer"),
+            clients=Number(CLIENTS_FOR_OWN_EFFECT, "integer"),
+            n=Number(enough, "integer"),
+        )
+
+
 def method_of(
-    a: Measure, y: Measure, basis: Basis, planned: Planned, n_sim: int, time: str
+    a: Measure | None, y: Measure, basis: Basis, planned: Planned, n_sim: int, time: str
 ) -> list[Sentence | str]:
     """Paragraphs of the methods section."""
     times = planned.plan.times
-    return [
+    first = (
         say(
-            "This study's model of {outcome} after the early window ({formula}) gave the variances of level and rate of change and the effects of "
-            "{alliance}, each per standard deviation. The plan takes the end of each 95 % interval that asks for more clients, not the "
-            "estimate. ",
+            "This study's model of {outcome} after the early window ({formula}), which is the main model of the report on early alliance, gave the variances "
+            "of level and rate of change and the effects of {alliance}, each per standard deviation. ",
             outcome=y.label,
             alliance=a.label,
             formula=basis.fitted.formula,
         )
+        if a is not None
+        else say(
+            "This study's model of {outcome} ({formula}) gave the variances of level and rate of change. ",
+            outcome=y.label,
+            formula=basis.fitted.formula,
+        )
+    )
+    return [
+        first
+        + "The plan takes the end of each 95 % interval that asks for more clients, not the estimate. "
         + say(
             "Planned: {j:noun}, assessments at {first} to {last} {time}s, {losses}.",
             j=Number(planned.plan.therapists, "integer", "therapist"),
@@ -194,14 +247,29 @@ def method_of(
             time=time,
             losses=_losses(planned.plan.dropout, planned.plan.missing),
         ),
+        _forms(planned),
         say(
-            "Closed forms use the noncentral t distribution for slopes of clients, and the F distribution for differences between therapists. Between "
-            "therapists they allow for studies in which the variance between therapists is estimated as zero; such studies find less. "
             "{n} studies of the plan, and a fifth as many with half and with double the therapists, were simulated, and each was fitted by REML with "
             "Satterthwaite's degrees of freedom (between therapists at most their number less two). Monte Carlo errors are given with the results.",
             n=Number(n_sim, "integer"),
         ),
     ]
+
+
+def _forms(planned: Planned) -> str:
+    """What the closed forms are."""
+    share = "The power for differences between therapists uses the F distribution of their mean squares, or simulated restricted likelihood ratios if caseloads differ."
+    if not planned.effects:
+        return share
+    own = (
+        "The effect within therapists is their mean effect: each has an effect of their own, with the planned standard deviation. "
+        if planned.plan.effect_variance > 0
+        else ""
+    )
+    return (
+        f"{own}Closed forms use the noncentral t distribution for slopes of clients. They allow for studies in which a variance between therapists is "
+        f"estimated as zero, which is common with few therapists. {share}"
+    )
 
 
 def _losses(dropout: float, missing: float) -> str:

@@ -1,11 +1,11 @@
-"""Power between therapists where their variance can be estimated as zero, as it often is with few of them."""
+"""Power where a variance between therapists can be estimated as zero, as it often is with few of them."""
 
 import math
 
 import numpy as np
 
 from alliance_longitudinal.methods.basics.values import real, whole
-from alliance_longitudinal.methods.planning.closed_forms import ALPHA, power_between
+from alliance_longitudinal.methods.planning.closed_forms import ALPHA, power_between, two_sided
 
 #: Quantiles of the two mean squares.
 _BETWEEN, _WITHIN = 200, 40
@@ -64,12 +64,92 @@ def power_between_reml(effect: float, therapists: int, clients: float, tau: floa
     total = clients * tau + sigma2
     if b < 1:
         return power_between(effect, therapists, 1, 0.0, total / clients)
-    (x, p), (w, q) = (_quantiles(a, _BETWEEN), _quantiles(b, _WITHIN))
+    limit = float(stats.t.isf(ALPHA / 2, a))
+    return _averaged(
+        abs(effect) * math.sqrt(clients * (therapists - 1)), total, sigma2, (a, b), (limit, limit)
+    )
+
+
+def power_within_reml(effect: float, therapists: int, clients: float, omega: float, sigma2: float) -> float:
+    """Power to detect the effect of a client characteristic whose effect differs between therapists.
+
+    The predictor has a standard deviation of 1 within therapists. Each therapist has an effect of their own, with
+    a variance of ``omega`` between therapists; the power is that for the mean effect. Then
+    ``se^2 = (omega + sigma2 / (clients - 1)) / therapists``: more clients per therapist reduce only the second
+    part (Snijders & Bosker 2012, Multilevel Analysis, chapter 11). REML takes the mean square of the therapists'
+    own slopes as the error, with ``therapists - 1`` degrees of freedom, if it is larger than the residual mean
+    square. Otherwise ``omega`` is estimated as zero, and the error pools both mean squares and their degrees of
+    freedom, as in `power_within`. The power is averaged over both mean squares (as in `power_between_reml`),
+    which have chi-squared distributions with ``therapists - 1`` and ``therapists * (clients - 2)`` degrees of
+    freedom.
+
+    Parameters
+    ----------
+    effect : float
+        Mean change in the outcome per standard deviation of the predictor.
+    therapists : int
+        At least 3.
+    clients : float
+        Clients per therapist, at least 2. For unequal caseloads, give the equal caseload with the same information.
+    omega : float
+        Variance of the effect between therapists.
+    sigma2 : float
+        Variance of the outcome between clients of a therapist.
+
+    Returns
+    -------
+    float
+        A probability.
+
+    Raises
+    ------
+    DataError
+        If a value lies outside its limits.
+
+    Examples
+    --------
+    >>> from alliance_longitudinal import methods
+    >>> round(methods.power_within_reml(0.2, therapists=30, clients=10, omega=0, sigma2=1), 2)
+    0.9
+    >>> round(methods.power_within_reml(0.2, therapists=30, clients=10, omega=0.05, sigma2=1), 2)
+    0.75
+    """
+    from scipy import stats
+
+    effect = real("effect", effect, "a finite number, the effect that the study is to find")
+    therapists = whole(
+        "therapists", therapists, "a number of therapists, a whole number of at least 3", least=3
+    )
+    clients = real("clients", clients, "a number of clients per therapist, at least 2", least=2)
+    omega = real("omega", omega, "the variance of the effect between therapists, at least 0", least=0)
+    sigma2 = real("sigma2", sigma2, "a variance, more than 0", above=0)
+    a, b = therapists - 1, therapists * (clients - 2)
+    total = (clients - 1) * omega + sigma2
+    scaled = abs(effect) * math.sqrt((clients - 1) * therapists)
+    if b < 1:  # nothing is left to estimate the residual variance from
+        return two_sided(scaled, math.sqrt(total), a)
+    limits = float(stats.t.isf(ALPHA / 2, a)), float(stats.t.isf(ALPHA / 2, a + b))
+    return _averaged(scaled, total, sigma2, (a, b), limits)
+
+
+def _averaged(
+    scaled: float, total: float, sigma2: float, df: tuple[float, float], limits: tuple[float, float]
+) -> float:
+    """Mean power over both mean squares: expectations ``total`` and ``sigma2``, degrees of freedom ``df``.
+
+    ``scaled`` is the effect over its standard error at ``total = 1``; ``limits`` are the quantiles of t where the
+    variance between therapists is estimated as positive, and where it is estimated as zero.
+    """
+    from scipy import stats
+
+    (a, b), (x, p), (w, q) = df, _quantiles(df[0], _BETWEEN), _quantiles(df[1], _WITHIN)
     between, within = total * x[:, None], sigma2 * w[None, :]
     pooled = (between + within) / (a + b)
-    error = np.maximum(between / a, pooled)  # the larger of the two is that of REML
-    shift = abs(effect) / math.sqrt(total / (clients * (therapists - 1)))
-    limit = float(stats.t.isf(ALPHA / 2, a)) * np.sqrt(error / total)
+    positive = between / a > pooled  # the larger of the two is that of REML
+    limit = np.where(positive, limits[0], limits[1]) * np.sqrt(
+        np.where(positive, between / a, pooled) / total
+    )
+    shift = scaled / math.sqrt(total)
     found = stats.norm.cdf(shift - limit) + stats.norm.cdf(-shift - limit)
     return min(float(p @ found @ q), 1.0)
 

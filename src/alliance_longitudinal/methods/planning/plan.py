@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.values import real, several, whole
-from alliance_longitudinal.methods.planning.bounded import power_between_reml
+from alliance_longitudinal.methods.planning.bounded import power_between_reml, power_within_reml
 from alliance_longitudinal.methods.planning.caseloads import power_variance_unequal
 from alliance_longitudinal.methods.planning.closed_forms import (
     VariancePower,
@@ -24,6 +24,8 @@ _SIZES = "clients of each therapist, whole numbers of at least 1"
 _SHARE = "a probability, at least 0 and below 1"
 #: Clients whose attendance is drawn for the mean of their information.
 _DRAWN = 4000
+#: Values of the sum of squares over which a therapist's information is averaged.
+_NODES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class StudyPlan:
     The model of a score of client ``i`` of therapist ``j`` at time ``t`` is
     ``y = b0 + b1 t + (g + h t) a_ij + (k + m t) c_j + u_j + v_j t + r_ij + s_ij t + e``. ``a`` differs between
     the clients of a therapist and ``c`` between therapists, each with a standard deviation of 1. ``h`` and
-    ``m`` are the effects that the study aims to detect.
+    ``m`` are the effects that the study aims to detect. If ``effect_variance`` is above 0, each therapist has
+    their own ``h``, and the study aims to detect its mean.
 
     Attributes
     ----------
@@ -49,6 +52,8 @@ class StudyPlan:
         Probability of dropping out before each assessment after the first.
     missing : float
         Probability that an assessment of a client who is still there is missing.
+    effect_variance : float
+        Variance between therapists of the effect within therapists, ``h``.
 
     Examples
     --------
@@ -67,6 +72,7 @@ class StudyPlan:
     therapist: Covariance
     dropout: float = 0.0
     missing: float = 0.0
+    effect_variance: float = 0.0
 
     @classmethod
     def of(
@@ -80,6 +86,7 @@ class StudyPlan:
         therapist: object,
         dropout: float = 0.0,
         missing: float = 0.0,
+        effect_variance: float = 0.0,
     ) -> "StudyPlan":
         """Make and check a plan; if ``clients`` has several values, the therapists receive these caseloads in turn.
 
@@ -110,6 +117,7 @@ class StudyPlan:
             _covariance("therapist", therapist),
             real("dropout", dropout, _SHARE, least=0, below=1),
             real("missing", missing, _SHARE, least=0, below=1),
+            real("effect_variance", effect_variance, "a variance, at least 0", least=0),
         )
 
     @property
@@ -139,7 +147,12 @@ class StudyPlan:
         return between / (between + self.between_clients)
 
     def power_within(self, effect: float) -> float:
-        """Power for an effect on the rate of change within therapists (`power_within`)."""
+        """Power for an effect on the rate of change within therapists.
+
+        `power_within`, or `power_within_reml` if the effect differs between therapists. Then a therapist's
+        information depends on how much the predictor varies among their clients, which is averaged over its
+        chi-squared distribution; unequal caseloads enter through the harmonic mean of the information.
+        """
         effect = real("effect", effect, "a finite number, the effect that the study is to find")
         spare = (
             self.clients - self.therapists
@@ -147,6 +160,18 @@ class StudyPlan:
         if spare < 2:
             raise DataError(
                 f"{self.clients} clients of {self.therapists} therapists leave no degrees of freedom. Plan more clients."
+            )
+        if self.effect_variance > 0:
+            several = [n for n in self.caseloads if n > 1]
+            if len(several) < 3:
+                raise DataError(
+                    f"Therapists with two or more clients: {len(several)}. How the effect differs between therapists cannot be "
+                    "estimated. Plan at least 3."
+                )
+            each = _slope_information(tuple(several), self.effect_variance, self.between_clients)
+            size = self.between_clients / (1 / each - self.effect_variance)
+            return power_within_reml(
+                effect, len(several), max(size + 1, 2.0), self.effect_variance, self.between_clients
             )
         return two_sided(effect, float(np.sqrt(self.between_clients / spare)), spare - 1)
 
@@ -218,6 +243,22 @@ def _attended(
     done = np.logical_and.accumulate(stays, axis=1) & (rng.random((clients, times)) >= missing)
     done[:, 0] = True
     return done
+
+
+@lru_cache(maxsize=1024)
+def _slope_information(caseloads: tuple[int, ...], effect_variance: float, between_clients: float) -> float:
+    """Mean information of therapists on the mean of their effects.
+
+    A therapist of ``n`` clients has ``1 / (effect_variance + between_clients / S)``, where ``S``, the sum of squares of a
+    standard normal predictor, has ``n - 1`` degrees of freedom; see `StudyPlan.power_within`.
+    """
+    from scipy import stats
+
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    sizes, counts = np.unique(caseloads, return_counts=True)
+    squares = stats.chi2.ppf((nodes[None, :] + 1) / 2, sizes[:, None] - 1)
+    information = squares / (effect_variance * squares + between_clients)
+    return float(counts @ (information @ weights / 2) / counts.sum())
 
 
 @lru_cache(maxsize=256)

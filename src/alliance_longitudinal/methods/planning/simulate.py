@@ -13,6 +13,8 @@ from alliance_longitudinal.methods.planning.plan import StudyPlan
 
 #: The model that is fitted to every simulated study.
 FORMULA = "y ~ weeks * (within + between) + (1 + weeks | therapist/client)"
+#: The same where the effect within therapists differs between them.
+OWN_EFFECT = "(0 + weeks:within | therapist)"
 _TERMS = {"within": "weeks:within", "between": "weeks:between"}
 
 
@@ -96,7 +98,8 @@ def simulate_plan(plan: StudyPlan, n_sim: int = 1000, seed: int = 0) -> Simulate
     """Simulate studies of a plan and fit a growth model to each by REML, with Satterthwaite's degrees of freedom.
 
     Scores are drawn from the plan's model and fitted with the same model,
-    ``y ~ weeks * (within + between) + (1 + weeks | therapist/client)``. One run serves effects of every size,
+    ``y ~ weeks * (within + between) + (1 + weeks | therapist/client)``, and ``(0 + weeks:within | therapist)`` if the
+    plan's ``effect_variance`` is above 0. One run serves effects of every size,
     because in a linear model neither the error of an estimate nor its standard error depends on the size
     (`SimulatedPlan.table`). Predictors and the times of leaving are drawn once. Degrees of freedom between
     therapists are at most the number of therapists minus two (Schluchter & Elashoff 1990).
@@ -135,11 +138,9 @@ def simulate_plan(plan: StudyPlan, n_sim: int = 1000, seed: int = 0) -> Simulate
     n_sim = whole("n_sim", n_sim, "a number of simulated studies, a whole number of at least 50", least=50)
     rows = plan.rows(seed)
     noise = np.random.default_rng(seed).standard_normal(len(rows))
-    model = MixedModel.from_formula(FORMULA, rows.assign(y=noise)).fit(require_certificate=False)
-    psi = [
-        np.array(plan.therapist if term.group == "therapist" else plan.client)
-        for term in model.fit.design.terms
-    ]
+    formula = f"{FORMULA} + {OWN_EFFECT}" if plan.effect_variance > 0 else FORMULA
+    model = MixedModel.from_formula(formula, rows.assign(y=noise)).fit(require_certificate=False)
+    psi = [_truth(plan, term.group, len(term.names)) for term in model.fit.design.terms]
     names = list(model.fit.design.names)
     contrasts = np.eye(len(names))[[names.index(t) for t in _TERMS.values()]]
     found = model.simulated_tests(contrasts, psi, plan.residual, n_sim=n_sim, seed=seed)
@@ -155,3 +156,10 @@ def simulate_plan(plan: StudyPlan, n_sim: int = 1000, seed: int = 0) -> Simulate
         found.se,
         df,
     )
+
+
+def _truth(plan: StudyPlan, group: str, effects: int) -> Floats:
+    """The covariance of one random term; the effect of their own is the only term with one effect."""
+    if effects == 1:
+        return np.array([[plan.effect_variance]])
+    return np.array(plan.therapist if group == "therapist" else plan.client)
