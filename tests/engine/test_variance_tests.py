@@ -156,6 +156,39 @@ def test_bootstrap_and_exact_test_agree_where_the_p_value_is_middling():
     assert found == pytest.approx(exact, abs=3 * np.sqrt(exact * (1 - exact) / 300) + 1 / 301)
 
 
+def test_a_bootstrap_with_a_large_p_may_end_early():
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(8), 4), "y": rng.normal(size=32)})
+    frame["y"] += np.repeat(0.35 * rng.normal(size=8), 4)
+    res = fit("y ~ 1 + (1 | g)", frame)
+    early = res.variance_tests("bootstrap", n_sim=1000, seed=2, exceedances=60).iloc[0]
+    done = int(early["distribution"].split(", ")[1].split()[0])
+    assert early["distribution"].endswith(f"{done} refits, ended by 60 that reach the statistic")
+    assert early["p"] == 60 / done
+    assert 101 < done < 1000
+    # The same draws without an end: so many of them reach it, and the last one does.
+    for draws, exceed in ((done - 1, 59), (done, 60)):
+        whole = res.variance_tests("bootstrap", n_sim=draws, seed=2).iloc[0]
+        assert whole["p"] * (draws + 1) == pytest.approx(1 + exceed)
+
+
+def test_a_bootstrap_with_a_small_p_makes_all_its_refits():
+    res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff"))
+    row = res.variance_tests("bootstrap", n_sim=200, seed=1, exceedances=10).iloc[0]
+    assert row["distribution"] == "parametric bootstrap without the effects, 200 refits"
+    assert row["p"] == res.variance_tests("bootstrap", n_sim=200, seed=1).iloc[0]["p"]
+
+
+@pytest.mark.parametrize(("method", "enough"), [("bootstrap", 5), ("exact", 20)])
+def test_an_early_end_is_refused_where_it_makes_no_sense(method, enough):
+    res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff"))
+    with pytest.raises(
+        FitError,
+        match=f"exceedances is {enough}; it ends a bootstrap early and is at least 10. Other methods",
+    ):
+        res.variance_tests(method, n_sim=100, seed=1, exceedances=enough)
+
+
 def test_failed_refits_are_counted(monkeypatch):
     res = fit("Yield ~ 1 + (1 | Batch)", small("Dyestuff"))
     best_over = boundary_tests.best_over

@@ -9,6 +9,7 @@ import pytest
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
+from inside.methods_basics import deviances, solve, two_scores
 
 FOLDER = Path(__file__).parents[1] / "reference"
 REFERENCE = json.loads((FOLDER / "dyads.json").read_text(encoding="utf-8"))
@@ -336,3 +337,20 @@ def test_what_is_refused(call, frame, given, message):
     with pytest.raises(DataError) as caught:
         getattr(methods, call)(frame, **(good | given))
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("sessions", [False, True])
+def test_the_likelihood_at_many_covariances_is_that_at_each(sessions: bool) -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(size=(2, 96))
+    first[3] = second[7] = second[50] = np.nan
+    client, therapist = np.arange(96) // 2, np.arange(48) // 4
+    lowest, parents = (client, (therapist,)) if sessions else (therapist[client], ())
+    data = two_scores(first, second, lowest, parents, np.column_stack([np.ones(12), np.arange(12)]))
+    roots = rng.normal(size=(7, 2 + sessions, 2, 2))
+    covs = roots @ np.swapaxes(roots, -1, -2) + 0.1 * np.eye(2)
+    covs[2, 0] = [[1.0, 2.0], [2.0, 1.0]]  # no covariance
+    found = deviances(data, covs[:, 0], [covs[:, k] for k in range(1, covs.shape[1])])
+    expected = [solve(data, c[0], list(c[1:]), reml=True).deviance for c in covs]
+    assert expected[2] == np.inf
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from alliance_longitudinal.language import in_language
 from alliance_longitudinal.present import Column, FigureSpec
 from inside.present_plots import plots, style
 
@@ -185,6 +187,30 @@ def test_a_notebook_shows_the_picture_with_its_alternative_text(name: str) -> No
     data, metadata = DisplayFormatter().format(spec(name).figure())
     assert data["image/png"].startswith(b"\x89PNG")
     assert metadata["image/png"] == {"alt": "Alt"}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_report_has_the_picture_that_its_notebook_shows_and_it_is_drawn_once(
+    name: str, tmp_path: Path
+) -> None:
+    drawn: list[pd.DataFrame] = []
+    plain = spec(name)
+    counted = replace(plain, draw=lambda data: drawn.append(data) or plain.draw(data))
+    data, metadata = DisplayFormatter().format(counted)
+    assert data["image/svg+xml"].encode() == counted.save(tmp_path).read_bytes()
+    assert metadata["image/svg+xml"] == {"alt": "Alt"}
+    assert data["text/plain"] == f"<Figure {name!r}: Title>"
+    assert len(drawn) == 1
+
+
+def test_a_picture_is_drawn_once_in_each_language() -> None:
+    drawn: list[pd.DataFrame] = []
+    plain = spec("forest")
+    made = replace(plain, draw=lambda data: drawn.append(data) or plain.draw(data))
+    english = made.svg()
+    with in_language("de"):
+        made.svg()
+    assert (made.svg(), len(drawn)) == (english, 2)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -164,6 +164,19 @@ def test_outputs_of_the_notebook_are_text_and_pictures_only(tmp_path: Path) -> N
     assert "&lt;Result&gt;" in page
 
 
+def test_a_figure_that_the_notebook_shows_is_not_on_the_page_twice(tmp_path: Path) -> None:
+    results = tiny.sample_results()
+    shown = [
+        {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": picture}}
+        for picture in (tiny.SVG, tiny.SVG.replace("</svg>", "<g/></svg>"))
+    ]
+    page = _page(tmp_path, results, [{"cell_type": "code", "source": "x", "outputs": shown}])
+    assert lint(page) == []
+    last = results["figures"][-1]
+    assert f'The figure shown above: <a href="#figure-{last["name"]}">{last["title"]}</a>' in page
+    assert page.count("data:image/svg+xml") == len(results["figures"]) + 1  # one of the cell's own
+
+
 def test_downloads_hold_full_precision_and_no_formula(text: str) -> None:
     links = {a["download"]: a["href"] for a in Page(text).all("a") if "download" in a}
     assert {"effects.csv", "shares.csv", "estimates.csv", "trajectories.csv"} <= links.keys()

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from alliance_longitudinal.language import language
 from alliance_longitudinal.present.tables import Column, Section, Table
 
 if TYPE_CHECKING:
     from alliance_longitudinal.present.plots.drawn import Drawn
+
+_SVG = "image/svg+xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class FigureSpec:
     columns: tuple[Column, ...] = field(repr=False)
     draw: "Callable[[pd.DataFrame], Drawn]" = field(repr=False)
     single_people: bool = False
+    #: The picture, once it was asked for, in each language.
+    _made: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def figure(self) -> "Drawn":
         """Draw it."""
@@ -46,14 +51,22 @@ class FigureSpec:
         figure.alt = self.alt
         return figure
 
+    def svg(self) -> str:
+        """The picture as SVG; the same data give the same text. It is drawn once for notebook and report."""
+        if language() not in self._made:
+            self._made[language()] = self.figure().svg(self.name, self.title)
+        return self._made[language()]
+
     def save(self, folder: Path) -> Path:
         """Write ``<name>.svg`` into ``folder``; the same data give the same bytes."""
-        import matplotlib as mpl
-
         path = folder / f"{self.name}.svg"
-        with mpl.rc_context({"svg.hashsalt": self.name, "svg.fonttype": "path"}):
-            self.figure().savefig(path, format="svg", metadata={"Date": None, "Title": self.title})
+        path.write_text(self.svg(), encoding="utf-8", newline="\n")
         return path
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """What Jupyter asks for: the picture, and what is known of it."""
+        shown = {_SVG: self.svg(), "text/plain": f"<Figure {self.name!r}: {self.title}>"}
+        return shown, {_SVG: {"alt": self.alt}}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``results.json``."""

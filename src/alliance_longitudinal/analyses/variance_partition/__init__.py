@@ -106,7 +106,7 @@ def variance_partition(
             ge=100,
             le=10_000,
             description="Refits of the bootstrap that tests whether therapists differ in the rate of change. The smallest possible p is "
-            "one over this number plus one.",
+            "one over this number plus one. The bootstrap ends early when p is clearly above 10 %.",
         ),
     ] = 100,
     seed: Seed = 20_260_101,
@@ -241,7 +241,9 @@ def _therapists(draft: Draft, every: list[Divided], share: float, n_sim: int, se
     draft.show(caterpillar_figure(described))
     draft.show(*(funnel_figure(own) for own in described if own.divided.kind == "end"))
     if of_therapists:
-        draft.cite("crainiceanu2004", "stram1994", "goldstein1995", "spiegelhalter2005", "johns2019")
+        draft.cite(
+            "crainiceanu2004", "stram1994", "besag1991", "goldstein1995", "spiegelhalter2005", "johns2019"
+        )
 
 
 def _correlate(draft: Draft, every: list[Divided], described: list[Therapists]) -> None:

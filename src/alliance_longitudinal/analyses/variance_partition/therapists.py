@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MIN_OWN_CLIENTS, MIN_RELIABILITY = 10, 0.5
 #: Draws of simulated distributions.
 DRAWS = 10_000
+#: The bootstrap ends early once this share of all its refits reach the statistic: p is then above it.
+SETTLED = 0.1
 #: Fewest therapists with two or more clients for a correlation of their effects.
 MIN_CORRELATED = 10
 #: Draws of ranks, which are not shown.
@@ -62,9 +64,10 @@ def tests(draft: Draft, found: Divided, n_sim: int, seed: int) -> list[Estimate]
     out = []
     for key, (words, draws) in ways.items():
         method = "mixture" if draws is None else "bootstrap" if found.kind == "change" else "exact"
+        enough = round(SETTLED * n_sim) if method == "bootstrap" else None
         try:
             table = result.variance_tests(
-                method, n_sim=draws, seed=seed, group="therapist", effects=found.effect
+                method, n_sim=draws, seed=seed, group="therapist", effects=found.effect, exceedances=enough
             )
         except FitError as error:
             draft.find("no_test", "caution", "{why}", found.fitted.title, why=told(error))

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from alliance_longitudinal.analyses.kit import Count, Draft, Number
 from alliance_longitudinal.analyses.kit.shares import interval_words
 from alliance_longitudinal.analyses.variance_partition.compute import Divided
-from alliance_longitudinal.analyses.variance_partition.therapists import DRAWS, MIN_CORRELATED, Therapists
+from alliance_longitudinal.analyses.variance_partition.therapists import (
+    DRAWS,
+    MIN_CORRELATED,
+    SETTLED,
+    Therapists,
+)
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.labels import listing
 from alliance_longitudinal.sentences import joined, say
@@ -168,13 +173,14 @@ def method_of(
             say(
                 "A variance cannot be negative, so tests of no difference between therapists use a mixture of chi-squared distributions "
                 "and a simulated distribution of the restricted likelihood ratio ({draws} draws; for the rate of change a parametric "
-                "bootstrap of {refits} refits). Power and the probability of an estimate of zero are those of this test in the same design; "
+                "bootstrap of {refits} refits, ended early when {enough} of them have reached the statistic). Power and the probability of an estimate of zero are those of this test in the same design; "
                 "the other variances are at their estimates. Therapists' estimates are conditional modes, which pull averages of few "
                 "clients towards the mean. Two therapists are compared by intervals of about {width} standard errors, which overlap in "
                 "95 % of pairs of equal therapists. The reliability of an estimate is one less its conditional variance over the variance "
                 "between therapists.",
                 draws=str(DRAWS),
                 refits=str(n_sim),
+                enough=str(round(SETTLED * n_sim)),
                 width=Number(1.39),
             )
         )

@@ -32,6 +32,9 @@ from alliance_longitudinal.engine.search.criterion import Criterion, profiled
 from alliance_longitudinal.engine.search.residual import FittedResidual
 from alliance_longitudinal.errors import FitError
 
+#: With fewer, an early end makes p too coarse.
+FEWEST_EXCEEDANCES = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Removal:
@@ -63,6 +66,7 @@ def variance_tests(
     seed: int | None,
     group: str | None = None,
     effects: str | None = None,
+    exceedances: int | None = None,
 ) -> pd.DataFrame:
     """One row for each random effect (with its correlations) and for each term of several effects.
 
@@ -76,6 +80,8 @@ def variance_tests(
         Only effects of this grouping.
     effects : str or None
         Only the test of these effects, as the table names them.
+    exceedances : int or None
+        The bootstrap ends once so many of its refits reach the statistic.
 
     Returns
     -------
@@ -92,12 +98,16 @@ def variance_tests(
         raise FitError(
             f"The null distribution needs at least 100 draws, not {n_sim}; 10000 for p values near 0.01."
         )
+    if exceedances is not None and not (method == "bootstrap" and exceedances >= FEWEST_EXCEEDANCES):
+        raise FitError(
+            f"exceedances is {exceedances!r}; it ends a bootstrap early and is at least {FEWEST_EXCEEDANCES}. Other methods have none."
+        )
     rng = generator(seed)
     fit = _restricted(fit)
     rows = []
     for removal in _removals(fit, group, effects):
         statistic = max(removal.value - fit.record.best.value, 0.0)
-        p, words = _p(fit, removal, statistic, method, n_sim, rng)
+        p, words = _p(fit, removal, statistic, method, n_sim, rng, exceedances)
         shift = fit.deviance - fit.record.best.value
         rows.append((removal.group, removal.effects, removal.value + shift, statistic, removal.df, p, words))
     columns = ["group", "effects", "deviance_without", "statistic", "df", "p", "distribution"]
@@ -166,12 +176,18 @@ def _removals(fit: MixedFit, group: str | None, asked: str | None) -> list[Remov
 
 
 def _p(
-    fit: MixedFit, removal: Removal, statistic: float, method: str, n_sim: int, rng: np.random.Generator
+    fit: MixedFit,
+    removal: Removal,
+    statistic: float,
+    method: str,
+    n_sim: int,
+    rng: np.random.Generator,
+    exceedances: int | None = None,
 ) -> tuple[float, str]:
     term, effects = removal.reduction.term, removal.reduction.effects
     q = len(fit.design.terms[term].names)
     if method == "bootstrap":
-        return _bootstrap(fit, removal, statistic, n_sim, rng)
+        return _bootstrap(fit, removal, statistic, n_sim, rng, exceedances)
     groups = fit.design.factors[fit.design.terms[term].factor].size
     if method == "exact" and q == 1 and groups <= MOST_GROUPS and fit.residual is None:
         mu = eigenvalues(fit, term, removal.relative)
@@ -194,17 +210,27 @@ class _Exceeded(Exception):
 
 
 def _bootstrap(
-    fit: MixedFit, removal: Removal, statistic: float, n_sim: int, rng: np.random.Generator
+    fit: MixedFit,
+    removal: Removal,
+    statistic: float,
+    n_sim: int,
+    rng: np.random.Generator,
+    exceedances: int | None,
 ) -> tuple[float, str]:
-    """Parametric bootstrap under the null hypothesis, from cross-products."""
+    """Parametric bootstrap under the null hypothesis, from cross-products.
+
+    Ended by so many ``exceedances`` after ``done`` refits, p is their share: valid too (Besag and Clifford 1991, Biometrika
+    78:301-304), and a large p needs few refits.
+    """
     draw = _null(fit, removal)
     reduction, face = removal.reduction, fit.record.best.face.full()
     start_null = reduction.start(removal.relative)
-    exceed, done = 0, 0
-    for _ in range(n_sim):
+    exceed, done, failed = 0, 0, 0
+    while done + failed < n_sim and exceed != exceedances:
         sample = draw(rng)
         without = reduction.optimum(sample, start_null, True, removal.extra)
         if without is None:
+            failed += 1
             continue
         enough = without[0] - statistic
 
@@ -223,11 +249,15 @@ def _bootstrap(
             done, exceed = done + 1, exceed + 1
             continue
         if whole is None:
+            failed += 1
             continue
         done += 1
         exceed += without[0] - whole.value >= statistic - 1e-8
     words = f"parametric bootstrap without the effects, {done} refits"
-    return (1 + exceed) / (1 + done), words + (f" ({n_sim - done} more failed)" if done < n_sim else "")
+    words += f" ({failed} more failed)" if failed else ""
+    if exceed == exceedances:
+        return exceed / done, f"{words}, ended by {exceed} that reach the statistic"
+    return (1 + exceed) / (1 + done), words
 
 
 def _null(fit: MixedFit, removal: Removal) -> Callable[[np.random.Generator], Source]:

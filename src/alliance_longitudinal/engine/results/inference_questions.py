@@ -230,6 +230,7 @@ class InferenceQuestions:
         seed: int | None = None,
         group: str | None = None,
         effects: str | None = None,
+        exceedances: int | None = None,
     ) -> pd.DataFrame:
         """Tests that random effects have no variance: restricted likelihood ratios with their correct distributions.
 
@@ -250,6 +251,9 @@ class InferenceQuestions:
             Only effects of this grouping.
         effects : str, optional
             Only the test of these effects, as column ``effects`` names them.
+        exceedances : int, optional
+            End the bootstrap once so many refits reach the statistic; p is then their share (Besag and Clifford 1991). A large p
+            then needs few refits, a small one all of them.
 
         Returns
         -------
@@ -259,7 +263,8 @@ class InferenceQuestions:
         from alliance_longitudinal.engine.inference.boundary_tests import variance_tests
 
         usual = 1000 if choose("method", method, VarianceTest) == "bootstrap" else 10_000
-        return variance_tests(self.fit, method, usual if n_sim is None else n_sim, seed, group, effects)
+        draws = usual if n_sim is None else n_sim
+        return variance_tests(self.fit, method, draws, seed, group, effects, exceedances)
 
     def variance_power(
         self, group: str, variance: float, *, n_sim: int = 10_000, seed: int | None = None

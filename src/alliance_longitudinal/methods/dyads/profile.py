@@ -4,7 +4,11 @@ import numpy as np
 
 from alliance_longitudinal.engine import distributions
 from alliance_longitudinal.methods.basics.frames import Floats
-from alliance_longitudinal.methods.basics.two_scores import TwoScores, solve
+from alliance_longitudinal.methods.basics.many_scores import deviances
+from alliance_longitudinal.methods.basics.two_scores import TwoScores
+
+#: Step of a slope by differences, relative to the parameter: the cube root of the precision.
+_STEP = float(np.finfo(float).eps ** (1 / 3))
 
 
 def profile_limits(
@@ -45,19 +49,17 @@ def profile_limits(
         r = float(np.tanh(z))
 
         def f(free: Floats) -> float:
-            sd = np.exp(free[: 2 * len(covs)]).reshape(-1, 2)
-            cor = np.empty(len(covs))
-            cor[level] = r
-            cor[others] = np.tanh(free[2 * len(covs) :])
-            parts = [
-                np.array([[s[0] ** 2, c * s[0] * s[1]], [c * s[0] * s[1], s[1] ** 2]])
-                for s, c in zip(sd, cor, strict=True)
-            ]
-            return solve(data, parts[0], parts[1:], reml=True).deviance
+            return float(_at(data, len(covs), level, r, free[None])[0])
+
+        def slope(free: Floats) -> Floats:
+            step = _STEP * np.maximum(1.0, np.abs(free))
+            moves = np.concatenate([np.diag(step), -np.diag(step)])
+            up, down = np.split(_at(data, len(covs), level, r, free + moves), 2)
+            return np.asarray((up - down) / (2 * step))
 
         # Slopes from both sides: with one-sided ones the search ends where rounding hides what is left.
         place = min((warm[-1], start), key=f)
-        found = optimize.minimize(f, place, method="BFGS", jac="3-point", options={"gtol": 1e-3})
+        found = optimize.minimize(f, place, method="BFGS", jac=slope, options={"gtol": 1e-3})
         warm.append(found.x)
         return float(np.sqrt(max(found.fun - deviance, 0.0))) - best_root
 
@@ -79,3 +81,13 @@ def profile_limits(
         return float(np.tanh(optimize.brentq(at, inside, outside, xtol=5e-4)))
 
     return limit(-1), limit(1)
+
+
+def _at(data: TwoScores, parts: int, level: int, r: float, free: Floats) -> Floats:
+    """Restricted deviance at each row of log standard deviations and the other levels' correlations on Fisher's scale."""
+    sd = np.exp(free[:, : 2 * parts]).reshape(-1, parts, 2)
+    cor = np.insert(np.tanh(free[:, 2 * parts :]), level, r, axis=1)
+    covs = np.empty((len(free), parts, 2, 2))
+    covs[..., 0, 0], covs[..., 1, 1] = sd[..., 0] ** 2, sd[..., 1] ** 2
+    covs[..., 0, 1] = covs[..., 1, 0] = cor * sd[..., 0] * sd[..., 1]
+    return deviances(data, covs[:, 0], [covs[:, k] for k in range(1, parts)])

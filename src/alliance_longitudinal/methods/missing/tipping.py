@@ -9,7 +9,9 @@ import pandas as pd
 
 from alliance_longitudinal.engine import MixedModel, MixedModelResults
 from alliance_longitudinal.engine.resampling.draws import row_draws
-from alliance_longitudinal.engine.search.criterion import profiled
+from alliance_longitudinal.engine.resampling.refits import careful, start_of
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
+from alliance_longitudinal.engine.statistics.protocol import Statistics
 from alliance_longitudinal.errors import DataError, FitError
 from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.basics.inference import t_inference
@@ -134,25 +136,41 @@ def _fitted(model: MixedModelResults, copy: pd.DataFrame) -> MixedModelResults:
 
 def _all_copies(base: MixedModelResults, responses: Floats, refits: int) -> tuple[Floats, Floats]:
     """Coefficients of every copy, shape (m, p), and the mean squared errors of those that were fitted, shape (p,)."""
-    fits = [base.refit(y) for y in responses[:refits]]
-    relative = [
-        np.mean([f.fit.record.best.relative[t] for f in fits], axis=0)
-        for t in range(len(base.fit.record.best.relative))
-    ]
-    within = np.mean([f.bse.to_numpy(float) ** 2 for f in fits], axis=0)
     basis = base.fit.basis
     source = row_draws(base.fit)
     kept = base.fit.design.kept
     back = np.linalg.inv(basis.r_x)
-    out = []
+    statistics = []
     for y in responses:
         used = y[kept] if len(y) == len(kept) else y
         inner = (used - base.fit.design.x @ basis.beta_ols) / basis.y_scale
-        criterion = profiled(source.with_response(inner[source.blocks.order]), relative, True, 0)
+        statistics.append(source.with_response(inner[source.blocks.order]))
+    fits = [_searched(base, y, at) for y, at in zip(responses[:refits], statistics[:refits], strict=True)]
+    relative = [np.mean([f[0][t] for f in fits], axis=0) for t in range(len(base.fit.record.best.relative))]
+    out = []
+    for at in statistics:
+        criterion = profiled(at, relative, True, 0)
         if not np.isfinite(criterion.value):
             raise FitError("The model of a completed copy has no finite likelihood.")
         out.append(basis.beta_ols + basis.y_scale * (back @ criterion.beta))
-    return np.array(out), within
+    return np.array(out), np.mean([f[1] for f in fits], axis=0)
+
+
+def _searched(
+    base: MixedModelResults, response: Floats, statistics: Statistics
+) -> tuple[Sequence[Floats], Floats]:
+    """Relative variances and squared errors of one copy, searched from those of the first copy, which are close."""
+
+    def evaluate(relative: list[Floats], order: int) -> Criterion:
+        return profiled(statistics, relative, True, order)
+
+    found = careful(evaluate, base.fit.record.best.face.full(), start_of(base.fit))
+    if found is None:
+        again = base.refit(response)
+        return again.fit.record.best.relative, again.bse.to_numpy(float) ** 2
+    basis, scale = base.fit.basis, found.criterion.rss / found.criterion.nu
+    back = np.linalg.inv(basis.r_x)
+    return found.relative, basis.y_scale**2 * scale * np.diag(back @ found.criterion.cov_x @ back.T)
 
 
 def _pooled(estimates: Floats, within: float, m: int, df: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -16,15 +17,23 @@ _LONGEST_TEXT = 10_000
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 #: The appendix stands under an h2; the notebook's own headings start below it.
 _TOP_LEVEL = 3
+NO_FIGURES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output of a cell: a text, or a picture as a ``data:`` address with its alternative text."""
+    """One output of a cell: a text, a picture as a ``data:`` address with its alternative text, or a figure of the report.
+
+    Attributes
+    ----------
+    figure : str
+        Name of the figure of the report that the cell shows, which the page then does not hold twice.
+    """
 
     text: str = ""
     picture: str = ""
     alt: str = ""
+    figure: str = ""
 
     @property
     def words(self) -> bool:
@@ -42,8 +51,8 @@ class Cell:
     outputs: tuple[Output, ...] = ()
 
 
-def notebook_cells(notebook: Mapping[str, Any]) -> list[Cell]:
-    """The cells that have something to show, in order."""
+def notebook_cells(notebook: Mapping[str, Any], figures: Mapping[str, str] = NO_FIGURES) -> list[Cell]:
+    """The cells that have something to show, in order; ``figures`` are those of the report, as ``data:`` address to name."""
     headings = _Headings()
     cells = []
     for number, cell in enumerate(notebook["cells"], start=1):
@@ -52,7 +61,7 @@ def notebook_cells(notebook: Mapping[str, Any]) -> list[Cell]:
         if cell["cell_type"] == "markdown":
             cells.append(Cell(number, prose=_prose(cell["source"], headings)))
         elif cell["cell_type"] == "code":
-            outputs = tuple(o for output in cell["outputs"] for o in _outputs(output, number))
+            outputs = tuple(o for output in cell["outputs"] for o in _outputs(output, number, figures))
             cells.append(Cell(number, code=cell["source"], outputs=outputs))
     return cells
 
@@ -97,7 +106,7 @@ def _without_links(tokens: list[Token]) -> Iterator[Token]:
             yield token
 
 
-def _outputs(output: Mapping[str, Any], cell: int) -> Iterator[Output]:
+def _outputs(output: Mapping[str, Any], cell: int, figures: Mapping[str, str]) -> Iterator[Output]:
     if output["output_type"] == "stream":
         yield Output(text=_plain(output["text"]))
         return
@@ -105,8 +114,12 @@ def _outputs(output: Mapping[str, Any], cell: int) -> Iterator[Output]:
     kind = next((k for k in _PICTURES if k in data), None)
     if kind is not None:
         alt = output.get("metadata", {}).get(kind, {}).get("alt")
+        picture = f"data:{kind};base64,{_encoded(data[kind], kind)}"
+        if picture in figures:
+            yield Output(figure=figures[picture])
+            return
         yield Output(
-            picture=f"data:{kind};base64,{_encoded(data[kind], kind)}",
+            picture=picture,
             alt=alt
             or f"Picture made by cell {cell} of the notebook; the report's own figures are described above.",
         )

@@ -59,7 +59,7 @@ def _cells(analysis: Described) -> Iterator[tuple[str, str]]:
     yield "markdown", "## Answer"
     yield "code", _call(analysis.name, names)
     yield "markdown", "## Figures"
-    yield "code", "for figure in result.figures.values():\n    display(figure)"
+    yield "code", "for figure in result.figure_specs:\n    display(figure)"
     yield "markdown", "## Tables"
     yield "code", "for table in result.tables:\n    display(table)"
     yield "markdown", "## Who is in the analysis, and how it was made"

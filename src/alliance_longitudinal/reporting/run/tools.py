@@ -3,15 +3,35 @@
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
+from tempfile import TemporaryDirectory
 
 #: What reports never import: the command line, what draws widgets, and what supervises.
 _NOT_NEEDED = (".cli", ".reporting.explore", ".reporting.batch", ".reporting.run.warm", ".__main__")
 #: Imported inside functions of the package.
 _LATER = (
-    *("pandas", "scipy.linalg", "scipy.optimize", "scipy.special", "scipy.stats", "formulaic"),
+    *(
+        "pandas",
+        "pandas.io.formats.csvs",
+        "pyarrow.csv",
+        "scipy.linalg",
+        "scipy.optimize",
+        "scipy.special",
+        "scipy.stats",
+        "formulaic",
+    ),
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
 )
+#: A study as small as they come, in the columns of a simulated clinic.
+_STUDY = """\
+study: Nobody's
+tables:
+  sessions: {file: sessions.csv, columns: {client: client, therapist: therapist, session: session, week: week}}
+measures:
+  alliance: {instrument: wai_sr, total: wai}
+  symptoms: {instrument: phq_9, total: phq9}
+"""
 
 
 def import_tools() -> None:
@@ -42,15 +62,17 @@ def import_analyses() -> None:
 
 
 def use_once() -> None:
-    """Use model and figure once: compiled functions and fonts are loaded when they are first used."""
-    from io import BytesIO
-
+    """Use study, model and figure once: instruments, compiled functions and fonts are loaded when they are first used."""
     import alliance_longitudinal as al
 
     rows = al.simulate_clinic(1, clients=40, therapists=6, items=False).sessions
+    with TemporaryDirectory() as folder:
+        study = Path(folder) / "study.yaml"
+        study.write_text(_STUDY, encoding="utf-8")
+        # Marks inside a field: such a file is read without Arrow's threads, after which no copy could be made.
+        rows.assign(note='a "mark"').to_csv(study.with_name("sessions.csv"), index=False)
+        al.load_study(study)
     model = al.MixedModel.from_formula("phq9 ~ week * wai + (1 + week | therapist/client)", rows).fit()
     model.conf_int(method="profile")
     al.MixedModel.from_formula("phq9 ~ week + (1 | therapist/client)", rows).fit()
-    figure = al.plot(model, "caterpillar")
-    for kind in ("svg", "png"):
-        figure.savefig(BytesIO(), format=kind)
+    al.plot(model, "caterpillar").svg("", "")
