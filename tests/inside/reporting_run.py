@@ -1,6 +1,6 @@
 """Inside `reporting.run`: processes that fail."""
 
-from alliance_longitudinal.reporting.run import report
+from alliance_longitudinal.reporting.run import memory, report
 from alliance_longitudinal.reporting.run.compare import compare
 from alliance_longitudinal.reporting.run.execute import _explain
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
@@ -19,6 +19,7 @@ __all__ = [
     "compare",
     "keep_fonts",
     "lend_fonts",
+    "memory",
     "read_results",
     "report",
     "report_progress",

@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from alliance_longitudinal.cli import main
 from alliance_longitudinal.reporting import run_batch
+from inside.reporting_run import memory
 from reporting import tiny
 from reporting.conftest import Lab
 
@@ -163,3 +165,12 @@ def test_a_demonstration_study_on_a_full_disk_leaves_nothing(tmp_path: Path) -> 
         f"The demonstration study cannot be written to {tmp_path / 'd'}: the disk is full. Name another folder."
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("cores", "free", "jobs"), [(2, 20e9, 3), (8, 2.2e9, 4), (4, 0.1e9, 1)])
+def test_a_batch_makes_one_report_more_than_processors_at_a_time_if_memory_is_free(
+    monkeypatch: pytest.MonkeyPatch, cores: int, free: float, jobs: int
+) -> None:
+    monkeypatch.setattr(memory.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=free, total=64e9))
+    assert memory.usual_jobs() == jobs

@@ -175,13 +175,14 @@ def _problems(options: argparse.Namespace, kind: str) -> Sequence[Any]:
 
 def _batch(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_batch
+    from alliance_longitudinal.reporting.run.memory import usual_jobs
     from alliance_longitudinal.reporting.run.progress import batch_progress
 
     with batch_progress(Path(options.batch).stem, quiet=options.json) as on_event:
         batch = run_batch(
             options.batch,
             options.out,
-            jobs=options.jobs,
+            jobs=options.jobs or (None if options.cluster else usual_jobs()),
             fresh=options.fresh,
             on_event=on_event,
             events=options.events,

@@ -113,7 +113,8 @@ def _batch(batch: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_positive,
         metavar="N",
-        help="how many reports to make at the same time (default 1; on a cluster one for each thread of its workers)",
+        help="how many reports to make at the same time (default: one more than there are processors, fewer if memory is short; on a "
+        "cluster one for each thread of its workers)",
     )
     _trust(batch)
     batch.add_argument(

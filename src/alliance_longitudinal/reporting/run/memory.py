@@ -11,6 +11,8 @@ GIGABYTE = 1e9
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 #: Share of the machine's memory that one report may use when nothing is said.
 _SHARE = 0.8
+#: What a report and its notebook take of a study of some ten thousand sessions, of their own.
+_REPORT_GIGABYTES = 0.5
 _CONTROL_GROUPS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -20,6 +22,15 @@ _CONTROL_GROUPS = (
 def allowed_bytes(gigabytes: float | None) -> float:
     """What a report may use: so many gigabytes, or by default four fifths of the machine's or its container's memory."""
     return gigabytes * GIGABYTE if gigabytes is not None else _SHARE * _machine_bytes()
+
+
+def usual_jobs() -> int:
+    """How many reports at a time keep this machine busy: one more than its processors, because each waits now and then.
+
+    Fewer where the free memory does not hold so many.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores + 1, int(_free_bytes() / (_REPORT_GIGABYTES * GIGABYTE))))
 
 
 def uses_more(number: int, most: float) -> bool:
@@ -65,6 +76,10 @@ def _own_part(number: int) -> float:
             if line.startswith("Pss:"):
                 return float(line.split()[1]) * 1024
     return _resident(number)
+
+
+def _free_bytes() -> float:
+    return min(float(psutil.virtual_memory().available), _machine_bytes())
 
 
 def _machine_bytes() -> float:

@@ -28,6 +28,7 @@ from alliance_longitudinal.reporting.run.starters import Fresh, Running, Starter
 OnEvent = Callable[[Mapping[str, Any]], None]
 
 _POLL_SECONDS = 0.1
+_LAST_SECONDS = 0.01
 _LOOK_SECONDS = 0.5
 _SECOND_PRESS_SECONDS = 1.0
 _SPEC_FILE = "spec.json"
@@ -83,10 +84,10 @@ def _once(
 def _follow(
     process: Running, ends_at: float, most: float, stop: threading.Event, on_event: OnEvent
 ) -> Outcome | None:
-    events: queue.Queue[Mapping[str, Any]] = queue.Queue()
+    events: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
     reader = threading.Thread(target=_read_events, args=(process.stdout, events), daemon=True)
     reader.start()
-    looked = time.monotonic()
+    looked, wait = time.monotonic(), _POLL_SECONDS
     while True:
         running = process.poll() is None
         if running and process.pid is not None and time.monotonic() - looked >= _LOOK_SECONDS:
@@ -94,7 +95,11 @@ def _follow(
             if uses_more(process.pid, most):
                 return failure("Memory", "")
         with suppress(queue.Empty):
-            on_event(events.get(timeout=_POLL_SECONDS))
+            event = events.get(timeout=wait)
+            if event is not None:
+                on_event(event)
+            else:  # it has said its last, and is about to end
+                wait = _LAST_SECONDS
             continue
         if not running:
             return None
@@ -104,12 +109,16 @@ def _follow(
             return failure("Deadline", "")
 
 
-def _read_events(stream: IO[bytes], events: "queue.Queue[Mapping[str, Any]]") -> None:
-    for line in stream:
-        with suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict):
-                events.put(event)
+def _read_events(stream: IO[bytes], events: "queue.Queue[Mapping[str, Any] | None]") -> None:
+    """Pass the process's events on; None when it has closed its end."""
+    try:
+        for line in stream:
+            with suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    events.put(event)
+    finally:
+        events.put(None)
 
 
 def _out_of_time(deadline: float) -> Outcome:

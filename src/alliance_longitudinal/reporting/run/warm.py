@@ -47,21 +47,28 @@ def main(control: int, analyses: bool, folder: Path) -> int:
 
 def _serve(orders: socket.socket) -> None:
     ends: dict[int, int] = {}
+    watched: dict[int, int] = {}
     while True:
-        ready, _, _ = select.select([orders], [], [], _POLL_SECONDS if ends else None)
-        if ready:
+        unwatched = len(ends) > len(watched)
+        heard: list[Any] = [orders, *watched.values()]
+        ready, _, _ = select.select(heard, [], [], _POLL_SECONDS if unwatched else None)
+        if orders in ready:
             message, files, _, _ = socket.recv_fds(orders, MESSAGE, 4)
             if not message:
                 return
             if len(files) == 4:
                 said = _copy(json.loads(message), files)
                 ends[said[0]] = said[1]
+                with suppress(OSError):  # an older system: then it is asked every now and then
+                    watched[said[0]] = os.pidfd_open(said[0])
         for number in list(ends):
             with suppress(ChildProcessError):
                 ended, waited = os.waitpid(number, os.WNOHANG)
                 if ended:
                     _say(ends[number], f"{status_of(waited)}\n")
                     os.close(ends.pop(number))
+                    if number in watched:
+                        os.close(watched.pop(number))
 
 
 def _copy(order: Mapping[str, Any], files: list[int]) -> tuple[int, int]:
