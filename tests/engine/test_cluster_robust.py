@@ -1,5 +1,7 @@
 """CR0 and CR2 against clubSandwich, against the definition on dense matrices, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,6 +128,22 @@ def test_every_table_uses_it(growth, frame):
     np.testing.assert_allclose(normal.bse, res.bse)
     assert np.isinf(normal.df).all()
     assert "tests from the normal distribution" in normal.summary()
+
+
+def test_other_errors_of_the_same_fit(growth, frame):
+    """Without a new search, and back again."""
+    model = al.MixedModel.from_formula(growth.formula, frame)
+    fitted = model.fit()
+    robust, direct = fitted.with_errors("CR2", "outer"), model.fit(cov_type="CR2", cov_groups="outer")
+    assert robust.fit is fitted.fit
+    pd.testing.assert_series_equal(robust.bse, direct.bse)
+    pd.testing.assert_series_equal(robust.df, direct.df)
+    assert robust.to_dict()["cov_groups"] == "outer"
+    pd.testing.assert_series_equal(robust.with_errors("model").bse, fitted.bse)
+    with pytest.raises(al.FitError, match="need the rows of the data, which this fit did not keep"):
+        replace(fitted, data=None).with_errors("CR2", "outer")
+    with pytest.raises(al.FitError, match="needs the column of the clusters"):
+        fitted.with_errors("CR2")
 
 
 def test_units_and_order_do_not_matter(frame):

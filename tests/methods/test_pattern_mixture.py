@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import alliance_longitudinal as al
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
 from reference.catalogue import HERE as REFERENCE
@@ -74,6 +75,19 @@ def test_the_average_over_patterns_is_that_of_all_people():
     spread = np.std(estimates, ddof=1)
     assert abs(np.mean(estimates) + 5 / 3) < 3 * spread / np.sqrt(150)
     assert np.mean(covered) > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def test_errors_by_cluster_are_those_of_the_model_with_both_patterns():
+    data = trial(2)
+    data["site"] = data["client"] % 12
+    found = methods.pattern_mixture(
+        "y ~ week + (1 | client)", data, "left", "week", "client", cov_groups="site"
+    )
+    direct = al.MixedModel.from_formula("y ~ week * left + (1 | client)", data).fit(
+        reml=False, cov_type="CR2", cov_groups="site"
+    )
+    assert found.bse["completers"] == pytest.approx(direct.bse["week"], rel=1e-8)
+    assert found.bse["difference"] == pytest.approx(direct.bse["week:left"], rel=1e-8)
 
 
 def test_random_slopes_and_quoted_names_are_kept():

@@ -92,6 +92,25 @@ def test_all_refits_are_the_mean_of_all_errors(leaving):
     assert (1 - row["fmi"]) * row["se"] ** 2 == pytest.approx(
         np.mean([f.bse["week:x"] ** 2 for f in fits]), rel=1e-6
     )
+    robust = delta_effects(
+        model,
+        frame,
+        ["week:x", "x"],
+        (0,),
+        person="client",
+        time="week",
+        left="left",
+        horizon=6,
+        df=DF | {"x": 60.0},
+        m=3,
+        refits=3,
+        cov_groups={"week:x": "therapist"},
+    )
+    first, second = robust.table.iloc[0], robust.table.iloc[1]
+    errors = [f.with_errors("CR2", "therapist").bse["week:x"] ** 2 for f in fits]
+    assert (1 - first["fmi"]) * first["se"] ** 2 == pytest.approx(np.mean(errors), rel=1e-6)
+    usual = np.mean([f.bse["x"] ** 2 for f in fits])
+    assert (1 - second["fmi"]) * second["se"] ** 2 == pytest.approx(usual, rel=1e-6)
 
 
 def test_the_tipping_point_lies_on_straight_lines_between_deltas():

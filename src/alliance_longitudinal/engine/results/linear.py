@@ -1,6 +1,6 @@
 """What a fitted model tells: the object that users hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -12,14 +12,17 @@ from alliance_longitudinal.engine.design.design import DesignSpec
 from alliance_longitudinal.engine.fit import MixedFit
 from alliance_longitudinal.engine.fitted.predict import fitted
 from alliance_longitudinal.engine.fitted.tables import random_effects, varcorr
+from alliance_longitudinal.engine.inference.clusters import clusters_of
+from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.inference.residual_estimates import residual_parameters
-from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.options import CovType, FitOptions
 from alliance_longitudinal.engine.results.base import FitResults
 from alliance_longitudinal.engine.results.diagnostic_questions import AfterQuestions
 from alliance_longitudinal.engine.results.inference_questions import InferenceQuestions
 from alliance_longitudinal.engine.results.show import as_html, as_plain_data, as_text, glance_row
 from alliance_longitudinal.engine.search.optimize import OptimRecord
+from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 
 
@@ -144,6 +147,39 @@ class MixedModelResults(InferenceQuestions, AfterQuestions, FitResults):
         """Covariance matrix of the coefficients by the fit's method of inference, shape (terms, terms)."""
         names = list(self.params.index)
         return pd.DataFrame(self.inference.cov, index=names, columns=names)
+
+    def with_errors(self, cov_type: CovType = "CR2", cov_groups: str | None = None) -> "MixedModelResults":
+        """The same fit with other standard errors: as ``fit(cov_type=..., cov_groups=...)`` gives them, without a new search.
+
+        Parameters
+        ----------
+        cov_type : {"model", "CR0", "CR2"}
+        cov_groups : str, optional
+            Column of the clusters, needed for CR0 and CR2.
+
+        Raises
+        ------
+        FormulaError, FitError
+            As `MixedModel.fit`; or the rows of the fit are not in memory.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from alliance_longitudinal.engine import MixedModel
+        >>> data = pd.DataFrame({"y": [3.0, 5, 4, 8, 6, 7], "x": [0, 1, 0, 1, 0, 1], "g": list("aabbcc")})
+        >>> res = MixedModel.from_formula("y ~ x + (1 | g)", data).fit()
+        >>> res.with_errors("CR2", "g").bse.round(3).to_dict()
+        {'Intercept': 0.882, 'x': 0.882}
+        """
+        if cov_type != "model" and self.data is None:
+            raise FitError(
+                "Cluster-robust standard errors need the rows of the data, which this fit did not keep."
+            )
+        options = replace(self.options, cov_type=cov_type, cov_groups=cov_groups)
+        clusters = None
+        if cov_groups is not None and self.data is not None:
+            clusters = clusters_of(self.fit.design, self.data, cov_groups)
+        return results(self.fit, self.spec, options, inference_of(self.fit, options, clusters), self.data)
 
     def glance(self) -> pd.DataFrame:
         """One row about the whole fit."""

@@ -51,7 +51,13 @@ class PatternMixture(Estimates):
 
 
 def pattern_mixture(
-    formula: str, frame: pd.DataFrame, pattern: str, term: str, person: str, reml: bool = False
+    formula: str,
+    frame: pd.DataFrame,
+    pattern: str,
+    term: str,
+    person: str,
+    reml: bool = False,
+    cov_groups: str | None = None,
 ) -> PatternMixture:
     """Estimate a coefficient in people who stayed and in people who left, and average it over both.
 
@@ -75,12 +81,16 @@ def pattern_mixture(
         Column of people. The share is of those with a row in the model.
     reml : bool
         Whether to use restricted instead of full maximum likelihood.
+    cov_groups : str, optional
+        Column of clusters, such as therapists, for cluster-robust (CR2) errors instead of the model's.
 
     Raises
     ------
     DataError
         If the pattern is not 0 or 1, is the same for everyone, differs within a person, or is already in the
         formula, or if the term is not in the model.
+    FitError
+        If the model cannot be fitted, or has no cluster-robust errors.
 
     Examples
     --------
@@ -111,7 +121,9 @@ def pattern_mixture(
         raise DataError(
             "The formula has no intercept. Leave out 0 or - 1, so that patterns can differ in it."
         )
-    result = MixedModel.from_formula(_with_pattern(parse(formula), pattern), data).fit(reml=reml)
+    result = MixedModel.from_formula(_with_pattern(parse(formula), pattern), data).fit(
+        reml=reml, cov_type="model" if cov_groups is None else "CR2", cov_groups=cov_groups
+    )
     used = result.fit.design.kept
     of_person = values[used][np.unique(codes[used], return_index=True)[1]]
     share, n = float(of_person.mean()), len(of_person)

@@ -74,6 +74,7 @@ def delta_effects(
     refits: int = 4,
     seed: int | None = 0,
     copies: Sequence[pd.DataFrame] | None = None,
+    cov_groups: Mapping[str, str] | None = None,
 ) -> DeltaEffects:
     """Coefficients of a mixed model in data completed under several deltas, pooled by Rubin's rules.
 
@@ -100,6 +101,8 @@ def delta_effects(
         At least 2.
     copies : sequence of DataFrame, optional
         What `impute` gave for this frame.
+    cov_groups : mapping of str to str, optional
+        Terms whose variances within copies are cluster-robust (CR2), and the column of their clusters; their ``df`` are those of such errors.
 
     Raises
     ------
@@ -119,7 +122,7 @@ def delta_effects(
             model, frame, person, time, left, float(delta), horizon, m=m, seed=seed, copies=known
         )
         responses = np.array([copy[response].to_numpy(float) for copy in moved])
-        found, within = _all_copies(base, responses, refits)
+        found, within = _all_copies(base, responses, refits, cov_groups or {})
         for term in terms:
             place = list(base.params.index).index(term)
             rows.append(
@@ -134,7 +137,9 @@ def _fitted(model: MixedModelResults, copy: pd.DataFrame) -> MixedModelResults:
     return MixedModel.from_formula(formula, copy).fit(reml=model.fit.reml)
 
 
-def _all_copies(base: MixedModelResults, responses: Floats, refits: int) -> tuple[Floats, Floats]:
+def _all_copies(
+    base: MixedModelResults, responses: Floats, refits: int, cov_groups: Mapping[str, str]
+) -> tuple[Floats, Floats]:
     """Coefficients of every copy, shape (m, p), and the mean squared errors of those that were fitted, shape (p,)."""
     basis = base.fit.basis
     source = row_draws(base.fit)
@@ -153,7 +158,12 @@ def _all_copies(base: MixedModelResults, responses: Floats, refits: int) -> tupl
         if not np.isfinite(criterion.value):
             raise FitError("The model of a completed copy has no finite likelihood.")
         out.append(basis.beta_ols + basis.y_scale * (back @ criterion.beta))
-    return np.array(out), np.mean([f[1] for f in fits], axis=0)
+    within = np.mean([f[1] for f in fits], axis=0)
+    for column in set(cov_groups.values()):  # these need the whole fit of a copy
+        robust = [base.refit(y).with_errors("CR2", column).bse.to_numpy(float) ** 2 for y in responses[:refits]]
+        places = base.params.index.get_indexer([t for t, c in cov_groups.items() if c == column])
+        within[places] = np.mean(robust, axis=0)[places]
+    return np.array(out), within
 
 
 def _searched(
