@@ -8,18 +8,34 @@ from calibration import Plan, Row, main
 
 from alliance_longitudinal import methods, simulate_clinic
 
-SIZES = {"30 therapists, 450 clients": (30, 450), "10 therapists, 150 clients": (10, 150)}
-TRUTHS = (0.0, -0.15)
-FEEDBACK = {"on": 0.5, "off": 0.0}
-#: World -> size, truth, feedback.
-WORLDS = {
-    f"{size}; effect {t:g}; feedback {f}": (size, t, f) for size in SIZES for t in TRUTHS for f in FEEDBACK
+#: Neither symptoms nor the alliance have lines of clients: what differs between their rates of change is off.
+NO_LINES = {
+    "early_rate_sd": 0.0,
+    "client_slope_sd": 0.0,
+    "therapist_slope_sd": 0.0,
+    "within": 0.0,
+    "between": 0.0,
+    "intake_effect": 0.0,
+    "change_effect": 0.0,
 }
+LARGE, SMALL = (30, 450), (10, 150)
+NO_ANSWER = {"alliance_by_improvement": 0.0}
+MAKES = {
+    "30 therapists, 450 clients; feedback on": (LARGE, {}),
+    "30 therapists, 450 clients; feedback on, no client lines": (LARGE, NO_LINES),
+    "10 therapists, 150 clients; feedback on": (SMALL, {}),
+    "30 therapists, 450 clients; feedback off": (LARGE, NO_ANSWER),
+}
+#: World -> size, further truths of the generator, effect.
+WORLDS = {f"{make}; effect {t:g}": (*own, t) for make, own in MAKES.items() for t in (0.0, -0.15)}
+#: Fewest therapists for errors by therapist, as in the analysis.
+CLUSTERED = 20
 NAMES = {
     "main": "main model (lower AIC, with client lines or without)",
     "levels": "cross-lagged panel with client levels",
     "lines": "cross-lagged panel with client lines",
-    "likelihood": "dynamic panel, likelihood",
+    "likelihood": "dynamic panel, likelihood (clients have no lines)",
+    "likelihood_lines": "dynamic panel, likelihood",
     "system": "dynamic panel, GMM system",
     "centred": "within clients, least squares with the last score",
 }
@@ -27,26 +43,25 @@ NAMES = {
 
 def one(seed: int, world: str) -> list[Row]:
     """Estimate and interval of each estimator on one clinic, sessions 6 to 11; those that did not converge are left out."""
-    size, truth, feedback = WORLDS[world]
-    therapists, clients = SIZES[size]
+    (therapists, clients), more, truth = WORLDS[world]
     rows = simulate_clinic(
-        seed,
-        therapists=therapists,
-        clients=clients,
-        items=False,
-        lagged_alliance=truth,
-        alliance_by_improvement=FEEDBACK[feedback],
+        seed, therapists=therapists, clients=clients, items=False, lagged_alliance=truth, **more
     ).sessions
     rows = rows[rows["session"].between(6, 11)]
+    cluster = "therapist" if therapists >= CLUSTERED else None
     cross = {
-        k: methods.riclpm(rows, "wai", "phq9", "client", "session", random_slopes=k == "lines")
+        k: methods.riclpm(
+            rows, "wai", "phq9", "client", "session", random_slopes=k == "lines", cluster=cluster
+        )
         for k in ("levels", "lines")
     }
     lower = cross["lines"].converged and cross["lines"].aic < cross["levels"].aic
     cross["main"] = cross["lines" if lower else "levels"]
     call = {"y": "phq9", "person": "client", "time": "session", "predetermined": "wai"}
     panels = {
-        "likelihood": methods.dynamic_panel(rows, **call, contemporaneous=True),
+        "likelihood" if more is NO_LINES else "likelihood_lines": methods.dynamic_panel(
+            rows, **call, contemporaneous=True, cluster=cluster
+        ),
         "system": methods.dynamic_panel(
             rows, **call, method="system-gmm", steps=2, collapse=True, time_effects=True
         ),
@@ -73,26 +88,27 @@ PLAN = Plan(
     "lagged",
     "effects from session to session (lagged_effects)",
     """
-Sessions 6 to 11. Clients of these clinics have lines of their own, the alliance and the symptoms of one session are related, and clients
-leave. With feedback the alliance answers to earlier improvement. Sets: runs that converged.
+Sessions 6 to 11. Clients have lines of their own (but for the worlds that say so), the alliance and the symptoms of one session are
+related, and clients leave. With feedback the alliance answers to earlier improvement. Errors allow for clients of one therapist where
+there are 30. Sets: runs that converged.
 """,
     list(WORLDS),
     one,
-    ["main"],
+    ["main", "likelihood"],
     "effect of the last alliance on symptoms",
     NAMES,
     """
 ## Reading the table
 
 - The main model of `lagged_effects` is the cross-lagged panel with the lower AIC.
-- The dynamic panel by likelihood is shown beside it and is biased here: it has no lines of clients, which these clients have. With
-  `person_trends=True` it has them, but then a predictor may not go with the outcome of the same session. Where clients have
-  no lines, it gives the truth back (`tests/methods/test_dynamic_panel.py`).
+- The dynamic panel by likelihood is shown beside it. It has no lines of clients. Where clients have none, it gives the truth back,
+  with feedback; where they have them it is biased. With `person_trends=True` it has them, but then a predictor may not go with the
+  outcome of the same session.
 - Within clients by least squares, carry-over is too low (Nickell's bias); the effect of the alliance suffers from that only
   where carry-over or feedback are strong.
 - With 10 therapists and 150 clients every estimate varies so much that no effect of this size would be found.
 """,
-    apart=("likelihood", "system", "centred", "levels"),
+    apart=("likelihood_lines", "system", "centred", "levels", "lines"),
     heads=("world", "estimator"),
     short="the dynamic panels, shown with the main model, are biased where clients have their own trend lines",
 )

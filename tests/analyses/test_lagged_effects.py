@@ -169,6 +169,65 @@ def test_a_third_process() -> None:
     assert not arrows["estimate"].isna().any()
 
 
+def with_covariates() -> al.Study:
+    """A clinic whose clients have an age, whose therapists have years of experience, and whose sessions have a mood."""
+    study = clinic(7, clients=200, therapists=22)
+    rng = np.random.default_rng(2)
+    age = 20 + rng.integers(0, 40, len(study.clients)).astype(float)
+    age[0] = np.nan
+    therapists = study.clients[["therapist"]].drop_duplicates(ignore_index=True)
+    return replace(
+        study,
+        covariates=("age",),
+        therapist_covariates=("experience",),
+        session_covariates=("mood",),
+        _clients=study.clients.assign(age=age),
+        _therapists=therapists.assign(experience=rng.integers(1, 20, len(therapists)).astype(float)),
+        _sessions=study.sessions.assign(mood=rng.normal(size=len(study.sessions))),
+    )
+
+
+def test_covariates_are_those_of_the_methods() -> None:
+    """The same models on the same rows, with the covariates as columns."""
+    study = with_covariates()
+    result = al.lagged_effects(
+        study,
+        sessions=(2, 5),
+        estimators=("mldpm", "mlm"),
+        trend=False,
+        covariates=["age", "experience"],
+    )
+    ours = result.estimates.set_index("id")
+    rows = study.sessions.merge(study.clients[["client", "age"]], on="client")
+    rows = rows.merge(study.therapists, on="therapist")
+    rows = rows[rows["session"].between(2, 5) & rows["age"].notna()]
+    direct = al.methods.riclpm(
+        rows, "alliance", "phq9", "client", "session", cluster="therapist", covariates=["age", "experience"]
+    )
+    for key, name in {"a_to_y": "x_to_y", "y_to_a": "y_to_x", "ar_a": "ar_x"}.items():
+        assert ours.loc[f"riclpm_{key}", "estimate"] == pytest.approx(direct.params[name], abs=1e-5)
+        assert ours.loc[f"riclpm_{key}", "se"] == pytest.approx(direct.bse[name], rel=1e-3)
+    plain = al.methods.riclpm(rows, "alliance", "phq9", "client", "session", cluster="therapist")
+    assert abs(ours.loc["riclpm_a_to_y", "estimate"] - plain.params["x_to_y"]) > 1e-4
+    panel = al.methods.dynamic_panel(
+        rows,
+        "phq9",
+        "client",
+        "session",
+        predetermined="alliance",
+        constant=("age", "experience"),
+        contemporaneous=True,
+        cluster="therapist",
+    )
+    assert ours.loc["mldpm_a_to_y", "estimate"] == pytest.approx(panel.params["alliance_lag"], abs=1e-4)
+    assert {"cov_age", "cov_experience"} <= set(result.models["mlm_a_to_y"].params.index)
+    assert dict(result.facts)["Adjusted for"] == "age, experience"
+    assert "each measure depends on the covariates at every session" in result.methods
+    assert any("age is known" in step.step for step in result.flow.steps)
+    with pytest.raises(al.StudyError, match=r"'mood' changes from session to session, .* other=mood"):
+        al.lagged_effects(study, covariates=["age", "mood"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

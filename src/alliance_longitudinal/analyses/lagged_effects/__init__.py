@@ -1,5 +1,6 @@
 """Which comes first: alliance or symptom change, from session to session within clients."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from alliance_longitudinal.analyses.kit import (
     By,
     Clinic,
     Count,
+    Covariates,
     Draft,
     Estimate,
     Groups,
@@ -60,8 +62,9 @@ if TYPE_CHECKING:
         "may have changed both.",
         "The model removes stable differences between clients and, with trend=true, each client's "
         "line over sessions. It does not remove other slow changes.",
-        "Characteristics that do not change, such as age or diagnosis, need no adjustment, because "
-        "the model removes them. A measure or covariate that changes from session to session can be the third process (other).",
+        "What does not change, such as age or diagnosis, biases no effect as long as what goes with it is the same at all sessions, because the "
+        "model removes it. If it is not, make it one of the covariates. A measure or covariate that changes from session to session can be the third process "
+        "(other).",
         "The dynamic panels and the centred mixed model have no line for each client, so they are "
         "biased if the courses of clients differ.",
         "Measurement error at single sessions makes the effects and the carry-over smaller.",
@@ -110,6 +113,7 @@ def lagged_effects(
             "all."
         ),
     ] = None,
+    covariates: Covariates = None,
     by: By = None,
     clinic: Clinic = None,
     audience: Audience = "internal",
@@ -129,13 +133,15 @@ def lagged_effects(
     groups = draft.compare(by)
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
     names = _names(a, y, _third(draft, other))
+    _adjust(draft, covariates)
     columns = [c for c in (names.a, names.y, names.z) if c is not None]
     draft.with_therapists(needed=False)
     span = choose(draft, columns, sessions, FEWEST + bool(trend))
     draft.resolved["sessions"] = list(span)
     keep(draft, columns, span, max_gap_days)
-    rows = draft.sessions
     enough(draft, names)
+    rows, held = draft.adjusters(draft.sessions)
+    names = replace(names, held=tuple(held))
     draft.fact("Sessions analysed", f"{span[0]} to {span[1]}")
     draft.fact("Clients", Count(rows["client"].nunique(), "client"))
     draft.fact("Scored sessions", Count(len(rows), "session"))
@@ -172,6 +178,23 @@ def lagged_effects(
         cluster is not None,
     )
     return draft
+
+
+def _adjust(draft: Draft, covariates: Sequence[str] | None) -> None:
+    """Adjust for covariates of clients and therapists.
+
+    Raises
+    ------
+    StudyError
+        If one of them changes from session to session.
+    """
+    draft.adjust(covariates)
+    changing = next((c.name for c in draft.covariates if c.level == "session"), None)
+    if changing is not None:
+        raise StudyError(
+            f"Parameter 'covariates': {changing!r} changes from session to session, and the model holds constant what does not change. "
+            f"Make it the third process: other={changing}."
+        )
 
 
 def _third(draft: Draft, other: str | None) -> tuple[str, str] | None:
@@ -263,13 +286,14 @@ def _compare(draft: Draft, groups: Groups, names: Names, lines: bool) -> None:
     """The main model's effects in each group, and their differences; clients are taken as independent."""
     found: dict[str, list[Estimate]] = {}
     columns = [c for c in (names.a, names.y, names.z) if c is not None]
-    for group, rows in groups.split(draft.sessions):
+    for group, sessions in groups.split(draft.sessions):
+        rows, held = draft.adjusters(sessions)
         complete = rows[columns].notna().all(axis=1).groupby(rows["client"]).sum()
         if int((complete >= 2).sum()) < MIN_CLIENTS:
             draft.small_group(groups, group, MIN_CLIENTS)
             continue
         try:
-            model = cross_lagged(rows, names, None, trend=lines)
+            model = cross_lagged(rows, replace(names, held=tuple(held)), None, trend=lines)
         except DataError as error:
             draft.find("group_failed", "caution", "{group}: {why}", group, group=group, why=told(error))
             continue

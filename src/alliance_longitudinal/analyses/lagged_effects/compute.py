@@ -31,7 +31,13 @@ def made(identity: str, label: str, value: float, se: float, n: int, unit: str =
 
 
 def cross_lagged(
-    rows: pd.DataFrame, names: Names, cluster: str | None, *, trend: bool = False, **options: bool
+    rows: pd.DataFrame,
+    names: Names,
+    cluster: str | None,
+    *,
+    trend: bool = False,
+    equal_lags: bool = True,
+    random_intercepts: bool = True,
 ) -> "CrossLagged":
     """The random-intercept cross-lagged panel model of the rows."""
     from alliance_longitudinal.methods.panel.riclpm import riclpm
@@ -42,10 +48,12 @@ def cross_lagged(
         names.y,
         "client",
         "session",
+        random_intercepts=random_intercepts,
         random_slopes=trend,
+        equal_lags=equal_lags,
         z=names.z,
         cluster=cluster,
-        **options,
+        covariates=names.held,
     )
 
 
@@ -138,7 +146,7 @@ def others(
             "mldpm",
             "mldpm",
             "Dynamic panel, likelihood",
-            {"contemporaneous": True, "cluster": cluster},
+            {"contemporaneous": True, "cluster": cluster, "constant": names.held},
         ),
         ("gmm", "gmm_difference", "Dynamic panel, GMM differences", {"method": "difference-gmm", **_GMM}),
         ("gmm", "gmm_system", "Dynamic panel, GMM system", {"method": "system-gmm", **_GMM}),
@@ -159,7 +167,7 @@ def others(
     if "gmm" in asked:
         out += _bracket(draft, rows, directions(names)[0])
     if "mlm" in asked:
-        out += [e for d in directions(names) if (e := _centred(draft, rows, d)) is not None]
+        out += [e for d in directions(names) if (e := _centred(draft, rows, d, names.held)) is not None]
     return out
 
 
@@ -221,13 +229,13 @@ def _bracket(draft: Draft, rows: pd.DataFrame, d: Direction) -> list[Estimate]:
     return out
 
 
-def _centred(draft: Draft, rows: pd.DataFrame, d: Direction) -> Estimate | None:
+def _centred(draft: Draft, rows: pd.DataFrame, d: Direction, held: tuple[str, ...]) -> Estimate | None:
     """The usual multilevel model: last session's value less the client's mean, common time."""
     from alliance_longitudinal.methods.panel.decompose import decompose
     from alliance_longitudinal.methods.panel.lag import lag
 
     title = "Centred mixed model (biased)"
-    lagged = lag(rows[["client", "therapist", "session", d.lead, d.follow]], d.lead)
+    lagged = lag(rows[["client", "therapist", "session", d.lead, d.follow, *held]], d.lead)
     lagged = lagged.dropna(subset=[f"{d.lead}_lag", d.follow])
     split = decompose(lagged, f"{d.lead}_lag", by="client")
     data = pd.DataFrame(
@@ -238,13 +246,14 @@ def _centred(draft: Draft, rows: pd.DataFrame, d: Direction) -> Estimate | None:
             "time": split["session"].astype(str).radd("s"),
             "client": split["client"],
             "therapist": split["therapist"],
+            **{name: split[name] for name in held},
         }
     )
     try:
         model = draft.fit(
             f"mlm_{d.key}",
             f"{title}: {d.follow_label}",
-            "y ~ time + before + usual",
+            " + ".join(["y ~ time + before + usual", *held]),
             data,
             LEVEL,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Columns and labels of the processes; ``z`` is a third one."""
+    """Columns and labels of the processes; ``z`` is a third one, ``held`` are the columns of covariates that do not change."""
 
     a: str
     y: str
@@ -13,6 +13,7 @@ class Names:
     y_label: str
     z: str | None = None
     z_label: str = ""
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

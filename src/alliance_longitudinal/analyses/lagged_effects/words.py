@@ -151,4 +151,11 @@ def methods_text(
         "and, as description, a mixed model centred on clients' means and the cross-lagged model "
         "without client levels, which feedback and stable differences bias.",
     )
+    if names.held:
+        draft.method(
+            "In the main model each measure depends on the covariates at every session, with effects that may change over sessions (Mulder & "
+            "Hamaker, 2021); the dynamic panel by likelihood and the centred model have one effect of each. The GMM estimators remove what does not "
+            "change."
+        )
+        draft.cite("mulder2021")
     draft.cite("hamaker2015", "allison2017", "arellano1991", "windmeijer2005", "falkenstrom2020")

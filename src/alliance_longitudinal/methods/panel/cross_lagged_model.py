@@ -19,21 +19,27 @@ class Options:
     equal_variances: bool = False
 
 
-def build(labels: Sequence[str], occasions: int, data: Patterns, options: Options) -> Structure:
+def build(
+    labels: Sequence[str], occasions: int, data: Patterns, options: Options, covariates: Sequence[str] = ()
+) -> Structure:
     """The model of the columns x1 y1 x2 y2 ...: person parts, and first-order effects between the rest of two occasions.
 
     Parameters
     ----------
     labels : sequence of str
         Short names of the k processes, in the order of the columns.
+    covariates : sequence of str
+        Names of the last columns: constant properties of persons, on which each column before them depends.
     """
     k = len(labels)
     items = tuple(f"{a}{t + 1}" for t in range(occasions) for a in labels)
+    n_items = len(items)
+    items = (*items, *covariates)
     stable = tuple(f"ri_{a}" for a in labels) if options.random_intercepts else ()
     slopes = tuple(f"rs_{a}" for a in labels) if options.random_slopes else ()
-    within = tuple(f"w_{item}" for item in items)
-    builder = Builder(items, (*stable, *slopes, *within))
-    variance = data.variance.reshape(occasions, k).mean(axis=0)
+    within = tuple(f"w_{item}" for item in items[:n_items])
+    builder = Builder(items, (*stable, *slopes, *within, *(f"f_{c}" for c in covariates)))
+    variance = data.variance[:n_items].reshape(occasions, k).mean(axis=0)
     base = len(stable) + len(slopes)
     for t in range(occasions):
         for a in range(k):
@@ -46,7 +52,25 @@ def build(labels: Sequence[str], occasions: int, data: Patterns, options: Option
                 builder.fix("loading", item, len(stable) + a, float(t))
     _persons(builder, labels, variance, occasions, options)
     _within(builder, labels, variance, base, occasions, options)
+    _covariates(builder, labels, occasions, data, base + n_items, covariates)
     return builder.build()
+
+
+def _covariates(
+    builder: Builder, labels: Sequence[str], occasions: int, data: Patterns, first: int, names: Sequence[str]
+) -> None:
+    """Free means and covariances of the covariates, and their effects on each process at each occasion."""
+    k = len(labels)
+    for c, name in enumerate(names):
+        item = k * occasions + c
+        builder.fix("loading", item, first + c, 1.0)
+        builder.free("intercept", item, 0, float(data.mean[item]), f"covariate_mean_{name}")
+        for d in range(c + 1):
+            start = float(data.variance[item]) if c == d else 0.0
+            builder.free("factor_cov", first + c, first + d, start, f"covariate_cov_{name}_{names[d]}")
+        for t in range(occasions):
+            for a in range(k):
+                builder.free("loading", t * k + a, first + c, 0.0, f"{name}_on_{labels[a]}_{t + 1}")
 
 
 def _persons(

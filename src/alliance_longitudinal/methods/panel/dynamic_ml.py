@@ -8,7 +8,7 @@ import pandas as pd
 from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
-from alliance_longitudinal.methods.basics.frames import Codes, Floats, groups, numbers
+from alliance_longitudinal.methods.basics.frames import Codes, Floats
 from alliance_longitudinal.methods.fiml.fit import MomentFit, fit_moments
 from alliance_longitudinal.methods.fiml.patterns import patterns
 from alliance_longitudinal.methods.fiml.robust import sandwich, scores
@@ -36,26 +36,6 @@ def wide(panel: Waves, constants: Floats, columns: Columns) -> Floats:
         for v in variables(columns, len(panel.occasions))
     ]
     return np.column_stack(parts)
-
-
-def constants(frame: pd.DataFrame, panel: Waves, person: str, names: tuple[str, ...]) -> Floats:
-    """The constant columns of each person of the panel, shape (n, len(names)), NaN where a person has no value.
-
-    Raises
-    ------
-    DataError
-        If one of them has several values for a person.
-    """
-    codes, _ = groups(frame, person)
-    out = np.full((len(panel.persons), len(names)), np.nan)
-    for k, name in enumerate(names):
-        values = pd.Series(numbers(frame, name)).groupby(codes).agg(["min", "max"])
-        if (values["max"] - values["min"] > 1e-12).any():
-            raise DataError(
-                f"Column {name!r} changes within a person, so it is not constant. Give it as exogenous or predetermined."
-            )
-        out[:, k] = values["min"].reindex(panel.persons).to_numpy()
-    return out
 
 
 def maximum_likelihood(

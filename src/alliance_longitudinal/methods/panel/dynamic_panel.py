@@ -13,12 +13,13 @@ from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.estimates import Estimates
 from alliance_longitudinal.methods.basics.frames import Codes, Floats, names_of
 from alliance_longitudinal.methods.panel.dynamic_gmm import Moments, Settings, gmm, regressions
-from alliance_longitudinal.methods.panel.dynamic_ml import constants, maximum_likelihood
+from alliance_longitudinal.methods.panel.dynamic_ml import maximum_likelihood
 from alliance_longitudinal.methods.panel.dynamic_model import Columns, Freedom
 from alliance_longitudinal.methods.panel.waves import (
     Waves,
     check_variation,
     clusters,
+    constants,
     left_out,
     spacing,
     waves,

@@ -6,18 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.counts import Count, Number
+from alliance_longitudinal.counts import Number
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.estimates import Estimates
-from alliance_longitudinal.methods.basics.frames import Codes, Floats
+from alliance_longitudinal.methods.basics.frames import Codes, Floats, names_of
 from alliance_longitudinal.methods.fiml.fit import MomentFit, fit_moments
 from alliance_longitudinal.methods.fiml.patterns import Patterns, from_moments, patterns
 from alliance_longitudinal.methods.fiml.robust import sandwich, scores
 from alliance_longitudinal.methods.fiml.saturated import saturated
-from alliance_longitudinal.methods.fiml.structure import Structure
+from alliance_longitudinal.methods.panel.cross_lagged_findings import problems
 from alliance_longitudinal.methods.panel.cross_lagged_model import Options, build, order
-from alliance_longitudinal.methods.panel.waves import check_variation, clusters, left_out, spacing, waves
+from alliance_longitudinal.methods.panel.waves import (
+    check_constants,
+    check_variation,
+    clusters,
+    constants,
+    left_out,
+    spacing,
+    waves,
+)
 from alliance_longitudinal.sentences import say
 
 
@@ -134,6 +142,7 @@ def riclpm(
     equal_variances: bool = False,
     z: str | None = None,
     cluster: str | None = None,
+    covariates: Sequence[str] = (),
 ) -> CrossLagged:
     """Effects from one occasion to the next within persons, between two (or three) measures.
 
@@ -163,6 +172,11 @@ def riclpm(
     cluster : str, optional
         A column that shows which persons belong together, such as their therapist. Standard errors then come
         from the sandwich of the clusters' scores, times ``J / (J - 1)`` for J clusters.
+    covariates : sequence of str
+        Constant properties of persons, such as age. Each measure depends on them at each occasion, with effects that are free to change
+        over occasions (Mulder & Hamaker 2021, doi 10.1080/10705511.2020.1784738); equal effects would only move the random intercepts,
+        which absorb them anyway. Their effects are in ``all_params`` as ``age_on_x_1``, ``age_on_x_2``, ... Covariates and measures are
+        one normal model, so that a covariate may be missing; ``llf``, ``aic`` and ``bic`` are of both.
 
     Returns
     -------
@@ -173,8 +187,8 @@ def riclpm(
     Raises
     ------
     DataError
-        If there are fewer than 3 occasions (4 with random slopes), a measure does not vary, or a column does
-        not exist.
+        If there are fewer than 3 occasions (4 with random slopes), a measure does not vary, a column does not exist, or a covariate
+        changes within a person, is the same for everybody, or is determined by the others.
 
     Examples
     --------
@@ -192,11 +206,14 @@ def riclpm(
     _check_occasions(len(panel.occasions), options)
     check_variation(panel)
     findings = [*left_out(panel), *spacing(panel, "the steps between them")]
-    if cluster is None:
-        return _fitted(patterns(panel.flat), len(panel.occasions), len(columns), options, findings)
-    codes = clusters(frame, panel, person, cluster)
-    found = _fitted(patterns(panel.flat), len(panel.occasions), len(columns), options, findings)
-    return _clustered(found, panel.flat, codes)
+    values, names = panel.flat, names_of(covariates, "the covariates") if len(covariates) else ()
+    if names:
+        fixed = constants(frame, panel, person, names, "Take it as a third process (z).")
+        check_constants(fixed, names)
+        values = np.column_stack([values, fixed])
+    codes = None if cluster is None else clusters(frame, panel, person, cluster)
+    found = _fitted(patterns(values), len(panel.occasions), len(columns), options, findings, names)
+    return found if codes is None else _clustered(found, values, codes)
 
 
 def riclpm_from_moments(
@@ -273,13 +290,20 @@ def _check_occasions(occasions: int, options: Options) -> None:
         )
 
 
-def _fitted(data: Patterns, occasions: int, k: int, options: Options, findings: list[Finding]) -> CrossLagged:
+def _fitted(
+    data: Patterns,
+    occasions: int,
+    k: int,
+    options: Options,
+    findings: list[Finding],
+    covariates: Sequence[str] = (),
+) -> CrossLagged:
     labels = ("x", "y", "z")[:k]
-    spec = build(labels, occasions, data, options)
+    spec = build(labels, occasions, data, options, covariates)
     fit = fit_moments(data, spec, saturated(data))
     names = order(labels, occasions, options)
     at = [spec.names.index(name) for name in names]
-    found = [*findings, *_problems(fit, spec, labels, options)]
+    found = [*findings, *problems(fit, spec, labels, options)]
     return CrossLagged(
         params=fit.params[names].rename("estimate"),
         covariance=fit.covariance[np.ix_(at, at)],
@@ -316,72 +340,3 @@ def _clustered(found: CrossLagged, values: Floats, codes: Codes) -> CrossLagged:
     return replace(
         found, covariance=every[np.ix_(at, at)], all_covariance=every, n_clusters=n, findings=findings
     )
-
-
-def _problems(fit: MomentFit, spec: Structure, labels: Sequence[str], options: Options) -> list[Finding]:
-    """What a reader of the numbers has to know."""
-    out = []
-    if not fit.certificate.valid:
-        out.append(
-            Finding(
-                "not_converged", "failed", say("The model did not converge. {why}", why=fit.certificate.text)
-            )
-        )
-    if not np.isfinite(fit.chi2):
-        out.append(
-            Finding(
-                "no_fit_test",
-                "caution",
-                "The data do not determine a saturated model, so the fit of the model is not tested: too few persons have values "
-                "at the same occasions.",
-            )
-        )
-    n, q = Count(fit.n, "person"), Number(len(spec.names), "integer")
-    if fit.n < 2 * len(spec.names):
-        out.append(
-            Finding(
-                "few_persons",
-                "caution",
-                say(
-                    "{n:noun} {n:is|are} few for {q} parameters. Equal variances, or fewer occasions, need fewer.",
-                    n=n,
-                    q=q,
-                ),
-            )
-        )
-    return [*out, *_improper(fit, spec, labels, options)]
-
-
-def _improper(fit: MomentFit, spec: Structure, labels: Sequence[str], options: Options) -> list[Finding]:
-    out = []
-    for kind, there, what in (
-        ("ri", options.random_intercepts, "level"),
-        ("rs", options.random_slopes, "slope"),
-    ):
-        for a in labels if there else ():
-            value = float(fit.params[f"var_{kind}_{a}"])
-            if value <= 1e-8 * float(fit.params[f"var_first_{a}"]):
-                out.append(
-                    Finding(
-                        f"no_stable_{what}s",
-                        "caution",
-                        say(
-                            "The variance of the persons' {what}s in {a} is estimated at {value}, so it is taken as zero: these data "
-                            "show no stable differences between persons in it, and the model is the ordinary cross-lagged one there.",
-                            what=what,
-                            a=a,
-                            value=Number(value, "number"),
-                        ),
-                    )
-                )
-    matrix = spec.arrays(fit.free)["factor_cov"]
-    if not out and np.linalg.eigvalsh(matrix)[0] < -1e-8 * float(np.diag(matrix).max()):
-        out.append(
-            Finding(
-                "improper_solution",
-                "caution",
-                "Improper solution: a variance is negative, or a correlation is beyond its limits. The model asks too much of these "
-                "data, or does not hold.",
-            )
-        )
-    return out

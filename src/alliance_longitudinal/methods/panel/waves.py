@@ -76,6 +76,53 @@ def waves(frame: pd.DataFrame, columns: Sequence[str], person: str, occasion: st
     return Waves(values, names, times, kept, ids)
 
 
+def constants(
+    frame: pd.DataFrame,
+    panel: Waves,
+    person: str,
+    names: Sequence[str],
+    advice: str = "Give it as exogenous or predetermined.",
+) -> Floats:
+    """The constant columns of each person of the panel, shape (n, len(names)), NaN where a person has no value.
+
+    Raises
+    ------
+    DataError
+        If one of them has several values for a person.
+    """
+    check_columns(frame, names)
+    codes, _ = groups(frame, person)
+    out = np.full((len(panel.persons), len(names)), np.nan)
+    for k, name in enumerate(names):
+        values = pd.Series(numbers(frame, name)).groupby(codes).agg(["min", "max"])
+        if (values["max"] - values["min"] > 1e-12).any():
+            raise DataError(f"Column {name!r} changes within a person, so it is not constant. {advice}")
+        out[:, k] = values["min"].reindex(panel.persons).to_numpy()
+    return out
+
+
+def check_constants(values: Floats, names: Sequence[str]) -> None:
+    """Refuse constant columns that are the same for everybody, or that determine one another.
+
+    Raises
+    ------
+    DataError
+        Naming them.
+    """
+    for k, name in enumerate(names):
+        known = values[~np.isnan(values[:, k]), k]
+        if len(known) < 2 or float(np.ptp(known)) == 0:
+            raise DataError(
+                f"Column {name!r} has the same value for everybody, so it explains nothing. Leave it out."
+            )
+    whole = values[~np.isnan(values).any(axis=1)]
+    scaled = (whole - whole.mean(axis=0)) / np.maximum(whole.std(axis=0), 1e-300) if len(whole) else whole
+    if len(whole) <= len(names) or np.linalg.matrix_rank(scaled, tol=1e-8 * len(whole)) < len(names):
+        raise DataError(
+            f"The columns {', '.join(map(repr, names))} determine one another in these persons. Leave out one of them."
+        )
+
+
 def check_variation(panel: Waves) -> None:
     """Refuse a measure that does not vary within persons, or not at an occasion.
 
