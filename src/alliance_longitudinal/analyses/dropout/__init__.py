@@ -9,6 +9,7 @@ from alliance_longitudinal.analyses.dropout.compute import (
     CLIENT,
     SEVERITY,
     Leaving,
+    Link,
     fit_end,
     incidence,
     leaving_of,
@@ -75,6 +76,19 @@ def dropout(
     outcome: OutcomeName = None,
     ends: Ends = None,
     k: FewSessions = 8,
+    lag: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10,
+            description="Scores up to so many sessions before the session at risk enter. 2 leaves out the last one, which clients may rate "
+            "when they have already decided to leave.",
+        ),
+    ] = 1,
+    link: Annotated[
+        Link,
+        Field(description="logit: odds ratios, and the size d. cloglog: hazard ratios, as sensitivity."),
+    ] = "logit",
     covariates: Covariates = None,
     by: By = None,
     clinic: Clinic = None,
@@ -108,7 +122,7 @@ def dropout(
     )
     clients = draft.sessions["client"].nunique()
     draft.needs(clients, MIN_CLIENTS, "the dropout analysis")
-    leaving = leaving_of(draft, every, a, y, k, recorded)
+    leaving = leaving_of(draft, every, a, y, k, recorded, lag, link)
     draft.fact("Clients", Count(clients, "client"))
     draft.therapists(int(leaving.clients["therapist"].nunique()))
     draft.fact("Dropout means", rule_words(recorded, k))
@@ -121,7 +135,7 @@ def dropout(
     show_definitions(draft, leaving, k)
     if groups is not None:
         compare_groups(draft, groups, leaving, a, k)
-    _answer(draft, leaving, a, k)
+    _answer(draft, leaving, a, k, lag)
     draft.show(
         incidence_figure(leaving, a.instrument.label),
         hazard_figure(leaving),
@@ -130,8 +144,10 @@ def dropout(
         coefficient_table(model),
     )
     note(draft, leaving, model, k)
-    draft.method(*method_of(a, y, model, recorded, k))
-    draft.cite("begg1984", "singer1993", "aalen1978", "sharf2010")
+    draft.method(*method_of(a, y, model, recorded, k, lag, link))
+    draft.cite(
+        "singer1993", "aalen1978", *(("begg1984", "sharf2010") if link == "logit" else ("prentice1978",))
+    )
     return draft
 
 
@@ -189,7 +205,7 @@ def _incidence(draft: Draft, leaving: Leaving, k: int) -> None:
     )
 
 
-def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
+def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int, lag: int) -> None:
     chosen = draft[f"cif_drop_{k}"]
     if chosen is not None:
         draft.say(
@@ -197,21 +213,29 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int) -> None:
             k=Number(k, "integer"),
             share=chosen.share(),
         )
+    start = "After a session" if lag == 1 else "{lag:noun} after one"
     for identity, template in (
-        ("or_alliance_within", "After a session with {alliance} one SD below the client's own mean so far,"),
-        ("or_alliance_client", "For clients with a mean {alliance} one SD lower than that of others,"),
+        ("alliance_within", start + " with {alliance} one SD below the client's own mean so far,"),
+        ("alliance_client", "For clients with a mean {alliance} one SD lower than that of others,"),
     ):
-        found = draft[identity]
+        found = draft[f"{'or' if leaving.link == 'logit' else 'hr'}_{identity}"]
         if found is None:
             continue
         clear = found.ci_low > 1 or found.ci_high < 1
-        words = " the odds of dropping out were {r} times as high (95 % interval {r:interval})."
+        words = " the {scale} of dropping out {was} {r} times as high (95 % interval {r:interval})."
         if not clear:
             words = (
-                " the odds of dropping out were not clearly different (odds ratio {r}, 95 % interval "
+                " the {scale} of dropping out {was} not clearly different ({scale} ratio {r}, 95 % interval "
                 "{r:interval})."
             )
-        draft.say(template + words, alliance=a.instrument.label, r=found.number())
+        draft.say(
+            template + words,
+            alliance=a.instrument.label,
+            r=found.number(),
+            scale=leaving.scale,
+            was="were" if leaving.link == "logit" else "was",
+            lag=Number(lag, "integer", "session"),
+        )
     d = draft["d_equivalent"]
     if d is not None:
         draft.say(

@@ -1,7 +1,7 @@
 """Who leaves when: ends of treatment, rows at risk, the models of leaving, and cumulative incidence."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Dropouts that each step of the baseline hazard rests on, at least.
 PER_BAND = 5
+Link = Literal["logit", "cloglog"]
+#: A standard error on the scale of logarithms from which a predictor separates who leaves from who stays.
+SEPARATED = 100.0
 #: What the alliance of the last session and of all sessions so far is called in the models.
 WITHIN, CLIENT, SEVERITY = "within", "client_mean", "severity"
 THERAPIST = Structure("(1 | therapist)", "dropout may differ between therapists", True, False)
@@ -43,11 +46,19 @@ class Leaving:
         One row per client and session at risk, from the second on, with an alliance rated before.
     recorded : bool
         Whether ends are those that the study records; otherwise who has fewer than ``k`` sessions dropped out.
+    link : {"logit", "cloglog"}
+        Of the models: of odds, or of the hazard of leaving in the time between two sessions (Prentice & Gloeckler 1978).
     """
 
     clients: pd.DataFrame
     rows: pd.DataFrame
     recorded: bool
+    link: Link = "logit"
+
+    @property
+    def scale(self) -> str:
+        """What coefficients are logarithms of."""
+        return "odds" if self.link == "logit" else "hazard"
 
     @property
     def dropouts(self) -> int:
@@ -60,8 +71,20 @@ class Leaving:
         return int(self.rows["planned"].sum())
 
 
-def leaving_of(draft: Draft, every: pd.DataFrame, a: Measure, y: Measure, k: int, recorded: bool) -> Leaving:
-    """Ends and rows at risk of the clients who are left in the draft; ``every`` are their sessions before any filter."""
+def leaving_of(
+    draft: Draft,
+    every: pd.DataFrame,
+    a: Measure,
+    y: Measure,
+    k: int,
+    recorded: bool,
+    lag: int = 1,
+    link: Link = "logit",
+) -> Leaving:
+    """Ends and rows at risk of the clients who are left in the draft; ``every`` are their sessions before any filter.
+
+    ``lag``: scores up to so many sessions before the one at risk enter.
+    """
     from alliance_longitudinal.methods import person_period
 
     therapist = draft.sessions.groupby("client")["therapist"].first()
@@ -88,7 +111,9 @@ def leaving_of(draft: Draft, every: pd.DataFrame, a: Measure, y: Measure, k: int
         event, horizon = None, k
     carried = ["alliance", "mean_so_far", "y"]
     rows = person_period(own, "client", "session", event=event, carry=carried, horizon=horizon)
-    rows = rows[(rows["period"] >= 2) & rows["alliance"].notna()].reset_index(drop=True)
+    if lag > 1:  # one row per session at risk, without gaps
+        rows[carried] = rows.groupby("client", sort=False)[carried].shift(lag - 1)
+    rows = rows[(rows["period"] >= 1 + lag) & rows["alliance"].notna()].reset_index(drop=True)
     end = rows["end"] if recorded else _word(rows["event"] == 1)
     rows = rows.assign(
         therapist=rows["client"].map(therapist),
@@ -100,7 +125,7 @@ def leaving_of(draft: Draft, every: pd.DataFrame, a: Measure, y: Measure, k: int
     )
     rows[CLIENT] = rows["mean_so_far"] - rows["mean_so_far"].mean()
     rows[SEVERITY] = rows["y"] - rows["y"].mean()
-    return Leaving(clients, rows, recorded)
+    return Leaving(clients, rows, recorded, link)
 
 
 def _word(left: "pd.Series[bool]") -> "pd.Series[str]":
@@ -154,17 +179,17 @@ def fit_end(draft: Draft, leaving: Leaving, kind: str, title: str) -> Fitted:
             from alliance_longitudinal.engine import MixedModel
 
             formula = f"{fixed} + {structure.terms}"
-            result = MixedModel.from_formula(formula, rows, family="binomial").fit()
+            result = MixedModel.from_formula(formula, rows, family="binomial", link=leaving.link).fit()
             # How many events there are for each coefficient is said once, in words of this report.
             findings = tuple(f for f in result.findings if f.code != "few_events")
             return Fitted(kind, title, formula, structure, result, (), findings)
-        return Fitted(kind, title, fixed, structure, _without_therapists(fixed, rows), (), ())
+        return Fitted(kind, title, fixed, structure, _without_therapists(fixed, rows, leaving.link), (), ())
     except FitError as error:
         raise draft.too_little("{why}", "not_fitted", "failed", why=told(error)) from None
 
 
-def _without_therapists(fixed: str, rows: pd.DataFrame) -> object:
-    """A logistic regression by statsmodels.
+def _without_therapists(fixed: str, rows: pd.DataFrame, link: Link) -> object:
+    """A regression of a binary outcome by statsmodels.
 
     Raises
     ------
@@ -173,16 +198,23 @@ def _without_therapists(fixed: str, rows: pd.DataFrame) -> object:
     """
     import warnings
 
+    import statsmodels.api as sm
     import statsmodels.formula.api as smf
     from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            result = smf.logit(fixed, rows).fit(disp=0, maxiter=100)
+            if link == "logit":
+                result = smf.logit(fixed, rows).fit(disp=0, maxiter=100)
+                converged = result.mle_retvals["converged"]
+            else:
+                family = sm.families.Binomial(link=sm.families.links.CLogLog())
+                result = smf.glm(fixed, rows, family=family).fit(maxiter=100)
+                converged = result.converged and float(result.bse.max()) < SEPARATED
     except (PerfectSeparationError, np.linalg.LinAlgError):
-        result = None
-    if result is None or not result.mle_retvals["converged"] or not np.isfinite(result.bse).all():
+        result, converged = None, False
+    if result is None or not converged or not np.isfinite(result.bse).all():
         raise FitError(
             "The model of dropout has no finite estimate, because too few clients dropped out or "
             "they differ too much from the others."
@@ -227,7 +259,7 @@ def as_d(e: Estimate, identity: str, label: str, change: float) -> Estimate:
     )
 
 
-def therapist_sd(fitted: Fitted, n: int) -> Estimate | None:
+def therapist_sd(fitted: Fitted, n: int, scale: str) -> Estimate | None:
     """Standard deviation of leaving between therapists, with its profile interval."""
     if not fitted.mixed:
         return None
@@ -242,7 +274,7 @@ def therapist_sd(fitted: Fitted, n: int) -> Estimate | None:
         ci_high=float(limits["upper"]),
         n=n,
         level="therapist",
-        unit="log odds",
+        unit=f"log {scale}",
     )
 
 

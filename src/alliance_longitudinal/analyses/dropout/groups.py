@@ -29,7 +29,7 @@ def compare_groups(draft: Draft, groups: Groups, leaving: Leaving, a: Measure, k
     found: dict[str, list[Estimate]] = {}
     for group, rows in groups.split(leaving.rows):
         clients = leaving.clients[leaving.clients["client"].map(groups.of).eq(group)]
-        effects = _effects(draft, Leaving(clients, rows, leaving.recorded), groups, group, a)
+        effects = _effects(draft, replace(leaving, clients=clients, rows=rows), groups, group, a)
         if effects:
             found[group] = effects
     if len(found) > 1:
@@ -79,6 +79,6 @@ def _effects(draft: Draft, leaving: Leaving, groups: Groups, group: str, a: Meas
     ):
         row = fitted.combination({term: 1.0})
         numbers = {key: row[key] for key in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
-        n, unit = int(fitted.result.nobs), f"log odds per {a.instrument.label} point"
+        n, unit = int(fitted.result.nobs), f"log {leaving.scale} per {a.instrument.label} point"
         out.append(Estimate(identity, label, n=n, level="client", unit=unit, **numbers))
     return out

@@ -36,7 +36,8 @@ MIN_EVENTS = 10
 def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: Measure) -> None:
     """Coefficients, odds ratios per standard deviation, the size d, and how much therapists differ."""
     sd = spreads(leaving)
-    point = f"log odds per {a.instrument.label} point"
+    point = f"log {leaving.scale} per {a.instrument.label} point"
+    short = "or" if leaving.link == "logit" else "hr"
     rows: list[Estimate] = []
     effects: list[Estimate] = []
     for identity, term, label, unit, sign in (
@@ -46,7 +47,7 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
             "severity",
             SEVERITY,
             f"Last {y.instrument.label}",
-            f"log odds per {y.instrument.label} point",
+            f"log {leaving.scale} per {y.instrument.label} point",
             _worse(y),
         ),
     ):
@@ -54,12 +55,13 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
             continue
         found = draft.coefficient(f"drop_{identity}", label, model, term, unit=unit)
         words = "lower" if sign < 0 else "higher"
-        ratio = odds_ratio(found, f"or_{identity}", f"{label}: one SD {words}", sign * sd[term], "odds ratio")
+        unit = f"{leaving.scale} ratio"
+        ratio = odds_ratio(found, f"{short}_{identity}", f"{label}: one SD {words}", sign * sd[term], unit)
         draft.estimate(ratio)
         effects.append(found)
         rows.append(ratio)
     client = draft["drop_alliance_client"]
-    if client is not None:
+    if client is not None and leaving.link == "logit":
         draft.estimate(
             as_d(
                 client,
@@ -68,16 +70,16 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
                 -sd[CLIENT],
             )
         )
-    between = therapist_sd(model, int(leaving.clients["therapist"].nunique()))
+    between = therapist_sd(model, int(leaving.clients["therapist"].nunique()), leaving.scale)
     if between is not None:
         draft.estimate(between)
     draft.table_of(
-        "odds",
-        "Odds of dropping out before the next session",
+        leaving.scale,
+        f"{leaving.scale.title()} of dropping out before the next session",
         "results",
         rows,
-        [Column("label", "Odds ratio of"), *ESTIMATE, *TEST],
-        _scale_words(sd, a, y, n=int(leaving.rows["client"].nunique())),
+        [Column("label", f"{leaving.scale.title()} ratio of"), *ESTIMATE, *TEST],
+        _scale_words(sd, a, y, leaving),
     )
     draft.table_of(
         "effects",
@@ -89,12 +91,14 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
     )
 
 
-def _scale_words(sd: dict[str, float], a: Measure, y: Measure, n: int) -> Sentence:
-    """The note of the odds ratios, with the size of each standard deviation."""
+def _scale_words(sd: dict[str, float], a: Measure, y: Measure, leaving: Leaving) -> Sentence:
+    """The note of the ratios, with the size of each standard deviation."""
+    n = int(leaving.rows["client"].nunique())
     return say(
-        "An odds ratio above one means that more clients drop out. All predictors are in one model. One SD is {within} "
+        "{ratio} ratio above one means that more clients drop out. All predictors are in one model. One SD is {within} "
         "{alliance} points for the last rating, {client} {alliance} points for the mean so far and {severity} {outcome} points. "
         "n: sessions at risk.",
+        ratio="An odds" if leaving.link == "logit" else "A hazard",
         within=Number(sd[WITHIN], n=n),
         client=Number(sd[CLIENT], n=n),
         severity=Number(sd[SEVERITY], n=n),
@@ -114,7 +118,7 @@ def show_planned(draft: Draft, leaving: Leaving, a: Measure) -> None:
         return
     model = fit_end(draft, leaving, "planned", "Planned ending before the next session")
     draft.uses(model)
-    unit = f"log odds per {a.instrument.label} point"
+    unit = f"log {leaving.scale} per {a.instrument.label} point"
     within = draft.coefficient(
         "planned_alliance_within",
         "Planned ending: last rating compared with the client's own mean so far",

@@ -1,5 +1,6 @@
 """The words of the dropout report."""
 
+from alliance_longitudinal.analyses.dropout.compute import Link
 from alliance_longitudinal.analyses.kit import Fitted, Number, Sentence, say
 from alliance_longitudinal.data.study import Measure
 
@@ -32,7 +33,9 @@ def labels_of(k: int) -> dict[str, str]:
     }
 
 
-def method_of(a: Measure, y: Measure, model: Fitted, recorded: bool, k: int) -> list[Sentence | str]:
+def method_of(
+    a: Measure, y: Measure, model: Fitted, recorded: bool, k: int, lag: int, link: Link
+) -> list[Sentence | str]:
     """Paragraphs of the methods section."""
     what = (
         "Dropout is the recorded ending; planned and other endings are competing events."
@@ -49,18 +52,34 @@ def method_of(a: Measure, y: Measure, model: Fitted, recorded: bool, k: int) -> 
             "({formula}): the client's mean {alliance} over the sessions so far, the difference of "
             "the last score from this mean, and the last {outcome}. The mean does not include "
             "later scores, because otherwise clients who stay longer would have means of more "
-            "sessions. ",
+            "sessions. {lagged}",
+            lagged=say(
+                "Scores up to {lag:noun} before the one at risk enter. ",
+                lag=Number(lag, "integer", "session"),
+            )
+            if lag > 1
+            else "",
             formula=model.formula,
             alliance=a.label,
             outcome=y.label,
         )
         + what,
         "The baseline hazard is constant within steps of sessions with enough dropouts. Each kind "
-        "of ending has a separate model that compares it with staying, which gives the parameters "
-        "of the multinomial model (Begg & Gray). The share of clients who have dropped out by a "
+        + (
+            "of ending has a separate model that compares it with staying, which gives the parameters "
+            "of the multinomial model (Begg & Gray)."
+            if link == "logit"
+            else "of ending has a separate model of its hazard in the time between two sessions (complementary log-log link; Prentice & "
+            "Gloeckler)."
+        )
+        + " The share of clients who have dropped out by a "
         "session is the cumulative incidence of Aalen and Johansen, with errors by therapist.",
-        f"Models were fitted by maximum likelihood ({model.structure.words}). Odds ratios are per "
-        "standard deviation over the sessions at risk. The standardised difference d is the "
-        "logarithm of the odds ratio of the mean so far. For normally distributed scores this is the difference between "
-        "the means of clients who drop out and clients who stay, in standard deviations.",
+        f"Models were fitted by maximum likelihood ({model.structure.words}). {'Odds' if link == 'logit' else 'Hazard'} ratios are per "
+        "standard deviation over the sessions at risk." + _D * (link == "logit"),
     ]
+
+
+_D = (
+    " The standardised difference d is the logarithm of the odds ratio of the mean so far. For normally distributed scores this is the "
+    "difference between the means of clients who drop out and clients who stay, in standard deviations."
+)
