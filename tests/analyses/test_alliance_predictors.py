@@ -15,7 +15,7 @@ from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.declared import trial
 from analyses.studies import value, with_sessions
-from inside.analyses_alliance_predictors import WITH_ROBUST_ERRORS
+from inside.analyses_kit import WITH_ROBUST_ERRORS
 
 TRUTH: dict[str, Any] = {
     "within": 0.0, "between": 0.0, "attachment_anxiety": -0.8, "attachment_avoidance": -1.5, "empathy": 1.5,

@@ -34,7 +34,7 @@ def test_covariates_are_predictors_of_level_and_change(study: al.Study) -> None:
         "end_change ~ early_client + early_therapist + intake_client + intake_therapist + change_client + "
         "change_therapist + age + C(education) + (1 | therapist)",
         frame,
-    ).fit()
+    ).fit(cov_type="CR2", cov_groups="therapist")
     assert value(result, "end_within") == pytest.approx(by_hand.params["early_client"], rel=1e-6)
     assert value(result, "end_within", "se") == pytest.approx(by_hand.bse["early_client"], rel=1e-5)
     assert "They also adjust level and rate of change for age and education" in result.methods

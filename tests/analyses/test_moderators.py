@@ -231,12 +231,16 @@ def test_searching_among_all_is_said(small):
     assert note.message.startswith("No moderator was named as planned, so the report searches among 4.")
     assert "because it has the smallest p value." in found.answer[0]
     assert {"intake_and_range", "few_therapists"} <= {n.code for n in found.notes}
-    # 12 therapists are too few for effects of their own: errors of what therapists may differ in are robust (CR2).
-    course = found.models["course_avoidance"]
-    assert value(found, "mod_avoidance_within", "se") == pytest.approx(
-        course.bse["weeks:early_client:moderator_client"], rel=1e-6
+    # 12 therapists are too few for effects of their own: errors are robust (CR2), and those of the model are beside.
+    course, term = found.models["course_avoidance"], "weeks:early_client:moderator_client"
+    robust = course.with_errors("CR2", "therapist")
+    for identity, errors in (("mod_avoidance_within", robust), ("mod_avoidance_within_same", course)):
+        assert value(found, identity, "se") == pytest.approx(errors.bse[term], rel=1e-6)
+    assert (
+        value(found, "mod_avoidance_within", "df") < 12 < 30 < value(found, "mod_avoidance_within_same", "df")
     )
-    assert value(found, "mod_avoidance_within", "df") > 30 > value(found, "mod_avoidance_within_robust", "df")
+    (shown,) = (t.to_frame() for t in found.tables if t.name.startswith("coefficients_"))
+    assert (shown["robust_df"] < 12).all()
     assert (
         value(found, "mod_experience_within", "df") < 10 == value(found, "mod_experience_within_same", "df")
     )
@@ -280,7 +284,7 @@ def test_several_categories_are_one_test_of_all(small):
     model = found.models["course_style"]
     names = list(model.params.index)
     rows = np.eye(len(names))[[names.index(f"weeks:early_client:is_{s}") for s in ("avoidant", "secure")]]
-    test = model.f_test(rows)
+    test = model.with_errors("CR2", "therapist").f_test(rows)
     shown = found.table("tests").to_frame().iloc[0]
     assert (shown["f"], shown["num"]) == (pytest.approx(test.statistic), 2)
     assert shown["p"] == pytest.approx(test.p, rel=1e-6)

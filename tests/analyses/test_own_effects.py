@@ -1,7 +1,5 @@
 """Effects of alliance that differ between therapists, clinics held constant, and clinics that measure twice only."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +7,10 @@ import statsmodels.api as sm
 from scipy import stats
 
 import alliance_longitudinal as al
-from alliance_longitudinal import AnalysisResult, Study
+from alliance_longitudinal import AnalysisResult, MixedModel, MixedModelResults, Study
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import early_design, simulated_study, value, with_sessions
+from inside.analyses_kit import WITH_ROBUST_ERRORS
 
 
 def clients_of(study: Study) -> pd.DataFrame:
@@ -47,7 +46,7 @@ def test_therapists_effects_have_a_variance_of_their_own(differing: AnalysisResu
     )
     assert value(differing, "slope_within", "df") < 60
     assert value(differing, "slope_within", "ci_low") < -0.02 < value(differing, "slope_within", "ci_high")
-    assert not any(i.endswith("_robust") for i in differing.estimates["id"])
+    assert not any(i.endswith("_same") for i in differing.estimates["id"])
 
 
 def test_the_end_point_model_is_that_of_statsmodels(differing: AnalysisResult) -> None:
@@ -79,30 +78,68 @@ def test_a_correlation_is_not_blown_up_by_the_df_of_therapists(differing: Analys
     assert "their intervals are widened as much as that of the effect is." in differing.methods
 
 
-def test_fewer_than_twenty_therapists_get_robust_errors_beside(twelve: Study) -> None:
-    result = al.early_alliance(twelve, sensitivity=False)
-    for kind, term in (("slope", "weeks:early_client"), ("end", "early_client")):
-        model = result.models["growth" if kind == "slope" else "endpoint"]
-        assert value(result, f"{kind}_within_robust") == pytest.approx(model.params[term], rel=1e-12)
-        assert value(result, f"{kind}_within_robust", "df") < 12
-    robust = result.estimates.set_index("id").loc["slope_within_robust"]
-    ratio = value(result, "slope_within_per_sd") / value(result, "slope_within")
-    low, high = sorted((-ratio * robust["ci_low"], -ratio * robust["ci_high"]))
-    (said_so,) = [
-        str(one)
-        for one in result.answer
-        if one.startswith("The interval within therapists takes the effect to be the same for all")
-    ]
-    ends = [
-        float(x.replace("\u2212", "-")) for x in re.findall(r"interval is (\S+) to ([^ ]+?)\.?$", said_so)[0]
-    ]
-    np.testing.assert_allclose(ends, [low, high], atol=0.01)  # shown with two digits
+def sd_within(study: Study) -> float:
+    """Standard deviation of early alliance within therapists."""
+    return float(clients_of(study)["early_client"].std())
+
+
+def assert_robust(result: AnalysisResult, identity: str, model: MixedModelResults, term: str) -> None:
+    """The estimate has the CR2 errors of the model, clusters therapists."""
+    expected = MixedModel.from_formula(model.formula, model.data).fit(cov_type="CR2", cov_groups="therapist")
+    assert value(result, identity) == pytest.approx(expected.params[term], rel=1e-9)
+    assert value(result, identity, "se") == pytest.approx(expected.bse[term], rel=1e-7)
+    assert value(result, identity, "df") == pytest.approx(expected.df[term], rel=1e-6)
+    half = stats.t.ppf(0.975, expected.df[term]) * expected.bse[term]
+    assert value(result, identity, "ci_low") == pytest.approx(expected.params[term] - half, rel=1e-6)
+
+
+def test_fewer_than_twenty_therapists_get_robust_errors(twelve: Study) -> None:
+    """The main rows and all that is made of them; the model's errors are beside."""
+    result = al.early_alliance(twelve, delta=(2.0,), m=8)
+    for kind, term, name in (("slope", "weeks:early_{}", "growth"), ("end", "early_{}", "endpoint")):
+        model = result.models[name]
+        assert_robust(result, f"{kind}_within", model, term.format("client"))
+        assert_robust(result, f"{kind}_total", result.models[f"{name}_total"], term.format("total"))
+        assert value(result, f"{kind}_within", "df") < 12
+        assert value(result, f"{kind}_within_same", "se") == pytest.approx(model.bse[term.format("client")])
+        assert value(result, f"{kind}_between", "se") == pytest.approx(model.bse[term.format("therapist")])
+        per_sd = value(result, f"{kind}_within_per_sd", "se") / value(result, f"{kind}_within_per_sd")
+        assert per_sd == pytest.approx(
+            value(result, f"{kind}_within", "se") / value(result, f"{kind}_within")
+        )
+    growth = result.models["growth"]
+    last = growth.data.groupby("client")["weeks"].transform("max")
+    weeks = round(value(result, "slope_within_per_sd") / value(result, "slope_within") / sd_within(twelve))
+    rows = growth.data.assign(left=(last < weeks).astype(int))
+    fixed, random = growth.formula.removeprefix("y ~ ").split(" + (1", 1)
+    patterns = MixedModel.from_formula(f"y ~ ({fixed}) * left + (1{random}", rows).fit(
+        cov_type="CR2", cov_groups="therapist"
+    )
+    for e in ("slope_within_completers", "slope_within_patterns", "slope_within_delta_0"):
+        assert value(result, e, "df") < 12
+    assert value(result, "slope_within_completers", "se") == pytest.approx(
+        patterns.bse["weeks:early_client"], rel=1e-5
+    )
+    # Few left before the horizon, so that what is filled in adds little: the error is that of the main row, not the model's.
+    filled = value(result, "slope_within_delta_0", "se") / value(result, "slope_within", "se")
+    assert 0.95 < filled < 1.5
+    end, same = (result.estimates.set_index("id").loc[f"end_within{x}"] for x in ("", "_same"))
+    wider = (end["ci_high"] - end["ci_low"]) / (same["ci_high"] - same["ci_low"])
+    half = np.arctanh(value(result, "r_within", "ci_high")) - np.arctanh(value(result, "r_within"))
+    assert half * np.sqrt(same["df"] - 1) == pytest.approx(1.959963985 * max(wider, 1.0), rel=1e-6)
     said = [str(f.message) for f in result.notes if f.code == "simpler_model"]
     assert any(
         "taken to be the same for all therapists: 12 therapists have at least 3 clients" in s for s in said
     )
     shown = result.table("effects").to_frame()["label"]
-    assert shown.str.contains("robust to effects that differ").sum() == 2
+    assert shown.str.contains("if the same for all therapists").sum() == 2
+    assert "Intervals within therapists and in total are cluster-robust (CR2)" in result.table("effects").note
+    assert "Intervals within therapists and in total are therefore cluster-robust" in result.methods
+    coefficients = result.table("coefficients_growth").to_frame().set_index("term")
+    assert coefficients.loc["weeks:early_client", "robust_se"] == value(result, "slope_within", "se")
+    main = result.table("sensitivity_slope").to_frame().set_index("window")
+    low = main.loc[main.index.str.endswith("(main analysis)"), "slope_within_low"]
+    assert float(low.iloc[0]) == pytest.approx(value(result, "slope_within", "ci_low"), rel=1e-4)
 
 
 def test_robust_errors_that_are_much_larger_are_a_finding(twelve: Study) -> None:
@@ -114,8 +151,28 @@ def test_robust_errors_that_are_much_larger_are_a_finding(twelve: Study) -> None
     sessions["phq9"] = (sessions["phq9"] + 0.05 * sign * own * sessions["week"]).clip(0, 27)
     result = al.early_alliance(with_sessions(twelve, sessions), sensitivity=False)
     note = next(f for f in result.notes if f.code == "robust_errors_larger")
-    assert "more than a quarter larger than that of the model" in note.message
-    assert value(result, "slope_within_robust", "se") > 1.25 * value(result, "slope_within", "se")
+    assert (
+        "is more than a quarter larger than the one for an effect that is the same for all therapists"
+        in str(note.message)
+    )
+    assert value(result, "slope_within", "se") > 1.25 * value(result, "slope_within_same", "se")
+
+
+def test_errors_by_therapist_that_cannot_be_computed_are_said(
+    twelve: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise al.FitError("no robust errors")
+
+    monkeypatch.setattr(WITH_ROBUST_ERRORS, none)
+    alone = al.early_alliance(twelve, sensitivity=False)
+    note = next(f for f in alone.notes if f.code == "no_robust_errors")
+    assert "If it differs between them, the interval is too narrow. Robust errors cannot be computed" in str(
+        note.message
+    )
+    assert "slope_within_same" not in set(alone.estimates["id"])
+    assert value(alone, "slope_within", "df") > 12
+    assert "take the effect of alliance to be the same for all therapists." in alone.methods
 
 
 def test_effects_that_do_not_differ_are_said_in_one_sentence() -> None:

@@ -8,7 +8,11 @@ from alliance_longitudinal.analyses.kit.fits import too_few_for
 from alliance_longitudinal.analyses.kit.norms import Given, known_norms
 from alliance_longitudinal.analyses.kit.shares import Shares, with_failures
 
+#: Errors by therapist that cannot be computed, which no study gives at will.
+WITH_ROBUST_ERRORS = "alliance_longitudinal.analyses.kit.robust.with_robust_errors"
+
 __all__ = [
+    "WITH_ROBUST_ERRORS",
     "Choices",
     "EarlyDesign",
     "Given",

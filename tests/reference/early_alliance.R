@@ -169,7 +169,14 @@ model_of <- function(design, kind, alliance, own, clinics = FALSE) {
   paste0("y ~ weeks * (", x, ") + (1 + weeks | therapist) + (1 + weeks | therapist:client)", own_term)
 }
 
-effects_of <- function(design, kind, total, own = own_effects(design), clinics = FALSE) {
+# A row of a model with cluster-robust errors (CR2) by therapist and their Satterthwaite df, by clubSandwich.
+robust_row <- function(m, term, data) {
+  test <- coef_test(m, vcov = vcovCR(m, cluster = data$therapist, type = "CR2"), test = "Satterthwaite")
+  test[which(names(fixef(m)) == term), ]
+}
+
+# Without effects of their own in the model, effects within therapists and in total have robust errors where `robust`.
+effects_of <- function(design, kind, total, own = own_effects(design), clinics = FALSE, robust = !own) {
   p <- if (kind == "slope") "weeks:" else ""
   data <- if (kind == "slope") design$rows else design$clients
   within <- setNames(1, paste0(p, "early_client"))
@@ -183,6 +190,14 @@ effects_of <- function(design, kind, total, own = own_effects(design), clinics =
   if (total) {
     undivided <- fit(model_of(design, kind, "early_total", own), data)
     out <- rbind(out, contrasts_of(undivided, list(total = setNames(1, paste0(p, "early_total")))))
+  }
+  if (robust) {
+    judged <- list(within = split, total = if (total) undivided)
+    for (effect in names(Filter(Negate(is.null), judged))) {
+      row <- robust_row(judged[[effect]]$fit, paste0(p, if (effect == "within") "early_client" else "early_total"), data)
+      out[out$effect == effect, c("se", "df")] <- c(row$SE, row$df)
+      out$df_lmertest[out$effect == effect] <- NA
+    }
   }
   half <- qt(0.975, out$df) * out$se
   out$ci_low <- out$estimate - half
@@ -199,18 +214,11 @@ within_clinics <- function(design) {
   out
 }
 
-# The effects within therapists with cluster-robust errors (CR2) and their Satterthwaite df, by clubSandwich.
-robust <- function(design) {
-  do.call(rbind, lapply(c("slope", "end"), function(kind) {
-    data <- if (kind == "slope") design$rows else design$clients
-    m <- fit(model_of(design, kind, c("early_client", "early_therapist"), FALSE), data)$fit
-    term <- paste0(if (kind == "slope") "weeks:" else "", "early_client")
-    test <- coef_test(m, vcov = vcovCR(m, cluster = data$therapist, type = "CR2"), test = "Satterthwaite")
-    row <- test[which(names(fixef(m)) == term), ]
-    half <- qt(0.975, row$df) * row$SE
-    data.frame(id = paste0(kind, "_within_robust"), estimate = row$beta, se = row$SE, df = row$df,
-               ci_low = row$beta - half, ci_high = row$beta + half, p = row$p_Satt)
-  }))
+# The effects within therapists with the errors of the model, right if the effect is the same for all therapists.
+usual <- function(same) {
+  out <- same[endsWith(same$id, "within"), ]
+  out$id <- paste0(out$id, "_same")
+  out
 }
 
 # One standard deviation of alliance: clients around their therapist's mean, therapists' means, all clients.
@@ -225,13 +233,14 @@ per_sd <- function(effects, design, weeks) {
 }
 
 # Higher alliance is better and lower symptoms are better: the sign is turned. t and its df are those of the models with
-# one effect for all therapists (`same`); Fisher's error grows by the ratio of the two standard errors.
+# one effect for all therapists (`same`); Fisher's error grows by the ratio of the two intervals.
 correlations <- function(effects, same) {
   e <- effects[!endsWith(effects$id, "contextual"), ]
   one <- same[match(e$id, same$id), ]
   t <- -one$estimate / one$se
   r <- t / sqrt(t^2 + one$df)
-  half <- pmax(e$se / one$se, 1) * qnorm(0.975) / sqrt(one$df - 1)
+  wider <- (e$ci_high - e$ci_low) / (one$ci_high - one$ci_low)
+  half <- pmax(wider, 1) * qnorm(0.975) / sqrt(one$df - 1)
   id <- sub("^slope_", "r_slope_", sub("^end_", "r_", e$id))
   data.frame(id = id, estimate = r, df = e$df, ci_low = tanh(atanh(r) - half), ci_high = tanh(atanh(r) + half), p = e$p)
 }
@@ -252,8 +261,9 @@ early_alliance <- function(d) {
   weeks <- max(floor(median(followed)), 1)
   effects <- rbind(effects_of(design, "slope", TRUE), effects_of(design, "end", TRUE))
   own <- own_effects(design)
-  same <- if (own) rbind(effects_of(design, "slope", TRUE, FALSE), effects_of(design, "end", TRUE, FALSE)) else effects
-  beside <- rbind_any(if (own) NULL else robust(design), if ("clinic" %in% names(d)) within_clinics(design) else NULL)
+  same <- rbind(effects_of(design, "slope", TRUE, FALSE, robust = FALSE),
+                effects_of(design, "end", TRUE, FALSE, robust = FALSE))
+  beside <- rbind_any(if (own) NULL else usual(same), if ("clinic" %in% names(d)) within_clinics(design) else NULL)
   alliance <- fit("early ~ 1 + (1 | therapist)", design$clients)$fit
   tau2 <- VarCorr(alliance)[["therapist"]][1, 1]
   icc <- tau2 / (tau2 + sigma(alliance)^2)

@@ -235,9 +235,13 @@ def late_estimates(draft: Draft, rows: pd.DataFrame, y: Measure) -> list[Estimat
         ENDPOINT,
     )
     first = len(draft.estimates)
-    draft.coefficient("late_given_early", "Late alliance, given the early one", both, parts[1], unit=unit)
-    draft.coefficient("early_given_late", "Early alliance, given the late one", both, parts[0], unit=unit)
-    draft.coefficient("early_alone", "Early alliance alone", alone, parts[0], unit=unit)
+    draft.coefficient(
+        "late_given_early", "Late alliance, given the early one", both, parts[1], unit=unit, robust=True
+    )
+    draft.coefficient(
+        "early_given_late", "Early alliance, given the late one", both, parts[0], unit=unit, robust=True
+    )
+    draft.coefficient("early_alone", "Early alliance alone", alone, parts[0], unit=unit, robust=True)
     return draft.estimates[first:]
 
 

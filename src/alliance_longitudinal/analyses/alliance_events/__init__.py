@@ -244,7 +244,9 @@ def _outcome(draft: Draft, found: Found, sessions: pd.DataFrame, outcome: Measur
         model = draft.fit(name, title, fixed, adjusted_rows, ENDPOINT)
         for term in usable:
             identity, said, level = words[term]
-            made.append(draft.coefficient(identity, said, model, term, level=level, unit=f"{label} points"))
+            inside = level == "client"
+            unit = f"{label} points"
+            made.append(draft.coefficient(identity, said, model, term, level=level, unit=unit, robust=inside))
     return made
 
 

@@ -195,6 +195,7 @@ def alliance_at_marks(draft: Draft, marked: Marked, label: str) -> Estimate | No
         "within",
         level="session",
         unit=f"{label} points",
+        robust=True,
     )
 
 

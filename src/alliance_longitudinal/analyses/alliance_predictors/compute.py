@@ -20,11 +20,10 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Fitted,
     fit_first,
+    robust_of,
     slug,
     therapist_df,
-    with_robust_errors,
 )
-from alliance_longitudinal.errors import FitError
 
 if TYPE_CHECKING:
     from alliance_longitudinal.data.study import Measure
@@ -207,18 +206,8 @@ def _model(
     therapists = int(rows["therapist"].nunique()) if ratings.split else 0
     own = sum(c.level == "therapist" for c in draft.covariates)
     bound = therapist_df(therapists, design.therapist_terms + own) if ratings.split else np.inf
-    robust = robust_of(fitted, rows)
+    robust = robust_of(fitted, MIN_ROBUST)
     return Model(fitted, design, sd, int(rows["client"].nunique()), therapists, bound, rows, robust)
-
-
-def robust_of(fitted: Fitted, rows: pd.DataFrame) -> Fitted | None:
-    """The model with cluster-robust errors by therapist; None with too few of them, or without a therapist level."""
-    if not fitted.structure.therapist or rows["therapist"].nunique() < MIN_ROBUST:
-        return None
-    try:
-        return with_robust_errors(fitted, rows)
-    except FitError:
-        return None
 
 
 def identity_of(part: str, effect: Effect) -> str:

@@ -113,7 +113,7 @@ def report(draft: Draft, ratings: Ratings, everybody: Ratings, asked: Asked) -> 
     draft.show(
         models_table(draft.fitted),
         variance_table(draft.fitted),
-        *(coefficient_table(m.fitted) for m in models.values()),
+        *(coefficient_table(m.fitted, m.robust) for m in models.values()),
     )
     _check(draft, models.get("course"), asked.a)
     note_design(draft, models, asked.predictors)

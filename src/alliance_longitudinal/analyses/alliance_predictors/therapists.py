@@ -6,12 +6,12 @@ from dataclasses import replace
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_predictors.compute import (
+    MIN_ROBUST,
     TITLES,
     Model,
     Ratings,
     fit_course,
     fit_early,
-    robust_of,
     scaled,
 )
 from alliance_longitudinal.analyses.alliance_predictors.design import CONSTANT, Predictor, build
@@ -22,6 +22,7 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Fitted,
     Structure,
+    robust_of,
     with_own_effect,
 )
 
@@ -99,7 +100,7 @@ def interaction(
     title = f"{TITLES['early' if part == 'early' else 'course']}, {pair[0].name} by {pair[1].name}"
     words = f"the effect of {pair[0].label}"
     fitted = draft.fit(f"{part}_{name}", title, fixed, rows, with_own_effect(structures, own, words))
-    robust = None if fitted.structure.own_effect else robust_of(fitted, rows)
+    robust = robust_of(fitted, MIN_ROBUST)
     if robust is not None:
         fitted = robust
         draft.uses(fitted)

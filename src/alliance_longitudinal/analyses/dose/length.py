@@ -142,6 +142,7 @@ def alliance_models(
             model,
             "early_part",
             unit=f"sessions per {a.instrument.label} point",
+            robust=True,
         )
         # After the window only: what the alliance goes with may be another rate there than before.
         late = scores.merge(data[["client", "early_part"]], on="client", how="inner")
@@ -176,6 +177,7 @@ def alliance_models(
             model,
             "t_early_length",
             unit=f"{y.instrument.label} points per session, alliance point and session",
+            robust=True,
         )
     except AllianceError as error:
         draft.find(

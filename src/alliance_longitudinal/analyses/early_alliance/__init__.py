@@ -12,7 +12,7 @@ from alliance_longitudinal.analyses.early_alliance.compute import (
     effect_estimates,
     fit_models,
     point_estimates,
-    robust_estimates,
+    same_estimates,
     variance_estimates,
 )
 from alliance_longitudinal.analyses.early_alliance.deltas import Asked, delta_effects_of, many_left
@@ -161,7 +161,7 @@ def early_alliance(
     as_published = literature_estimates(design)
     draft.estimate(
         *effects,
-        *robust_estimates(models, design),
+        *same_estimates(models, same),
         *point_estimates(effects, design, weeks),
         *correlation_estimates(effects, design, same),
         *as_published,
@@ -198,7 +198,7 @@ def early_alliance(
         charts.sensitivity_figure(others.table, design),
         deltas,
     )
-    early_findings(draft, design)
+    early_findings(draft, design, models)
     words.methods(draft, design, models, n_boot)
     words.leaving_methods(draft, m)
     words.limits(draft, choices)

@@ -31,7 +31,8 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     centres, third = _thirds(design)
     df = band_df(growth, design)
     data = pd.concat(
-        [_model_lines(growth, centres, weeks, df), _observed(growth, design, third, weeks)], ignore_index=True
+        [_model_lines(growth.judged, centres, weeks, df), _observed(growth, design, third, weeks)],
+        ignore_index=True,
     )
     data["panel"] = "Clients of the same therapist" if divided else "Clients"
     two = divided and "early_therapist" in design.predictors(split=True)

@@ -10,6 +10,7 @@ from alliance_longitudinal.analyses.kit import (
     fit_first,
     joined,
     say,
+    with_robust,
 )
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.analyses.kit.early_models import split_effects
@@ -47,7 +48,7 @@ def clinic_effects(draft: Draft, design: EarlyDesign, models: EarlyModels) -> No
         [row for e in main for row in (e, *(f for f in found if f.id == f"{e.id}_clinics"))],
         [Column("label", "Effect"), *ESTIMATE, COUNT],
         "The same models with a fixed effect for each clinic. They compare clients, and "
-        "therapists, of the same clinic.",
+        "therapists, of the same clinic. If a clinic has a single therapist, there are no robust errors, and intervals are those of the model.",
     )
     _tell(draft, design, main, found)
 
@@ -66,7 +67,7 @@ def clinic_estimates(design: EarlyDesign, models: EarlyModels) -> list[Estimate]
             design.growth_formula(clinics=True) if kind == "slope" else design.endpoint_formula(clinics=True)
         )
         rows = design.rows if kind == "slope" else design.clients
-        fitted = fit_first(f"{kind}_clinics", main.title, formula, rows, (main.structure,))
+        fitted = with_robust(fit_first(f"{kind}_clinics", main.title, formula, rows, (main.structure,)))
         effects = split_effects(fitted, design, kind, design.n_clinics - 1)
         out += [
             effect_estimate(design, kind, effect, effects[effect], "_clinics", ", within clinics")

@@ -1,6 +1,6 @@
 """The effects of early alliance: total, within and between therapists, contextual; on the course and on the end point."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -11,7 +11,6 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Fitted,
     fit_first,
-    with_robust_errors,
 )
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.analyses.kit.early_models import (
@@ -43,8 +42,7 @@ _EFFECT_WORDS = {
 class EarlyModels:
     """The four models of the main analysis; without enough later scores there are none of the course.
 
-    ``same`` holds them with one effect of alliance for all therapists. It is the same object where the design has too few
-    therapists for effects of their own.
+    ``same`` holds them with one effect of alliance for all therapists, and errors that are right only then.
     """
 
     growth: Fitted | None
@@ -58,6 +56,11 @@ class EarlyModels:
         """Whether some effect of alliance differs between therapists in the models."""
         return any(m.structure.own_effect for m in (self.growth, self.endpoint) if m is not None)
 
+    @property
+    def robust(self) -> bool:
+        """Whether effects within therapists have cluster-robust errors."""
+        return any(m.robust is not None for m in (self.growth, self.endpoint) if m is not None)
+
     def of(self, kind: str, *, split: bool = True) -> Fitted | None:
         """The model of the course (``slope``) or of the end point (``end``)."""
         if kind == "slope":
@@ -68,8 +71,21 @@ class EarlyModels:
 def fit_models(design: EarlyDesign, fit: Fit = fit_first) -> EarlyModels:
     """The split models and, with total alliance, the total models; ``fit`` is ``fit_first`` or a draft's ``fit``."""
     own = EarlyModels(*_four(design, fit, own=True))
-    same = EarlyModels(*_four(design, fit, own=False)) if own.own_effect else None
-    return EarlyModels(own.growth, own.growth_total, own.endpoint, own.endpoint_total, same or own)
+    if own.own_effect:
+        same = EarlyModels(*_four(design, fit, own=False))
+    else:
+        same = EarlyModels(
+            own.growth and _bare(own.growth),
+            own.growth_total and _bare(own.growth_total),
+            _bare(own.endpoint),
+            _bare(own.endpoint_total),
+        )
+    return replace(own, same=same)
+
+
+def _bare(fitted: Fitted) -> Fitted:
+    """The model without robust errors."""
+    return replace(fitted, robust=None)
 
 
 def _four(design: EarlyDesign, fit: Fit, *, own: bool) -> tuple[Fitted | None, Fitted | None, Fitted, Fitted]:
@@ -91,7 +107,7 @@ def effect_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]
         if split is None or total is None:
             continue
         term = "weeks:early_total" if kind == "slope" else "early_total"
-        found = split_effects(split, design, kind) | {"total": total.combination({term: 1.0})}
+        found = split_effects(split, design, kind) | {"total": total.judged.combination({term: 1.0})}
         out += [effect_estimate(design, kind, effect, row) for effect, row in found.items()]
     return out
 
@@ -161,7 +177,7 @@ def correlation_estimates(
     the change from intake, ``r_slope_<effect>`` that with the rate of change after the window, both given the
     adjustment variables. The latter is smaller than a correlation with error-free rates of change would be.
 
-    Where effects differ between therapists, t has the df of therapists, not of clients, and r would be far too large. Then t
+    Where effects may differ between therapists, t has the df of therapists, not of clients, and r would be far too large. Then t
     and df are those of the models with one effect for all (``same``), and Fisher's interval grows by the ratio of the two intervals of
     the coefficient, so that it still knows that therapists differ and how few they are.
     """
@@ -183,22 +199,26 @@ def correlation_estimates(
     return out
 
 
-def robust_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]:
-    """The effects within therapists with cluster-robust (CR2) errors, where the models let no effect differ between therapists.
+def same_estimates(models: EarlyModels, same: list[Estimate]) -> list[Estimate]:
+    """``slope_within_same``, ``end_within_same``: with errors that are right only if the effect is the same for all therapists.
 
-    Bell & McCaffrey 2002; df by Satterthwaite's rule for CR2 (Pustejovsky & Tipton 2018).
+    Only where they are not those of the main rows: where these are cluster-robust (CR2; Bell & McCaffrey 2002, df of Pustejovsky & Tipton
+    2018), because therapists are too few for effects of their own in the model.
+
+    Parameters
+    ----------
+    same : list of Estimate
+        Effects of ``models.same``.
     """
     out = []
-    for kind, term in (("slope", "weeks:early_client"), ("end", "early_client")):
+    for e in same:
+        kind, _, effect = e.id.partition("_")
         fitted = models.of(kind)
-        if fitted is None or term not in fitted.result.params.index:
-            continue
-        if fitted.structure.own_effect or not fitted.structure.therapist:
-            continue
-        rows = design.rows if kind == "slope" else design.clients
-        row = with_robust_errors(fitted, rows).combination({term: 1.0})
-        words = ", robust to effects that differ between therapists"
-        out.append(effect_estimate(design, kind, "within", row, "_robust", words))
+        if effect == "within" and fitted is not None and fitted.robust is not None:
+            words = e.label.replace(
+                _EFFECT_WORDS["within"], f"{_EFFECT_WORDS['within']}, if the same for all therapists"
+            )
+            out.append(replace(e, id=f"{e.id}_same", label=words))
     return out
 
 

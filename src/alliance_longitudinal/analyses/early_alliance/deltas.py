@@ -150,7 +150,9 @@ def _completed(
     present = set(growth.result.params.index)
     terms = [t for t in (WITHIN, BETWEEN) if t in present]
     bound = therapist_df(design.n_therapists, design.therapist_predictors())
-    df = {t: float(growth.combination({t: 1.0}, bound if t == BETWEEN else np.inf)["df"]) for t in terms}
+    df = {WITHIN: float(growth.judged.combination({WITHIN: 1.0})["df"])} if WITHIN in terms else {}
+    if BETWEEN in terms:
+        df[BETWEEN] = float(growth.combination({BETWEEN: 1.0}, bound)["df"])
     worse = 1.0 if design.choices.outcome.instrument.direction != "higher_better" else -1.0
     copies = impute(growth.result, frame, asked.m, asked.seed)
 
@@ -169,6 +171,7 @@ def _completed(
             refits=min(REFITS, asked.m),
             seed=asked.seed,
             copies=copies,
+            cov_groups={WITHIN: "therapist"} if growth.robust is not None and WITHIN in terms else None,
         )
         return replace(found, table=found.table.assign(delta=worse * found.table["delta"]))
 

@@ -1,5 +1,6 @@
 """What a reader of the early-alliance report has to know."""
 
+from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels
 from alliance_longitudinal.analyses.kit import Count, Draft, Number, Sentence, Share, joined, say, short
 from alliance_longitudinal.analyses.kit.early_design import MIN_CLIENTS, EarlyDesign
 from alliance_longitudinal.findings import Severity
@@ -13,7 +14,7 @@ CLIENTS_PER_COEFFICIENT = 5
 _ADJUSTMENTS = {"intake": "intake severity", "change": "early change"}
 
 
-def early_findings(draft: Draft, design: EarlyDesign) -> None:
+def early_findings(draft: Draft, design: EarlyDesign, models: EarlyModels) -> None:
     """All findings; among equally grave ones, what the answer rests on most comes first."""
     _left_out(draft, design)
     _selection(draft, design)
@@ -22,6 +23,7 @@ def early_findings(draft: Draft, design: EarlyDesign) -> None:
     late_intake(draft, design)
     _course(draft, design)
     _robust(draft)
+    _not_robust(draft, models)
     draft.usual_findings(design.clients.groupby("therapist").size(), clinics=False)
 
 
@@ -42,24 +44,41 @@ def _course(draft: Draft, design: EarlyDesign) -> None:
 
 
 def _robust(draft: Draft) -> None:
-    """Where one effect is assumed for all therapists, whether errors that do not assume it are much larger."""
+    """Whether errors that let the effect differ between therapists are much larger than those that do not; or are missing."""
     wider = []
     for kind, words in (("slope", "rate of change"), ("end", "change from intake")):
-        usual, robust = draft[f"{kind}_within"], draft[f"{kind}_within_robust"]
+        usual, robust = draft[f"{kind}_within_same"], draft[f"{kind}_within"]
         if usual and robust and robust.se > MUCH_LARGER * usual.se:
-            value = say("{words}, {size:interval}", words=words, size=robust.number())
+            value = say("{words}, {size:interval}", words=words, size=usual.number())
             wider.append(value)
     if wider:
         draft.find(
             "robust_errors_larger",
             "caution",
-            "The effect of early alliance may differ between therapists, because its robust "
-            "standard error is more than a quarter larger than that of the model. Use the robust "
-            "95 % interval of the effect within therapists: {which}.",
+            "The effect of early alliance may differ between therapists: its robust standard error, which "
+            "the report uses, is more than a quarter larger than the one for an effect that is the same for all "
+            "therapists. With the latter the 95 % interval within therapists would be too narrow: {which}.",
             "effect within therapists",
             short("bell2002"),
             which=joined(wider, "; "),
         )
+
+
+def _not_robust(draft: Draft, models: EarlyModels) -> None:
+    """Where no errors hold if the effect differs between therapists."""
+    fitted = models.growth or models.endpoint
+    if draft["slope_within"] is None and draft["end_within"] is None:
+        return
+    if fitted.structure.own_effect or not fitted.structure.therapist or fitted.robust is not None:
+        return
+    draft.find(
+        "no_robust_errors",
+        "caution",
+        "The interval within therapists takes the effect of early alliance to be the same for all therapists. If it differs between them, "
+        "the interval is too narrow. Robust errors cannot be computed. This happens where a coefficient rests on the clients of a single "
+        "therapist: leave out such a covariate.",
+        "effect within therapists",
+    )
 
 
 def _selection(draft: Draft, design: EarlyDesign) -> None:

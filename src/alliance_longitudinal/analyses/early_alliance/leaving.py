@@ -84,8 +84,9 @@ def leaving_estimates(design: EarlyDesign, models: EarlyModels, rows: pd.DataFra
 
     assert models.growth is not None
     formula = models.growth.formula
-    found = pattern_mixture(formula, rows, "left", _TERM, "client", reml=True)
-    df = float(models.growth.combination({_TERM: 1.0})["df"])
+    clusters = "therapist" if models.growth.robust is not None else None
+    found = pattern_mixture(formula, rows, "left", _TERM, "client", reml=True, cov_groups=clusters)
+    df = float(models.growth.judged.combination({_TERM: 1.0})["df"])
     out = []
     for name, suffix, words in (
         ("completers", "_completers", ", clients who stayed"),

@@ -33,7 +33,7 @@ def early_tables(
     better = design.choices.good_sign < 0
     sign = " A negative number means that clients with a better alliance have a better outcome." * better
     points = [e for e in draft.estimates if e.id.endswith("_per_sd")]
-    effects = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in (*_EFFECTS, "within_robust")}
+    effects = {f"{kind}_{effect}" for kind in ("slope", "end") for effect in (*_EFFECTS, "within_same")}
     draft.table_of(
         "effects",
         "Effects of early alliance",
@@ -41,7 +41,7 @@ def early_tables(
         [e for e in draft.estimates if e.id in effects],
         [Column("label", "Effect"), *ESTIMATE, *TEST],
         f"In {y} points (per {time}) per {a} point.{sign} Within therapists: clients of the same therapist compared. Between "
-        f"therapists: therapists' means compared. n: outcome scores ({rate}) or clients (last score).",
+        f"therapists: therapists' means compared. n: outcome scores ({rate}) or clients (last score).{_errors(models)}",
     )
     draft.table_of(
         "effects_in_points",
@@ -71,6 +71,16 @@ def early_tables(
         coefficient_table(models.growth) if models.growth else None,
         coefficient_table(models.endpoint),
         variance_table([m for m in draft.fitted if not m.name.endswith("_same")]),
+    )
+
+
+def _errors(models: EarlyModels) -> str:
+    """Which errors the rows have, where they are not all the model's."""
+    if not models.robust:
+        return ""
+    return (
+        " Intervals within therapists and in total are cluster-robust (CR2): they hold whether the effect differs between therapists or not. "
+        "The others are the model's; the row that says so holds only if the effect is the same for all therapists."
     )
 
 

@@ -15,7 +15,6 @@ def answer(draft: Draft, design: EarlyDesign, weeks: float) -> None:
     """The question answered in two sentences: clients of one therapist, then therapists."""
     _within(draft, design, weeks)
     _between(draft, design, weeks)
-    _robust(draft, design)
 
 
 def _improvement(effect: Estimate, design: EarlyDesign) -> tuple[float, float, float]:
@@ -79,25 +78,6 @@ def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
             "whether early alliance is related to later change.",
             **values,
         )
-
-
-def _robust(draft: Draft, design: EarlyDesign) -> None:
-    """With too few therapists for effects of their own, the interval that does not take therapists for alike."""
-    kind = "slope" if design.course else "end"
-    robust, usual, shown = (
-        draft[f"{kind}_within_robust"],
-        draft[f"{kind}_within"],
-        _effect(draft, design, "within"),
-    )
-    if robust is None or usual is None or shown is None or usual.estimate == 0:
-        return
-    times = design.choices.good_sign * shown.estimate / usual.estimate
-    low, high = sorted((times * robust.ci_low, times * robust.ci_high))
-    draft.say(
-        "The interval within therapists takes the effect to be the same for all therapists. If it differs between them, it is too narrow: the "
-        "robust 95 % interval is {size:interval}.",
-        size=Number(times * robust.estimate, low=low, high=high, n=robust.n),
-    )
 
 
 def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
@@ -171,7 +151,7 @@ def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int)
         f"{_primary(design)}. All others are secondary; their p values are not corrected for multiple "
         f"tests. {_missing(design)}",
     )
-    if models.endpoint.structure.therapist and not models.own_effect:
+    if models.robust:
         draft.cite("bell2002", "pustejovsky2018")
     draft.cite(
         "baldwin2007", "fluckiger2018", "luedtke2008", "raudenbush2002", "satterthwaite1946", "thomas1978"
@@ -238,11 +218,17 @@ def _own_effect(models: EarlyModels) -> str:
             "effect for all therapists; their intervals are widened as much as that of the "
             "effect is."
         )
+    if models.robust:
+        return (
+            "The models take the effect of alliance to be the same for all therapists, because there are too few of them to estimate how it "
+            "differs. Intervals within therapists and in total are therefore cluster-robust (CR2; clusters: therapists; Bell & McCaffrey, "
+            "2002; df of Pustejovsky & Tipton, 2018), which hold if it does differ; those between therapists are the model's. The interval "
+            "that assumes one effect for all therapists is shown as well. Correlations are from the models; their intervals are widened as "
+            "much as that of the effect is. The figure of the course has bands with the same errors."
+        )
     if models.endpoint.structure.therapist:
         return (
-            "The models assume the same effect of alliance for all therapists. The report also "
-            "gives the cluster-robust (CR2) interval, which does not assume this (Bell & "
-            "McCaffrey, 2002; df of Pustejovsky & Tipton, 2018)."
+            "The models, and their intervals, take the effect of alliance to be the same for all therapists."
         )
     return ""
 

@@ -17,7 +17,6 @@ from alliance_longitudinal.analyses.kit.fits import (
     fit_first,
     therapist_df,
     with_own_effect,
-    with_robust_errors,
 )
 from alliance_longitudinal.analyses.kit.groups import (
     Groups,
@@ -43,6 +42,7 @@ from alliance_longitudinal.analyses.kit.parameters import (
 )
 from alliance_longitudinal.analyses.kit.people import Hits
 from alliance_longitudinal.analyses.kit.references import reference, short
+from alliance_longitudinal.analyses.kit.robust import robust_of, with_robust, with_robust_errors
 from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.kit.selection import at_intake, choose_measure, time_unit
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
@@ -100,6 +100,7 @@ __all__ = [
     "listed",
     "models_table",
     "reference",
+    "robust_of",
     "say",
     "shares_figure",
     "short",
@@ -110,5 +111,6 @@ __all__ = [
     "variance_table",
     "with_file_names",
     "with_own_effect",
+    "with_robust",
     "with_robust_errors",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,9 +116,21 @@ def _optimum(fitted: Fitted) -> str:
     return "verified, a variance at its boundary" if fitted.result.singular else "verified"
 
 
-def coefficient_table(fitted: Fitted) -> Table:
-    """All fixed-effect coefficients of one model."""
-    rows = [{"term": str(term)} | fitted.combination({str(term): 1.0}) for term in fitted.result.params.index]
+def coefficient_table(fitted: Fitted, robust: Fitted | None = None) -> Table:
+    """All fixed-effect coefficients of one model; with its robust errors beside the model's where the main results have those."""
+    robust = robust or fitted.robust
+    rows: list[dict[str, Any]] = []
+    for term in map(str, fitted.result.params.index):
+        other = robust.combination({term: 1.0}) if robust is not None else {}
+        rows.append(
+            {"term": term} | fitted.combination({term: 1.0}) | {f"robust_{k}": v for k, v in other.items()}
+        )
+    beside = [
+        Column("robust_se", "Robust SE", "number"),
+        Column("robust_df", "Robust df", "df"),
+        Column("robust_ci_low", "Robust 95 % low", "number"),
+        Column("robust_ci_high", "Robust 95 % high", "number"),
+    ]
     columns = [
         Column("term", "Term"),
         Column("estimate", "Estimate", "number"),
@@ -126,11 +139,17 @@ def coefficient_table(fitted: Fitted) -> Table:
         Column("ci_low", "95 % low", "number"),
         Column("ci_high", "95 % high", "number"),
         Column("p", "p", "p"),
+        *(beside if robust is not None else []),
     ]
     finite = any(np.isfinite(row["df"]) for row in rows)
     note = f"Model: {fitted.formula}." + (
         " Satterthwaite degrees of freedom." if fitted.mixed and finite else ""
     )
+    if robust is not None:
+        note += (
+            " SE, df, interval and p are the model's and hold if effects are the same for all therapists. Robust: cluster-robust (CR2) by "
+            "therapist, as in the main results of effects within therapists."
+        )
     return Table.from_frame(
         f"coefficients_{fitted.name}",
         f"{fitted.title}: all coefficients",

@@ -15,6 +15,7 @@ from alliance_longitudinal.analyses.kit.model_checks import Checked, check_model
 from alliance_longitudinal.analyses.kit.people import Hits
 from alliance_longitudinal.analyses.kit.people import by_group as shares_of_groups
 from alliance_longitudinal.analyses.kit.references import reference
+from alliance_longitudinal.analyses.kit.robust import ROBUST, robust_of
 from alliance_longitudinal.analyses.kit.sample import Sample, TooLittle
 from alliance_longitudinal.analyses.kit.versions import versions_sentence
 from alliance_longitudinal.analyses.result import (
@@ -67,6 +68,7 @@ class Draft(Sample):
         self.check_figures: list[FigureSpec] = []
         self.paragraphs: list[str] = []
         self.limits: list[str] = []
+        self.robust_errors = False
 
     def begin(self) -> None:
         """Say that the data are enough. Call it before work that takes time and that no other call here precedes."""
@@ -150,14 +152,35 @@ class Draft(Sample):
         self.findings += findings
 
     def coefficient(
-        self, identity: str, label: str, fitted: Fitted, term: str, *, level: str = "client", unit: str = ""
+        self,
+        identity: str,
+        label: str,
+        fitted: Fitted,
+        term: str,
+        *,
+        level: str = "client",
+        unit: str = "",
+        robust: bool = False,
     ) -> Estimate:
-        """A coefficient of a model as an estimate; ``n`` is the number of the model's rows."""
-        row = fitted.combination({term: 1.0})
+        """A coefficient of a model as an estimate; ``n`` is the number of the model's rows.
+
+        ``robust``: an effect within therapists, which may differ between them while the model takes it to be the same: with errors that hold
+        all the same, where they can be computed (`robust`).
+        """
+        row = (self.robust(fitted) if robust else fitted).combination({term: 1.0})
         numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
         found = Estimate(identity, label, n=int(fitted.result.nobs), level=level, unit=unit, **numbers)
         self.estimates.append(found)
         return found
+
+    def robust(self, fitted: Fitted, *, other: bool = False) -> Fitted:
+        """The model with cluster-robust errors by therapist, which the methods section then names; as it is where there are none.
+
+        ``other``: for effects other than the one that differs between therapists in the model.
+        """
+        found = robust_of(fitted, other=other)
+        self.robust_errors = self.robust_errors or found is not None
+        return found or fitted
 
     def estimate(self, *estimates: Estimate) -> None:
         """Numbers with their uncertainty."""
@@ -330,6 +353,9 @@ class Draft(Sample):
         sample = self.sample_table()
         unused = set(self.study.measures) - {m.name for m in self.measures}
         notes = [*self.findings, *(f for f in self.study.findings if f.where not in unused)]
+        if self.robust_errors and self.models:
+            self.method(ROBUST)
+            self.cite("bell2002", "pustejovsky2018")
         *first, last = [*self._stated(), *self.paragraphs, *self._adjusted_words()]
         return AnalysisResult(
             analysis=name,

@@ -15,6 +15,7 @@ from alliance_longitudinal.analyses.kit.fits import (
     therapist_df,
     with_own_effect,
 )
+from alliance_longitudinal.analyses.kit.robust import with_robust
 
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.basics.frames import Floats
@@ -27,20 +28,25 @@ COURSE, CHANGE = "Course after the window", "Change from intake to the last scor
 def course_model(
     design: EarlyDesign, fit: Fit = fit_first, *, own: bool = True, split: bool = True
 ) -> Fitted:
-    """The model of the course; ``own``: with effects of alliance that differ between therapists where there are enough."""
+    """The model of the course; ``own``: with effects of alliance that may differ between therapists.
+
+    Where there are enough therapists they differ in the model, otherwise its errors allow it (``robust``).
+    """
     term = f"weeks:{design.alliance_term(split=split)}"
     structures = with_own_effect(GROWTH, term, _OWN) if own else GROWTH
     name, title = _named("growth", COURSE, own, split)
-    return fit(name, title, design.growth_formula(split=split), design.rows, structures)
+    fitted = fit(name, title, design.growth_formula(split=split), design.rows, structures)
+    return with_robust(fitted) if own else fitted
 
 
 def endpoint_model(
     design: EarlyDesign, fit: Fit = fit_first, *, own: bool = True, split: bool = True
 ) -> Fitted:
-    """The model of the change from intake to the last score."""
+    """The model of the change from intake to the last score; ``own`` as in `course_model`."""
     structures = with_own_effect(ENDPOINT, design.alliance_term(split=split), _OWN) if own else ENDPOINT
     name, title = _named("endpoint", CHANGE if split else "Change from intake", own, split)
-    return fit(name, title, design.endpoint_formula(split=split), design.clients, structures)
+    fitted = fit(name, title, design.endpoint_formula(split=split), design.clients, structures)
+    return with_robust(fitted) if own else fitted
 
 
 def _named(name: str, title: str, own: bool, split: bool) -> tuple[str, str]:
@@ -54,6 +60,9 @@ def split_effects(
 ) -> dict[str, dict[str, float]]:
     """Within, between and contextual effect of a split model; between and contextual where both can be estimated.
 
+    The effect within therapists has robust errors where the model has them. The others rest on how therapists' means differ, which the model
+    allows for.
+
     Parameters
     ----------
     kind : {"slope", "end"}
@@ -66,7 +75,7 @@ def split_effects(
     bound = therapist_df(design.n_therapists, design.therapist_predictors() + further)
     out: dict[str, dict[str, float]] = {}
     if "early_client" in present:
-        out["within"] = fitted.combination({within: 1.0})
+        out["within"] = fitted.judged.combination({within: 1.0})
     if "early_therapist" in present:
         out["between"] = fitted.combination({between: 1.0}, bound)
     if {"early_client", "early_therapist"} <= present:

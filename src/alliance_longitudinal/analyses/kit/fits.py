@@ -106,6 +106,8 @@ class Fitted:
     skipped : tuple of str
         Why each fuller structure was not used, in words.
     findings : tuple of Finding
+    robust : Fitted or None
+        The same with errors that allow effects to differ between therapists, where the model does not; see `robust_of`.
     """
 
     name: str
@@ -115,6 +117,12 @@ class Fitted:
     result: Any
     skipped: tuple[str, ...]
     findings: tuple[Finding, ...]
+    robust: "Fitted | None" = None
+
+    @property
+    def judged(self) -> "Fitted":
+        """The one whose errors hold for effects within therapists, whether they differ between therapists or not."""
+        return self.robust or self
 
     @property
     def mixed(self) -> bool:
@@ -140,14 +148,6 @@ class Fitted:
             se = float(np.sqrt(vector @ self.result.cov_params().to_numpy() @ vector))
             df = float(self.result.df_resid)
         return t_inference(estimate, se, min(df, max_df))
-
-
-def with_robust_errors(fitted: Fitted, frame: pd.DataFrame, groups: str = "therapist") -> Fitted:
-    """The same mixed model with cluster-robust (CR2) errors and their df, for coefficients whose effect may differ between ``groups``."""
-    from alliance_longitudinal.engine import MixedModel
-
-    result = MixedModel.from_formula(fitted.formula, frame).fit(cov_type="CR2", cov_groups=groups)
-    return replace(fitted, result=result)
 
 
 def therapist_df(n_therapists: int, n_predictors: int) -> float:

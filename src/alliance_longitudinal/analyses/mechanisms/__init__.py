@@ -134,6 +134,7 @@ def mechanisms(
         raise draft.too_little("No path could be estimated. The findings say why.", "no_path", "failed")
     for paths in every:
         draft.uses(*paths.models)
+        draft.robust_errors |= any(m.robust is not None for m in paths.models)
     draft.estimate(*(e for k, p in enumerate(every) for e in estimates_of(p, found, asked, main=k == 0)))
     answer(draft, every, found, asked)
     show(draft, every, found, asked)

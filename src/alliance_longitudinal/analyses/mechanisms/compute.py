@@ -13,6 +13,7 @@ from alliance_longitudinal.analyses.kit import (
     fit_first,
     therapist_df,
     with_own_effect,
+    with_robust,
 )
 from alliance_longitudinal.analyses.mechanisms.design import Before, Cause, Level
 from alliance_longitudinal.methods.basics.inference import t_inference
@@ -142,12 +143,14 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
         before.rows if slope else before.clients,
         with_own_effect(GROWTH if slope else ENDPOINT, prefix + early[0], OWN),
     )
+    if not by_therapist:  # each path may differ between therapists; the model lets one of them differ, and that where there are enough
+        first, second = with_robust(first), with_robust(second, other=True)
     predictors = sum(c.endswith("_therapist") for c in (*x, *early, *held))
     bound = therapist_df(before.therapists, predictors) if by_therapist else float("inf")
-    a = first.combination({own_x: 1.0}, bound)
-    b = second.combination({prefix + own_m: 1.0}, bound)
-    direct = second.combination({prefix + own_x: 1.0}, bound)
-    cov = pd.DataFrame(second.result.cov_params()).loc[
+    a = first.judged.combination({own_x: 1.0}, bound)
+    b = second.judged.combination({prefix + own_m: 1.0}, bound)
+    direct = second.judged.combination({prefix + own_x: 1.0}, bound)
+    cov = pd.DataFrame(second.judged.result.cov_params()).loc[
         [prefix + own_m, prefix + own_x], [prefix + own_m, prefix + own_x]
     ]
     found = indirect_paths(

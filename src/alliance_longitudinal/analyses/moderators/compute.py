@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Fitted,
     fit_first,
+    robust_of,
     slug,
     therapist_df,
     with_own_effect,
-    with_robust_errors,
 )
 from alliance_longitudinal.analyses.moderators.asked import Kind
 from alliance_longitudinal.analyses.moderators.design import Moderated
@@ -54,11 +55,7 @@ class Model:
         return self.robust or self.fitted
 
     def crosses(self, column: str) -> bool:
-        """Whether a column of the moderator differs between therapists only.
-
-        If the effect of the alliance differs between therapists, the errors of its product with such a column are too small without
-        an effect of their own; those of a product with what differs between clients are not (Heisig & Schaeffer 2019).
-        """
+        """Whether a column of the moderator differs between therapists only."""
         return self.design.of_therapists or column.endswith("_therapist")
 
     def term(self, *factors: str) -> str | None:
@@ -80,7 +77,7 @@ class Model:
     def product(self, alliance: str, column: str) -> dict[str, float] | None:
         """Coefficient of a product with its interval; None if it is not in the model."""
         term = self.term(alliance, column)
-        fitted = self.judged if alliance != "early_therapist" and self.crosses(column) else self.fitted
+        fitted = self.fitted if alliance == "early_therapist" else self.judged
         return None if term is None else fitted.combination({term: 1.0}, self.bound(alliance, column))
 
     def slope(self, column: str, value: float) -> dict[str, float]:
@@ -97,11 +94,18 @@ class Model:
         names = [str(t) for t in self.fitted.result.params.index]
         rows = np.array([[float(n == t) for n in names] for t in terms])
         if self.fitted.mixed:
-            found = (self.judged if self.design.of_therapists else self.fitted).result.f_test(rows)
+            found = self._test_of(rows)
             df = min(found.df_den, self.bound(self.design.part, terms[0] or ""))
             return found.statistic, found.df_num, df, _p_of_f(found.statistic, found.df_num, df)
         plain = self.fitted.result.f_test(rows)
         return float(plain.fvalue), int(plain.df_num), float(plain.df_denom), float(plain.pvalue)
+
+    def _test_of(self, rows: Any) -> Any:
+        """With the errors of the main results; with the model's where therapists are too few for a joint test with those."""
+        try:
+            return self.judged.result.f_test(rows)
+        except FitError:
+            return self.fitted.result.f_test(rows)
 
 
 def _p_of_f(statistic: float, df_num: int, df_den: float) -> float:
@@ -142,29 +146,22 @@ def fit_model(design: Moderated, kind: Kind) -> Model:
     structures = with_own_effect(GROWTH if kind == "slope" else ENDPOINT, term, OWN)
     rows = design.rows if kind == "slope" else design.clients
     fitted = fit_first(name, title, design.formula(kind), rows, structures)
-    structure = fitted.structure
-    if structure.own_effect or not structure.therapist or design.n_therapists < MIN_ROBUST:
-        return Model(design, kind, fitted)
-    try:
-        return Model(design, kind, fitted, with_robust_errors(fitted, rows))
-    except FitError:
-        return Model(design, kind, fitted)
+    return Model(design, kind, fitted, robust_of(fitted, MIN_ROBUST))
 
 
 def other_errors(model: Model, column: str) -> tuple[str, dict[str, float]] | None:
     """The product with the other errors, where the model lets no effect differ between therapists: ``same`` or ``robust``.
 
-    Those that take the effect as the same for all of them where the main ones do not, and otherwise cluster-robust ones (CR2).
+    Those that take the effect as the same for all of them where the main ones do not, and otherwise cluster-robust ones (CR2), for which
+    therapists are few.
     """
-    structure, term = model.fitted.structure, model.term(model.design.part, column)
-    if term is None or structure.own_effect or not structure.therapist:
+    term = model.term(model.design.part, column)
+    if term is None:
         return None
-    if model.robust is not None and model.crosses(column):
-        return "same", model.fitted.combination({term: 1.0}, model.bound(model.design.part, column))
     if model.robust is not None:
-        return "robust", model.robust.combination({term: 1.0})
-    rows = model.design.rows if model.kind == "slope" else model.design.clients
-    return "robust", with_robust_errors(model.fitted, rows).combination({term: 1.0})
+        return "same", model.fitted.combination({term: 1.0}, model.bound(model.design.part, column))
+    few = robust_of(model.fitted)
+    return None if few is None else ("robust", few.combination({term: 1.0}))
 
 
 def tests_of(found: Mapping[str, Model], planned: str | None) -> list[Test]:

@@ -191,13 +191,15 @@ def _show_other(draft: Draft, rows: Sequence[Estimate], errors: Sequence[Estimat
             "sensitivity",
             errors,
             columns,
-            "There are too few therapists to estimate how the effect of the alliance differs between them. Main results of moderators of "
-            "therapists therefore have cluster-robust (CR2) intervals where there are enough therapists for these; the rows here hold only if "
-            "the effect is the same for all therapists. Other rows here are cluster-robust. If they are much wider, use them.",
+            "There are too few therapists to estimate how the effect of the alliance differs between them. From ten therapists on, main results "
+            "therefore have cluster-robust (CR2) intervals, and the rows here hold only if the effect is the same for all therapists. With "
+            "fewer therapists it is the other way round: if the rows here are much wider, use them.",
         )
-        draft.cite("bell2002", "pustejovsky2018", "heisig2019")
+        draft.cite("bell2002", "pustejovsky2018")
 
 
 def show_models(draft: Draft, main: Model) -> None:
     """Every model, its variances, and all coefficients of the main one."""
-    draft.show(models_table(draft.fitted), variance_table(draft.fitted), coefficient_table(main.fitted))
+    draft.show(
+        models_table(draft.fitted), variance_table(draft.fitted), coefficient_table(main.fitted, main.robust)
+    )

@@ -196,8 +196,8 @@ def methods(draft: Draft, model: Model, adjust: Sequence[str], planned: str | No
         say(
             "Categories stay categories: the effect of the alliance is estimated in each, and numbers are not cut into groups. "
             "Therapists differ in the effect of the alliance within them where {n} of them have at least {k} clients. Otherwise, from "
-            "{least} therapists on, cluster-robust errors let effects at values of a moderator, and their dependence on what differs "
-            "between therapists, be uncertain because therapists may differ. The random part is the fullest that the design allows. "
+            "{least} therapists on, errors of effects within therapists and of their dependence on a moderator are cluster-robust, so that "
+            "they hold if therapists differ. The random part is the fullest that the design allows. "
             "Intervals are of t with Satterthwaite's degrees of freedom; those of what differs between therapists only are bounded by "
             "the number of therapists.",
             n=Number(MIN_FOR_OWN_EFFECT, "integer"),

@@ -1,6 +1,6 @@
 """A mixed model among the analyses: its effect, and what it gives in permuted data with its variances held."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +39,8 @@ class HeldVariances:
     person : ndarray of int, shape (persons,)
         Place among the members of each person of the model: of the client, or of the therapist.
     times : float
+    wider : float
+        Of errors that let the effect differ between therapists to the model's, held as well; 1 where the model lets it.
     """
 
     found: "tuple[float, float, float, int]"
@@ -48,6 +50,7 @@ class HeldVariances:
     rest: "Floats"
     person: Any
     times: float
+    wider: float = 1.0
 
     def figures(self) -> "tuple[float, float, float, int]":
         """Of the data."""
@@ -59,7 +62,9 @@ class HeldVariances:
         estimate, se = self.model.slopes(versions[:, self.person])
         same = np.ones(len(estimate))
         _, _, df, n = self.found
-        return np.column_stack([self.times * estimate, abs(self.times) * se, df * same, n * same])
+        return np.column_stack(
+            [self.times * estimate, abs(self.times) * self.wider * se, df * same, n * same]
+        )
 
 
 def mixed_cell(
@@ -87,7 +92,9 @@ def mixed_cell(
     times = points * sd
     row = effects[effect]
     found = times * row["estimate"], abs(times) * row["se"], row["df"], design.n_clients
-    return _held(design, fitted, kind, units, effect, found, times), fitted
+    usual = split_effects(replace(fitted, robust=None), design, kind)[effect]["se"]
+    held = _held(design, fitted, kind, units, effect, found, times)
+    return replace(held, wider=row["se"] / usual), fitted
 
 
 def _fit(design: EarlyDesign, kind: str, level: str, *, own: bool) -> Fitted:

@@ -191,6 +191,7 @@ def both_raters(draft: Draft, sources: Sources, pair: Pair) -> None:
                 model,
                 parts[side],
                 unit=f"{outcome.instrument.label} points per point",
+                robust=True,
             )
 
 
@@ -299,7 +300,7 @@ def surface_of(draft: Draft, sources: Sources) -> Surface | None:
         b, v = fitted.result.params[six], fitted.result.cov_params().loc[six, six]
         return response_surface(b.to_numpy(float), v.to_numpy(float), dof=np.array(dof))
 
-    robust = surface(with_robust_errors(model, data)) if model.mixed and sources.clustered else None
+    robust = surface(with_robust_errors(model)) if model.mixed and sources.clustered else None
     return Surface(surface(model), robust, len(data))
 
 

@@ -1,6 +1,7 @@
 """The models of within and between, and their estimates."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -77,14 +78,20 @@ def fit_version(
     fixed = "y ~ " + " + ".join(pairs.terms(detrend, length=length))
     random = structures(pairs, detrend, slopes=slopes)
     if needed:
-        return draft.fit(name, title, fixed, pairs.rows, random)
+        return _with_robust(draft, draft.fit(name, title, fixed, pairs.rows, random))
     try:
         fitted = fit_first(name, title, fixed, pairs.rows, random)
     except FitError as error:
         draft.find("version_not_fitted", "caution", "{title}: {why}", title, title=title, why=told(error))
         return None
     draft.uses(fitted)
-    return fitted
+    return _with_robust(draft, fitted)
+
+
+def _with_robust(draft: Draft, fitted: Fitted) -> Fitted:
+    """With errors that hold if the effect between clients differs between therapists, and within clients where the model lets none differ."""
+    found = draft.robust(fitted, other=True)
+    return fitted if found is fitted else replace(fitted, robust=found)
 
 
 def estimate_all(draft: Draft, pairs: Pairs, unit: str, *, slopes: bool) -> Fitted:
@@ -158,7 +165,9 @@ def level_estimates(
     for key, identity in ids.items():
         term, label, n, level, most = wanted[key]
         if term in fitted.result.params.index:
-            out.append(_combined(fitted, {term: 1.0}, identity, f"{label}; {words}", n, level, unit, most))
+            own = key == "therapist" or (key == "within" and fitted.structure.own_effect)
+            model = fitted if own else fitted.judged
+            out.append(_combined(model, {term: 1.0}, identity, f"{label}; {words}", n, level, unit, most))
     return out
 
 
@@ -181,7 +190,9 @@ def context_estimates(pairs: Pairs, fitted: Fitted, unit: str) -> list[Estimate]
         found.append(("context_therapist", weights, label, pairs.n_therapists, "therapist", df))
     terms = set(fitted.result.params.index)
     return [
-        _combined(fitted, weights, identity, label, n, level, unit, most)
+        _combined(
+            fitted.judged if level == "client" else fitted, weights, identity, label, n, level, unit, most
+        )
         for identity, weights, label, n, level, most in found
         if terms >= set(weights)
     ]
