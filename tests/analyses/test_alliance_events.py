@@ -111,9 +111,9 @@ def test_outcome_is_related_to_ruptures_in_ten_ratings_and_to_the_share_repaired
     ).fit()
     table = numbers(quiet)
     for name, fit, term in (
-        ("outcome_events", events, "within"),
+        ("outcome_events", events.with_errors("CR2", "therapist"), "within"),
         ("outcome_events_between", events, "between"),
-        ("outcome_repaired", repaired, "repaired"),
+        ("outcome_repaired", repaired.with_errors("CR2", "therapist"), "repaired"),
     ):
         assert table.loc[name, "estimate"] == pytest.approx(fit.params[term], rel=1e-5)
         assert table.loc[name, "se"] == pytest.approx(fit.bse[term], rel=1e-4)

@@ -153,12 +153,13 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
     cov = pd.DataFrame(second.judged.result.cov_params()).loc[
         [prefix + own_m, prefix + own_x], [prefix + own_m, prefix + own_x]
     ]
+    by = np.array([_beyond_normal(row) for row in (b, direct)])
     found = indirect_paths(
         a["estimate"],
-        a["se"],
+        a["se"] * _beyond_normal(a),
         b["estimate"],
         direct["estimate"],
-        cov,
+        cov.to_numpy() * np.outer(by, by),
         (a["df"], b["df"], direct["df"]),
         seed=seed,
     )
@@ -193,6 +194,14 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
         (first, second),
         suffix="_observed" if by_therapist else "",
     )
+
+
+def _beyond_normal(row: Row) -> float:
+    """How much wider the interval of a path is than a normal one, because its degrees of freedom are few.
+
+    The product of two paths takes them as normal. With errors that are as much larger its interval allows for the degrees of freedom.
+    """
+    return (row["ci_high"] - row["ci_low"]) / (2 * 1.959963984540054 * row["se"])
 
 
 def _sd(fitted: Fitted, part: str, slope: bool) -> float:
