@@ -160,7 +160,9 @@ def _all_copies(
         out.append(basis.beta_ols + basis.y_scale * (back @ criterion.beta))
     within = np.mean([f[1] for f in fits], axis=0)
     for column in set(cov_groups.values()):  # these need the whole fit of a copy
-        robust = [base.refit(y).with_errors("CR2", column).bse.to_numpy(float) ** 2 for y in responses[:refits]]
+        robust = [
+            base.refit(y).with_errors("CR2", column).bse.to_numpy(float) ** 2 for y in responses[:refits]
+        ]
         places = base.params.index.get_indexer([t for t, c in cov_groups.items() if c == column])
         within[places] = np.mean(robust, axis=0)[places]
     return np.array(out), within
