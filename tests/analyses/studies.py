@@ -37,16 +37,20 @@ WITHOUT_THERAPISTS = {
         "dyads",
     ),
     *("expected_course", "lagged_effects", "measurement", "mechanisms", "moderators", "raters"),
-    *("reliable_change", "sudden_gains", "within_between"),
+    *(
+        "early_alliance",
+        "multiverse",
+        "reliable_change",
+        "sudden_gains",
+        "variance_partition",
+        "within_between",
+    ),
 }
 NEED_THERAPISTS = {
     *(
-        "early_alliance",
         "group_effects",
-        "multiverse",
         "planning",
         "therapist_development",
-        "variance_partition",
     ),
 }
 SHIPPED = WITHOUT_THERAPISTS | NEED_THERAPISTS

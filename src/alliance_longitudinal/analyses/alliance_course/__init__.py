@@ -116,7 +116,7 @@ def alliance_course(
     a = draft.measure("alliance", alliance)
     has = any(m.construct == "symptoms" for m in study.measures.values())
     y = draft.measure("symptoms", outcome) if has or outcome is not None else None
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, partial=True)
     every = draft.sessions
     draft.keep(
         every[a.name].notna() & every["session"].ge(1),
@@ -130,7 +130,7 @@ def alliance_course(
     courses = courses_of(rated, every, a.name, knots)
     early = TimeWindow(*(window or study.early_window))
     draft.fact("Clients", Count(int(rated["client"].nunique()), "client"))
-    draft.therapists(int(rated["therapist"].nunique()))
+    draft.therapists(rated["therapist"])
     draft.fact("Ratings", Count(len(rated), "rating"))
     draft.begin()
     found = fit_shapes(draft, courses, shapes or ("linear", "log", "quadratic", "piecewise"))

@@ -14,7 +14,10 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Fitted,
     Hits,
+    clusters,
     fit_first,
+    neutral,
+    together,
 )
 from alliance_longitudinal.analyses.kit.scales import turned
 from alliance_longitudinal.data.study import Measure
@@ -177,7 +180,8 @@ def class_estimates(draft: Draft, courses: Courses, least: int) -> "tuple[list[E
         return [], None
     client = np.array(list(found), dtype=object)
     kind = np.array(list(found.values()), dtype=object)
-    cluster = courses.rows.groupby("client", sort=False)["therapist"].first().reindex(client).to_numpy(object)
+    therapist = courses.rows.groupby("client", sort=False)["therapist"].first().reindex(client)
+    cluster = clusters(pd.Series(client), therapist)
     out = [
         Hits(f"class_{name}", f"Course: {CLASSES[name]}", kind == name, client, cluster).estimate()
         for name in ORDER
@@ -213,7 +217,7 @@ def late_estimates(draft: Draft, rows: pd.DataFrame, y: Measure) -> list[Estimat
         return []
     parts = ["early", "late"]
     if draft.therapists_known:
-        rows = decompose(rows, parts)
+        rows = neutral(decompose(together(rows), parts))
         parts = ["early_client", "late_client"]
     rows, adjusted = draft.adjusters(rows)
     flat = [p for p in parts if rows[p].max() - rows[p].min() < 1e-9]
@@ -266,7 +270,7 @@ def event_estimates(courses: Courses, alliance: Measure) -> list[Estimate]:
                 f"Falls of {alliance.instrument.label}, {words}",
                 rows["event"].to_numpy(bool),
                 rows["client"].to_numpy(object),
-                rows["therapist"].to_numpy(object),
+                clusters(rows["client"], rows["therapist"]),
                 "session",
                 "share of ratings",
             )

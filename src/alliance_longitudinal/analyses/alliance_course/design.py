@@ -110,4 +110,5 @@ def late_rows(
         }
     )
     out = out[out["begin"] > window.last]
-    return out.dropna().drop(columns="begin").rename_axis("client").reset_index()
+    known = out.drop(columns="therapist").notna().all(axis=1)
+    return out[known].drop(columns="begin").rename_axis("client").reset_index()

@@ -141,7 +141,7 @@ def alliance_events(
         simulations,
         seed,
     )
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, partial=True)
     sessions, label = draft.sessions, asked.alliance.instrument.label
     found = _found(draft, asked)
     hits = hits_of(found)
@@ -184,7 +184,7 @@ def _found(draft: Draft, asked: Asked) -> Found:
         )
     found = find_events(draft.sessions, asked)
     draft.fact("Clients", Count(found.clients, "client"))
-    draft.therapists(draft.sessions["therapist"].nunique())
+    draft.therapists(draft.sessions["therapist"])
     draft.fact("Ratings", Count(len(draft.sessions), "rating"))
     return found
 

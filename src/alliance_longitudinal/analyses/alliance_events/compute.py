@@ -1,13 +1,18 @@
 """Events by every rule, their estimates, and the rows of the outcome models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Hits
+from alliance_longitudinal.analyses.kit import (
+    Hits,
+    clusters,
+    neutral,
+    together,
+)
 from alliance_longitudinal.analyses.kit.scales import turned
 from alliance_longitudinal.analyses.result import Difference, Estimate
 from alliance_longitudinal.data.study import Measure
@@ -72,8 +77,15 @@ class Found:
         return int(self.ratings["client"].nunique())
 
     def therapist_of(self) -> "pd.Series[Any]":
-        """Therapist by client."""
+        """Therapist by client; missing for clients without one."""
         return self.ratings.groupby("client")["therapist"].first()
+
+    def together_with(self, client: "Iterable[Any]") -> "np.ndarray[Any, Any]":
+        """Who goes together with whom, for each of ``client``: the clients of a therapist; with one therapist, or none, everybody is alone."""
+        therapist, who = self.therapist_of(), pd.Series(list(client), dtype=object)
+        if therapist.nunique(dropna=False) < 2:
+            return np.asarray(who, dtype=object)
+        return clusters(who, pd.Series(therapist.reindex(who).to_numpy(object), dtype=object))
 
     def per_client(self) -> pd.DataFrame:
         """By client: ``events, repaired`` (numbers), ``judged`` (ratings) by the main rule, ``alliance`` (mean) and ``trend``.
@@ -175,9 +187,8 @@ def phase_hits(found: Found) -> list[Hits]:
     """Ratings that are a rupture by the main rule, in each third of treatment that has ratings."""
     marks = found.main.marks().reset_index(drop=True)
     phase = phase_of(found, marks["person"], marks["session"])
-    therapist = found.therapist_of()
     client = marks["person"].to_numpy(object)
-    cluster = therapist.reindex(client).to_numpy(object) if len(set(therapist)) > 1 else client
+    cluster = found.together_with(client)
     event = marks["event"].to_numpy(bool)
     names = ("rate_first", "rate_middle", "rate_last")
     return [
@@ -191,15 +202,10 @@ def phase_hits(found: Found) -> list[Hits]:
 
 def hits_of(found: Found) -> list[Hits]:
     """By the main rule: clients with a rupture, ratings that are one, and ruptures that were repaired."""
-    therapist, per = found.therapist_of(), found.per_client()
+    per = found.per_client()
     judged = per[per["judged"] > 0]
     clients = judged.index.to_numpy(object)
     marks = found.main.marks()
-    cluster = "therapist" if len(set(therapist)) > 1 else "client"
-
-    def clusters(who: "pd.Series[Any] | np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        return np.asarray(who if cluster == "client" else therapist.reindex(who), dtype=object)
-
     rows = marks["person"].to_numpy(object)
     out = [
         Hits(
@@ -207,14 +213,14 @@ def hits_of(found: Found) -> list[Hits]:
             "Clients with a rupture",
             judged["events"].gt(0).to_numpy(bool),
             clients,
-            clusters(clients),
+            found.together_with(clients),
         ),
         Hits(
             "rate",
             "Ratings that are a rupture",
             marks["event"].to_numpy(bool),
             rows,
-            clusters(rows),
+            found.together_with(rows),
             "session",
             "share of ratings",
         ),
@@ -228,7 +234,7 @@ def hits_of(found: Found) -> list[Hits]:
                 "Ruptures that were repaired",
                 own["repaired"].to_numpy(bool),
                 who,
-                clusters(who),
+                found.together_with(who),
                 "session",
                 "share of ruptures",
             )
@@ -333,5 +339,5 @@ def outcome_rows(found: Found, sessions: pd.DataFrame, outcome: str) -> pd.DataF
     )
     rows["alliance"] -= rows["alliance"].mean()
     rows["trend"] -= rows["trend"].mean()
-    out = rows.rename_axis("client").reset_index()
-    return split_by_therapist(out, "rate") if len(out) else out
+    out = together(rows.rename_axis("client").reset_index())
+    return neutral(split_by_therapist(out, "rate")) if len(out) else out

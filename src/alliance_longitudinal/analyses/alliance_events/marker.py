@@ -106,8 +106,7 @@ def _repaired(rows: pd.DataFrame, within: int, near: float) -> "pd.Series[bool]"
 def marker_hits(found: Found, marked: Marked) -> list[Hits]:
     """Ratings with a mark, ruptures that were repaired, and those that the main rule finds in the same session."""
     rows = marked.rows
-    therapist = found.therapist_of()
-    cluster = therapist.reindex(rows["client"]).to_numpy(object)
+    cluster = found.together_with(rows["client"])
     client = rows["client"].to_numpy(object)
     starts = rows["starts"].to_numpy(bool)
     marks = found.main.marks().rename(columns={"person": "client"})

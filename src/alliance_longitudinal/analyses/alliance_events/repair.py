@@ -19,6 +19,8 @@ from alliance_longitudinal.analyses.kit import (
     Number,
     Structure,
     say,
+    usable_therapists,
+    with_those_without,
 )
 from alliance_longitudinal.errors import FitError, StudyError
 from alliance_longitudinal.present import Column
@@ -172,9 +174,9 @@ def _fit(draft: Draft, rows: pd.DataFrame, terms: list[str]) -> Fitted | None:
     """A binomial mixed model; None, with the reason, if it cannot be fitted."""
     from alliance_longitudinal.engine import MixedModel
 
-    usable = int((rows.groupby("therapist")["client"].nunique() >= 2).sum())
-    structure = THERAPIST if draft.therapists_known and usable >= MIN_THERAPISTS else CLIENT
-    formula = "repaired ~ " + " + ".join([*terms, structure.terms])
+    structure = THERAPIST if draft.therapists_known and usable_therapists(rows) >= MIN_THERAPISTS else CLIENT
+    fixed, structure, rows = with_those_without("repaired ~ " + " + ".join(terms), structure, rows)
+    formula = f"{fixed} + {structure.terms}"
     title = "Repair of a rupture"
     try:
         result = MixedModel.from_formula(formula, rows, family="binomial").fit()

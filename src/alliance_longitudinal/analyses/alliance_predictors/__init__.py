@@ -39,6 +39,7 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     at_intake,
     listed,
+    number_of_therapists,
 )
 from alliance_longitudinal.analyses.kit.covariates import declared
 from alliance_longitudinal.data.study import Measure, Study
@@ -133,7 +134,7 @@ def alliance_predictors(
     placed = [*(c.name for c in draft.covariates), *([groups.name] if groups else [])]
     found = find_predictors(study, predictors, severity, placed)
     known = "therapist" in draft.sessions and draft.sessions["therapist"].notna().any()
-    draft.with_therapists(needed=bool(known))
+    draft.with_therapists(needed=bool(known), partial=True)
     label = a.instrument.label
     draft.keep(
         draft.sessions["session"].ge(1) & draft.sessions[a.name].notna(),
@@ -155,7 +156,7 @@ def alliance_predictors(
         )
     ratings, found = _with_enough_therapists(draft, ratings, found, min_therapists)
     draft.fact("Clients", Count(clients, "client"))
-    draft.therapists(int(ratings.clients["therapist"].nunique()))
+    draft.therapists(ratings.clients["therapist"])
     draft.fact("Ratings", Count(len(ratings.sessions), "rating"))
     draft.fact("Predictors", Number(len(found), "integer"))
     draft.resolved |= {"predictors": [p.name for p in found], "part": list(parts), "window": list(span)}
@@ -204,7 +205,7 @@ def _with_enough_therapists(
     """Therapists are compared where they are enough for the effects between them; otherwise their own predictors leave."""
     if not ratings.split:
         return ratings, tuple(p for p in found if p.level == "client")
-    therapists = int(ratings.clients["therapist"].nunique())
+    therapists = number_of_therapists(ratings.clients["therapist"])
     needed = max(needed, len(found) + LEFT_OVER)
     if therapists >= needed:
         return ratings, found

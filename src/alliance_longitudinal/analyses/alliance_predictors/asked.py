@@ -7,7 +7,13 @@ from typing import Literal
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_predictors.design import STYLE, Predictor
-from alliance_longitudinal.analyses.kit import Covariate, Draft, Groups, Share
+from alliance_longitudinal.analyses.kit import (
+    Covariate,
+    Draft,
+    Groups,
+    Share,
+    with_one,
+)
 from alliance_longitudinal.analyses.kit.covariates import declared
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
@@ -162,6 +168,8 @@ def keep_known(draft: Draft, predictors: Sequence[Predictor], people: pd.DataFra
     """Keep the clients whose predictors are all known, and name predictors that are missing for many."""
     for predictor in predictors:
         known = predictor.of(people).notna()
+        if predictor.level == "therapist":  # clients without one have no say in its effect
+            known |= ~with_one(people["therapist"])
         if known.all():
             continue
         if (~known).mean() > MANY_MISSING:

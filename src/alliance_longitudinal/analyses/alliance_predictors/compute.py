@@ -20,9 +20,11 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Fitted,
     fit_first,
+    number_of_therapists,
     robust_of,
     slug,
     therapist_df,
+    together,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Ratings:
 def ratings_of(draft: Draft, a: "Measure", window: tuple[int, int]) -> Ratings:
     """The ratings of the draft's sessions."""
     rated = draft.sessions[draft.sessions[a.name].notna()]
-    sessions = rated[["client", "therapist", "session"]].assign(
+    sessions = together(rated[["client", "therapist", "session"]]).assign(
         y=rated[a.name].astype(float), weeks=rated["week"]
     )
     middle = float(sessions["weeks"].mean())
@@ -203,7 +205,7 @@ def _named(name: str, tag: str) -> tuple[str, str]:
 def _model(
     draft: Draft, fitted: Fitted, design: Design, rows: pd.DataFrame, ratings: Ratings, sd: float
 ) -> Model:
-    therapists = int(rows["therapist"].nunique()) if ratings.split else 0
+    therapists = number_of_therapists(rows["therapist"]) if ratings.split else 0
     own = sum(c.level == "therapist" for c in draft.covariates)
     bound = therapist_df(therapists, design.therapist_terms + own) if ratings.split else np.inf
     robust = robust_of(fitted, MIN_ROBUST)

@@ -6,7 +6,11 @@ from typing import Literal
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import slug
+from alliance_longitudinal.analyses.kit import (
+    partly,
+    slug,
+    with_one,
+)
 
 #: What the attachment style is called among the predictors.
 STYLE = "style"
@@ -153,9 +157,11 @@ def build(
     for predictor in predictors:
         stem = _free(slug(predictor.name), stems)
         coded, sd = _coded(rows, predictor, people, stem)
-        for part in _parts(predictor, split=split, between=between):
+        kinds = split and _differs_by_kind(coded, rows)
+        for part in ("client",) if kinds else _parts(predictor, split=split, between=between):
             own = _part(coded, rows, predictor, part)
-            flat = [c for c in own if own[c].max() - own[c].min() <= CONSTANT]
+            seen = own[with_one(rows["therapist"])] if split and part == "between" else own
+            flat = [c for c in own if not seen[c].max() - seen[c].min() > CONSTANT]
             if len(flat) == len(own.columns):
                 constant.append(f"{predictor.label}, {PART_WORDS[part]}")
                 continue
@@ -174,6 +180,15 @@ def _parts(predictor: Predictor, *, split: bool, between: bool) -> tuple[Part, .
     if predictor.level == "therapist":
         return ("between",) if between else ()
     return ("within", "between") if between else ("within",)
+
+
+def _differs_by_kind(coded: pd.DataFrame, rows: pd.DataFrame) -> bool:
+    """Whether a predictor, such as the arm, differs between clients with and without a therapist, and nowhere else."""
+    if not partly(rows):
+        return False
+    by = coded.groupby(with_one(rows["therapist"]).to_numpy())
+    inside = (by.max() - by.min()).to_numpy()
+    return bool((inside <= CONSTANT).all() and (coded.max() - coded.min() > CONSTANT).any())
 
 
 def _free(stem: str, taken: set[str]) -> str:
@@ -210,6 +225,10 @@ def _part(coded: pd.DataFrame, rows: pd.DataFrame, predictor: Predictor, part: P
     else:
         means = coded.groupby(therapist).transform("mean")
         own = coded - means if part == "within" else means - coded.mean()
+    if part == "between" and partly(
+        rows
+    ):  # clients without a therapist have a mean of their own in the models
+        own = own.where(with_one(rows["therapist"]).to_numpy()[:, None], 0.0)
     return own.add_suffix(f"_{part}")
 
 

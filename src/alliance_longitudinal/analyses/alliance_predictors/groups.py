@@ -13,7 +13,14 @@ from alliance_longitudinal.analyses.alliance_predictors.compute import (
     fit_early,
 )
 from alliance_longitudinal.analyses.alliance_predictors.design import Predictor
-from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Groups, Private
+from alliance_longitudinal.analyses.kit import (
+    ESTIMATE,
+    Draft,
+    Estimate,
+    Groups,
+    Private,
+    number_of_therapists,
+)
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.present import Column
 
@@ -69,7 +76,7 @@ def _fit(
     part: str,
     group: str,
 ) -> Model:
-    few = ratings.split and ratings.clients["therapist"].nunique() < 2 * len(predictors) + 4
+    few = ratings.split and number_of_therapists(ratings.clients["therapist"]) < 2 * len(predictors) + 4
     ratings = replace(ratings, between=ratings.between and not few)
     fit = fit_early if part == "early" else fit_course
     return fit(draft, ratings, predictors, people, group)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_predictors.compute import (
@@ -23,6 +24,7 @@ from alliance_longitudinal.analyses.kit import (
     Fitted,
     Structure,
     robust_of,
+    variance_of,
     with_own_effect,
 )
 
@@ -57,9 +59,8 @@ def explained(
 
 
 def _therapist_variance(fitted: Fitted) -> float:
-    table = fitted.result.varcorr
-    own = table[table["group"].eq("therapist") & table["term1"].eq("Intercept") & table["term2"].isna()]
-    return float(own["vcov"].iloc[0]) if len(own) else 0.0
+    found = variance_of(fitted.result.varcorr, "therapist", "Intercept")
+    return 0.0 if np.isnan(found) else found
 
 
 def interaction(

@@ -105,7 +105,7 @@ def dose(
             points=Number(needed),
         )
     draft.fact("Clients who could improve", Count(len(found.clients), "client"))
-    draft.therapists(int(found.clients["therapist"].nunique()))
+    draft.therapists(found.clients["therapist"])
     draft.fact("Reliable improvement", f"{needed:g} points")
     draft.begin()
     times = times_of(found)
@@ -146,16 +146,6 @@ def _points(draft: Draft, y: Measure, points: float | None) -> tuple[float, bool
 def _length(draft: Draft, found: Dose, a: Measure | None, y: Measure, window: TimeWindow) -> bool:
     """Models of length; whether there are any."""
     scores = found.scores
-    if draft.therapists_known and scores["therapist"].isna().any():
-        without = scores.loc[scores["therapist"].isna(), "client"].nunique()
-        scores = scores.dropna(subset=["therapist"])
-        draft.find(
-            "length_needs_therapists",
-            "info",
-            "{n:noun} without a therapist {n:is|are} not in the models of length, which separate therapists.",
-            "length",
-            n=Count(without, "client"),
-        )
     lengths = scores.groupby("client")["length"].first()
     if len(lengths) < MIN_LENGTHS or lengths.nunique() < 3:
         draft.find(

@@ -4,7 +4,15 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.dose.design import Dose
-from alliance_longitudinal.analyses.kit import COURSE, ENDPOINT, Draft, Estimate, Fitted, fit_first
+from alliance_longitudinal.analyses.kit import (
+    COURSE,
+    ENDPOINT,
+    Draft,
+    Estimate,
+    Fitted,
+    fit_first,
+    together,
+)
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError, FitError
 from alliance_longitudinal.sentences import told
@@ -124,7 +132,7 @@ def alliance_models(
         return
     part = "early"
     if draft.therapists_known:
-        rows, part = decompose(rows, ["early"]), "early_client"
+        rows, part = decompose(together(rows), ["early"]), "early_client"
     data, adjusted = draft.adjusters(
         rows.assign(early_part=rows[part] - rows[part].mean(), intake=rows["intake"] - rows["intake"].mean())
     )

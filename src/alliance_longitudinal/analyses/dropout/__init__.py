@@ -113,7 +113,7 @@ def dropout(
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
     recorded = _recorded(study, ends)
     draft.resolved |= {"ends": "recorded" if recorded else "few_sessions"}
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, partial=True)
     rated = draft.sessions[draft.sessions["session"].ge(1) & draft.sessions[a.name].notna()]["client"]
     draft.keep(
         draft.sessions["client"].isin(rated.unique()),
@@ -124,7 +124,7 @@ def dropout(
     draft.needs(clients, MIN_CLIENTS, "the dropout analysis")
     leaving = leaving_of(draft, every, a, y, k, recorded, lag, link)
     draft.fact("Clients", Count(clients, "client"))
-    draft.therapists(int(leaving.clients["therapist"].nunique()))
+    draft.therapists(leaving.clients["therapist"])
     draft.fact("Dropout means", rule_words(recorded, k))
     _enough(draft, leaving, a, y, k)
     model = fit_end(draft, leaving, "dropout", "Dropout before the next session")

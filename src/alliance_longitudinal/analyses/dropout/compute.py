@@ -13,6 +13,10 @@ from alliance_longitudinal.analyses.kit import (
     Fitted,
     Hits,
     Structure,
+    clusters,
+    each_alone,
+    usable_therapists,
+    with_those_without,
 )
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
@@ -172,10 +176,11 @@ def fit_end(draft: Draft, leaving: Leaving, kind: str, title: str) -> Fitted:
     rows = rows.assign(step=bands(rows["period"], rows[kind]))
     rows, adjusted = draft.adjusters(rows)
     fixed = " + ".join([f"{kind} ~ 0 + step", WITHIN, CLIENT, SEVERITY, *adjusted])
-    usable = int((rows.groupby("therapist")["client"].nunique() >= 2).sum())
+    usable = usable_therapists(rows)
     structure = THERAPIST if draft.therapists_known and usable >= MIN_THERAPISTS else NONE
+    fixed, structure, rows = with_those_without(fixed, structure, rows)
     try:
-        if structure is THERAPIST:
+        if structure.therapist:
             from alliance_longitudinal.engine import MixedModel
 
             formula = f"{fixed} + {structure.terms}"
@@ -263,8 +268,8 @@ def therapist_sd(fitted: Fitted, n: int, scale: str) -> Estimate | None:
     """Standard deviation of leaving between therapists, with its profile interval."""
     if not fitted.mixed:
         return None
-    sd = float(fitted.result.varcorr["sdcor"].iloc[0])
-    name = "sd(Intercept)|therapist"
+    first = fitted.result.varcorr.iloc[0]
+    sd, name = float(first["sdcor"]), f"sd({first['term1']})|therapist"
     limits = fitted.result.conf_int(method="profile", which=[name]).loc[name]
     return Estimate(
         "drop_therapist_sd",
@@ -282,7 +287,7 @@ def incidence(leaving: Leaving, *, thirds: bool) -> "CumulativeIncidence":
     """Cumulative incidence of each end, of everybody or by third of the first rating; errors by therapist."""
     from alliance_longitudinal.methods import cumulative_incidence
 
-    clients = leaving.clients.dropna(subset=["first"])
+    clients = each_alone(leaving.clients.dropna(subset=["first"]))
     group = None
     if thirds:
         clients = clients.assign(third=third_of(clients["first"]))
@@ -314,7 +319,7 @@ def definitions(leaving: Leaving, k: int) -> list[Hits]:
             ("rate_not_planned", "not_planned", ~end.eq("planned").to_numpy()),
             *found,
         ]
-    client, cluster = clients["client"].to_numpy(object), clients["therapist"].to_numpy(object)
+    client, cluster = clients["client"].to_numpy(object), clusters(clients["client"], clients["therapist"])
     return [
         Hits(identity, label, np.asarray(hits, dtype=bool), client, cluster)
         for identity, label, hits in found

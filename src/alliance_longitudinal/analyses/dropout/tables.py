@@ -24,6 +24,7 @@ from alliance_longitudinal.analyses.kit import (
     Fitted,
     Number,
     Sentence,
+    number_of_therapists,
     say,
 )
 from alliance_longitudinal.data.study import Measure
@@ -70,7 +71,7 @@ def show_effects(draft: Draft, model: Fitted, leaving: Leaving, a: Measure, y: M
                 -sd[CLIENT],
             )
         )
-    between = therapist_sd(model, int(leaving.clients["therapist"].nunique()), leaving.scale)
+    between = therapist_sd(model, number_of_therapists(leaving.clients["therapist"]), leaving.scale)
     if between is not None:
         draft.estimate(between)
     draft.table_of(

@@ -112,13 +112,13 @@ def dyads(
         missing,
     )
     draft.resolved |= {"window": [asked.window.first, asked.window.last]}
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, partial=True)
     cases = members(draft, asked)
     draft.analysed = cases.people["client"].drop_duplicates()
     check_enough(draft, cases, asked)
     draft.fact("Cases", Count(cases.n, "case"))
     draft.fact("Members", Count(len(cases.people), "member"))
-    draft.therapists(cases.people["therapist"].nunique())
+    draft.therapists(cases.people["therapist"])
     draft.begin()
     found = fit_pairs(draft, cases, asked, roles=bool(cases.roles))
     draft.models["pairs"] = found

@@ -12,9 +12,12 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Fitted,
     Structure,
+    each_alone,
     fit_first,
     slug,
     therapist_df,
+    usable_therapists,
+    with_those_without,
 )
 from alliance_longitudinal.errors import AllianceError, DataError, FitError
 from alliance_longitudinal.methods.basics.inference import t_inference
@@ -36,7 +39,7 @@ CASES = Structure("(1 | case)", "level differs between cases; no therapist level
 def group_of(draft: Draft, cases: Cases, asked: Asked) -> str | None:
     """The column of therapists, if there are enough of them with two or more cases."""
     each = cases.people.drop_duplicates("case")
-    usable = int((each.groupby("therapist")["case"].nunique() >= 2).sum())
+    usable = usable_therapists(each, "case")
     needed = MIN_CLUSTERS if asked.missing == "fiml" else MIN_THERAPISTS
     return "therapist" if draft.therapists_known and usable >= needed else None
 
@@ -53,7 +56,7 @@ def fit_pairs(
     """
     from alliance_longitudinal.methods import actor_partner
 
-    rows, adjusted = draft.adjusters(cases.people if people is None else people)
+    rows, adjusted = draft.adjusters(each_alone(cases.people if people is None else people, "case"))
     covariates = [*(["intake"] if asked.first else []), *adjusted]
     try:
         return actor_partner(
@@ -278,14 +281,14 @@ def at_risk(
 def _hazard(draft: Draft, rows: pd.DataFrame) -> Fitted | None:
     from alliance_longitudinal.engine import GeneralisedModel
 
-    usable = int((rows.groupby("therapist")["case"].nunique() >= 2).sum())
-    there = draft.therapists_known and usable >= MIN_THERAPISTS
+    there = draft.therapists_known and usable_therapists(rows, "case") >= MIN_THERAPISTS
     structure = (
         Structure("(1 | therapist)", "dropout differs between therapists", True, False)
         if there
         else Structure("(1 | case)", "no therapist level", False, False)
     )
-    formula = f"left ~ time + mean + split + {structure.terms}"
+    fixed, structure, rows = with_those_without("left ~ time + mean + split", structure, rows)
+    formula = f"{fixed} + {structure.terms}"
     try:
         result = GeneralisedModel.from_formula(formula, rows, family="binomial").fit()
     except AllianceError as error:

@@ -150,7 +150,7 @@ def early_alliance(
     draft.resolved["window"] = [asked.first, asked.last]
     groups = draft.compare(by)
     draft.adjust(covariates)
-    draft.with_therapists()
+    draft.with_therapists(needed=False, as_one=True, why="it compares clients of the same therapist")
     design = drafted_design(draft, choices)
     choices = design.choices
     _check_clients(draft, design)
@@ -232,11 +232,12 @@ def _check_clients(draft: Draft, design: EarlyDesign) -> None:
     """The header's numbers, and whether there is anything to relate to anything."""
     draft.fact(
         "Primary estimate",
-        f"within therapists, {'course' if design.course else 'change from intake'}",
+        f"{'within therapists' if design.n_therapists else 'between clients'}, "
+        f"{'course' if design.course else 'change from intake'}",
     )
     draft.fact("Early window", str(design.choices.window))
     draft.fact("Clients", Count(design.n_clients, "client"))
-    draft.fact("Therapists", Number(design.n_therapists, "integer"))
+    draft.therapists(design.n_therapists)
     draft.fact("Later outcome scores", Count(len(design.rows), "score"))
     draft.needs(
         design.n_clients,

@@ -112,6 +112,11 @@ def effect_estimates(models: EarlyModels, design: EarlyDesign) -> list[Estimate]
     return out
 
 
+def effect_words(design: EarlyDesign, effect: str) -> str:
+    """What an effect is called; without therapists that within them is one between clients."""
+    return "Between clients" if effect == "within" and not design.n_therapists else _EFFECT_WORDS[effect]
+
+
 def effect_estimate(
     design: EarlyDesign, kind: str, effect: str, row: dict[str, float], suffix: str = "", words: str = ""
 ) -> Estimate:
@@ -122,7 +127,7 @@ def effect_estimate(
     numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
     return Estimate(
         id=f"{kind}_{effect}{suffix}",
-        label=f"{_EFFECT_WORDS[effect]}{words} ({of})",
+        label=f"{effect_words(design, effect)}{words} ({of})",
         n=len(design.rows) if kind == "slope" else design.n_clients,
         level={"within": "client", "total": "all"}.get(effect, "therapist"),
         unit=f"{y} points{per_time} per {a} point",
@@ -152,7 +157,7 @@ def point_estimates(effects: list[Estimate], design: EarlyDesign, weeks: float) 
             out.append(
                 Estimate(
                     id=f"{kind}_{effect}_per_sd",
-                    label=f"{_EFFECT_WORDS[effect]} (per SD of alliance, {words})",
+                    label=f"{effect_words(design, effect)} (per SD of alliance, {words})",
                     estimate=source.estimate * factor,
                     se=source.se * factor,
                     df=source.df,
@@ -193,7 +198,8 @@ def correlation_estimates(
         t = design.choices.good_sign * one.estimate / one.se
         wider = (e.ci_high - e.ci_low) / (one.ci_high - one.ci_low)
         r, low, high = partial_correlation(t, one.df, max(wider, 1.0))
-        label = f"{_EFFECT_WORDS[effect]} (with {words})"
+        of = "Between clients" if e.label.startswith("Between clients") else _EFFECT_WORDS[effect]
+        label = f"{of} (with {words})"
         # The p value is that of the main analysis's coefficient.
         out.append(Estimate(prefix + effect, label, r, float("nan"), e.df, low, high, e.p, e.n, e.level, "r"))
     return out

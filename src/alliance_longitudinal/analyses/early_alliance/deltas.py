@@ -321,15 +321,17 @@ def _tell(
         if not turned:
             points = Number(top, "integer" if top == int(top) else "number")
             draft.say(
-                "{start} by up to {top} points, the effect within therapists would still be clear.",
+                "{start} by up to {top} points, the effect{within} would still be clear.",
                 start=start,
+                within=" within therapists" if draft.therapists_known else "",
                 top=points,
             )
             _tell_apart(draft, rows, points)
         return
     draft.say(
-        "{start} the effect within therapists would no longer be clear from {points} points on.",
+        "{start} the effect{within} would no longer be clear from {points} points on.",
         start=start,
+        within=" within therapists" if draft.therapists_known else "",
         points=Number(tipping),
     )
 
@@ -339,8 +341,8 @@ def _tell_apart(draft: Draft, rows: list[Estimate], top: Number) -> None:
     for part, words in (("above", "better"), ("below", "poorer")):
         if any(e.id.endswith(f"_{part}") and e.ci_low <= 0 <= e.ci_high for e in rows):
             draft.say(
-                "It would no longer be clear if only those with a {words} alliance than usual for their therapist had gone on "
-                "{top} points worse.",
+                "It would no longer be clear if only those with a {words} alliance than {usual} had gone on {top} points worse.",
                 words=words,
+                usual="usual for their therapist" if draft.therapists_known else "the average",
                 top=top,
             )

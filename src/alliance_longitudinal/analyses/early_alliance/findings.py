@@ -151,7 +151,9 @@ def late_intake(draft: Draft, design: EarlyDesign) -> None:
 
 def _left_out(draft: Draft, design: EarlyDesign) -> None:
     present = design.predictors(split=True)
-    if not design.between and "early_client" not in present:
+    if not design.n_therapists:
+        pass  # said where the study's therapists were looked for
+    elif not design.between and "early_client" not in present:
         draft.find(
             "no_therapist_means",
             "underpowered",

@@ -2,7 +2,12 @@
 
 import numpy as np
 
-from alliance_longitudinal.analyses.kit import Draft, Estimate, Number
+from alliance_longitudinal.analyses.kit import (
+    Draft,
+    Estimate,
+    Number,
+    each_alone,
+)
 from alliance_longitudinal.analyses.kit.benchmarks import Benchmark, place
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign, differs
 from alliance_longitudinal.errors import DataError
@@ -42,7 +47,7 @@ def _correlation(design: EarlyDesign, identity: str, words: str, x: Floats, y: F
     influence = x * y - r * (x**2 + y**2) / 2
     try:
         cell = clustered_slope(
-            influence, np.ones((len(x), 1)), design.clients["therapist"].to_numpy(), column=0
+            influence, np.ones((len(x), 1)), each_alone(design.clients)["therapist"].to_numpy(), column=0
         )
     except DataError:
         return None  # a single therapist: there is no robust error

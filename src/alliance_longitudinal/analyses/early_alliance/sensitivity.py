@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from alliance_longitudinal.analyses.kit import ALONE
 from alliance_longitudinal.analyses.kit.early_design import (
     MIN_CLIENTS,
     Adjusters,
@@ -73,7 +74,10 @@ def sensitivity(sessions: pd.DataFrame, main: Choices, adjusters: Adjusters = un
 
 def _with_short_ids(sessions: pd.DataFrame) -> pd.DataFrame:
     """The same rows with whole numbers as ids: twelve designs are made of them, and text is slow to look up."""
-    ids = {c: pd.factorize(sessions[c])[0] for c in ("client", "therapist", "clinic") if c in sessions}
+    named = [
+        c for c in ("client", "therapist", "clinic") if c in sessions and not sessions[c].eq(ALONE).any()
+    ]
+    ids = {c: pd.factorize(sessions[c])[0] for c in named}
     return sessions.assign(**ids)
 
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import COUNT, ESTIMATE, Draft, Estimate
+from alliance_longitudinal.analyses.kit import (
+    COUNT,
+    ESTIMATE,
+    Draft,
+    Estimate,
+    each_alone,
+)
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import AllianceError
@@ -96,7 +102,7 @@ def _by_source(frame: pd.DataFrame, design: EarlyDesign, second: list[Measure]) 
         (x if measure.construct == "alliance" else y)[measure.rater] = (
             "early_2" if measure.construct == "alliance" else "end_2"
         )
-    rows = frame.dropna(subset=[*x.values(), *y.values()])
+    rows = each_alone(frame.dropna(subset=[*x.values(), *y.values()]))
     if len(rows) < MIN_CLIENTS:
         return None
     found = by_source(rows, x, y, cluster="therapist")

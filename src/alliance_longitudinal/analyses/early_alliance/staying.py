@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.early_alliance.compute import EarlyModels, effect_estimate
-from alliance_longitudinal.analyses.kit import Draft, Estimate, therapist_df
+from alliance_longitudinal.analyses.kit import (
+    Draft,
+    Estimate,
+    each_alone,
+    therapist_df,
+)
 from alliance_longitudinal.analyses.kit.early_design import EarlyDesign
 from alliance_longitudinal.analyses.kit.early_models import variances_of
 from alliance_longitudinal.errors import DataError
@@ -82,7 +87,7 @@ def _effects(design: EarlyDesign, models: EarlyModels, weights: "Floats") -> dic
     for effect, name in (("within", "early_client"), ("between", "early_therapist")):
         if name in names:
             place = 2 + len(names) + names.index(name)
-            cell = clustered_slope(y, x, rows["therapist"].to_numpy(), place)
+            cell = clustered_slope(y, x, each_alone(rows)["therapist"].to_numpy(), place)
             df = min(cell.df, bound) if effect == "between" else cell.df
             out[effect] = t_inference(cell.estimate, cell.se, df)
     return out

@@ -64,15 +64,16 @@ def _within(draft: Draft, design: EarlyDesign, weeks: float) -> None:
         "more": more,
         "span": _span(design, weeks),
     }
+    values["among"] = "clients of the same therapist" if design.n_therapists else "all clients"
     if more:
         draft.say(
-            "Among clients of the same therapist, those whose early alliance was one standard deviation ({sd} {alliance} points) "
+            "Among {among}, those whose early alliance was one standard deviation ({sd} {alliance} points) "
             "higher improved by {size} {more} {outcome} points {span} (95 % interval {size:interval}).",
             **values,
         )
     else:
         draft.say(
-            "Among clients of the same therapist, those whose early alliance was one standard "
+            "Among {among}, those whose early alliance was one standard "
             "deviation ({sd} {alliance} points) higher differed in improvement by {size} {outcome} "
             "points {span}. The 95 % interval ({size:interval}) includes zero, so it is not clear "
             "whether early alliance is related to later change.",
@@ -84,7 +85,9 @@ def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
     effect = _effect(draft, design, "between")
     therapists = Number(design.n_therapists, "integer", "therapist")
     if effect is None or design.n_therapists < FEW:
-        if design.n_therapists < FEW:
+        if not design.n_therapists:
+            why = Sentence("no therapist is named for these clients")
+        elif design.n_therapists < FEW:
             why = say("{n:noun} {n:is|are} too few to estimate differences between therapists", n=therapists)
         else:
             why = say(

@@ -181,7 +181,7 @@ def expected_course(
     symptoms = _validated(draft, track, settings)
     ratings = None if a is None else _other(draft, kept, a, settings)
     draft.fact("Clients", Count(clients, "client"))
-    draft.therapists(int(draft.sessions["therapist"].nunique()))
+    draft.therapists(draft.sessions["therapist"])
     draft.fact("Scores after the first", Count(len(symptoms.track.rows), "score"))
     found = [part for part in (symptoms, ratings) if part is not None]
     for part, infix in zip(found, ("", "alliance_"), strict=False):

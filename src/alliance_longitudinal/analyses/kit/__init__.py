@@ -17,6 +17,7 @@ from alliance_longitudinal.analyses.kit.fits import (
     fit_first,
     therapist_df,
     with_own_effect,
+    with_those_without,
 )
 from alliance_longitudinal.analyses.kit.groups import (
     Groups,
@@ -25,6 +26,18 @@ from alliance_longitudinal.analyses.kit.groups import (
     slug,
     slugs,
     with_file_names,
+)
+from alliance_longitudinal.analyses.kit.nesting import (
+    ALONE,
+    each_alone,
+    neutral,
+    number_of_therapists,
+    partly,
+    spread,
+    together,
+    usable_therapists,
+    variance_of,
+    with_one,
 )
 from alliance_longitudinal.analyses.kit.parameters import (
     AS_NAMES,
@@ -40,7 +53,7 @@ from alliance_longitudinal.analyses.kit.parameters import (
     Seed,
     Window,
 )
-from alliance_longitudinal.analyses.kit.people import Hits
+from alliance_longitudinal.analyses.kit.people import Hits, clusters
 from alliance_longitudinal.analyses.kit.references import reference, short
 from alliance_longitudinal.analyses.kit.robust import robust_of, with_robust, with_robust_errors
 from alliance_longitudinal.analyses.kit.sample import TooLittle
@@ -50,6 +63,7 @@ from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.sentences import Sentence, joined, listed, say
 
 __all__ = [
+    "ALONE",
     "AS_NAMES",
     "AS_NUMBERS",
     "COUNT",
@@ -88,10 +102,12 @@ __all__ = [
     "analysis",
     "at_intake",
     "choose_measure",
+    "clusters",
     "coefficient_table",
     "compared",
     "curves_figure",
     "difference",
+    "each_alone",
     "estimate_frame",
     "find_covariates",
     "fit_first",
@@ -99,6 +115,9 @@ __all__ = [
     "joined",
     "listed",
     "models_table",
+    "neutral",
+    "number_of_therapists",
+    "partly",
     "reference",
     "robust_of",
     "say",
@@ -106,11 +125,17 @@ __all__ = [
     "short",
     "slug",
     "slugs",
+    "spread",
     "therapist_df",
     "time_unit",
+    "together",
+    "usable_therapists",
+    "variance_of",
     "variance_table",
     "with_file_names",
+    "with_one",
     "with_own_effect",
     "with_robust",
     "with_robust_errors",
+    "with_those_without",
 ]

@@ -12,6 +12,7 @@ from alliance_longitudinal.analyses.kit.columns import COUNT, ESTIMATE, SHARE
 from alliance_longitudinal.analyses.kit.fits import Fitted, Structure, fit_first
 from alliance_longitudinal.analyses.kit.groups import compared, with_file_names
 from alliance_longitudinal.analyses.kit.model_checks import Checked, check_model, checks_table
+from alliance_longitudinal.analyses.kit.nesting import ALONE
 from alliance_longitudinal.analyses.kit.people import Hits
 from alliance_longitudinal.analyses.kit.people import by_group as shares_of_groups
 from alliance_longitudinal.analyses.kit.references import reference
@@ -213,6 +214,7 @@ class Draft(Sample):
             Whether the report has effects of therapists or differences between them; of unknown therapists nothing is said.
         """
         if therapists and self.therapists_known:
+            caseloads = caseloads[caseloads.index != ALONE]
             self.findings += therapist_findings(len(caseloads), caseloads)
         self.findings += model_findings(self.fitted)
         if clinics:
@@ -364,7 +366,7 @@ class Draft(Sample):
             study=self.study,
             parameters={**params, **self.resolved},
             facts=tuple(self.facts),
-            answer=tuple(self.sentences),
+            answer=(*self.sentences, *self.closing),
             estimates=estimate_frame(self.estimates),
             models=dict(self.models),
             notes=tuple(sorted(dict.fromkeys(notes), key=lambda f: -SEVERITIES.index(f.severity))),

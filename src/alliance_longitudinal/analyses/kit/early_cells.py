@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.early_design import CONSTANT, EarlyDesign
+from alliance_longitudinal.analyses.kit.nesting import each_alone
 
 if TYPE_CHECKING:
     from alliance_longitudinal.methods.basics.frames import Floats
@@ -137,7 +138,7 @@ def least_squares(
         return None
     used = [1, *(k for k in range(2, len(names) + 1) if spread[k] > CONSTANT)]
     x = table[:, used]
-    groups = rows["therapist"].to_numpy()[order] if effect == "within" else np.arange(len(table))
+    groups = each_alone(rows)["therapist"].to_numpy()[order] if effect == "within" else np.arange(len(table))
     if effect == "between":
         x = np.column_stack([x, np.ones(len(x))])
     members = np.zeros(len(units.ids), dtype=bool)

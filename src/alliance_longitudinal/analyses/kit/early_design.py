@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit.nesting import number_of_therapists
 from alliance_longitudinal.counts import Count
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure
@@ -89,8 +90,8 @@ class EarlyDesign:
 
     @property
     def n_therapists(self) -> int:
-        """Their therapists."""
-        return int(self.clients["therapist"].nunique())
+        """Their therapists; 0 where the study names none."""
+        return number_of_therapists(self.clients["therapist"])
 
     @property
     def course(self) -> bool:

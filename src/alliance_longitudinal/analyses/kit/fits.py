@@ -12,6 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alliance_longitudinal.analyses.kit.nesting import (
+    HAS,
+    KIND,
+    LACKS,
+    for_therapists,
+    marked,
+    own_mean,
+    partly,
+    usable_therapists,
+    with_one,
+)
 from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
@@ -23,6 +34,8 @@ MIN_THERAPISTS = 5
 #: Fewest therapists with three or more clients for an effect that differs between therapists. Without it, 95 % intervals
 #: of an effect that does differ cover too rarely (84 % with 30 therapists; docs/calibration/early_alliance.md).
 MIN_FOR_OWN_EFFECT, CLIENTS_FOR_OWN_EFFECT = 20, 3
+#: What is said of clients without a therapist, beside that they have a mean of their own.
+_OWN_VARIANCES = " and variances of their own"
 #: A correlation this close to one is at its boundary.
 PERFECT = 1e-6
 #: Fewest share of clients with three or more scores for slopes that differ between clients.
@@ -169,7 +182,7 @@ def too_few_for(structure: Structure, frame: pd.DataFrame) -> Sentence:
         The model's rows, with ``client`` and ``therapist``.
     """
     if structure.therapist:
-        usable = int((frame.groupby("therapist")["client"].nunique() >= 2).sum())
+        usable = usable_therapists(frame)
         if usable < MIN_THERAPISTS:
             return say(
                 "only {n:noun} {n:has|have} two or more clients in the analysis, and a therapist "
@@ -178,7 +191,7 @@ def too_few_for(structure: Structure, frame: pd.DataFrame) -> Sentence:
                 needed=Number(MIN_THERAPISTS, "integer"),
             )
     if structure.own_effect:
-        carrying = int((frame.groupby("therapist")["client"].nunique() >= CLIENTS_FOR_OWN_EFFECT).sum())
+        carrying = usable_therapists(frame, at_least=CLIENTS_FOR_OWN_EFFECT)
         if carrying < MIN_FOR_OWN_EFFECT:
             return say(
                 "{effect} is taken to be the same for all therapists: {n:noun} {n:has|have} at least {clients} clients in the "
@@ -211,13 +224,19 @@ def fit_first(
 ) -> Fitted:
     """Fit ``fixed`` with the first of ``structures`` that the design allows and whose optimum is verified.
 
+    Rows without a therapist stay beside rows with one. They have a mean (and a course) and variances of their own, and no part in
+    the differences between therapists.
+
     Raises
     ------
     FitError
         If none can be fitted.
     """
     skipped: list[str] = []
+    nobody = "therapist" in frame and not with_one(frame["therapist"]).any()
     for structure in structures:
+        if nobody and structure.therapist:
+            continue  # therapists are nothing that the design lacks
         reason = too_few_for(structure, frame)
         if not reason:
             try:
@@ -241,11 +260,19 @@ def _fit(
     skipped: tuple[str, ...],
     reml: bool,
 ) -> Fitted:
+    some = partly(frame)
+    fixed, structure, frame = with_those_without(fixed, structure, frame)
     if structure.terms:
-        from alliance_longitudinal.engine import MixedModel
+        from alliance_longitudinal.engine import MixedModel, VarIdent
 
         formula = f"{fixed} + {structure.terms}"
-        result = MixedModel.from_formula(formula, frame).fit(reml=reml)
+        residual = None
+        if some and structure.therapist:
+            # With one row per client the residual is the variance between clients; see `for_therapists`.
+            residual = VarIdent(LACKS) if "client" not in structure.terms else None
+            words = structure.words.removesuffix(_OWN_VARIANCES) + _OWN_VARIANCES
+            structure = replace(structure, words=words)
+        result = MixedModel.from_formula(formula, frame, residual=residual).fit(reml=reml)
         findings = _with_words_for_own_effect(structure, result)
     else:
         import statsmodels.formula.api as smf
@@ -254,6 +281,35 @@ def _fit(
         result = smf.ols(fixed, frame).fit()
     step = [Finding("simpler_model", "caution", "A simpler model was used. " + s, title) for s in skipped]
     return Fitted(name, title, formula, structure, result, skipped, (*findings, *step))
+
+
+def with_those_without(
+    fixed: str, structure: Structure, frame: pd.DataFrame
+) -> tuple[str, Structure, pd.DataFrame]:
+    """Fixed part, random part and rows of a model in which some clients may have no therapist; unchanged if all have one."""
+    some, frame = partly(frame), marked(frame)
+    if not some:
+        return fixed, structure, frame
+    fixed = _with_own_mean(fixed, structure, frame)
+    if not structure.therapist or HAS in structure.terms:  # the structure of a model that was fitted before
+        return fixed, structure, frame
+    words = f"{structure.words}; clients without a therapist have a mean of their own"
+    return fixed, replace(structure, terms=for_therapists(structure.terms), words=words), frame
+
+
+def _with_own_mean(fixed: str, structure: Structure, frame: pd.DataFrame) -> str:
+    """The fixed part with the mean of clients without a therapist, unless other terms, such as the arm, already give it."""
+    own = own_mean(fixed, structure.terms)
+    if structure.terms:
+        from alliance_longitudinal.engine import MixedModel
+
+        known = KIND in MixedModel.from_formula(f"{own} + {structure.terms}", frame).design.dropped
+    else:
+        import statsmodels.formula.api as smf
+
+        columns = smf.ols(own, frame).exog
+        known = bool(np.linalg.matrix_rank(columns) < columns.shape[1])
+    return fixed if known else own
 
 
 def _with_words_for_own_effect(structure: Structure, result: Any) -> tuple[Finding, ...]:

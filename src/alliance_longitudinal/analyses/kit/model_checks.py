@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit.fits import Fitted
+from alliance_longitudinal.analyses.kit.nesting import ALONE
 from alliance_longitudinal.analyses.kit.references import short
 from alliance_longitudinal.counts import Number, Share
 from alliance_longitudinal.data.study import Measure
@@ -139,11 +140,12 @@ def _left_out(fitted: Fitted, value: Callable[[Any, Any], float]) -> "tuple[pd.S
         return nothing, told(error)
     varcorr = found.varcorr
     columns = pd.Index([tuple(c) for c in varcorr.columns], tupleize_cols=False)
+    therapists = [who for who in found.params.index if who != ALONE]
     values = [
         value(found.params.loc[who], pd.Series(varcorr.loc[who].to_numpy(), index=columns))
-        for who in found.params.index
+        for who in therapists
     ]
-    return pd.Series(values, index=found.params.index), ""
+    return pd.Series(values, index=therapists), ""
 
 
 def _findings(checked: Checked, measure: Measure, n: int, *, clear: bool) -> list[Finding]:

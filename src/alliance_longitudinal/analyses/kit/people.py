@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.analyses.kit.groups import Groups
+from alliance_longitudinal.analyses.kit.nesting import with_one
 from alliance_longitudinal.analyses.result import Estimate
 from alliance_longitudinal.counts import Count, Number
 from alliance_longitudinal.findings import Finding
@@ -67,7 +68,7 @@ class Hits:
 
 def clusters(client: pd.Series, therapist: pd.Series) -> NDArray[np.object_]:
     """Who goes together with whom: the clients of one therapist; a client without one is alone."""
-    alone = therapist.isna().to_numpy()
+    alone = ~with_one(therapist).to_numpy()
     own = "client " + client.astype(str).to_numpy(object)
     return np.asarray(np.where(alone, own, therapist.to_numpy(object)), dtype=object)
 

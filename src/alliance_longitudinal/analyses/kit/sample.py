@@ -9,7 +9,9 @@ import pandas as pd
 from alliance_longitudinal.analyses.kit.characteristics import caseload_findings, sample_table
 from alliance_longitudinal.analyses.kit.covariates import Covariate, find_covariates, find_group
 from alliance_longitudinal.analyses.kit.groups import Groups
+from alliance_longitudinal.analyses.kit.nesting import number_of_therapists
 from alliance_longitudinal.analyses.kit.selection import choose_clinic, choose_measure, greatest_loss
+from alliance_longitudinal.analyses.kit.therapists import with_therapists
 from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.data.flow import SampleFlow
 from alliance_longitudinal.data.study import Measure, Study
@@ -72,6 +74,7 @@ class Sample:
         self.resolved: dict[str, Any] = {}
         self.facts: list[tuple[str, str]] = [] if clinic is None else [("Clinic", clinic)]
         self.findings: list[Finding] = []
+        self.closing: list[str] = []
         self.references: list[str] = []
         self._coded: dict[str, pd.DataFrame] = {}
 
@@ -123,34 +126,23 @@ class Sample:
         """Keep rows of ``sessions``; the sample flow counts what that costs."""
         self.sessions, self.flow = self.flow.filter(self.sessions, rows, step, reason)
 
-    def with_therapists(self, *, needed: bool = True, alone: bool = False) -> None:
+    def with_therapists(
+        self,
+        *,
+        needed: bool = True,
+        alone: bool = False,
+        partial: bool = False,
+        as_one: bool = False,
+        why: str = "",
+    ) -> None:
         """Keep the clients whose therapist is known; without any, say so or (``needed=False``) take each client alone.
 
-        A model that separates therapists cannot use clients without one, and must not drop them in silence. An analysis that
-        counts each of them alone, with an empty ``therapist``, says so with ``alone=True``.
+        An analysis that is about therapists leaves out clients without one, counts them, and says in its answer how many and
+        ``why``. Others keep them, with an empty ``therapist``: each counts alone (``alone=True``, for shares), or models compare
+        them with each other only (``partial=True``; see `fit_first`). Where nobody has a therapist, ``as_one=True`` compares each
+        client with all others, as within one therapist.
         """
-        if "therapist" not in self.sessions or self.sessions["therapist"].isna().all():
-            if needed:
-                raise self.too_little(
-                    "The study names no therapists, so neither clients of the same therapist nor "
-                    "therapists can be compared. Name the column 'therapist' in the study file.",
-                    "no_therapists",
-                )
-            self.sessions = self.sessions.assign(therapist=self.sessions["client"])
-            self.therapists_known = False
-        elif self.sessions["therapist"].isna().any():
-            known = self.sessions["therapist"].notna()
-            if alone:
-                without = self.sessions.loc[~known, "client"].nunique()
-                self.find(
-                    "some_without_therapist",
-                    "info",
-                    "{n:noun} {n:has|have} no therapist. They stay in the analysis; for the intervals each of them counts alone.",
-                    "therapists",
-                    n=Count(without, "client"),
-                )
-                return
-            self.keep(known, "Clients with a therapist", "no therapist recorded for the client")
+        with_therapists(self, needed=needed, alone=alone, partial=partial, as_one=as_one, why=why)
 
     def compare(self, by: str | None) -> Groups | None:
         """Keep the clients whose group is known, and return the groups to compare; or keep one group only.
@@ -313,8 +305,9 @@ class Sample:
         self.findings += caseload_findings(self.study, rows) if known else []
         return sample_table(self.study, rows, self.measures, self.groups, therapists_known=known)
 
-    def therapists(self, n: int) -> None:
-        """The header's number of therapists; where each client is taken alone, there is none to give."""
+    def therapists(self, of: "pd.Series[str] | int") -> None:
+        """The header's number of therapists (or a column of them); where each client is taken alone, there is none to give."""
+        n = of if isinstance(of, int) else number_of_therapists(of)
         self.fact("Therapists", Number(n, "integer") if self.therapists_known else "not known")
 
     def _flow(self) -> SampleFlow:

@@ -22,6 +22,7 @@ from alliance_longitudinal.analyses.kit import (
     OutcomeName,
     analysis,
     models_table,
+    number_of_therapists,
 )
 from alliance_longitudinal.analyses.lagged_effects import words
 from alliance_longitudinal.analyses.lagged_effects.charts import show
@@ -135,7 +136,7 @@ def lagged_effects(
     names = _names(a, y, _third(draft, other))
     _adjust(draft, covariates)
     columns = [c for c in (names.a, names.y, names.z) if c is not None]
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, partial=True)
     span = choose(draft, columns, sessions, FEWEST + bool(trend))
     draft.resolved["sessions"] = list(span)
     keep(draft, columns, span, max_gap_days)
@@ -146,7 +147,7 @@ def lagged_effects(
     draft.fact("Clients", Count(rows["client"].nunique(), "client"))
     draft.fact("Scored sessions", Count(len(rows), "session"))
     check_gaps(draft)
-    n_therapists = int(rows["therapist"].nunique()) if draft.therapists_known else 0
+    n_therapists = number_of_therapists(rows["therapist"]) if draft.therapists_known else 0
     cluster = "therapist" if n_therapists >= MIN_CLUSTERS else None
     if n_therapists and cluster is None:
         draft.find(

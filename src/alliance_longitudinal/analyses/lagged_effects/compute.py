@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import LEVEL, Draft, Estimate
+from alliance_longitudinal.analyses.kit import (
+    LEVEL,
+    Draft,
+    Estimate,
+    each_alone,
+)
 from alliance_longitudinal.analyses.lagged_effects.processes import Direction, Names, directions, paths
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.findings import Finding
@@ -43,7 +48,7 @@ def cross_lagged(
     from alliance_longitudinal.methods.panel.riclpm import riclpm
 
     return riclpm(
-        rows,
+        each_alone(rows),
         names.a,
         names.y,
         "client",
@@ -185,6 +190,7 @@ def _panel(
     from alliance_longitudinal.methods.panel.dynamic_panel import dynamic_panel
 
     try:
+        rows = each_alone(rows)
         found = dynamic_panel(rows, d.follow, "client", "session", predetermined=d.lead, **options)  # type: ignore[arg-type]
     except AllianceError as error:
         draft.find(

@@ -119,7 +119,11 @@ def mechanisms(
     draft.resolved["window"] = [asked.window.first, asked.window.last]
     found = find_cause(draft, cause, asked)
     known = "therapist" in draft.sessions and bool(draft.sessions["therapist"].notna().any())
-    draft.with_therapists(needed=known or found.level == "therapist")
+    draft.with_therapists(
+        needed=known or found.level == "therapist",
+        partial=found.level != "therapist",
+        why="the cause differs between therapists only",
+    )
     sessions = draft.sessions
     before = before_of(draft, sessions, found, asked)
     steps = steps_of(sessions, found.name, asked, detrend) if found.level == "session" else None

@@ -12,6 +12,7 @@ from alliance_longitudinal.analyses.kit import (
     Fitted,
     fit_first,
     therapist_df,
+    variance_of,
     with_own_effect,
     with_robust,
 )
@@ -210,11 +211,9 @@ def _sd(fitted: Fitted, part: str, slope: bool) -> float:
         return float(np.sqrt(fitted.result.scale))
     if not fitted.mixed:
         return 0.0
-    table = fitted.result.varcorr
-    variances = table[table["term2"].isna() & (table["term1"] == ("weeks" if slope else "Intercept"))]
-    of_client = variances["group"].str.contains("client")
-    chosen = variances[~of_client if part == "therapist" else of_client]
-    return float(np.sqrt(chosen["vcov"].iloc[0])) if len(chosen) else 0.0
+    level = "therapist" if part == "therapist" else "client"
+    found = variance_of(fitted.result.varcorr, level, "weeks" if slope else "Intercept")
+    return float(np.sqrt(found)) if np.isfinite(found) else 0.0
 
 
 def latent_paths(before: Before, seed: int) -> Paths:

@@ -6,7 +6,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Draft
+from alliance_longitudinal.analyses.kit import (
+    Draft,
+    neutral,
+    number_of_therapists,
+    spread,
+    together,
+    usable_therapists,
+)
 from alliance_longitudinal.analyses.kit.covariates import declared, unknown_covariate
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
@@ -215,12 +222,12 @@ class Before:
     @property
     def therapists(self) -> int:
         """Therapists of the clients."""
-        return int(self.clients["therapist"].nunique())
+        return number_of_therapists(self.clients["therapist"])
 
     def parts(self, column: str) -> list[str]:
         """The parts of a column that differ; the total where neither can be separated."""
         wanted = [f"{column}_client"] + [f"{column}_therapist"] * self.between
-        found = [c for c in wanted if self.clients[c].std() > CONSTANT]
+        found = [c for c in wanted if spread(self.clients, c) > CONSTANT]
         alone = self.clients["therapist"].nunique() == len(self.clients)
         return [f"{column}_total"] if alone or not found else found
 
@@ -255,8 +262,10 @@ def before_of(
                 cause=cause.label,
             )
         draft.analysed = sessions.loc[kept, "client"].drop_duplicates()
+    clients = together(clients)
     for column in ("x", "early", *asked.adjust):
         clients = split_by_therapist(clients, column)
+    clients = neutral(clients)
     parts = [
         str(c)
         for c in clients
@@ -265,8 +274,7 @@ def before_of(
     rows = found.followup.merge(clients[["client", *parts]], on="client", how="inner", validate="many_to_one")
     clients, terms = draft.adjusters(clients)
     rows, _ = draft.adjusters(rows)
-    several = int((clients.groupby("therapist").size() >= 2).sum())
-    return Before(asked, clients, rows, tuple(terms), several >= MIN_THERAPISTS)
+    return Before(asked, clients, rows, tuple(terms), usable_therapists(clients) >= MIN_THERAPISTS)
 
 
 def _landmark(draft: Draft, sessions: pd.DataFrame, asked: Asked) -> Landmark:

@@ -105,7 +105,7 @@ def moderators(
         "planned": planned,
     }
     known = "therapist" in draft.sessions and bool(draft.sessions["therapist"].notna().any())
-    draft.with_therapists(needed=known)
+    draft.with_therapists(needed=known, partial=True)
     sample = sample_of(draft, asked, min_rated=min_rated, adjust_early_change=adjust_early_change)
     _header(draft, sample, planned)
     designs = _designs(draft, sample, names)
@@ -152,7 +152,7 @@ def _header(draft: Draft, sample: Sample, planned: str | None) -> None:
     draft.fact("Planned moderator", planned or "none")
     draft.fact("Early window", str(sample.asked.window))
     draft.fact("Clients", Count(n, "client"))
-    draft.therapists(int(sample.clients["therapist"].nunique()))
+    draft.therapists(sample.clients["therapist"])
     draft.needs(n, MIN_CLIENTS, "the analysis of moderators")
     early = sample.clients["early"]
     if not early.max() - early.min() > 0:

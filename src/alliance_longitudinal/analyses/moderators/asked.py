@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Draft
+from alliance_longitudinal.analyses.kit import Draft, together
 from alliance_longitudinal.analyses.kit.covariates import Covariate, declared, unknown_covariate
 from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import StudyError
@@ -95,7 +95,7 @@ def sample_of(draft: Draft, asked: Asked, *, min_rated: int, adjust_early_change
     draft.flow = found.flow
     draft.analysed = found.clients["client"]
     adjust = (INTAKE, "change") if adjust_early_change else (INTAKE,)
-    return Sample(asked, found.clients, found.followup, adjust)
+    return Sample(asked, together(found.clients), found.followup, adjust)
 
 
 def _landmark(draft: Draft, asked: Asked, min_rated: int, need_change: bool) -> Landmark:

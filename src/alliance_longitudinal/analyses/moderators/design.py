@@ -4,7 +4,17 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Draft, slug, slugs
+from alliance_longitudinal.analyses.kit import (
+    MIN_THERAPISTS,
+    Draft,
+    neutral,
+    number_of_therapists,
+    slug,
+    slugs,
+    spread,
+    usable_therapists,
+    with_one,
+)
 from alliance_longitudinal.analyses.moderators.asked import MIN_CLIENTS, Asked, Kind, Moderator, Sample
 from alliance_longitudinal.timing import split_by_therapist
 
@@ -58,7 +68,7 @@ class Moderated:
     @property
     def n_therapists(self) -> int:
         """Their therapists."""
-        return int(self.clients["therapist"].nunique())
+        return number_of_therapists(self.clients["therapist"])
 
     @property
     def part(self) -> str:
@@ -73,7 +83,7 @@ class Moderated:
     @property
     def of_therapists(self) -> bool:
         """Whether clients of one therapist never differ in the moderator."""
-        return self.mixed_therapists == 0 and self.n_therapists < self.n
+        return self.mixed_therapists == 0 and 0 < self.n_therapists < self.n
 
     @property
     def mixed_therapists(self) -> int:
@@ -95,7 +105,8 @@ class Moderated:
     def sd(self, column: str) -> float:
         """Standard deviation over clients; of a therapist's mean over therapists, each once."""
         if column.endswith("_therapist"):
-            return float(self.clients.groupby("therapist")[column].first().std())
+            own = self.clients[with_one(self.clients["therapist"])]
+            return float(own.groupby("therapist")[column].first().std())
         return float(self.clients[column].std())
 
     def formula(self, kind: Kind) -> str:
@@ -117,9 +128,8 @@ def design_for(draft: Draft, sample: Sample, moderator: Moderator) -> Moderated 
         return "moderator_constant"
     for column in ("early", *sample.adjust):
         clients = split_by_therapist(clients, column)
-    several = (clients.groupby("therapist").size() >= 2).sum()
-    between = bool(several >= MIN_THERAPISTS)
-    design = _split(sample, replace(moderator, categories=kept), clients, between)
+    between = usable_therapists(clients) >= MIN_THERAPISTS
+    design = _split(sample, replace(moderator, categories=kept), neutral(clients), between)
     if design.of_therapists and design.n_therapists < MIN_FOR_THERAPISTS:
         return "moderator_few_therapists"
     if design.sd(design.part) < CONSTANT:
@@ -148,14 +158,14 @@ def _split(sample: Sample, moderator: Moderator, clients: pd.DataFrame, between:
             if (
                 between
             ):  # level and change may differ between therapists who treat more or fewer clients of a category
-                clients = split_by_therapist(clients, column)
+                clients = neutral(split_by_therapist(clients, column))
                 held.append(f"{column}_therapist")
         terms = list(categories)
-        held = [] if not mixed(clients) else [c for c in held if clients[c].std() > CONSTANT]
+        held = [] if not mixed(clients) else [c for c in held if spread(clients, c) > CONSTANT]
     else:
         centre = float(clients["moderator"].astype(float).mean())
-        clients = split_by_therapist(
-            clients.assign(moderator=clients["moderator"].astype(float)), "moderator"
+        clients = neutral(
+            split_by_therapist(clients.assign(moderator=clients["moderator"].astype(float)), "moderator")
         )
         terms = _parts(clients, "moderator", within, between)
     alliance = _parts(clients, "early", within, between)
@@ -177,13 +187,14 @@ def _split(sample: Sample, moderator: Moderator, clients: pd.DataFrame, between:
 
 def mixed(clients: pd.DataFrame) -> int:
     """Therapists whose clients differ in the moderator."""
-    return int(clients.groupby("therapist")["moderator"].nunique().gt(1).sum())
+    own = clients[with_one(clients["therapist"])]
+    return int(own.groupby("therapist")["moderator"].nunique().gt(1).sum())
 
 
 def _parts(clients: pd.DataFrame, column: str, within: bool, between: bool) -> list[str]:
     """The part within therapists and that between them, where they differ; the total where neither can be separated."""
     wanted = [f"{column}_client"] * within + [f"{column}_therapist"] * between
-    found = [c for c in wanted if clients[c].std() > CONSTANT]
+    found = [c for c in wanted if spread(clients, c) > CONSTANT]
     return found or [c for c in (f"{column}_total",) if clients[c].std() > CONSTANT]
 
 

@@ -153,7 +153,11 @@ def multiverse(
     draft.resolved["window"] = [asked.first, asked.last]
     groups = draft.compare(by)
     draft.adjust(covariates)
-    draft.with_therapists()
+    draft.with_therapists(
+        needed=effect == "between",
+        as_one=True,
+        why="it compares clients of the same therapist" if effect == "within" else "it compares therapists",
+    )
     every = _measures(study, a, measures)
     parts = [(m, s) for m in every for s in _scales(draft, m, scales)]
     early = _windows(windows, asked)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS, Fitted
+from alliance_longitudinal.analyses.kit import ALONE, MIN_THERAPISTS, Fitted
 from alliance_longitudinal.analyses.kit.early_cells import (
     Cell,
     Effect,
@@ -123,7 +123,8 @@ def multiverse_of(
 
 def _with_short_ids(sessions: pd.DataFrame) -> pd.DataFrame:
     """The same rows with whole numbers as ids: many designs are made of them, and text is slow to look up."""
-    ids = {c: pd.factorize(sessions[c])[0] for c in ("client", "therapist") if c in sessions}
+    named = [c for c in ("client", "therapist") if c in sessions and not sessions[c].eq(ALONE).any()]
+    ids = {c: pd.factorize(sessions[c])[0] for c in named}
     return sessions.assign(**ids)
 
 

@@ -27,9 +27,9 @@ def answer(draft: Draft, found: Multiverse, main: Summary, every: Summary, setti
     """What all analyses say together."""
     better = "better" if main_sign(found) > 0 else "worse"
     whose = (
-        "clients of the same therapist with a better alliance"
-        if setting.effect == "within"
-        else "clients of therapists with a better alliance"
+        "clients of therapists with a better alliance"
+        if setting.effect == "between"
+        else f"clients{' of the same therapist' if draft.therapists_known else ''} with a better alliance"
     )
     k = Number(main.cells, "integer", "analysis", "analyses")
     share = say("{same} of the {k:noun}", same=Number(main.same, "percent"), k=k)

@@ -166,11 +166,11 @@ def planning(
     asked = TimeWindow(*(window or study.early_window))
     draft.resolved["window"] = [asked.first, asked.last]
     draft.adjust(covariates)
-    draft.with_therapists()
+    draft.with_therapists(why="the plan needs differences between therapists")
     ground = ground_of(draft, a, y, asked, (adjust_intake, adjust_early_change))
     draft.needs(len(ground.clients), MIN_CLIENTS, "planning from a study")
     draft.fact("Clients", Count(len(ground.clients), "client"))
-    draft.therapists(int(ground.clients["therapist"].nunique()))
+    draft.therapists(ground.clients["therapist"])
     time = time_unit(study)
     rate = f"{y.instrument.label} points per {time}"
     basis = _with_rates(draft, ground.basis(draft, draft.fit))

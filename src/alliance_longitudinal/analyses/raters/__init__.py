@@ -132,7 +132,7 @@ def raters(
         if outcome is None and not _symptoms(study)
         else outcomes_of(study, draft.measure("symptoms", outcome))
     )
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, partial=True)
     early = TimeWindow(*(window or study.early_window))
     means = client_means(draft.sessions, early, [pair.first, pair.second], outcomes)
     sessions = draft.sessions
@@ -145,7 +145,7 @@ def raters(
     _vary(draft, pair)
     rated = rated_by_both(draft, pair)
     draft.fact("Clients", Count(rated.clients, "client"))
-    draft.therapists(int(rated.rows["therapist"].nunique()))
+    draft.therapists(rated.rows["therapist"])
     draft.fact("Sessions rated by both", Count(len(rated.rows), "session"))
     draft.fact("Early window", f"sessions {early.first} to {early.last}")
     gap = _level(draft, rated, pair)

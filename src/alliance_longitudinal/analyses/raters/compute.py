@@ -16,6 +16,7 @@ from alliance_longitudinal.analyses.kit import (
     Structure,
     fit_first,
     listed,
+    with_one,
 )
 from alliance_longitudinal.analyses.raters.design import Pair, Rated
 from alliance_longitudinal.errors import AllianceError
@@ -191,10 +192,11 @@ def reciprocity(draft: Draft, rated: Rated, pair: Pair) -> "OneWithMany | None":
     """One with many: variances of both raters by level; None, with a finding, where it cannot be estimated."""
     from alliance_longitudinal.methods.dyads.one_with_many import one_with_many
 
-    ids = rated.rows[["client", "therapist", "session"]]
+    rows = rated.rows[with_one(rated.rows["therapist"])]
+    ids = rows[["client", "therapist", "session"]]
     long = pd.concat(
         [
-            ids.assign(rating=rated.rows[column], role=measure.rater)
+            ids.assign(rating=rows[column], role=measure.rater)
             for column, measure in (("c", pair.first), ("t", pair.second))
         ]
     )

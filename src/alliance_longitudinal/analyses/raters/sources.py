@@ -11,6 +11,10 @@ from alliance_longitudinal.analyses.kit import (
     Draft,
     Estimate,
     Fitted,
+    each_alone,
+    neutral,
+    number_of_therapists,
+    together,
     with_robust_errors,
 )
 from alliance_longitudinal.analyses.raters.design import Pair
@@ -72,7 +76,7 @@ def sources_of(draft: Draft, frame: pd.DataFrame, pair: Pair, outcomes: list[Mea
     outcomes = sorted(outcomes, key=lambda y: y.rater != own)
     for used in (outcomes, outcomes[:1])[: len(outcomes)]:
         columns = ["a_0", "a_1", *(f"{w}_{k}" for k in range(len(used)) for w in ("start", "end"))]
-        rows = frame.dropna(subset=columns)
+        rows = together(frame.dropna(subset=columns))
         if draft.therapists_known:
             rows = rows[rows.groupby("therapist")["client"].transform("size") >= 2]
         if len(rows) >= MIN_CLIENTS:
@@ -84,7 +88,7 @@ def sources_of(draft: Draft, frame: pd.DataFrame, pair: Pair, outcomes: list[Mea
             "Too few clients have early ratings by both raters and an outcome before and after: the report does not compare sources.",
         )
         return None
-    clustered = draft.therapists_known and rows["therapist"].nunique() >= MIN_CLUSTERS
+    clustered = draft.therapists_known and number_of_therapists(rows["therapist"]) >= MIN_CLUSTERS
     for k, measure in enumerate(used):
         better = 1 if measure.instrument.direction == "higher_better" else -1
         rows = rows.assign(**{f"end_{k}": better * rows[f"end_{k}"]})
@@ -92,12 +96,12 @@ def sources_of(draft: Draft, frame: pd.DataFrame, pair: Pair, outcomes: list[Mea
     adjust = [*(f"start_{k}" for k in range(len(used))), *adjusted]
     try:
         found = by_source(
-            rows,
+            rows.assign(alike=each_alone(rows)["therapist"]),
             names,
             {m.rater: f"end_{k}" for k, m in enumerate(used)},
             adjust,
             group="therapist" if draft.therapists_known else None,
-            cluster="therapist" if clustered else "client",
+            cluster="alike" if clustered else "client",
         )
     except AllianceError as error:
         draft.find("sources_failed", "caution", "Sources cannot be compared: {why}", why=told(error))
@@ -170,11 +174,11 @@ def both_raters(draft: Draft, sources: Sources, pair: Pair) -> None:
     rows = sources.frame.assign(own=sources.frame[own], other=sources.frame[other])
     parts = ("own", "other")
     if draft.therapists_known:
-        rows = decompose(rows, parts)
+        rows = neutral(decompose(rows, parts))
         parts = ("own_client", "other_client")
     forms = {(y.instrument.id, y.instrument.label) for y in sources.outcomes}
-    together = len(sources.outcomes) == 2 and len(forms) == 1
-    if together and _actor_partner(draft, sources, rows, parts, (sources.own, rater)):
+    one_model = len(sources.outcomes) == 2 and len(forms) == 1
+    if one_model and _actor_partner(draft, sources, rows, parts, (sources.own, rater)):
         return
     for k, outcome in enumerate(sources.outcomes):
         model = draft.fit(
@@ -214,7 +218,7 @@ def _actor_partner(
     group = "therapist" if sources.clustered else None
     try:
         found = actor_partner(
-            pd.concat(sides, ignore_index=True),
+            each_alone(pd.concat(sides, ignore_index=True)),
             "y",
             "x",
             "partner",

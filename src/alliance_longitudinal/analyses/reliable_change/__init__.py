@@ -172,7 +172,7 @@ def _check_sessions(first: int | None, last: int | None) -> None:
 def _header(draft: Draft, scores: ClientScores) -> None:
     between = (scores.ends["post_session"] - scores.ends["pre_session"]).median()
     draft.fact("Clients", Count(len(scores.ends), "client"))
-    draft.therapists(scores.ends["therapist"].nunique())
+    draft.therapists(scores.ends["therapist"])
     draft.fact("Sessions between the scores (median)", Number(float(between), "integer"))
 
 

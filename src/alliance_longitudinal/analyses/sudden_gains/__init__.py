@@ -172,7 +172,7 @@ def sudden_gains(
         seed=seed,
     )
     draft.fact("Clients", Count(gains.clients, "client"))
-    draft.therapists(gains.table["therapist"].nunique())
+    draft.therapists(gains.table["therapist"])
     draft.fact("Intervals tested", Count(len(gains.table), "interval"))
     draft.fact("Points of a sudden change", f"{points:.4g}")
     if gains.steady is not None:

@@ -108,7 +108,7 @@ def therapist_development(
     groups = draft.compare(by)
     draft.adjust(covariates)
     a, y = _measures(draft, alliance, outcome)
-    draft.with_therapists()
+    draft.with_therapists(why="it is about therapists")
     people = number_cases(study, case_number)
     name = find_experience(study, experience)
     if people is None:
@@ -123,7 +123,7 @@ def therapist_development(
     cases = cases_of(draft, people, a, y, span, weeks, name)
     _enough(draft, cases)
     draft.fact("Clients", Count(len(cases.clients), "client"))
-    draft.therapists(int(cases.clients["therapist"].nunique()))
+    draft.therapists(cases.clients["therapist"])
     most = cases.clients.groupby("therapist").size()
     draft.fact("Cases per therapist, median", Number(float(most.median()), "integer"))
     draft.fact("Followed for", say("{n:noun}", n=Number(weeks, "integer", time_unit(study))))

@@ -17,7 +17,6 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Groups,
     Names,
-    Number,
     OutcomeName,
     Samples,
     Seed,
@@ -130,7 +129,7 @@ def variance_partition(
     draft.adjust(covariates)
     asked = _measures(draft, alliance, outcome, measures)
     labels = listing([m.instrument.label for m in asked], "or")
-    draft.with_therapists()
+    draft.with_therapists(needed=False, as_one=True, why="it separates clients from therapists")
     scored = draft.sessions[[m.name for m in asked]].notna().any(axis=1)
     draft.keep(
         scored,
@@ -140,7 +139,7 @@ def variance_partition(
     clinics = with_clinics(draft)
     sessions = draft.sessions
     draft.fact("Clients", Count(sessions["client"].nunique(), "client"))
-    draft.fact("Therapists", Number(sessions["therapist"].nunique(), "integer"))
+    draft.therapists(sessions["therapist"])
     draft.fact("Sessions", Count(len(sessions), "session"))
     every: list[Divided] = []
     for k, measure in enumerate(asked):
@@ -157,6 +156,10 @@ def variance_partition(
             )
         every += _divided(draft, measure, n_boot, seed + 10 * k, clinics)
         answer_share(draft, measure)
+    if not draft.therapists_known:
+        draft.say(
+            "No therapist is named for these clients, so how much therapists differ cannot be estimated."
+        )
     show_shares(draft, time_unit(study))
     bars = {
         f"{k}_{m.name}": say("{label}, {what}", label=m.instrument.label, what=words)
@@ -221,6 +224,8 @@ def _divided(draft: Draft, measure: Measure, n_boot: int, seed: int, clinics: bo
 
 def _therapists(draft: Draft, every: list[Divided], share: float, n_sim: int, seed: int) -> None:
     """Whether therapists differ, whether this study could have seen it, and how reliable single estimates are."""
+    if not draft.therapists_known:
+        return
     caseloads = draft.sessions.groupby("therapist")["client"].nunique()
     draft.estimate(*power_of_design(caseloads, share, seed))
     of_therapists = [d for d in every if d.of_therapists]
@@ -272,6 +277,7 @@ def _correlate(draft: Draft, every: list[Divided], described: list[Therapists]) 
 def _compare(draft: Draft, groups: Groups, measures: list[Measure], n_boot: int, seed: int) -> None:
     """The shares between therapists of each group, and their differences."""
     found: dict[str, list[Estimate]] = {}
+    level = "therapist" if draft.therapists_known else "client"
     for g, (group, rows) in enumerate(groups.split(draft.sessions), start=1):
         enough = [m for m in measures if clients_with(rows, m) >= MIN_CLIENTS]
         if len(enough) < len(measures):
@@ -281,8 +287,8 @@ def _compare(draft: Draft, groups: Groups, measures: list[Measure], n_boot: int,
             for k, m in enumerate(enough)
             for each in divide(draft, m, rows, n_boot, seed + 100 * g + 10 * k, group)
         ]
-        found[group] = [e for d in divided for e in d.shares if e.level == "therapist"]
-    draft.by_group(found, PERCENT, "Shares between therapists, from models of each group alone.")
+        found[group] = [e for d in divided for e in d.shares if e.level == level]
+    draft.by_group(found, PERCENT, f"Shares between {level}s, from models of each group alone.")
 
 
 __all__ = ["variance_partition"]

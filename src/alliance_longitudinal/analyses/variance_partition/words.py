@@ -32,6 +32,15 @@ def answer_share(draft: Draft, measure: Measure) -> None:
     """How much therapists differ in one measure."""
     label = measure.instrument.label
     level, change, end = (draft[f"{kind}_{measure.name}_therapist"] for kind in ("level", "change", "end"))
+    among = draft[f"level_{measure.name}_client"]
+    if not draft.therapists_known and among is not None:
+        draft.say(
+            "Of the differences in {label} level, {share} lie between clients (95 % interval "
+            "{share:interval}) and the others between the sessions of a client.",
+            label=label,
+            share=among.number("percent"),
+        )
+        return
     if level is None:
         draft.say(
             "For {label}, too few therapists have two or more clients, so how much therapists "

@@ -114,7 +114,7 @@ def within_between(
     groups = draft.compare(by)
     draft.adjust(covariates)
     a, y = draft.measure("alliance", alliance), draft.measure("symptoms", outcome)
-    draft.with_therapists(needed=False)
+    draft.with_therapists(needed=False, partial=True)
     pairs = _pairs(draft, a, y, lag, adjust_intake=adjust_intake)
     slopes = random_slope == "auto"
     main = estimate_all(draft, pairs, _unit(a, y), slopes=slopes)
@@ -164,7 +164,7 @@ def _pairs(draft: Draft, a: Measure, y: Measure, steps: int, *, adjust_intake: b
     several = rows.groupby("client").size()
     draft.needs(int((several >= 2).sum()), MIN_CLIENTS, "the analysis within and between clients")
     draft.fact("Clients", Count(rows["client"].nunique(), "client"))
-    draft.therapists(rows["therapist"].nunique())
+    draft.therapists(rows["therapist"])
     draft.fact("Pairs of sessions", Count(len(rows), "pair", "pairs"))
     pairs = pairs_of(rows, y.name, draft.adjusters, therapists=draft.therapists_known, intake=adjust_intake)
     flat = [

@@ -7,7 +7,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import MIN_THERAPISTS
+from alliance_longitudinal.analyses.kit import (
+    MIN_THERAPISTS,
+    neutral,
+    number_of_therapists,
+    together,
+    usable_therapists,
+)
 
 Detrend = Literal["none", "common", "client", "lines"]
 Treatment = Literal["keep", "sd3", "sd2", "winsor3", "winsor2"]
@@ -53,7 +59,7 @@ class Pairs:
     @property
     def n_therapists(self) -> int:
         """Their therapists."""
-        return int(self.rows["therapist"].nunique())
+        return number_of_therapists(self.rows["therapist"])
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -128,8 +134,8 @@ def pairs_of(
         y=sessions[outcome].astype(float), alliance=sessions["before"], intake=sessions["first"]
     )
     rows, adjusted = adjusters(rows)
-    usable = int((rows.groupby("therapist")["client"].nunique() >= 2).sum())
-    found = Pairs(rows, therapists and usable >= MIN_THERAPISTS, tuple(adjusted), intake)
+    usable = usable_therapists(rows)
+    found = Pairs(together(rows), therapists and usable >= MIN_THERAPISTS, tuple(adjusted), intake)
     divided = _divided(found)
     if divided.between and not divided._varies("alliance_therapist"):
         return divided.two_level()
@@ -146,6 +152,7 @@ def _divided(found: Pairs) -> Pairs:
     )
     rows = rows.drop(columns=["within"], errors="ignore")
     rows = decompose(rows, names, by=found.levels if found.between else "client")
+    rows = neutral(rows) if found.between else rows
     if not found.between:
         rows = rows.assign(**{f"{n}_client": rows[f"{n}_client"] - rows[f"{n}_client"].mean() for n in names})
     rows = rows.rename(columns={"alliance_within": "within"})

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.analyses.kit import Draft, Estimate, Fitted, therapist_df
+from alliance_longitudinal.analyses.kit import Draft, Estimate, Fitted, therapist_df, with_one
 from alliance_longitudinal.analyses.kit.checks import FEW
 from alliance_longitudinal.analyses.within_between.design import Pairs
 from alliance_longitudinal.data.study import Study
@@ -37,6 +37,7 @@ class Choice:
 
 def analysed_share(study: Study, rows: pd.DataFrame) -> float:
     """Median over therapists of the analysed share of their clients; missing without ``caseload``."""
+    rows = rows[with_one(rows["therapist"])]
     own = rows.drop_duplicates("client")["therapist"].value_counts()
     therapists = study.therapists
     if "caseload" in therapists:
@@ -50,7 +51,7 @@ def analysed_share(study: Study, rows: pd.DataFrame) -> float:
 
 def clients_of(pairs: Pairs, fitted: Fitted) -> pd.DataFrame:
     """One row per client: mean alliance, mean outcome less the common course, means of first score and session."""
-    rows = pairs.rows
+    rows = pairs.rows[with_one(pairs.rows["therapist"])]
     course = rows["course"].map(lambda c: float(fitted.result.params.get(f"course[T.{c}]", 0.0)))
     wanted = {
         "therapist": rows["therapist"],
