@@ -129,12 +129,15 @@ def test_the_late_alliance_by_hand(trial: Study) -> None:
     assert_allclose(data["early_client"], expected, atol=1e-9)
     alone = kind == "(no therapist)"
     assert 0 < alone.sum() < len(alone)
-    rows = fitted.data.assign(has=(~alone).astype(float), lacks=alone.astype(float))
+    own = np.where(
+        alone, data["client"].to_numpy(object), kind
+    )  # for errors by therapist each of them is alone
+    rows = fitted.data.assign(has=(~alone).astype(float), lacks=alone.astype(float), therapist=own)
     again = MixedModel.from_formula(
         "end ~ early_client + late_client + before + intake + lacks + (0 + has | therapist)",
         rows,
         residual=VarIdent("lacks"),
-    ).fit()
+    ).fit(cov_type="CR2", cov_groups="therapist")
     assert_allclose(value(result, "late_given_early"), again.params["late_client"], rtol=1e-6)
     assert_allclose(value(result, "late_given_early", "se"), again.bse["late_client"], rtol=1e-5)
 
