@@ -25,7 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "kills"
 REPORTS = 40
 #: Seconds after the first report of a round has begun in which the kill comes; one kill in ten comes before.
-LATEST = 6.0
+LATEST = 2.5
+#: Seconds between the kill of one of the batch's processes and the end of the batch, so that it lasts for several kills.
+LATER = (0.1, 1.0)
 PATIENCE = 600
 BATCH = """
 import signal, sys
@@ -35,7 +37,7 @@ sys.path.insert(0, {tests!r})
 from reporting import tiny
 from alliance_longitudinal.reporting import run_batch
 lab = Path({lab!r})
-batch = run_batch(lab / "grid.yaml", sys.argv[1], jobs=2, registry=tiny.REGISTRY, notebooks=lab)
+batch = run_batch(lab / "grid.yaml", sys.argv[1], jobs=3, registry=tiny.REGISTRY, notebooks=lab)
 sys.exit(0 if batch.ok else 1)
 """
 
@@ -120,7 +122,7 @@ def run(lab: Path, out: Path, temporary: Path) -> "subprocess.Popen[bytes]":
 def disturb(batch: "subprocess.Popen[bytes]", dice: random.Random) -> str:
     """Kill one of the batch's processes, and wait until all are gone; whom it hit."""
     early = dice.random() < 0.1
-    until = time.monotonic() + (dice.uniform(0, 3) if early else 60)
+    until = time.monotonic() + (dice.uniform(0, 1.5) if early else 60)
     while batch.poll() is None and time.monotonic() < until and (early or not begun(batch.pid)):
         time.sleep(0.05)
     time.sleep(0 if early else dice.uniform(0, LATEST))
@@ -136,8 +138,8 @@ def disturb(batch: "subprocess.Popen[bytes]", dice: random.Random) -> str:
             chosen.send_signal(how)
         except psutil.NoSuchProcess:
             whom = "nobody"
-        if not is_batch:  # it goes on; stop it a little later, so that a batch lasts for several kills
-            time.sleep(dice.uniform(0.5, 4))
+        if not is_batch:  # it goes on; stop it a little later
+            time.sleep(dice.uniform(*LATER))
             batch.send_signal(signal.SIGTERM)
     batch.wait(PATIENCE)
     _, alive = psutil.wait_procs(family, timeout=15)

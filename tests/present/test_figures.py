@@ -213,6 +213,20 @@ def test_a_picture_is_drawn_once_in_each_language() -> None:
     assert (made.svg(), len(drawn)) == (english, 2)
 
 
+def test_the_numbers_of_an_axis_have_the_decimal_mark_of_the_language() -> None:
+    def ticks() -> set[str]:
+        figure = spec("forest").figure()
+        figure.draw_without_rendering()
+        return {label.get_text() for ax in figure.axes for label in ax.get_xticklabels()}
+
+    english = ticks()
+    with in_language("de"):
+        german = ticks()
+        assert style.percent(0.025) == "2,5\u00a0%"
+    assert any("." in text for text in english)
+    assert german == {text.replace(".", ",") for text in english}
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_figure_is_as_wide_as_a_telephone_shows_it_and_its_text_at_least_nine_points(name: str) -> None:
     figure = spec(name).figure()

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import string
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, cli
 from alliance_longitudinal.counts import Count, Number, Outsiders, Share
 from alliance_longitudinal.data import simulated_study
-from alliance_longitudinal.errors import UsageError
+from alliance_longitudinal.errors import StudyError, UsageError
 from alliance_longitudinal.labels import number
 from alliance_longitudinal.language import check_language, in_language, languages, translated
+from alliance_longitudinal.reporting import run_batch
 from alliance_longitudinal.sentences import say
 from alliance_longitudinal.simulation import ClinicTruth
+from reporting import tiny
 from reporting.conftest import Lab
 
 PACKAGE = Path(al.__file__).parent
@@ -166,11 +169,7 @@ def test_a_language_that_is_not_there(
     assert str(caught.value) == "There is no language 'fr' for reports. Choose from: en, de."
     words = ["report", "demo", "--notebook", "data_quality", "--out", "x"]
     assert cli.main([*words, "--language", "fr"]) == 2
-    assert cli.main([*words, "--language", "de", "--format", "docx"]) == 2
-    assert (
-        "The format docx is in English only. Leave out --language, or make the page alone."
-        in capsys.readouterr().err
-    )
+    assert "There is no language 'fr' for reports. Choose from: en, de." in capsys.readouterr().err
     monkeypatch.setenv("ALLIANCE_LANGUAGE", "de")
     with in_language("en"):
         assert translated("Results") == "Results"
@@ -186,3 +185,60 @@ def test_a_report_in_german_says_what_is_not_translated(lab: Lab, tmp_path: Path
     manifest = json.loads((tmp_path / "de" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["language"] == "de"
     assert "--language de" in manifest["command"]
+
+
+def test_the_documents_are_in_the_language_of_the_report(lab: Lab, tmp_path: Path) -> None:
+    pytest.importorskip("docx")
+    pytest.importorskip("typst")
+    report = lab.report(tmp_path / "de", language="de", formats=["docx", "pdf"])
+    assert report.ok, report.error
+    with zipfile.ZipFile(tmp_path / "de" / "report.docx") as packed:
+        word = packed.read("word/document.xml").decode()
+        assert 'w:val="de-DE"' in packed.read("word/styles.xml").decode()
+    for words in (
+        *(
+            "Die Antwort",
+            "Abbildung ",
+            "Tabelle ",
+            GERMAN["texts"]["How to read it."],
+            "Anhang: Herkunft",
+            "Vor diesem Schritt ausgeschlossen",
+        ),
+        "Die Sätze dieser Analyse sind noch nicht übersetzt; sie sind englisch.",
+    ):
+        assert words in word, words
+    for words in (
+        ">Appendix:",
+        ">Figure ",
+        ">Table ",
+        "Left out before",
+    ):
+        assert words not in word, words
+    assert b"/Lang(de)" in (tmp_path / "de" / "report.pdf").read_bytes()
+
+
+def test_no_word_of_the_documents_is_missing() -> None:
+    words = {
+        word
+        for name in ("model", "blocks", "word")
+        for call in ast.walk(
+            ast.parse((PACKAGE / "reporting" / "page" / f"{name}.py").read_text(encoding="utf-8"))
+        )
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "translated"
+        for word in (n.value for a in call.args for n in ast.walk(a) if isinstance(n, ast.Constant))
+        if isinstance(word, str) and word
+    }
+    assert len(words) > 40
+    assert words - set(GERMAN["texts"]) == {"severity"}  # a key of what is translated
+
+
+def test_a_batch_in_another_language(lab: Lab, tmp_path: Path) -> None:
+    grid = {"study": str(lab.study), "notebook": "tiny", "language": "de"}
+    (tmp_path / "grid.yaml").write_text(json.dumps(grid), encoding="utf-8")
+    batch = run_batch(tmp_path / "grid.yaml", tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)
+    assert batch.ok
+    page = (tmp_path / "out" / batch.rows[0]["folder"] / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="de">' in page
+    (tmp_path / "grid.yaml").write_text(json.dumps(grid | {"language": "fr"}), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"There is no language 'fr' for reports\. Choose from: en, de\."):
+        run_batch(tmp_path / "grid.yaml", tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)

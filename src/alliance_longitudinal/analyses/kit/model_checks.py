@@ -16,6 +16,7 @@ from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.labels import number
+from alliance_longitudinal.language import translated
 from alliance_longitudinal.present import Column, FigureSpec, Table, plots
 from alliance_longitudinal.sentences import Sentence, say, told
 
@@ -269,7 +270,12 @@ def _quantiles(checked: Checked, frame: pd.DataFrame) -> FigureSpec:
             Column("n", "Rows", "count"),
         ),
         draw=partial(
-            plots.lines, x="x", y="y", band=True, x_label="Normal quantile", y_label="Standardised residual"
+            plots.lines,
+            x="x",
+            y="y",
+            band=True,
+            x_label=translated("Normal quantile"),
+            y_label=translated("Standardised residual"),
         ),
         single_people=True,
     )
@@ -306,8 +312,8 @@ def _left_out_figure(checked: Checked, without: "pd.Series[float]") -> FigureSpe
             plots.lines,
             x="place",
             y="value",
-            x_label="Therapist left out, in order",
-            y_label="Estimate",
+            x_label=translated("Therapist left out, in order"),
+            y_label=translated("Estimate"),
             percent=share,
         ),
         single_people=True,

@@ -6,8 +6,19 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+
+from alliance_longitudinal.language import decimal_mark
 
 _DOTS_PER_INCH = 110
+
+
+class Ticks(ScalarFormatter):
+    """Numbers of an axis with the decimal mark of the language in use."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """One number."""
+        return decimal_mark(super().__call__(x, pos))
 
 
 class Drawn(Figure):

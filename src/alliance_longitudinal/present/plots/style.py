@@ -3,6 +3,8 @@
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from alliance_longitudinal.language import ENGLISH, decimal_mark, language
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -57,11 +59,14 @@ def new(height: float, columns: int = 1, rows: int = 1, width: float = WIDTH) ->
     """A figure on white, in the house style; pyplot does not know of it, so it is never shown twice."""
     import matplotlib as mpl
 
-    from alliance_longitudinal.present.plots.drawn import Drawn
+    from alliance_longitudinal.present.plots.drawn import Drawn, Ticks
 
     with mpl.rc_context(_RC):
         figure = Drawn(figsize=(width, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
+    if language() != ENGLISH:
+        for axis in (axis for ax in axes.flat for axis in (ax.xaxis, ax.yaxis)):
+            axis.set_major_formatter(Ticks())
     return figure, list(axes.flat)
 
 
@@ -80,7 +85,7 @@ def lines_of(value: object, letters: int = _LABEL_LETTERS) -> list[str]:
 
 def percent(value: float, _: object = None) -> str:
     """A tick of an axis of shares."""
-    return f"{100 * value:.4g}\u00a0%"
+    return decimal_mark(f"{100 * value:.4g}\u00a0%")
 
 
 def legend(figure: "Drawn", columns: int) -> None:

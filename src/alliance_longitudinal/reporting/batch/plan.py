@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alliance_longitudinal.errors import AllianceError, StudyError, UsageError
+from alliance_longitudinal.language import ENGLISH, check_language
 from alliance_longitudinal.reporting.record.arguments import as_argument
 from alliance_longitudinal.reporting.record.formats import check_formats
 from alliance_longitudinal.reporting.record.inputs import DEMO
@@ -44,6 +45,7 @@ class BatchFile(BaseModel):
     parameters: dict[str, Any] = {}
     exclude: list[dict[str, Any]] = []
     formats: list[str] = []
+    language: str = ENGLISH
     deadline: Annotated[float, Field(gt=0)] = 600.0
     memory: Annotated[float, Field(gt=0)] | None = None
 
@@ -147,7 +149,7 @@ def read_plan(
     document = read_document(path, "batch file")
     batch = validate(document, BatchFile, "batch file")
     _check_exclusions(batch, path)
-    formats = _formats(document, batch)
+    written = _formats(document, batch)
     for name in [] if trust else batch.notebook_names():
         if (place := own_notebook(name, path.parent)).endswith(".ipynb"):
             refuse_foreign(Path(place))
@@ -165,7 +167,7 @@ def read_plan(
         try:
             combination = _checked(
                 *(study, batch.study_files()[study], notebook, values, path.parent),
-                *(registry, notebooks, formats, hashes),
+                *(registry, notebooks, written, hashes),
             )
         except UsageError as error:
             together |= dict.fromkeys(str(error).splitlines())
@@ -191,12 +193,15 @@ def read_plan(
     )
 
 
-def _formats(document: Document, batch: BatchFile) -> list[str]:
-    """The documents that each report has beside its page."""
+def _formats(document: Document, batch: BatchFile) -> tuple[list[str], str]:
+    """The documents that each report has beside its page, and the language of all."""
+    place = "language"
     try:
-        return check_formats(batch.formats)
+        language = check_language(batch.language)
+        place = "formats"
+        return check_formats(batch.formats), language
     except UsageError as error:
-        raise_mistakes(document, "batch file", [(("formats",), str(error))])
+        raise_mistakes(document, "batch file", [((place,), str(error))])
         raise
 
 
@@ -248,7 +253,7 @@ def _checked(
     folder: Path,
     registry: Registry | None,
     notebooks: Path | None,
-    formats: Sequence[str],
+    written: tuple[Sequence[str], str],
     hashes: dict[str, Mapping[str, str]],
 ) -> Combination:
     place = file if file == DEMO and not (folder / file).is_file() else str(folder / file)
@@ -257,7 +262,8 @@ def _checked(
             place,
             own_notebook(notebook, folder),
             values,
-            formats=formats,
+            formats=written[0],
+            language=written[1],
             inputs=hashes.get(place),
             registry=registry,
             notebooks=notebooks,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from alliance_longitudinal.language import languages
 from alliance_longitudinal.reporting.batch.plan import BatchFile
 from alliance_longitudinal.reporting.record.formats import FORMATS, PAGE
 
@@ -30,6 +31,10 @@ def batch_schema(registry: Mapping[str, Any]) -> dict[str, Any]:
             "type": "array",
             "items": {"enum": [PAGE, *FORMATS]},
             "description": "Documents in addition to each report's page.",
+        },
+        "language": {
+            "enum": list(languages()),
+            "description": "Language of the reports; the index is in English.",
         },
         "parameters": {
             "type": "object",

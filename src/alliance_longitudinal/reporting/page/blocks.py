@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from alliance_longitudinal.language import translated
+
 #: Tables with more columns get a page on its side.
 _MOST_UPRIGHT = 10
 #: Characters that fit beside each other, on a page upright and on its side; and the room beside a cell.
@@ -87,7 +89,7 @@ class TableBlock:
     @property
     def caption(self) -> str:
         """``Table 3. Title``."""
-        return f"Table {self.number}. {self.title}" if self.number else self.title
+        return f"{translated('Table')} {self.number}. {self.title}" if self.number else self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class FigureBlock:
 
 
 def _longest_word(text: str) -> int:
-    return max((len(word) for word in re.split(r"[ :/-]", text)), default=0)
+    """No line ends after the colon inside a word such as Klient:innen."""
+    return max((len(word) for word in re.split(r"[ /-]|:(?!\w)", text)), default=0)
 
 
 def _shared(needs: Sequence[int], floors: Sequence[int], room: int) -> list[float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.labels import number
+from alliance_longitudinal.language import ENGLISH, is_translated, language, noun, translated
 from alliance_longitudinal.reporting.page.blocks import (
     PAGE_WIDTH,
     TALLEST,
@@ -36,6 +37,11 @@ from alliance_longitudinal.reporting.page.unbroken import unbroken
 from alliance_longitudinal.reporting.record.arguments import as_argument
 from alliance_longitudinal.reporting.record.main import main_of
 
+#: What a report in another language says of its words, by whether the analysis is translated.
+_TRANSLATED = {
+    True: "All sentences of this analysis are translated; names of models, the executed notebook, the checklist and findings about the data may still be English.",
+    False: "The sentences of this analysis are not translated yet; they are English.",
+}
 _VIEW_BOX = re.compile(r'viewBox="([-0-9. ]+)"')
 
 
@@ -62,7 +68,7 @@ def report_model(results: Mapping[str, Any], known: Mapping[str, Any], folder: P
         study=results["study"]["title"],
         status=results["status"]["label"],
         made=known["started"],
-        footer=f"{results['study']['title']} · report {known['key'][:8]} · alliance_longitudinal {version}",
+        footer=f"{results['study']['title']} · {translated('report')} {known['key'][:8]} · alliance_longitudinal {version}",
         blocks=tuple(_turned(list(_blocks(results, known, numbered)))),
     )
 
@@ -137,70 +143,88 @@ def table_block(table: Mapping[str, Any], count: int = 0) -> TableBlock:
 
 def _blocks(results: Mapping[str, Any], known: Mapping[str, Any], numbered: _Numbered) -> Iterator[Block]:
     yield from _head(results, known)
-    yield Heading("The answer")
+    yield Heading(translated("The answer"))
     yield from (Paragraph(unbroken(s), "answer") for s in results["answer"])
     yield from numbered.main()
     yield from numbered.section("answer")
-    yield Heading("Who is in the analysis")
+    yield Heading(translated("Who is in the analysis"))
     yield from _flow(results)
     yield from numbered.section("sample", ["table"])
-    yield Heading("Methods")
+    yield Heading(translated("Methods"))
     yield from _plan(known.get("plan"), results)
     yield from (Paragraph(unbroken(p)) for p in results["methods"]["paragraphs"])
-    yield Heading("Results")
+    yield Heading(translated("Results"))
     shown = tuple(numbered.section("results"))
     models = tuple(numbered.section("models", ["table"]))
     if not (results["estimates"] or shown or models):
-        yield Paragraph("There are no results, for the reason given in the answer.")
+        yield Paragraph(translated("There are no results, for the reason given in the answer."))
     yield from shown
     if any(x["section"] == "sensitivity" for x in (*results["tables"], *results["figures"])):
-        yield Heading("Sensitivity")
-        yield Paragraph("How much does the answer depend on these choices?")
+        yield Heading(translated("Sensitivity"))
+        yield Paragraph(translated("How much does the answer depend on these choices?"))
         yield from numbered.section("sensitivity")
-    yield Heading("Checks and findings")
+    yield Heading(translated("Checks and findings"))
     yield from _findings(results)
     yield from numbered.section("checks")
-    yield Heading("Limits")
+    yield Heading(translated("Limits"))
     yield from _limits(results)
     if results["methods"]["references"]:
-        yield Heading("References")
+        yield Heading(translated("References"))
         yield from (Paragraph(unbroken(r), "reference") for r in results["methods"]["references"])
     yield from _appendix(results, known, models)
 
 
 def _head(results: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Block]:
     if results["study"]["simulated"]:
-        yield Paragraph(simulated_words(results["study"]["simulated_note"]), "warning", "Simulated data.")
+        yield Paragraph(
+            simulated_words(results["study"]["simulated_note"]), "warning", translated("Simulated data.")
+        )
     audience = results["parameters"].get("audience")
     if audience == "shareable":
-        yield Paragraph("Counts of people are rounded, and small ones are hidden.", "warning", "Shareable.")
+        yield Paragraph(
+            translated("Counts of people are rounded, and small ones are hidden."),
+            "warning",
+            translated("Shareable."),
+        )
     elif audience is not None:
-        words = "Only for people who may see the data. To share it, make the report again with --audience shareable."
-        yield Paragraph(words, "warning", "Internal.")
+        words = translated("Only for people who may see the data. To share it, make the report again with")
+        yield Paragraph(f"{words} --audience shareable.", "warning", translated("Internal."))
     yield Paragraph(unbroken(results["question"]), "question")
     reasons = " ".join(results["status"]["reasons"]) if results["status"]["code"] != "caution" else ""
     yield Paragraph(unbroken(reasons or _cautions(results)), "body", f"{results['status']['label']}.")
     yield Facts(tuple((label, _fact(value)) for label, value in results["facts"]))
+    complete = is_translated(results["analysis"])
+    if language() != ENGLISH:
+        yield Paragraph(
+            f"{translated('This report is in English.')} {translated(_TRANSLATED[complete])}", "note"
+        )
     plan = known.get("plan")
     if plan is not None:
-        frozen = f"The plan was frozen on {plan['created'][:10]} ({plan['plan_sha256'][:12]})."
+        frozen = (
+            f"{translated('The plan was frozen on')} {plan['created'][:10]} ({plan['plan_sha256'][:12]})."
+        )
         yield Paragraph(frozen, "body", _kept(plan))
         if plan["deviations"]:
             rows = tuple((d["parameter"], d["planned"], d["used"]) for d in plan["deviations"])
-            heads = ("What", "Planned", "Used")
-            yield TableBlock("deviations", 0, "Deviations from the plan", heads, (False,) * 3, rows)
+            heads = tuple(map(translated, ("What", "Planned", "Used")))
+            yield TableBlock(
+                "deviations", 0, translated("Deviations from the plan"), heads, (False,) * 3, rows
+            )
 
 
 def _kept(plan: Mapping[str, Any]) -> str:
     if plan["as_planned"]:
-        return "As planned."
+        return translated("As planned.")
     n = len(plan["deviations"])
-    return f"{n} {'deviation' if n == 1 else 'deviations'} from the plan."
+    return f"{n} {noun('deviation', '', single=n == 1)} {translated('from the plan')}."
 
 
 def _cautions(results: Mapping[str, Any]) -> str:
     n = sum(f["severity"] == "caution" for f in merged_findings(results["findings"]))
-    return f"{n} {'caution' if n == 1 else 'cautions'}: see Checks and findings." if n else ""
+    if not n:
+        return ""
+    see = f"{translated('see')} {translated('Checks and findings')}"
+    return f"{n} {translated('caution' if n == 1 else 'cautions')}: {see}."
 
 
 def _fact(value: Any) -> str:
@@ -212,10 +236,12 @@ def _fact(value: Any) -> str:
 def _flow(results: Mapping[str, Any]) -> Iterator[Block]:
     boxes = flow_boxes(results["flow"])
     if not boxes:
-        yield Paragraph("The analysis used all data.")
+        yield Paragraph(translated("The analysis used all data."))
         return
     few = results["parameters"].get("audience") == "shareable"
-    heads = ("Step", "Clients", "Therapists", "Sessions", "Left out before this step", "Why")
+    heads = tuple(
+        map(translated, ("Step", "Clients", "Therapists", "Sessions", "Left out before this step", "Why"))
+    )
     rows = tuple(
         (
             unbroken(b.step[:1].upper() + b.step[1:]),
@@ -227,7 +253,12 @@ def _flow(results: Mapping[str, Any]) -> Iterator[Block]:
     )
     numeric = (False, True, True, True, False, False)
     yield TableBlock(
-        "sample_flow", 0, "Who remained after each step, and why others were left out", heads, numeric, rows
+        "sample_flow",
+        0,
+        translated("Who remained after each step, and why others were left out"),
+        heads,
+        numeric,
+        rows,
     )
 
 
@@ -235,50 +266,58 @@ def _lost(b: Box, *, few: bool) -> str:
     if not b.reason:
         return ""
     if not (b.rows_lost or b.clients_lost):
-        return "none or a few" if few else "none"
-    clients = (
-        f"{number(-b.clients_lost, 'integer')} client{'' if b.clients_lost == 1 else 's'}, "
-        if b.clients_lost
-        else ""
-    )
-    return unbroken(f"{clients}{number(-b.rows_lost, 'integer')} session{'' if b.rows_lost == 1 else 's'}")
+        return translated("none or a few" if few else "none")
+    clients = f"{_counted(b.clients_lost, 'client')}, " if b.clients_lost else ""
+    return unbroken(clients + _counted(b.rows_lost, "session"))
+
+
+def _counted(n: int, word: str) -> str:
+    return f"{number(-n, 'integer')} {noun(word, '', single=abs(n) == 1)}"
 
 
 def _plan(plan: Mapping[str, Any] | None, results: Mapping[str, Any]) -> Iterator[Block]:
     if plan is None:
         return
     found = main_of(results, plan["main_estimate"])
-    main = f"{plan['main_estimate'] or 'that of the analysis'}: not in this report"
+    main = (
+        f"{plan['main_estimate'] or translated('that of the analysis')}: {translated('not in this report')}"
+    )
     if found is not None:
         limits = (
-            f", 95 % interval {number(found['ci_low'], 'estimate')} to {number(found['ci_high'], 'estimate')}"
+            f", {translated('95 % interval')} {number(found['ci_low'], 'estimate')} {translated('to')} "
+            f"{number(found['ci_high'], 'estimate')}"
             if found["ci_low"] is not None
             else ""
         )
         value = number(found["estimate"], "estimate")
         main = unbroken(f"{found['label']} ({found['id']}): {value}{limits} {found['unit'] or ''}".strip())
-    yield Heading("The plan", 2)
+    yield Heading(translated("The plan"), 2)
     yield Facts(
         (
-            ("Hypotheses", unbroken(" ".join(plan["hypotheses"])) or "none stated"),
-            ("Main estimate", main),
-            ("Several tests", unbroken(plan["multiplicity"])),
-            ("Data seen before planning", unbroken(plan["data_seen"]) or "nothing stated"),
+            (translated("Hypotheses"), unbroken(" ".join(plan["hypotheses"])) or translated("none stated")),
+            (translated("Main estimate"), main),
+            (translated("Several tests"), unbroken(plan["multiplicity"])),
+            (
+                translated("Data seen before planning"),
+                unbroken(plan["data_seen"]) or translated("nothing stated"),
+            ),
         )
     )
-    yield Heading("How it was done", 2)
+    yield Heading(translated("How it was done"), 2)
 
 
 def _findings(results: Mapping[str, Any]) -> Iterator[Block]:
     found = merged_findings(results["findings"])
     if not found:
-        yield Paragraph("The checks found nothing unusual.")
+        yield Paragraph(translated("The checks found nothing unusual."))
         return
     items = []
     for f in found:
         where = f" ({f['where']})" if f["where"] else ""
         source = f" {f['reference']}" if f["reference"] else ""
-        items.append((f"{SEVERITY_LABELS[f['severity']]}{where}:", unbroken(f["message"] + source)))
+        items.append(
+            (f"{translated(SEVERITY_LABELS[f['severity']])}{where}:", unbroken(f["message"] + source))
+        )
     yield Bullets(tuple(items))
 
 
@@ -286,45 +325,54 @@ def _limits(results: Mapping[str, Any]) -> Iterator[Block]:
     if results["limits"]:
         yield Bullets(tuple(("", unbroken(text)) for text in results["limits"]))
     else:
-        yield Paragraph("The analysis states no limits of its own.")
+        yield Paragraph(translated("The analysis states no limits of its own."))
 
 
 def _appendix(
     results: Mapping[str, Any], known: Mapping[str, Any], models: tuple[Block, ...]
 ) -> Iterator[Block]:
     if models:
-        yield Heading("Appendix: every model that was fitted")
+        yield Heading(translated("Appendix: every model that was fitted"))
         yield from models
     if results["estimates"]:
-        yield Heading("Appendix: every estimate of this report")
+        yield Heading(translated("Appendix: every estimate of this report"))
         yield table_block(all_estimates(results["estimates"]))
-    yield Heading("Appendix: reporting checklist")
+    yield Heading(translated("Appendix: reporting checklist"))
     yield table_block(checklist_table(checklist(results, known.get("stated", {}), known.get("plan"))))
-    yield Heading("Appendix: provenance")
-    yield Paragraph(
+    yield Heading(translated("Appendix: provenance"))
+    words = (
         "The page report.html in the same folder also has the data behind each figure and the executed notebook, and "
         "manifest.json a fingerprint of every file."
     )
+    yield Paragraph(translated(words))
     yield Paragraph(known["command"], "code")
     blas = known["environment"].get("blas", "")
     yield Facts(
         (
-            ("Analysis", known["analysis"]),
-            ("Started (UTC)", known["started"]),
-            ("Seed", "none: nothing here is random" if results["seed"] is None else str(results["seed"])),
+            (translated("Analysis"), known["analysis"]),
+            (translated("Started (UTC)"), known["started"]),
+            (
+                translated("Seed"),
+                translated("none: nothing here is random")
+                if results["seed"] is None
+                else str(results["seed"]),
+            ),
             *(
-                (f"Parameter {k}", "–" if v is None else as_argument(v))
+                (f"{translated('Parameter')} {k}", "–" if v is None else as_argument(v))
                 for k, v in results["parameters"].items()
             ),
             (
                 "Python",
                 f"{known['machine']['python']} ({known['machine']['system']}, {known['machine']['machine']})",
             ),
-            ("Linear algebra", blas),
-            ("Packages", ", ".join(f"{name} {version}" for name, version in known["versions"].items())),
-            *((f"SHA-256 of {name}", sha256) for name, sha256 in known["inputs"].items()),
-            (f"SHA-256 of notebook {known['notebook']['name']}", known["notebook"]["sha256"]),
-            ("SHA-256 of package source", known["package_sha256"]),
-            ("Report key", known["key"]),
+            (translated("Linear algebra"), blas),
+            (
+                translated("Packages"),
+                ", ".join(f"{name} {version}" for name, version in known["versions"].items()),
+            ),
+            *((f"{translated('SHA-256 of')} {name}", sha256) for name, sha256 in known["inputs"].items()),
+            (f"{translated('SHA-256 of notebook')} {known['notebook']['name']}", known["notebook"]["sha256"]),
+            (translated("SHA-256 of package source"), known["package_sha256"]),
+            (translated("Report key"), known["key"]),
         )
     )

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import ReportError
+from alliance_longitudinal.language import language, translated
 from alliance_longitudinal.reporting.page.blocks import Block, FigureBlock, ReportModel, TableBlock
 
 _TEMPLATE = Path(__file__).with_name("templates") / "report.typ"
+#: What the template says of its own.
+_WORDS = ("Table", "Figure", "Note.", "How to read it.")
 _PICTURES_PER_INCH = 200.0
 #: What no font shows, as it is in text and as JSON spells it.
 _UNPRINTABLE = re.compile(r"\\u00[01][0-9a-f]|[\x7f-\x9f\ufffe\uffff]")
@@ -47,6 +50,8 @@ def pdf_document(model: ReportModel) -> bytes:
             "study": model.study,
             "status": model.status,
             "footer": model.footer,
+            "language": language(),
+            "words": {word: translated(word) for word in _WORDS},
             "blocks": [_plain(block, folder) for block in model.blocks],
         }
         try:

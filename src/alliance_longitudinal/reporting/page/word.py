@@ -16,6 +16,7 @@ from docx.shared import Cm, Emu, Pt, RGBColor
 from docx.table import Table, _Cell
 from docx.text.paragraph import Paragraph as DocxParagraph
 
+from alliance_longitudinal.language import language, translated
 from alliance_longitudinal.reporting.page.archive import steady_zip
 from alliance_longitudinal.reporting.page.blocks import (
     Block,
@@ -29,7 +30,9 @@ from alliance_longitudinal.reporting.page.blocks import (
 )
 from alliance_longitudinal.reporting.page.pdf import picture_png
 
-_FONT, _LANGUAGE = "Calibri", "en-GB"
+_FONT = "Calibri"
+#: As Word names the languages of reports.
+_LANGUAGES = {"en": "en-GB", "de": "de-DE"}
 _PAGE = (Cm(21.0), Cm(29.7))
 _MARGIN = Cm(2.2)
 #: Tables with more columns have smaller letters.
@@ -70,20 +73,21 @@ def _set_up(document: Docx, model: ReportModel) -> None:
         style.font.italic = False
     document.styles["Caption"].font.bold = False
     document.styles["Normal"].paragraph_format.space_after = Pt(6)
-    language = OxmlElement("w:lang")
-    language.set(qn("w:val"), _LANGUAGE)
-    document.styles["Normal"].element.get_or_add_rPr().append(language)
+    spoken = OxmlElement("w:lang")
+    named = _LANGUAGES.get(language(), language())
+    spoken.set(qn("w:val"), named)
+    document.styles["Normal"].element.get_or_add_rPr().append(spoken)
     said = document.core_properties
     said.title, said.subject, said.language = (
         _harmless(model.title)[:255],
         _harmless(model.study)[:255],
-        _LANGUAGE,
+        named,
     )
     said.author, said.last_modified_by, said.comments, said.keywords = "", "", model.status, ""
     said.created = said.modified = datetime.fromisoformat(model.made).replace(tzinfo=None)
     foot = section.footer.paragraphs[0]
     foot.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    _small(foot, f"{model.footer} · page ")
+    _small(foot, f"{model.footer} · {translated('page')} ")
     _field(foot, "PAGE", "1")
 
 
@@ -130,12 +134,12 @@ def _table(document: Docx, block: TableBlock) -> None:
     _turn(document, sideways=block.wide)
     caption = document.add_paragraph(style="Caption")
     caption.paragraph_format.keep_with_next = True
-    _numbered(caption, "Table", block.number, block.title)
+    _numbered(caption, translated("Table"), block.number, block.title)
     table = _grid(document, block)
     table._tbl.tblPr.append(_value("w:tblCaption", block.caption))
     note = document.add_paragraph()
     if block.note:
-        _small(note, f"Note. {block.note}")
+        _small(note, f"{translated('Note.')} {block.note}")
 
 
 def _figure(document: Docx, block: FigureBlock) -> None:
@@ -144,12 +148,12 @@ def _figure(document: Docx, block: FigureBlock) -> None:
     picture = holder.add_run().add_picture(io.BytesIO(picture_png(block.picture)), width=Cm(block.width))
     about = picture._inline.docPr
     about.set("descr", _harmless(block.alt))
-    about.set("name", f"Figure {block.number}")
+    about.set("name", f"{translated('Figure')} {block.number}")
     caption = document.add_paragraph(style="Caption")
     end = "" if block.title[-1:] in (".", "?", "!") else "."
-    _numbered(caption, "Figure", block.number, f"{block.title}{end} {block.caption}".strip())
+    _numbered(caption, translated("Figure"), block.number, f"{block.title}{end} {block.caption}".strip())
     if block.how_to_read:
-        _small(document.add_paragraph(), f"How to read it. {block.how_to_read}")
+        _small(document.add_paragraph(), f"{translated('How to read it.')} {block.how_to_read}")
 
 
 def _grid(document: Docx, block: TableBlock, *, head: bool = True) -> Table:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 from alliance_longitudinal.errors import UsageError
-from alliance_longitudinal.language import ENGLISH
 from alliance_longitudinal.strict_yaml import nearest
 
 PAGE = "html"
@@ -19,13 +18,13 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
 EXTRA = "documents"
 
 
-def check_formats(wanted: Sequence[str], language: str = ENGLISH) -> list[str]:
+def check_formats(wanted: Sequence[str]) -> list[str]:
     """The formats beside the page, each once, in a fixed order.
 
     Raises
     ------
     UsageError
-        If there is no such format, what makes it is not installed, or it is not made in this language.
+        If there is no such format, or what makes it is not installed.
 
     Examples
     --------
@@ -35,10 +34,6 @@ def check_formats(wanted: Sequence[str], language: str = ENGLISH) -> list[str]:
     for name in wanted:
         if name not in (PAGE, *FORMATS):
             raise UsageError(f"There is no format {name!r}. {nearest(name, [PAGE, *FORMATS])}")
-        if language != ENGLISH and name in ("docx", "pdf"):
-            raise UsageError(
-                f"The format {name} is in English only. Leave out --language, or make the page alone."
-            )
         missing = [package for package in FORMATS.get(name, ()) if find_spec(package) is None]
         if missing:
             raise UsageError(

@@ -149,7 +149,8 @@ def prepare(
     plain = check_parameters(found, parameters)
     argument = str(found.path) if notebook not in (found.analysis.name,) else notebook
     record = None if plan is None else _compared(plan, found, plain, study)
-    wanted = check_formats(formats, check_language(language))
+    check_language(language)
+    wanted = check_formats(formats)
     hashes = input_hashes(study) if inputs is None else inputs
     known = provenance(study_argument(study), found, argument, plain, hashes, record, wanted, language)
     return Request(known, found.path)
