@@ -1,5 +1,8 @@
 """Planned studies: closed forms from their parts, simulation against them, designs, refusals."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,12 @@ from alliance_longitudinal.errors import DataError
 
 FORMULA = "y ~ weeks * (within + between) + (1 + weeks | therapist/client)"
 PARTS = {"residual": 5.0, "client": ((13.0, 0.05), (0.05, 0.2)), "therapist": ((1.3, 0.0), (0.0, 0.06))}
+
+
+@pytest.fixture
+def reference_own_effect() -> dict:
+    path = Path(__file__).parents[1] / "reference/planning_own_effect.json"
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def plan(therapists=16, clients=8, times=range(6), **more):
@@ -67,6 +76,25 @@ def test_an_effect_that_differs_between_therapists_costs_power(seed, clients):
     # Between therapists and the test of their variance do not change.
     assert made.power_between(0.3) == same.power_between(0.3)
     assert made.power_therapists() == same.power_therapists()
+
+
+def test_lme4_finds_as_much_of_an_effect_that_differs(reference_own_effect):
+    """Studies drawn and fitted in R: power, coverage and standard error, each within Monte Carlo errors of both programs."""
+    r = reference_own_effect
+    made = methods.StudyPlan.of(
+        r["therapists"], r["clients"], r["times"], residual=r["residual"], client=r["client"], therapist=r["therapist"],
+        effect_variance=r["effect_variance"],
+    )  # fmt: skip
+    n, closed = r["studies"], made.power_within(r["effect"])
+    error = np.sqrt(closed * (1 - closed))
+    assert n >= 200
+    assert r["power"] == pytest.approx(closed, abs=3 * error / np.sqrt(n))
+    found = methods.simulate_plan(made, 200, 5)
+    assert found.table({"within": r["effect"]}).loc["within", "power"] == pytest.approx(
+        r["power"], abs=3 * error * np.sqrt(1 / n + 1 / 200)
+    )
+    assert found.mean_se[0] == pytest.approx(r["mean_se"], rel=0.05)
+    assert r["coverage"] == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / n))
 
 
 def test_without_an_effect_five_percent_are_found_and_low_power_exaggerates():
