@@ -3,7 +3,7 @@
 `make calibrate` runs 400 sets of each world and writes docs/calibration/mechanisms.md.
 
 Within clients: empathy of a session moves the next session's alliance, and this the symptoms one session later; both paths differ
-between clients and are correlated. There is no feedback. Between clients: attachment avoidance moves the early alliance, and this
+between clients and are correlated. One world has feedback from symptoms to the alliance, which the model does not allow for. Between clients: attachment avoidance moves the early alliance, and this
 the weekly change after the early window.
 """
 
@@ -19,6 +19,8 @@ from alliance_longitudinal.simulation import ChainTruth, ClinicTruth, simulate_c
 from alliance_longitudinal.timing import TimeWindow
 
 KNOWN = ChainTruth()
+#: The alliance follows improvement: half a point for each point below the client's expected symptoms at the last session.
+FEEDBACK = ChainTruth(feedback=-0.5)
 BETWEEN = ClinicTruth(24, 480, attachment_avoidance=-2.0, within=-0.05)
 TRUTHS = {
     "within, 80 clients, 11 sessions": {
@@ -27,6 +29,13 @@ TRUTHS = {
         "cov_ab": KNOWN.cov_ab,
         "indirect": KNOWN.indirect,
         "direct": KNOWN.direct,
+    },
+    "within, the same with feedback from symptoms": {
+        "a": FEEDBACK.a,
+        "b": FEEDBACK.b,
+        "cov_ab": FEEDBACK.cov_ab,
+        "indirect": FEEDBACK.indirect,
+        "direct": FEEDBACK.direct,
     },
     "between, 24 therapists, 480 clients": {"a": -2.0, "b": -0.05, "indirect": 0.1, "direct": 0.0},
     "between, no path to the alliance": {"a": 0.0, "b": -0.05, "indirect": 0.0, "direct": 0.0},
@@ -39,7 +48,10 @@ def one(seed: int, make: str) -> list[Row]:
     if make.startswith("within"):
         study = simulated_study(1, ClinicTruth(5, 25), items=False)
         draft = Draft(study)
-        found = within_paths(steps_of(simulate_chain(seed), "empathy", _asked(draft), "common"), seed)
+        known = FEEDBACK if "feedback" in make else KNOWN
+        found = within_paths(
+            steps_of(simulate_chain(seed, truth=known), "empathy", _asked(draft), "common"), seed
+        )
     else:
         truth = BETWEEN if "no path" not in make else replace(BETWEEN, attachment_avoidance=0.0)
         made, plain = simulate_clinic(seed, truth, items=False), simulated_study(seed, truth, items=False)
@@ -61,7 +73,7 @@ PLAN = Plan(
     "mechanisms",
     "the mechanisms",
     """
-Paths by way of the alliance, without feedback from symptoms to the alliance.
+Paths by way of the alliance, without feedback from symptoms to the alliance except where a world says so.
 """,
     list(TRUTHS),
     one,
@@ -70,10 +82,11 @@ Paths by way of the alliance, without feedback from symptoms to the alliance.
     WORDS,
     """
 A path that is zero because its first leg is zero has an interval that covers more than 95 %, as products do. Paths within
-clients are biased where the alliance follows improvement; that is not simulated here (see within_between.md).
+clients are biased where the alliance follows improvement (the world with feedback: half a point for each point below the expected
+symptoms); the report names this, and `lagged_effects` with a third measure allows for it.
 """,
     heads=("world", "path"),
-    short="few sets so far; feedback from symptoms to the alliance, which biases paths within clients, is not simulated",
+    short="paths within clients are biased if symptoms feed back to the alliance",
 )
 
 if __name__ == "__main__":

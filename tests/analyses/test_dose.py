@@ -62,7 +62,7 @@ def test_shares_and_medians_are_those_of_clients_one_by_one(study, found) -> Non
     rows = by_hand(study)
     assert dict(found.facts)["Reliable improvement"] == "6 points"
     assert value(found, "share_by_8", "n") == len(rows)
-    competing = methods.cumulative_incidence(rows, "time", "end", cluster="therapist")
+    competing = methods.cumulative_incidence(rows, "time", "end", cluster="therapist", few=True)
     row = competing.at(8).set_index("event").loc["improved"]
     assert value(found, "share_by_8") == pytest.approx(row["estimate"])
     assert value(found, "share_by_8", "ci_low") == pytest.approx(row["lower"])
@@ -83,7 +83,7 @@ def test_shares_and_medians_are_those_of_clients_one_by_one(study, found) -> Non
     assert value(found, "share_by_8_interval") == pytest.approx(turnbull.at(8), abs=1e-6)
     assert value(found, "median_sessions_interval") == turnbull.median[1]
     assert value(found, "share_by_8") < value(found, "share_by_8_km")
-    table = methods.cumulative_incidence(alone, "time", "end", cluster="therapist").table
+    table = methods.cumulative_incidence(alone, "time", "end", cluster="therapist", few=True).table
     low = table.loc[table["upper"] >= 0.5, "time"].iloc[0]
     assert value(found, "median_sessions_reliable", "ci_low") == low
 
@@ -164,7 +164,7 @@ def test_those_still_in_treatment_are_not_those_who_left() -> None:
     rows = by_hand(study)
     open_ones = set(study.clients.loc[study.clients["ending"].isna(), "client"])
     rows.loc[(rows["end"] == "left") & rows["client"].isin(open_ones), "end"] = None
-    direct = methods.cumulative_incidence(rows, "time", "end", cluster="therapist")
+    direct = methods.cumulative_incidence(rows, "time", "end", cluster="therapist", few=True)
     assert value(result, "share_by_8") == pytest.approx(
         direct.at(8).set_index("event").loc["improved", "estimate"]
     )

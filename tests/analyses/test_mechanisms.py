@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 import alliance_longitudinal as al
 from alliance_longitudinal import Study, methods
@@ -168,12 +167,13 @@ def test_the_product_and_its_interval_are_those_of_the_two_models(of_clients):
     first, second = of_clients.models["alliance"], of_clients.models["outcome"]
     a, b = first.params["x_client"], second.params["weeks:early_client"]
     assert value(of_clients, "indirect_between") == pytest.approx(a * b)
-    # Errors that hold if paths differ between therapists, as much larger as t is than a normal quantile.
-    errors = []
+    # Errors that hold if paths differ between therapists, with their degrees of freedom.
+    errors, df = [], []
     for model, term in ((first, "x_client"), (second, "weeks:early_client")):
         robust = model.with_errors("CR2", "therapist")
-        errors.append(robust.bse[term] * stats.t.ppf(0.975, robust.df[term]) / stats.norm.ppf(0.975))
-    low, high = methods.product_interval(a, errors[0], b, errors[1])
+        errors.append(robust.bse[term])
+        df.append(robust.df[term])
+    low, high = methods.product_interval(a, errors[0], b, errors[1], 0.05, *df)
     assert value(of_clients, "indirect_between", "ci_low") == pytest.approx(low)
     assert value(of_clients, "indirect_between", "ci_high") == pytest.approx(high)
     assert "cluster-robust standard errors (CR2" in of_clients.methods

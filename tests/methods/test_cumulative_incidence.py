@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
@@ -132,3 +133,38 @@ def test_people_of_one_cluster_count_as_single_people():
         alone = methods.cumulative_incidence(frame, "t", "end", group=group).table
         pd.testing.assert_frame_equal(ours, alone)
         assert (ours["se"] > 0).any()
+
+
+def test_few_clusters_widen_errors_and_limits():
+    """The factor and the t quantile by hand; infinitely many clusters are the plain version."""
+    data = ends()
+    plain = methods.cumulative_incidence(data, "sessions", "end", cluster="arm").table
+    few = methods.cumulative_incidence(data, "sessions", "end", cluster="arm", few=True).table
+    n = data["arm"].nunique()
+    np.testing.assert_allclose(few["se"], plain["se"] * np.sqrt(n / (n - 1)), rtol=1e-12)
+    np.testing.assert_array_equal(few["estimate"], plain["estimate"])
+    inside = (few["estimate"] > 0) & (few["se"] > 0)
+    f, se = few.loc[inside, "estimate"], few.loc[inside, "se"]
+    width = stats.t.isf(0.025, n - 1) * se / (f * np.abs(np.log(f)))
+    np.testing.assert_allclose(few.loc[inside, "upper"], f ** np.exp(-width), rtol=1e-9)
+    np.testing.assert_allclose(few.loc[inside, "lower"], f ** np.exp(width), rtol=1e-9)
+
+
+def test_limits_of_few_clusters_cover():
+    """Six therapists whose clients' chances differ: shares without censoring, whose truth is known; plain limits cover too rarely."""
+    rng, covered = np.random.default_rng(5), np.zeros(2)
+    for _ in range(200):
+        chance = rng.beta(2, 3, 6)
+        frame = pd.DataFrame(
+            {
+                "who": np.repeat(range(6), 10),
+                "t": 1.0,
+                "end": np.where(rng.random(60) < np.repeat(chance, 10), "left", None),
+            }
+        )
+        for k in (0, 1):
+            row = methods.cumulative_incidence(frame, "t", "end", cluster="who", few=bool(k)).table.iloc[0]
+            covered[k] += row["lower"] <= 0.4 <= row["upper"]
+    error = np.sqrt(0.95 * 0.05 / 200)
+    assert covered[1] / 200 == pytest.approx(0.95, abs=3 * error)
+    assert covered[0] / 200 < 0.9

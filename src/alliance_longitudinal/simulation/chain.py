@@ -24,6 +24,9 @@ class ChainTruth:
         Symptom points per point of the cause two sessions before.
     level_by_cause : float
         Alliance points of a client per point of the client's mean cause; what it does to the mean symptoms is -0.3 times that.
+    feedback : float
+        Alliance points per point of the last session's symptoms, as far as they differ from the client's expected course. Negative: the alliance
+        follows improvement.
     """
 
     a: float = 0.5
@@ -32,6 +35,7 @@ class ChainTruth:
     cov_ab: float = -0.03
     direct: float = -0.1
     level_by_cause: float = 0.8
+    feedback: float = 0.0
 
     @property
     def indirect(self) -> float:
@@ -48,7 +52,7 @@ def simulate_chain(
 ) -> pd.DataFrame:
     """Sessions of clients in which the cause acts on the next session's alliance, and this on the symptoms after it.
 
-    There is no feedback: the alliance does not follow the symptoms. Symptoms fall by 0.3 points per session.
+    The alliance follows the symptoms only if the truth has ``feedback``. Symptoms fall by 0.3 points per session.
 
     Parameters
     ----------
@@ -88,6 +92,8 @@ def simulate_chain(
         )
         symptoms[1:] += b * (alliance[:-1] - alliance.mean())
         symptoms[2:] += known.direct * cause[:-2]
+        if known.feedback:
+            _answer(alliance, symptoms, known.feedback, b)
         parts.append(
             pd.DataFrame(
                 {
@@ -102,3 +108,13 @@ def simulate_chain(
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _answer(alliance: "np.ndarray", symptoms: "np.ndarray", feedback: float, b: float) -> None:
+    """Let the alliance answer the symptoms before it, and the symptoms the alliance that changed; in place."""
+    expected = symptoms.mean() - 0.3 * (np.arange(len(symptoms)) - (len(symptoms) - 1) / 2)
+    change = 0.0
+    for t in range(1, len(symptoms)):
+        symptoms[t] += b * change  # of the alliance one session earlier
+        change = feedback * (symptoms[t - 1] - expected[t - 1])
+        alliance[t] += change

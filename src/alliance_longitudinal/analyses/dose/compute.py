@@ -47,9 +47,9 @@ def times_of(dose: Dose) -> Times:
     word = pd.Series("improved", index=clients.index, dtype=object).where(held, None)
     kept = clients.assign(time=clients["held"].fillna(clients["last"]), end=word)
     return Times(
-        cumulative_incidence(alone, "time", "end", cluster="therapist"),
-        cumulative_incidence(clients, "time", "end", cluster="therapist"),
-        cumulative_incidence(kept, "time", "end", cluster="therapist")
+        cumulative_incidence(alone, "time", "end", cluster="therapist", few=True),
+        cumulative_incidence(clients, "time", "end", cluster="therapist", few=True),
+        cumulative_incidence(kept, "time", "end", cluster="therapist", few=True)
         if clients["held"].notna().any()
         else None,
         interval_censored(clients, "low", "high"),

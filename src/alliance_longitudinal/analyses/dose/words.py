@@ -170,7 +170,7 @@ def method_of(y: Measure, dose: Dose, inclusive: bool, by: int, modelled: bool) 
     out = [
         f"A client improved reliably at the first session whose score of {y.label} was {more} {dose.points:g} points better than the first score. The share of "
         "clients with such an improvement by each session was estimated in treatment, with leaving as a competing end (Aalen & Johansen), by the "
-        "Kaplan-Meier method, and for intervals between scores (Turnbull). Standard errors are by therapist; limits of the median are those at which the "
+        "Kaplan-Meier method, and for intervals between scores (Turnbull). Standard errors are by therapist, with the t distribution of the number of therapists less one; limits of the median are those at which the "
         "pointwise limits reach one half."
     ]
     if modelled:

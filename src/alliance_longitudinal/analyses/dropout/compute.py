@@ -292,7 +292,7 @@ def incidence(leaving: Leaving, *, thirds: bool) -> "CumulativeIncidence":
     if thirds:
         clients = clients.assign(third=third_of(clients["first"]))
         group = "third"
-    return cumulative_incidence(clients, "at", "end", group=group, cluster="therapist")
+    return cumulative_incidence(clients, "at", "end", group=group, cluster="therapist", few=True)
 
 
 def third_of(values: "pd.Series[float]") -> pd.Series:

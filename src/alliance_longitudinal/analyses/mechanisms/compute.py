@@ -154,13 +154,12 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
     cov = pd.DataFrame(second.judged.result.cov_params()).loc[
         [prefix + own_m, prefix + own_x], [prefix + own_m, prefix + own_x]
     ]
-    by = np.array([_beyond_normal(row) for row in (b, direct)])
     found = indirect_paths(
         a["estimate"],
-        a["se"] * _beyond_normal(a),
+        a["se"],
         b["estimate"],
         direct["estimate"],
-        cov.to_numpy() * np.outer(by, by),
+        cov,
         (a["df"], b["df"], direct["df"]),
         seed=seed,
     )
@@ -195,14 +194,6 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
         (first, second),
         suffix="_observed" if by_therapist else "",
     )
-
-
-def _beyond_normal(row: Row) -> float:
-    """How much wider the interval of a path is than a normal one, because its degrees of freedom are few.
-
-    The product of two paths takes them as normal. With errors that are as much larger its interval allows for the degrees of freedom.
-    """
-    return (row["ci_high"] - row["ci_low"]) / (2 * 1.959963984540054 * row["se"])
 
 
 def _sd(fitted: Fitted, part: str, slope: bool) -> float:
@@ -258,8 +249,8 @@ def _latent(frame: pd.DataFrame, group: str, level: Level, before: Before, seed:
     from alliance_longitudinal.methods import latent_mediation, unmeasured_confounding
 
     found = latent_mediation(frame, "x", "m", "y", group, seed=seed)
-    limits = found.conf_int()
     df = therapist_df(found.groups, 2)
+    low, high = found.indirect_interval(df)
     rows: dict[str, Row] = {}
     for ours, name in (("a", "a"), ("b", "b_between"), ("direct", "c_prime")):
         rows[ours] = t_inference(float(found.params[name]), float(found.bse[name]), df)
@@ -267,8 +258,8 @@ def _latent(frame: pd.DataFrame, group: str, level: Level, before: Before, seed:
         "estimate": float(found.params["indirect"]),
         "se": float(found.bse["indirect"]),
         "df": float("nan"),
-        "ci_low": float(limits.loc["indirect", "lower"]),
-        "ci_high": float(limits.loc["indirect", "upper"]),
+        "ci_low": low,
+        "ci_high": high,
         "p": float("nan"),
     }
     m, y = found.between.iloc[0, 0], found.between.iloc[1, 1]

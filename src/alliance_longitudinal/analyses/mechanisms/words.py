@@ -198,8 +198,8 @@ def methods(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked, de
         parts.append(
             f"Between clients, a mixed model related early alliance (mean {a} in {asked.window}) to {cause.label}, and another the later "
             f"course of {y} to both; both hold {adjusted} constant, and all predictors are split into the therapist's mean and the "
-            "client's deviation from it. The interval of the indirect path is from the exact distribution of the product of two estimates, with errors "
-            "that are enlarged for their degrees of freedom."
+            "client's deviation from it. The interval of the indirect path is from the exact distribution of the product of two estimates "
+            "with their degrees of freedom."
         )
         draft.cite("mackinnon2004", "baldwin2007")
     if any(p.latent and p.level == "client" for p in every):
@@ -212,7 +212,8 @@ def methods(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked, de
         parts.append(
             f"Between therapists, a model with latent therapist means related {cause.label} to clients' early alliance and this to their "
             f"change in {y} from intake to the last score (Preacher, Zyphur & Zhang); {adjusted} were taken out by their effect within therapists. "
-            "A second look uses observed means and the course after the window."
+            "The interval of the indirect path is by Monte Carlo with t distributions, whose degrees of freedom are the therapists less three. A second look "
+            "uses observed means and the course after the window."
         )
         draft.cite("preacher2010")
     parts.append(

@@ -38,7 +38,7 @@ class IndirectPaths(Estimates):
         limits = Estimates._limits(self, alpha)
         se = self.bse
         limits.loc["indirect"] = product_interval(
-            self.params["a"], se["a"], self.params["b"], se["b"], alpha=alpha
+            self.params["a"], se["a"], self.params["b"], se["b"], alpha, *np.asarray(self.dof)[:2].tolist()
         )
         for name in ("total", "proportion"):
             limits.loc[name] = np.quantile(self.draws[:, _NAMES.index(name)], [alpha / 2, 1 - alpha / 2])
@@ -59,7 +59,7 @@ def indirect_paths(
     """Indirect, direct and total path from the model of the mediator and the model of the outcome.
 
     ``indirect = a b`` has an interval from the exact distribution of the product (`product_interval`; MacKinnon
-    et al. 2004). ``total = a b + c'`` and ``proportion = a b / total`` have Monte Carlo intervals. ``a`` comes
+    et al. 2004), with the degrees of freedom of ``a`` and ``b``. ``total = a b + c'`` and ``proportion = a b / total`` have Monte Carlo intervals. ``a`` comes
     from a different model than ``b`` and ``c'``, and is independent of them given the predictors of both
     models.
 
@@ -109,20 +109,32 @@ def indirect_paths(
     both = np.zeros((3, 3))
     both[0, 0], both[1:, 1:] = se_a**2, v
     mean = np.array([a, b, c_prime])
-    draws = _effects(np.random.default_rng(seed).multivariate_normal(mean, both, n_draws, method="eigh"))
+    limits = np.broadcast_to(np.asarray(dof, dtype=float), 3)
+    draws = _effects(mean + _errors(both, limits, n_draws, np.random.default_rng(seed)))
     values = _effects(mean[None])[0]
     covariance = np.full((6, 6), np.nan)
     covariance[:3, :3] = both
     # The exact variance of the product; of what is made of it, the delta method. The share has no variance.
     covariance[3, 3] = a**2 * v[0, 0] + b**2 * se_a**2 + se_a**2 * v[0, 0]
     covariance[4, 4] = covariance[3, 3] + v[1, 1] + 2 * a * v[0, 1]
-    limits = np.broadcast_to(np.asarray(dof, dtype=float), 3)
     return IndirectPaths(
         params=pd.Series(values, index=list(_NAMES), name="estimate"),
         covariance=covariance,
         dof=np.r_[limits, np.inf, np.inf, np.inf],
         draws=draws,
     )
+
+
+def _errors(cov: Floats, dof: Floats, n: int, rng: np.random.Generator) -> Floats:
+    """Draws of the errors of ``a, b, c'`` with t distributions: the scales of b and c', of one model, go together."""
+    from scipy import special
+
+    errors = rng.multivariate_normal(np.zeros(3), cov, n, method="eigh")
+    at = rng.random((n, 2))[:, [0, 1, 1]]
+    for k, df in enumerate(dof):
+        if np.isfinite(df):
+            errors[:, k] *= np.sqrt(df / special.chdtri(df, at[:, k]))
+    return errors
 
 
 def _effects(values: Floats) -> Floats:

@@ -55,6 +55,7 @@ def cumulative_incidence(
     group: str | None = None,
     cluster: str | None = None,
     alpha: float = 0.05,
+    few: bool = False,
 ) -> CumulativeIncidence:
     """Share of people who have ended in each way by each time (Aalen & Johansen 1978).
 
@@ -79,6 +80,10 @@ def cumulative_incidence(
         of independent people.
     alpha : float
         Error level of the limits.
+    few : bool
+        Errors and limits that are valid with few clusters ``G``: errors times ``sqrt(G / (G - 1))``, and limits by the t
+        distribution with ``G - 1`` degrees of freedom (as in regressions, Cameron & Miller 2015, doi
+        10.3368/jhr.50.2.317). Without it limits of 8 clusters cover about 88 instead of 95 %.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def cumulative_incidence(
     tables = []
     for value, rows in _members(frame, group):
         own = clusters[rows] if len(np.unique(clusters[rows])) > 1 else np.arange(int(rows.sum()))
-        table = _curves(at[rows], kind[rows], own, kinds, alpha)
+        table = _curves(at[rows], kind[rows], own, kinds, alpha, few)
         tables.append(table if group is None else table.assign(group=value)[["group", *table.columns]])
     return CumulativeIncidence(pd.concat(tables, ignore_index=True), tuple(kinds))
 
@@ -136,7 +141,9 @@ def _members(frame: pd.DataFrame, group: str | None) -> "list[tuple[Any, np.ndar
     return [(value, codes == code) for code, value in enumerate(order)]
 
 
-def _curves(at: Floats, kind: Codes, clusters: Codes, kinds: list[str], alpha: float) -> pd.DataFrame:
+def _curves(
+    at: Floats, kind: Codes, clusters: Codes, kinds: list[str], alpha: float, few: bool
+) -> pd.DataFrame:
     """Curves of one group; people with the same time and end share an influence, so that few are computed."""
     times = np.unique(at[kind >= 0]) if (kind >= 0).any() else np.array([at.max()])
     ways = len(kinds)
@@ -162,7 +169,10 @@ def _curves(at: Floats, kind: Codes, clusters: Codes, kinds: list[str], alpha: f
         survival *= 1 - hazard[t].sum()
         by_cluster = np.column_stack([np.bincount(clusters, slope[of, k]) for k in range(ways)])
         estimates[t], errors[t] = curve, np.sqrt(np.sum(by_cluster**2, axis=0))
-    low, high = _limits(estimates, errors, alpha)
+    n = len(np.unique(clusters))
+    if few:
+        errors *= np.sqrt(n / (n - 1))
+    low, high = _limits(estimates, errors, alpha, n - 1 if few else np.inf)
     return pd.DataFrame(
         {
             "event": np.repeat(kinds, len(times)),
@@ -177,10 +187,10 @@ def _curves(at: Floats, kind: Codes, clusters: Codes, kinds: list[str], alpha: f
     )
 
 
-def _limits(estimates: Floats, errors: Floats, alpha: float) -> tuple[Floats, Floats]:
+def _limits(estimates: Floats, errors: Floats, alpha: float, df: float) -> tuple[Floats, Floats]:
     """Limits on the scale of ``log(-log(F))``; at 0 and 1 there are none but the estimate."""
     inside = (estimates > 0) & (estimates < 1)
     safe = np.where(inside, estimates, 0.5)
-    z = float(distributions.norm.ppf(1 - alpha / 2))
+    z = float(distributions.t.ppf(1 - alpha / 2, df))
     width = np.exp(z * errors / (safe * np.abs(np.log(safe))))
     return np.where(inside, safe**width, estimates), np.where(inside, safe ** (1 / width), estimates)
