@@ -357,8 +357,8 @@ def test_few_therapists_give_no_share(few: Study) -> None:
     )
     assert value(result, "planned_effect_sd") == pytest.approx(abs(value(result, "planned_within")) / 2)
     assert notes["too_few_for_own_effect"].endswith(
-        "The report on early alliance does so from 20 therapists with 3 clients on. With 14 such therapists it takes the effect as the same for all, "
-        "and its interval is then too narrow."
+        "does so from 20 therapists with 3 clients on. With 14 such therapists it uses cluster-robust errors instead, so the planned power is "
+        "approximate."
     )
 
 

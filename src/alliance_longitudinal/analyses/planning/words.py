@@ -205,10 +205,9 @@ def _spread_notes(draft: Draft, planned: Planned, unit: str, adviser: str) -> No
     if planned.plan.effect_variance > 0 and enough < MIN_FOR_OWN_EFFECT:
         draft.find(
             "too_few_for_own_effect",
-            "caution",
-            "The plan assumes that the effect within therapists differs between them, and that the analysis allows for this. The report on early alliance "
-            "does so from {needed} therapists with {clients} clients on. With {n} such therapists it takes the effect as the same for all, and its "
-            "interval is then too narrow.",
+            "info",
+            "The plan's model estimates how the effect within therapists differs between them. The report on early alliance does so from {needed} therapists "
+            "with {clients} clients on. With {n} such therapists it uses cluster-robust errors instead, so the planned power is approximate.",
             "therapists",
             needed=Number(MIN_FOR_OWN_EFFECT, "integer"),
             clients=Number(CLIENTS_FOR_OWN_EFFECT, "integer"),
