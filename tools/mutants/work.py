@@ -8,6 +8,7 @@ import ast
 import difflib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -112,6 +113,20 @@ def named(path: Path) -> tuple[str, ...]:
         files = [f.as_posix() for f in beside if word not in PLAIN and word in f.stem]
         if files:
             return tuple(sorted(files, key=len))
+    return speaking_of(path, beside)
+
+
+def speaking_of(path: Path, files: list[Path]) -> tuple[str, ...]:
+    """The four files of tests that call most often what the module, or else its folder, defines."""
+    for modules in ([path], sorted(path.parent.glob("*.py"))):
+        made = [n for m in modules for n in ast.parse(m.read_text(encoding="utf-8")).body]
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        names = [n.name for n in made if isinstance(n, kinds) and not n.name.startswith("_")]
+        word = re.compile(rf"\b({'|'.join(names)})\(")
+        calls = {f.as_posix(): len(word.findall(f.read_text(encoding="utf-8"))) for f in files if names}
+        most = sorted((name for name, n in calls.items() if n), key=lambda name: (-calls[name], name))
+        if most:
+            return tuple(most[:4])
     return ()
 
 
