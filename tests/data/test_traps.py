@@ -7,6 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 from openpyxl import Workbook
 
@@ -131,3 +132,11 @@ def test_more_rows_than_a_study_has_are_refused_in_duckdb(
     monkeypatch.setattr(database, "MOST_ROWS", 1000)
     with pytest.raises(al.DataError, match=r"the query gives more than 1,000 rows"):
         al.load_study(_study(tmp_path, "file: s.duckdb, query: 'select * from range(1001) as t(client)'"))
+
+
+def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
+    (tmp_path / "s.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(al.DataError, match="not a database") as caught:
+        al.load_study(_study(tmp_path, "file: s.sqlite, table: t"))
+    opened = [Path(file.path).name for file in psutil.Process().open_files()]
+    assert "s.sqlite" not in opened, caught

@@ -192,10 +192,13 @@ def _connected(engine: Any) -> Iterator[Any]:
 
     on_file = engine.dialect.name == "sqlite"
     options = {} if on_file else {"postgresql_readonly": True}
+    connection = None
     try:
         connection = engine.connect().execution_options(**options)
         connection.exec_driver_sql("select count(*) from sqlite_master" if on_file else "select 1")
     except SQLAlchemyError as error:
+        if connection is not None:
+            connection.close()  # a file that stayed open could not be moved or replaced under Windows
         if on_file:
             raise _Refusal("not_a_database", _NOT_A_DATABASE, _CLOSE_IT) from None
         raise _Refusal("no_connection", _why_no_connection(error), _CHECK_CONNECTION) from None
