@@ -8,6 +8,8 @@ parameter of their own (they depend on caseloads, dropout and lengths of treatme
 same estimator gives on very large clinic groups (mean of ten, each of 600 therapists and 18,000 clients) of the same make.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from calibration import Plan, Row, main, row_of
@@ -22,6 +24,7 @@ from alliance_longitudinal.analyses.early_alliance.latent import latent_estimate
 from alliance_longitudinal.analyses.early_alliance.leaving import leaving_estimates, with_pattern
 from alliance_longitudinal.analyses.early_alliance.literature import literature_estimates
 from alliance_longitudinal.analyses.kit.early_design import Choices, EarlyDesign, build_design
+from alliance_longitudinal.analyses.kit.early_models import course_model, split_effects
 from alliance_longitudinal.analyses.kit.fits import MIN_THERAPISTS
 from alliance_longitudinal.data.synthetic import simulated_study
 from alliance_longitudinal.simulation import ClinicTruth
@@ -71,14 +74,13 @@ def of_ways(seed: int, world: str) -> list[Row]:
     """The effect within therapists by each way of the analysis."""
     truth = WORLDS[world]
     design = design_of(seed, truth)
-    models = fit_models(design)
-    assert models.same is not None
-    found = {AS_REPORTED: models, "slope_within, one effect for all therapists": models.same}
+    reported = course_model(design)
+    own = reported.structure.own_effect
+    same = course_model(design, own=False) if own else replace(reported, robust=None)
+    found = {AS_REPORTED: reported, "slope_within, one effect for all therapists": same}
     return [
-        row_of(way, e, truth.within)
-        for way, own in found.items()
-        for e in effect_estimates(own, design)
-        if e.id == "slope_within"
+        row_of(way, split_effects(model, design, "slope")["within"], truth.within)
+        for way, model in found.items()
     ]
 
 

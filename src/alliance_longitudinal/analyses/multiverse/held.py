@@ -92,9 +92,11 @@ def mixed_cell(
     times = points * sd
     row = effects[effect]
     found = times * row["estimate"], abs(times) * row["se"], row["df"], design.n_clients
-    usual = split_effects(replace(fitted, robust=None), design, kind)[effect]["se"]
     held = _held(design, fitted, kind, units, effect, found, times)
-    return replace(held, wider=row["se"] / usual), fitted
+    if fitted.robust is not None and effect == "within":
+        usual = split_effects(replace(fitted, robust=None), design, kind)[effect]["se"]
+        held = replace(held, wider=row["se"] / usual)
+    return held, fitted
 
 
 def _fit(design: EarlyDesign, kind: str, level: str, *, own: bool) -> Fitted:
