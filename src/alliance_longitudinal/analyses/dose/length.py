@@ -1,5 +1,7 @@
 """Length of treatment, change and the alliance: models and estimates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -47,7 +49,8 @@ def fit_length(draft: Draft, scores: pd.DataFrame) -> dict[str, Fitted]:
     gel = " + ".join([*course, "length", "t_length", *adjusted])
     dose = " + ".join([*course, "length", *adjusted])
     try:
-        found = {"gel": fit_first("length", "Rate of change by length of treatment", gel, data, COURSE)}
+        gel_model = fit_first("length", "Rate of change by length of treatment", gel, data, COURSE)
+        found = {"gel": replace(gel_model, robust=draft.robust(gel_model))}
         same = (found["gel"].structure,)
         found["gel_ml"] = fit_first(
             "gel_ml", "Good-enough level: rates differ by length", gel, data, same, reml=False
@@ -83,12 +86,14 @@ def length_estimates(models: dict[str, Fitted], dose: Dose, y: Measure) -> list[
             "Mean change per session, treatment of average length",
             average,
             f"{label} points per session",
+            gel,
         ),
         (
             "slope_by_length",
             "Difference in change per session, for each further session of treatment",
             {"t_length": 1.0},
             f"{label} points per session and session",
+            gel.judged,
         ),
     )
     out = [
@@ -98,9 +103,9 @@ def length_estimates(models: dict[str, Fitted], dose: Dose, y: Measure) -> list[
             n=n,
             level="client",
             unit=unit,
-            **{k: v for k, v in gel.combination(weights).items() if k != "t"},
+            **{k: v for k, v in model.combination(weights).items() if k != "t"},
         )
-        for identity, words, weights, unit in rows
+        for identity, words, weights, unit, model in rows
     ]
     gap = float(models["dose_ml"].result.aic - models["gel_ml"].result.aic)
     out.append(

@@ -9,6 +9,7 @@ LIMITS = (
     "one. Something that was not measured may influence both.",
     "Only clients with at least one alliance score are in the models, not those who dropped out "
     "before their first score.",
+    "The effect of the alliance is taken to be the same for all therapists. If it differs between them, the intervals are too narrow.",
     "If a client has no score at the last session, the most recent score counts.",
     "Missing ratings and the error of single ratings make the effect of the last rating look smaller than it is (in simulated "
     "clinics by about a sixth to a third); the effect of the mean rating is hardly affected.",

@@ -176,6 +176,7 @@ def split_estimates(
     draft.uses(fitted)
     if "split" in terms and fitted.structure.therapist:
         draft.checks(fitted, rows, asked.outcome, "Split alliance and outcome", term="split", unit=unit)
+    judged = draft.robust(fitted)
     out = []
     for term in terms:
         identity, label = _OF_CASES[term]
@@ -188,7 +189,7 @@ def split_estimates(
                 else unit
             )
         most = therapist_df(int(rows["case"].nunique()), len(terms))
-        row = fitted.combination({term: 1.0}, most)
+        row = judged.combination({term: 1.0}, most)
         numbers = {k: row[k] for k in ("estimate", "se", "df", "ci_low", "ci_high", "p")}
         out.append(Estimate(identity, label, n=len(rows), level="client", unit=unit, **numbers))
     return out
