@@ -249,8 +249,8 @@ def _latent(frame: pd.DataFrame, group: str, level: Level, before: Before, seed:
     from alliance_longitudinal.methods import latent_mediation, unmeasured_confounding
 
     found = latent_mediation(frame, "x", "m", "y", group, seed=seed)
+    limits = found.conf_int()
     df = therapist_df(found.groups, 2)
-    low, high = found.indirect_interval(df)
     rows: dict[str, Row] = {}
     for ours, name in (("a", "a"), ("b", "b_between"), ("direct", "c_prime")):
         rows[ours] = t_inference(float(found.params[name]), float(found.bse[name]), df)
@@ -258,8 +258,8 @@ def _latent(frame: pd.DataFrame, group: str, level: Level, before: Before, seed:
         "estimate": float(found.params["indirect"]),
         "se": float(found.bse["indirect"]),
         "df": float("nan"),
-        "ci_low": low,
-        "ci_high": high,
+        "ci_low": float(limits.loc["indirect", "lower"]),
+        "ci_high": float(limits.loc["indirect", "upper"]),
         "p": float("nan"),
     }
     m, y = found.between.iloc[0, 0], found.between.iloc[1, 1]

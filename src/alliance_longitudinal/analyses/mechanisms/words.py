@@ -212,8 +212,7 @@ def methods(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked, de
         parts.append(
             f"Between therapists, a model with latent therapist means related {cause.label} to clients' early alliance and this to their "
             f"change in {y} from intake to the last score (Preacher, Zyphur & Zhang); {adjusted} were taken out by their effect within therapists. "
-            "The interval of the indirect path is by Monte Carlo with t distributions, whose degrees of freedom are the therapists less three. A second look "
-            "uses observed means and the course after the window."
+            "The interval of the indirect path is by Monte Carlo. A second look uses observed means and the course after the window."
         )
         draft.cite("preacher2010")
     parts.append(

@@ -9,11 +9,10 @@ from alliance_longitudinal.counts import Number
 from alliance_longitudinal.errors import DataError, FitError
 from alliance_longitudinal.findings import Finding
 from alliance_longitudinal.methods.basics.curvature import hessian, jacobian, lowest
-from alliance_longitudinal.methods.basics.estimates import Estimates, check_alpha
+from alliance_longitudinal.methods.basics.estimates import Estimates
 from alliance_longitudinal.methods.basics.frames import Floats, check_columns, groups, names_of, numbers
 from alliance_longitudinal.methods.basics.rows import check_varies
 from alliance_longitudinal.methods.basics.two_scores import TwoScores, quadratic, solve, two_scores
-from alliance_longitudinal.methods.mediation.product import Interval
 from alliance_longitudinal.sentences import say
 
 _NAMES = ("a", "b_between", "b_within", "c_prime", "indirect", "contextual")
@@ -53,30 +52,8 @@ class LatentMediation(Estimates):
 
     def _limits(self, alpha: float) -> pd.DataFrame:
         limits = Estimates._limits(self, alpha)
-        limits.loc["indirect"] = self.indirect_interval(alpha=alpha)
+        limits.loc["indirect"] = np.quantile(self._draws, [alpha / 2, 1 - alpha / 2])
         return limits
-
-    def indirect_interval(self, dof: float = np.inf, alpha: float = 0.05) -> Interval:
-        """Monte Carlo interval of the indirect effect.
-
-        Parameters
-        ----------
-        dof : float
-            Degrees of freedom of both legs. With few groups, normal quantiles give an interval that is too narrow; give the
-            groups less the coefficients of the larger equation (3). Both legs then have t distributions, as in
-            `product_interval`, but keep their correlation.
-        alpha : float
-            Error level of the interval.
-        """
-        from scipy import special
-
-        mean, errors = self._draws[0], self._draws[1:]
-        if dof != np.inf:
-            at = np.random.default_rng(1).random(errors.shape)
-            errors = errors * np.sqrt(dof / special.chdtri(dof, at))
-        product = np.prod(mean + errors, axis=1)
-        low, high = np.quantile(product, [check_alpha(alpha) / 2, 1 - alpha / 2])
-        return Interval(float(low), float(high))
 
 
 def latent_mediation(
@@ -145,7 +122,7 @@ def latent_mediation(
     covariance = slope @ spread @ slope.T
     values = _effects(point)
     draws = np.random.default_rng(seed).multivariate_normal(
-        np.zeros(2), covariance[:2, :2], _DRAWS, method="eigh"
+        values[:2], covariance[:2, :2], _DRAWS, method="eigh"
     )
     names = ["m", "y"]
     return LatentMediation(
@@ -158,7 +135,7 @@ def latent_mediation(
         n=n,
         groups=len(data.x),
         n_dropped=dropped,
-        _draws=np.vstack([values[:2], draws]),
+        _draws=draws[:, 0] * draws[:, 1],
     )
 
 
