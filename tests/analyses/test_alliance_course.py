@@ -1,6 +1,7 @@
 """The course of the alliance: numbers against the methods on the same rows, planted shapes, and what the report says without an answer."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -70,8 +71,21 @@ def test_the_phases_are_those_of_the_mixed_model_and_of_the_truth(found, rows) -
         assert abs(row["estimate"] - truth) < 3.5 * row["se"]
         assert row["se"] < 0.3
     assert value(found, "aic_piecewise") < value(found, "aic_quadratic") - 10
+    assert "A straight line is clearly worse (likelihood-ratio test, p < .001)." in found.answer
     assert "falls in sessions 6 to 8, then rises in sessions 9 to 11" in " ".join(found.answer)
     assert "It falls and returns (high-low-high)" in " ".join(found.answer)
+
+
+def test_a_richer_shape_that_may_be_chance_is_said(dip, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = pd.DataFrame({"p": np.repeat(range(6), 5), "t": np.tile(range(5), 6)})
+    rows["y"] = np.random.default_rng(1).normal(size=30)
+    kind = type(methods.growth_shapes(rows, "y", "t", "p", ("linear",)))
+    monkeypatch.setattr(kind, "against_line", lambda _: SimpleNamespace(statistic=3.1, df=2, p=0.4241))
+    answer = al.alliance_course(dip, shapes="linear,quadratic").answer
+    assert (
+        "A straight line is not clearly worse (likelihood-ratio test, p = .424), and a smaller AIC alone may be due to chance."
+        in answer
+    )
 
 
 @pytest.mark.parametrize(

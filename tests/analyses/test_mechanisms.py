@@ -167,6 +167,7 @@ def test_the_product_and_its_interval_are_those_of_the_two_models(of_clients):
     first, second = of_clients.models["alliance"], of_clients.models["outcome"]
     a, b = first.params["x_client"], second.params["weeks:early_client"]
     assert value(of_clients, "indirect_between") == pytest.approx(a * b)
+    assert (value(of_clients, "a", "n"), value(of_clients, "b", "n")) == (first.nobs, second.nobs)
     # Errors that hold if paths differ between therapists, with their degrees of freedom.
     errors, df = [], []
     for model, term in ((first, "x_client"), (second, "weeks:early_client")):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
@@ -455,3 +456,51 @@ def test_where_error_explains_all_there_are_no_courses_to_confuse() -> None:
         shapes.confusion(n=0)
     with pytest.raises(DataError, match="min_ratings is 5"):
         shapes.confusion(min_ratings=5)
+
+
+def straight(seed: int, bend: float = 0.0) -> pd.DataFrame:
+    """Courses of 60 persons over 8 times whose average is a straight line, or bent."""
+    rng = np.random.default_rng(seed)
+    person, t = np.repeat(range(60), 8), np.tile(np.arange(8.0), 60)
+    own = rng.normal(0, [2, 0.3], (60, 2))[person]
+    y = 10 + own[:, 0] + (0.4 + own[:, 1]) * t + bend * (t - 3.5) ** 2 + rng.normal(0, 1.5, 480)
+    return pd.DataFrame({"person": person, "t": t, "y": y})
+
+
+def test_a_straight_line_is_tested_against_richer_shapes() -> None:
+    """By the log-likelihoods of both fits; none where the line or no richer shape is best."""
+    found = methods.growth_shapes(straight(1, bend=0.15), "y", "t", "person", ("linear", "quadratic", "log"))
+    test = found.against_line()
+    fits = found.fits
+    statistic = 2 * (fits["quadratic"].llf - fits["linear"].llf)
+    assert test.statistic == pytest.approx(statistic)
+    assert test.df == 1
+    assert test.p == pytest.approx(stats.chi2.sf(statistic, 1))  # one richer shape
+    assert test.p < 0.001
+    both = methods.growth_shapes(
+        straight(1, bend=0.15), "y", "t", "person", ("linear", "quadratic", "piecewise"), knots=(3,)
+    )
+    assert both.against_line().p == pytest.approx(
+        2
+        * stats.chi2.sf(
+            both.against_line().statistic,
+            both.table.loc[both.best, "parameters"] - both.table.loc["linear", "parameters"],
+        )
+    )
+    assert (
+        methods.growth_shapes(straight(1, bend=0.15), "y", "t", "person", ("log", "quadratic")).against_line()
+        is None
+    )
+
+
+def test_a_true_line_is_rarely_rejected_though_the_aic_often_prefers_another() -> None:
+    bent = rejected = 0
+    for seed in range(40):
+        found = methods.growth_shapes(
+            straight(seed), "y", "t", "person", ("linear", "quadratic", "piecewise"), knots=(3,)
+        )
+        test = found.against_line()
+        bent += test is not None
+        rejected += test is not None and test.p < 0.05
+    assert 5 <= bent <= 18  # of 40, a quarter to a third is expected
+    assert rejected <= 5  # 2 are expected at most

@@ -104,6 +104,21 @@ def shape_estimates(shapes: Shapes, clients: int) -> list[Estimate]:
                 unit="AIC",
             )
         )
+    line = found.against_line()
+    if line is not None:
+        label = "Straight line against the best shape: likelihood-ratio statistic"
+        out.append(
+            Estimate(
+                "line",
+                label,
+                line.statistic,
+                df=line.df,
+                p=line.p,
+                n=clients,
+                level="all",
+                unit="chi-squared",
+            )
+        )
     if "quadratic" not in found.fits:
         return out
     turn = found.turning_point

@@ -4,11 +4,13 @@ import numpy as np
 
 from alliance_longitudinal.analyses.alliance_course.compute import SHAPES, Shapes
 from alliance_longitudinal.analyses.alliance_course.design import Courses
-from alliance_longitudinal.analyses.kit import Draft, Estimate, Number, joined, say
+from alliance_longitudinal.analyses.kit import Draft, Estimate, Number, Sentence, joined, say
 from alliance_longitudinal.data.study import Measure
 
 #: A smaller difference of AIC says little; share of wrong classes from which counts are not interpreted.
 CLOSE, CONFUSED = 2.0, 0.30
+#: Level of the test of a straight line; the smallest p value that is said.
+CLEAR, LEAST_P = 0.05, 0.001
 
 LIMITS = (
     "The average course is not that of any single client.",
@@ -38,6 +40,7 @@ def answer(draft: Draft, shapes: Shapes, courses: Courses, label: str, y: Measur
             d=Number(second, n=shapes.main.n),
             next=SHAPES[str(table.index[1])],
         )
+    _line(draft, shapes)
     _turn(draft, shapes, courses, label)
     _phases(draft, shapes, courses, label)
     late = draft["late_given_early"]
@@ -48,6 +51,24 @@ def answer(draft: Draft, shapes: Shapes, courses: Courses, label: str, y: Measur
             e=late.number(),
             y=y.instrument.label,
         )
+
+
+def _line(draft: Draft, shapes: Shapes) -> None:
+    """Whether a straight line is clearly worse than the best shape, of which it is a special case."""
+    test = draft["line"]
+    if test is None:
+        return
+    draft.say(
+        "A straight line is clearly worse (likelihood-ratio test, {p})."
+        if test.p < CLEAR
+        else "A straight line is not clearly worse (likelihood-ratio test, {p}), and a smaller AIC alone may be due to chance.",
+        p=_p(test.p),
+    )
+
+
+def _p(value: float) -> Sentence:
+    """A p value with its sign."""
+    return say("p {x}" if value < LEAST_P else "p = {x}", x=Number(value, "p"))
 
 
 def _turn(draft: Draft, shapes: Shapes, courses: Courses, label: str) -> None:

@@ -40,6 +40,8 @@ class Paths:
         What the outcome's unit says of time, such as " per week".
     n, units : int
         Rows, and units of the level (clients or therapists).
+    n_first : int
+        Rows of the model of the alliance, where it is another than that of the outcome; else 0.
     confounding : Confounding or None
     models : tuple of Fitted
     latent : bool
@@ -57,6 +59,7 @@ class Paths:
     models: tuple[Fitted, ...] = ()
     latent: bool = False
     suffix: str = ""
+    n_first: int = 0
 
     @property
     def kind(self) -> str:
@@ -193,6 +196,7 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
         confounding,
         (first, second),
         suffix="_observed" if by_therapist else "",
+        n_first=len(clients),
     )
 
 

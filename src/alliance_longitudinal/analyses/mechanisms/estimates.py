@@ -1,6 +1,7 @@
 """The paths as estimates, by their ids."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from alliance_longitudinal.analyses.kit import Estimate
 from alliance_longitudinal.analyses.mechanisms.compute import Paths, Row
@@ -27,7 +28,8 @@ def estimates_of(paths: Paths, cause: Cause, asked: Asked, *, main: bool) -> lis
         if name in paths.rows:
             identity = f"indirect_{paths.kind}{paths.suffix}" if name == "indirect" else f"{name}{tail}"
             where = "" if name == "cov_ab" else f", {place(paths)}"  # it says itself between whom
-            out.append(_estimate(identity, f"{label}{where}", paths.rows[name], paths, unit))
+            made = _estimate(identity, f"{label}{where}", paths.rows[name], paths, unit)
+            out.append(replace(made, n=paths.n_first) if name == "a" and paths.n_first else made)
     out += scaled(paths, cause, asked, main=main)
     if paths.confounding is not None:
         out.append(

@@ -125,7 +125,7 @@ def therapist_development(
     draft.fact("Clients", Count(len(cases.clients), "client"))
     draft.therapists(cases.clients["therapist"])
     most = cases.clients.groupby("therapist").size()
-    draft.fact("Cases per therapist, median", Number(float(most.median()), "integer"))
+    draft.fact("Cases per therapist, median", Count(round(float(most.median())), "client"))
     draft.fact("Followed for", say("{n:noun}", n=Number(weeks, "integer", time_unit(study))))
     draft.resolved |= {"horizon": weeks, "window": list(span), "experience": name}
     changes = _main(draft, cases, a, y)

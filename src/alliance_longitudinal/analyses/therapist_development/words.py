@@ -57,7 +57,7 @@ def _say_change(
             what=what,
             e=found.number(),
             label=measure.instrument.label,
-            d=Number(round(size.estimate, 2) + 0.0, n=size.n),
+            d=size.number(),
         )
         return
     better = (found.estimate > 0) == higher_better
@@ -69,7 +69,7 @@ def _say_change(
         way="better" if better else "worse",
         e=found.number(),
         label=measure.instrument.label,
-        d=Number(round(size.estimate, 2) + 0.0, n=size.n),
+        d=size.number(),
     )
 
 

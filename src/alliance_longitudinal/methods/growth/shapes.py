@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -77,6 +77,14 @@ def turning_point(
     )
 
 
+class LineTest(NamedTuple):
+    """Test of a straight line: likelihood-ratio statistic, degrees of freedom, p."""
+
+    statistic: float
+    df: int
+    p: float
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class GrowthShapes:
     """Fits of several shapes to the same courses.
@@ -107,6 +115,22 @@ class GrowthShapes:
     def best(self) -> str:
         """Shape with the smallest AIC."""
         return str(self.table.index[0])
+
+    def against_line(self) -> LineTest | None:
+        """Likelihood-ratio test of a straight line against the best shape; None if the line is not in it.
+
+        The line is a special case of the quadratic and the piecewise shape, with the same random part. The AIC prefers
+        one of these to a true straight line in a quarter to a third of the studies. Here p is multiplied by the
+        number of such shapes (Bonferroni), because the best of them is tested.
+        """
+        richer = [s for s in ("quadratic", "piecewise") if s in self.fits]
+        if "linear" not in self.fits or self.best not in richer:
+            return None
+        best, line = self.table.loc[self.best], self.table.loc["linear"]
+        statistic = max(float(2 * (best["llf"] - line["llf"])), 0.0)
+        df = int(best["parameters"] - line["parameters"])
+        p = float(distributions.chi2.sf(statistic, df)) * len(richer)
+        return LineTest(statistic, df, min(p, 1.0))
 
     @cached_property
     def turning_point(self) -> TurningPoint:
