@@ -102,7 +102,9 @@ def test_the_models_of_length_are_the_mixed_models_on_the_same_scores(study, fou
     gel = al.MixedModel.from_formula(f"phq9 ~ time * length + {course} + {random}", data)
     fit = gel.fit()
     assert value(found, "slope_by_length") == pytest.approx(fit.params["time:length"], rel=1e-4, abs=1e-6)
-    robust = fit.with_errors("CR2", "therapist")  # lengths may matter differently for each therapist's clients
+    robust = fit.with_errors(
+        "CR2", "therapist"
+    )  # lengths may matter differently for each therapist's clients
     assert value(found, "slope_by_length", "se") == pytest.approx(robust.bse["time:length"], rel=1e-3)
     same = al.MixedModel.from_formula(f"phq9 ~ time + length + {course} + {random}", data)
     gap = same.fit(reml=False).aic - gel.fit(reml=False).aic
