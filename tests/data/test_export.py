@@ -5,6 +5,7 @@ import gzip
 import json
 import stat
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,14 @@ def test_spss_has_every_value_with_its_label(folder: Path, study: Study, table: 
             assert words == [None if pd.isna(v) else str(v) for v in want[name]], name
     assert about.column_names_to_labels["therapist"].startswith("Therapist")
     assert about.file_label.startswith("Simulated")
+
+
+def test_the_same_data_give_the_same_bytes_at_any_time(folder: Path, study: Study, tmp_path: Path) -> None:
+    time.sleep(1.1 - time.time() % 1)  # the header of an SPSS file has seconds
+    for path in study.export(tmp_path / "again"):
+        assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+    _, about = pyreadstat.read_sav(str(folder / "sessions.sav"))
+    assert about.creation_time.year == 1980
 
 
 def test_labels_say_what_a_column_is(folder: Path) -> None:

@@ -12,12 +12,17 @@ from alliance_longitudinal.data.writers.variable import Variable
 
 #: Longest name of a variable, label of a variable and label of a value, in bytes.
 NAME, LABEL, VALUE = 64, 256, 120
+#: Where the header of the file has day and time of writing (PSPP's description of the format, section "File Header Record"),
+#: and what stands there instead.
+_WRITTEN_AT, _WRITTEN = 92, b"01 Jan 8000:00:00"
 _RESERVED = {"ALL", "AND", "BY", "EQ", "GE", "GT", "LE", "LT", "NE", "NOT", "OR", "TO", "WITH"}
 _MEASURE = {"text": "nominal", "category": "nominal", "order": "ordinal", "number": "scale", "date": "scale"}
 
 
 def write_sav(path: Path, frame: pd.DataFrame, variables: Sequence[Variable], title: str) -> None:
     """Write ``frame`` as an SPSS file: categories as numbers from 1 with labels, missing values as system-missing.
+
+    The same data give the same bytes: the file's own date is always the same.
 
     Raises
     ------
@@ -46,6 +51,9 @@ def write_sav(path: Path, frame: pd.DataFrame, variables: Sequence[Variable], ti
             n: _format(frame[v.name], v) for n, v in zip(names, variables, strict=True) if v.kind != "text"
         },
     )
+    with path.open("r+b") as file:
+        file.seek(_WRITTEN_AT)
+        file.write(_WRITTEN)
 
 
 def spss_names(names: Sequence[str]) -> list[str]:
