@@ -4,7 +4,8 @@ Each round starts the batch, waits a random time and kills one of its processes 
 or Ctrl-C), the process that reports are copies of, a report's process or its notebook's. After each round the finished reports must
 be those of the round before, byte for byte, or more. A batch that is finished is compared with one that nobody disturbed, and another begins.
 At the end nothing may be left beside the reports: no process, no temporary folder, no stage, no claim. The reports are the miniature
-of the tests, so that a round takes seconds. What was done is kept in ``build/kills`` and goes on from there.
+of the tests, so that a round takes seconds. What was done is kept in ``build/kills`` and goes on from there, unless the package was changed,
+which makes other reports of all.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from alliance_longitudinal.reporting.record.hashing import package_hash
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "kills"
@@ -45,15 +48,15 @@ sys.exit(0 if batch.ok else 1)
 def main(kills: int, seed: int) -> int:
     """Kill so often; 0 if every rule held."""
     lab, state_file = WORK / "lab", WORK / "state.json"
-    temporary = WORK / "tmp"
-    if not state_file.is_file():
+    temporary, code = WORK / "tmp", package_hash()
+    if not state_file.is_file() or json.loads(state_file.read_text()).get("code") != code:
         shutil.rmtree(WORK, ignore_errors=True)
         write_lab(lab)
         temporary.mkdir()
     state: dict[str, Any] = (
         json.loads(state_file.read_text())
         if state_file.is_file()
-        else {"kills": 0, "batches": 0, "finished": {}, "whom": {}, "compared": 0}
+        else {"code": code, "kills": 0, "batches": 0, "finished": {}, "whom": {}, "compared": 0}
     )
     calm = WORK / "calm"
     if not finished(calm).keys() or len(finished(calm)) < REPORTS:

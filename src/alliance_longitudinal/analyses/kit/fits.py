@@ -151,11 +151,12 @@ class Fitted:
         max_df : float
             Upper bound for the degrees of freedom; see ``therapist_df``.
         """
-        names = list(self.result.params.index)
+        names = self.result.fit.design.names if self.mixed else list(self.result.params.index)
         vector = np.array([weights.get(str(n), 0.0) for n in names])
-        if self.mixed:
-            row = self.result.contrast(vector[None, :]).iloc[0]
-            estimate, se, df = float(row["estimate"]), float(row["se"]), float(row["df"])
+        if self.mixed:  # the numbers of `contrast`, without a table for each
+            inference = self.result.inference
+            estimate = float(vector @ self.result.fit.beta)
+            se, df = float(np.sqrt(vector @ inference.cov @ vector)), float(inference.df(vector[None, :])[0])
         else:
             estimate = float(vector @ self.result.params.to_numpy())
             se = float(np.sqrt(vector @ self.result.cov_params().to_numpy() @ vector))
