@@ -1,6 +1,7 @@
 """What goes with a good alliance: simulated truth, direct models of the same rows, R's figures by hand, and what too few data give."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -315,6 +316,30 @@ def test_growth_averaged_over_those_who_leave_is_the_pattern_mixture(
         10 * found.params["average"] / sd, rel=1e-4
     )
     assert "leaving" in {t.name for t in result.tables}
+
+
+def test_growth_that_moves_by_more_than_two_and_a_half_errors_of_the_move_is_named(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The average over both groups is set to lie so many standard errors of the difference further away from zero, and stays clear."""
+    few = study.clients["client"].iloc[:200]
+    some = with_sessions(study, study.sessions[study.sessions["client"].isin(few)].reset_index(drop=True))
+    asked = {"predictors": ["attachment_avoidance"], "part": ["growth"]}
+    usual = al.alliance_predictors(some, **asked)
+    term = "growth_attachment_avoidance_within"
+    main, se = value(usual, term), value(usual, term, "se")
+    raw = usual.models["course"].params["weeks:attachment_avoidance_within"]
+    for errors, named in ((2.2, 0), (2.8, 1)):
+        average = main + np.sign(main) * errors * np.sqrt(1.5**2 - 1) * se
+        patterns = SimpleNamespace(
+            params={"average": average * raw / main}, bse={"average": 1.5 * se * raw / main}
+        )
+        monkeypatch.setattr(al.methods, "pattern_mixture", lambda *_, found=patterns, **__: found)
+        found = al.alliance_predictors(some, **asked)
+        assert value(found, f"{term}_patterns") == pytest.approx(average)
+        moved = [n.message for n in found.notes if n.code == "leaving_moves_growth"]
+        assert len(moved) == named, moved
+    assert moved[0].endswith("different or no longer clear: Attachment avoidance, within therapists.")
 
 
 def test_covariates_and_groups(study: Study) -> None:
@@ -656,10 +681,11 @@ def test_a_predictor_that_many_lack_is_filled_in_by_imputation(study: Study) -> 
         some, predictors=["attachment_avoidance", "attachment_anxiety"], part=["early"]
     )
     again = al.alliance_predictors(
-        some, predictors=["attachment_avoidance", "attachment_anxiety"], part=["early"]
+        some, predictors=["attachment_anxiety", "attachment_avoidance"], part=["early"]
     )
     name = "early_attachment_avoidance"
-    assert value(found, f"{name}_imputed") == value(again, f"{name}_imputed")
+    # The same seed fills in the same values, whichever predictor is named first.
+    assert value(found, f"{name}_imputed") == pytest.approx(value(again, f"{name}_imputed"), rel=1e-6)
     n = found.estimates.set_index("id")["n"]
     assert n[f"{name}_imputed"] == len(early_rows(some).dropna(subset=["attachment_anxiety"])) > n[name]
     full = al.alliance_predictors(

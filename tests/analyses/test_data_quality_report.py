@@ -147,6 +147,15 @@ def test_shares_of_bars_are_of_all_forms(study, result):
         np.testing.assert_allclose(own["share"], own["n"] / forms, rtol=1e-12)
 
 
+def test_a_measure_with_one_score_has_no_bars_and_the_next_one_has(study):
+    first, other = study.measures.values()
+    sessions = study.sessions
+    sessions.loc[sessions.index[sessions[first.name].notna()][1:], first.name] = np.nan
+    figure = charts.distribution_figure(Records(study, sessions, TODAY))
+    assert set(figure.data["measure"]) == {other.label}
+    assert figure.alt == f"Histograms of the scores of {other.label}."
+
+
 def test_bars_hold_all_scores():
     scores = np.round(np.random.default_rng(1).normal(20, 6, 300))
     bars = charts.histogram(scores)

@@ -303,6 +303,18 @@ def test_few_therapists_are_a_caution_and_pictures_of_single_ones_stay_inside(re
     assert not [f.name for f in shared.figure_specs if f.name.startswith("therapists_")]
 
 
+def test_the_picture_of_therapists_has_each_ones_change_and_its_interval(result: AnalysisResult) -> None:
+    """The change of all plus the therapist's own part; the interval is as wide as the standard deviation of that part says."""
+    model = result.models["alliance_case"]
+    own = model.random_effects["therapist"]["time"].to_numpy()
+    half = 1.959964 * model.random_effects_sd["therapist"]["time"].to_numpy()
+    middle = model.params["time"] + own
+    order = np.argsort(middle)
+    (shown,) = (f.data for f in result.figure_specs if f.name == "therapists_alliance")
+    for column, expected in (("value", middle), ("low", middle - half), ("high", middle + half)):
+        np.testing.assert_allclose(shown[column], expected[order], atol=1e-6)
+
+
 def test_means_in_steps_of_ten_cases_are_plain_means(study: Study, result: AnalysisResult) -> None:
     every = rows_of(study, float(result.parameters["horizon"]))
     table = result.table("steps").to_frame().set_index("label")
