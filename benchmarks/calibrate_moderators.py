@@ -85,11 +85,13 @@ The product of early alliance within therapists and a moderator, in a model of t
     TERMS,
     """
 Scores are whole points from 0 to 27, which draws effects towards zero by a few percent. With fewer than 20 therapists the model
-takes the effect to be the same for all of them; the errors of a product with therapists' experience are then cluster-robust.
+takes the effect to be the same for all of them, and errors are then cluster-robust. In 100 sets each, products with a number of the client
+covered 93 and 97 % with 24 therapists (by the model, which lets the effect differ), and with 10 therapists 91 % by the model and 93 % by
+cluster-robust errors, which the report uses.
 """,
     digits=4,
     heads=("world", "moderator"),
-    short="products with a numeric moderator covered 91 to 92 % in 74 to 91 sets, which is just compatible with chance",
+    short="with 10 therapists, products with a number of the client are covered a little too rarely",
 )
 
 if __name__ == "__main__":
