@@ -624,15 +624,11 @@ def test_effects_that_differ_between_therapists_are_not_clear_by_the_number_of_c
     assert "cluster-robust standard errors (CR2" in found.methods
 
 
-def test_few_therapists_have_no_robust_errors_and_the_report_says_so() -> None:
+def test_few_therapists_have_robust_errors_with_few_degrees_of_freedom() -> None:
     found = al.alliance_predictors(differing_effects(8), predictors=["x"], part=["early"])
-    assert value(found, "early_x", "df") > 100
-    assert "early_x_same" not in set(found.estimates["id"])
-    assert next(n for n in found.notes if n.code == "effects_taken_as_equal").message == (
-        "With 8 therapists (fewer than 10) the effects of clients' predictors are taken to be the same for all therapists. If they "
-        "differ, the true uncertainty is larger than the intervals say."
-    )
-    assert "CR2" not in found.methods
+    assert value(found, "early_x", "df") < 8 < 100 < value(found, "early_x_same", "df")
+    assert not any(n.code == "effects_taken_as_equal" for n in found.notes)
+    assert "CR2" in found.methods
 
 
 def test_errors_by_therapist_that_cannot_be_computed_are_said(monkeypatch: pytest.MonkeyPatch) -> None:

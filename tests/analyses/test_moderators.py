@@ -245,7 +245,7 @@ def test_searching_among_all_is_said(small):
         value(found, "mod_experience_within", "df") < 10 == value(found, "mod_experience_within_same", "df")
     )
     assert value(found, "slope_at_50", "df") < 12
-    assert "robust" in {t.name for t in found.tables}
+    assert "same" in {t.name for t in found.tables}
 
 
 def test_a_moderator_of_few_therapists_has_robust_errors(small):

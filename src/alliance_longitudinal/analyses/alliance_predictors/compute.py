@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from alliance_longitudinal.data.study import Measure
 
 Fit = Callable[..., Fitted]
-#: Fewest therapists for effects of clients whose errors allow them to differ between therapists (CR2).
-MIN_ROBUST = 10
 #: Time units over which growth is given.
 TEN = 10
 #: Part -> what an effect is on.
@@ -119,7 +117,7 @@ class Model:
     rows : DataFrame
         That it was fitted to.
     robust : Fitted or None
-        The same with errors that allow clients' effects to differ between therapists; None with few therapists.
+        The same with errors that allow clients' effects to differ between therapists; None without a therapist level.
     """
 
     fitted: Fitted
@@ -208,7 +206,7 @@ def _model(
     therapists = number_of_therapists(rows["therapist"]) if ratings.split else 0
     own = sum(c.level == "therapist" for c in draft.covariates)
     bound = therapist_df(therapists, design.therapist_terms + own) if ratings.split else np.inf
-    robust = robust_of(fitted, MIN_ROBUST)
+    robust = robust_of(fitted)
     return Model(fitted, design, sd, int(rows["client"].nunique()), therapists, bound, rows, robust)
 
 

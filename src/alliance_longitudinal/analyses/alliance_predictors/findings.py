@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_predictors.asked import SEVERITY
-from alliance_longitudinal.analyses.alliance_predictors.compute import MIN_ROBUST, Model, Ratings
+from alliance_longitudinal.analyses.alliance_predictors.compute import Model, Ratings
 from alliance_longitudinal.analyses.alliance_predictors.design import Predictor
 from alliance_longitudinal.analyses.kit import Draft, Number, listed, short
 from alliance_longitudinal.data.study import Measure
@@ -71,29 +71,20 @@ def _crowded(model: Model, name: str) -> bool:
 
 
 def note_equal_effects(draft: Draft, models: Mapping[str, Model]) -> None:
-    """Errors that do not allow effects of clients to differ between therapists, because these are too few or CR2 has no value."""
+    """Errors that do not allow effects of clients to differ between therapists, because CR2 has no value."""
     equal = [
         m
         for m in models.values()
         if m.fitted.structure.therapist and m.robust is None and _effects(m, "clients")
     ]
-    for few in (True, False):
-        those = [m for m in equal if (m.therapists < MIN_ROBUST) == few]
-        if those:
-            draft.find(
-                "effects_taken_as_equal",
-                "caution",
-                (
-                    "With {n:noun} (fewer than {least}) the"
-                    if few
-                    else "Errors by therapist could not be computed, so the"
-                )
-                + " effects of clients' predictors are taken to be the same for all therapists. If they differ, the true uncertainty is "
-                "larger than the intervals say.",
-                "; ".join(m.fitted.title for m in those),
-                n=Number(those[0].therapists, "integer", "therapist"),
-                least=Number(MIN_ROBUST, "integer"),
-            )
+    if equal:
+        draft.find(
+            "effects_taken_as_equal",
+            "caution",
+            "Errors by therapist could not be computed, so the effects of clients' predictors are taken to be the same for all therapists. If "
+            "they differ, the true uncertainty is larger than the intervals say.",
+            "; ".join(m.fitted.title for m in equal),
+        )
 
 
 def note_severity(draft: Draft, predictors: Sequence[Predictor], a: Measure, y: Measure | None) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.alliance_predictors.compute import (
-    MIN_ROBUST,
     TITLES,
     Model,
     Ratings,
@@ -101,7 +100,7 @@ def interaction(
     title = f"{TITLES['early' if part == 'early' else 'course']}, {pair[0].name} by {pair[1].name}"
     words = f"the effect of {pair[0].label}"
     fitted = draft.fit(f"{part}_{name}", title, fixed, rows, with_own_effect(structures, own, words))
-    robust = robust_of(fitted, MIN_ROBUST)
+    robust = robust_of(fitted)
     if robust is not None:
         fitted = robust
         draft.uses(fitted)

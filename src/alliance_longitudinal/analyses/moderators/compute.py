@@ -25,8 +25,6 @@ from alliance_longitudinal.errors import FitError
 OWN = "the effect of early alliance"
 #: Percentiles of the moderator at which the effect of the alliance is given.
 QUANTILES = (10, 50, 90)
-#: Fewest therapists for errors that allow effects to differ between them (CR2).
-MIN_ROBUST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,7 @@ class Model:
         Its outcome: the course, or the change from intake.
     fitted : Fitted
     robust : Fitted or None
-        The same with errors that allow the effect of the alliance to differ between therapists (CR2), where the model does not and they are
-        enough for such errors.
+        The same with errors that allow the effect of the alliance to differ between therapists (CR2), where the model does not.
     """
 
     design: Moderated
@@ -146,22 +143,15 @@ def fit_model(design: Moderated, kind: Kind) -> Model:
     structures = with_own_effect(GROWTH if kind == "slope" else ENDPOINT, term, OWN)
     rows = design.rows if kind == "slope" else design.clients
     fitted = fit_first(name, title, design.formula(kind), rows, structures)
-    return Model(design, kind, fitted, robust_of(fitted, MIN_ROBUST))
+    return Model(design, kind, fitted, robust_of(fitted))
 
 
-def other_errors(model: Model, column: str) -> tuple[str, dict[str, float]] | None:
-    """The product with the other errors, where the model lets no effect differ between therapists: ``same`` or ``robust``.
-
-    Those that take the effect as the same for all of them where the main ones do not, and otherwise cluster-robust ones (CR2), for which
-    therapists are few.
-    """
+def other_errors(model: Model, column: str) -> dict[str, float] | None:
+    """The product with errors that take the effect as the same for all therapists, where the main ones do not; None elsewhere."""
     term = model.term(model.design.part, column)
-    if term is None:
+    if term is None or model.robust is None:
         return None
-    if model.robust is not None:
-        return "same", model.fitted.combination({term: 1.0}, model.bound(model.design.part, column))
-    few = robust_of(model.fitted)
-    return None if few is None else ("robust", few.combination({term: 1.0}))
+    return model.fitted.combination({term: 1.0}, model.bound(model.design.part, column))
 
 
 def tests_of(found: Mapping[str, Model], planned: str | None) -> list[Test]:

@@ -129,27 +129,19 @@ def detectable(model: Model, weeks: float) -> list[Estimate]:
     return out
 
 
-#: End of an id -> what the other errors are.
-OTHER = {
-    "robust": "robust to effects that differ between therapists",
-    "same": "effect the same for all therapists",
-}
-
-
 def other_estimates(model: Model) -> list[Estimate]:
-    """``..._robust`` or ``..._same``: the tested products with the other errors, where no effect differs between therapists in the model."""
+    """``..._same``: the tested products with the model's errors, where the main ones let the effect differ between therapists."""
     out = []
     for column, identity in main_products(model).items():
-        found = other_errors(model, column)
-        if found is not None:
-            kind, row = found
-            words = f"{_what(model, column)}; {OTHER[kind]}"
+        row = other_errors(model, column)
+        if row is not None:
+            words = f"{_what(model, column)}; effect the same for all therapists"
             unit = (
                 per(model)
                 if model.design.categories
                 else f"{per(model)} per point of {model.design.moderator.label}"
             )
-            out.append(estimate(f"{identity}_{kind}", words.replace(", per SD", ""), row, model, unit))
+            out.append(estimate(f"{identity}_same", words.replace(", per SD", ""), row, model, unit))
     return out
 
 

@@ -186,14 +186,13 @@ def _show_other(draft: Draft, rows: Sequence[Estimate], errors: Sequence[Estimat
         )
     if errors:
         draft.table_of(
-            "robust",
-            "If the effect differs between therapists, or is the same for all",
+            "same",
+            "If the effect were the same for all therapists",
             "sensitivity",
             errors,
             columns,
-            "There are too few therapists to estimate how the effect of the alliance differs between them. From ten therapists on, main results "
-            "therefore have cluster-robust (CR2) intervals, and the rows here hold only if the effect is the same for all therapists. With "
-            "fewer therapists it is the other way round: if the rows here are much wider, use them.",
+            "There are too few therapists to estimate how the effect of the alliance differs between them. The main results therefore have "
+            "cluster-robust (CR2) intervals, and the rows here hold only if the effect is the same for all therapists.",
         )
         draft.cite("bell2002", "pustejovsky2018")
 

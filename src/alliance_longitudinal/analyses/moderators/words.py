@@ -13,7 +13,7 @@ from alliance_longitudinal.analyses.kit import (
     slug,
 )
 from alliance_longitudinal.analyses.kit.fits import CLIENTS_FOR_OWN_EFFECT, MIN_FOR_OWN_EFFECT
-from alliance_longitudinal.analyses.moderators.compute import MIN_ROBUST, Model, Test
+from alliance_longitudinal.analyses.moderators.compute import Model, Test
 from alliance_longitudinal.analyses.moderators.estimates import alliance_scale, quantiles
 from alliance_longitudinal.analyses.moderators.probe import Line
 from alliance_longitudinal.labels import listing
@@ -195,13 +195,12 @@ def methods(draft: Draft, model: Model, adjust: Sequence[str], planned: str | No
         ),
         say(
             "Categories stay categories: the effect of the alliance is estimated in each, and numbers are not cut into groups. "
-            "Therapists differ in the effect of the alliance within them where {n} of them have at least {k} clients. Otherwise, from "
-            "{least} therapists on, errors of effects within therapists and of their dependence on a moderator are cluster-robust, so that "
+            "Therapists differ in the effect of the alliance within them where {n} of them have at least {k} clients. Otherwise "
+            "errors of effects within therapists and of their dependence on a moderator are cluster-robust, so that "
             "they hold if therapists differ. The random part is the fullest that the design allows. "
             "Intervals are of t with Satterthwaite's degrees of freedom; those of what differs between therapists only are bounded by "
             "the number of therapists.",
             n=Number(MIN_FOR_OWN_EFFECT, "integer"),
-            least=Number(MIN_ROBUST, "integer"),
             k=Number(CLIENTS_FOR_OWN_EFFECT, "integer"),
         ),
         "The tested product is that of the alliance within therapists with the client's moderator (or with the therapist's, if "
