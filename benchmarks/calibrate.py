@@ -17,6 +17,7 @@ from calibration import Plan, arguments, calibrate, far, percent
 NAMES = (
     *(
         "early_alliance",
+        "within_therapists",
         "leaving",
         "multiverse",
         "variance_partition",
