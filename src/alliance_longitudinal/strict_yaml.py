@@ -339,6 +339,17 @@ _COUNTED = {
 }
 
 
+def _offered(name: str) -> str:
+    """A name that would do for a column whose own name does not, as other programs write it."""
+    plain = re.sub("[^a-z0-9_]+", "_", name.casefold()).strip("_")
+    plain = plain if plain[:1].isalpha() else f"x_{plain}"
+    return (
+        f" Give it another name here, and its column after it, such as {plain}: {name!r}."
+        if len(plain) > 2
+        else ""
+    )
+
+
 def _mistake(error: Any, model: type[BaseModel]) -> str:
     location = error["loc"]
     key = ".".join(str(step) for step in location)
@@ -352,7 +363,8 @@ def _mistake(error: Any, model: type[BaseModel]) -> str:
     if kind == "invalid_key":
         return f"the key {given!r} is not text."
     if kind == "string_pattern_mismatch" and "[key]" in location:
-        return f"the name {given!r} has to be of letters (a to z), digits and '_', and begin with a letter."
+        offered = _offered(str(given)) if {"covariates", "baseline"} & set(location) else ""
+        return f"the name {given!r} has to be of letters (a to z), digits and '_', and begin with a letter.{offered}"
     if kind in _COUNTED:
         bound, words = _COUNTED[kind]
         return f"{key!r} is {given!r}; it must have {words.format(error['ctx'][bound])}."

@@ -217,6 +217,16 @@ def test_counts_and_rows_are_those_that_were_planted(frame, clean, tmp_path):
     assert "999" not in text.replace("1 999", "")
 
 
+def test_rows_of_dates_that_lie_ahead_are_named(frame, clean):
+    dates = pd.to_datetime(frame["date"])
+    today = dates.sort_values().iloc[-4]
+    checks = list(quality_checks(clean, today=today, models=False))
+    ahead = frame.index[dates > today]
+    assert len(ahead) >= 1
+    (told,) = (c["rows"] for c in check_records(clean, checks) if c["id"] == "date_future")
+    assert [r["row"] for r in told] == [k + 2 for k in ahead]
+
+
 def test_answers_read_off_a_line_need_not_be_whole(frame, tmp_path):
     def line(frame, rng):
         frame[ITEMS] = (frame[ITEMS] + rng.uniform(-0.4, 0.4, frame[ITEMS].shape)).clip(1, 7)

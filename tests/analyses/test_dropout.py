@@ -73,6 +73,7 @@ def test_shares_are_plain_counts(study, result):
     last = sessions[sessions["client"].isin(rated)].groupby("client")["session"].max()
     end = clients.set_index("client")["ending"].reindex(last.index)
     assert value(result, "rate_recorded") == pytest.approx((end == "dropout").mean())
+    assert value(result, "rate_not_planned") == pytest.approx((end != "planned").mean())
     assert value(result, "rate_fewer_than_k") == pytest.approx((last < 8).mean())
     assert value(result, "rate_one_session") == pytest.approx((last <= 1).mean())
     gone = ((end == "dropout") & (last + 1 <= 8)).mean()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
@@ -11,6 +12,7 @@ import alliance_longitudinal as al
 from alliance_longitudinal import AnalysisResult, Study
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.studies import early_design, simulated_study, value, with_sessions
+from inside.analyses_kit import scale_scores
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,17 @@ def test_the_lowest_scale_is_that_of_each_session_per_item(demo: AnalysisResult)
     shown = demo.table("scales").to_frame()["label"]
     assert shown.tolist()[0].startswith("total score")
     assert len(shown) == 10
+
+
+@pytest.mark.parametrize(("rule", "items"), [("sum", 4), ("mean", 1)])
+def test_sums_are_per_item_before_the_lowest_is_taken_and_means_are_already(
+    rule: str, items: int, demo: AnalysisResult
+) -> None:
+    measure = demo.study.measures["alliance"]
+    measure = replace(measure, instrument=replace(measure.instrument, subscale_rule=rule))
+    found = scale_scores(demo.study.sessions, measure)
+    lowest = found[["task", "bond", "goal"]].min(axis=1, skipna=False) / items
+    pd.testing.assert_series_equal(found.iloc[:, -1], lowest, check_names=False)
 
 
 def test_a_study_with_totals_only_has_no_rows_of_scales(early: AnalysisResult) -> None:

@@ -18,9 +18,13 @@ VARIED = {"client_slope_sd": 0.45, "slope": 0.05, "early_rate": 0.0, "early_rate
 
 
 def clinic(seed, therapists=12, clients=300, **truth):
-    return simulated_study(
+    """Each client's weeks count from another day: time is that since the client's first session."""
+    study = simulated_study(
         seed, ClinicTruth(therapists=therapists, clients=clients, **(VARIED | truth)), items=False
     )
+    sessions = study.sessions
+    later = pd.factorize(sessions["client"])[0] % 5
+    return replace(study, _sessions=sessions.assign(week=sessions["week"] + later))
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +172,7 @@ def test_tables_figures_and_words(result):
     assert result.parameters["decide"] == 4
     shapes = result.table("shapes").to_frame()
     assert set(shapes["shape"]) == {"log (this report)", "spline3"}
+    assert [c.label for c in result.table("shapes").columns][1] == "Scores known up to"
 
 
 def test_a_spline_with_other_bands_and_without_the_scores_so_far(small):

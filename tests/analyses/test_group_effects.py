@@ -203,6 +203,7 @@ def test_a_member_and_the_rest_of_the_group_are_found_again(rated):
     assert value(found, "design_effect") == pytest.approx(by_hand, rel=1e-9)
     assert "a mean of the rest of the group one point higher" in found.answer[1]
     assert [f.name for f in found.figure_specs] == ["ratings"]
+    assert "ratings" in {t.name for t in found.tables}
 
 
 def test_ratings_that_do_not_differ_are_said(rated):

@@ -270,6 +270,8 @@ def test_the_answer_and_the_figures(result):
     curve, every = result.figure_specs
     assert len(curve.data) == 36
     assert len(every.data) == 72
+    for spec in (curve, every):  # the matrix below the curve shows only what differs
+        assert all(len(set(spec.data[c])) > 1 for c in spec.draw.keywords["choices"])
     assert curve.data["estimate"].is_monotonic_increasing
     assert (curve.data["low"] < 0).all()
     for spec in (curve, every):

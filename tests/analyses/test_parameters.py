@@ -63,6 +63,27 @@ def test_all_problems_come_at_once() -> None:
     assert "Parameter 'min_rated': input should be a valid integer" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "parameter", "last", "beyond", "words"),
+    [
+        ("planning", "sessions", 3, 2, "greater than or equal to 3; got 2"),
+        ("planning", "sessions", 60, 61, "less than or equal to 60; got 61"),
+        ("therapist_development", "horizon", 520, 521, "less than or equal to 520; got 521"),
+        ("early_alliance", "seed", 0, -1, "greater than or equal to 0; got -1"),
+        ("early_alliance", "n_boot", 10_000, 10_001, "less than or equal to 10000; got 10001"),
+        ("variance_partition", "n_boot", 0, -1, "greater than or equal to 0; got -1"),
+    ],
+)
+def test_bounds_are_those_that_are_documented(
+    name: str, parameter: str, last: float, beyond: float, words: str
+) -> None:
+    """The last value is allowed, and the next one is refused."""
+    params = REGISTRY[name].params
+    assert getattr(params.from_mapping({parameter: last}), parameter) == last
+    with pytest.raises(StudyError, match=f"Parameter '{parameter}': input should be {words}"):
+        params.from_mapping({parameter: beyond})
+
+
 def test_a_window_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(StudyError, match="The early window 'early' cannot be read"):
         PARAMS.from_mapping({"window": "early"})

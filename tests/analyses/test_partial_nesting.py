@@ -127,7 +127,7 @@ def test_the_late_alliance_by_hand(trial: Study) -> None:
     kind = data["therapist"].to_numpy(object)
     expected = mean - pd.Series(mean).groupby(kind).transform("mean").to_numpy()
     assert_allclose(data["early_client"], expected, atol=1e-9)
-    alone = kind == "(no therapist)"
+    alone = kind == " (no therapist)"
     assert 0 < alone.sum() < len(alone)
     own = np.where(
         alone, data["client"].to_numpy(object), kind

@@ -299,6 +299,10 @@ def test_few_therapists_are_a_caution_and_pictures_of_single_ones_stay_inside(re
     assert "8 therapists are too few to estimate how therapists differ." in found.status["reasons"][0]
     names = [f.name for f in result.figure_specs]
     assert names[:2] == ["alliance_over_cases", "therapists_alliance"]
+    course, single = result.figure_specs[:2]
+    assert course.draw.keywords["band"]  # the interval that the caption explains
+    assert (single.data["low"] < single.data["value"]).all()
+    assert (single.data["value"] < single.data["high"]).all()
     shared = al.therapist_development(planted(1, 1.5, -1.0, sd=1.0), audience="shareable")
     assert not [f.name for f in shared.figure_specs if f.name.startswith("therapists_")]
 

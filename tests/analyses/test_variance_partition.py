@@ -244,6 +244,8 @@ def test_reliability_and_who_is_shown_in_order(partition: AnalysisResult) -> Non
     tau2 = float(model.varcorr.set_index("group").loc["therapist", "vcov"])
     reliability = 1 - sd**2 / tau2
     assert value(partition, "reliability_median_end_phq9") == pytest.approx(reliability.median())
+    shown = partition.table("reliability").to_frame().set_index("what")["median"]
+    assert shown["PHQ-9 at the end, given intake"] == pytest.approx(reliability.median())
     modes = model.random_effects["therapist"]["Intercept"]
     assert value(partition, "n_distinct_95_end_phq9") == (modes.abs() > 1.959964 * sd).sum()
     figure = next(f for f in partition.figure_specs if f.name == "therapists")

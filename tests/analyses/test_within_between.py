@@ -369,6 +369,7 @@ def test_slopes_of_clients_that_differ_are_found() -> None:
     assert "slopes" in result.figures
     figure = next(f for f in result.figure_specs if f.name == "slopes")
     assert figure.single_people  # so that outsiders do not get it
+    assert figure.draw.keywords["band"]
 
 
 def test_equal_slopes_are_said() -> None:

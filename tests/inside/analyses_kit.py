@@ -6,6 +6,7 @@ from alliance_longitudinal.analyses.kit.early_design import Choices, EarlyDesign
 from alliance_longitudinal.analyses.kit.early_models import endpoint_model
 from alliance_longitudinal.analyses.kit.fits import too_few_for
 from alliance_longitudinal.analyses.kit.norms import Given, known_norms
+from alliance_longitudinal.analyses.kit.scales import scale_scores
 from alliance_longitudinal.analyses.kit.shares import Shares, with_failures
 
 #: Errors by therapist that cannot be computed, which no study gives at will.
@@ -23,6 +24,7 @@ __all__ = [
     "known_norms",
     "place",
     "references",
+    "scale_scores",
     "too_few_for",
     "with_failures",
 ]

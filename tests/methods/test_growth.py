@@ -256,6 +256,37 @@ def archive(seed, n=120, therapists=15, tau=1.0):
     )
 
 
+def test_a_covariate_moves_the_expected_score_by_its_coefficient():
+    frame = archive(1, tau=3.0)
+    frame["x"] = frame["c"].map({c: (k % 7) - 3.0 for k, c in enumerate(frame["c"].unique())})
+    frame["y"] += 1.5 * frame["x"]
+    course = methods.ExpectedCourse.fit(frame, "y", "i", "w", "c", covariates=["x"])
+    new = pd.DataFrame({"w": [0], "y": [np.nan], "i": [15.0], "x": [0.0]})
+    low, high = (course.predict(new.assign(x=x), [0, 4])["mean"] for x in (0.0, 2.0))
+    np.testing.assert_allclose(high - low, 2 * course.params["x0"], rtol=1e-9)
+    assert course.params["x0"] > 0.5
+
+
+def test_the_scores_so_far_count_with_those_of_the_therapist():
+    """A person of a therapist whose clients score high is expected to be high, also given the person's own scores."""
+    frame = archive(1, tau=3.0)
+    course = methods.ExpectedCourse.fit(frame, "y", "i", "w", "c", therapist="th")
+    effect = course.model.random_effects["therapist"]["Intercept"]
+    ids = list(dict.fromkeys(frame["th"]))
+    top, bottom = (ids[int(str(g)[1:])] for g in (effect.idxmax(), effect.idxmin()))
+    known = pd.DataFrame({"w": [0, 1], "y": [14.0, 13.0], "i": [15.0, 15.0]})
+    high, low = (course.predict(known.assign(th=t), 6)["mean"][0] for t in (top, bottom))
+    unknown = course.predict(known, 6)["mean"][0]
+    assert low < unknown < high
+
+
+def test_knots_in_any_order_are_the_same_phases():
+    frame = courses(1, "quadratic")
+    frame["t"] *= 10
+    one, other = (methods.growth_shapes(frame, "y", "t", "p", ["piecewise"], k) for k in ((41, 26), (26, 41)))
+    pd.testing.assert_frame_equal(one.table, other.table)
+
+
 def test_therapists_of_the_archive_shift_the_prediction_and_unknown_ones_widen_it():
     frame = archive(1, tau=3.0)
     course = methods.ExpectedCourse.fit(frame, "y", "i", "w", "c", therapist="th")

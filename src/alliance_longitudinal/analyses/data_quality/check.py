@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alliance_longitudinal.analyses.kit import Count, Number, Share, joined, say, short
+from alliance_longitudinal.analyses.kit import Count, Number, Sentence, Share, joined, say, short
 
 Verdict = Literal["fine", "look", "problem", "not checked"]
 #: From harmless to grave.
@@ -84,7 +84,11 @@ class Check:
         if self.verdict == "not checked":
             return self.means
         n, found = (self._counted(k) for k in (self.n, self.found))
-        if not self.found:
+        if (
+            not self.n and self.verdict == "problem"
+        ):  # nobody has the form, so there is nothing of which it could be missing
+            counted = Sentence("There is none at all.")
+        elif not self.found:
             counted = say("None of {n:noun}.", n=n)
         else:
             share = Share(self.found, self.n) if self.of_people else Number(self.share, "percent")

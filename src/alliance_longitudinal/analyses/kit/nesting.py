@@ -4,8 +4,8 @@ import re
 
 import pandas as pd
 
-#: In the place of a therapist, for rows of clients who have none. Studies leave such cells empty.
-ALONE = "(no therapist)"
+#: In the place of a therapist, for rows of clients who have none. No id of a study begins with a blank.
+ALONE = " (no therapist)"
 #: 1 for rows of clients with a therapist, and 1 for the others, where models have rows of both.
 HAS, LACKS = "has_therapist", "no_therapist"
 #: The latter less its mean over clients: with it in the fixed part, the model's mean and course remain those of all clients.
@@ -22,7 +22,7 @@ def together(frame: pd.DataFrame) -> pd.DataFrame:
     --------
     >>> import pandas as pd
     >>> together(pd.DataFrame({"therapist": ["T", None]}))["therapist"].tolist()
-    ['T', '(no therapist)']
+    ['T', ' (no therapist)']
     """
     if "therapist" not in frame or not frame["therapist"].isna().any():
         return frame

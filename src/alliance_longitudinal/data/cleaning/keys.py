@@ -233,6 +233,9 @@ def _date_remedy(column: Column, bad: NDArray[np.bool_], dialect: Dialect) -> st
     if not bad.any():
         return ""
     fitting = dialect.orders_that_read(column.text)
+    if len(fitting) > 1:
+        either = " or ".join(f"'dialect: {{dates: {order}}}'" for order in fitting)
+        return f"every date in this column can be read as {' and as '.join(fitting)}. Find out which it is, and write {either}."
     if fitting:
         return f"every date in this column can be read as {fitting[0]}: write 'dialect: {{dates: {fitting[0]}}}'."
     wrong = column.text.take(bad).present()[:100]

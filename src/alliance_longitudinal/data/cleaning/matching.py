@@ -8,14 +8,19 @@ from alliance_longitudinal.data.cells.problems import Problems, some
 
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _POINT_ZERO = re.compile(r"(?<=[0-9])\.0+$")
+#: How spreadsheets show long numbers.
+_POWER = re.compile(r"[0-9](\.[0-9]+)?e\+?[0-9]{1,2}")
 
 
 def bare(text: str) -> str:
-    """An id without what people mistype: capital letters, blanks, unseen marks, leading zeros, other digits."""
+    """An id without what people and spreadsheets mistype: capitals, blanks, unseen marks, leading zeros, other digits and dashes, 1E+06."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc"))
+        text = "".join("-" if unicodedata.category(c) == "Pd" or c == "\u2212" else c for c in text)
     text = "".join(text.casefold().split())
+    if _POWER.fullmatch(text) and float(text).is_integer():
+        return str(int(float(text)))
     return _ZEROS.sub("", text) if "0" in text else text
 
 
