@@ -1,6 +1,7 @@
 """Numbers and names as people read them."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from alliance_longitudinal.language import ENGLISH, decimal_mark, language, noun, translated
@@ -110,3 +111,20 @@ def listing(words: list[str], last: str = "and") -> str:
 def count(n: int, one: str, many: str | None = None) -> str:
     """``1 client``, ``57 clients``."""
     return f"{number(n, 'integer')} {noun(one, many or '', single=n == 1)}"
+
+
+def another_name(column: str) -> str:
+    """A sentence that offers a name for a column whose own name, as other programs write it, does not do; empty if none comes to mind.
+
+    Examples
+    --------
+    >>> another_name("Group.x")
+    " Give it another name here, and its column after it, such as group_x: 'Group.x'."
+    """
+    plain = re.sub("[^a-z0-9_]+", "_", column.casefold()).strip("_")
+    plain = plain if plain[:1].isalpha() else f"x_{plain}"
+    return (
+        f" Give it another name here, and its column after it, such as {plain}: {column!r}."
+        if len(plain) > 2
+        else ""
+    )

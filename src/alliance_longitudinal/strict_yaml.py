@@ -20,6 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from alliance_longitudinal.errors import StudyError
+from alliance_longitudinal.labels import another_name
 from alliance_longitudinal.resources import is_regular
 
 Location = tuple[str | int, ...]
@@ -339,17 +340,6 @@ _COUNTED = {
 }
 
 
-def _offered(name: str) -> str:
-    """A name that would do for a column whose own name does not, as other programs write it."""
-    plain = re.sub("[^a-z0-9_]+", "_", name.casefold()).strip("_")
-    plain = plain if plain[:1].isalpha() else f"x_{plain}"
-    return (
-        f" Give it another name here, and its column after it, such as {plain}: {name!r}."
-        if len(plain) > 2
-        else ""
-    )
-
-
 def _mistake(error: Any, model: type[BaseModel]) -> str:
     location = error["loc"]
     key = ".".join(str(step) for step in location)
@@ -363,7 +353,7 @@ def _mistake(error: Any, model: type[BaseModel]) -> str:
     if kind == "invalid_key":
         return f"the key {given!r} is not text."
     if kind == "string_pattern_mismatch" and "[key]" in location:
-        offered = _offered(str(given)) if {"covariates", "baseline"} & set(location) else ""
+        offered = another_name(str(given)) if {"covariates", "baseline"} & set(location) else ""
         return f"the name {given!r} has to be of letters (a to z), digits and '_', and begin with a letter.{offered}"
     if kind in _COUNTED:
         bound, words = _COUNTED[kind]
