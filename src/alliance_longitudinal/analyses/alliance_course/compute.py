@@ -175,8 +175,7 @@ def phase_estimates(model: Fitted, courses: Courses, unit: str) -> list[Estimate
 def class_estimates(draft: Draft, courses: Courses, least: int) -> "tuple[list[Estimate], Confusion | None]":
     """Shares of clients in each class, and how often a class would be wrong; none where nobody has enough ratings."""
     from alliance_longitudinal.methods.growth.confusion import CLASSES as ORDER
-    from alliance_longitudinal.methods.growth.confusion import confusion_of
-    from alliance_longitudinal.methods.growth.shapes import course_class
+    from alliance_longitudinal.methods.growth.confusion import confusion_of, course_class
 
     data = courses.rows.rename(columns={"client": "person", "time": "t"})
     found = {

@@ -15,7 +15,7 @@ from alliance_longitudinal.methods.basics.estimates import Text
 from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.basics.rows import check_varies, complete_rows
 from alliance_longitudinal.methods.basics.values import real, several, whole
-from alliance_longitudinal.methods.growth.confusion import CLASSES, Confusion, confusion_of
+from alliance_longitudinal.methods.growth.confusion import Confusion, class_counts, confusion_of
 from alliance_longitudinal.sentences import say
 
 ShapeName = Literal["linear", "log", "quadratic", "piecewise"]
@@ -384,29 +384,3 @@ def _table(fits: Mapping[str, Any]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows).set_index("shape").sort_values("aic", kind="stable")
     return table.assign(delta_aic=table["aic"] - table["aic"].iloc[0])
-
-
-def class_counts(data: pd.DataFrame, least: int) -> dict[str, int]:
-    """Classes of the persons with at least ``least`` ratings at three or more times."""
-    counts = dict.fromkeys(CLASSES, 0)
-    for _, rows in data.groupby("person", sort=False):
-        t, y = rows["t"].to_numpy(float), rows["y"].to_numpy(float)
-        if len(t) >= least and np.unique(t).size >= 3:
-            counts[course_class(t, y)] += 1
-    return counts
-
-
-def course_class(t: Floats, y: Floats) -> str:
-    """Class of one course by AICc."""
-    n, x = len(y), t - t.mean()
-    best, chosen = np.inf, "flat"
-    for degree in range(3):
-        design = np.vander(x, degree + 1, increasing=True)
-        b = np.linalg.lstsq(design, y, rcond=None)[0]
-        squares = max(float(np.sum((y - design @ b) ** 2)), 1e-12 * max(float(y @ y), 1e-300))
-        k = degree + 2
-        aicc = n * np.log(squares / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
-        if aicc < best - 1e-9:
-            best = aicc
-            chosen = ("flat", "linear", "u" if b[-1] > 0 else "inverted_u")[degree]
-    return chosen
