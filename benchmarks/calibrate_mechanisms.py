@@ -82,8 +82,9 @@ Paths by way of the alliance, without feedback from symptoms to the alliance exc
     WORDS,
     """
 A path that is zero because its first leg is zero has an interval that covers more than 95 %, as products do. Paths within
-clients are biased where the alliance follows improvement (the world with feedback: half a point for each point below the expected
-symptoms); the report names this, and `lagged_effects` with a third measure allows for it.
+clients are biased where the alliance follows improvement. In 42 sets with half a point of alliance for each point below the expected
+symptoms, the indirect path was -0.193 (Monte Carlo error 0.005) for a truth of -0.230, and its interval covered 76 %. The report names this,
+and `lagged_effects` with a third measure allows for it.
 """,
     heads=("world", "path"),
     short="paths within clients are biased if symptoms feed back to the alliance",

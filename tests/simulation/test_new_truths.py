@@ -174,3 +174,25 @@ def test_a_chain_has_its_paths():
     assert abs(direct.mean() + 0.2) < 0.03
     assert np.cov(a, b)[0, 1] == pytest.approx(-0.06, abs=0.025)
     assert truth.indirect == pytest.approx(0.4 * -0.5 - 0.06)
+
+
+def test_a_chain_with_feedback_has_an_alliance_that_follows_the_symptoms():
+    """Each client's least squares over many sessions give the feedback back; without it nothing changes, and the paths stay."""
+    truth = ChainTruth(feedback=-0.5)
+    rows = simulate_chain(4, clients=60, therapists=5, sessions=80, truth=truth)
+    plain = simulate_chain(4, clients=60, therapists=5, sessions=80)
+    pd.testing.assert_frame_equal(
+        plain, simulate_chain(4, clients=60, therapists=5, sessions=80, truth=ChainTruth(feedback=0.0))
+    )
+    np.testing.assert_array_equal(rows["empathy"], plain["empathy"])
+    found = {}
+    for name, frame in (("plain", plain), ("feedback", rows)):
+        own = []
+        for _, client in frame.groupby("client"):
+            x, m, y = client[["empathy", "alliance", "phq9"]].to_numpy().T
+            ones, t = np.ones(79), np.arange(79)
+            own.append(np.linalg.lstsq(np.column_stack([ones, x[:-1], y[:-1], t]), m[1:])[0][1:3])
+        found[name] = np.mean(own, axis=0)
+    assert found["plain"][1] == pytest.approx(0.0, abs=0.03)
+    assert found["feedback"][1] == pytest.approx(-0.5, abs=0.03)
+    assert found["feedback"][0] == pytest.approx(truth.a, abs=0.12)
