@@ -1,6 +1,7 @@
 """Reads ``results.json`` and holds it to its schema before anything is shown."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,16 @@ def results_schema() -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def _validate(results: Any) -> None:
+@cache
+def results_validator() -> Any:
+    """What holds results to the schema; made once."""
     from jsonschema import Draft202012Validator
 
-    problems = sorted(
-        Draft202012Validator(results_schema()).iter_errors(results), key=lambda e: list(map(str, e.path))
-    )
+    return Draft202012Validator(results_schema())
+
+
+def _validate(results: Any) -> None:
+    problems = sorted(results_validator().iter_errors(results), key=lambda e: list(map(str, e.path)))
     if problems:
         # The schema's own message quotes the offending value, which may be data: say where and which rule.
         lines = [f"  {_place(p)}: breaks the rule {p.validator!r} ({_rule(p)})" for p in problems[:10]]

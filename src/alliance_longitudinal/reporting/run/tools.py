@@ -46,7 +46,19 @@ def import_tools() -> None:
         import_module(f"alliance_longitudinal.reporting.run.{name}")
     from alliance_longitudinal.reporting.page.render import template
 
-    template("report.html.j2")
+    for name in ("report.html.j2", "parts.html.j2"):
+        template(name)
+    _check_once()
+
+
+def _check_once() -> None:
+    """Let the schemas of notebooks and results be compiled, which takes longer than to hold something to them."""
+    import nbformat
+
+    from alliance_longitudinal.reporting.run.results import results_validator
+
+    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]))  # type: ignore[no-untyped-call]
+    results_validator()
 
 
 def import_analyses() -> None:
