@@ -89,9 +89,9 @@ def index(plans: list[Plan], out: Path) -> str:
         *(row(plan, out / "calibration") for plan in plans),
         "| [engine](calibration/engine.md) | fixed effects, standard deviations, ICC of mixed models; tests of variances | 2 | 300 | see the page | see the page | see the page |",
         "",
-        "With 400 sets a true coverage of 95 % shows as 93 to 97 %, with 100 as 91 to 99 %, with 40 as 88 to 100 %. Pages with few sets find only gross",
-        "faults. The worlds of a page share the seeds 1, 2, 3 and so on, and many pages share the same simulated clients. Errors of rows are therefore correlated, most of all",
-        "where sets are few. Worlds and estimates that are shown because they are expected to fail (a model that ignores groups, or feedback) are",
+        "If the true coverage is 95 %, 400 sets show 93 to 97 %, 100 sets 91 to 99 %, and 40 sets 88 to 100 %. Pages with few sets find only gross",
+        "faults. The worlds of a page use the same random numbers, and many pages the same simulated clients. Their rows therefore tend to be off in the same direction, most of",
+        "all where sets are few. Worlds and estimates that are shown because they are expected to fail (a model that ignores groups, or feedback) are",
         "not in this table; their pages say so.",
     ]
     return "\n".join(lines) + "\n"

@@ -69,7 +69,7 @@ Clinic groups of {SIZE["clients"]} clients of {SIZE["therapists"]} therapists, w
     ["outcome_events", "repair_experience"],
     "ruptures and outcome; repair and a characteristic",
     notes="""
-The mean of 'found and expected' is the number found for each one expected; coverage: the number found lies within the limits of 95 % of
+In the rows 'found and expected', the mean is the number found divided by the number expected; coverage: the number found lies within the limits of 95 % of
 simulated data. With real ruptures it should lie outside. For repairs: the interval contains the share that fluctuation alone would produce.
 """,
     apart=tuple(f"found and expected: {rule}" for rule in RULES),

@@ -131,7 +131,7 @@ PLAN = Plan(
     """
 Effects are in points of the WAI-SR per standard deviation of the predictor (growth: over ten weeks); all predictors are in one model. The effect of
 avoidance differs between therapists (by one point per standard deviation of experience, which is not in the model of the effect). Errors of
-effects within therapists are cluster-robust; one row has those that would hold if the effect were the same for all therapists.
+effects within therapists are cluster-robust; one row shows those that would be right if the effect were the same for all therapists.
 """,
     list(MAKES),
     one,
@@ -143,7 +143,7 @@ effects within therapists are cluster-robust; one row has those that would hold 
     ],
     "effect of a predictor on the early alliance and its growth",
     notes="""
-A coverage of a truth of zero is one less the type I error. Smallest q and p: of ten predictors without any effect; q promises that at
+Where the truth is zero, the coverage is one minus the type I error. Smallest q and p: of ten predictors without any effect; q promises that at
 most 5 % of the groups have a clear one. The row with the same effect for all therapists is not expected to cover.
 """,
     apart=[SAME],

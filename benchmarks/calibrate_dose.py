@@ -68,7 +68,7 @@ PLAN = Plan(
     "dose",
     "the analysis of dose",
     """
-Truths are the mean of clinics that are eight times as large; that of the slope by length in the world of dose is zero.
+The truth of an estimate is its mean over clinics that are eight times as large; in the world of dose, the true slope by length is zero.
 """,
     list(MAKES),
     one,

@@ -90,9 +90,8 @@ Effects are log odds per point.
     "log odds of dropout per point of the alliance",
     TERMS,
     """
-A coverage of a truth of zero is one less the type I error. What counts is the alliance felt in the last session: one rating
-in ten is missing, and the older one in its place draws the effect of the last rating towards zero. Errors of
-items do so as well (these clinics have none): with items the mean of the first world is about -.04.
+Where the truth is zero, the coverage is one minus the type I error. What counts is the alliance felt in the last session: one rating
+in ten is missing, and the older one in its place pulls the effect of the last rating towards zero. Measurement error of the items does so, too (these clinics have none): with items the mean of the first world is about -.04.
 """,
     digits=4,
     more=more,

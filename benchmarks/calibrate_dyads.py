@@ -98,7 +98,7 @@ PLAN = Plan(
     "actor and partner effects",
     """
 The couples belong to therapists who differ. Missing: a tenth of the ratings, and outcomes of one role more often where the own rating is
-known to be low. `drop` leaves these couples out, `fiml` uses what is there.
+known to be low. `drop` leaves these couples out; `fiml` uses the data that they have.
 """,
     list(WORLDS),
     one,

@@ -139,7 +139,7 @@ Clinic groups (`data/synthetic.py`), analysed with the default parameters. In th
 
 - `r_slope_*`: Fisher's interval for r = t / √(t² + df) takes the Satterthwaite df as the number of independent
   observations, which is only roughly right for rates of change.
-- `r_zero`, `r_intake`: the interval is a little too wide (98 and 99 %), because its robust error is some 8 % larger than the spread.
+- `r_zero`, `r_intake`: the interval is a little too wide (98 and 99 %), because its robust error is about 8 % larger than the true one.
 """,
     apart=("slope_within, one effect for all therapists",),
     digits=4,

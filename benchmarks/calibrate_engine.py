@@ -105,7 +105,7 @@ def page(table: pd.DataFrame, seeds: int) -> str:
     lines = [
         "# Calibration of the engine",
         "",
-        "Written by `make calibrate`; do not edit. How often 95 % intervals of the mixed-model engine hold the truth, over "
+        "Written by `make calibrate`; do not edit. How often 95 % intervals of the mixed-model engine contain the truth, over "
         f"{seeds} simulated data sets each (`benchmarks/calibrate_engine.py`): `{FORMULA}`, 12 and 40 outer groups of 4 to 8 "
         "units with 4 to 8 rows. A coverage within two Monte Carlo errors of 95 % is what chance allows.",
         "",

@@ -79,7 +79,7 @@ Clinic groups in five folds. The truth is the mean of {len(LARGE_SEEDS)} groups 
     "coverage of the bands, accuracy of the warning, odds ratio of the alliance",
     {name: f"`{name}`" for name in NAMES},
     """
-Numbers on accuracy are missing where fewer than 20 clients had the event. The simulated courses are no logarithm of time, so the
+Numbers on accuracy are missing where fewer than 20 clients had the event. The simulated courses do not follow the logarithm of time, so the
 share of scores in a band need not be 80 or 95 % even in large groups: the truth is what the method reaches there.
 
 Intervals of coverage are wide: they take the bands as given, but bands are fitted to clients of the same group and follow its spread,

@@ -1,7 +1,7 @@
 """Repeats the estimators of `lagged_effects` on simulated clinics with and without feedback: bias and coverage.
 
 `make calibrate` writes docs/calibration/lagged.md. The truth is a parameter of the generator: symptom points at a session
-per alliance point of the session before. With feedback the alliance answers to earlier improvement.
+per alliance point of the session before. With feedback, the alliance follows earlier improvement.
 """
 
 from calibration import Plan, Row, main
@@ -89,7 +89,7 @@ PLAN = Plan(
     "effects from session to session (lagged_effects)",
     """
 Sessions 6 to 11. Clients have lines of their own (but for the worlds that say so), the alliance and the symptoms of one session are
-related, and clients leave. With feedback the alliance answers to earlier improvement. Errors allow for clients of one therapist where
+related, and clients leave. With feedback, the alliance follows earlier improvement. Errors allow for clients of one therapist where
 there are 30. Sets: runs that converged.
 """,
     list(WORLDS),
@@ -101,7 +101,7 @@ there are 30. Sets: runs that converged.
 ## Reading the table
 
 - The main model of `lagged_effects` is the cross-lagged panel with the lower AIC.
-- The dynamic panel by likelihood is shown beside it. It has no lines of clients. Where clients have none, it gives the truth back,
+- The dynamic panel by likelihood is shown beside it. It has no lines of clients. Where clients have none, it recovers the truth,
   with feedback; where they have them it is biased. With `person_trends=True` it has them, but then a predictor may not go with the
   outcome of the same session.
 - Within clients by least squares, carry-over is too low (Nickell's bias); the effect of the alliance suffers from that only

@@ -91,7 +91,7 @@ def known(draws: pd.DataFrame) -> pd.DataFrame:
 def more(draws: pd.DataFrame) -> list[str]:
     """The model without imputation."""
     lines = [
-        f"{100 * draws['left'].mean():.0f} % of the clients left. Bias beside the complete scores of the same group:",
+        f"{100 * draws['left'].mean():.0f} % of the clients left. Bias compared with the complete scores of the same group:",
         "",
         "| world | delta | observed scores, no imputation | Monte Carlo error | imputed | Monte Carlo error |",
         "|---|---|---|---|---|---|",
@@ -107,7 +107,7 @@ PLAN = Plan(
     "leaving",
     "the imputation of clients who left (in early_alliance)",
     f"""
-Clinic groups of which clients leave within six weeks, more of those with a lower alliance; {COPIES} completed copies. The effect of the alliance
+Clinic groups in which clients leave within six weeks, more often those with a lower alliance; {COPIES} completed copies. The effect of the alliance
 on the weekly change. Truth: the mean of the estimates from complete scores. Observed scores: the model without imputation, which is right
 only if nobody who left went on worse than expected.
 """,

@@ -84,7 +84,7 @@ The product of early alliance within therapists and a moderator, in a model of t
     "product of alliance and moderator, per week",
     TERMS,
     """
-Scores are whole points from 0 to 27, which draws effects towards zero by a few percent. With fewer than 20 therapists the model
+Scores are whole points from 0 to 27, which pulls effects a few percent towards zero. With fewer than 20 therapists the model
 takes the effect to be the same for all of them, and errors are then cluster-robust. In 100 sets each, products with a number of the client
 covered 93 and 97 % with 24 therapists (by the model, which lets the effect differ), and with 10 therapists 91 % by the model and 93 % by
 cluster-robust errors, which the report uses.

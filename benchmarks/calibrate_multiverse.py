@@ -75,7 +75,7 @@ PLAN = Plan(
     "the multiverse",
     f"""
 Joint tests of 24 analyses (four early windows, three adjustments, two outcomes) with {PERMUTATIONS} permutations, on simulated clinic groups.
-Without an effect p is at most .05 in one of twenty groups, and uniform for the median and the mean t. The number of significant analyses
+Without an effect, p should be at most .05 in one of twenty groups, and be uniform for the median and the mean t. The number of significant analyses
 has ties, so its test rejects less often.
 """,
     list(WORLDS),

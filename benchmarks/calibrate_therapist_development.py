@@ -81,7 +81,7 @@ Changes are in points over ten cases of a therapist.
     ["alliance_case", "outcome_case"],
     "change over ten cases, of the alliance and of the outcome",
     notes="""
-A coverage of a truth of zero is one less the type I error.
+Where the truth is zero, the coverage is one minus the type I error.
 """,
     heads=("world", "change"),
     more=more,

@@ -129,9 +129,7 @@ Clinic groups of known variances; profile intervals of the shares between therap
     list(WORDS.values()),
     "share of variance between therapists",
     notes="""
-Zero and power are said in the design of each group, for the true share. A share is not unbiased: it is estimated as zero where it
-would be negative. A true share of zero lies at the end of the interval, which then covers more than 95 %. Where a variance is zero no
-correlation is estimated; what is left is a selection.
+The chance of zero and the power are those of each group's design at the true share. Estimated shares are a little too high on average, because a share that would be negative is estimated as zero. A true share of zero lies at the end of the interval, which then covers more than 95 %. Groups in which a variance is estimated as zero have no correlation, so the others are a selection.
 """,
     more=more,
     short="few sets so far; the correlation of therapists' effects is estimated only where neither variance is zero",

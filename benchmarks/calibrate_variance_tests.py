@@ -88,8 +88,7 @@ def section(table: pd.DataFrame) -> str:
     lines = [
         HEADING,
         "",
-        "Share of data sets in which `variance_tests` rejects the true hypothesis that a variance is zero; the nominal level "
-        "is in the head of the column, its Monte Carlo error beside the share. The plain chi-squared test ignores that a "
+        "Share of data sets in which `variance_tests` rejects the true hypothesis that a variance is zero. The head of the column is the nominal level; the Monte Carlo error is beside the share. The plain chi-squared test ignores that a "
         "variance cannot be negative.",
         "",
         "| tested | outer groups | method | at 5 % | at 10 % | data sets |",
@@ -124,8 +123,7 @@ def section(table: pd.DataFrame) -> str:
         )
     lines += [
         "",
-        "With other effects in the model the test takes their relative variances as known, which makes it a little liberal: "
-        "judge a p value just below 0.05 with that in mind, or ask `method='bootstrap'`.",
+        "With other effects in the model the test takes their relative variances as known, so it rejects a little too often. Keep that in mind for a p value just below 0.05, or ask for `method='bootstrap'`.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -138,12 +138,12 @@ PLAN = Plan(
     "within_between",
     "within and between",
     """
-Three levels: clients have lines over sessions of their own in the alliance and in the outcome; the model has the common course. If the clients
-in the data are a sample, the therapist's usual alliance has the effect, and the observed means are drawn towards the effect between clients.
+Three levels: the alliance and the outcome of each client change along a line of their own; the model has one course for all clients. If the clients
+in the data are a sample, the therapist's usual alliance has the effect, and estimates from observed means are pulled towards the effect between clients.
 Coverage is promised for clients and therapists only.
 
-Feedback: clinics of 30 therapists and 450 clients, sessions 6 to 11; the effect of the last alliance within clients. With feedback on, the
-alliance answers to earlier improvement: then no way to remove time is right, and the report points to `lagged_effects`.
+Feedback: clinics of 30 therapists and 450 clients, sessions 6 to 11; the effect of the last alliance within clients. With feedback, the
+alliance follows earlier improvement. Then no way to remove time is right, and the report points to `lagged_effects`.
 """,
     [*LEVELS, *CLINICS],
     one,

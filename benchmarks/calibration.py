@@ -269,8 +269,8 @@ def page(plan: Plan, draws: pd.DataFrame) -> str:
         lines += [
             *table_lines(plan, table),
             "",
-            "Bold: further from the truth, or from 95 %, than three Monte Carlo errors (of 20 sets or more). Worlds share their seeds, so rows",
-            "err together.",
+            "Bold: further from the truth, or from 95 %, than three Monte Carlo errors (of 20 sets or more). All worlds use the same random",
+            "numbers, so rows tend to be off in the same direction.",
         ]
     if plan.more is not None:
         lines += ["", *plan.more(draws[draws["world"].isin(plan.worlds)])]

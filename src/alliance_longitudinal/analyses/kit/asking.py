@@ -8,7 +8,7 @@ _ASKING: ContextVar[bool] = ContextVar("asking", default=False)
 
 
 class Enough(Exception):
-    """Raised instead of the first number, while it is only asked whether there are enough data."""
+    """Raised before the first number is computed, when the question is only whether there are enough data."""
 
 
 @contextmanager

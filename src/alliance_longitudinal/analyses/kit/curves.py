@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A curve in the numbers of the report.
+    """The numbers that the report gives of a specification curve.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ MIN_CLIENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One way to ask the question; the sensitivity analysis varies it.
+    """The choices of one analysis; the sensitivity analysis varies them.
 
     ``time`` says what one unit of the time column is: ``week``, or ``session`` where the study has neither dates nor
     weeks.

@@ -44,7 +44,7 @@ MIN_SHARE_WITH_SLOPE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A random part: its formula and what it says in words; ``own_effect`` names an effect that each therapist has of their own."""
+    """The random part of a model as a formula and in words; ``own_effect`` names the effect that may differ between therapists, if there is one."""
 
     terms: str
     words: str
@@ -108,7 +108,7 @@ def with_own_effect(structures: tuple[Structure, ...], term: str, effect: str) -
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model with its story.
+    """A fitted model, and why fuller ones were not used.
 
     Attributes
     ----------

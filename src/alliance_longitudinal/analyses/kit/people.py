@@ -22,7 +22,7 @@ FEW_THERAPISTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Who has something, among those who could have it.
+    """Which of the rows that could have something have it, such as clients who improved.
 
     Attributes
     ----------

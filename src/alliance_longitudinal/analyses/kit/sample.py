@@ -31,7 +31,7 @@ CONSTANT = 1e-9
 
 
 class TooLittle(AllianceError):
-    """The question is sound, but these data are too few to answer it: the report says so."""
+    """There are too few data to answer a sound question; the report says so and is not an error."""
 
     def __init__(self, draft: Any, message: str, code: str, severity: Severity) -> None:
         super().__init__(message)

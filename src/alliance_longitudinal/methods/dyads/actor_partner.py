@@ -29,7 +29,7 @@ Missing = Literal["listwise", "fiml"]
 
 
 class Distinguishable(NamedTuple):
-    """Likelihood-ratio test of equal means, effects and variances of all roles (ML)."""
+    """Likelihood-ratio test (by ML) that means, effects and variances are the same for all roles."""
 
     chi2: float
     df: int

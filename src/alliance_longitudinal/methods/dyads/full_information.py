@@ -15,7 +15,7 @@ from alliance_longitudinal.methods.fiml.structure import Builder, Structure
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """Coefficients by name and member (intercepts, actor, partner, covariates), and what is left.
+    """Coefficients by name and member (intercepts, actor, partner, covariates), and the variances and correlation of the residuals.
 
     Attributes
     ----------

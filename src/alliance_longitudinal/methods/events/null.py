@@ -27,7 +27,7 @@ class Fluctuation:
     variance : ndarray, shape (persons,)
         Each person's estimate, NaN with one rating.
     dof : ndarray, shape (persons,)
-        Degrees of freedom of each estimate, reduced for the correlation.
+        Degrees of freedom of each estimate, fewer because ratings are correlated.
     prior_variance, prior_dof : float
         The distribution of the true variances, ``prior_dof * prior_variance / chi2``; an infinite ``prior_dof`` means that persons
         do not differ.

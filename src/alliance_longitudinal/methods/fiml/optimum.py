@@ -12,7 +12,7 @@ _STEPS, _TOLERANCE = 100, 1e-8
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """The end of a search: parameters (q,), deviance, whether the gradient vanishes there, expected information (q, q)."""
+    """Where a search ended: parameters (q,), deviance, whether the gradient is zero there, expected information (q, q)."""
 
     free: Floats
     deviance: float

@@ -23,7 +23,7 @@ ShapeName = Literal["linear", "log", "quadratic", "piecewise"]
 
 @dataclass(frozen=True, slots=True)
 class TurningPoint:
-    """Where an average course of second degree turns.
+    """The time at which an average quadratic course turns.
 
     Attributes
     ----------

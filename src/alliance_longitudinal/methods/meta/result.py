@@ -15,7 +15,7 @@ from alliance_longitudinal.methods.meta.evidence import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One more effect, seen from the studies.
+    """One more effect, compared with those of the studies.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Placement:
     p : float
         Two-sided p of an effect as far from the mean.
     shrunken : float
-        The effect drawn to the mean as far as its own sampling variance demands: ``mu + tau2 / (tau2 + variance) (effect -
+        The effect pulled towards the mean, the more so the larger its own sampling variance: ``mu + tau2 / (tau2 + variance) (effect -
         mu)``.
     mu, sd : float
         The mean, and the standard deviation that ``z`` is in.

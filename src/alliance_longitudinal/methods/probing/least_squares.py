@@ -68,7 +68,7 @@ _MISSING = "y, x or groups has missing or infinite values. Leave these rows out.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clustered:
-    """What one coefficient and its CR2 error need of the predictors alone: then any number of outcomes is quick.
+    """The parts of one coefficient and its CR2 error that depend on the predictors only, so that many outcomes are quick.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ RELATIVE = ("HLL", "HA", "HLM")
 
 @dataclass(frozen=True, slots=True)
 class Norms:
-    """What is known of the instrument, in its points; None = not known, and then the sample's own where that is sound.
+    """What is known of the instrument, in its points; None: not known; the sample's own value is used where this is sound.
 
     Attributes
     ----------

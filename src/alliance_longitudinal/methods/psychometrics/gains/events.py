@@ -87,7 +87,7 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the criteria look at; arrays of shape (n,).
+    """What the criteria of a sudden gain use; arrays of shape (n,).
 
     Attributes
     ----------
