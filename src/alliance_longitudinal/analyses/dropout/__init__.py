@@ -37,6 +37,7 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     coefficient_table,
     models_table,
+    say,
     variance_table,
 )
 from alliance_longitudinal.data.study import Measure, Study
@@ -213,19 +214,19 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int, lag: int) -> Non
             k=Number(k, "integer"),
             share=chosen.share(),
         )
-    start = "After a session" if lag == 1 else "{lag:noun} after one"
+    later = "" if lag == 1 else say(" {lag:noun} later", lag=Number(lag, "integer", "session"))
     for identity, template in (
-        ("alliance_within", start + " with {alliance} one SD below the client's own mean so far,"),
+        ("alliance_within", "After a session with {alliance} one SD below the client's own mean so far,"),
         ("alliance_client", "For clients with a mean {alliance} one SD lower than that of others,"),
     ):
         found = draft[f"{'or' if leaving.link == 'logit' else 'hr'}_{identity}"]
         if found is None:
             continue
         clear = found.ci_low > 1 or found.ci_high < 1
-        words = " the {scale} of dropping out {was} {r} times as high (95 % interval {r:interval})."
+        words = " the {scale} of dropping out{later} {was} {r} times as high (95 % interval {r:interval})."
         if not clear:
             words = (
-                " the {scale} of dropping out {was} not clearly different ({scale} ratio {r}, 95 % interval "
+                " the {scale} of dropping out{later} {was} not clearly different ({scale} ratio {r}, 95 % interval "
                 "{r:interval})."
             )
         draft.say(
@@ -234,7 +235,7 @@ def _answer(draft: Draft, leaving: Leaving, a: Measure, k: int, lag: int) -> Non
             r=found.number(),
             scale=leaving.scale,
             was="were" if leaving.link == "logit" else "was",
-            lag=Number(lag, "integer", "session"),
+            later=later if identity == "alliance_within" else "",
         )
     d = draft["d_equivalent"]
     if d is not None:
