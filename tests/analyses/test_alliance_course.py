@@ -148,6 +148,8 @@ def test_late_alliance_is_the_model_s_on_the_same_clients_and_the_truth_s_sign()
     ).fit()
     assert value(result, "late_given_early") == pytest.approx(direct.params["late_c"], rel=1e-5)
     assert value(result, "early_given_late") == pytest.approx(direct.params["early_c"], rel=1e-5)
+    robust = direct.with_errors("CR2", "therapist")
+    assert value(result, "late_given_early", "se") == pytest.approx(robust.bse["late_c"], rel=1e-4)
     assert value(result, "late_given_early", "n") == len(frame)
     assert value(result, "late_given_early", "ci_high") < 0
     assert "late_follows_improvement" in codes(result)

@@ -184,6 +184,8 @@ def test_signed_differences_are_of_the_first_role_less_the_second(study, found) 
     ).fit()
     for name, term in (("split_mean", "mean"), ("split", "split"), ("split_signed", "signed")):
         assert value(found, name) == pytest.approx(model.params[term], rel=1e-4), name
+        robust = model.with_errors("CR2", "therapist").bse[term]
+        assert value(found, name, "se") == pytest.approx(robust, rel=1e-3), name
 
 
 def test_the_alliance_of_the_members_with_one_another() -> None:

@@ -21,6 +21,22 @@ def found(clinic: al.Study) -> al.AnalysisResult:
     return al.within_between(clinic)
 
 
+def test_errors_hold_if_effects_differ_between_therapists(found: al.AnalysisResult) -> None:
+    """CR2 by therapist between clients, and within clients where the model lets no effect differ between therapists; others the model's."""
+    model = found.models["common"]
+    robust = model.with_errors("CR2", "therapist")
+    own = "| therapist) + (0 + within" in model.formula or "(0 + within | therapist)" in model.formula
+    for identity, errors, term in (
+        ("within_common", model if own else robust, "within"),
+        ("client", robust, "alliance_client"),
+        ("therapist", model, "alliance_therapist"),
+    ):
+        assert value(found, identity, "se") == pytest.approx(errors.bse[term], rel=1e-7), identity
+    row = robust.contrast({"alliance_client": 1.0, "within": -1.0}).iloc[0]
+    assert value(found, "context_client", "se") == pytest.approx(row["se"], rel=1e-7)
+    assert "cluster-robust standard errors (CR2; clusters: therapists)" in found.methods
+
+
 def by_hand(study: al.Study) -> pd.DataFrame:
     """Pairs and their parts with joins and means only: the outcome, and the alliance one session before."""
     sessions = study.sessions
