@@ -456,7 +456,13 @@ def test_attachment_is_recognised_by_its_name() -> None:
     assert not [s for s in al.alliance_predictors(alone, part=["early"]).answer if "published" in s]
     both = renamed.assign(avoidance=renamed["anxiety"].fillna(40) % 7)
     pair = replace(some, covariates=("anxiety", "avoidance"), _clients=both)
-    assert len([s for s in al.alliance_predictors(pair, part=["early"]).answer if "published" in s]) == 2
+    found = al.alliance_predictors(pair, part=["early"])
+    said = [s for s in found.answer if "published" in s]
+    assert abs(value(found, "r_anxiety_alone") - value(found, "r_avoidance_alone")) > 0.02
+    for sentence, name in zip(said, ("anxiety", "avoidance"), strict=True):
+        before, after = sentence.replace("\N{MINUS SIGN}", "-").split(" is ", maxsplit=1)
+        assert before == f"For {name} alone, the correlation with the alliance"
+        assert float(after.split(" (")[0]) == pytest.approx(value(found, f"r_{name}_alone"), abs=0.005)
     named = al.alliance_predictors(alone, part=["early"], attachment_anxiety="anxiety", styles_midpoint=4)
     assert len([s for s in named.answer if "published" in s]) == 1
     assert next(n for n in named.notes if n.code == "no_styles").message == (
@@ -515,6 +521,8 @@ def test_predictors_that_do_not_differ_or_repeat_each_other_are_named(study: Stu
     )
     assert "twice_within" in next(n for n in found.notes if n.code == "rank_deficient").message
     assert "early_twice" not in set(found.estimates["id"])
+    # What comes after a predictor that was left out is there.
+    assert {"early_severity", "early_severity_between", "r_severity"} <= set(found.estimates["id"])
 
 
 def test_rare_categories_and_crowded_models_are_named() -> None:

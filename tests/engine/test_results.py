@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -46,6 +47,8 @@ def test_text_html_and_plain_data_agree(growth):
     for piece in ("Linear mixed model by REML", f"{growth.deviance:.4f}", "inner:outer", "week:rating"):
         assert piece in text
         assert piece in html
+    assert f"REML criterion: {growth.deviance:.4f}" in text
+    assert f"REML criterion {growth.deviance:.4f}" in html
     assert growth.convergence in text
     assert "Satterthwaite" in text
     assert str(growth) == text
@@ -61,6 +64,7 @@ def test_markup_in_names_is_escaped(frame):
     html = fit("y ~ week + I(week < 2) + (1 | outer)", frame)._repr_html_()
     assert "week &lt; 2" in html
     assert "week < 2" not in html
+    assert re.search(r"by maximum likelihood</b>.*\bDeviance \d", html, re.DOTALL)
 
 
 def test_results_can_be_stored(growth):
