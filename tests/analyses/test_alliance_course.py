@@ -139,12 +139,13 @@ def test_late_alliance_is_the_model_s_on_the_same_clients_and_the_truth_s_sign()
             "intake": scored.groupby("client")["phq9"].first(),
             "before": before.groupby("client")["phq9"].last(),
             "end": scored.groupby("client")["phq9"].last(),
+            "begin": last - 4,
         }
     )[last - 4 > 5].dropna()
     for name in ("early", "late"):
         frame[f"{name}_c"] = frame[name] - frame.groupby("therapist")[name].transform("mean")
     direct = al.MixedModel.from_formula(
-        "end ~ early_c + late_c + before + intake + (1 | therapist)", frame
+        "end ~ early_c + late_c + before + intake + begin + (1 | therapist)", frame
     ).fit()
     assert value(result, "late_given_early") == pytest.approx(direct.params["late_c"], rel=1e-5)
     assert value(result, "early_given_late") == pytest.approx(direct.params["early_c"], rel=1e-5)

@@ -217,7 +217,11 @@ def class_estimates(draft: Draft, courses: Courses, least: int) -> "tuple[list[E
 
 
 def late_estimates(draft: Draft, rows: pd.DataFrame, y: Measure) -> list[Estimate]:
-    """Late alliance given the early one, the early one given the late, and the early one alone, in the same clients."""
+    """Late alliance given the early one, the early one given the late, and the early one alone, in the same clients.
+
+    The session at which the late alliance begins is held constant: the average alliance changes over sessions, and who is in treatment for
+    long differs in outcome, so that clients who are rated at different sessions differ in both.
+    """
     from alliance_longitudinal.methods.panel.decompose import decompose
 
     if len(rows) < MIN_LATE:
@@ -238,17 +242,18 @@ def late_estimates(draft: Draft, rows: pd.DataFrame, y: Measure) -> list[Estimat
     if flat:
         return []
     unit = f"{y.instrument.label} points per alliance point"
+    held = ["before", "intake", *(["begin"] if rows["begin"].min() < rows["begin"].max() else []), *adjusted]
     both = draft.fit(
         "late",
         "Outcome by early and late alliance",
-        f"end ~ {' + '.join([*parts, 'before', 'intake', *adjusted])}",
+        f"end ~ {' + '.join([*parts, *held])}",
         rows,
         ENDPOINT,
     )
     alone = draft.fit(
         "early_alone",
         "Outcome by early alliance",
-        f"end ~ {' + '.join([parts[0], 'before', 'intake', *adjusted])}",
+        f"end ~ {' + '.join([parts[0], *held])}",
         rows,
         ENDPOINT,
     )

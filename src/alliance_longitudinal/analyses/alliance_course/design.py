@@ -89,7 +89,8 @@ def late_rows(
     """One row per client: early and late alliance, and the outcome after both.
 
     The late alliance is the mean of the ratings in the ``late`` sessions before the last session with an outcome score, which have to come
-    after the early window. ``before`` is the last score up to the first of them, ``intake`` the first score, ``end`` the last.
+    after the early window. ``before`` is the last score up to the first of them, ``intake`` the first score, ``end`` the last, and ``begin``
+    the number of the first late session.
     """
     ordered = sessions.sort_values(["client", "session"], kind="stable")
     scored = ordered[ordered[outcome].notna()]
@@ -111,4 +112,4 @@ def late_rows(
     )
     out = out[out["begin"] > window.last]
     known = out.drop(columns="therapist").notna().all(axis=1)
-    return out[known].drop(columns="begin").rename_axis("client").reset_index()
+    return out[known].rename_axis("client").reset_index()

@@ -209,7 +209,7 @@ def method_of(
     if y is not None:
         out.append(
             f"Late alliance: the mean of the ratings in the {late} sessions before the last one with a score of {y.label}. A model of this last "
-            "score had the early and the late alliance, the first score and the last score before the late ratings as predictors, within "
+            "score had the early and the late alliance, the first score, the last score before the late ratings and the number of their first session as predictors, within "
             "therapists."
         )
     return out
