@@ -202,6 +202,16 @@ def test_items_that_say_nothing_more_are_said(study: Study) -> None:
     assert "alpha_session_1" in set(result.estimates["id"])
 
 
+def test_a_subscale_that_cannot_be_tested_leaves_the_next_one_tested(study: Study) -> None:
+    """50 clients are too few for both subscales at once; the first has two equal columns, the second is sound."""
+    sessions = study.sessions
+    sessions["wai_item_2"] = sessions["wai_item_1"]
+    some = sessions[sessions["client"].isin([f"c{k}" for k in range(50)])].reset_index(drop=True)
+    result = measurement(with_sessions(study, some), sessions=(1, 3))
+    assert {"subscales_alone", "invariance_not_tested"} <= {f.code for f in result.notes}
+    assert result.table("invariance").to_frame()["what"].tolist() == ["bond, over sessions"] * 3
+
+
 def test_two_items_at_two_occasions_do_not_determine_a_model(study: Study) -> None:
     """15 parameters against 14 moments; until now such a model was fitted and judged."""
     sessions = study.sessions
