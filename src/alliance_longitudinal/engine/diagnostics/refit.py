@@ -7,11 +7,16 @@ import pandas as pd
 
 from alliance_longitudinal.engine.arrays import Array
 from alliance_longitudinal.engine.design.design import Design
-from alliance_longitudinal.engine.fit import MixedFit, fit_mixed
+from alliance_longitudinal.engine.fit import MixedFit, fit_mixed, package
 from alliance_longitudinal.engine.inference.cluster_robust import ClusterRobust
 from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.inference.protocol import Inference
 from alliance_longitudinal.engine.options import FitOptions
+from alliance_longitudinal.engine.resampling.refits import careful, start_of
+from alliance_longitudinal.engine.search.criterion import Criterion, profiled
+from alliance_longitudinal.engine.search.optimize import OptimRecord
+from alliance_longitudinal.engine.statistics.basis import build
+from alliance_longitudinal.engine.statistics.choose import statistics_of
 from alliance_longitudinal.errors import FitError
 
 
@@ -46,6 +51,25 @@ def refit_design(fit: MixedFit, y: Array, require_certificate: bool) -> MixedFit
     """The fit of another response (n,) by the same design and residual structure."""
     structure = fit.residual.model.pattern.structure if fit.residual else None
     return fit_mixed(replace(fit.design, y=y), fit.reml, True, require_certificate, structure)
+
+
+def refit_near(fit: MixedFit, response: object) -> MixedFit | None:
+    """The fit of a response that is close to the fit's own, searched from its optimum; None if none is certified from there.
+
+    For nested groups and independent residuals.
+    """
+    design = replace(fit.design, y=read_response(fit.design, response))
+    basis = build(design)
+    blocks = statistics_of(design, basis)
+
+    def evaluate(relative: list[Array], order: int) -> Criterion:
+        return profiled(blocks, relative, fit.reml, order)
+
+    found = careful(evaluate, fit.record.best.face.full(), start_of(fit))
+    if found is None:
+        return None
+    record = OptimRecord(found, (found.value,), (float("nan"),), found.evaluations)
+    return package(design, basis, blocks, fit.reml, record)
 
 
 def read_response(design: Design, response: object) -> Array:

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.engine import MixedModel, MixedModelResults
+from alliance_longitudinal.engine.diagnostics.refit import refit_near
+from alliance_longitudinal.engine.inference.methods import inference_of
 from alliance_longitudinal.engine.resampling.draws import row_draws
-from alliance_longitudinal.engine.resampling.refits import careful, start_of
-from alliance_longitudinal.engine.search.criterion import Criterion, profiled
-from alliance_longitudinal.engine.statistics.protocol import Statistics
+from alliance_longitudinal.engine.results.linear import results
+from alliance_longitudinal.engine.search.criterion import profiled
 from alliance_longitudinal.errors import DataError, FitError
 from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.basics.inference import t_inference
@@ -150,39 +151,31 @@ def _all_copies(
         used = y[kept] if len(y) == len(kept) else y
         inner = (used - base.fit.design.x @ basis.beta_ols) / basis.y_scale
         statistics.append(source.with_response(inner[source.blocks.order]))
-    fits = [_searched(base, y, at) for y, at in zip(responses[:refits], statistics[:refits], strict=True)]
-    relative = [np.mean([f[0][t] for f in fits], axis=0) for t in range(len(base.fit.record.best.relative))]
+    fits = [_searched(base, y) for y in responses[:refits]]
+    relative = [
+        np.mean([f.fit.record.best.relative[t] for f in fits], axis=0)
+        for t in range(len(base.fit.record.best.relative))
+    ]
     out = []
     for at in statistics:
         criterion = profiled(at, relative, True, 0)
         if not np.isfinite(criterion.value):
             raise FitError("The model of a completed copy has no finite likelihood.")
         out.append(basis.beta_ols + basis.y_scale * (back @ criterion.beta))
-    within = np.mean([f[1] for f in fits], axis=0)
-    for column in set(cov_groups.values()):  # these need the whole fit of a copy
-        robust = [
-            base.refit(y).with_errors("CR2", column).bse.to_numpy(float) ** 2 for y in responses[:refits]
-        ]
+    within = np.mean([f.bse.to_numpy(float) ** 2 for f in fits], axis=0)
+    for column in set(cov_groups.values()):
+        robust = [f.with_errors("CR2", column).bse.to_numpy(float) ** 2 for f in fits]
         places = base.params.index.get_indexer([t for t, c in cov_groups.items() if c == column])
         within[places] = np.mean(robust, axis=0)[places]
     return np.array(out), within
 
 
-def _searched(
-    base: MixedModelResults, response: Floats, statistics: Statistics
-) -> tuple[Sequence[Floats], Floats]:
-    """Relative variances and squared errors of one copy, searched from those of the first copy, which are close."""
-
-    def evaluate(relative: list[Floats], order: int) -> Criterion:
-        return profiled(statistics, relative, True, order)
-
-    found = careful(evaluate, base.fit.record.best.face.full(), start_of(base.fit))
-    if found is None:
-        again = base.refit(response)
-        return again.fit.record.best.relative, again.bse.to_numpy(float) ** 2
-    basis, scale = base.fit.basis, found.criterion.rss / found.criterion.nu
-    back = np.linalg.inv(basis.r_x)
-    return found.relative, basis.y_scale**2 * scale * np.diag(back @ found.criterion.cov_x @ back.T)
+def _searched(base: MixedModelResults, response: Floats) -> MixedModelResults:
+    """The fit of one copy, searched from that of the first copy, which is close."""
+    fit = refit_near(base.fit, response)
+    if fit is None:
+        return base.refit(response)
+    return results(fit, base.spec, base.options, inference_of(fit, base.options, None), base.data)
 
 
 def _pooled(estimates: Floats, within: float, m: int, df: float) -> dict[str, Any]:
