@@ -182,7 +182,8 @@ def test_weights_for_those_who_left_before_the_end_of_the_window(
     found = client_weights(clinic.sessions, design)
     np.testing.assert_allclose(found, wanted.reindex(design.clients["client"]), rtol=1e-5)
     main, se = value(early, "slope_within"), value(early, "slope_within", "se")
-    assert abs(value(early, "slope_within_ipw") - main) < se
+    assert abs(value(early, "slope_within_ipw") - main) < 0.2 * se  # few left, so the weights are near one
+    assert value(early, "slope_between_ipw") == pytest.approx(value(early, "slope_between"), rel=0.15)
     assert value(early, "slope_between_ipw", "df") <= design.n_therapists
 
 

@@ -75,6 +75,14 @@ def test_repeated_sessions_of_clients_without_therapist_are_seen(tmp_path):
         load_study(study_file(tmp_path, "c,t,n,p\n1,T1,0,10\n2,,0,12\n2,,0,12\n"))
 
 
+def test_a_session_that_is_repeated_far_away_is_seen(tmp_path):
+    """Rows in no order: the second row of the session is not the next one."""
+    table = "c,t,n,p\n1,T1,1,10\n2,T1,1,12\n1,T1,0,11\n2,T1,0,9\n1,T1,1,8\n"
+    with pytest.raises(DataError, match="the same session in more than one row") as caught:
+        load_study(study_file(tmp_path, table))
+    assert "row 6" in str(caught.value)
+
+
 def test_wide_table_without_therapists(tmp_path):
     wide = "layout: wide, wide: {pattern: '{column}_{session}'}, "
     study = small_study(tmp_path, "c,p_0,p_1\n1,10,8\n2,12,\n", columns="client: c", sessions=wide)

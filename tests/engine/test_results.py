@@ -35,6 +35,13 @@ def test_names_and_shapes_are_those_of_the_contract(growth, frame):
     assert growth.random_effects["inner:outer"].index.names == ["inner", "outer"]
 
 
+def test_the_summary_names_the_criterion_that_was_minimised(frame):
+    for reml, name, other in ((True, "REML criterion", "Deviance"), (False, "Deviance", "REML criterion")):
+        text = str(fit("y ~ week + (1 | outer)", frame, reml=reml).summary())
+        assert name in text
+        assert other not in text
+
+
 def test_information_criteria_count_every_parameter(growth):
     assert growth.fit.n_parameters == 5 + 6 + 1
     assert growth.llf == -growth.deviance / 2
