@@ -134,7 +134,7 @@ def test_the_late_alliance_by_hand(trial: Study) -> None:
     )  # for errors by therapist each of them is alone
     rows = fitted.data.assign(has=(~alone).astype(float), lacks=alone.astype(float), therapist=own)
     again = MixedModel.from_formula(
-        "end ~ early_client + late_client + before + intake + lacks + (0 + has | therapist)",
+        "end ~ early_client + late_client + before + intake + begin + lacks + (0 + has | therapist)",
         rows,
         residual=VarIdent("lacks"),
     ).fit(cov_type="CR2", cov_groups="therapist")
