@@ -1,6 +1,6 @@
 """Inside `reporting.run`: processes that fail."""
 
-from alliance_longitudinal.reporting.run import memory, report
+from alliance_longitudinal.reporting.run import memory, owner, report
 from alliance_longitudinal.reporting.run.compare import compare
 from alliance_longitudinal.reporting.run.execute import _explain
 from alliance_longitudinal.reporting.run.fonts import keep_fonts, lend_fonts
@@ -20,6 +20,7 @@ __all__ = [
     "keep_fonts",
     "lend_fonts",
     "memory",
+    "owner",
     "read_results",
     "report",
     "report_progress",

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from inside.reporting_run import owner
 from reporting import tiny
 from reporting.conftest import Lab
 
@@ -99,7 +100,7 @@ def test_an_interrupted_batch_goes_on_to_the_same_numbers(lab: Lab, tmp_path: Pa
     with _start(script.format(out=parts)) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "complete False\n"
-        time.sleep(0.5)  # into the next ones
+        time.sleep(0.05)  # into the next ones, which take some tenths of a second
         first.send_signal(signal.SIGINT)
         said, _ = first.communicate(timeout=30)
     assert said.endswith("not ok\n")
@@ -118,3 +119,45 @@ def test_an_interrupted_batch_goes_on_to_the_same_numbers(lab: Lab, tmp_path: Pa
     assert {p.parent.name: p.read_bytes() for p in parts.glob("*/results.json")} == numbers
     assert {name: (parts / name / "report.html").stat().st_mtime_ns for name in done} == done
     assert sorted(p.name for p in parts.iterdir()) == sorted(p.name for p in whole.iterdir())
+
+
+def test_a_temporary_folder_that_is_not_quite_removed_is_swept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner.tempfile, "tempdir", str(tmp_path))
+    whole, disturbed = owner.temporary_folder(), owner.temporary_folder()
+    for folder in (whole, disturbed):
+        (folder / "k1").mkdir()
+        (folder / "log.txt").write_text("private")
+    owner.remove(whole)
+    assert not whole.exists()
+
+    unlink = Path.unlink
+
+    def then_another_socket(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok)
+        if path.name == owner.OWNER:
+            (disturbed / "k2").mkdir()
+
+    monkeypatch.setattr(Path, "unlink", then_another_socket)
+    owner.remove(disturbed)
+    assert sorted(p.name for p in disturbed.iterdir()) == ["k2", owner.OWNER]
+    owner.sweep()
+    assert disturbed.exists(), "its maker still runs"
+    (disturbed / owner.OWNER).write_text(owner.this_process() + "1")
+    owner.sweep()
+    assert not disturbed.exists()
+
+
+def test_an_empty_folder_without_a_maker_is_swept_when_it_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner.tempfile, "tempdir", str(tmp_path))
+    names = ("al-old_one1", "al-new_one1", "al-in_use_1", "al-other-name")
+    for name in names:
+        (tmp_path / name).mkdir()
+    (tmp_path / "al-in_use_1" / "file").touch()
+    for name in ("al-old_one1", "al-in_use_1", "al-other-name"):
+        os.utime(tmp_path / name, (1e9, 1e9))
+    owner.sweep()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(set(names) - {"al-old_one1"})

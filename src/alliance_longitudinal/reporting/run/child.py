@@ -7,7 +7,6 @@ at any time. It writes only into the stage and run folders of its spec, and says
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -23,6 +22,7 @@ from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.forks import WaitingKernel, can_fork
 from alliance_longitudinal.reporting.run.handles import allow_handles
 from alliance_longitudinal.reporting.run.memory import offer_to_the_system
+from alliance_longitudinal.reporting.run.owner import remove
 from alliance_longitudinal.reporting.run.spec import RunSpec
 from alliance_longitudinal.reporting.run.tools import import_tools
 
@@ -134,7 +134,7 @@ def _die_with_supervisor(run_folder: Path) -> None:
     def watch() -> None:
         while os.read(own_input, 4096):
             pass
-        shutil.rmtree(run_folder, ignore_errors=True)
+        remove(run_folder)
         if os.name == "posix" and os.getpgrp() == os.getpid():
             os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)

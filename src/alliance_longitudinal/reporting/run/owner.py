@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import psutil
 OWNER = "owner"
 #: How temporary folders of reports begin.
 PREFIX = "al-"
+#: An empty folder of this age has no maker any more: it was killed before it could leave its name, or while it removed the folder.
+_UNMARKED_SECONDS = 10.0
 
 
 def this_process() -> str:
@@ -59,9 +62,31 @@ def temporary_folder() -> Path:
     return folder
 
 
+def remove(folder: Path) -> None:
+    """Remove a temporary folder, the name of its maker last: what is left if this is cut short, the next report sweeps away."""
+    mark = folder / OWNER
+    with suppress(OSError):
+        owner = mark.read_text(encoding="utf-8")
+        for path in folder.iterdir():
+            if path.name != OWNER and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != OWNER:
+                path.unlink(missing_ok=True)
+        mark.unlink()
+        try:
+            folder.rmdir()
+        except OSError:  # a process that is about to end has put something there meanwhile
+            mark.write_text(owner, encoding="utf-8")
+
+
 def sweep() -> None:
     """Remove what reports left among the temporary files whose maker was killed on this machine."""
-    for owner in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
+    place = Path(tempfile.gettempdir())
+    for owner in place.glob(f"{PREFIX}*/{OWNER}"):
         with suppress(OSError):
             if is_gone(owner.read_text(encoding="utf-8")):
                 shutil.rmtree(owner.parent, ignore_errors=True)
+    for folder in place.glob(f"{PREFIX}????????"):
+        with suppress(OSError):  # not empty, or another user's
+            if time.time() - folder.stat().st_mtime > _UNMARKED_SECONDS:
+                folder.rmdir()
