@@ -1,6 +1,7 @@
 """Power where a variance between therapists can be estimated as zero, as it often is with few of them."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -154,6 +155,7 @@ def _averaged(
     return min(float(p @ found @ q), 1.0)
 
 
+@lru_cache(maxsize=2048)
 def _quantiles(df: float, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles of a chi-squared distribution at the nodes of Gauss and Legendre, and their weights."""
     from scipy import stats
