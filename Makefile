@@ -51,7 +51,7 @@ test-kernels: setup ## The engine's tests under the kernels of other processors:
 mutants: setup ## Small mistakes in the code, and whether a test notices: docs/mutants.md (hours; SAMPLE=400; for maintainers)
 	@$(PY) tools/mutants/run.py
 
-kills: setup ## A batch of 40 reports under 100 random kills (for maintainers; under ten minutes)
+kills: setup ## A batch of 40 reports under 100 random kills (for maintainers; about ten minutes)
 	@$(PY) tools/kills.py
 
 test-pythons: setup ## The whole suite under each Python that is here, and with the lowest versions allowed (hours)
