@@ -111,7 +111,7 @@ def power_within_reml(effect: float, therapists: int, clients: float, omega: flo
     --------
     >>> from alliance_longitudinal import methods
     >>> round(methods.power_within_reml(0.2, therapists=30, clients=10, omega=0, sigma2=1), 2)
-    0.9
+    0.88
     >>> round(methods.power_within_reml(0.2, therapists=30, clients=10, omega=0.05, sigma2=1), 2)
     0.75
     """
