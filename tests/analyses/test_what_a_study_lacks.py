@@ -60,7 +60,8 @@ def test_asking_fits_no_model_of_a_report(no_fit: None) -> None:
     ("name", "measures", "more", "clients", "words"),
     [
         ("early_alliance", SYMPTOMS, ", therapist: t", 40, "The study has no alliance measure."),
-        ("early_alliance", ALLIANCE + SYMPTOMS, "", 40, "The study names no therapists"),
+        ("early_alliance", ALLIANCE + SYMPTOMS, "", 40, ""),
+        ("planning", ALLIANCE + SYMPTOMS, "", 40, "The study names no therapists"),
         ("early_alliance", ALLIANCE + SYMPTOMS, ", therapist: t", 8, "8 clients can be analysed; the early-alliance"),
         ("reliable_change", ALLIANCE, "", 40, "The study has no"),
         ("reliable_change", SYMPTOMS, "", 4, "4 clients can be analysed; the analysis of reliable change in PHQ-9 needs at least"),
