@@ -1,5 +1,7 @@
 """Figures: same data same bytes, text from data is shown as it is, everything drawn is in the data."""
 
+import base64
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -199,6 +201,11 @@ def test_the_report_has_the_picture_that_its_notebook_shows_and_it_is_drawn_once
     data, metadata = DisplayFormatter().format(counted)
     assert data["image/svg+xml"].encode() == counted.save(tmp_path).read_bytes()
     assert metadata["image/svg+xml"] == {"alt": "Alt"}
+    found = re.fullmatch(r'<img src="data:image/svg\+xml;base64,(.*)" alt="Alt">', data["text/html"])
+    assert found
+    assert (
+        base64.b64decode(found[1]).decode() == data["image/svg+xml"]
+    )  # shown where nobody trusts the notebook
     assert data["text/plain"] == f"<Figure {name!r}: Title>"
     assert len(drawn) == 1
 

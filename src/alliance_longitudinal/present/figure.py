@@ -1,7 +1,9 @@
 """A figure as a frozen description: the data behind it, its words, and the function that draws it."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +66,14 @@ class FigureSpec:
         return path
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-        """What Jupyter asks for: the picture, and what is known of it."""
-        shown = {_SVG: self.svg(), "text/plain": f"<Figure {self.name!r}: {self.title}>"}
-        return shown, {_SVG: {"alt": self.alt}}
+        """What Jupyter asks for: the picture, and what is known of it.
+
+        JupyterLab shows SVG itself only in notebooks that somebody trusts, and pictures in HTML in all of them.
+        """
+        source = base64.b64encode(self.svg().encode()).decode()
+        image = f'<img src="data:{_SVG};base64,{source}" alt="{escape(self.alt)}">'
+        words = f"<Figure {self.name!r}: {self.title}>"
+        return {_SVG: self.svg(), "text/html": image, "text/plain": words}, {_SVG: {"alt": self.alt}}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``results.json``."""

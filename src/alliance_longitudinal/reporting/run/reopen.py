@@ -126,9 +126,8 @@ def _point_to(content: Mapping[str, Any], study: str) -> None:
 def _first_cell(manifest: Mapping[str, Any], name: str, notes: tuple[str, ...]) -> dict[str, Any]:
     words = [
         f"**The state of the report `{name}`** ({manifest['key'][:8]}), made on {manifest['started'][:10]}.",
-        "The outputs below are those of the report. Running all cells makes them again. JupyterLab shows the pictures when you run "
-        "the cells, or trust the notebook (in the command palette: Trust Notebook). This is a copy: the report itself does not "
-        "change.",
+        "The outputs below are those of the report. Running all cells makes them again. This is a copy: the report itself "
+        "does not change.",
         *(f"*{note}*" for note in notes),
     ]
     return {
