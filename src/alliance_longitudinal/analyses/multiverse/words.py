@@ -42,15 +42,15 @@ def answer(draft: Draft, found: Multiverse, main: Summary, every: Summary, setti
         median=Number(main.median, n=main.n),
     )
     which = (
-        say("All of them are")
+        say("All of them are significant")
         if main.significant == main.cells
         else say(
-            "{k} of them {k:is|are}" if main.significant else "None of them is",
+            "Of them, {k} {k:is|are} significant" if main.significant else "None of them is significant",
             k=Number(main.significant, "integer"),
         )
     )
     draft.say(
-        "{which} significant; without any effect one would expect {expected}. Judged together, the analyses {verdict} (p = {by_t} by "
+        "{which}; without any effect one would expect {expected}. Judged together, the analyses {verdict} (p = {by_t} by "
         "the mean t, {by_median} by the median).",
         which=which,
         expected=say("about {k}", k=Number(main.expected, "integer"))
