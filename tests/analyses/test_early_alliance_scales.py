@@ -127,3 +127,24 @@ def test_latent_means_undo_the_pull_towards_the_effect_within() -> None:
     assert value(result, "end_between_latent") < observed
     assert value(result, "end_between_latent", "se") > value(result, "end_between", "se")
     assert "latent_means" in {t.name for t in result.tables}
+
+
+def test_the_correction_by_reliability_stays_where_latent_means_have_no_estimate() -> None:
+    """Between few therapists of few clients the covariance matrix of the likelihood's maximum can lie outside of those that exist."""
+    study = simulated_study(32, ClinicTruth(therapists=20, clients=160))
+    with pytest.raises(al.FitError, match="has no maximum that can be found"):
+        al.methods.latent_contextual(
+            early_design(study).clients,
+            "end_change",
+            "early",
+            "therapist",
+            within=["intake_client", "change_client"],
+            between=["intake_therapist", "change_therapist"],
+        )
+    result = al.early_alliance(study, sensitivity=False)
+    ids = set(result.estimates["id"])
+    assert "end_between_moment" in ids
+    assert "end_between_latent" not in ids
+    assert "the model with latent means, which did not converge" in next(
+        f.message for f in result.notes if f.code == "no_latent_means"
+    )

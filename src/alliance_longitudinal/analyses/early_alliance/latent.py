@@ -1,5 +1,9 @@
 """The effect between therapists, corrected for the chance in a mean of a few clients."""
 
+from typing import Literal
+
+import numpy as np
+
 from alliance_longitudinal.analyses.early_alliance.compute import effect_estimate
 from alliance_longitudinal.analyses.kit import ESTIMATE, TEST, Draft, Estimate, therapist_df
 from alliance_longitudinal.analyses.kit.checks import FEW
@@ -8,7 +12,10 @@ from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.methods.basics.inference import t_inference
 from alliance_longitudinal.present import Column
 
-_WAYS = {"ml": ("_latent", ", latent means"), "moment": ("_moment", ", corrected by the reliability")}
+_WAYS: dict[Literal["ml", "moment"], tuple[str, str]] = {
+    "ml": ("_latent", ", latent means"),
+    "moment": ("_moment", ", corrected by the reliability"),
+}
 
 
 def latent_effects(draft: Draft, design: EarlyDesign) -> None:
@@ -19,16 +26,16 @@ def latent_effects(draft: Draft, design: EarlyDesign) -> None:
     """
     if not design.between or design.n_therapists < FEW or draft["end_between"] is None:
         return
-    try:
-        found = latent_estimates(design)
-    except AllianceError:
+    found = latent_estimates(design)
+    if "end_between_latent" not in {e.id for e in found}:
         draft.find(
             "no_latent_means",
             "info",
-            "The effect between therapists cannot be corrected for the chance in therapists' means: the model with latent means did not "
-            "converge.",
+            "The effect between therapists cannot be corrected for the chance in therapists' means by the model with latent means, which did "
+            "not converge.",
             "effect between therapists",
         )
+    if not found:
         return
     draft.estimate(*found)
     draft.table_of(
@@ -48,7 +55,7 @@ def latent_effects(draft: Draft, design: EarlyDesign) -> None:
 def latent_estimates(design: EarlyDesign) -> list[Estimate]:
     """``end_between_latent`` by maximum likelihood and ``end_between_moment`` by the reliability of the means.
 
-    Ludtke et al. 2008. Intervals are of t with the df of the effect between therapists.
+    Ludtke et al. 2008. Intervals are of t with the df of the effect between therapists. A way without a result is left out.
     """
     from alliance_longitudinal.methods import latent_contextual
 
@@ -58,15 +65,20 @@ def latent_estimates(design: EarlyDesign) -> list[Estimate]:
     df = therapist_df(design.n_therapists, design.therapist_predictors())
     out = []
     for method, (suffix, words) in _WAYS.items():
-        found = latent_contextual(
-            design.clients,
-            "end_change",
-            "early",
-            "therapist",
-            [*within, *design.covariates],
-            between,
-            method="ml" if method == "ml" else "moment",
-        )
+        try:
+            found = latent_contextual(
+                design.clients,
+                "end_change",
+                "early",
+                "therapist",
+                [*within, *design.covariates],
+                between,
+                method=method,
+            )
+        except AllianceError:
+            continue
+        if not (found.converged and np.isfinite(found.params["between"])):
+            continue
         row = t_inference(float(found.params["between"]), float(found.bse["between"]), df)
         out.append(effect_estimate(design, "end", "between", row, suffix, words))
     return out
