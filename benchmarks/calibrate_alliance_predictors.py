@@ -147,7 +147,7 @@ Where the truth is zero, the coverage is one minus the type I error. Smallest q 
 most 5 % of the groups have a clear one. The row with the same effect for all therapists is not expected to cover.
 """,
     apart=[SAME],
-    short="few sets so far; without CR2 errors, effects that differ between therapists are covered too rarely",
+    short="without CR2 errors, effects that differ between therapists are covered too rarely",
 )
 
 if __name__ == "__main__":

@@ -105,7 +105,6 @@ known to be low. `drop` leaves these couples out; `fiml` uses the data that they
     ["actor_m", "partner_m", "actor_w", "partner_w"],
     "actor and partner effects",
     heads=("world", "effect"),
-    short="the page is from before errors by full information and the test of equal roles were corrected: the test then rejected too often with 40 couples (10 %)",
 )
 
 if __name__ == "__main__":
