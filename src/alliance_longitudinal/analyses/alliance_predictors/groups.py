@@ -18,7 +18,6 @@ from alliance_longitudinal.analyses.kit import (
     Draft,
     Estimate,
     Groups,
-    Private,
     number_of_therapists,
 )
 from alliance_longitudinal.errors import FitError
@@ -48,14 +47,7 @@ def compare_groups(
         try:
             model = _fit(draft, inside, predictors, people, part, group)
         except FitError:
-            draft.find(
-                "group_not_fitted",
-                "caution",
-                "The model of {name} {group} could not be fitted, so the report gives no estimate for this group.",
-                groups.name,
-                name=groups.name,
-                group=Private(group, "(one group)", int(rated.sum())),
-            )
+            draft.unfitted_group(groups, group)
             continue
         draft.uses(model.fitted)
         estimates = estimates_of(model, part, *units)

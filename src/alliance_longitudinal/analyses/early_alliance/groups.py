@@ -27,15 +27,7 @@ def compare_groups(draft: Draft, groups: Groups, choices: Choices) -> None:
         try:
             found[group] = _effects(draft, design, group)
         except FitError:
-            draft.find(
-                "group_not_fitted",
-                "caution",
-                "The models of {name} {group} could not be fitted, so the report gives no estimate "
-                "for this group.",
-                groups.name,
-                name=groups.name,
-                group=group,
-            )
+            draft.unfitted_group(groups, group)
     draft.by_group(
         found,
         ESTIMATE,

@@ -187,6 +187,18 @@ class Sample:
         people = self.sessions["client"].drop_duplicates().map(groups.of)
         self._too_small(groups.name, group, needed, int(people.eq(group).sum()))
 
+    def unfitted_group(self, groups: Groups, group: str) -> None:
+        """A group whose models have no estimates; its clients stay in the whole."""
+        people = self.sessions["client"].drop_duplicates().map(groups.of)
+        self.find(
+            "group_not_fitted",
+            "caution",
+            "The models of {name} {group} could not be fitted, so the report gives no estimate for this group.",
+            groups.name,
+            name=groups.name,
+            group=Private(group, "(one group)", int(people.eq(group).sum())),
+        )
+
     def _too_small(self, name: str, group: str, needed: int, n: int) -> None:
         self.find(
             "small_group",

@@ -133,15 +133,7 @@ def compare_groups(draft: Draft, groups: Groups, ground: Ground, y: Measure, uni
         try:
             basis = own.basis(draft, fit_first)
         except FitError:
-            draft.find(
-                "group_not_fitted",
-                "caution",
-                "The models of {name} {group} could not be fitted, so the report gives no estimate "
-                "for this group.",
-                groups.name,
-                name=groups.name,
-                group=group,
-            )
+            draft.unfitted_group(groups, group)
             continue
         fitted = basis.fitted
         draft.uses(replace(fitted, name=f"{fitted.name}_{slug(group)}", title=f"{fitted.title} ({group})"))
