@@ -72,11 +72,11 @@ Which shape of the course is found, the change per session in four phases, and t
     ["phase 2", "late given early"],
     "change in a phase; late alliance given the early one",
     notes="""
-A straight line is a special case of the curve and of the phases, which the AIC prefers by chance in a quarter to a third of the data sets.
+A straight line is a special case of the curve and of the phases, which the AIC prefers by chance in about one of five data sets.
 In these clinics neither the early nor the late alliance changes symptoms, so that late given early is zero.
 """,
     more=more,
-    short="the AIC prefers a richer shape to a true straight line in a quarter to a third of the sets",
+    short="the AIC prefers a richer shape to a true straight line in one of five sets",
 )
 
 if __name__ == "__main__":

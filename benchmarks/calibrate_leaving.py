@@ -119,7 +119,6 @@ only if nobody who left went on worse than expected.
     heads=("world", "delta"),
     known=known,
     more=more,
-    short="few sets so far",
 )
 
 if __name__ == "__main__":

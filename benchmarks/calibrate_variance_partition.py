@@ -132,7 +132,7 @@ Clinic groups of known variances; profile intervals of the shares between therap
 The chance of zero and the power are those of each group's design at the true share. Estimated shares are a little too high on average, because a share that would be negative is estimated as zero. A true share of zero lies at the end of the interval, which then covers more than 95 %. Groups in which a variance is estimated as zero have no correlation, so the others are a selection.
 """,
     more=more,
-    short="few sets so far; the correlation of therapists' effects is estimated only where neither variance is zero",
+    short="the correlation of therapists' effects is estimated only where neither variance is zero",
 )
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def shape_table(shapes: Shapes) -> Table:
     ]
     note = (
         "The smaller the AIC, the better the shape describes the ratings. A difference below two says little, and by chance the AIC prefers a richer shape "
-        "to a straight line in a quarter to a third of studies; the answer therefore also tests the line. The shape that levels off has a random "
+        "to a straight line in a fifth to a third of studies; the answer therefore also tests the line. The shape that levels off has a random "
         "slope of the logarithm of the session, the others of the session; the AIC compares both at once."
     )
     return Table.from_frame(

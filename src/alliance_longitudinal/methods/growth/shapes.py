@@ -120,7 +120,7 @@ class GrowthShapes:
         """Likelihood-ratio test of a straight line against the best shape; None if the line is not in it.
 
         The line is a special case of the quadratic and the piecewise shape, with the same random part. The AIC prefers
-        one of these to a true straight line in a quarter to a third of the studies. Here p is multiplied by the
+        one of these to a true straight line in a fifth to a third of the studies. Here p is multiplied by the
         number of such shapes (Bonferroni), because the best of them is tested.
         """
         richer = [s for s in ("quadratic", "piecewise") if s in self.fits]
