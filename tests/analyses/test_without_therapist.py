@@ -48,7 +48,7 @@ def test_clients_without_a_therapist_leave_by_a_counted_step(name: str, clinic: 
     pd.testing.assert_frame_equal(result.estimates, alone.estimates)
     why = {
         "variance_partition": "it separates clients from therapists",
-        "early_alliance": "it compares clients of the same therapist",
+        "early_alliance": "only clients of the same therapist are compared",
     }[name]
     assert result.answer[-1] == f"120 of 360 clients have no therapist and are not in this analysis: {why}."
 

@@ -150,7 +150,9 @@ def early_alliance(
     draft.resolved["window"] = [asked.first, asked.last]
     groups = draft.compare(by)
     draft.adjust(covariates)
-    draft.with_therapists(needed=False, as_one=True, why="it compares clients of the same therapist")
+    draft.with_therapists(
+        needed=False, as_one=True, compared=True, why="only clients of the same therapist are compared"
+    )
     design = drafted_design(draft, choices)
     choices = design.choices
     _check_clients(draft, design)

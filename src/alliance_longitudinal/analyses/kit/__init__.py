@@ -58,6 +58,7 @@ from alliance_longitudinal.analyses.kit.references import reference, short
 from alliance_longitudinal.analyses.kit.robust import robust_of, with_robust, with_robust_errors
 from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.kit.selection import at_intake, choose_measure, time_unit
+from alliance_longitudinal.analyses.kit.therapists import rows_of_groups, say_group_apart
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.sentences import Sentence, joined, listed, say
@@ -120,7 +121,9 @@ __all__ = [
     "partly",
     "reference",
     "robust_of",
+    "rows_of_groups",
     "say",
+    "say_group_apart",
     "shares_figure",
     "short",
     "slug",

@@ -43,6 +43,7 @@ def sample_table(
     groups: Groups | None,
     *,
     therapists_known: bool,
+    further: pd.DataFrame | None = None,
 ) -> Table | None:
     """Who was analysed, in all and by group; None without clients.
 
@@ -57,6 +58,8 @@ def sample_table(
         Groups that the analysis compares; without them, the study's arms.
     therapists_known : bool
         Whether ``sessions["therapist"]`` names therapists.
+    further : DataFrame, optional
+        Sessions of clients whom only the comparison of groups has: they are in the columns of their groups.
     """
     if sessions.empty:
         return None
@@ -64,7 +67,9 @@ def sample_table(
     whole = _part(study, sessions, therapists_known)
     parts = {"": whole}
     if groups is not None:
-        parts |= {name: _part(study, rows, therapists_known) for name, rows in groups.split(sessions)}
+        every = sessions if further is None else pd.concat([sessions, further])
+        split = [(name, rows) for name, rows in groups.split(every) if len(rows)]
+        parts |= {name: _part(study, rows, therapists_known) for name, rows in split}
     used = None if groups is None else groups.name
     rows = []
     for words, cell, unknown in _lines(study, measures, whole, used):
@@ -81,6 +86,8 @@ def sample_table(
         "share of those with a known value. Therapists are shown only as a distribution. Very "
         "small groups have no column."
     )
+    if further is not None:
+        note += " All: the clients of the main results, without groups in which no client has a therapist."
     return Table.from_rows("sample", "Characteristics of the sample", "sample", rows, columns, note)
 
 

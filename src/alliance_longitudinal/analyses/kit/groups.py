@@ -160,7 +160,8 @@ def compared(
         for group, estimates in by_group.items()
     }
     reference, *others = by_group
-    words = {e.id: e.label for estimates in by_group.values() for e in estimates}
+    plain = {group: {e.id: e.label for e in estimates} for group, estimates in by_group.items()}
+    words = {identity: label for own in plain.values() for identity, label in own.items()}
     out: list[Estimate] = []
     for identity, label in words.items():
         out += [own[identity] for own in named.values() if identity in own]
@@ -170,5 +171,8 @@ def compared(
                 continue
             r = (correlations or {}).get((identity, group), 0.0)
             less = f"{label}; {group} less {reference}"
+            own, first = plain[group][identity], plain[reference][identity]
+            if own != first:  # a group without therapists has the same effect by another name
+                less = f"{own}, {group}, less {first[0].lower()}{first[1:]}, {reference}"
             out.append(difference(pair[0], pair[1], f"{pair[0].id}_difference", less, r))
     return out

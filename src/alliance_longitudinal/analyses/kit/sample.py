@@ -61,6 +61,10 @@ class Sample:
         Groups of clients to compare.
     analysed : Series or None
         Clients that are left, where an analysis selects them outside of ``sessions``.
+    apart : DataFrame or None
+        Rows of groups in which no client has a therapist, where only the comparison of groups has them.
+    apart_analysed : list of Series
+        Their clients whom the comparison used.
     """
 
     def __init__(self, study: Study, clinic: str | None = None) -> None:
@@ -71,6 +75,8 @@ class Sample:
         self.covariates: tuple[Covariate, ...] = ()
         self.groups: Groups | None = None
         self.analysed: pd.Series[str] | None = None
+        self.apart: pd.DataFrame | None = None
+        self.apart_analysed: list[pd.Series[str]] = []
         self.resolved: dict[str, Any] = {}
         self.facts: list[tuple[str, str]] = [] if clinic is None else [("Clinic", clinic)]
         self.findings: list[Finding] = []
@@ -133,6 +139,7 @@ class Sample:
         alone: bool = False,
         partial: bool = False,
         as_one: bool = False,
+        compared: bool = False,
         why: str = "",
     ) -> None:
         """Keep the clients whose therapist is known; without any, say so or (``needed=False``) take each client alone.
@@ -140,9 +147,11 @@ class Sample:
         An analysis that is about therapists leaves out clients without one, counts them, and says in its answer how many and
         ``why``. Others keep them, with an empty ``therapist``: each counts alone (``alone=True``, for shares), or models compare
         them with each other only (``partial=True``; see `fit_first`). Where nobody has a therapist, ``as_one=True`` compares each
-        client with all others, as within one therapist.
+        client with all others, as within one therapist; with ``compared=True`` a group to compare in which nobody has one is
+        compared all the same (`rows_of_groups`).
         """
-        with_therapists(self, needed=needed, alone=alone, partial=partial, as_one=as_one, why=why)
+        kept = {"alone": alone, "partial": partial, "as_one": as_one, "compared": compared}
+        with_therapists(self, needed=needed, why=why, **kept)
 
     def compare(self, by: str | None) -> Groups | None:
         """Keep the clients whose group is known, and return the groups to compare; or keep one group only.
@@ -184,19 +193,22 @@ class Sample:
 
     def small_group(self, groups: Groups, group: str, needed: int) -> None:
         """A group that is too small for an estimate of its own; its clients stay in the whole."""
-        people = self.sessions["client"].drop_duplicates().map(groups.of)
-        self._too_small(groups.name, group, needed, int(people.eq(group).sum()))
+        self._too_small(groups.name, group, needed, self._people(groups, group))
+
+    def _people(self, groups: Groups, group: str) -> int:
+        """Clients of a group."""
+        rows = self.sessions if self.apart is None else pd.concat([self.sessions, self.apart])
+        return int(rows["client"].drop_duplicates().map(groups.of).eq(group).sum())
 
     def unfitted_group(self, groups: Groups, group: str) -> None:
         """A group whose models have no estimates; its clients stay in the whole."""
-        people = self.sessions["client"].drop_duplicates().map(groups.of)
         self.find(
             "group_not_fitted",
             "caution",
             "The models of {name} {group} could not be fitted, so the report gives no estimate for this group.",
             groups.name,
             name=groups.name,
-            group=Private(group, "(one group)", int(people.eq(group).sum())),
+            group=Private(group, "(one group)", self._people(groups, group)),
         )
 
     def _too_small(self, name: str, group: str, needed: int, n: int) -> None:
@@ -315,7 +327,12 @@ class Sample:
             rows = rows[rows["client"].isin(self.analysed)]
         known = self.therapists_known
         self.findings += caseload_findings(self.study, rows) if known else []
-        return sample_table(self.study, rows, self.measures, self.groups, therapists_known=known)
+        further = None
+        if self.apart is not None and self.apart_analysed:
+            further = self.apart[self.apart["client"].isin(pd.concat(self.apart_analysed))]
+        return sample_table(
+            self.study, rows, self.measures, self.groups, therapists_known=known, further=further
+        )
 
     def therapists(self, of: "pd.Series[str] | int") -> None:
         """The header's number of therapists (or a column of them); where each client is taken alone, there is none to give."""

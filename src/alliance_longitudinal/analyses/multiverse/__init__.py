@@ -156,7 +156,8 @@ def multiverse(
     draft.with_therapists(
         needed=effect == "between",
         as_one=True,
-        why="it compares clients of the same therapist" if effect == "within" else "it compares therapists",
+        compared=True,
+        why=f"only {'clients of the same therapist' if effect == 'within' else 'therapists'} are compared",
     )
     every = _measures(study, a, measures)
     parts = [(m, s) for m in every for s in _scales(draft, m, scales)]
@@ -187,7 +188,7 @@ def multiverse(
     draft.show(charts.main_curve(found), charts.every_curve(found))
     tables.show_tables(draft, found)
     if groups is not None:
-        compare_groups(draft, groups, found, setting, n_perm, seed)
+        compare_groups(draft, groups, found, setting, design.choices, n_perm, seed)
     if found.fitted is not None:
         draft.uses(found.fitted)
         draft.show(models_table(draft.fitted), coefficient_table(found.fitted))
