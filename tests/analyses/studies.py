@@ -61,6 +61,25 @@ def value(result: AnalysisResult, name: str, column: str = "estimate") -> float:
     return float(result.estimates.set_index("id").loc[name, column])
 
 
+def words_of(result: AnalysisResult) -> list[str]:
+    """Every text that a reader of a result sees: answer, findings, methods, limits, tables and figures with their cells."""
+    said = [*result.answer, *(n.message for n in result.notes), *result.limits, *result.methods.splitlines()]
+    said += [" ".join(fact) for fact in result.facts]
+    for table in result.tables:
+        said += [table.title, table.note, *(c.label for c in table.columns)]
+        said += table.to_frame().astype(str).to_numpy().ravel().tolist()
+    for figure in result.figure_specs:
+        said += [
+            figure.title,
+            figure.caption,
+            figure.alt,
+            figure.how_to_read,
+            *(c.label for c in figure.columns),
+        ]
+        said += figure.data.astype(str).to_numpy().ravel().tolist()
+    return list(dict.fromkeys(map(str, said)))
+
+
 def early_design(study: Study) -> EarlyDesign:
     """Rows and predictors of the default early-alliance analysis of a simulated study."""
     choices = Choices(study.measures["alliance"], study.measures["phq9"], TimeWindow(1, 5), 1, True, True)

@@ -49,7 +49,7 @@ def test_analyses_that_disagree_are_a_finding(clinic: Study) -> None:
         pd.DataFrame(), [0, 1, 2], lambda _, k: (0.1 if k else -0.1, 0.1, 30, 40)
     )
     draft = Draft(clinic)
-    show_together(draft, Together({5: curve}, 5))
+    show_together(draft, Together({5: curve}, 5), "within therapists")
     assert [f.message for f in draft.findings] == [
         "Of 3 analyses with other windows and adjustments, 67\u00a0% have the same sign. The direction of the answer depends on these "
         "choices."

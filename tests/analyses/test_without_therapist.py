@@ -16,6 +16,7 @@ from analyses.studies import (
     with_empathy,
     with_raters,
     with_sessions,
+    words_of,
 )
 from analyses.studies import QUICK as SOONER
 from inside.analyses_registry import REGISTRY
@@ -26,6 +27,13 @@ QUICK: dict[str, dict[str, Any]] = SOONER | {
     "data_quality": {"models": False},
     "alliance_course": {"shapes": ["linear", "log"]},
 }
+
+
+#: What a report of clients without therapists may say of therapists.
+ONLY_THAT_THERE_ARE_NONE = (
+    *("o therapist is named", "no therapist level", "no level of therapists", "the therapists are not known"),
+    *("Therapists not known", "Therapists are shown only as a distribution", "no real clinic, therapist"),
+)
 
 
 def some_without(study: Study) -> tuple[Study, pd.DataFrame]:
@@ -174,15 +182,16 @@ def test_nobody_has_to_invent_a_therapist(name: str, asked: dict[str, Any], said
     assert {s.therapists_out for s in none.flow.steps} == {0}
     (note,) = (n.message for n in none.notes if n.code == "no_therapists" and n.where == "therapists")
     assert note == (
-        "No therapist is named for these clients, so the report says nothing of differences between therapists. What it calls within "
-        "therapists is among all clients."
+        "No therapist is named for these clients, so the report says nothing of differences between therapists. Each client is compared "
+        "with all others."
     )
+    assert not [text for text in words_of(none) if "within therapists" in text.lower()]
     assert not [n for n in none.notes if n.code == "simpler_model"]
 
 
 def test_an_arm_without_therapists_can_be_analysed_alone(clinic: Study) -> None:
-    """``by="arm=B"``: clients of this arm are compared with each other."""
-    result = al.early_alliance(one_arm_without(clinic), by="arm=B", sensitivity=False)
+    """``by="arm=B"``: clients of this arm are compared with each other, and nothing in the report speaks of a therapist's clients."""
+    result = al.early_alliance(one_arm_without(clinic), by="arm=B", m=5, delta=(3,))
     assert result.answer[0].startswith(
         "Among all clients, those whose early alliance was one standard deviation "
     )
@@ -193,3 +202,9 @@ def test_an_arm_without_therapists_can_be_analysed_alone(clinic: Study) -> None:
     labels = " ".join(map(str, result.estimates["label"]))
     assert "Within therapists" not in labels
     assert "Between clients (weekly change)" in labels
+    assert {"slope_within_delta_3_below", "slope_within_patterns", "slope_within_ipw"} <= set(
+        result.estimates["id"]
+    )
+    said = [text for text in words_of(result) if "therapist" in text.lower()]
+    assert len(said) >= 5
+    assert not [text for text in said if not any(words in text for words in ONLY_THAT_THERE_ARE_NONE)]

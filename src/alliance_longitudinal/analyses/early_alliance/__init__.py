@@ -176,7 +176,7 @@ def early_alliance(
     words.answer(draft, design, weeks)
     say_placement(draft)
     tables.early_tables(draft, design, models, others.table, published)
-    show_together(draft, together(others, design, weeks, seed))
+    show_together(draft, together(others, design, weeks, seed), design.among)
     bars = {"share_level": "Symptom level", "share_change": "Rate of change"}
     latent_effects(draft, design)
     scale_effects(draft, design)
@@ -186,7 +186,7 @@ def early_alliance(
     leaving_effects(draft, design, models, weeks, weighted_effects(draft, design, models))
     many_left(draft, design, weeks)
     deltas = delta_effects_of(draft, design, models, weeks, Asked(delta, m, seed)) if sensitivity else None
-    changed_rows(draft)
+    changed_rows(draft, design.among)
     clinic_effects(draft, design, models)
     if groups is not None:
         compare_groups(draft, groups, choices)
@@ -194,7 +194,11 @@ def early_alliance(
     draft.show(
         charts.course_figure(course, design, weeks) if course else None,
         charts.correlation_figure(draft.estimates, published),
-        shares_figure(draft.estimates, bars, "Who differs: therapists, clients, sessions")
+        shares_figure(
+            draft.estimates,
+            bars,
+            f"Who differs: {'therapists, ' if design.n_therapists else ''}clients, sessions",
+        )
         if course
         else None,
         charts.sensitivity_figure(others.table, design),
@@ -202,8 +206,8 @@ def early_alliance(
     )
     early_findings(draft, design, models)
     words.methods(draft, design, models, n_boot)
-    words.leaving_methods(draft, m)
-    words.limits(draft, choices)
+    words.leaving_methods(draft, design, m)
+    words.limits(draft, design)
     return draft
 
 
@@ -215,7 +219,7 @@ def _checks(draft: Draft, design: EarlyDesign, models: EarlyModels, seed: int) -
             models.growth,
             design.rows,
             design.choices.outcome,
-            f"Effect of early alliance within therapists ({design.choices.rate})",
+            f"Effect of early alliance {design.among} ({design.choices.rate})",
             term="weeks:early_client",
             unit=effect.unit,
             seed=seed,
@@ -234,8 +238,7 @@ def _check_clients(draft: Draft, design: EarlyDesign) -> None:
     """The header's numbers, and whether there is anything to relate to anything."""
     draft.fact(
         "Primary estimate",
-        f"{'within therapists' if design.n_therapists else 'between clients'}, "
-        f"{'course' if design.course else 'change from intake'}",
+        f"{design.among}, {'course' if design.course else 'change from intake'}",
     )
     draft.fact("Early window", str(design.choices.window))
     draft.fact("Clients", Count(design.n_clients, "client"))

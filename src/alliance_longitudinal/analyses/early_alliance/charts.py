@@ -27,7 +27,7 @@ def course_figure(growth: Fitted, design: EarlyDesign, weeks: float) -> FigureSp
     """Course after the window for thirds of early alliance within therapists; observed means behind the model."""
     choices = design.choices
     a, y = choices.alliance.instrument.label, choices.outcome.instrument.label
-    divided = "early_client" in design.predictors(split=True)
+    divided = "early_client" in design.predictors(split=True) and design.n_therapists > 0
     centres, third = _thirds(design)
     df = band_df(growth, design)
     data = pd.concat(
@@ -228,7 +228,7 @@ def correlation_figure(estimates: list[Estimate], b: Benchmark) -> FigureSpec:
 
 
 def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec | None:
-    """Within-therapist effects on the course and on the end point under every window and adjustment, if there are any."""
+    """Effects within therapists on the course and on the end point under every window and adjustment, if there are any."""
     parts = []
     panels = {
         "slope": f"{design.choices.rate.capitalize()} per alliance point",
@@ -256,14 +256,13 @@ def sensitivity_figure(table: pd.DataFrame, design: EarlyDesign) -> FigureSpec |
     data = pd.concat(parts, ignore_index=True).dropna(subset=["estimate"])
     y = design.choices.outcome.instrument.label
     low, high = data.groupby("panel")["estimate"].min(), data.groupby("panel")["estimate"].max()
-    alt = "Within-therapist effect of early alliance under other windows and adjustments. " + " ".join(
+    alt = f"Effect of early alliance {design.among} under other windows and adjustments. " + " ".join(
         f"{p}: from {number(low[p])} to {number(high[p])}." for p in low.index
     )
     return FigureSpec(
         name="sensitivity",
         title="Does the answer depend on the window and on the adjustment?",
-        caption="Points: effect of early alliance within therapists; lines: 95 % intervals. Filled point: "
-        "the main analysis.",
+        caption=f"Points: effect of early alliance {design.among}; lines: 95 % intervals. Filled point: the main analysis.",
         alt=alt,
         how_to_read="If all points are on the same side of zero, the direction does not depend on these "
         "choices.",

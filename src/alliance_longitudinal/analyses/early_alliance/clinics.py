@@ -19,6 +19,10 @@ from alliance_longitudinal.present import Column
 
 #: A main effect that moves by more than this many of its standard errors depends on the clinics.
 MOVED = 0.5
+_NOTE = (
+    "The same models with a fixed effect for each clinic. They compare clients, and therapists, of the same clinic. If a clinic has a single "
+    "therapist, there are no robust errors, and intervals are those of the model."
+)
 _NAMES = {"slope": "rate of change", "end": "change from intake"}
 
 
@@ -47,8 +51,9 @@ def clinic_effects(draft: Draft, design: EarlyDesign, models: EarlyModels) -> No
         "sensitivity",
         [row for e in main for row in (e, *(f for f in found if f.id == f"{e.id}_clinics"))],
         [Column("label", "Effect"), *ESTIMATE, COUNT],
-        "The same models with a fixed effect for each clinic. They compare clients, and "
-        "therapists, of the same clinic. If a clinic has a single therapist, there are no robust errors, and intervals are those of the model.",
+        _NOTE
+        if design.n_therapists
+        else "The same models with a fixed effect for each clinic. They compare clients of the same clinic.",
     )
     _tell(draft, design, main, found)
 
@@ -94,8 +99,8 @@ def _tell(draft: Draft, design: EarlyDesign, main: list[Estimate], found: list[E
         return
     said = [
         say(
-            "{level} therapists, on the {outcome}: {main} becomes {now}",
-            level="within" if "_within" in e.id else "between",
+            "{level}, on the {outcome}: {main} becomes {now}",
+            level=design.among if "_within" in e.id else "between therapists",
             outcome=_NAMES[e.id.split("_")[0]],
             main=e.number(),
             now=f.number(),

@@ -84,7 +84,7 @@ def delta_effects_of(
         *rows,
         Estimate(
             "tipping_within",
-            f"Tipping point: points worse at {design.choices.time} {weeks:.0f} at which the effect within therapists is no longer clear",
+            f"Tipping point: points worse at {design.choices.time} {weeks:.0f} at which the effect {design.among} is no longer clear",
             tipping,
             n=main.n,
             level="client",
@@ -102,7 +102,7 @@ def delta_effects_of(
     )
     _tell(draft, main, rows, tipping, left, weeks, design, max(deltas))
     draft.cite("carpenter2013", "rubin1987", "barnard1999")
-    return _figure(rows, main, weeks, design.choices.time)
+    return _figure(rows, main, weeks, design)
 
 
 def leavers(draft: Draft, design: EarlyDesign, weeks: float) -> "pd.Series[float]":
@@ -178,10 +178,11 @@ def _completed(
     every = run(frame, deltas)
     top = max(deltas)
     apart = []
+    usual = "their therapist's mean" if design.n_therapists else "the mean of all clients"
     if top > 0 and "early_client" in frame:
         for suffix, words, chosen in (
-            ("below", "only those with an alliance below their therapist's mean", frame["early_client"] < 0),
-            ("above", "only those with an alliance above their therapist's mean", frame["early_client"] > 0),
+            ("below", f"only those with an alliance below {usual}", frame["early_client"] < 0),
+            ("above", f"only those with an alliance above {usual}", frame["early_client"] > 0),
         ):
             if int(frame.loc[chosen & frame["left"].eq(1), "client"].nunique()) >= MIN_LEFT:
                 apart.append((run(frame.assign(left=frame["left"].where(chosen, 0)), (top,)), suffix, words))
@@ -236,9 +237,9 @@ def _note(design: EarlyDesign, weeks: float, tipping: float, *, clear: bool, top
     if not clear:
         verdict = "The main interval includes zero, so there is no clear effect that could be lost."
     elif np.isnan(tipping):
-        verdict = f"The interval within therapists does not reach zero up to {top:g} points."
+        verdict = f"The interval {design.among} does not reach zero up to {top:g} points."
     else:
-        verdict = f"The interval within therapists reaches zero at {tipping:.1f} points: the tipping point."
+        verdict = f"The interval {design.among} reaches zero at {tipping:.1f} points: the tipping point."
     return (
         f"Scores after leaving, up to {design.choices.time} {weeks:.0f}, were filled in {m} times from the model of the course and made "
         f"worse by so many points at {design.choices.time} {weeks:.0f}, in proportion before. The first row uses the observed scores alone. "
@@ -247,8 +248,9 @@ def _note(design: EarlyDesign, weeks: float, tipping: float, *, clear: bool, top
     )
 
 
-def _figure(rows: list[Estimate], main: Estimate, weeks: float, time: str) -> FigureSpec:
+def _figure(rows: list[Estimate], main: Estimate, weeks: float, design: EarlyDesign) -> FigureSpec:
     """Effect within therapists by delta."""
+    time, among = design.choices.time, design.among
     shown = [main, *(e for e in rows if e.id.startswith("slope_within_"))]
     names = ["observed scores only", *(_row_name(e) for e in shown[1:])]
     said = [say("{name} {e} ({e:interval})", name=n, e=e.number()) for n, e in zip(names, shown, strict=True)]
@@ -257,9 +259,9 @@ def _figure(rows: list[Estimate], main: Estimate, weeks: float, time: str) -> Fi
     return FigureSpec(
         name="deltas",
         title="If clients who left did worse than expected",
-        caption=f"Points: effect of early alliance within therapists if the scores of clients who left had been so many points worse at {time} "
+        caption=f"Points: effect of early alliance {among} if the scores of clients who left had been so many points worse at {time} "
         f"{weeks:.0f} than expected; lines: 95 % intervals.",
-        alt="Effect within therapists: " + joined(said, "; ") + ".",
+        alt=f"Effect {among}: " + joined(said, "; ") + ".",
         how_to_read="Where a line reaches zero, the answer would no longer be clear.",
         section="sensitivity",
         data=data,
@@ -273,8 +275,10 @@ def _row_name(e: Estimate) -> str:
     words = e.label.partition(", ")[2].rpartition(" (")[0]
     for part in ("below", "above"):
         if e.id.endswith(f"_{part}"):
-            points = words.rpartition(" mean ")[2]
-            return f"{points}, only those {part} the therapist's mean"
+            whose, points = ("the mean", words.rpartition(" clients ")[2])
+            if "therapist" in words:
+                whose, points = ("the therapist's mean", words.rpartition(" mean ")[2])
+            return f"{points}, only those {part} {whose}"
     return words.removeprefix("those who left ")
 
 

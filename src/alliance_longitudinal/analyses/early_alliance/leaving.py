@@ -58,6 +58,7 @@ def leaving_effects(
     if not found and not weighted:
         return
     draft.estimate(*found)
+    unit = "therapist" if design.n_therapists else "client"
     draft.table_of(
         "leaving",
         "If clients who left early have another course",
@@ -67,12 +68,12 @@ def leaving_effects(
         f"Left: no outcome score in {design.choices.time} {weeks:.0f} after the window or later. The first row takes scores after leaving as missing at "
         "random. The others come from a model in which clients who left have a level, a course and an effect of alliance of their "
         "own, and an average that weights both groups by their sizes. Weighted rows are of clients who stayed to the end of the window, "
-        "so weighted that they resemble all clients in symptoms and alliance (robust errors by therapist). If the rows agree, the answer does "
+        f"so weighted that they resemble all clients in symptoms and alliance (robust errors by {unit}). If the rows agree, the answer does "
         "not depend on that assumption.",
     )
     if found:
         horizon = say("{time} {n}", time=design.choices.time, n=Number(weeks, "integer"))
-        _tell(draft, main, found[-1], left, horizon)
+        _tell(draft, main, found[-1], left, horizon, design.among)
         draft.cite("little1993")
     if weighted:
         draft.cite("robins2000", "bell2002")
@@ -104,7 +105,9 @@ def with_pattern(rows: pd.DataFrame, weeks: float) -> pd.DataFrame:
     return rows.assign(left=(last < weeks).astype(int))
 
 
-def _tell(draft: Draft, main: Estimate, average: Estimate, left: "pd.Series[int]", horizon: Sentence) -> None:
+def _tell(
+    draft: Draft, main: Estimate, average: Estimate, left: "pd.Series[int]", horizon: Sentence, among: str
+) -> None:
     moved = abs(average.estimate - main.estimate) > MOVED * main.se
     turned = (main.ci_low > 0 or main.ci_high < 0) and average.ci_low <= 0 <= average.ci_high
     if not (moved or turned):
@@ -113,17 +116,18 @@ def _tell(draft: Draft, main: Estimate, average: Estimate, left: "pd.Series[int]
         "leaving_moves_the_answer",
         "caution",
         "{left:noun} ({share}) {left:has|have} no outcome score in {horizon} after the window or later. If they have a course of "
-        "their own, the effect within therapists is {value} (95 % interval {value:interval}). The answer depends on how those who "
+        "their own, the effect {among} is {value} (95 % interval {value:interval}). The answer depends on how those who "
         "left would have gone on.",
         "leaving",
         left=Count(int(left.sum()), "client"),
         share=Share(int(left.sum()), len(left)),
         horizon=horizon,
+        among=among,
         value=average.number(),
     )
 
 
-def changed_rows(draft: Draft) -> None:
+def changed_rows(draft: Draft, among: str) -> None:
     """Whether the sign, or whether the effect is clear, changes under any other assumption about all who left."""
     main = draft["slope_within"]
     if main is None:
@@ -135,13 +139,14 @@ def changed_rows(draft: Draft) -> None:
     draft.find(
         "dropout_changes_answer",
         "caution",
-        "Under {k:noun} about clients who left (of {all}), the effect within therapists changes its direction or whether it is "
+        "Under {k:noun} about clients who left (of {all}), the effect {among} changes its direction or whether it is "
         "clear: {which}.",
         "leaving",
+        among=among,
         k=Number(len(changed), "integer", "other assumption"),
         all=Number(len(names), "integer"),
         which=joined(
-            [say("{e} ({e:interval}){words}", e=e.number(), words=_words(e)) for e in changed], "; "
+            [say("{e} ({e:interval}){words}", e=e.number(), words=_words(e, among)) for e in changed], "; "
         ),
     )
 
@@ -157,6 +162,6 @@ def _about_leaving(identity: str) -> bool:
     return alike or kind in ("completers", "patterns", "ipw")
 
 
-def _words(e: Estimate) -> str:
+def _words(e: Estimate, among: str) -> str:
     """What the label says of those who left."""
-    return e.label.removeprefix("Within therapists").rpartition(" (")[0]
+    return e.label.removeprefix(among.capitalize()).rpartition(" (")[0]

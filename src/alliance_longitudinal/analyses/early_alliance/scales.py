@@ -38,15 +38,16 @@ def scale_effects(draft: Draft, design: EarlyDesign) -> None:
         except FitError:
             continue  # the row is missing, and the note says what a missing row means
     own_rows = [e for e in found if "_scale_" in e.id]
+    whose = "clients of one therapist" if design.n_therapists else "clients"
     draft.estimate(*own_rows)
     draft.table_of(
         "scales",
         "Goal, task and bond: each scale alone",
         "results",
         found,
-        [Column("label", "Effect within therapists of the"), *ESTIMATE, *TEST],
+        [Column("label", f"Effect {design.among} of the"), *ESTIMATE, *TEST],
         "Each row is a model of its own with this scale in the place of the total, for one standard deviation of the scale between "
-        "clients of one therapist. The scales share most of their variance, so their effects do not add up. The lowest of the "
+        f"{whose}. The scales share most of their variance, so their effects do not add up. The lowest of the "
         "scales is that of each session, in points per item. A scale whose models cannot be fitted has no row.",
     )
     draft.cite("bordin1979")

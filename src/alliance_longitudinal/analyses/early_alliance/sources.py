@@ -41,13 +41,14 @@ def source_effects(draft: Draft, design: EarlyDesign) -> None:
     if found is None:
         return
     draft.estimate(*found)
+    alike = "; intervals allow for clients of one therapist being alike" if design.n_therapists else ""
     draft.table_of(
         "sources",
         "The correlation by who rated alliance and outcome",
         "results",
         found,
         [Column("label", "Correlation"), *ESTIMATE, COUNT],
-        "Of the same clients with the last score; intervals allow for clients of one therapist being alike. A shared rater raises a "
+        f"Of the same clients with the last score{alike}. A shared rater raises a "
         "correlation (halo). Different raters do not share this, but their correlation is not the true one either: it is lowered by "
         "everything that raters do not see alike. The corrected one is a bound, not an estimate. The notebook 'raters' has more.",
     )

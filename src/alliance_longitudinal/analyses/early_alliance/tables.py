@@ -40,8 +40,7 @@ def early_tables(
         "results",
         [e for e in draft.estimates if e.id in effects],
         [Column("label", "Effect"), *ESTIMATE, *TEST],
-        f"In {y} points (per {time}) per {a} point.{sign} Within therapists: clients of the same therapist compared. Between "
-        f"therapists: therapists' means compared. n: outcome scores ({rate}) or clients (last score).{_errors(models)}",
+        f"In {y} points (per {time}) per {a} point.{sign} {_levels(design)} n: outcome scores ({rate}) or clients (last score).{_errors(models)}",
     )
     draft.table_of(
         "effects_in_points",
@@ -49,9 +48,11 @@ def early_tables(
         "results",
         points,
         [Column("label", "Effect"), *ESTIMATE, COUNT],
-        "Within: SD of clients around their therapist's mean. Between: SD of the therapists' means.",
+        "Within: SD of clients around their therapist's mean. Between: SD of the therapists' means."
+        if design.n_therapists
+        else "SD: of all clients.",
     )
-    _correlations(draft, published)
+    _correlations(draft, design, published)
     shares = [e for e in draft.estimates if e.unit in ("share", "reliability")]
     if shares:
         draft.table_of(
@@ -61,17 +62,24 @@ def early_tables(
             shares,
             [Column("label", "Share"), *PERCENT, Column("n", "n", "count")],
             "Outcome scores after the window, in models with time as the only predictor. A rate of "
-            "change has no session level. n: therapists, clients or sessions.",
+            f"change has no session level. n: {'therapists, ' if design.n_therapists else ''}clients or sessions.",
         )
     draft.show(
-        _sensitivity(sensitivity, "slope", rate),
-        _sensitivity(sensitivity, "end", rate),
+        _sensitivity(sensitivity, "slope", rate, design),
+        _sensitivity(sensitivity, "end", rate, design),
         against_truth(draft.study, design, draft.estimates),
         models_table(draft.fitted),
         coefficient_table(models.growth) if models.growth else None,
         coefficient_table(models.endpoint),
         variance_table([m for m in draft.fitted if not m.name.endswith("_same")]),
     )
+
+
+def _levels(design: EarlyDesign) -> str:
+    """What the rows compare."""
+    if not design.n_therapists:
+        return "Between clients: all clients compared, because no therapist is named."
+    return "Within therapists: clients of the same therapist compared. Between therapists: therapists' means compared."
 
 
 def _errors(models: EarlyModels) -> str:
@@ -84,7 +92,11 @@ def _errors(models: EarlyModels) -> str:
     )
 
 
-def _correlations(draft: Draft, b: Benchmark) -> None:
+def _correlations(draft: Draft, design: EarlyDesign, b: Benchmark) -> None:
+    known = bool(design.n_therapists)
+    whoever = ", whoever the therapist is" if known else ""
+    robust = " to clients of one therapist being alike" if known else ""
+    means = "A correlation between therapists is one of means, which vary less by chance than single clients, so it is usually larger. "
     own = [e for e in draft.estimates if e.id.startswith("r_")]
     own.sort(key=lambda e: e.id not in ("r_zero", "r_intake", "r_shrunken"))
     theirs = Estimate(
@@ -99,10 +111,10 @@ def _correlations(draft: Draft, b: Benchmark) -> None:
             "results",
             frame,
             [Column("label", "Effect"), *ESTIMATE, COUNT],
-            "The first two are computed as published studies do: correlations of clients with the last score, whoever the "
-            "therapist is. A positive correlation means that a better alliance goes with a better outcome. Intervals of the first two are robust (CR2) to clients of one therapist being alike. Compare the unadjusted one with the "
-            "published one. The others are partial correlations, given the adjustment variables. A correlation between "
-            "therapists is one of means, which vary less by chance than single clients, so it is usually larger. "
+            f"The first two are computed as published studies do: correlations of clients with the last score{whoever}. A positive "
+            f"correlation means that a better alliance goes with a better outcome. Intervals of the first two are robust (CR2){robust}. "
+            "Compare the unadjusted one with the published one. The others are partial correlations, given the adjustment variables. "
+            + means * known
             + _place_words(b),
             row_ids=tuple(frame["id"]),
         )
@@ -124,14 +136,14 @@ def _place_words(b: Benchmark) -> str:
     )
 
 
-def _sensitivity(frame: pd.DataFrame, kind: str, rate: str) -> Table | None:
+def _sensitivity(frame: pd.DataFrame, kind: str, rate: str, design: EarlyDesign) -> Table | None:
     if not {f"{kind}_within", f"{kind}_between"} & set(frame):
         return None
     wanted = [
         Column("window", "Window"),
         Column("adjusted", "Adjusted for"),
         Column("clients", "Clients", "count"),
-        Column(f"{kind}_within", "Within", "number", of="clients"),
+        Column(f"{kind}_within", "Within" if design.n_therapists else "Effect", "number", of="clients"),
         Column(f"{kind}_within_low", "low", "number", of="clients"),
         Column(f"{kind}_within_high", "high", "number", of="clients"),
         Column(f"{kind}_between", "Between", "number", of="clients"),
@@ -158,7 +170,7 @@ def against_truth(study: Study, design: EarlyDesign, estimates: list[Estimate]) 
     c = design.choices
     # The truth is that of the model with both adjustments; without them the estimates are meant to differ from it.
     as_made = (c.window.first, c.window.last) == (1, 5) and c.adjust_intake and c.adjust_early_change
-    if not ({"within", "between"} <= set(truth) and as_made):
+    if not ({"within", "between"} <= set(truth) and as_made and design.n_therapists):
         return None
     expected = {
         "slope_within": truth["within"],

@@ -69,7 +69,7 @@ def together(found: Sensitivity, main: EarlyDesign, weeks: float, seed: int) -> 
     return Together(by_session, last) if last in by_session else None
 
 
-def show_together(draft: Draft, found: Together | None) -> None:
+def show_together(draft: Draft, found: Together | None, among: str) -> None:
     """``mv_...`` of the main question, a row for each question, and what to know of it."""
     if found is None:
         return
@@ -83,7 +83,7 @@ def show_together(draft: Draft, found: Together | None) -> None:
                 identity, f"Other windows and adjustments: {label}", value, n=n, level="client", unit=kind
             )
             for identity, label, value, kind in (
-                ("mv_median", "median effect within therapists", own.median, unit),
+                ("mv_median", f"median effect {among}", own.median, unit),
                 (
                     "mv_share_same_sign",
                     "share with the sign of the median",
@@ -97,7 +97,7 @@ def show_together(draft: Draft, found: Together | None) -> None:
             )
         )
     )
-    draft.show(_table(found, sign))
+    draft.show(_table(found, sign, among))
     if own.share_same_sign < FRAGILE:
         draft.find(
             "answer_depends_on_choices",
@@ -111,16 +111,17 @@ def show_together(draft: Draft, found: Together | None) -> None:
     draft.cite("simonsohn2020")
 
 
-def _table(found: Together, sign: float) -> Table:
+def _table(found: Together, sign: float, among: str) -> Table:
     rows = []
+    moved = "within therapists" if among == "within therapists" else "among all clients"
     for end in (found.main, *(e for e in found.by_session if e != found.main)):
         curve = found.by_session[end]
         words = f"in treatment at session {end}" + " (as in the main analysis)" * (end == found.main)
         rows.append(summary_of(curve, sign).row(words))
     note = (
-        "Least-squares analyses of the effect within therapists for every window, adjustment and outcome (rate of change, change to "
+        f"Least-squares analyses of the effect {among} for every window, adjustment and outcome (rate of change, change to "
         "the last score), in standard deviations of the intake score per standard deviation of alliance; a positive number means "
-        f"better outcome. p: share of {N_PERM} data sets, with the alliance permuted within therapists, whose results are as extreme. The "
+        f"better outcome. p: share of {N_PERM} data sets, with the alliance permuted {moved}, whose results are as extreme. The "
         "notebook 'multiverse' has more choices and a figure."
     )
     return Table.from_rows(

@@ -8,6 +8,23 @@ from alliance_longitudinal.analyses.kit.fits import CLIENTS_FOR_OWN_EFFECT, MIN_
 from alliance_longitudinal.analyses.kit.shares import interval_words
 from alliance_longitudinal.labels import listing
 
+_SPLIT = (
+    "It was split into the therapist's mean (the mean over the therapist's clients, each client counting once) and the client's deviation "
+    "from this mean. Effects within therapists (between clients of the same therapist) and between therapists are therefore estimated "
+    "separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual effect is the effect between therapists minus the effect "
+    "within therapists."
+)
+_WHOLE = "No therapist is named for these clients, so effects are those between all clients, and the models have no level of therapists."
+_LEVEL = (
+    f"A therapist level needs {MIN_THERAPISTS} therapists with two or more clients. An effect of alliance that differs between therapists "
+    f"needs {MIN_FOR_OWN_EFFECT} therapists with {CLIENTS_FOR_OWN_EFFECT} or more clients. "
+)
+_DF = (
+    "For therapist-level coefficients the degrees of freedom are at most the number of therapists minus one minus the number of "
+    "therapist-level predictors. "
+)
+_OF_ALLIANCE = "; the interval of the therapist share of early alliance is from the F distribution (Thomas & Hultquist, 1978)"
+
 Values = dict[str, Number | Count | Sentence | str]
 
 
@@ -129,39 +146,28 @@ def _between(draft: Draft, design: EarlyDesign, weeks: float) -> None:
 def methods(draft: Draft, design: EarlyDesign, models: EarlyModels, n_boot: int) -> None:
     """The methods section, from the parameters."""
     c = design.choices
-    a = c.alliance.label
+    a, known = c.alliance.label, bool(design.n_therapists)
     rated = say("{n:noun}", n=Count(c.min_rated, "rated session"))
     draft.method(
-        f"Early alliance is the mean {a} score in {c.window}, for clients with at least {rated} in "
-        "it. It was split into the therapist's mean (the mean over the therapist's clients, each "
-        "client counting once) and the client's deviation from this mean. Effects within "
-        "therapists (between clients of the same therapist) and between therapists are therefore "
-        "estimated separately (Baldwin et al., 2007; Raudenbush & Bryk, 2002). The contextual "
-        "effect is the effect between therapists minus the effect within therapists.",
+        f"Early alliance is the mean {a} score in {c.window}, for clients with at least {rated} in it. {_SPLIT if known else _WHOLE}",
         f"{_outcome(design)} Only clients in treatment at the end of the window are analysed; the "
         f"sample flow gives the number of the others. {_adjusted(design)}{_covariates(draft, design)}",
-        f"{_models(models)} Only the design decides whether a simpler model is used. A therapist "
-        f"level needs {MIN_THERAPISTS} therapists with two or more clients. An effect of alliance "
-        f"that differs between therapists needs {MIN_FOR_OWN_EFFECT} therapists with "
-        f"{CLIENTS_FOR_OWN_EFFECT} or more clients. {_rates(design)}Variances estimated as zero stay in the model. Only "
-        f"fits whose optimum was verified are reported. {_own_effect(models)}",
-        "Intervals are 95 % t intervals with Satterthwaite degrees of freedom. For therapist-level "
-        "coefficients the degrees of freedom are at most the number of therapists minus one minus "
-        "the number of therapist-level predictors. Correlations are partial correlations, r = t / "
+        f"{_models(models)} Only the design decides whether a simpler model is used. {_LEVEL * known}{_rates(design)}Variances estimated as zero stay in the model. Only "
+        f"fits whose optimum was verified are reported. {_own_effect(models)}".rstrip(),
+        f"Intervals are 95 % t intervals with Satterthwaite degrees of freedom. {_DF * known}Correlations are partial correlations, r = t / "
         "√(t² + df); a positive sign means a better outcome. Intervals of variance shares are "
-        f"{interval_words(n_boot)}; the interval of the therapist share of early alliance is from "
-        "the F distribution (Thomas & Hultquist, 1978). The primary estimate is "
+        f"{interval_words(n_boot)}{_OF_ALLIANCE * known}. The primary estimate is "
         f"{_primary(design)}. All others are secondary; their p values are not corrected for multiple "
         f"tests. {_missing(design)}",
     )
     if models.robust:
         draft.cite("bell2002", "pustejovsky2018")
-    draft.cite(
-        "baldwin2007", "fluckiger2018", "luedtke2008", "raudenbush2002", "satterthwaite1946", "thomas1978"
-    )
+    if known:
+        draft.cite("baldwin2007", "luedtke2008", "raudenbush2002", "thomas1978")
+    draft.cite("fluckiger2018", "satterthwaite1946")
 
 
-def leaving_methods(draft: Draft, m: int) -> None:
+def leaving_methods(draft: Draft, design: EarlyDesign, m: int) -> None:
     """How clients who left are dealt with, where the report has these rows."""
     ids = {e.id for e in draft.estimates}
     said = []
@@ -179,8 +185,8 @@ def leaving_methods(draft: Draft, m: int) -> None:
         )
     if "mv_p_mean_t" in ids:
         said.append(
-            "The other windows and adjustments were judged together by permuting the alliance of clients of the same therapist (Simonsohn et al., "
-            "2020)."
+            "The other windows and adjustments were judged together by permuting the alliance of "
+            f"{'clients of the same therapist' if design.n_therapists else 'all clients'} (Simonsohn et al., 2020)."
         )
     if said:
         draft.method(" ".join(said))
@@ -199,7 +205,7 @@ def _outcome(design: EarlyDesign) -> str:
 
 def _primary(design: EarlyDesign) -> str:
     outcome = "course after the window" if design.course else "change from intake to the last score"
-    return f"the effect of early alliance within therapists on the {outcome} ({'slope' if design.course else 'end'}_within)"
+    return f"the effect of early alliance {design.among} on the {outcome} ({'slope' if design.course else 'end'}_within)"
 
 
 def _models(models: EarlyModels) -> str:
@@ -280,13 +286,16 @@ def _adjusted(design: EarlyDesign) -> str:
     if not adjust:
         return "The models do not adjust for anything else."
     return (
-        f"All models adjust {_parts(design)} for {listing(adjust)}, each split into "
-        "therapist mean and client deviation like the alliance."
+        f"All models adjust {_parts(design)} for {listing(adjust)}"
+        + ", each split into therapist mean and client deviation like the alliance."
+        * bool(design.n_therapists)
+        + "." * (not design.n_therapists)
     )
 
 
-def limits(draft: Draft, c: Choices) -> None:
+def limits(draft: Draft, design: EarlyDesign) -> None:
     """What this design cannot say."""
+    c = design.choices
     draft.limits += [
         "The result is an association, not a cause. Clients who improve early may rate the "
         "alliance higher, and something that was not measured may influence both.",
@@ -309,9 +318,14 @@ def limits(draft: Draft, c: Choices) -> None:
             "The models do not adjust for early change, so improvement before the end of the "
             "window may count as an effect of alliance."
         )
-    draft.limits += [
+    draft.limits.append(
         "The therapist's mean alliance is the mean over the analysed clients. With few clients per "
-        "therapist, the effect between therapists is pulled towards the effect within therapists.",
+        "therapist, the effect between therapists is pulled towards the effect within therapists."
+        if design.n_therapists
+        else "Differences between therapists may be part of the effect, because the therapists are not known. If clients have therapists in "
+        "common, the intervals are too narrow."
+    )
+    draft.limits += [
         "The end point is the last score, whenever treatment ended. For clients who ended "
         "treatment early this is an early score.",
     ]

@@ -94,6 +94,11 @@ class EarlyDesign:
         return number_of_therapists(self.clients["therapist"])
 
     @property
+    def among(self) -> str:
+        """Where the effect of alliance lies that is the main one."""
+        return "within therapists" if self.n_therapists else "between clients"
+
+    @property
     def course(self) -> bool:
         """Whether enough clients have two or more scores after the window for a model of its course."""
         return self.n_with_course >= MIN_CLIENTS

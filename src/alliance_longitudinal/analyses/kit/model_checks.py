@@ -202,11 +202,12 @@ def checks_table(every: list[Checked]) -> Table | None:
         }
         for c in every
     ]
+    some = any(c.fitted.structure.therapist for c in every)
     columns = [
         Column("title", "Model"),
         Column("label", "Number"),
-        Column("whole", "With all therapists"),
-        Column("range", "Without any one therapist"),
+        Column("whole", "With all therapists" if some else "Estimate"),
+        *([Column("range", "Without any one therapist")] if some else []),
         Column("p_shape", "Residuals normal: p", "p"),
         Column("at_low", "Scores at the lowest", "percent", modelled=True),
         Column("at_high", "Scores at the highest", "percent", modelled=True),
@@ -214,6 +215,9 @@ def checks_table(every: list[Checked]) -> Table | None:
     note = (
         "Each therapist was left out in turn. Shape of the residuals: Kolmogorov's distance from the normal against simulated "
         "responses of the model. For internal readers only."
+        if some
+        else "Shape of the residuals: Kolmogorov's distance from the normal against simulated responses of the model. For internal readers "
+        "only."
     )
     return Table.from_rows(
         "model_checks",

@@ -37,8 +37,8 @@ def with_therapists(
             draft.find(
                 "no_therapists",
                 "info",
-                "No therapist is named for these clients, so the report says nothing of differences between therapists. What it calls "
-                "within therapists is among all clients.",
+                "No therapist is named for these clients, so the report says nothing of differences between therapists. Each client "
+                "is compared with all others.",
                 "therapists",
             )
     elif draft.sessions["therapist"].isna().any():

@@ -13,9 +13,11 @@ LIMITS = (
     "stayed, are not varied.",
     "The joint tests ask whether any effect exists. Analyses of the same clients are alike, so many significant ones are "
     "not many pieces of evidence.",
-    "Permuted data have no effect for any therapist. If the effect is zero on average but differs between therapists, "
-    "the tests by the median and by the number of significant analyses can be too small.",
     "In mixed models of permuted data the variances are held at their values in the real data.",
+)
+_OWN_EFFECTS = (
+    "Permuted data have no effect for any therapist. If the effect is zero on average but differs between therapists, "
+    "the tests by the median and by the number of significant analyses can be too small."
 )
 #: Below this share of analyses with its sign, the main answer depends on the choices.
 FRAGILE = 0.9
@@ -105,11 +107,12 @@ def findings(draft: Draft, found: Multiverse, main: Summary) -> None:
         draft.find(
             "analyses_not_estimated",
             "info",
-            "{n:noun} of {all} could not be made, because too few clients or therapists have the data or the model could not be "
+            "{n:noun} of {all} could not be made, because too few {who} have the data or the model could not be "
             "fitted. They are not counted.",
             "all questions",
             n=Number(lost, "integer", "analysis", "analyses"),
             all=Number(len(found.specs), "integer"),
+            who="clients or therapists" if draft.therapists_known else "clients",
         )
 
 
@@ -147,16 +150,23 @@ def methods(draft: Draft, found: Multiverse, setting: Setting, n_perm: int) -> N
         ],
         "; ",
     )
-    level = "within" if setting.effect == "within" else "between"
+    known = draft.therapists_known
+    level = f"{setting.effect} therapists" if known else "between clients"
+    of = (
+        {"within": "clients around their therapist", "between": "therapists"}[setting.effect]
+        if known
+        else "all clients"
+    )
+    draft.limits += [_OWN_EFFECTS] if known else []
     draft.method(
         say("Every combination of these choices was analysed: {options}. ", options=options)
         + Sentence("Mixed models were fitted for the total score only. " if _mixed_for_total(found) else "")
         + _outcomes(found, setting),
-        f"Each analysis estimates the effect of early alliance {level} therapists for one standard deviation of "
-        f"alliance ({'clients around their therapist' if level == 'within' else 'therapists'}), in standard deviations of the intake score "
+        f"Each analysis estimates the effect of early alliance {level} for one standard deviation of "
+        f"alliance ({of}), in standard deviations of the intake score "
         "(recovery: of its own), turned so that a positive number means better outcome. "
-        + _estimators(setting),
-        _joint(setting, n_perm),
+        + (_estimators(setting) if known else _WITHOUT),
+        _joint(setting, n_perm, known=known),
     )
     draft.cite("simonsohn2020", "steegen2016", "freedman1983", "bell2002", "pustejovsky2018")
 
@@ -218,10 +228,17 @@ def _estimators(setting: Setting) -> str:
     )
 
 
-def _joint(setting: Setting, n_perm: int) -> Sentence:
+#: The estimators where no therapist is named.
+_WITHOUT = (
+    "No therapist is named for these clients. Least squares has robust (CR2) errors, with each client counting alone (Bell & McCaffrey, "
+    "2002; Pustejovsky & Tipton, 2018). Mixed models of a course have random effects of clients."
+)
+
+
+def _joint(setting: Setting, n_perm: int, *, known: bool) -> Sentence:
     """How the analyses are judged together."""
     moved = (
-        "The alliance histories of clients of the same therapist were permuted"
+        f"The alliance histories of {'clients of the same therapist' if known else 'all clients'} were permuted"
         if setting.effect == "within"
         else "The mean alliances of therapists were permuted among therapists"
     )
