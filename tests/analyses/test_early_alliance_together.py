@@ -54,7 +54,7 @@ def test_analyses_that_disagree_are_a_finding(clinic: Study) -> None:
         "Of 3 analyses with other windows and adjustments, 67\u00a0% have the same sign. The direction of the answer depends on these "
         "choices."
     ]
-    show_together(draft, None)
+    show_together(draft, None, "within therapists")
     assert len(draft.tables) == 1
 
 

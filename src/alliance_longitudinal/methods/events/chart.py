@@ -10,6 +10,7 @@ import pandas as pd
 
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.frames import Floats, numbers
+from alliance_longitudinal.methods.basics.given import correlation
 from alliance_longitudinal.methods.basics.values import real, several, shown
 
 #: Mean range of two independent normal values in standard deviations.
@@ -141,5 +142,5 @@ def chance_of_drop(k: float, rho: float) -> float:
     [0.24, 0.2, 0.13]
     """
     k = real("k", k, "a size in standard deviations, at least 0", least=0)
-    rho = real("rho", rho, "a correlation, above -1 and below 1", above=-1, below=1)
+    rho = correlation("rho", rho)
     return math.erfc(k / math.sqrt(2 * (1 - rho)) / math.sqrt(2)) / 2

@@ -5,7 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.basics.given import effect_to_find, number_of, variance
+from alliance_longitudinal.methods.basics.values import real
 from alliance_longitudinal.methods.planning.closed_forms import ALPHA, power_between, two_sided
 
 #: Quantiles of the two mean squares.
@@ -54,13 +55,11 @@ def power_between_reml(effect: float, therapists: int, clients: float, tau: floa
     """
     from scipy import stats
 
-    effect = real("effect", effect, "a finite number, the effect that the study is to find")
-    therapists = whole(
-        "therapists", therapists, "a number of therapists, a whole number of at least 3", least=3
-    )
+    effect = effect_to_find(effect)
+    therapists = number_of("therapists", therapists, "therapists", 3)
     clients = real("clients", clients, "a number of clients per therapist, at least 1", least=1)
-    tau = real("tau", tau, "the variance between therapists, at least 0", least=0)
-    sigma2 = real("sigma2", sigma2, "a variance, more than 0", above=0)
+    tau = variance("tau", tau, "the variance between therapists", zero=True)
+    sigma2 = variance("sigma2", sigma2)
     a, b = therapists - 2, therapists * clients - therapists - 1
     total = clients * tau + sigma2
     if b < 1:
@@ -117,13 +116,11 @@ def power_within_reml(effect: float, therapists: int, clients: float, omega: flo
     """
     from scipy import stats
 
-    effect = real("effect", effect, "a finite number, the effect that the study is to find")
-    therapists = whole(
-        "therapists", therapists, "a number of therapists, a whole number of at least 3", least=3
-    )
+    effect = effect_to_find(effect)
+    therapists = number_of("therapists", therapists, "therapists", 3)
     clients = real("clients", clients, "a number of clients per therapist, at least 2", least=2)
-    omega = real("omega", omega, "the variance of the effect between therapists, at least 0", least=0)
-    sigma2 = real("sigma2", sigma2, "a variance, more than 0", above=0)
+    omega = variance("omega", omega, "the variance of the effect between therapists", zero=True)
+    sigma2 = variance("sigma2", sigma2)
     a, b = therapists - 1, therapists * (clients - 2)
     total = (clients - 1) * omega + sigma2
     scaled = abs(effect) * math.sqrt((clients - 1) * therapists)

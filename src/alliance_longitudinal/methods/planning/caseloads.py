@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.basics.given import number_of, share_of_variance, sizes
 from alliance_longitudinal.methods.planning.closed_forms import VariancePower
 
 
@@ -50,10 +50,9 @@ def power_variance_unequal(
     """
     from alliance_longitudinal.engine.inference.variance_power import draws_of_ratio
 
-    says = "clients of each therapist, whole numbers of at least 1"
-    n = np.array([whole("caseloads", c, says, least=1) for c in caseloads], dtype=float)
-    icc = real("icc", icc, "a share of variance, at least 0 and below 1", least=0, below=1)
-    n_sim = whole("n_sim", n_sim, "a number of draws, a whole number of at least 100", least=100)
+    n = np.array(sizes("caseloads", caseloads), dtype=float)
+    icc = share_of_variance("icc", icc)
+    n_sim = number_of("n_sim", n_sim, "draws", 100)
     if len(n) < 2 or n.max() < 2:
         raise DataError(
             "caseloads needs at least two therapists, and at least one therapist with two clients."

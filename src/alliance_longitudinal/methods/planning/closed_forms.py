@@ -7,15 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.basics.values import real, several, whole
+from alliance_longitudinal.methods.basics.given import (
+    correlation,
+    desired_power,
+    different_times,
+    effect_to_find,
+    number_of,
+    share_of_variance,
+    variance,
+)
 
 #: Level of the tests.
 ALPHA = 0.05
 _NODES = 400
-_SIZE = "a finite number, the effect that the study is to find"
-_VARIANCE = "a variance, more than 0"
-_THERAPISTS = "a number of therapists, a whole number of at least {}"
-_CLIENTS = "a number of clients per therapist, a whole number of at least {}"
 
 
 def power_slopes(
@@ -66,16 +70,14 @@ def power_slopes(
     """
     from scipy import stats
 
-    difference = real("difference", difference, _SIZE)
+    difference = effect_to_find(difference, "difference")
     if difference == 0:
         raise DataError("difference is 0; no number of clients finds a difference that is not there.")
-    sigma2 = real("sigma2", sigma2, _VARIANCE, above=0)
-    rho = real("rho", rho, "a correlation, at least 0 and below 1", least=0, below=1)
-    power = real("power", power, "a probability between 0 and 1, such as 0.8", above=0, below=1)
-    when = np.array([real("times", t, "finite numbers, such as weeks") for t in several(times)])
-    spread = float(np.sum((when - when.mean()) ** 2)) if len(when) else 0.0
-    if spread == 0:
-        raise DataError("times holds fewer than two different times. A rate of change needs at least two.")
+    sigma2 = variance("sigma2", sigma2)
+    rho = correlation("rho", rho, negative=False)
+    power = desired_power(power)
+    when = np.array(different_times(times))
+    spread = float(np.sum((when - when.mean()) ** 2))
     z = stats.norm.isf(ALPHA if one_sided else ALPHA / 2) + stats.norm.ppf(power)
     clients = 2 * z**2 * sigma2 * (1 - rho) / (spread * difference**2) if z > 0 else 1.0
     return max(math.ceil(clients - 1e-9), 1)
@@ -117,11 +119,11 @@ def power_between(effect: float, therapists: int, clients: int, tau: float, sigm
     >>> round(methods.power_between(0.2, therapists=10, clients=40, tau=0.05, sigma2=0.95), 3)
     0.493
     """
-    effect = real("effect", effect, _SIZE)
-    j = whole("therapists", therapists, _THERAPISTS.format(3), least=3)
-    n = whole("clients", clients, _CLIENTS.format(1), least=1)
-    tau = real("tau", tau, "the variance between therapists, at least 0", least=0)
-    sigma2 = real("sigma2", sigma2, _VARIANCE, above=0)
+    effect = effect_to_find(effect)
+    j = number_of("therapists", therapists, "therapists", 3)
+    n = number_of("clients", clients, "clients per therapist", 1)
+    tau = variance("tau", tau, "the variance between therapists", zero=True)
+    sigma2 = variance("sigma2", sigma2)
     return two_sided(effect, math.sqrt((tau + sigma2 / n) / (j - 1)), j - 2)
 
 
@@ -157,10 +159,10 @@ def power_within(effect: float, therapists: int, clients: int, sigma2: float) ->
     >>> round(methods.power_within(0.2, therapists=20, clients=10, sigma2=0.95), 3)
     0.782
     """
-    effect = real("effect", effect, _SIZE)
-    j = whole("therapists", therapists, _THERAPISTS.format(1), least=1)
-    n = whole("clients", clients, _CLIENTS.format(2), least=2)
-    sigma2 = real("sigma2", sigma2, _VARIANCE, above=0)
+    effect = effect_to_find(effect)
+    j = number_of("therapists", therapists, "therapists", 1)
+    n = number_of("clients", clients, "clients per therapist", 2)
+    sigma2 = variance("sigma2", sigma2)
     left = j * n - j
     if left < 2:
         raise DataError(
@@ -207,11 +209,11 @@ def power_partial(effect: float, groups: int, size: int, controls: int, icc: flo
     >>> round(methods.power_partial(0.5, groups=8, size=10, controls=80, icc=0), 3)
     0.86
     """
-    effect = real("effect", effect, _SIZE)
-    k = whole("groups", groups, "a number of groups, a whole number of at least 2", least=2)
-    n = whole("size", size, "a number of clients per group, a whole number of at least 1", least=1)
-    c = whole("controls", controls, "a number of clients, a whole number of at least 2", least=2)
-    icc = real("icc", icc, "a share of variance, at least 0 and below 1", least=0, below=1)
+    effect = effect_to_find(effect)
+    k = number_of("groups", groups, "groups", 2)
+    n = number_of("size", size, "clients per group", 1)
+    c = number_of("controls", controls, "clients", 2)
+    icc = share_of_variance("icc", icc)
     treated, untreated = (icc + (1 - icc) / n) / k, 1 / c
     df = (treated + untreated) ** 2 / (treated**2 / (k - 1) + untreated**2 / (c - 1))
     return two_sided(effect, math.sqrt(treated + untreated), df)
@@ -267,9 +269,9 @@ def power_variance(therapists: int, clients: int, icc: float) -> VariancePower:
     """
     from scipy import stats
 
-    j = whole("therapists", therapists, _THERAPISTS.format(2), least=2)
-    n = whole("clients", clients, _CLIENTS.format(2), least=2)
-    icc = real("icc", icc, "a share of variance, at least 0 and below 1", least=0, below=1)
+    j = number_of("therapists", therapists, "therapists", 2)
+    n = number_of("clients", clients, "clients per therapist", 2)
+    icc = share_of_variance("icc", icc)
     scale, df = 1 + n * icc / (1 - icc), (j - 1, j * (n - 1))
     critical = float(stats.f.isf(ALPHA, *df))
     return VariancePower(float(stats.f.cdf(1 / scale, *df)), float(stats.f.sf(critical / scale, *df)))

@@ -3,8 +3,9 @@
 import math
 
 from alliance_longitudinal.errors import DataError
+from alliance_longitudinal.methods.basics.given import desired_power, effect_to_find
 from alliance_longitudinal.methods.basics.values import real
-from alliance_longitudinal.methods.planning.closed_forms import two_sided
+from alliance_longitudinal.methods.planning.closed_forms import ALPHA, two_sided
 
 _SE = "a standard error, more than 0"
 _DF = "degrees of freedom, more than 0; infinite for the normal distribution"
@@ -42,7 +43,7 @@ def power_effect(effect: float, se: float, df: float = math.inf) -> float:
     >>> round(methods.power_effect(0.5, se=0.2, df=30), 3)
     0.677
     """
-    effect = real("effect", effect, "a finite number, the effect that the study is to find")
+    effect = effect_to_find(effect)
     return two_sided(effect, real("se", se, _SE, above=0), _degrees(df))
 
 
@@ -82,7 +83,7 @@ def detectable_effect(se: float, df: float = math.inf, power: float = 0.8) -> fl
     from scipy.optimize import brentq
 
     se, df = real("se", se, _SE, above=0), _degrees(df)
-    power = real("power", power, "a probability above .05 and below 1, such as 0.8", above=0.05, below=1)
+    power = desired_power(power, level=ALPHA)
     top = 1.0
     while two_sided(top, 1.0, df) < power:
         top *= 2

@@ -10,7 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alliance_longitudinal.errors import DataError
-from alliance_longitudinal.methods.basics.values import real, several, whole
+from alliance_longitudinal.methods.basics.given import (
+    different_times,
+    effect_to_find,
+    number_of,
+    share_of_variance,
+    sizes,
+    variance,
+)
+from alliance_longitudinal.methods.basics.values import real
 from alliance_longitudinal.methods.planning.bounded import power_between_reml, power_within_reml
 from alliance_longitudinal.methods.planning.caseloads import power_variance_unequal
 from alliance_longitudinal.methods.planning.closed_forms import (
@@ -20,7 +28,6 @@ from alliance_longitudinal.methods.planning.closed_forms import (
 )
 
 Covariance = tuple[tuple[float, float], tuple[float, float]]
-_SIZES = "clients of each therapist, whole numbers of at least 1"
 _SHARE = "a probability, at least 0 and below 1"
 #: Clients whose attendance is drawn for the mean of their information.
 _DRAWN = 4000
@@ -95,29 +102,25 @@ class StudyPlan:
         DataError
             If a value lies outside its limits.
         """
-        j = whole("therapists", therapists, "a number of therapists, a whole number of at least 3", least=3)
-        sizes = [whole("clients", n, _SIZES, least=1) for n in several(clients)]
-        if not sizes:
+        j = number_of("therapists", therapists, "therapists", 3)
+        given = sizes("clients", clients)
+        if not given:
             raise DataError("clients is empty; it is clients of each therapist, whole numbers of at least 1.")
-        caseloads = tuple(sizes[k % len(sizes)] for k in range(j))
+        caseloads = tuple(given[k % len(given)] for k in range(j))
         if max(caseloads) < 2:
             raise DataError(
                 "Every therapist has one client, so clients of the same therapist cannot be compared. Plan at least two."
             )
-        when = tuple(real("times", t, "finite numbers, such as weeks") for t in times)
-        if len(set(when)) < 2:
-            raise DataError(
-                "times holds fewer than two different times. A rate of change needs at least two."
-            )
+        when = different_times(times)
         return cls(
             caseloads,
             when,
-            real("residual", residual, "a variance, more than 0", above=0),
+            variance("residual", residual),
             _covariance("client", client),
             _covariance("therapist", therapist),
             real("dropout", dropout, _SHARE, least=0, below=1),
             real("missing", missing, _SHARE, least=0, below=1),
-            real("effect_variance", effect_variance, "a variance, at least 0", least=0),
+            variance("effect_variance", effect_variance, zero=True),
         )
 
     @property
@@ -153,7 +156,7 @@ class StudyPlan:
         information depends on how much the predictor varies among their clients, which is averaged over its
         chi-squared distribution; unequal caseloads enter through the harmonic mean of the information.
         """
-        effect = real("effect", effect, "a finite number, the effect that the study is to find")
+        effect = effect_to_find(effect)
         spare = (
             self.clients - self.therapists
         )  # only the numbers of clients and therapists count, not who has whom
@@ -182,7 +185,7 @@ class StudyPlan:
         as zero (few therapists, or few clients per therapist; `planning.bounded`). Unequal caseloads enter
         through the harmonic mean of the therapists' information.
         """
-        effect = real("effect", effect, "a finite number, the effect that the study is to find")
+        effect = effect_to_find(effect)
         tau, within = self.therapist[1][1], self.between_clients
         information = float(np.mean(1 / (tau + within / np.array(self.caseloads, dtype=float))))
         return power_between_reml(effect, self.therapists, within / (1 / information - tau), tau, within)
@@ -198,7 +201,7 @@ class StudyPlan:
         """
         icc = self.share
         if share is not None:
-            share = real("share", share, "a share of variance, at least 0 and below 1", least=0, below=1)
+            share = share_of_variance("share", share)
             between = share / (1 - share) * self.client[1][1]
             icc = between / (between + self.between_clients)
         if len(set(self.caseloads)) == 1:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.methods.basics.frames import Floats
-from alliance_longitudinal.methods.basics.values import real, whole
+from alliance_longitudinal.methods.basics.given import effect_to_find, number_of
 from alliance_longitudinal.methods.planning.plan import StudyPlan
 
 #: The model that is fitted to every simulated study.
@@ -72,7 +72,7 @@ class SimulatedPlan:
         for name, size in effects.items():
             if name not in _TERMS:
                 raise DataError(f"There is no effect {name!r}. There are: within, between.")
-            truth = real(name, size, "a finite number, the effect that the study is to find")
+            truth = effect_to_find(size, name)
             k = list(_TERMS).index(name)
             ok = np.isfinite(self._error[:, k])
             error, se, df = self._error[ok, k], self._se[ok, k], self._df[ok, k]
@@ -135,7 +135,7 @@ def simulate_plan(plan: StudyPlan, n_sim: int = 1000, seed: int = 0) -> Simulate
     """
     from alliance_longitudinal.engine import MixedModel
 
-    n_sim = whole("n_sim", n_sim, "a number of simulated studies, a whole number of at least 50", least=50)
+    n_sim = number_of("n_sim", n_sim, "simulated studies", 50)
     rows = plan.rows(seed)
     noise = np.random.default_rng(seed).standard_normal(len(rows))
     formula = f"{FORMULA} + {OWN_EFFECT}" if plan.effect_variance > 0 else FORMULA
