@@ -137,6 +137,21 @@ def modes(frame, rng):
     frame.loc[late, "phq9"] = (frame.loc[late, "phq9"] + 5).clip(upper=27)
 
 
+def constant(frame, rng):
+    """Everybody has 11 points, and each client the answers of the first rated session at all sessions."""
+    frame["phq9"] = frame["phq9"].mask(frame["phq9"].notna(), 11)
+    first = frame.groupby("client")[ITEMS].transform("first")
+    frame[ITEMS] = first.where(frame[ITEMS].notna())
+
+
+def one_rater(frame, rng):
+    own = frame["therapist"] == "T03"
+    frame.loc[own & frame["phq9"].notna(), "phq9"] = 9
+    other = frame.index[(frame["therapist"] == "T04") & frame["phq9"].notna()]
+    frame.loc[other, "phq9"] = 9
+    frame.loc[other[0], "phq9"] = 8
+
+
 #: Troubles that do not touch each other share a study.
 PLANTS = (
     {
@@ -164,6 +179,8 @@ PLANTS = (
     {floor: {"floor-phq9": "look"}, repeated: {"repeated-alliance": "look"}, heap: {"date_heap": "look"}},
     {jumps: {"jumps-phq9": "look"}, ceiling: {"ceiling-alliance": "look"}, gaps: {"gaps": "look"}},
     {copied: {"copied": "problem"}},
+    {constant: {"same_score-phq9": "problem", "same_client-alliance": "problem"}},
+    {one_rater: {"same_therapist-phq9": "look"}},
     {modes: {"mode": "look", "mode_step-phq9": "problem"}},
 )
 EXPECTED = [{key: v for verdicts in group.values() for key, v in verdicts.items()} for group in PLANTS]
@@ -225,6 +242,64 @@ def test_rows_of_dates_that_lie_ahead_are_named(frame, clean):
     assert len(ahead) >= 1
     (told,) = (c["rows"] for c in check_records(clean, checks) if c["id"] == "date_future")
     assert [r["row"] for r in told] == [k + 2 for k in ahead]
+
+
+def test_scores_that_do_not_differ_are_named(frame, tmp_path):
+    study = planted(tmp_path, frame, constant)
+    checks = quality_checks(study, today=TODAY, models=False)
+    found = {c.key: c for c in checks}
+    same = found["same_score-phq9"]
+    assert (same.n, same.found) == (study.sessions["phq9"].notna().sum(),) * 2
+    n = f"{same.n:,}".replace(",", "\u202f")
+    assert same.result == f"{n} of {n} scores (100\u00a0%)."
+    for key in ("same_client-phq9", "same_therapist-phq9"):
+        assert (found[key].verdict, found[key].result) == (
+            "not checked",
+            "All scores of the measure are the same.",
+        )
+    rated = study.sessions.dropna(subset="alliance").groupby("client").size()
+    client = found["same_client-alliance"]
+    assert (client.n, client.found) == ((rated >= 3).sum(),) * 2
+    assert set(client.who) == set(rated.index[rated >= 3])
+    assert found["same_score-alliance"].verdict == "fine"
+    result = al.data_quality(study, models=False, today=TODAY)
+    (note,) = (n for n in result.notes if n.code == "quality_same_score")
+    assert note.severity == "caution"
+    assert note.message == (
+        f"Scores that are all the same: {n} of {n} scores (100\u00a0%). Look in the export whether the study file names the right "
+        "column. A constant or a default value may have been exported in its place."
+    )
+    assert "11" not in note.message.replace(n, "")
+
+
+def test_a_rater_with_one_score_is_named_in_the_terminal_only(frame, tmp_path):
+    """T03 gives 9 to all; T04 once 8."""
+    study = planted(tmp_path, frame, one_rater)
+    checks = quality_checks(study, today=TODAY, models=False)
+    (check,) = (c for c in checks if c.key == "same_therapist-phq9")
+    own = study.sessions[study.sessions["therapist"].eq("T03") & study.sessions["phq9"].notna()]
+    assert (check.n, check.found, check.who, len(check.rows)) == (12, 1, ("T03",), len(own))
+    assert "Therapist: T03." in "\n".join(check_lines(study, checks))
+    assert "T03" not in str(al.data_quality(study, models=False, today=TODAY).to_dict()["tables"])
+
+
+def test_what_is_too_little_to_call_the_same(frame, tmp_path):
+    """Two clients with the same two scores, one therapist with nine scores, one client with any number of them."""
+
+    def reasons(rows):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        checks = quality_checks(planted(folder, rows), today=TODAY, models=False)
+        return {c.id: (c.verdict, c.result) for c in checks if c.about == "phq9" and c.id.startswith("same_")}
+
+    people = sorted(frame["client"].unique())
+    two = frame[frame["client"].isin(people[:4]) & (frame["session"] <= 1)].assign(phq9=[3, 4] * 4)
+    assert reasons(two) == {
+        "same_score": ("fine", "None of 8 scores."),
+        "same_client": ("not checked", "Fewer than five clients have three or more scores."),
+        "same_therapist": ("not checked", "No therapist has ten scores of two or more clients."),
+    }
+    one = frame[frame["client"] == people[0]].assign(phq9=5)
+    assert set(reasons(one).values()) == {("not checked", "Fewer than two clients have a score.")}
 
 
 def test_answers_read_off_a_line_need_not_be_whole(frame, tmp_path):

@@ -18,6 +18,7 @@ from alliance_longitudinal.analyses.data_quality.predict import predictions
 from alliance_longitudinal.analyses.data_quality.records import Filled, Records, filled_in
 from alliance_longitudinal.analyses.data_quality.scores import score_checks
 from alliance_longitudinal.analyses.data_quality.tables import quality_tables
+from alliance_longitudinal.analyses.data_quality.variation import variation_checks
 from alliance_longitudinal.analyses.kit import Audience, By, Clinic, Count, Draft, Number, analysis
 from alliance_longitudinal.analyses.kit.selection import choose_clinic
 from alliance_longitudinal.data.study import Study
@@ -136,6 +137,7 @@ def _checks(records: Records, filled: list[Filled]) -> list[Check]:
         *completion_checks(records, filled),
         *pattern_checks(filled),
         *score_checks(records),
+        *variation_checks(records),
         *answer_checks(records),
         *date_checks(records),
         *mode_checks(records),
