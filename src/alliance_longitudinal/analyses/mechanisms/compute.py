@@ -1,26 +1,22 @@
 """Paths at each level: from sessions within clients, from two models between clients, from latent means between therapists."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from alliance_longitudinal.analyses.kit import (
-    ENDPOINT,
-    GROWTH,
     Fitted,
-    fit_first,
     therapist_df,
     variance_of,
-    with_own_effect,
-    with_robust,
 )
 from alliance_longitudinal.analyses.mechanisms.design import Before, Cause, Level
+from alliance_longitudinal.analyses.mechanisms.pair import Row, pair_of_models
 from alliance_longitudinal.methods.basics.inference import t_inference
 
-OWN = "the effect of early alliance"
-Row = dict[str, float]
+if TYPE_CHECKING:
+    from alliance_longitudinal.methods.mediation.paths import IndirectPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,78 +122,55 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
     """
     from alliance_longitudinal.methods import indirect_paths, unmeasured_confounding
 
-    x, early = before.parts("x"), before.parts("early")
-    by_therapist = part == "therapist"
-    own_x, own_m = (x[-1], early[-1]) if by_therapist else (x[0], early[0])
-    held = before.held()
-    slope = before.course
-    first = fit_first(
-        f"alliance{part and '_' + part}",
-        f"Early alliance by {cause.label}",
-        "early ~ " + " + ".join([*x, *held]),
-        before.clients,
-        ENDPOINT,
-    )
-    right = " + ".join([*early, *x, *held])
-    prefix = "weeks:" if slope else ""
-    second = fit_first(
-        f"outcome{part and '_' + part}",
-        f"{'Course after the window' if slope else 'Change from intake'} by early alliance and {cause.label}",
-        f"y ~ weeks * ({right})" if slope else f"end_change ~ {right}",
-        before.rows if slope else before.clients,
-        with_own_effect(GROWTH if slope else ENDPOINT, prefix + early[0], OWN),
-    )
-    if not by_therapist:  # each path may differ between therapists; the model lets one of them differ, and that where there are enough
-        first, second = with_robust(first), with_robust(second, other=True)
-    predictors = sum(c.endswith("_therapist") for c in (*x, *early, *held))
-    bound = therapist_df(before.therapists, predictors) if by_therapist else float("inf")
-    a = first.judged.combination({own_x: 1.0}, bound)
-    b = second.judged.combination({prefix + own_m: 1.0}, bound)
-    direct = second.judged.combination({prefix + own_x: 1.0}, bound)
-    cov = pd.DataFrame(second.judged.result.cov_params()).loc[
-        [prefix + own_m, prefix + own_x], [prefix + own_m, prefix + own_x]
-    ]
+    pair = pair_of_models(before, cause, part)
+    rows = pair.coefficients()
+    a, b, direct = rows["a"], rows["b"], rows["direct"]
     found = indirect_paths(
         a["estimate"],
         a["se"],
         b["estimate"],
         direct["estimate"],
-        cov,
+        pair.covariance(),
         (a["df"], b["df"], direct["df"]),
         seed=seed,
     )
-    limits = found.conf_int()
-    rows = {"a": a, "b": b, "direct": direct} | {
-        name: {
-            "estimate": float(found.params[name]),
-            "se": float(found.bse[name]),
-            "df": float("nan"),
-            "ci_low": float(limits.loc[name, "lower"]),
-            "ci_high": float(limits.loc[name, "upper"]),
-            "p": float("nan"),
-        }
-        for name in ("indirect", "total")
-    }
+    rows |= _products(found)
     rows |= _share(rows, found.draws[:, 5])
-    sigma_m, sigma_y = (_sd(first, part, False), _sd(second, part, slope))
+    by_therapist, slope, clients = part == "therapist", before.course, before.clients
+    sigma_m, sigma_y = _sd(pair.first, part, False), _sd(pair.second, part, slope)
     confounding = None
     if sigma_m > 0 and sigma_y > 0:
         confounding = unmeasured_confounding(a["estimate"], b["estimate"], sigma_m, sigma_y)
-    clients = before.clients
-    sd = float(clients.groupby("therapist")[own_x].first().std() if by_therapist else clients[own_x].std())
+    values = clients.groupby("therapist")[pair.cause].first() if by_therapist else clients[pair.cause]
     return Paths(
         "therapist" if by_therapist else "client",
         rows,
-        sd,
+        float(values.std()),
         before.weeks if slope else 1.0,
         f" per {before.asked.time}" if slope else "",
         len(before.rows) if slope else len(clients),
         before.therapists if by_therapist else len(clients),
         confounding,
-        (first, second),
+        (pair.first, pair.second),
         suffix="_observed" if by_therapist else "",
         n_first=len(clients),
     )
+
+
+def _products(found: "IndirectPaths") -> dict[str, Row]:
+    """The ``indirect`` path and the ``total`` one, whose limits are quantiles of draws."""
+    limits, nothing = found.conf_int(), float("nan")
+    return {
+        name: {
+            "estimate": float(found.params[name]),
+            "se": float(found.bse[name]),
+            "df": nothing,
+            "ci_low": float(limits.loc[name, "lower"]),
+            "ci_high": float(limits.loc[name, "upper"]),
+            "p": nothing,
+        }
+        for name in ("indirect", "total")
+    }
 
 
 def _sd(fitted: Fitted, part: str, slope: bool) -> float:

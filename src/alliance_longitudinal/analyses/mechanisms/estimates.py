@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alliance_longitudinal.analyses.kit import Estimate
-from alliance_longitudinal.analyses.mechanisms.compute import Paths, Row
+from alliance_longitudinal.analyses.mechanisms.compute import Paths
 from alliance_longitudinal.analyses.mechanisms.design import Asked, Cause
+from alliance_longitudinal.analyses.mechanisms.pair import Row
 
 
 def estimates_of(paths: Paths, cause: Cause, asked: Asked, *, main: bool) -> list[Estimate]:
