@@ -125,7 +125,7 @@ Clinic groups (`data/synthetic.py`), analysed with the default parameters. In th
 - `slope_*`: weekly change per WAI-SR point; `end_*`: change from intake per point; `r_*` and `r_slope_*`: partial
   correlations with the change from intake and with the rate of change; `r_zero`, `r_intake`: correlations of clients with
   the last score; `end_between_latent`, `end_between_moment`: latent means of therapists; `slope_within_completers`,
-  `slope_within_patterns`: clients who stayed, and averaged over those who left; `share_*`: shares of variance.
+  `slope_within_pattern`: clients who stayed, and averaged over those who left; `share_*`: shares of variance.
 - A truth with ± is a large-sample value with its own Monte Carlo error, which is part of the error of the bias; one
   without is a parameter of the generator.
 - `slope_within` is pulled towards zero by 2 to 3 %: scores have a lowest and a highest value, and a missing rating makes

@@ -37,7 +37,8 @@ def test_every_promised_estimate_is_there(early: AnalysisResult) -> None:
         f"{kind}_{effect}_per_sd" for kind in ("slope", "end") for effect in ("total", "within", "between")
     }
     wanted |= {"r_zero", "r_intake", "end_between_latent", "end_between_moment"}
-    wanted |= {"slope_within_completers", "slope_within_patterns", "slope_within_ipw", "slope_between_ipw"}
+    wanted |= {"slope_within_completers", "slope_within_pattern", "slope_within_ipw", "slope_between_ipw"}
+    wanted |= {"slope_between_completers", "slope_between_pattern"}
     wanted |= {f"slope_{e}_delta_{d}" for e in ("within", "between") for d in ("-2", "0", "1", "2", "3", "5")}
     wanted |= {"slope_within_delta_5_below", "slope_within_delta_5_above", "tipping_within"}
     wanted |= {f"{kind}_{effect}" for kind in ("r", "r_slope") for effect in ("total", "within", "between")}

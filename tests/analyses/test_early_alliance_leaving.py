@@ -27,10 +27,34 @@ def test_the_rows_are_those_of_a_pattern_mixture_model(early: AnalysisResult, cl
     formula = early.table("models").to_frame().set_index("title").loc["Course after the window", "formula"]
     found = al.methods.pattern_mixture(formula, rows, "left", "weeks:early_client", "client", reml=True)
     assert value(early, "slope_within_completers") == pytest.approx(found.params["completers"], rel=1e-9)
-    assert value(early, "slope_within_patterns") == pytest.approx(found.params["average"], rel=1e-9)
-    assert value(early, "slope_within_patterns", "se") == pytest.approx(found.bse["average"], rel=1e-9)
+    assert value(early, "slope_within_pattern") == pytest.approx(found.params["average"], rel=1e-9)
+    assert value(early, "slope_within_pattern", "se") == pytest.approx(found.bse["average"], rel=1e-9)
     assert value(early, "slope_within_completers", "n") == (rows["left"] == 0).sum()
-    assert len(early.table("leaving").to_frame()) == 5  # with the weighted ones
+    between = found.of("weeks:early_therapist")
+    for name, suffix in (("completers", "_completers"), ("average", "_pattern")):
+        for column, expected in (("estimate", between.params), ("se", between.bse)):
+            assert value(early, f"slope_between{suffix}", column) == pytest.approx(expected[name], rel=1e-9)
+        assert value(early, f"slope_between{suffix}", "df") == value(early, "slope_between", "df")
+    labels = early.table("leaving").to_frame()["label"]  # within, then between, each with the weighted one
+    assert [w.split()[0] for w in labels] == ["Within"] * 4 + ["Between"] * 4
+
+
+def test_the_horizon_can_be_set(clinic: Study, early: AnalysisResult) -> None:
+    """Changes are described over it, and clients without a score after it have left; the model is the same."""
+    asked = al.early_alliance(clinic, horizon=4, sensitivity=False)
+    design = early_design(clinic)
+    usual = value(early, "slope_within_per_sd") / design.typical_followup
+    assert value(asked, "slope_within_per_sd") == pytest.approx(4 * usual)
+    assert "week 4 after the window" in asked.table("leaving").note
+    last = design.rows.groupby("client")["weeks"].max()
+    rows = design.rows.assign(left=design.rows["client"].map((last < 4).astype(int)))
+    formula = asked.table("models").to_frame().set_index("title").loc["Course after the window", "formula"]
+    found = al.methods.pattern_mixture(formula, rows, "left", "weeks:early_client", "client", reml=True)
+    assert value(asked, "slope_within_pattern") == pytest.approx(found.params["average"], rel=1e-9)
+    with pytest.raises(
+        al.StudyError, match="no client has a score of PHQ-9 100 weeks after the window or later"
+    ):
+        al.early_alliance(clinic, horizon=100)
 
 
 def test_leavers_whose_effect_is_the_opposite_change_the_answer(clinic: Study) -> None:
@@ -47,7 +71,7 @@ def test_leavers_whose_effect_is_the_opposite_change_the_answer(clinic: Study) -
     result = al.early_alliance(with_sessions(clinic, sessions), sensitivity=False)
     note = next(f for f in result.notes if f.code == "leaving_moves_the_answer")
     assert "The answer depends on how those who left would have gone on." in note.message
-    assert value(result, "slope_within_completers") < value(result, "slope_within_patterns")
+    assert value(result, "slope_within_completers") < value(result, "slope_within_pattern")
     changed = next(f for f in result.notes if f.code == "dropout_changes_answer")
     assert "about clients who left (of" in changed.message
     assert ", averaged over clients who stayed and who left" in changed.message
@@ -57,6 +81,8 @@ def test_too_few_leavers_have_no_row(few: Study) -> None:
     kept = sorted(few.sessions["client"].unique())[:45]
     result = al.early_alliance(with_sessions(few, few.sessions[few.sessions["client"].isin(kept)]))
     assert "leaving" not in {t.name for t in result.tables}
+    note = next(f for f in result.notes if f.code == "few_left")
+    assert "Scores after leaving are filled in only where at least 10 clients left" in note.message
 
 
 def test_scores_are_filled_in_up_to_the_horizon_and_moved(clinic: Study, early: AnalysisResult) -> None:

@@ -150,7 +150,7 @@ def test_bright_gives_its_refitted_figure_and_four_groups_are_too_few(tmp_path):
     assert fit.llf == pytest.approx(-3086.945, abs=0.0006)
     found = al.group_effects(study, outcome="bdi2")
     assert found.status["code"] == "underpowered"
-    assert "4 groups have two or more clients with a score, and at least 5 are needed" in found.answer[0]
+    assert "4 groups have two or more clients with two scores, and at least 5 are needed" in found.answer[0]
 
 
 # ---------------------------------------------------------------- groups that are rated
@@ -288,6 +288,23 @@ def test_scores_before_and_after_only_compare_changes(study):
     assert "intake" in found.models["arms"].params.index
 
 
+def test_one_score_is_no_change(study):
+    """Changes need two scores: clients who have only the first one are in no model of changes, and alone they make no report."""
+    sessions = study.sessions
+    ends = sessions[sessions["session"].isin([0, 8])]
+    once = [f"c{k:03d}" for k in (0, 1, 7, 60, 61, 62, 63, 64)]
+    kept = ends[~((ends["session"] == 8) & ends["client"].isin(once))]
+    found = al.group_effects(with_sessions(study, kept))
+    without = al.group_effects(with_sessions(study, ends[~ends["client"].isin(once)]))
+    for name in ("arm", "icc", "design_effect"):
+        assert value(found, name) == pytest.approx(value(without, name), rel=1e-6)
+    assert [value(found, name, "n") for name in ("arm", "icc")] == [102, 57]
+    first = al.group_effects(with_sessions(study, sessions[sessions["session"] == 0]))
+    assert (
+        "0 clients can be analysed; the analysis of what clients share needs at least 20." in first.answer[0]
+    )
+
+
 def test_arms_whose_names_differ_by_a_sign_only_stay_apart(study, result):
     """CBT and CBT+ are the same letters; as columns and ids they are not the same."""
     names = {"A": "CBT", "B": "CBT+"}
@@ -316,7 +333,7 @@ def test_what_is_missing_is_said(study):
     )
     few = partial(2, groups=3, size=5, alone=30)
     assert (
-        "3 groups have two or more clients with a score, and at least 5 are needed"
+        "3 groups have two or more clients with two scores, and at least 5 are needed"
         in al.group_effects(few).answer[0]
     )
     tiny = partial(2, groups=2, size=4, alone=4)

@@ -224,6 +224,15 @@ def test_equal_values_and_sessions_are_no_moderators(small):
     )
 
 
+def test_an_effect_that_is_clear_nowhere_is_said_so(small):
+    sessions = small.sessions
+    sessions["alliance"] = np.random.default_rng(1).normal(43, 6, len(sessions))
+    found = al.moderators(with_sessions(small, sessions), moderators="avoidance")
+    assert found.answer[-1] == (
+        "The effect is not clearly different from zero at any value of avoidance in the data."
+    )
+
+
 def test_searching_among_all_is_said(small):
     found = al.moderators(small)
     assert found.parameters["moderators"] == ["arm", "avoidance", "constant", "experience", "intake"]

@@ -115,10 +115,13 @@ def test_fewer_than_twenty_therapists_get_robust_errors(twelve: Study) -> None:
     patterns = MixedModel.from_formula(f"y ~ ({fixed}) * left + (1{random}", rows).fit(
         cov_type="CR2", cov_groups="therapist"
     )
-    for e in ("slope_within_completers", "slope_within_patterns", "slope_within_delta_0"):
+    for e in ("slope_within_completers", "slope_within_pattern", "slope_within_delta_0"):
         assert value(result, e, "df") < 12
     assert value(result, "slope_within_completers", "se") == pytest.approx(
         patterns.bse["weeks:early_client"], rel=1e-5
+    )
+    assert value(result, "slope_between_completers", "se") == pytest.approx(
+        patterns.with_errors("model").bse["weeks:early_therapist"], rel=1e-5
     )
     # Few left before the horizon, so that what is filled in adds little: the error is that of the main row, not the model's.
     filled = value(result, "slope_within_delta_0", "se") / value(result, "slope_within", "se")

@@ -49,7 +49,9 @@ def test_all_estimates(early: tuple[AnalysisResult, Known]) -> None:
         "end_between_latent",
         "end_between_moment",
         "slope_within_completers",
-        "slope_within_patterns",
+        "slope_within_pattern",
+        "slope_between_completers",
+        "slope_between_pattern",
     }
     assert set(result.estimates["id"]) - elsewhere == {row["id"] for row in known["estimates"]}
     figures = beside(result, known["estimates"])

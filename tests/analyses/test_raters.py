@@ -179,6 +179,12 @@ def test_sources_are_those_of_the_method_on_the_same_clients(study, found) -> No
     }.items():
         assert value(found, name) == pytest.approx(direct.params[term])
         assert value(found, name, "ci_high") == pytest.approx(limits.loc[term, "upper"])
+    # The corrected number rests on both correlations between raters, and the answer gives both.
+    told = next(a for a in found.answer if "the mean of these two could be up to about" in a)
+    assert told.startswith(
+        "With the alliance rated by the therapist and the outcome by the client, the correlation was"
+    )
+    assert f"{value(found, 'source_therapist_client'):.2f}"[-3:] in told
     centred = {
         name: frame[name] - frame.groupby("therapist")[name].transform("mean")
         for name in ("alliance", "alliance_therapist")

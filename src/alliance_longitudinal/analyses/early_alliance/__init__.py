@@ -94,6 +94,15 @@ def early_alliance(
     adjust_early_change: Annotated[
         bool, Field(description="Adjust for symptom change up to the end of the window.")
     ] = True,
+    horizon: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=520,
+            description="Weeks after the window (sessions, where the study has no dates and weeks) over which change is described, and "
+            "before which a client without a later score counts as having left. None: the median follow-up.",
+        ),
+    ] = None,
     sensitivity: Annotated[
         bool,
         Field(
@@ -157,7 +166,7 @@ def early_alliance(
     choices = design.choices
     _check_clients(draft, design)
     models = fit_models(design, draft.fit)
-    weeks = design.typical_followup
+    weeks = _horizon(draft, design, horizon)
     effects = effect_estimates(models, design)
     same = effect_estimates(models.same, design) if models.same else effects
     as_published = literature_estimates(design)
@@ -224,6 +233,25 @@ def _checks(draft: Draft, design: EarlyDesign, models: EarlyModels, seed: int) -
             unit=effect.unit,
             seed=seed,
         )
+
+
+def _horizon(draft: Draft, design: EarlyDesign, asked: int | None) -> float:
+    """The time after the window over which change is described.
+
+    Raises
+    ------
+    StudyError
+        Nobody has a score as late as was asked.
+    """
+    if asked is None:
+        return design.typical_followup
+    last = float(design.clients["weeks_followed"].max())
+    if asked > last:
+        raise StudyError(
+            f"Parameter 'horizon': no client has a score of {design.choices.outcome.instrument.label} {asked} {design.choices.time}s after "
+            f"the window or later. The last score is {last:.0f} {design.choices.time}s after it."
+        )
+    return float(asked)
 
 
 def _check_rated(min_rated: int, window: TimeWindow) -> None:

@@ -62,7 +62,20 @@ def delta_effects_of(
     """Effects under each delta, the delta at which the answer would change, and a figure to be shown after the main one."""
     growth, main = models.growth, draft["slope_within"]
     left = leavers(draft, design, weeks)
-    if growth is None or main is None or not growth.mixed or len(left) < MIN_LEFT:
+    if growth is None or main is None or not growth.mixed:
+        return None
+    if len(left) < MIN_LEFT:
+        draft.find(
+            "few_left",
+            "info",
+            "{n:noun} left before {time} {horizon} after the window other than by a planned end. Scores after leaving are filled in only "
+            "where at least {needed} clients left, so the report does not show what would follow if those who left had done worse.",
+            "leaving",
+            n=Count(len(left), "client"),
+            time=design.choices.time,
+            horizon=Number(weeks, "integer"),
+            needed=Number(MIN_LEFT, "integer"),
+        )
         return None
     deltas = tuple(sorted({0.0, *asked.deltas}))
     try:

@@ -19,13 +19,14 @@ from alliance_longitudinal.analyses.kit import (
     say,
 )
 from alliance_longitudinal.analyses.kit.early_design import MIN_CLIENTS, EarlyDesign
+from alliance_longitudinal.analyses.kit.early_models import split_effects
 from alliance_longitudinal.errors import AllianceError
 from alliance_longitudinal.methods.basics.inference import t_inference
 from alliance_longitudinal.present import Column
 
 #: A main effect that moves by more than this many of its standard errors depends on who left.
 MOVED = 1.0
-_TERM = "weeks:early_client"
+WITHIN, BETWEEN = "weeks:early_client", "weeks:early_therapist"
 
 
 def leaving_effects(
@@ -63,39 +64,53 @@ def leaving_effects(
         "leaving",
         "If clients who left early have another course",
         "sensitivity",
-        [main, *found, *weighted],
+        _in_parts(draft, [*found, *weighted]),
         [Column("label", "Effect"), *ESTIMATE, COUNT],
-        f"Left: no outcome score in {design.choices.time} {weeks:.0f} after the window or later. The first row takes scores after leaving as missing at "
-        "random. The others come from a model in which clients who left have a level, a course and an effect of alliance of their "
+        f"Left: no outcome score in {design.choices.time} {weeks:.0f} after the window or later. The first row of each effect takes scores after leaving as "
+        "missing at random. The others come from a model in which clients who left have a level, a course and an effect of alliance of their "
         "own, and an average that weights both groups by their sizes. Weighted rows are of clients who stayed to the end of the window, "
         f"so weighted that they resemble all clients in symptoms and alliance (robust errors by {unit}). If the rows agree, the answer does "
         "not depend on that assumption.",
     )
     if found:
         horizon = say("{time} {n}", time=design.choices.time, n=Number(weeks, "integer"))
-        _tell(draft, main, found[-1], left, horizon, design.among)
+        _tell(draft, main, draft["slope_within_pattern"] or main, left, horizon, design.among)
         draft.cite("little1993")
     if weighted:
         draft.cite("robins2000", "bell2002")
 
 
+def _in_parts(draft: Draft, rows: Sequence[Estimate]) -> list[Estimate]:
+    """The main effect within therapists with its other versions, then the same between."""
+    out: list[Estimate] = []
+    for effect in ("slope_within", "slope_between"):
+        main = draft[effect]
+        own = [e for e in rows if e.id.startswith(f"{effect}_")]
+        out += [main, *own] if main is not None and own else own
+    return out
+
+
 def leaving_estimates(design: EarlyDesign, models: EarlyModels, rows: pd.DataFrame) -> list[Estimate]:
-    """``slope_within_completers`` and ``slope_within_patterns``; intervals with the df of the main effect."""
+    """``slope_within_completers``, ``slope_within_pattern`` and the same between; intervals with the df of the main effects."""
     from alliance_longitudinal.methods import pattern_mixture
 
     assert models.growth is not None
-    formula = models.growth.formula
-    clusters = "therapist" if models.growth.robust is not None else None
-    found = pattern_mixture(formula, rows, "left", _TERM, "client", reml=True, cov_groups=clusters)
-    df = float(models.growth.judged.combination({_TERM: 1.0})["df"])
+    growth = models.growth
+    clusters = "therapist" if growth.robust is not None else None
+    mixture = pattern_mixture(growth.formula, rows, "left", WITHIN, "client", reml=True, cov_groups=clusters)
+    found = {"within": mixture}
+    main = split_effects(growth, design, "slope")
+    if "between" in main:
+        found["between"] = replace(mixture, model=mixture.model.with_errors("model")).of(BETWEEN)
     out = []
-    for name, suffix, words in (
-        ("completers", "_completers", ", clients who stayed"),
-        ("average", "_patterns", ", averaged over clients who stayed and who left"),
-    ):
-        row = t_inference(float(found.params[name]), float(found.bse[name]), df)
-        n = int((rows["left"] == 0).sum()) if name == "completers" else len(rows)
-        out.append(replace(effect_estimate(design, "slope", "within", row, suffix, words), n=n))
+    for effect, average in found.items():
+        for name, suffix, words in (
+            ("completers", "_completers", ", clients who stayed"),
+            ("average", "_pattern", ", averaged over clients who stayed and who left"),
+        ):
+            row = t_inference(float(average.params[name]), float(average.bse[name]), main[effect]["df"])
+            n = int((rows["left"] == 0).sum()) if name == "completers" else len(rows)
+            out.append(replace(effect_estimate(design, "slope", effect, row, suffix, words), n=n))
     return out
 
 
@@ -159,7 +174,7 @@ def clear(e: Estimate) -> bool:
 def _about_leaving(identity: str) -> bool:
     kind = identity.removeprefix("slope_within_")
     alike = kind.startswith("delta_") and not kind.endswith(("_below", "_above"))
-    return alike or kind in ("completers", "patterns", "ipw")
+    return alike or kind in ("completers", "pattern", "ipw")
 
 
 def _words(e: Estimate, among: str) -> str:

@@ -203,7 +203,7 @@ def expected_course(
     findings(draft, symptoms, ratings, judged)
     draft.usual_findings(draft.sessions.groupby("therapist")["client"].nunique())
     draft.method(*describe(draft, symptoms, ratings, judged, unit))
-    draft.cite("collins2015", "finch2001", "lutz2002", *(["harrell2015"] if time == "spline3" else []))
+    draft.cite("collins2015", "lutz2002", "whipple2003", *(["harrell2015"] if time == "spline3" else []))
     if judged is not None:
         draft.cite("delong1988", "obuchowski1997", "mercaldo2007", "cox1958", "dean2015")
         if judged.added is not None:

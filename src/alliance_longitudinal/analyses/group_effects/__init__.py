@@ -94,12 +94,12 @@ def group_effects(
     draft.resolved["shared"] = found.unit
     draft.fact("Shared", "therapy groups" if found.unit == "group" else "therapists")
     draft.fact("Clients", Count(len(found.clients), "client"))
-    draft.needs(len(found.clients), MIN_CLIENTS, "the analysis of what clients share")
+    draft.needs(len(found.changed), MIN_CLIENTS, "the analysis of what clients share")
     n = len(found.sizes)
     draft.fact("With two or more clients", Number(n, "integer", found.unit))
     if n < MIN_GROUPS:
         raise draft.too_little(
-            "{n:noun} {n:has|have} two or more clients with a score, and at least {needed} are needed to estimate what clients share.",
+            "{n:noun} {n:has|have} two or more clients with two scores, and at least {needed} are needed to estimate what clients share.",
             n=Number(n, "integer", found.unit),
             needed=Number(MIN_GROUPS, "integer"),
         )

@@ -55,9 +55,19 @@ class Shared:
     per: str
 
     @property
+    def changed(self) -> pd.DataFrame:
+        """Clients with two or more scores; a change from intake needs two."""
+        return self.clients[self.clients["n_scores"] >= 2]
+
+    @property
+    def compared(self) -> pd.DataFrame:
+        """Clients of a comparison of arms: of courses all, of changes those with two scores."""
+        return self.clients if self.course else self.changed
+
+    @property
     def sizes(self) -> "pd.Series[int]":
-        """Analysed members of each group with two or more."""
-        sizes = self.clients[self.clients["shares"]].groupby("unit").size()
+        """Members with two scores of each group with two or more of them."""
+        sizes = self.changed[self.changed["shares"]].groupby("unit").size()
         return sizes[sizes >= 2]
 
     @property
@@ -72,7 +82,8 @@ class Shared:
 
     def groups_of(self, arm: str) -> int:
         """Groups with two or more members in an arm."""
-        own = self.clients[self.clients["arm"].eq(arm) & self.clients["shares"]]
+        clients = self.compared
+        own = clients[clients["arm"].eq(arm) & clients["shares"]]
         return int((own.groupby("unit").size() >= 2).sum())
 
 
@@ -104,21 +115,21 @@ def shared_of(
     label = clients["client"].map(of)
     clients["shares"] = label.notna()
     clients["unit"] = label.where(label.notna(), "alone " + clients["client"].astype(str)).astype(str)
-    arms: tuple[str, ...] = ()
-    if "arm" in draft.study.clients:
+    has_arms = "arm" in draft.study.clients
+    if has_arms:
         clients["arm"] = clients["client"].map(draft.study.clients.set_index("client")["arm"]).astype(object)
-        people = clients["arm"].value_counts()
-        arms = tuple(
-            a for a in sorted(map(str, people.index)) if people[a] >= max(10, draft.study.small_cells)
-        )
     rows = rows[["client", "y", "time"]].merge(
-        clients[["client", "unit", *(["arm"] if arms else [])]], on="client", validate="many_to_one"
+        clients[["client", "unit", *(["arm"] if has_arms else [])]], on="client", validate="many_to_one"
     )
     found = Shared(
-        unit, clients, rows.reset_index(drop=True), arms, outcome, f"log {per}" if shape == "log" else per
+        unit, clients, rows.reset_index(drop=True), (), outcome, f"log {per}" if shape == "log" else per
     )
+    if not has_arms:
+        return found
+    people = found.compared["arm"].value_counts()
+    arms = [a for a in sorted(map(str, people.index)) if people[a] >= max(MIN_ARM, draft.study.small_cells)]
     if len(arms) < 2:
-        return replace(found, arms=())
+        return found
     # The arm whose clients share nothing comes first: it is what the others are compared with.
     return replace(found, arms=tuple(sorted(arms, key=lambda a: (found.groups_of(a) >= 2, a))))
 
@@ -167,7 +178,7 @@ def members_of(
     """
     inside = sessions[sessions["session"].between(*window)].dropna(subset=[measure.name])
     own = inside.groupby("client")[measure.name].mean()
-    frame = shared.clients[shared.clients["shares"] & (shared.clients["n_scores"] >= 2)].copy()
+    frame = shared.changed[shared.changed["shares"]].copy()
     frame["own"] = frame["client"].map(own)
     frame = frame.dropna(subset=["own"])
     by = frame.groupby("unit")["own"]

@@ -55,7 +55,7 @@ def likeness_of(draft: Draft, shared: Shared) -> None:
 
 def sharing(shared: Shared) -> pd.DataFrame:
     """Clients with two scores who share something."""
-    return shared.clients[shared.clients["shares"] & (shared.clients["n_scores"] >= 2)]
+    return shared.changed[shared.changed["shares"]]
 
 
 def _alike(fitted: Fitted, shared: Shared, n: int) -> list[Estimate]:
@@ -78,7 +78,7 @@ def arms_of(draft: Draft, shared: Shared) -> Arms | None:
     """``arm``, ``arm_ignoring_groups``, ``arm_same_variances``, ``icc_arm_...``, ``se_ratio``; None without two arms."""
     if not shared.arms:
         return None
-    rows, terms = draft.adjusters(shared.rows if shared.course else shared.clients)
+    rows, terms = draft.adjusters(shared.rows if shared.course else shared.changed)
     try:
         arms = compare_arms(shared, terms, rows)
     except FitError as error:
@@ -185,7 +185,7 @@ def _rating(draft: Draft, name: str | None) -> Measure | None:
 
 def several_of(draft: Draft, shared: Shared) -> Several | None:
     """``mm_var``, ``mm_share``, ``main_var``: only where enough clients had several therapists, or were in several groups."""
-    clients = shared.clients[shared.clients["n_scores"] >= 2]
+    clients = shared.changed
     attended = attendance(draft.sessions, clients["client"], shared.unit)
     several = int((attended.groupby("client").size() > 1).sum()) if len(attended) else 0
     if several < MIN_SEVERAL:

@@ -50,7 +50,12 @@ def answer(draft: Draft, model: Model, test: Test, line: Line | None, weeks: flo
     """The effect of the alliance at values of one moderator, whether they differ, and where the effect is clear."""
     _effects(draft, model, weeks)
     _difference(draft, model, test, weeks)
-    if line is not None:
+    if line is not None and not line.clear:
+        draft.say(
+            "The effect is not clearly different from zero at any value of {label} in the data.",
+            label=model.design.moderator.label,
+        )
+    elif line is not None:
         draft.say(
             "The effect is clearly different from zero {where}, which is where {share} of the clients are.",
             where=where_words(model, line),

@@ -29,7 +29,7 @@ def answer(draft: Draft, pair: Pair, sources: Sources | None, surface: Surface |
     """The question answered in a few sentences."""
     _gap(draft, pair)
     _tracking(draft, pair)
-    _sources(draft, sources)
+    _sources(draft, sources, pair)
     if surface is not None:
         draft.say(
             "The data are compatible with the view that agreement itself matters for outcome."
@@ -89,7 +89,7 @@ def _tracking(draft: Draft, pair: Pair) -> None:
         )
 
 
-def _sources(draft: Draft, sources: Sources | None) -> None:
+def _sources(draft: Draft, sources: Sources | None, pair: Pair) -> None:
     same, cross, difference = draft["same_source"], draft["cross_source"], draft["source_difference"]
     if sources is None or same is None or cross is None or difference is None:
         return
@@ -109,13 +109,31 @@ def _sources(draft: Draft, sources: Sources | None) -> None:
         d=difference.number(),
         verdict="" if clear else ", so the data do not clearly show that a shared rater changes the link",
     )
+    _corrected(draft, sources, pair)
+
+
+def _corrected(draft: Draft, sources: Sources, pair: Pair) -> None:
+    """The bound without what raters see differently; with two raters of both, it rests on both correlations between raters."""
     corrected = draft["cross_source_corrected"]
-    if corrected is not None:
+    if corrected is None:
+        return
+    other = next(m.rater for m in (pair.first, pair.second) if m.rater != sources.own)
+    turned = draft[f"source_{other}_{sources.own}"] if len(sources.outcomes) > 1 else None
+    if turned is None:
         draft.say(
             "The second number is too low, because raters do not see everything alike. Corrected for that, it could be up to about {c} "
             "({c:interval}).",
             c=corrected.number(),
         )
+        return
+    draft.say(
+        "With the alliance rated by the {a} and the outcome by the {y}, the correlation was {turned} ({turned:interval}). Correlations between raters are too "
+        "low, because raters do not see everything alike. Corrected for that, the mean of these two could be up to about {c} ({c:interval}).",
+        a=other,
+        y=sources.own,
+        turned=turned.number(),
+        c=corrected.number(),
+    )
 
 
 def findings(

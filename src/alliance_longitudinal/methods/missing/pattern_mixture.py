@@ -28,6 +28,8 @@ class PatternMixture(Estimates):
     params : Series
         ``completers`` (pattern 0), ``difference`` (pattern 1 less pattern 0) and ``average``.
     term : str
+    pattern : str
+        Column of the pattern.
     share : float
         Share of people with pattern 1.
     n_persons : int
@@ -36,9 +38,20 @@ class PatternMixture(Estimates):
     """
 
     term: str
+    pattern: str
     share: float
     n_persons: int
     model: MixedModelResults
+
+    def of(self, term: str) -> "PatternMixture":
+        """Another coefficient of the same fit, without fitting again.
+
+        Raises
+        ------
+        DataError
+            If the term is not in the model.
+        """
+        return _averaged(self.model, term, self.pattern, self.share, self.n_persons, self.findings)
 
     def _title(self) -> str:
         return f"Pattern mixture: {self.term}"
@@ -126,7 +139,14 @@ def pattern_mixture(
     )
     used = result.fit.design.kept
     of_person = values[used][np.unique(codes[used], return_index=True)[1]]
-    share, n = float(of_person.mean()), len(of_person)
+    found = (*result.findings, *_few(of_person))
+    return _averaged(result, term, pattern, float(of_person.mean()), len(of_person), found)
+
+
+def _averaged(
+    result: MixedModelResults, term: str, pattern: str, share: float, n: int, findings: tuple[Finding, ...]
+) -> PatternMixture:
+    """The coefficient in both patterns and its average, with the share of ``n`` people estimated."""
     weights = _weights(result, term, pattern, share)
     table = result.contrast(weights)
     covariance = weights @ np.asarray(result.cov_params()) @ weights.T
@@ -136,8 +156,9 @@ def pattern_mixture(
         params=pd.Series(estimate, index=["completers", "difference", "average"]),
         covariance=covariance,
         dof=table["df"].to_numpy(dtype=float),
-        findings=(*result.findings, *_few(of_person)),
+        findings=findings,
         term=term,
+        pattern=pattern,
         share=share,
         n_persons=n,
         model=result,
