@@ -79,9 +79,12 @@ def test_leavers_whose_effect_is_the_opposite_change_the_answer(clinic: Study) -
 
 def test_too_few_leavers_have_no_row(few: Study) -> None:
     kept = sorted(few.sessions["client"].unique())[:45]
-    result = al.early_alliance(with_sessions(few, few.sessions[few.sessions["client"].isin(kept)]))
+    study = with_sessions(few, few.sessions[few.sessions["client"].isin(kept)])
+    result = al.early_alliance(study)
     assert "leaving" not in {t.name for t in result.tables}
-    note = next(f for f in result.notes if f.code == "few_left")
+    near = al.early_alliance(study, horizon=1)
+    assert "deltas" not in {t.name for t in near.tables}
+    note = next(f for f in near.notes if f.code == "few_left")
     assert "Scores after leaving are filled in only where at least 10 clients left" in note.message
 
 

@@ -202,7 +202,7 @@ def test_an_arm_without_therapists_can_be_analysed_alone(clinic: Study) -> None:
     labels = " ".join(map(str, result.estimates["label"]))
     assert "Within therapists" not in labels
     assert "Between clients (weekly change)" in labels
-    assert {"slope_within_delta_3_below", "slope_within_patterns", "slope_within_ipw"} <= set(
+    assert {"slope_within_delta_3_below", "slope_within_pattern", "slope_within_ipw"} <= set(
         result.estimates["id"]
     )
     said = [text for text in words_of(result) if "therapist" in text.lower()]
