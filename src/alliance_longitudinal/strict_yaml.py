@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import UnionType
@@ -81,27 +82,27 @@ def read_document(path: Path, what: str) -> Document:
             "Save it as UTF-8 in your editor."
         ) from None
     try:
-        yaml = YAML(typ="safe", pure=True)
-        node = yaml.compose(text)
-        data = None if node is None else yaml.constructor.construct_document(node)
-        places = [] if node is None else list(islice(_places(node), MOST_PLACES + 1))
+        data, places = _parsed(text)
     except MarkedYAMLError as error:
         raise StudyError(_syntax_message(path, what, error)) from None
     except (YAMLError, ValueError) as error:
         raise StudyError(f"The {what} {path.name} cannot be read as YAML: {error}") from None
     except RecursionError:
-        places = [((), 0, None)] * (MOST_PLACES + 1)
+        data, places = None, [((), 0, None)] * (MOST_PLACES + 1)
     if len(places) > MOST_PLACES:
-        raise StudyError(
-            f"The {what} {path.name} is nested too deeply, or its anchors (& and *) repeat each "
-            "other. Write it without anchors."
-        )
-    return Document(
-        path=path,
-        data=data,
-        lines={location: line for location, line, _ in places},
-        texts={location: scalar for location, _, scalar in places if scalar is not None},
-    )
+        told = "is nested too deeply, or its anchors (& and *) repeat each other. Write it without anchors."
+        raise StudyError(f"The {what} {path.name} {told}")
+    texts = {location: scalar for location, _, scalar in places if scalar is not None}
+    return Document(path, deepcopy(data), {location: line for location, line, _ in places}, texts)
+
+
+@lru_cache(maxsize=16)  # each report of a batch asks four times for its study file, which takes 10 to 30 ms
+def _parsed(text: str) -> tuple[Any, list[tuple[Location, int, str | None]]]:
+    """The data of a YAML text and its places, at most one more than are allowed."""
+    yaml = YAML(typ="safe", pure=True)
+    node = yaml.compose(text)
+    data = None if node is None else yaml.constructor.construct_document(node)
+    return data, [] if node is None else list(islice(_places(node), MOST_PLACES + 1))
 
 
 def validate(document: Document, model: type[Model], what: str) -> Model:
@@ -338,6 +339,7 @@ _COUNTED = {
     "string_too_long": ("max_length", "at most {} characters"),
     "string_too_short": ("min_length", "at least {} characters"),
 }
+_BOUNDS = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}
 
 
 def _mistake(error: Any, model: type[BaseModel]) -> str:
@@ -367,13 +369,12 @@ def _mistake(error: Any, model: type[BaseModel]) -> str:
         "float_type": "a number",
         "bool_type": "true or false",
         "list_type": "a list, such as [a, b]",
-        "dict_type": "a block of 'key: value' lines",
-        "model_type": "a block of 'key: value' lines",
-        "model_attributes_type": "a block of 'key: value' lines",
+        **dict.fromkeys(
+            ("dict_type", "model_type", "model_attributes_type"), "a block of 'key: value' lines"
+        ),
     }.get(kind)
-    bounds = {"greater_than_equal": ("ge", "or more"), "less_than_equal": ("le", "or less")}
-    if kind in bounds:
-        bound, words = bounds[kind]
+    if kind in _BOUNDS:
+        bound, words = _BOUNDS[kind]
         wanted = f"{error['ctx'][bound]:g} {words}"
     if wanted:
         return f"{key!r} is {given!r}; it must be {wanted}."

@@ -31,6 +31,17 @@ def test_normal_and_chi_square():
     np.testing.assert_allclose(distributions.chi2.ppf(P, 2), stats.chi2.ppf(P, 2), rtol=1e-12)
 
 
+def test_quantiles_of_fisher_and_counts_of_poisson():
+    for q in (0.025, 0.5, 0.975):
+        for df in (1.0, 7.5, 1e4):
+            np.testing.assert_allclose(distributions.f.ppf(q, 3, df), stats.f.ppf(q, 3, df), rtol=1e-12)
+    counts = np.array([-1.0, 0, 0.5, 2, 11, 300])
+    for mean in (0.0, 0.4, 7.0, 250.0):
+        np.testing.assert_allclose(
+            distributions.poisson.sf(counts, mean), stats.poisson.sf(counts, mean), rtol=1e-12
+        )
+
+
 def test_the_rest_comes_from_scipy():
     assert distributions.rankdata([3, 1, 2]).tolist() == [3, 1, 2]
 

@@ -6,6 +6,7 @@ import pytest
 
 from inside.data_demo import write_demo
 from inside.reporting_record import input_hashes
+from inside.strict_yaml import read_document
 
 
 @pytest.fixture
@@ -56,3 +57,18 @@ def test_a_wrong_study_file_still_has_its_own_hash(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text("study: x\n", encoding="utf-8")
     assert list(input_hashes(path)) == ["study.yaml"]
+
+
+def test_a_file_that_was_read_before_is_read_as_it_is_now(tmp_path):
+    """What a text means is remembered, and nobody can change what is remembered."""
+    path, twin = tmp_path / "study.yaml", tmp_path / "twin.yaml"
+    path.write_text("study: A\nlist: [1, {deep: 2}]\n", encoding="utf-8")
+    first = read_document(path, "study file")
+    first.data["list"][1]["deep"] = "changed"
+    first.lines.clear()
+    twin.write_text("study: A\nlist: [1, {deep: 2}]\n", encoding="utf-8")
+    second = read_document(twin, "study file")
+    assert second.data == {"study": "A", "list": [1, {"deep": 2}]}
+    assert (second.path, second.line(("list",))) == (twin, 2)
+    path.write_text("study: B\n", encoding="utf-8")
+    assert read_document(path, "study file").data == {"study": "B"}

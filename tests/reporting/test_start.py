@@ -85,16 +85,19 @@ def test_the_list_of_fonts_is_made_once(tmp_path: Path, monkeypatch: pytest.Monk
     second.mkdir()
     lend_fonts(first)  # nothing is there yet
     assert list(first.iterdir()) == []
-    (first / "fontlist-v1.json").write_text("made by the first report")
+    (first / "fontlist-v1.json").write_text('["half of')
+    keep_fonts(first)  # what a process that was killed has left is not kept
+    assert not (tmp_path / "home").exists()
+    (first / "fontlist-v1.json").write_text('["made by the first report"]')
     (first / "matplotlibrc").write_text("a setting of its own")
     keep_fonts(first)
     lend_fonts(second)
     assert {p.name: p.read_text() for p in second.iterdir()} == {
-        "fontlist-v1.json": "made by the first report"
+        "fontlist-v1.json": '["made by the first report"]'
     }
     (second / "fontlist-v1.json").write_text("changed")
     keep_fonts(second)
-    assert (tmp_path / "home" / "fontlist-v1.json").read_text() == "made by the first report"
+    assert (tmp_path / "home" / "fontlist-v1.json").read_text() == '["made by the first report"]'
     assert [p.name for p in (tmp_path / "home").iterdir()] == ["fontlist-v1.json"]
 
 

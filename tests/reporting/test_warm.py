@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -102,6 +103,25 @@ def test_a_killed_warm_process_costs_no_report(lab: Lab, warm: Warm, tmp_path: P
     assert (tmp_path / "b" / "report.html").is_file()
     _make(lab, tmp_path / "c", warm)
     assert warm.pid not in (None, *killed)
+
+
+def test_a_process_that_nobody_needed_ends_at_once(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "tmp"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    with Warm() as starter:
+        starter.get_ready()
+        assert starter.pid is not None
+        number = starter.pid
+    assert not Path(f"/proc/{number}").exists()
+    assert list(own.iterdir()) == []
+    with Warm(analyses=False) as starter:
+        starter.get_ready()
+        number = starter.pid
+        _make(lab, tmp_path / "a", starter)
+        assert (starter.made, starter.pid) == (1, number)
 
 
 def test_where_no_copy_can_be_made_reports_begin_afresh(

@@ -73,8 +73,23 @@ class Fisher:
         finite = special.fdtrc(numerator, np.where(endless, 1.0, denominator), np.maximum(x, 0.0))
         return np.where(endless, special.chdtrc(numerator, np.maximum(numerator * x, 0.0)), finite)[()]
 
+    @staticmethod
+    def ppf(p: Any, numerator: Any, denominator: Any) -> Any:
+        """Quantile, for finite degrees of freedom."""
+        return special.fdtri(numerator, denominator, p)
 
-norm, t, chi2, f = Normal, Student, ChiSquare, Fisher
+
+class Poisson:
+    """Poisson."""
+
+    @staticmethod
+    def sf(x: Any, mean: Any) -> Any:
+        """Probability above ``x``."""
+        x = np.floor(np.asarray(x, dtype=float))
+        return np.where(x < 0, 1.0, special.pdtrc(np.maximum(x, 0.0), mean))[()]
+
+
+norm, t, chi2, f, poisson = Normal, Student, ChiSquare, Fisher, Poisson
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 
 def t_inference(estimate: float, se: float, df: float) -> dict[str, float]:
     """95 % interval and two-sided p from a t distribution with ``df`` degrees of freedom."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     half = float(stats.t.ppf(0.975, df)) * se
     t = estimate / se if se > 0 else float("nan")
@@ -30,7 +30,7 @@ def partial_correlation(t: float, df: float, inflation: float = 1.0) -> tuple[fl
 
     ``inflation`` multiplies Fisher's standard error ``1 / sqrt(df - 1)``, where clients are not independent.
     """
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     r = float(t / np.sqrt(t * t + df))
     if df <= 1:
@@ -53,11 +53,11 @@ def exact_icc_interval(values: pd.Series, groups: pd.Series) -> tuple[float, flo
     From the F distribution of the unweighted means (Thomas & Hultquist 1978, doi 10.1214/aos/1176344202), exact for
     equal groups; ``values`` must not be equal within every group. Percentiles of a bootstrap cover too rarely here.
     """
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     by_group = values.groupby(groups)
     size, j = by_group.size(), by_group.ngroups
-    caseload = float(stats.hmean(size))
+    caseload = float(len(size) / (1 / size).sum())
     within_df = len(values) - j
     within = float(((values - by_group.transform("mean")) ** 2).sum() / within_df)
     ratio = caseload * float(by_group.mean().var()) / within
@@ -68,7 +68,7 @@ def exact_icc_interval(values: pd.Series, groups: pd.Series) -> tuple[float, flo
 
 def half_width(values: "pd.Series[float]") -> float:
     """Half of the 95 % t interval of a mean; with one value the spread is unknown (missing)."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     n = len(values)
     return float(stats.t.ppf(0.975, max(n - 1, 1)) * values.std(ddof=1) / np.sqrt(n))
@@ -76,20 +76,24 @@ def half_width(values: "pd.Series[float]") -> float:
 
 def p_of_no_shift(differences: "pd.Series[float]") -> float:
     """Two-sided p of a mean difference of zero by the t test; 1 where nothing differs."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
-    return float(stats.ttest_1samp(differences, 0.0).pvalue) if np.std(differences) else 1.0
+    moved = np.asarray(differences, dtype=float)
+    if not np.std(moved):
+        return 1.0
+    t = np.mean(moved) / (np.std(moved, ddof=1) / np.sqrt(len(moved)))
+    return float(2 * stats.t.sf(abs(t), len(moved) - 1))
 
 
 def p_of_so_many(found: float, expected: float) -> float:
     """Probability of ``found`` or more events where ``expected`` are expected, by Poisson's distribution."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     return float(stats.poisson.sf(found - 1, expected))
 
 
 def beyond(z: float) -> float:
     """Share of a normal distribution that lies more than ``z`` standard deviations from its mean, on either side."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     return 2 * float(stats.norm.sf(z))

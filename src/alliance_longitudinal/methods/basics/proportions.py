@@ -42,7 +42,7 @@ def proportion(hits: NDArray[np.bool_], clusters: NDArray[np.object_] | None = N
     10.1093/jssam/smv024, after Korn & Graubard 1998). An effective number above n is taken as n: clustering that is
     negative by chance does not make an interval narrower. Without clusters it is Wilson's interval.
     """
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     n, p = len(hits), float(np.mean(hits))
     variance, df = p * (1 - p) / n, np.inf
@@ -83,7 +83,7 @@ def correlation_of_proportions(
 
 def wilson(p: float, n: float) -> tuple[float, float]:
     """Wilson's 95 % score interval (1927) of proportion ``p`` of ``n`` independent observations."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     z2 = float(stats.norm.ppf(0.975)) ** 2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)

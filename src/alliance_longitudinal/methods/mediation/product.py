@@ -125,9 +125,9 @@ def _tail(df: float) -> "tuple[Floats, float]":
     """Where to cut the range of an estimate, around it, and how far from it the range ends: beyond is nothing that counts."""
     if df == math.inf:
         return np.empty(0), 9.0
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
-    cuts = stats.t.isf(10.0 ** -np.arange(1, 14), df)
+    cuts = -stats.t.ppf(10.0 ** -np.arange(1, 14), df)
     return np.r_[-cuts, cuts], float(cuts[-1])
 
 

@@ -40,10 +40,11 @@ class Make(Protocol):
 
 
 @contextmanager
-def maker(address: str | None, *, analyses: bool = True) -> Iterator[tuple[Make, int]]:
+def maker(address: str | None, starter: Starter, *, analyses: bool = True) -> Iterator[tuple[Make, int]]:
     """What makes reports, and how many at a time: this machine (1), or the workers at ``address`` (all their threads).
 
-    Each process that makes reports keeps one beside it with everything imported; ``analyses`` says whether with the package's.
+    On this machine ``starter`` starts them. Each worker keeps a process beside it with everything imported; ``analyses`` says
+    whether with the package's.
 
     Raises
     ------
@@ -51,8 +52,7 @@ def maker(address: str | None, *, analyses: bool = True) -> Iterator[tuple[Make,
         No cluster answers there, it has no worker, or Dask is not installed.
     """
     if address is None:
-        with Warm(analyses=analyses) as warm:
-            yield _Here(warm), 1
+        yield _Here(starter), 1
         return
     if find_spec("distributed") is None:
         raise UsageError(

@@ -6,6 +6,7 @@ another way (window, measure, rater) use the same people and are shown side by s
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from alliance_longitudinal.errors import AllianceError
@@ -31,6 +32,14 @@ def pools(rows: Sequence[Row]) -> list[dict[str, Any]]:
         prediction_low, prediction_high``, ``shrunken`` (folder to value) and ``notes``; or ``why_not``, a sentence.
     """
     return [_pooled(members) for members in _groups(rows)]
+
+
+def get_ready_to_pool() -> None:
+    """Import what pooling needs, which takes half a second, while there is nothing else to do."""
+    with suppress(Exception):  # it is told when it is needed
+        from alliance_longitudinal import methods
+
+        methods.meta_analysis([0.0, 1.0, 3.0], [1.0, 1.0, 1.0], method="REML", test="knapp-hartung")
 
 
 def settings(row: Row) -> dict[str, Any]:

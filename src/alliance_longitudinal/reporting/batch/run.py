@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import AllianceError, ReportError
-from alliance_longitudinal.reporting.batch.changes import baseline, changes, made_of, summary
+from alliance_longitudinal.reporting.batch.changes import FILE, baseline, changes, made_of, summary
 from alliance_longitudinal.reporting.batch.claims import claim_of, claimed
 from alliance_longitudinal.reporting.batch.cluster import Make, maker
 from alliance_longitudinal.reporting.batch.crate import write_crate
@@ -20,7 +20,7 @@ from alliance_longitudinal.reporting.batch.events import TimeLeft, event_file
 from alliance_longitudinal.reporting.batch.index import Overview, write_index
 from alliance_longitudinal.reporting.batch.many import multiplicity
 from alliance_longitudinal.reporting.batch.plan import Combination, Plan, read_plan
-from alliance_longitudinal.reporting.batch.pools import pools
+from alliance_longitudinal.reporting.batch.pools import FEWEST, get_ready_to_pool, pools
 from alliance_longitudinal.reporting.record.folder import make_folder
 from alliance_longitudinal.reporting.record.inputs import study_file
 from alliance_longitudinal.reporting.record.main import main_of
@@ -30,12 +30,13 @@ from alliance_longitudinal.reporting.record.public import FOLDER, is_shareable, 
 from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.owner import sweep
 from alliance_longitudinal.reporting.run.process import OnEvent, stop_on_signals
+from alliance_longitudinal.reporting.run.starters import Warm
 
 _CLAIMS = ".claims"
 #: While reports are made, the index is written anew no more often.
 _SECONDS_BETWEEN_INDEXES = 2.0
 #: Part of the time that writing it may take: with thousands of rows it takes seconds.
-_SHARE_FOR_INDEXES = 0.05
+_SHARE_FOR_INDEXES = 0.02
 _STATES = ("complete", "failed", "waiting")
 
 
@@ -106,29 +107,43 @@ def run_batch(
     AllianceError
         If the batch file is wrong, ``out`` cannot be written, or no cluster answers; a report that fails is a row of the index.
     """
-    plan = read_plan(Path(batch_file), trust=trust, registry=registry, notebooks=notebooks)
     folder = Path(out).expanduser()
-    try:
-        folder = folder.resolve()
-        make_folder(folder)
-    except OSError as error:
-        raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
-    sweep()
-    with (
-        maker(cluster, analyses=registry is None) as (make, usual),
-        event_file(events) as log,
-        stop_on_signals() as stop,
-    ):
-        shown, several = on_event or (lambda _: None), max(1, jobs or usual)
-        runner = _Runner(
-            plan, folder, fresh, stop, lambda event: _both(event, log, shown), log, several, make
-        )
-        log({"event": "batch", "file": str(batch_file), "total": len(plan.combinations), "jobs": several})
-        with ThreadPoolExecutor(max_workers=several) as pool:
-            list(pool.map(runner.make, range(len(plan.combinations))))
-        runner.finish()
-        log({"event": "end", **{s: sum(r["status"] == s for r in runner.rows) for s in _STATES}})
+    with Warm(analyses=registry is None) as warm:
+        if cluster is None and (fresh or _is_new(folder)):
+            warm.get_ready()  # it imports while the grid is checked
+        plan = read_plan(Path(batch_file), trust=trust, registry=registry, notebooks=notebooks)
+        try:
+            folder = folder.resolve()
+            make_folder(folder)
+        except OSError as error:
+            raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
+        sweep()
+        with (
+            maker(cluster, warm, analyses=registry is None) as (make, usual),
+            event_file(events) as log,
+            stop_on_signals() as stop,
+        ):
+            shown, several = on_event or (lambda _: None), max(1, jobs or usual)
+            runner = _Runner(
+                plan, folder, fresh, stop, lambda event: _both(event, log, shown), log, several, make
+            )
+            log({"event": "batch", "file": str(batch_file), "total": len(plan.combinations), "jobs": several})
+            with ThreadPoolExecutor(max_workers=several) as pool:
+                reports = pool.map(runner.make, range(len(plan.combinations)))
+                if len(plan.combinations) >= FEWEST:
+                    get_ready_to_pool()
+                list(reports)
+            runner.finish()
+            log({"event": "end", **{s: sum(r["status"] == s for r in runner.rows) for s in _STATES}})
     return Batch(folder, tuple(runner.rows), runner.notes)
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether no batch has written there, so that every report has to be made."""
+    try:
+        return not (folder / FILE).exists()
+    except OSError:  # no folder can have this name; that is told later
+        return False
 
 
 def _both(event: Mapping[str, Any], log: OnEvent, shown: OnEvent) -> None:

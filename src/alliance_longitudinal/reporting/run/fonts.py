@@ -4,6 +4,7 @@ Each report has a matplotlib folder of its own, so that nothing of the user's se
 changes a figure. Only the list of fonts is taken from where matplotlib keeps it, and left there if it was new.
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -24,10 +25,12 @@ def lend_fonts(folder: Path) -> None:
 
 def keep_fonts(folder: Path) -> None:
     """Put a list of fonts that a report had to make where the next one finds it."""
-    with suppress(OSError, RuntimeError):
+    with suppress(OSError, RuntimeError, ValueError):
         kept = _kept_in()
         for made in folder.glob(_PATTERN):
             if not (kept / made.name).exists():
+                # A process that was killed may have left half of it.
+                json.loads(made.read_text(encoding="utf-8"))
                 kept.mkdir(parents=True, exist_ok=True)
                 draft = kept / f".{made.name}-{secrets.token_hex(4)}"
                 shutil.copyfile(made, draft)

@@ -20,6 +20,8 @@ from alliance_longitudinal.reporting.run.owner import temporary_folder
 
 _WAIT_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+#: For a warm process to see that it is not needed any more; one that never made a report may be importing still.
+_PATIENCE_SECONDS = 1.0
 #: Settings of every process that computes: one thread each, the same order of sets, pictures inline.
 FIXED = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -152,6 +154,11 @@ class Warm:
                 self._end()
         return Fresh().start(spec, log, cwd, environment)
 
+    def get_ready(self) -> None:
+        """Start the warm process now, because reports will be asked for while it imports."""
+        with self._lock:
+            self._ready()
+
     @property
     def pid(self) -> int | None:
         """Number of the warm process; None if there is none."""
@@ -203,7 +210,7 @@ class Warm:
             keep_fonts(self._folder / "matplotlib")
         if self._process is not None:
             try:
-                self._process.wait(timeout=1)
+                self._process.wait(timeout=_PATIENCE_SECONDS if self.made else 0)
             except subprocess.TimeoutExpired:  # it still imports
                 self._process.kill()
                 self._process.wait()

@@ -18,7 +18,6 @@ _LATER = (
         "scipy.linalg",
         "scipy.optimize",
         "scipy.special",
-        "scipy.stats",
         "formulaic",
     ),
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),

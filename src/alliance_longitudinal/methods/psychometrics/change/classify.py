@@ -119,7 +119,7 @@ class ChangeCategories:
 
 def group_level(m: Moments, cut: Cut) -> dict[str, float]:
     """Group level of Hageman and Arrindell (1999): normal true scores with the estimated mean and variance."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     sd_change = float(np.sqrt(m.sd**2 + m.sd_post**2 - 2 * m.sd * m.sd_post * m.correlation))
     true_change = sd_change * float(np.sqrt(difference_reliability(m)))

@@ -90,9 +90,8 @@ def _check_slopes(result: Any, rows: pd.DataFrame) -> None:
     than half of all clients then seem to differ where nobody does. Such a model is used only if the rates improve it, by the
     restricted likelihood-ratio test against equal rates (half chi-squared with 1, half with 2 df; Stram & Lee 1994, Biometrics 50).
     """
-    from scipy import stats
-
     from alliance_longitudinal.engine import MixedModel
+    from alliance_longitudinal.engine import distributions as stats
 
     table = result.varcorr
     sd = table[table["term2"].isna()].set_index("term1")["sdcor"]

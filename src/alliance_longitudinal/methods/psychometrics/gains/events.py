@@ -220,7 +220,7 @@ def sudden(found: Around, rules: Rules, fall: bool) -> Bools:
 @cache
 def _critical(alpha: float) -> tuple[float, ...]:
     """Two-sided critical values of Student's t with 1, 2, 3 and 4 degrees of freedom."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     return tuple(stats.t.ppf(1 - alpha / 2, [1, 2, 3, 4]).tolist())
 

@@ -74,7 +74,7 @@ def rater_agreement(ratings: pd.DataFrame) -> pd.DataFrame:
 
 def _from_f(f: float, df1: float, df2: float, k: int) -> tuple[float, float, float]:
     """Coefficient and exact interval of a one-way (or consistency) ICC from its F."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     low = f / float(stats.f.ppf(0.975, df1, df2))
     high = f * float(stats.f.ppf(0.975, df2, df1))
@@ -84,7 +84,7 @@ def _from_f(f: float, df1: float, df2: float, k: int) -> tuple[float, float, flo
 
 def _two_way(target: float, rater: float, error: float, n: int, k: int) -> tuple[float, float, float]:
     """ICC(2,1) and its interval by Satterthwaite's degrees of freedom (Shrout & Fleiss 1979, p. 424)."""
-    from scipy import stats
+    from alliance_longitudinal.engine import distributions as stats
 
     value = (target - error) / (target + (k - 1) * error + k * (rater - error) / n)
     fj = rater / error
