@@ -1,12 +1,15 @@
 """Shared by all tests: the real data, and what machine this is."""
 
 import os
+import sys
 from pathlib import Path
 
 # A report or a test must not compete with its own threads; set before NumPy loads.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# An optional helper of jsonschema, which builds a grammar of addresses when imported: seconds in every worker.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 import pytest
 

@@ -4,6 +4,7 @@ Public names are loaded when they are first used, so that ``import alliance_long
 line's ``--help`` stay quick.
 """
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -50,10 +51,11 @@ _PUBLIC = {
 _NO_ANALYSES = {"kit", "disclosure", "registry", "result", "publish"}
 
 
-def _analyses() -> set[str]:
+@cache
+def _analyses() -> frozenset[str]:
     """Names of the analyses: each is a file or folder of its own, of the same name."""
     folder = str(Path(__file__).parent / "analyses")
-    return {m.name for m in iter_modules([folder])} - _NO_ANALYSES
+    return frozenset(m.name for m in iter_modules([folder])) - _NO_ANALYSES
 
 
 __all__ = sorted([*_PUBLIC, *_analyses(), "__version__", "methods"])

@@ -1,6 +1,7 @@
 """Every file of the package keeps the rules of the house (CONTRIBUTING.md), and the rules can be broken."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,16 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / rules.PACKAGE
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-SOURCES = {path.relative_to(PACKAGE): path.read_text(encoding="utf-8") for path in FILES}
-TREES = {path: ast.parse(source) for path, source in SOURCES.items()}
+@cache
+def sources() -> dict[Path, str]:
+    """Text of every file; read when first asked for, since every worker imports this module."""
+    return {path.relative_to(PACKAGE): path.read_text(encoding="utf-8") for path in FILES}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Syntax of every file."""
+    return {path: ast.parse(source) for path, source in sources().items()}
 
 
 def part(path: Path) -> str:
@@ -27,25 +36,25 @@ def shelf(path: Path, name: str) -> str:
 
 
 def test_the_plan_names_every_part_and_no_other():
-    parts = {part(path) for path in TREES}
+    parts = {part(path) for path in trees()}
     assert parts - set(rules.MAY_IMPORT) == set()
     assert set(rules.MAY_IMPORT) - parts <= {"cli", "__main__"}
 
 
 def test_imports_follow_the_plan():
     found = [
-        f"{p}:{problem}" for p, tree in TREES.items() for problem in rules.import_problems(tree, part(p))
+        f"{p}:{problem}" for p, tree in trees().items() for problem in rules.import_problems(tree, part(p))
     ]
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("name", rules.SHELVES)
 def test_imports_within_a_part_follow_its_shelves(name):
-    places = {shelf(p, name) for p in TREES if part(p) == name} | {""}
+    places = {shelf(p, name) for p in trees() if part(p) == name} | {""}
     assert places == set(rules.SHELVES[name]) | {""}
     found = [
         f"{p}:{problem}"
-        for p, tree in TREES.items()
+        for p, tree in trees().items()
         if part(p) == name
         for problem in rules.shelf_problems(tree, name, shelf(p, name))
     ]
@@ -109,20 +118,20 @@ def test_an_import_that_runs_up_within_a_part_is_seen(shelf, code, problem):
 
 
 def test_the_engine_knows_no_word_of_the_clinic():
-    engine = {p: tree for p, tree in TREES.items() if part(p) == "engine"}
+    engine = {p: tree for p, tree in trees().items() if part(p) == "engine"}
     found = [f"{p}:{problem}" for p, tree in engine.items() for problem in rules.clinical_problems(tree)]
     assert not found, "\n".join(found)
 
 
 def test_files_and_functions_stay_small():
     found = [
-        f"{p}:{problem}" for p, tree in TREES.items() for problem in rules.size_problems(tree, SOURCES[p])
+        f"{p}:{problem}" for p, tree in trees().items() for problem in rules.size_problems(tree, sources()[p])
     ]
     assert not found, "\n".join(found)
 
 
 def test_everything_public_has_a_docstring():
-    found = [f"{p}:{problem}" for p, tree in TREES.items() for problem in rules.docstring_problems(tree)]
+    found = [f"{p}:{problem}" for p, tree in trees().items() for problem in rules.docstring_problems(tree)]
     assert not found, "\n".join(found)
 
 

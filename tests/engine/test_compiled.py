@@ -1,9 +1,9 @@
-"""The compiled loops against the same equations on NumPy: values, gradients, Hessians."""
+"""The compiled loops and the top level against the same equations on NumPy: values, gradients, Hessians."""
 
 import numpy as np
 import pytest
 
-from inside.engine_linalg import compiled, kernels, threads
+from inside.engine_linalg import compiled, kernels, threads, top_level
 
 
 def directions(*sizes):
@@ -69,6 +69,20 @@ def test_upper_groups(sizes, k, rank, order, lower):
     ds, dds = (x + x.swapaxes(-1, -2) for x in (ds, dds))
     ours = kernels.upper_level(s, ds, dds, c, d, e, order, compiled=True)
     assert_same(ours, kernels.upper_level(s, ds, dds, c, d, e, order, compiled=False))
+
+
+@pytest.mark.parametrize(("sizes", "k", "rank"), CASES)
+@pytest.mark.parametrize("order", [0, 1, 2])
+@pytest.mark.parametrize(("groups", "lower"), [(1, 1), (30, 0), (30, 1), (30, 3)])
+def test_the_top_level_is_the_sum_over_its_groups(sizes, k, rank, order, groups, lower):
+    *_, d, e, s, c = level(groups, 1, sizes, k, rank)
+    rng = np.random.default_rng(1)
+    ds = rng.normal(size=(groups, lower, k, k))
+    dds = rng.normal(size=(groups, lower * (lower + 1) // 2, k, k))
+    ds, dds = (x + x.swapaxes(-1, -2) for x in (ds, dds))
+    each = kernels.upper_level(s, ds, dds, c, d, e, order, compiled=False)
+    sums = (x.sum(axis=0, keepdims=True) for x in each[3:])
+    assert_same(top_level(s, ds, dds, c, d, e, order), (*each[:3], *sums))
 
 
 def test_many_groups_under_one_parent_are_cut_into_pieces():

@@ -4,6 +4,7 @@ from alliance_longitudinal.engine.linalg import compiled, dense, kernels, thread
 from alliance_longitudinal.engine.linalg.crossed_compiled import PLAIN
 from alliance_longitudinal.engine.linalg.matrices import block_diagonal, independent_columns
 from alliance_longitudinal.engine.linalg.threads import FEW_ROWS, one_thread
+from alliance_longitudinal.engine.linalg.top_level import top_level
 
 __all__ = [
     "FEW_ROWS",
@@ -15,4 +16,5 @@ __all__ = [
     "kernels",
     "one_thread",
     "threads",
+    "top_level",
 ]

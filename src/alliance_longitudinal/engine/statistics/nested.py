@@ -12,6 +12,7 @@ from alliance_longitudinal.engine.design.design import Design, TermDesign
 from alliance_longitudinal.engine.design.groups import Chain, chain_of, parents
 from alliance_longitudinal.engine.linalg.kernels import MANY_LEAVES, leaf_level, upper_level
 from alliance_longitudinal.engine.linalg.matrices import block_diagonal
+from alliance_longitudinal.engine.linalg.top_level import NARROW, top_level
 from alliance_longitudinal.engine.statistics.basis import Basis
 from alliance_longitudinal.engine.statistics.products import Products
 from alliance_longitudinal.engine.statistics.protocol import Parts
@@ -162,9 +163,13 @@ class Blocks:
             self.w, self.saa, self.s, leaf.starts, covariance(leaf, relative), leaf.e, order, fast
         )
         for level in self.levels[1:]:
-            more, dm, ddm, s, ds, dds = upper_level(
-                s, ds, dds, level.c, covariance(level, relative), level.e, order, fast and len(s) > 1
-            )
+            top, d = len(level.starts) == 2, covariance(level, relative)
+            if top and not (fast and s.shape[-1] < NARROW):
+                more, dm, ddm, s, ds, dds = top_level(s, ds, dds, level.c, d, level.e, order)
+            else:
+                more, dm, ddm, s, ds, dds = upper_level(
+                    s, ds, dds, level.c, d, level.e, order, fast and len(s) > 1
+                )
             logdet += more
             if order:
                 lower = len(dl)

@@ -8,6 +8,7 @@ import numpy as np
 from alliance_longitudinal.engine.arrays import Array, Index
 from alliance_longitudinal.engine.design.design import Design
 from alliance_longitudinal.engine.linalg.kernels import upper_level
+from alliance_longitudinal.engine.linalg.top_level import top_level
 from alliance_longitudinal.engine.statistics.basis import Basis
 from alliance_longitudinal.engine.statistics.nested import Blocks, Level, covariance
 from alliance_longitudinal.engine.statistics.protocol import Parts
@@ -122,8 +123,12 @@ def _eliminate(level: Level, d: Array, s: Array, ds: Array, dds: Array, order: i
     above = np.repeat(np.arange(parents), np.diff(level.starts))
     logdet, total = 0.0, None
     for some in _pieces(len(s), k, ds.shape[1] + len(level.e)):
-        parts = upper_level(s[some], ds[some], dds[some], level.c, d, level.e, order)
-        sums = [_add_up(part, above[some], parents) for part in parts[3:]]
+        if parents == 1:
+            parts = top_level(s[some], ds[some], dds[some], level.c, d, level.e, order)
+            sums = list(parts[3:])
+        else:
+            parts = upper_level(s[some], ds[some], dds[some], level.c, d, level.e, order)
+            sums = [_add_up(part, above[some], parents) for part in parts[3:]]
         logdet += parts[0]
         new = [np.asarray(parts[1]), np.asarray(parts[2]), *sums]
         total = new if total is None else [x + y for x, y in zip(total, new, strict=True)]
