@@ -25,7 +25,7 @@ report: setup ## The main job on the demonstration study: reports/demo/report.ht
 	@$(BIN)/alliance report demo --notebook early_alliance --out reports/demo
 
 test: setup ## The whole test suite
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## Style, types, spelling, notebooks without outputs
 	@$(PY) -m ruff check .

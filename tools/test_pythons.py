@@ -50,7 +50,19 @@ def tested(name: str) -> str:
             "--editable",
             ROOT.as_posix() + extras(),
         ],
-        [str(own(folder)), "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"],
+        [
+            str(own(folder)),
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "2",
+            "--dist",
+            "loadfile",
+            "--no-loadscope-reorder",
+            "-p",
+            "no:cacheprovider",
+        ],
     ]
     for command in ran:
         if subprocess.run(command, cwd=ROOT, env=environment(folder), check=False).returncode:

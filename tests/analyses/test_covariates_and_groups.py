@@ -99,7 +99,9 @@ def test_categories_that_make_the_same_name_keep_their_own_columns(study: Study)
 
 def test_a_covariate_that_is_the_same_for_all_is_left_out_and_named(study: Study) -> None:
     clients = study.clients.assign(education="low")
-    result = al.variance_partition(replace(study, _clients=clients), covariates=["education"])
+    result = al.variance_partition(
+        replace(study, _clients=clients), measures="phq9", covariates=["education"]
+    )
     found = [f.message for f in result.notes if f.code == "constant_covariate"]
     assert found == ["education has the same value in all analysed data, so the models do not adjust for it."]
 
@@ -107,7 +109,7 @@ def test_a_covariate_that_is_the_same_for_all_is_left_out_and_named(study: Study
 def test_many_missing_values_are_a_caution(study: Study) -> None:
     clients = study.clients
     clients.loc[clients.index[:80], "age"] = np.nan
-    result = al.variance_partition(replace(study, _clients=clients), covariates=["age"])
+    result = al.variance_partition(replace(study, _clients=clients), measures="phq9", covariates=["age"])
     (found,) = [f for f in result.notes if f.code == "covariates_missing"]
     assert found.severity == "caution"
     assert found.message.startswith("80 of 240 clients are left out because a covariate (age) is not known.")
@@ -115,7 +117,7 @@ def test_many_missing_values_are_a_caution(study: Study) -> None:
 
 def test_adjusted_shares_are_those_of_the_model_with_the_covariates(study: Study) -> None:
     """Against the engine on columns made by hand."""
-    result = al.variance_partition(study, covariates=["age", "education", "experience"])
+    result = al.variance_partition(study, measures="phq9", covariates=["age", "education", "experience"])
     frame = study.sessions.dropna(subset="phq9").merge(
         study.clients.drop(columns=["therapist", "arm"]), on="client"
     )
@@ -166,7 +168,7 @@ def test_the_whole_is_not_changed_by_a_comparison(study: Study, compared_arms: a
 def test_clients_of_unknown_group_leave_in_a_counted_step(study: Study) -> None:
     clients = study.clients
     clients.loc[clients.index[:7], "arm"] = None
-    result = al.variance_partition(replace(study, _clients=clients), by="arm")
+    result = al.variance_partition(replace(study, _clients=clients), measures="phq9", by="arm")
     step = result.flow.steps[1]
     assert (step.step, step.reason, step.clients_lost) == (
         "Clients whose arm is known",
@@ -176,7 +178,9 @@ def test_clients_of_unknown_group_leave_in_a_counted_step(study: Study) -> None:
 
 
 def test_one_group_is_nothing_to_compare(study: Study) -> None:
-    result = al.variance_partition(replace(study, _clients=study.clients.assign(arm="CBT")), by="arm")
+    result = al.variance_partition(
+        replace(study, _clients=study.clients.assign(arm="CBT")), measures="phq9", by="arm"
+    )
     assert [f.message for f in result.notes if f.code == "one_group"] == [
         "Fewer than two groups of arm have enough clients, so there is nothing to compare."
     ]
@@ -186,7 +190,7 @@ def test_one_group_is_nothing_to_compare(study: Study) -> None:
 def test_a_small_group_has_no_estimate_of_its_own(study: Study) -> None:
     clients = study.clients
     clients.loc[clients.index[:12], "arm"] = "waiting"
-    result = al.variance_partition(replace(study, _clients=clients), by="arm")
+    result = al.variance_partition(replace(study, _clients=clients), measures="phq9", by="arm")
     assert [f.message for f in result.notes if f.code == "small_group"] == [
         "arm waiting has fewer than 20 clients in this analysis, so the report does not compare this group."
     ]
@@ -358,7 +362,7 @@ def test_a_category_of_a_few_clients_has_no_name_for_outsiders(study: Study) -> 
     )
     clients.loc[clients.index[:4], "arm"] = "zebra"
     own = replace(study, _clients=clients)
-    asked = {"covariates": "education", "by": "arm"}
+    asked = {"measures": "phq9", "covariates": "education", "by": "arm"}
     internal = al.variance_partition(own, **asked)  # type: ignore[arg-type]
     assert "education: zebra keeper" in internal.table("sample").to_frame()["what"].tolist()
     small = [f.message for f in internal.notes if f.code == "small_group"]

@@ -228,7 +228,7 @@ def test_few_therapists_fall_back_and_say_so(few: Study) -> None:
     ).any()
 
 
-def test_a_first_score_late_in_the_window_is_said(clinic: Study) -> None:
+def test_a_first_score_late_in_the_window_is_said(clinic: Study, early: AnalysisResult) -> None:
     sessions = clinic.sessions
     some = sessions["client"].unique()[:60]
     sessions.loc[sessions["client"].isin(some) & sessions["session"].le(1), "phq9"] = np.nan
@@ -239,7 +239,7 @@ def test_a_first_score_late_in_the_window_is_said(clinic: Study) -> None:
     (found,) = (f for f in result.notes if f.code == "late_intake")
     assert found.severity == "caution"
     assert f"{late} clients" in found.message
-    assert "late_intake" not in {f.code for f in early_alliance(clinic, sensitivity=False).notes}
+    assert "late_intake" not in {f.code for f in early.notes}
 
 
 def test_same_alliance_for_all_clients_of_a_therapist_is_a_finding_not_a_number(clinic: Study) -> None:
