@@ -1,12 +1,17 @@
 """The scored data for SPSS and R: read back by pyreadstat and, byte for byte, as R writes them."""
 
 import csv
+import errno
 import gzip
 import json
+import signal
 import stat
+import struct
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -157,6 +162,122 @@ def test_without_pyreadstat_r_is_still_there(
         "'alliance-longitudinal[spss]'. Or choose only rds."
     )
     assert len(study.export(tmp_path / "x", ["rds"])) == 4
+
+
+def test_the_studys_own_data_are_never_replaced(study: Study, tmp_path: Path) -> None:
+    """A study read from SPSS has its own sessions.sav; one from REDCap its own codebook.csv."""
+    raw = pd.DataFrame({"client": ["A"], "phq9": [9.0]})
+    pyreadstat.write_sav(raw, str(tmp_path / "sessions.sav"))
+    (tmp_path / "codebook.csv").write_text("Variable,Label\nphq9,PHQ-9\n")
+    (tmp_path / "clients.rds").write_bytes(gzip.compress(b"X\n of another program"))
+    (tmp_path / "therapists.rds").mkdir()
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    with pytest.raises(StudyError) as caught:
+        study.export(tmp_path)
+    assert str(caught.value) == (
+        f"The folder {tmp_path} already has sessions.sav, clients.rds, therapists.rds and codebook.csv, which no "
+        "export has made. So nothing was written. Name another folder."
+    )
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+
+
+def test_an_earlier_export_is_replaced_and_other_files_stay(study: Study, tmp_path: Path) -> None:
+    first = study.export(tmp_path)
+    (tmp_path / "mine.txt").write_text("mine")
+    before = {p: p.read_bytes() for p in first}
+    smaller = with_covariates(simulated_study(4, ClinicTruth(therapists=6, clients=30)))
+    assert smaller.export(tmp_path) == first
+    assert all(p.read_bytes() != before[p] for p in first if p.name != "codebook.csv")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*(p.name for p in first), "mine.txt"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit to the size of a file")
+@pytest.mark.parametrize("kind", ["sav", "rds"])
+def test_a_full_disk_leaves_the_earlier_export_whole(study: Study, tmp_path: Path, kind: str) -> None:
+    import resource
+
+    before = {p: p.read_bytes() for p in study.export(tmp_path, [kind])}
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, usual[1]))
+    try:
+        with pytest.raises(StudyError) as caught:
+            study.export(tmp_path, [kind])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert str(caught.value).startswith(f"The export cannot be written to {tmp_path}: ")
+    assert str(caught.value).endswith(". Name another folder.")
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_tables_of_two_exports_never_stand_side_by_side(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {p: p.read_bytes() for p in study.export(tmp_path, ["rds"])}
+
+    def no_room(path: Path, **given: Any) -> None:
+        if ".clients" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_rds(path, **given)
+
+    monkeypatch.setattr("alliance_longitudinal.data.writers.rds.write_rds", no_room)
+    with pytest.raises(StudyError, match=r"No space left on device\. Name another folder"):
+        simulated_study(4, ClinicTruth(therapists=6, clients=30)).export(tmp_path, ["rds"])
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_words_that_other_programs_choke_on(tmp_path: Path) -> None:
+    """Quotes, line breaks, scripts, a NUL, long names, categories that are no text, days of another century."""
+    ids = ["q\"u'o\\te\nnew", "Ä" * 300, "a\0b", None]
+    frame = pd.DataFrame(
+        {
+            "id": ids,
+            "code": pd.Categorical([1, 2, None, 1]),
+            "day": pd.to_datetime(["1899-12-31", "2024-02-29", None, "2024-03-01"]),
+            "none": pd.Series([None] * 4, dtype=object),
+            "some": pd.array([1, None, 3, 4], dtype="Int64"),
+            "yes": pd.array([True, None, False, True], dtype="boolean"),
+        }
+    )
+    kinds = ["text", "category", "date", "text", "number", "number"]
+    variables = [
+        Variable(n, f'"{n}"\n' + "ü" * 200, k, ("1", "2") if n == "code" else ())
+        for n, k in zip(frame, kinds, strict=True)
+    ]
+    write_sav(tmp_path / "a.sav", frame, variables, 'A "title"')
+    found, about = pyreadstat.read_sav(str(tmp_path / "a.sav"), apply_value_formats=True)
+    assert found["id"].tolist() == [ids[0], ids[1], "ab", ""]
+    assert [None if pd.isna(v) else v for v in found["code"]] == ["1", "2", None, "1"]
+    assert [str(v) for v in found["day"]] == ["1899-12-31", "2024-02-29", "nan", "2024-03-01"]
+    np.testing.assert_array_equal(found["some"], [1, np.nan, 3, 4])
+    np.testing.assert_array_equal(found["yes"], [1, np.nan, 0, 1])
+    assert about.column_names_to_labels["id"] == '"id"\n' + "ü" * 125
+    write_rds(tmp_path / "a.rds", frame, variables, 'A "title"')
+    inside = gzip.decompress((tmp_path / "a.rds").read_bytes())
+    assert b"ab" in inside
+    assert b"a\0b" not in inside
+    levels = struct.pack(">iiiii", 0x30D, 4, 1, 2, -(2**31)) + struct.pack(">i", 1)
+    assert levels in inside
+
+
+def test_names_alike_in_their_first_64_bytes_stay_apart() -> None:
+    short = spss_names([f"{'ä' * 40}{k}" for k in range(1200)])
+    assert len({name.upper() for name in short}) == 1200
+    assert max(len(name.encode()) for name in short) <= 64
+
+
+def test_the_codebook_runs_no_formula(study: Study, tmp_path: Path) -> None:
+    named = replace(
+        study,
+        measures={
+            k: replace(m, instrument=replace(m.instrument, label="=1+2")) for k, m in study.measures.items()
+        },
+    )
+    *_, book = named.export(tmp_path, ["rds"])
+    labels = [row["label"] for row in csv.DictReader(book.read_text(encoding="utf-8-sig").splitlines())]
+    assert sum(label.startswith("'=1+2") for label in labels) >= 2
+    assert not any(label.startswith("=") for label in labels)
 
 
 def test_a_folder_that_cannot_be_used(study: Study, tmp_path: Path) -> None:

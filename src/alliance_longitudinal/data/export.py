@@ -3,20 +3,21 @@
 import csv
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from alliance_longitudinal.data.study import Measure, Study
-from alliance_longitudinal.data.writers.variable import Kind, Variable
+from alliance_longitudinal.data.writers.variable import Kind, Variable, words_of
 from alliance_longitudinal.errors import StudyError, UsageError
+from alliance_longitudinal.labels import harmless_cell, listing
 
 Format = Literal["sav", "rds"]
 FORMATS: tuple[Format, ...] = ("sav", "rds")
 CODEBOOK = "codebook.csv"
+_HEAD = ("table", "variable", "variable in SPSS", "label", "kind", "values")
 
 _LABELS = {
     "client": "Client",
@@ -49,7 +50,7 @@ def export_study(
     ----------
     study : Study
     folder : path
-        Files of an earlier export there are replaced; other files are left alone.
+        Files of an earlier export there are replaced, all together once all are written; other files are left alone.
     formats : sequence of str
         ``"sav"`` (SPSS; needs pyreadstat) and ``"rds"`` (R).
     audience : str
@@ -65,7 +66,8 @@ def export_study(
     UsageError
         If a format is not known, or pyreadstat is not installed.
     StudyError
-        If the audience is not internal, or the folder cannot be written.
+        If the audience is not internal, the folder cannot be written, or a file of one of these names is there that no
+        export made, such as the study's own data.
     """
     if audience != "internal":
         raise StudyError(
@@ -74,24 +76,43 @@ def export_study(
         )
     writers = _writers(formats)
     target = Path(folder).expanduser()
-    written = []
+    tables = dict(_tables(study))
+    names = [*(f"{table}.{kind}" for table in tables for kind in writers), CODEBOOK]
     try:
         target.mkdir(parents=True, exist_ok=True, mode=0o700)
-        entries = []
-        for name, frame in _tables(study):
-            variables = [_variable(study, name, column, frame[column]) for column in frame]
-            entries += [(name, v) for v in variables]
-            for kind, write in writers.items():
-                path = target / f"{name}.{kind}"
-                _in_place(path, partial(write, frame=frame, variables=variables, title=study.title))
-                written.append(path)
-        book = target / CODEBOOK
-        _in_place(book, partial(_write_codebook, entries=entries))
+        _refuse_strangers(target, names)
+        with _together(target, names) as stages:
+            entries = []
+            for table, frame in tables.items():
+                variables = [_variable(study, table, column, frame[column]) for column in frame]
+                entries += [(table, v) for v in variables]
+                for kind, write in writers.items():
+                    write(stages[f"{table}.{kind}"], frame=frame, variables=variables, title=study.title)
+            _write_codebook(stages[CODEBOOK], entries)
     except OSError as error:
         raise StudyError(
             f"The export cannot be written to {target}: {error.strerror or type(error).__name__}. Name another folder."
         ) from error
-    return (*written, book)
+    return tuple(target / name for name in names)
+
+
+def _refuse_strangers(folder: Path, names: Sequence[str]) -> None:
+    """Refuse to replace what no export made: a study's data may have the same names."""
+    from alliance_longitudinal.data.writers.rds import begins_like_rds
+    from alliance_longitudinal.data.writers.spss import begins_like_sav
+
+    told_by: dict[str, Callable[[Path], bool]] = {
+        ".sav": begins_like_sav,
+        ".rds": begins_like_rds,
+        ".csv": _begins_like_codebook,
+    }
+    there = [folder / name for name in names if (folder / name).exists()]
+    strange = [path.name for path in there if not (path.is_file() and told_by[path.suffix](path))]
+    if strange:
+        raise StudyError(
+            f"The folder {folder} already has {listing(strange)}, which no export has made. So nothing was written. "
+            "Name another folder."
+        )
 
 
 def _writers(formats: Sequence[str]) -> dict[str, Callable[..., None]]:
@@ -160,13 +181,13 @@ def _kind(name: str, column: "pd.Series[Any]") -> tuple[Kind, tuple[str, ...]]:
     if name in _NAMES:
         return "text", ()
     if isinstance(column.dtype, pd.CategoricalDtype):
-        words = tuple(str(c) for c in column.cat.categories)
+        words = tuple(words_of(pd.Series(column.cat.categories)))
         return ("order" if column.cat.ordered else "category"), words
     if pd.api.types.is_datetime64_any_dtype(column):
         return "date", ()
     if pd.api.types.is_numeric_dtype(column):
         return "number", ()
-    return "category", tuple(sorted({str(v) for v in column.dropna()}))
+    return "category", tuple(sorted(set(words_of(column).dropna())))
 
 
 def _write_codebook(path: Path, entries: Sequence[tuple[str, Variable]]) -> None:
@@ -174,22 +195,31 @@ def _write_codebook(path: Path, entries: Sequence[tuple[str, Variable]]) -> None
 
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["table", "variable", "variable in SPSS", "label", "kind", "values"])
+        out.writerow(_HEAD)
         for table in dict.fromkeys(name for name, _ in entries):
             variables = [v for name, v in entries if name == table]
             for v, short in zip(variables, spss_names([v.name for v in variables]), strict=True):
                 values = "; ".join(f"{k} = {word}" for k, word in enumerate(v.values, 1))
-                out.writerow([table, v.name, short, v.label, v.kind, values])
+                out.writerow(harmless_cell(text) for text in (table, v.name, short, v.label, v.kind, values))
 
 
-def _in_place(path: Path, write: Callable[[Path], None]) -> None:
-    """The file whole or not at all, readable by its owner only."""
-    stage = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def _begins_like_codebook(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.readline().decode("utf-8-sig", errors="replace").rstrip() == ",".join(_HEAD)
+
+
+@contextmanager
+def _together(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Path]]:
+    """Where to write each file. All are put in place at the end, or none; only their owner can read them."""
+    stages = {name: folder / f".{name}.{secrets.token_hex(4)}" for name in names}
     try:
-        stage.touch(mode=0o600, exist_ok=False)
-        write(stage)
-        stage.chmod(0o600)
-        stage.replace(path)
+        for stage in stages.values():
+            stage.touch(mode=0o600, exist_ok=False)
+        yield stages
+        for name, stage in stages.items():
+            stage.chmod(0o600)
+            stage.replace(folder / name)
     finally:
-        with suppress(OSError):
-            stage.unlink(missing_ok=True)
+        for stage in stages.values():
+            with suppress(OSError):
+                stage.unlink(missing_ok=True)

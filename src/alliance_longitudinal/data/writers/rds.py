@@ -6,6 +6,7 @@ The format is R's serialization, version 2, big-endian ("XDR"), compressed by gz
 
 import gzip
 import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alliance_longitudinal.data.writers.variable import Variable
+from alliance_longitudinal.data.writers.variable import Variable, words_of
 
 #: Types of R's objects, and the flags beside them.
 _SYMBOL, _PAIR, _CHARACTER, _INTEGER, _REAL, _STRING, _LIST = 1, 2, 9, 13, 14, 16, 19
@@ -44,6 +45,15 @@ def write_rds(path: Path, frame: pd.DataFrame, variables: Sequence[Variable], ti
         packed.write(_HEADER + b"".join(stream.parts))
 
 
+def begins_like_rds(path: Path) -> bool:
+    """Whether the file is one that :func:`write_rds` wrote, by the version of R that it names."""
+    try:
+        with gzip.open(path) as file:
+            return file.read(len(_HEADER)) == _HEADER
+    except (OSError, EOFError, zlib.error):  # not packed, or not whole
+        return False
+
+
 class _Stream:
     """R's objects one after the other; a name is written once and then referred to by its number."""
 
@@ -67,19 +77,16 @@ class _Stream:
 
     def _column(self, column: "pd.Series[Any]", variable: Variable) -> None:
         if variable.values:
-            codes = pd.Categorical(column.astype(object), categories=list(variable.values)).codes.astype(
-                np.int64
-            )
+            codes = pd.Categorical(words_of(column), categories=list(variable.values)).codes.astype(np.int64)
             self._integers(np.where(codes < 0, _MISSING_INTEGER, codes + 1), is_object=True, attributes=True)
             self._attribute("levels")
             self._texts(list(variable.values))
             self._attribute("class")
             self._texts(["ordered", "factor"] if variable.kind == "order" else ["factor"])
         elif variable.kind == "text":
-            missing = column.isna().to_numpy()
-            words = column.astype(object).to_numpy()
+            words = words_of(column)
             self._texts(
-                [None if gone else str(w) for w, gone in zip(words, missing, strict=True)], attributes=True
+                [None if gone else w for w, gone in zip(words, words.isna(), strict=True)], attributes=True
             )
         elif variable.kind == "date":
             days = column.astype("datetime64[s]").to_numpy()

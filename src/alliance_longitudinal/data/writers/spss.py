@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alliance_longitudinal.data.writers.variable import Variable
+from alliance_longitudinal.data.writers.variable import Variable, words_of
 
 #: Longest name of a variable, label of a variable and label of a value, in bytes.
 NAME, LABEL, VALUE = 64, 256, 120
@@ -40,20 +40,31 @@ def write_sav(path: Path, frame: pd.DataFrame, variables: Sequence[Variable], ti
         labels[name] = _cut(variable.label, LABEL)
         if variable.values:
             values[name] = {float(k): _cut(word, VALUE) for k, word in enumerate(variable.values, 1)}
-    pyreadstat.write_sav(
-        pd.DataFrame(columns),
-        str(path),
-        file_label=_cut(title, NAME),
-        column_labels=labels,
-        variable_value_labels=values,
-        variable_measure={n: _MEASURE[v.kind] for n, v in zip(names, variables, strict=True)},
-        variable_format={
-            n: _format(frame[v.name], v) for n, v in zip(names, variables, strict=True) if v.kind != "text"
-        },
-    )
+    try:
+        pyreadstat.write_sav(
+            pd.DataFrame(columns),
+            str(path),
+            file_label=_cut(title, NAME),
+            column_labels=labels,
+            variable_value_labels=values,
+            variable_measure={n: _MEASURE[v.kind] for n, v in zip(names, variables, strict=True)},
+            variable_format={
+                n: _format(frame[v.name], v)
+                for n, v in zip(names, variables, strict=True)
+                if v.kind != "text"
+            },
+        )
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+        raise OSError(None, f"SPSS's format: {error}") from None
     with path.open("r+b") as file:
         file.seek(_WRITTEN_AT)
         file.write(_WRITTEN)
+
+
+def begins_like_sav(path: Path) -> bool:
+    """Whether the file is one that :func:`write_sav` wrote, by its time of writing that no other program gives."""
+    with path.open("rb") as file:
+        return file.read(_WRITTEN_AT + len(_WRITTEN))[_WRITTEN_AT:] == _WRITTEN
 
 
 def spss_names(names: Sequence[str]) -> list[str]:
@@ -73,7 +84,7 @@ def spss_names(names: Sequence[str]) -> list[str]:
         one, k = (name, 1) if name.upper() not in _RESERVED else (f"{name}_1", 1)
         while one.upper() in taken:
             k += 1
-            one = f"{name}_{k}"
+            one = f"{_cut(name, NAME - 1 - len(str(k)))}_{k}"
         taken.add(one.upper())
         found.append(one)
     return found
@@ -82,9 +93,9 @@ def spss_names(names: Sequence[str]) -> list[str]:
 def _values(column: "pd.Series[Any]", variable: Variable) -> "pd.Series[Any]":
     if variable.values:
         code = {word: float(k) for k, word in enumerate(variable.values, 1)}
-        return column.astype(object).map(code).astype(float)
+        return words_of(column).map(code).astype(float)
     if variable.kind == "text":
-        words = column.astype(object)
+        words = words_of(column)
         return words.where(words.notna(), "")
     if variable.kind == "date":
         return column.astype("datetime64[s]").dt.date

@@ -1,7 +1,9 @@
 """What a column of an exported table is."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 Kind = Literal["text", "category", "order", "number", "date"]
 
@@ -26,3 +28,8 @@ class Variable:
     label: str
     kind: Kind
     values: tuple[str, ...] = ()
+
+
+def words_of(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column's values as texts, missing ones as they are; without NUL, which ends a text in SPSS and a file in R."""
+    return column.astype(object).map(lambda value: str(value).replace("\0", ""), na_action="ignore")

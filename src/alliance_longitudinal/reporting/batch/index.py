@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.labels import number, with_interval
+from alliance_longitudinal.labels import harmless_cell, number, with_interval
 from alliance_longitudinal.reporting.batch.changes import FILE
 from alliance_longitudinal.reporting.batch.forest import forests
 from alliance_longitudinal.reporting.batch.pools import has_interval
 from alliance_longitudinal.reporting.page.render import template
-from alliance_longitudinal.reporting.page.table_text import harmless_cell
 from alliance_longitudinal.reporting.record.arguments import as_argument
 from alliance_longitudinal.reporting.record.hashing import MANIFEST
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from alliance_longitudinal.labels import harmless_cell
 from alliance_longitudinal.labels import row as row_text
 from alliance_longitudinal.language import translated
 
 #: What stands in a cell that outsiders do not see.
 _HIDDEN = "hidden"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 #: Longest CSV that is put into the page as a download, in characters.
 _LARGEST_DOWNLOAD = 200_000
 
@@ -46,10 +46,3 @@ def _yes_no(value: Any) -> Any:
     if isinstance(value, bool):
         return translated("yes" if value else "no")
     return translated(value) if value == _HIDDEN else value
-
-
-def harmless_cell(value: Any) -> Any:
-    """A cell of a CSV file; text that a spreadsheet would run as a formula gets an apostrophe."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return "" if value is None else value
