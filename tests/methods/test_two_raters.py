@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize, stats
 
 from alliance_longitudinal import methods
 from alliance_longitudinal.errors import DataError
@@ -268,6 +269,34 @@ def test_profile_limits_lie_where_the_deviance_has_risen_by_the_quantile():
     assert low < found.recip_dyadic < high
     low, high = found.profile("recip_general")
     assert -1 <= low < found.recip_general < high <= 1
+
+
+def test_limits_by_brute_force_where_a_variance_may_go_to_zero():
+    # Few therapists who differ little from one side: on the way to the limits this variance may go to zero, where the
+    # deviance is flat. Searches without limits ran away from there, or stayed there although the lowest place was elsewhere.
+    frame = pairs(30, 8, 5)
+    mean = frame.groupby(["role", "th"])["y"].transform("mean")
+    frame["y"] -= 0.25 * mean * frame["role"].eq("t")
+    found = methods.one_with_many(frame, "y", "role", "th", "cl")
+    wide = frame.pivot(index=["cl", "th"], columns="role", values="y").reset_index()
+    data = two_scores(*(wide[r].to_numpy(float) for r in "ct"), wide["th"].to_numpy(), (), np.ones((8, 1)))
+
+    def rise(r):
+        def deviance(free):
+            sd, cor = np.exp(free[:4]).reshape(2, 2), [np.tanh(free[4]), r]
+            pair, therapist = (np.outer(s, s) * [[1, c], [c, 1]] for s, c in zip(sd[::-1], cor, strict=True))
+            return solve(data, pair, [therapist], reml=True).deviance
+
+        starts = [[-1.0, b, -0.2, -0.2, 0.3] for b in (-0.6, -2.5)]
+        options = {"xatol": 1e-3, "fatol": 1e-4}
+        ends = [optimize.minimize(deviance, x, method="Nelder-Mead", options=options).fun for x in starts]
+        return min(ends) + 2 * found.llf
+
+    low, high = found.profile("recip_general")
+    # Limits are looked for to .0005 on Fisher's scale, which changes the deviance by less than .01.
+    assert rise(low) == pytest.approx(stats.chi2.ppf(0.95, 1), abs=0.01)
+    assert high == 1
+    assert rise(0.9999) < stats.chi2.ppf(0.95, 1)
 
 
 def test_a_variance_of_zero_is_said_and_has_profile_limits():

@@ -1,5 +1,7 @@
 """Limits of a correlation of two roles from the profile of the restricted likelihood."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from alliance_longitudinal.engine import distributions
@@ -7,8 +9,17 @@ from alliance_longitudinal.methods.basics.frames import Floats
 from alliance_longitudinal.methods.basics.many_scores import deviances
 from alliance_longitudinal.methods.basics.two_scores import TwoScores
 
+if TYPE_CHECKING:
+    from scipy.optimize import Bounds
+
 #: Step of a slope by differences, relative to the parameter: the cube root of the precision.
 _STEP = float(np.finfo(float).eps ** (1 / 3))
+
+#: Standard deviations of a level, relative to that of all scores of a role, and correlations between which a search looks.
+_SMALLEST_SD, _LARGEST_SD = 1e-4, 5.0
+_LARGEST_CORRELATION = 0.9999
+#: A standard deviation up to so much above the smallest, on the log scale, counts as zero: a hundredth of that of all scores.
+_NEAR_ZERO = float(np.log(0.01 / _SMALLEST_SD))
 
 
 def profile_limits(
@@ -40,6 +51,8 @@ def profile_limits(
     cors = np.array([c[0, 1] / (s[0] * s[1]) for c, s in zip(covs, sds, strict=True)])
     others = [i for i in range(len(covs)) if i != level]
     start = np.r_[np.log(sds).ravel(), np.arctanh(np.clip(cors[others], -0.99, 0.99))]
+    limits = _limits(sds, len(others))
+    start = np.clip(start, limits.lb, limits.ub)
 
     best_root = float(np.sqrt(cut))
     warm = [start]  # each search begins where the last one ended
@@ -58,13 +71,19 @@ def profile_limits(
             return np.asarray((up - down) / (2 * step))
 
         # Slopes from both sides: with one-sided ones the search ends where rounding hides what is left.
-        place = min((warm[-1], start), key=f)
-        found = optimize.minimize(f, place, method="BFGS", jac=slope, options={"gtol": 1e-3})
+        def search(place: Floats) -> Any:
+            options = {"gtol": 1e-3, "ftol": 1e-13}
+            return optimize.minimize(f, place, method="L-BFGS-B", jac=slope, bounds=limits, options=options)
+
+        found = search(min((warm[-1], start), key=f))
+        if (found.x < limits.lb + _NEAR_ZERO)[: sds.size].any():
+            # A variance that went to zero stays there, because its logarithm has no slope: the lowest place may be elsewhere.
+            found = min((found, search(start)), key=lambda end: float(end.fun))
         warm.append(found.x)
         return float(np.sqrt(max(found.fun - deviance, 0.0))) - best_root
 
     center = 0.0 if np.isnan(best) else float(np.arctanh(np.clip(best, -0.99, 0.99)))
-    farthest = float(np.arctanh(0.9999))
+    farthest = float(np.arctanh(_LARGEST_CORRELATION))
 
     def limit(side: int) -> float:
         del warm[1:]
@@ -81,6 +100,19 @@ def profile_limits(
         return float(np.tanh(optimize.brentq(at, inside, outside, xtol=5e-4)))
 
     return limit(-1), limit(1)
+
+
+def _limits(sds: Floats, correlations: int) -> "Bounds":
+    """Where the other parameters are looked for: a standard deviation is at most a few times that of all scores, and may be nearly zero.
+
+    Where a variance goes to zero the deviance is flat, and a search without limits may run away from there.
+    """
+    from scipy.optimize import Bounds
+
+    total = np.log(np.sqrt((sds**2).sum(axis=0)))
+    low, high = np.log(_SMALLEST_SD), np.log(_LARGEST_SD)
+    most = np.full(correlations, np.arctanh(_LARGEST_CORRELATION))
+    return Bounds(np.r_[np.tile(total + low, len(sds)), -most], np.r_[np.tile(total + high, len(sds)), most])
 
 
 def _at(data: TwoScores, parts: int, level: int, r: float, free: Floats) -> Floats:
