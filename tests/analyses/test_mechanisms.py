@@ -269,6 +269,24 @@ def test_what_is_missing_is_said(study):
     assert nothing.answer[0].startswith(
         "There are too few data for an answer. The study names no cause that may come before the alliance"
     )
+    # Another rater's alliance is no cause of the alliance, but it can be asked for, under a name of its own.
+    second = replace(plain.measures["alliance"], name="seen", rater="therapist")
+    seen = replace(
+        plain,
+        measures={**plain.measures, "seen": second},
+        _sessions=plain.sessions.assign(seen=plain.sessions["alliance"] + 1),
+    )
+    assert "names no cause that may come before the alliance" in al.mechanisms(seen).answer[0]
+    same = al.mechanisms(seen, cause="seen")
+    assert dict(same.facts)["Cause"] == "WAI-SR (therapist)"
+    # This rating is the client's plus one, so the alliance is predicted exactly: a sentence, not a division by zero.
+    note = next(n for n in same.notes if n.code == "path_not_fitted")
+    assert "the robust variance of a contrast is zero, so it has no degrees of freedom" in note.message
+    equal = with_sessions(chain(1), chain(1).sessions.assign(phq9=12.0))
+    assert al.mechanisms(equal, cause="empathy").answer[0] == (
+        "There are too few data for an answer. All scores of PHQ-9 are equal, so nothing can be related to them. "
+        "Check that the study file names the right columns."
+    )
     few = al.mechanisms(chain(1, clients=30, therapists=6), cause="empathy")
     assert "a path by way of the alliance needs at least 40." in few.answer[0]
     flat = with_sessions(study, study.sessions.assign(empathy=3.0))

@@ -163,6 +163,9 @@ def _enough(draft: Draft, rated: pd.DataFrame, score: str) -> None:
         )
     if rated[score].max() - rated[score].min() < 1e-9:
         raise draft.too_little("All ratings of the alliance are equal, so there is no course.")
+    own = rated.groupby("client")[score]
+    if (own.max() - own.min()).max() < 1e-9:
+        raise draft.too_little("No client's ratings of the alliance change, so there is no course.")
 
 
 def _phases(draft: Draft, courses: Courses, label: str) -> list[Estimate]:

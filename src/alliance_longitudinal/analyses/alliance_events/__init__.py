@@ -217,6 +217,15 @@ def _outcome(draft: Draft, found: Found, sessions: pd.DataFrame, outcome: Measur
             label=label,
         )
         return []
+    if not clients["end_change"].max() - clients["end_change"].min() > 0:
+        draft.find(
+            "equal_changes",
+            "caution",
+            "The change in {label} is the same for all clients, so ruptures are not related to it.",
+            label,
+            label=label,
+        )
+        return []
     made: list[Estimate] = []
     questions = (
         ("events", "Change and ruptures", ("rate_client", "rate_therapist"), clients),

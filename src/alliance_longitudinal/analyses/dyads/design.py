@@ -264,3 +264,9 @@ def check_enough(draft: Draft, cases: Cases, asked: Asked) -> None:
     ):
         if not people[column].max() - people[column].min() > 0:
             raise draft.too_little("The {what} do not differ, so nothing can be related to them.", what=words)
+    if asked.first and not (people["y"] - people["intake"]).abs().max() > 0:
+        raise draft.too_little(
+            "No member's score of {what} changes, so there is no change to relate to anything. Check that the study file names the right "
+            "columns.",
+            what=asked.outcome.instrument.label,
+        )

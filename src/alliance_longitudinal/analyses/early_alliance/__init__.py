@@ -45,6 +45,7 @@ from alliance_longitudinal.analyses.kit import (
     Seed,
     Window,
     analysis,
+    needs_change,
     shares_figure,
     time_unit,
 )
@@ -278,6 +279,7 @@ def _check_clients(draft: Draft, design: EarlyDesign) -> None:
         "the early-alliance analysis",
         "Choose another early window, require fewer rated sessions, or analyse more clients together.",
     )
+    needs_change(draft, design.choices.outcome)
     if not differs(design.clients["early"]):
         raise draft.too_little(
             "Early {alliance} is the same ({value}) for all {n} analysed clients, so it cannot be "

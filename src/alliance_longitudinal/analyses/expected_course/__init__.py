@@ -51,6 +51,7 @@ from alliance_longitudinal.analyses.kit import (
     OutcomeName,
     Seed,
     analysis,
+    needs_change,
     time_unit,
 )
 from alliance_longitudinal.data.study import Measure, Study
@@ -172,6 +173,7 @@ def expected_course(
     draft.keep(size >= 2, "Clients with a first score and a later one", "one score only")
     clients = draft.sessions["client"].nunique()
     draft.needs(clients, MIN_CLIENTS, f"the expected course of {label}")
+    needs_change(draft, y)
     draft.begin()
     unit = time_unit(study)
     kept = every[every["client"].isin(draft.sessions["client"])]

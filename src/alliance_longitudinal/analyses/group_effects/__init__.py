@@ -31,6 +31,7 @@ from alliance_longitudinal.analyses.kit import (
     OutcomeName,
     Window,
     analysis,
+    needs_change,
 )
 from alliance_longitudinal.data.study import Study
 
@@ -95,6 +96,7 @@ def group_effects(
     draft.fact("Shared", "therapy groups" if found.unit == "group" else "therapists")
     draft.fact("Clients", Count(len(found.clients), "client"))
     draft.needs(len(found.changed), MIN_CLIENTS, "the analysis of what clients share")
+    needs_change(draft, y)
     n = len(found.sizes)
     draft.fact("With two or more clients", Number(n, "integer", found.unit))
     if n < MIN_GROUPS:

@@ -279,7 +279,12 @@ def _fit(
         import statsmodels.formula.api as smf
 
         formula, findings = fixed, ()
-        result = smf.ols(fixed, frame).fit()
+        model = smf.ols(fixed, frame)
+        if np.ptp(model.endog) == 0:
+            raise FitError(
+                f"The response has the same value, {model.endog[0]:g}, in all {len(model.endog)} rows; there is nothing to model."
+            )
+        result = model.fit()
     step = [Finding("simpler_model", "caution", "A simpler model was used. " + s, title) for s in skipped]
     return Fitted(name, title, formula, structure, result, skipped, (*findings, *step))
 

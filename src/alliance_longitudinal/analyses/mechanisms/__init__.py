@@ -22,6 +22,7 @@ from alliance_longitudinal.analyses.kit import (
     Seed,
     Window,
     analysis,
+    needs_change,
     time_unit,
 )
 from alliance_longitudinal.analyses.mechanisms.compute import (
@@ -162,6 +163,7 @@ def _enough(draft: Draft, cause: Cause, before: Before, steps: pd.DataFrame | No
                 "{label} is the same for all analysed clients, so there is no path from it or through it.",
                 label=label,
             )
+    needs_change(draft, asked.outcome)
     if cause.level == "therapist" and before.therapists < MIN_THERAPISTS:
         raise draft.too_little(
             "A path between therapists needs at least {n:noun}, and these data have fewer.",

@@ -78,7 +78,10 @@ def find_cause(draft: Draft, name: str | None, asked: Asked) -> Cause:
     taken = {asked.alliance.name, asked.outcome.name}
     measures = [m for m in study.measures if m not in taken]
     if name is None:
-        offered = [*measures, *study.therapist_covariates]
+        # Another rater's alliance or symptoms is not what comes before them.
+        kinds = ("alliance", "symptoms")
+        others = [m for m in measures if study.measures[m].construct not in kinds]
+        offered = [*others, *study.therapist_covariates]
         if not offered:
             raise draft.too_little(
                 "The study names no cause that may come before the alliance, such as empathy or attachment. Name a measure or a covariate "
@@ -92,23 +95,23 @@ def find_cause(draft: Draft, name: str | None, asked: Asked) -> Cause:
         )
     draft.resolved["cause"] = name
     if name in measures:
-        found = _measured(draft, draft.named_measure(name))
+        found = _measured(draft, draft.named_measure(name), asked)
     else:
         found = _declared(study, draft, name, measures)
     draft.fact("Cause", found.label)
     return found
 
 
-def _measured(draft: Draft, measure: Measure) -> Cause:
+def _measured(draft: Draft, measure: Measure, asked: Asked) -> Cause:
     """A measure: of sessions if enough clients have a series of it, otherwise each client's first score."""
+    taken = (asked.alliance.instrument.label, asked.outcome.instrument.label)
+    label = measure.label if measure.instrument.label in taken else measure.instrument.label
     rated = draft.sessions.dropna(subset=[measure.name]).sort_values(["client", "session"]).groupby("client")
     draft.measures.append(measure)
     draft.references += measure.instrument.citations
     if int((rated.size() >= MIN_STEPS + 2).sum()) >= MIN_SERIES:
-        return Cause(measure.name, measure.instrument.label, "session", None, True)
-    return Cause(
-        measure.name, f"{measure.instrument.label}, first score", "client", rated[measure.name].first()
-    )
+        return Cause(measure.name, label, "session", None, True)
+    return Cause(measure.name, f"{label}, first score", "client", rated[measure.name].first())
 
 
 def _declared(study: Study, draft: Draft, name: str, measures: list[str]) -> Cause:

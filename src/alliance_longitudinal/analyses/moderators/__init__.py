@@ -17,6 +17,7 @@ from alliance_longitudinal.analyses.kit import (
     Seed,
     Window,
     analysis,
+    needs_change,
     time_unit,
 )
 from alliance_longitudinal.analyses.moderators.asked import (
@@ -154,6 +155,7 @@ def _header(draft: Draft, sample: Sample, planned: str | None) -> None:
     draft.fact("Clients", Count(n, "client"))
     draft.therapists(sample.clients["therapist"])
     draft.needs(n, MIN_CLIENTS, "the analysis of moderators")
+    needs_change(draft, sample.asked.outcome)
     early = sample.clients["early"]
     if not early.max() - early.min() > 0:
         raise draft.too_little(

@@ -21,6 +21,7 @@ from alliance_longitudinal.analyses.kit import (
     analysis,
     coefficient_table,
     models_table,
+    needs_change,
     time_unit,
 )
 from alliance_longitudinal.analyses.kit.curves import summary_of
@@ -255,6 +256,7 @@ def _main_design(draft: Draft, a: Measure, y: Measure, window: TimeWindow, main:
         "the multiverse",
         "Choose another early window, or adjustments that need fewer scores.",
     )
+    needs_change(draft, y)
     return design
 
 

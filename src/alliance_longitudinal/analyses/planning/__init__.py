@@ -18,6 +18,7 @@ from alliance_longitudinal.analyses.kit import (
     Window,
     analysis,
     models_table,
+    needs_change,
     time_unit,
     variance_table,
 )
@@ -169,6 +170,7 @@ def planning(
     draft.with_therapists(why="the plan needs differences between therapists")
     ground = ground_of(draft, a, y, asked, (adjust_intake, adjust_early_change))
     draft.needs(len(ground.clients), MIN_CLIENTS, "planning from a study")
+    needs_change(draft, y)
     draft.fact("Clients", Count(len(ground.clients), "client"))
     draft.therapists(ground.clients["therapist"])
     time = time_unit(study)

@@ -19,10 +19,12 @@ from alliance_longitudinal.analyses.kit import (
     Groups,
     Number,
     OutcomeName,
+    TooLittle,
     Window,
     analysis,
     coefficient_table,
     models_table,
+    needs_change,
     say,
     time_unit,
     variance_table,
@@ -120,6 +122,7 @@ def therapist_development(
     span = window or study.early_window
     weeks = horizon or max(usual_length(draft.sessions), 1.0)
     keep_followed(draft, people, weeks)
+    y = _that_changes(draft, a, y)
     cases = cases_of(draft, people, a, y, span, weeks, name)
     _enough(draft, cases)
     draft.fact("Clients", Count(len(cases.clients), "client"))
@@ -165,6 +168,26 @@ def _measures(
                 other=other.label,
             )
     return a, y
+
+
+def _that_changes(draft: Draft, a: Measure | None, y: Measure | None) -> Measure | None:
+    """The outcome; none, with a finding, where no client's scores change and the alliance is left to report on."""
+    if y is None:
+        return None
+    try:
+        needs_change(draft, y)
+    except TooLittle:
+        if a is None:
+            raise
+        draft.find(
+            "outcome_without_change",
+            "caution",
+            "No client's score of {outcome} changes, so the report is about {other} only.",
+            outcome=y.label,
+            other=a.label,
+        )
+        return None
+    return y
 
 
 def _enough(draft: Draft, cases: Cases) -> None:

@@ -16,6 +16,7 @@ from alliance_longitudinal.analyses.kit import (
     OutcomeName,
     Seed,
     analysis,
+    needs_change,
 )
 from alliance_longitudinal.analyses.within_between.charts import effects_figure, slopes_figure
 from alliance_longitudinal.analyses.within_between.compute import estimate_all, outlier_estimates
@@ -163,18 +164,13 @@ def _pairs(draft: Draft, a: Measure, y: Measure, steps: int, *, adjust_intake: b
     rows = draft.sessions
     several = rows.groupby("client").size()
     draft.needs(int((several >= 2).sum()), MIN_CLIENTS, "the analysis within and between clients")
+    needs_change(draft, y)
     draft.fact("Clients", Count(rows["client"].nunique(), "client"))
     draft.therapists(rows["therapist"])
     draft.fact("Pairs of sessions", Count(len(rows), "pair", "pairs"))
     pairs = pairs_of(rows, y.name, draft.adjusters, therapists=draft.therapists_known, intake=adjust_intake)
-    flat = [
-        words
-        for column, words in (
-            ("y", f"The scores of {y.instrument.label}"),
-            ("alliance", f"The ratings of {a.instrument.label}"),
-        )
-        if not pairs.rows[column].max() - pairs.rows[column].min() > 0
-    ]
+    ratings = pairs.rows["alliance"]
+    flat = [] if ratings.max() - ratings.min() > 0 else [f"The ratings of {a.instrument.label}"]
     if not flat and "within" not in pairs.terms("none"):
         flat = [f"Within clients, the ratings of {a.instrument.label}"]
     if flat:

@@ -94,10 +94,20 @@ class ClusterRobust:
 
         ``Cov(u_i'e, u_j'e) = 1(i = j) own_i - fixed_i' M fixed_j`` summed over all pairs of clusters, without a matrix
         of pairs.
+
+        Raises
+        ------
+        FitError
+            The variance of a contrast is zero.
         """
         turned = np.linalg.cholesky(self.fit.criterion.cov_x).T @ self.fixed @ rows.T
         own = rows @ self.own @ rows.T
         mean = (own - turned.transpose(0, 2, 1) @ turned).sum(axis=0)
+        if not (np.diag(mean) > 1e-10 * np.diag(own.sum(axis=0))).all():
+            raise FitError(
+                f"With clusters of {self.clusters.name!r} the robust variance of a contrast is zero, so it has no degrees of freedom: the model "
+                "predicts the response exactly, or the contrast rests on one cluster."
+            )
         values, vectors = np.linalg.eigh(mean)
         scale = (vectors / np.sqrt(values)) @ vectors.T
         turned, own = turned @ scale, scale @ own @ scale
