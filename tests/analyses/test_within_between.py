@@ -455,7 +455,7 @@ def test_groups_and_covariates() -> None:
     [
         (
             lambda s: s.assign(phq9=10.0),
-            "The scores of PHQ-9 do not differ, so nothing can be related to them.",
+            "All scores of PHQ-9 are equal, so nothing can be related to them.",
         ),
         (
             lambda s: s.assign(alliance=40.0),
