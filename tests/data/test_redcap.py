@@ -359,3 +359,100 @@ def test_a_baseline_value_that_differs_between_rows_of_a_record(tmp_path):
         load_study(study_of(tmp_path, table))
     assert "a record has more than one 'sex' in its rows" in str(caught.value)
     assert "record 02: 1 (row 5), 2 (row 6)" in str(caught.value)
+
+
+DATED = TWO_FORMS.replace("visit,gad1,wai", "visit,gad1,wai,wai_day")
+
+
+def with_days(*days):
+    """The export of two forms in which each row of the alliance form has a day of its own."""
+    head, *rows = DATED.splitlines()
+    left = iter(days)
+    return "\n".join([head, *(f"{r},{next(left) if 'alliance_form' in r else ''}" for r in rows)]) + "\n"
+
+
+def found_apart(path):
+    return [f.message for f in load_study(path).findings if f.code == "redcap_dates_apart"]
+
+
+def test_instances_of_two_forms_that_are_out_of_step_are_said(tmp_path):
+    """After a form that was left out, instance 2 of one form is of the day of instance 3 of the other."""
+    forms = [r for r in TWO_FORMS.splitlines() if "alliance_form" in r]
+    assert len(forms) == 4
+    (message,) = found_apart(
+        study_of(tmp_path, with_days("2024-01-01", "2024-01-15", "2024-01-22", "2024-01-02"), BOTH)
+    )
+    assert message == (
+        "export.csv: in 1 session of 2, the date 'wai_day' of one REDCap form is more than 3 days from 'visit' of the form joined with it. "
+        "REDCap counts the instances of each form on its own, so after a form that was left out once, forms of different sessions have the "
+        "same instance. Check these rows before you rely on a relation between the two forms."
+    )
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ("2024-01-04", "2024-01-05", "2030-01-22", "2024-01-02"),  # three days; the third has no partner
+        ("", "", "", ""),
+        ("soon", "2024-01-15", "", ""),  # no column of dates
+        ("2024-01-01", "2024-13-45", "", ""),
+    ],
+)
+def test_days_near_each_other_and_what_is_no_day_are_passed_over(days, tmp_path):
+    assert found_apart(study_of(tmp_path, with_days(*days), BOTH)) == []
+
+
+def test_a_date_of_the_same_form_is_not_that_of_another(tmp_path):
+    """The next appointment stands in the row that has the session's date."""
+    head, *rows = TWO_FORMS.replace("visit,gad1,wai", "visit,gad1,wai,next").splitlines()
+    table = "\n".join([head, *(f"{r},{'2025-01-01' if ',session,' in r else ''}" for r in rows)]) + "\n"
+    assert found_apart(study_of(tmp_path, table, BOTH)) == []
+
+
+def test_instances_written_in_two_ways_are_the_same(tmp_path):
+    """As a spreadsheet saves one of the columns."""
+    table = TWO_FORMS.replace("01,alliance_form,1,", "01,alliance_form,1.0,")
+    table = table.replace("01,alliance_form,2,", "01,alliance_form,02,")
+    one = load_study(study_of(tmp_path, TWO_FORMS, BOTH))
+    assert_frame_equal(one.sessions, load_study(study_of(tmp_path / "t", table, BOTH)).sessions)
+
+
+IN_EVENTS = """\
+record_id,redcap_event_name,redcap_repeat_instrument,redcap_repeat_instance,therapist,visit,gad1,wai
+01,intake_arm_1,,,T1,,,
+01,therapy_arm_1,session,1,,2024-01-01,3,
+01,therapy_arm_1,session,2,,2024-01-08,1,
+01,therapy_arm_1,alliance_form,1,,,,40
+01,booster_arm_1,session,1,,2024-06-01,2,
+01,booster_arm_1,alliance_form,1,,,,44
+"""
+
+
+def test_repeating_forms_in_two_events(tmp_path):
+    """Instances begin anew in each event; an event that is named, or dates, give the sessions."""
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, IN_EVENTS, BOTH))
+    assert (
+        "the same instance of a repeating form is there in more than one event of a record (therapy_arm_1, booster_arm_1). Instances begin "
+        "anew in each event, so they do not number the sessions."
+    ) in str(caught.value)
+    assert "'redcap: {events: {therapy_arm_1: 1}}'; or name no session number, then" in str(caught.value)
+    named = BOTH.replace("alliance_form]", "alliance_form], events: {therapy_arm_1: 1}")
+    assert load_study(study_of(tmp_path / "n", IN_EVENTS, named)).sessions["alliance"].tolist()[0] == 40
+    dates = BOTH.replace("session: redcap_repeat_instance, ", "")
+    found = load_study(study_of(tmp_path / "d", IN_EVENTS, dates)).sessions
+    assert_array_equal(found["gad"], [3, 1, 2])
+    assert_array_equal(found["alliance"], [40, np.nan, 44])
+
+
+def test_answers_only_in_the_record_itself(tmp_path):
+    """A form that does not repeat has no session; no repeating form can be named for it."""
+    table = RAW.replace("gad1,gad2", "gad1,wai").replace("01,,,T1,2,1,0,,,", "01,,,T1,2,1,0,,,40")
+    table = table.replace("2024-01-01,3,2", "2024-01-01,3,").replace("2024-01-02,0,0", "2024-01-02,0,")
+    with pytest.raises(DataError) as caught:
+        load_study(study_of(tmp_path, table, BOTH.replace("[session, alliance_form]", "session")))
+    text = str(caught.value)
+    assert "column 'wai' has its 1 value only in rows of the record itself, which are left out" in text
+    assert (
+        "Name 'wai' under 'baseline' if it is asked once per client, or export the form in which it" in text
+    )

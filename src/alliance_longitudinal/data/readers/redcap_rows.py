@@ -12,6 +12,11 @@ from alliance_longitudinal.counts import Count, Private
 from alliance_longitudinal.data.cells.columns import Places
 from alliance_longitudinal.data.cells.problems import KEPT, Problems, some
 from alliance_longitudinal.data.cells.texts import Texts
+from alliance_longitudinal.data.readers.redcap_instances import (
+    dates_apart,
+    instance_numbers,
+    report_instances_of_events,
+)
 from alliance_longitudinal.data.readers.sheet import Sheet
 from alliance_longitudinal.data.study_file.table_blocks import Redcap
 from alliance_longitudinal.findings import Finding
@@ -22,13 +27,18 @@ EVENT, FORM, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap
 
 @dataclass(frozen=True, slots=True)
 class RecordRoles:
-    """Headers of the record's id, its therapist, and of what is used: of a record as a whole, answers, and of a row."""
+    """Headers of the record's id, its therapist, and of what is used: of a record as a whole, answers, and of a row.
+
+    ``session`` and ``date`` are those of a row's number and day, if the study file names them.
+    """
 
     client: str
     therapist: str | None
     constant: frozenset[str]
     answers: frozenset[str]
     per_row: frozenset[str]
+    session: str | None = None
+    date: str | None = None
 
     @property
     def used(self) -> frozenset[str]:
@@ -89,8 +99,17 @@ def arranged_rows(table: Export, block: Redcap, roles: RecordRoles, problems: Pr
     if roles.client not in sheet.headers:  # reported with the other missing columns
         return Arranged(numbered, np.ones(len(sheet), dtype=bool), numbered, ())
     findings = _left_out(replace(table, sheet=sheet), keep, block, roles, problems)
+    if (
+        block.instrument is not None
+        and roles.session == INSTANCE
+        and EVENT in sheet.headers
+        and INSTANCE in sheet.headers
+    ):
+        columns = [_column(sheet, h) for h in (roles.client, FORM, EVENT, INSTANCE)]
+        report_instances_of_events(table.name, columns, keep, problems)
     if block.instrument is not None and len(block.instrument) > 1:
-        numbered, keep = _joined(replace(table, sheet=numbered), keep, roles, problems)
+        numbered, keep, apart = _joined(replace(table, sheet=numbered), keep, roles, problems)
+        findings = (*findings, *apart)
     kept = _filled_from_record(replace(table, sheet=numbered), roles, keep, problems)
     return None if problems else Arranged(kept, keep, numbered, findings)
 
@@ -158,14 +177,13 @@ def _left_out(
         gone = filled & ~keep
         holds |= gone
         if gone.any() and not (filled & keep).any():
-            names = [word or "the record" for word in kind.take(gone).present()]
-            both = ", ".join(dict.fromkeys([*(block.instrument or []), *names]))
+            words = [word for word in kind.take(gone).present() if word]
+            n = int(gone.sum())
             problems.add(
                 "redcap_rows",
-                f"column {header!r} has its {int(gone.sum())} values only in rows of {some(names)}, which are left out.",
-                f"name these {what} too, as in 'redcap: {{instrument: [{both}]}}'; several are joined by record and instance."
-                if of_row == FORM
-                else "name these events under 'redcap: events', each with its session number.",
+                f"column {header!r} has its {n} value{'' if n == 1 else 's'} only in rows of {some(words or ['the record itself'])}, which "
+                "are left out.",
+                _where_else(of_row, words, block, header),
                 file=table.name,
                 column=header,
             )
@@ -190,16 +208,31 @@ def _left_out(
     return (Finding("redcap_rows_left_out", "caution", message, say("{file}", file=file)),)
 
 
+def _where_else(of_row: str, names: Sequence[str], block: Redcap, header: str) -> str:
+    """What to do about a column whose values are in rows that are left out: of forms or events, or of the record itself."""
+    if not names:
+        return (
+            f"a value of the record belongs to no session. Name {header!r} under 'baseline' if it is asked once per client, or export the "
+            "form in which it is asked at each session."
+        )
+    if of_row == FORM:
+        both = ", ".join(dict.fromkeys([*(block.instrument or []), *names]))
+        return f"name these repeating forms too, as in 'redcap: {{instrument: [{both}]}}'; several are joined by record and instance."
+    return "name these events under 'redcap: events', each with its session number."
+
+
 def _joined(
     table: Export, keep: NDArray[np.bool_], roles: RecordRoles, problems: Problems
-) -> tuple[Sheet, NDArray[np.bool_]]:
+) -> tuple[Sheet, NDArray[np.bool_], tuple[Finding, ...]]:
     """Rows of several forms with the same record, event and instance as one row: the first, its gaps filled.
 
     Where both rows hold different values in a column that is used, that is reported.
     """
     sheet = table.sheet
     at = np.flatnonzero(keep)
-    parts = [_column(sheet, h).codes[at] for h in (roles.client, EVENT, INSTANCE) if h in sheet.headers]
+    parts = [_column(sheet, h).codes[at] for h in (roles.client, EVENT) if h in sheet.headers]
+    if INSTANCE in sheet.headers:
+        parts.append(instance_numbers(_column(sheet, INSTANCE))[at])
     keys = pd.DataFrame(dict(enumerate(parts)))
     form = _column(sheet, FORM).codes[at]
     again = keys.assign(form=form)
@@ -230,7 +263,12 @@ def _joined(
         columns.append(Texts(codes, column.words))
     joined = keep.copy()
     joined[more] = False
-    return replace(sheet, columns=tuple(columns)), joined
+    pairs = [(int(base_of[row]), int(row)) for row in more]
+    return (
+        replace(sheet, columns=tuple(columns)),
+        joined,
+        dates_apart(table.name, sheet, pairs, roles.date, roles.used),
+    )
 
 
 def _filled_from_record(

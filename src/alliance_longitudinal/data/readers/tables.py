@@ -243,7 +243,10 @@ def _roles(block: AnyTable, baseline: Collection[str], answers: Collection[str])
     constant = frozenset(baseline) | {h for h in per_client if h is not None}
     names = ("date", "week", "day", "month", "group", "mode", "rater", "episode")
     per_row = frozenset(h for h in (getattr(columns, name, None) for name in names) if h is not None)
-    return RecordRoles(columns.client, columns.therapist, constant, frozenset(answers), per_row)
+    session, date = getattr(columns, "session", None), getattr(columns, "date", None)
+    return RecordRoles(
+        columns.client, columns.therapist, constant, frozenset(answers), per_row, session, date
+    )
 
 
 def check_headers(table: RawTable, wanted: Sequence[str], problems: Problems) -> None:
