@@ -221,6 +221,18 @@ def test_temporary_files_of_a_killed_run_go_and_others_stay(
     assert {p.name for p in tmp_path.iterdir()} == {own.name, other.name, "al-else"}
 
 
+def test_a_claim_that_was_taken_over_is_left_to_its_new_holder(tmp_path: Path) -> None:
+    """Case: a batch that had slept ended, and took away the claim of the batch that had gone on for it; then a third one began as well."""
+    claim = tmp_path / "claims" / ("k" * 16)
+    with claimed(tmp_path / "claims", "k" * 64, threading.Event()) as mine:
+        assert mine
+        assert (claim / "owner").read_text(encoding="utf-8")
+        claim.rename(tmp_path / "taken")
+        claim.mkdir()
+        (claim / "owner").write_text("another-machine 12 34", encoding="utf-8")
+    assert (claim / "owner").read_text(encoding="utf-8") == "another-machine 12 34"
+
+
 @pytest.mark.parametrize("jump", [-86400, 3600, 10 * 86400])
 def test_a_clock_that_jumps_takes_no_claim_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: int

@@ -41,10 +41,12 @@ print("ok" if batch.ok else "not ok")
 """
 
 
-def _start(script: str) -> "subprocess.Popen[str]":
+def _start(script: str, **more: int) -> "subprocess.Popen[str]":
     """Started as from a terminal: a test run in the background of a shell would pass on that Ctrl-C is ignored."""
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    return subprocess.Popen([sys.executable, "-c", listen + script], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", listen + script], stdout=subprocess.PIPE, text=True, **more
+    )
 
 
 def _gone(processes: list[psutil.Process]) -> bool:
@@ -80,6 +82,28 @@ def test_a_signal_ends_kernel_and_all(lab: Lab, tmp_path: Path, number: signal.S
         assert "The report was stopped before it was complete." in said
         assert json.loads((out / "manifest.json").read_text(encoding="utf-8"))["status"] == "failed"
         assert [p.name for p in out.parent.iterdir()] == ["one"]
+
+
+def test_a_batch_that_is_interrupted_while_it_starts_is_waiting(lab: Lab, tmp_path: Path) -> None:
+    """Case: Ctrl-C while the first process imports. Its copies woke up late and removed the folders that were still in use: the reports
+    were "failed", with "No such file or directory", and a thread's traceback was on the screen."""
+    tiny.write_study(tmp_path / "a")
+    grid = {"studies": {"A": "a/study.yaml"}, "notebook": "tiny", "parameters": {"scale": [1.0, 2.0]}}
+    (tmp_path / "batch.yaml").write_text(json.dumps(grid), encoding="utf-8")
+    out = tmp_path / "out"
+    script = _BATCH.format(
+        tests=str(_TESTS), lab=str(lab.folder), file=str(tmp_path / "batch.yaml"), out=str(out)
+    )
+    with _start(script, stderr=subprocess.PIPE) as batch:
+        own = psutil.Process(batch.pid)
+        while not any("alliance_longitudinal.reporting.run.warm" in p.cmdline() for p in own.children()):
+            time.sleep(0.02)
+        time.sleep(0.2)
+        batch.send_signal(signal.SIGINT)
+        said, errors = batch.communicate(timeout=60)
+    assert said == "waiting False\nwaiting False\nnot ok\n"
+    assert errors == ""
+    assert json.loads((out / "batch.json").read_text(encoding="utf-8"))["reports"][0]["status"] == "waiting"
 
 
 def test_an_interrupted_batch_goes_on_to_the_same_numbers(lab: Lab, tmp_path: Path) -> None:

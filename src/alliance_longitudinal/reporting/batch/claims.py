@@ -58,7 +58,8 @@ def claimed(
         yield True
     finally:
         done.set()
-        shutil.rmtree(claim, ignore_errors=True)
+        if _is_own(claim):
+            shutil.rmtree(claim, ignore_errors=True)
         with suppress(OSError):
             folder.rmdir()
 
@@ -81,6 +82,16 @@ def _take(claim: Path, watch: "_Watch") -> bool:
     with suppress(OSError):  # without it the claim counts as one of another machine
         (claim / OWNER).write_text(this_process(), encoding="utf-8")
     return True
+
+
+def _is_own(claim: Path) -> bool:
+    """Whether nobody took the claim over, as happens to a batch that was held up, such as on a laptop that slept."""
+    try:
+        return (claim / OWNER).read_text(encoding="utf-8") == this_process()
+    except FileNotFoundError:
+        return True  # this process could not leave its name
+    except OSError:
+        return False
 
 
 def _remove(claim: Path) -> None:
@@ -121,4 +132,5 @@ class _Watch:
 def _keep(claim: Path, done: threading.Event) -> None:
     while not done.wait(_HEARTBEAT_SECONDS):
         with suppress(OSError):
-            os.utime(claim)
+            if _is_own(claim):
+                os.utime(claim)

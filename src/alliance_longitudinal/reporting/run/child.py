@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,12 @@ from alliance_longitudinal.reporting.record.troubles import words_of
 from alliance_longitudinal.reporting.run.forks import WaitingKernel, can_fork
 from alliance_longitudinal.reporting.run.handles import allow_handles
 from alliance_longitudinal.reporting.run.memory import offer_to_the_system
-from alliance_longitudinal.reporting.run.owner import remove
+from alliance_longitudinal.reporting.run.owner import OWNER, is_gone, remove
 from alliance_longitudinal.reporting.run.spec import RunSpec
 from alliance_longitudinal.reporting.run.tools import import_tools
+
+#: How often, and after how many seconds each time, a child looks whether the supervisor that closed its end has ended.
+_LOOKS, _LOOK_SECONDS = 100, 0.01
 
 
 def main(spec_file: str) -> int:
@@ -134,12 +138,26 @@ def _die_with_supervisor(run_folder: Path) -> None:
     def watch() -> None:
         while os.read(own_input, 4096):
             pass
-        remove(run_folder)
+        # A supervisor that stopped this report before it knew our number closes its end, too, and still needs its folder.
+        if _supervisor_is_gone(run_folder):
+            remove(run_folder)
         if os.name == "posix" and os.getpgrp() == os.getpid():
             os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _supervisor_is_gone(run_folder: Path) -> bool:
+    """Whether the process that made the folder has ended; one that is just ending has a moment for it."""
+    for _ in range(_LOOKS):
+        try:
+            if is_gone((run_folder / OWNER).read_text(encoding="utf-8")):
+                return True
+        except OSError:
+            return False
+        time.sleep(_LOOK_SECONDS)
+    return False
 
 
 if __name__ == "__main__":

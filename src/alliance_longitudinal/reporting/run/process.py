@@ -111,14 +111,13 @@ def _follow(
 
 def _read_events(stream: IO[bytes], events: "queue.Queue[Mapping[str, Any] | None]") -> None:
     """Pass the process's events on; None when it has closed its end."""
-    try:
+    with suppress(ValueError, OSError):  # the stream is closed when the report is stopped
         for line in stream:
             with suppress(ValueError):
                 event = json.loads(line)
                 if isinstance(event, dict):
                     events.put(event)
-    finally:
-        events.put(None)
+    events.put(None)
 
 
 def _out_of_time(deadline: float) -> Outcome:

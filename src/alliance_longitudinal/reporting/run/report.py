@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -357,8 +357,11 @@ def _tell_failure(
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     private = stage / "private"
     private.mkdir(mode=0o700)
-    shutil.copy(run_folder / "log.txt", private / "log.txt")
-    (private / "log.txt").chmod(0o600)
+    log = private / "log.txt"
+    log.touch(mode=0o600)
+    with suppress(FileNotFoundError):  # stopped before anything was logged
+        shutil.copy(run_folder / "log.txt", log)
+    log.chmod(0o600)
     write_manifest(stage, known, outcome, seconds)
     # A good report is never replaced by the news of a failed attempt to renew it.
     good = (destination / "report.html").is_file() and (destination / MANIFEST).is_file()
