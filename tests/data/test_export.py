@@ -23,7 +23,7 @@ from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.errors import StudyError, UsageError
 from alliance_longitudinal.simulation import ClinicTruth
 from analyses.declared import with_covariates
-from inside.data_writers import Variable, spss_names, write_rds, write_sav
+from inside.data_writers import RDS_MODULE, Variable, spss_names, write_rds, write_sav
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_tables_of_two_exports_never_stand_side_by_side(
             raise OSError(errno.ENOSPC, "No space left on device")
         write_rds(path, **given)
 
-    monkeypatch.setattr("alliance_longitudinal.data.writers.rds.write_rds", no_room)
+    monkeypatch.setattr(RDS_MODULE, "write_rds", no_room)
     with pytest.raises(StudyError, match=r"No space left on device\. Name another folder"):
         simulated_study(4, ClinicTruth(therapists=6, clients=30)).export(tmp_path, ["rds"])
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before

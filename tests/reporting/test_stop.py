@@ -95,10 +95,9 @@ def test_a_batch_that_is_interrupted_while_it_starts_is_waiting(lab: Lab, tmp_pa
         tests=str(_TESTS), lab=str(lab.folder), file=str(tmp_path / "batch.yaml"), out=str(out)
     )
     with _start(script, stderr=subprocess.PIPE) as batch:
-        own = psutil.Process(batch.pid)
-        while not any("alliance_longitudinal.reporting.run.warm" in p.cmdline() for p in own.children()):
-            time.sleep(0.02)
-        time.sleep(0.2)
+        while not list(out.glob(".claims/*")):
+            time.sleep(0.01)
+        time.sleep(0.1)
         batch.send_signal(signal.SIGINT)
         said, errors = batch.communicate(timeout=60)
     assert said == "waiting False\nwaiting False\nnot ok\n"

@@ -360,8 +360,7 @@ def _tell_failure(
     log = private / "log.txt"
     log.touch(mode=0o600)
     with suppress(FileNotFoundError):  # stopped before anything was logged
-        shutil.copy(run_folder / "log.txt", log)
-    log.chmod(0o600)
+        shutil.copyfile(run_folder / "log.txt", log)
     write_manifest(stage, known, outcome, seconds)
     # A good report is never replaced by the news of a failed attempt to renew it.
     good = (destination / "report.html").is_file() and (destination / MANIFEST).is_file()
