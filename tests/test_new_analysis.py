@@ -32,7 +32,10 @@ def house(tmp_path_factory: pytest.TempPathFactory, code: str) -> Path:
     """A copy of the package with that file, and its notebook as `make notebooks` writes it."""
     copy = tmp_path_factory.mktemp("house")
     for part in ("src", "notebooks", "data_schema", "tools"):
-        shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what is compiled, but not files that another process is just writing.
+        shutil.copytree(
+            ROOT / part, copy / part, ignore=shutil.ignore_patterns("*.pyc.*", "*.nbi*", "*.nbc*")
+        )
     target = copy / "src" / "alliance_longitudinal" / "analyses" / "next_session.py"
     target.write_text(code, encoding="utf-8")
     assert run(copy, copy / "tools" / "notebooks.py").returncode == 0

@@ -19,6 +19,8 @@ from inside.analyses_kit import Choices, EarlyDesign, build_design
 QUICK: dict[str, dict[str, Any]] = {
     "alliance_events": {"simulations": 50},
     "dyads": {"missing": "drop"},
+    "early_alliance": {"m": 10},
+    "expected_course": {"folds": 3},
     "multiverse": {"windows": "3,1-5", "n_perm": 19},
     "planning": {"therapists": 40, "clients": 12, "sessions": 4, "n_sim": 50},
     "sudden_gains": {"points": 4, "simulations": 20},

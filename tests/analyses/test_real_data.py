@@ -153,16 +153,21 @@ def test_the_variance_partition_runs_on_real_data(study: Study) -> None:
     assert "linear course over sessions" in result.methods  # the file has neither dates nor weeks
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("notebook", ["early_alliance", "variance_partition"])
-def test_check_and_both_reports_on_the_command_line(study_file: Path, tmp_path: Path, notebook: str) -> None:
-    def alliance(*words: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "alliance_longitudinal.cli", *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+def alliance(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "alliance_longitudinal.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
+
+def test_check_on_the_command_line(study_file: Path) -> None:
     check = alliance("check", study_file)
     assert check.returncode == 0, check.stderr
     assert "57 clients" in check.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", ["early_alliance", "variance_partition"])
+def test_both_reports_on_the_command_line(study_file: Path, tmp_path: Path, notebook: str) -> None:
     report = alliance("report", study_file, "--notebook", notebook, "--out", tmp_path / "report")
     assert report.returncode == 0, report.stderr
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8").replace("\xa0", " ")

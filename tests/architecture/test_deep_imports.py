@@ -7,6 +7,7 @@ A door is a package whose ``__init__`` names what others use: ``alliance_longitu
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -59,7 +60,9 @@ def door_of(module: str, name: str) -> str | None:
     return None
 
 
+@cache
 def read(path: Path) -> ast.Module:
+    """Syntax of a file, which several tests look at."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 

@@ -50,7 +50,7 @@ def test_the_licence_travels(wheel):
 def test_the_installed_wheel_works_away_from_the_checkout(wheel, tmp_path):
     target, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    _pip("install", "--no-index", "--no-deps", "--target", str(target), str(wheel))
+    _pip("install", "--no-index", "--no-deps", "--no-compile", "--target", str(target), str(wheel))
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import alliance_longitudinal as al\n"
