@@ -95,6 +95,16 @@ def test_a_course_of_ratings_that_never_change(study: Study) -> None:
     )
 
 
+def test_too_few_scores_per_client(study: Study) -> None:
+    sessions = study.sessions
+    two = al.expected_course(with_sessions(study, sessions[sessions["session"].isin([0, 2])]))
+    assert "a course, which needs several later scores, needs at least 10." in two.answer[0]
+    one = al.variance_partition(with_sessions(study, sessions[sessions["session"] == 1]))
+    assert (
+        "Each client has only one score of WAI-SR, so differences between clients cannot be" in one.answer[0]
+    )
+
+
 def test_least_squares_refuses_a_constant_response() -> None:
     rows = pd.DataFrame(
         {"therapist": "a", "client": [f"c{k}" for k in range(9)], "x": np.arange(9.0), "y": 3.0}

@@ -59,6 +59,8 @@ from alliance_longitudinal.errors import DataError
 from alliance_longitudinal.sentences import told
 
 MIN_CLIENTS = 50
+#: Fewest of them with several later scores, without which nothing is known of courses.
+MIN_SEVERAL = 10
 
 
 @analysis(
@@ -174,6 +176,12 @@ def expected_course(
     clients = draft.sessions["client"].nunique()
     draft.needs(clients, MIN_CLIENTS, f"the expected course of {label}")
     needs_change(draft, y)
+    later = draft.sessions.groupby("client")["session"].transform("size") >= 3
+    draft.needs(
+        draft.sessions.loc[later, "client"].nunique(),
+        MIN_SEVERAL,
+        "a course, which needs several later scores,",
+    )
     draft.begin()
     unit = time_unit(study)
     kept = every[every["client"].isin(draft.sessions["client"])]

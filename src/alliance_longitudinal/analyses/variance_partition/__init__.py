@@ -154,6 +154,11 @@ def variance_partition(
                 "The scores of {label} do not differ, so there is nothing to divide.",
                 label=measure.instrument.label,
             )
+        if not sessions.loc[scores.index, "client"].duplicated().any():
+            raise draft.too_little(
+                "Each client has only one score of {label}, so differences between clients cannot be separated from those between sessions.",
+                label=measure.instrument.label,
+            )
         every += _divided(draft, measure, n_boot, seed + 10 * k, clinics)
         answer_share(draft, measure)
     if not draft.therapists_known:
