@@ -120,6 +120,14 @@ def run(case: str, study: Path) -> dict[str, Any]:
     return found
 
 
+#: What to do instead of the reports that were not run.
+ADVICE = [
+    "Reports of 5 and 10 million sessions have not been run. `alliance report` says before it starts that a study has more than two",
+    "million rows of sessions (text files), and what to do instead: give the report more time and memory (`--deadline`, `--memory`), make",
+    "one report per clinic (`-p clinic=NAME`, or a batch over clinics), or draw a sample of the clients.",
+]
+
+
 def table() -> list[str]:
     """The lines of the page."""
     found = read()
@@ -138,7 +146,7 @@ def table() -> list[str]:
         if any(cells):
             name = "`alliance check`" if case == "check" else f"report `{case}`"
             lines.append(f"| {name} | " + " | ".join(c or "not run" for c in cells) + " |")
-    return lines
+    return [*lines, "", *ADVICE]
 
 
 def cell(one: dict[str, Any] | None) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ from alliance_longitudinal.errors import UsageError
 VARIABLE = "ALLIANCE_LANGUAGE"
 ENGLISH = "en"
 _FOLDER = Path(__file__).with_name("languages")
+#: The language of this thread alone, where it has one.
+_HERE: ContextVar[str | None] = ContextVar("language", default=None)
 
 
 def language() -> str:
     """The language in use, such as ``en`` or ``de``."""
-    return os.environ.get(VARIABLE) or ENGLISH
+    return _HERE.get() or os.environ.get(VARIABLE) or ENGLISH
 
 
 def languages() -> tuple[str, ...]:
@@ -65,6 +68,23 @@ def in_language(wanted: str) -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
+@contextmanager
+def in_language_here(wanted: str) -> Iterator[None]:
+    """The same in this thread only, and not in the processes that are started meanwhile.
+
+    Examples
+    --------
+    >>> with in_language_here("de"):
+    ...     translated("Results")
+    'Ergebnisse'
+    """
+    before = _HERE.set(check_language(wanted))
+    try:
+        yield
+    finally:
+        _HERE.reset(before)
+
+
 @cache
 def catalogue(wanted: str) -> Mapping[str, Any]:
     """The translations of a language other than English."""
@@ -77,6 +97,17 @@ def catalogue(wanted: str) -> Mapping[str, Any]:
 def translated(text: str) -> str:
     """A text or template in the language in use; as it is where there is no translation."""
     return text if language() == ENGLISH else str(catalogue(language())["texts"].get(text, text))
+
+
+def tell(template: str, **values: object) -> str:
+    """A template in the language in use, with its values.
+
+    Examples
+    --------
+    >>> tell("Mean of {k} clinics", k=4)
+    'Mean of 4 clinics'
+    """
+    return translated(template).format(**values)
 
 
 def is_known(text: str) -> bool:

@@ -19,6 +19,7 @@ from alliance_longitudinal.reporting.record.notebooks import (
 )
 from alliance_longitudinal.reporting.record.outcome import Outcome
 from alliance_longitudinal.reporting.record.public import names_to_hide, without_names
+from alliance_longitudinal.reporting.record.size import size_note
 from alliance_longitudinal.reporting.record.terminal import harmless
 from alliance_longitudinal.reporting.record.troubles import trouble, trouble_in, words_of
 from alliance_longitudinal.reporting.record.trust import came_from
@@ -45,6 +46,7 @@ __all__ = [
     "notebook_text",
     "publish_folder",
     "rerun_command",
+    "size_note",
     "staged",
     "trouble",
     "trouble_in",

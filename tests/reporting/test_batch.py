@@ -171,7 +171,7 @@ def test_the_index_speaks_of_many_chances(tmp_path: Path) -> None:
     write_index(tmp_path, Overview([_row("a", -1, 0, 1), _row("<b>", 1, 2, 3), waiting]))
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert lint(page, sorts=True) == []
-    assert "This page shows 2 intervals of 95&nbsp;%." in page
+    assert "This page shows 2 intervals of 95\N{NO-BREAK SPACE}%." in page
     assert "The batch was stopped before this report. Repeat the command to continue." in page
     assert "&lt;b&gt;" in page
     assert "This folder has" not in page

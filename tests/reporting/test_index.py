@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal.language import in_language_here, translated
 from alliance_longitudinal.reporting import run_batch
 from inside.reporting_batch import (
     Overview,
@@ -290,3 +291,48 @@ def test_a_second_run_says_what_changed_and_keeps_the_rest(lab: Lab, tmp_path: P
     assert b'"datePublished": "1' in crate.read_bytes()
     fourth = run("three")
     assert {c["what"] for c in fourth["changes"]} == {"new", "gone"}
+
+
+def _everything(folder: Path) -> str:
+    """An index that has each of its parts and sentences."""
+    rows = [_row(*c, p=0.01 * k) for k, c in enumerate(CLINICS, 1)]
+    rows.append(_row("X", 0.2) | {"status": "failed", "error": "canary", "estimate": None})
+    rows.append(_row("Y", 0.2) | {"status": "waiting", "estimate": None})
+    skipped = [
+        _row("Z", 0.2) | {"status": state, "error": "canary", "estimate": None}
+        for state in ("excluded", "same")
+    ]
+    before = summary(
+        [_row("A", 1.0) | {"key": "older", "made_of": {"data": "x", "package": "y"}}, _row("Gone", 1.0)]
+    )
+    overview = Overview(
+        *(rows, skipped, ["canary"], pools(rows), multiplicity(rows), changes(before, rows), before, True)
+    )
+    write_index(folder, overview)
+    other = folder / "old"
+    other.mkdir(exist_ok=True)
+    (other / "manifest.json").write_text("{}")
+    write_index(folder, overview)
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_german_index_has_no_english_left(tmp_path: Path) -> None:
+    """Every text of the page, titles and descriptions of pictures too, is another one in German, but for names and numbers."""
+    english = _texts(_everything(tmp_path))
+    with in_language_here("de"):
+        page = _everything(tmp_path)
+    german = _texts(page)
+    names = {"tiny", "canary", "Within", "Complete", "index.csv", "batch.json", ", points", "p, Holm", "p"}
+    kept = {t for t in english & german if re.search("[A-Za-z]{2}", t.replace("(tiny)", ""))} - names
+    assert kept - {"(X ): canary", "(X (tiny)): canary", "Gone (tiny)"} == set()
+    with in_language_here("de"):
+        assert translated("This page is in English.") in page
+        assert f" {translated('this package')}." in page
+    assert "−0,9" in page
+    assert lint(page.replace('<html lang="de">', '<html lang="en">'), sorts=True) == []
+
+
+def _texts(page: str) -> set[str]:
+    body = re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.DOTALL)
+    said = re.findall(r">([^<>]+)<", body) + re.findall(r'(?:aria-label|title)="([^"]+)"', body)
+    return {text.replace("\N{NO-BREAK SPACE}", " ").strip() for text in said} - {""}

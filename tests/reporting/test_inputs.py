@@ -1,11 +1,13 @@
 """Everything that a study is read from counts as an input of its reports."""
 
+import json
 import sqlite3
 
 import pytest
 
+from alliance_longitudinal import cli
 from inside.data_demo import write_demo
-from inside.reporting_record import input_hashes
+from inside.reporting_record import input_hashes, size_note
 from inside.strict_yaml import read_document
 
 
@@ -72,3 +74,40 @@ def test_a_file_that_was_read_before_is_read_as_it_is_now(tmp_path):
     assert (second.path, second.line(("list",))) == (twin, 2)
     path.write_text("study: B\n", encoding="utf-8")
     assert read_document(path, "study file").data == {"study": "B"}
+
+
+def test_a_very_large_study_is_told_before_its_report_starts(tmp_path, capsys):
+    """By the size of all files of sessions: two of 1.5 million rows each."""
+    line = b"client_17,therapist_4,12,2024-03-01,9\n"
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"client,therapist,session,date,phq9\n" + line * 1_500_000)
+    study = tmp_path / "study.yaml"
+    study.write_text(json.dumps({"study": "x", "tables": {"sessions": {"file": "*.csv"}}}), encoding="utf-8")
+    note = size_note(study)
+    assert note == (
+        "The sessions have about 3 million rows. With 1 million, reports took up to 2 minutes of processor time and 2.3 GB of "
+        "memory, and both grow with the rows. If this one is stopped, give it more (--deadline SECONDS, --memory GB), or make it "
+        "for a clinic (-p clinic=NAME) or from a sample of the clients."
+    )
+    asked = ["report", str(study), "--notebook", "no_such_analysis", "--out", str(tmp_path / "out")]
+    cli.main(asked)
+    assert capsys.readouterr().err.startswith(note)
+    cli.main([*asked, "--json"])
+    assert note not in capsys.readouterr().err
+    (tmp_path / "b.csv").unlink()
+    assert size_note(study) == ""
+
+
+def test_no_size_is_told_of_what_is_small_or_cannot_be_read(tmp_path):
+    assert size_note("demo") == ""
+    assert size_note(tmp_path / "nothing.yaml") == ""
+    study = tmp_path / "study.yaml"
+    for text in (
+        "study: x",
+        "- 1",
+        "tables: {sessions: {file: [1, 2]}}",
+        "tables: {sessions: {file: gone.csv}}",
+        "{",
+    ):
+        study.write_text(text, encoding="utf-8")
+        assert size_note(study) == ""

@@ -56,6 +56,7 @@ TEXTS = {
     "FigureSpec": ((), ("title", "caption", "alt", "how_to_read")),
     "fact": ((0,), ()),
     "translated": ((0,), ()),
+    "tell": ((0,), ()),
 }
 
 
@@ -92,12 +93,22 @@ def test_no_word_of_the_page_is_missing() -> None:
     folder = PACKAGE / "reporting" / "page" / "templates"
     words = {
         word
-        for name in ("report.html.j2", "parts.html.j2")
-        for call in re.findall(r"_\(([^)]*)\)", (folder / name).read_text(encoding="utf-8"))
+        for name in ("report.html.j2", "parts.html.j2", "index.html.j2")
+        for call in re.findall(r"(?:_|tell)\(([^)]*)\)", (folder / name).read_text(encoding="utf-8"))
         for word in re.findall(r'"([^"]+)"', call)
     }
     assert len(words) > 60
-    assert {word for word in words if word not in GERMAN["texts"]} - {"#"} == set()
+    assert {word for word in words if word not in GERMAN["texts"]} - {
+        "#",
+        *GERMAN["nouns"],
+        "reports",
+    } == set()
+
+
+def test_no_sentence_of_a_batch_is_missing() -> None:
+    found = {text for path in (PACKAGE / "reporting" / "batch").glob("*.py") for text in said(path)}
+    assert len(found) > 15
+    assert found - GERMAN["texts"].keys() == set()
 
 
 def test_the_words_are_the_same_everywhere() -> None:
@@ -239,6 +250,9 @@ def test_a_batch_in_another_language(lab: Lab, tmp_path: Path) -> None:
     assert batch.ok
     page = (tmp_path / "out" / batch.rows[0]["folder"] / "report.html").read_text(encoding="utf-8")
     assert '<html lang="de">' in page
+    index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="de">' in index
+    assert "1 Berichte nebeneinander" in index
     (tmp_path / "grid.yaml").write_text(json.dumps(grid | {"language": "fr"}), encoding="utf-8")
     with pytest.raises(StudyError, match=r"There is no language 'fr' for reports\. Choose from: en, de\."):
         run_batch(tmp_path / "grid.yaml", tmp_path / "out", registry=tiny.REGISTRY, notebooks=lab.folder)

@@ -72,12 +72,15 @@ def _check(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from alliance_longitudinal.reporting import run_report
     from alliance_longitudinal.reporting.record.formats import formats_in
+    from alliance_longitudinal.reporting.record.size import size_note
     from alliance_longitudinal.reporting.record.trust import IS_CODE
     from alliance_longitudinal.reporting.run.progress import report_progress
 
     study, notebook, parameters = _asked(options)
     if notebook.endswith(".ipynb") and not options.json:
         say(f"{Path(notebook).name} is not a notebook of the package. {IS_CODE}", error=True)
+    if (large := size_note(study)) and not options.json:
+        say(large, error=True)
     with report_progress(Path(notebook).stem, quiet=options.json) as on_event:
         report = run_report(
             study,

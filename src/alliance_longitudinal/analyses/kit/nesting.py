@@ -61,8 +61,9 @@ def number_of_therapists(therapist: "pd.Series[str]") -> int:
 
 def usable_therapists(frame: pd.DataFrame, unit: str = "client", at_least: int = 2) -> int:
     """Therapists with so many clients (or cases: ``unit``)."""
-    known = frame[with_one(frame["therapist"])]
-    return int((known.groupby("therapist")[unit].nunique() >= at_least).sum())
+    pairs = frame[["therapist", unit]]
+    known = pairs[with_one(pairs["therapist"])].dropna().drop_duplicates()
+    return int((known["therapist"].value_counts() >= at_least).sum())
 
 
 def partly(frame: pd.DataFrame) -> bool:

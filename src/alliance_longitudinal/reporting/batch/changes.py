@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alliance_longitudinal.labels import number
+from alliance_longitudinal.labels import listing, number
+from alliance_longitudinal.language import tell, translated
 
 Row = Mapping[str, Any]
 FILE = "batch.json"
@@ -71,7 +72,7 @@ def changes(before: Mapping[str, Any] | None, rows: Sequence[Row]) -> list[dict[
     names = {_name(row) for row in rows}
     found = [line for row in rows for line in _of(row, old.get(_name(row)))]
     gone = [
-        _line(name, "gone", "The batch file no longer asks for it.", old[name], None)
+        _line(name, tell("gone"), tell("The batch file no longer asks for it."), old[name], None)
         for name in old
         if name not in names
     ]
@@ -82,27 +83,27 @@ def _of(row: Row, was: Mapping[str, Any] | None) -> Iterator[dict[str, str]]:
     if row["status"] == "waiting":
         return
     if was is None:
-        yield _line(_name(row), "new", "The batch file did not ask for it before.", None, row)
+        yield _line(_name(row), tell("new"), tell("The batch file did not ask for it before."), None, row)
     elif row["status"] != was["status"]:
-        what = "failed" if row["status"] == "failed" else "complete now"
+        what = tell("failed") if row["status"] == "failed" else tell("complete now")
         yield _line(_name(row), what, _why(row, was), was, row)
     elif row["key"] != was["key"]:
-        yield _line(_name(row), "made again", _why(row, was), was, row)
+        yield _line(_name(row), tell("made again"), _why(row, was), was, row)
 
 
 def _why(row: Row, was: Mapping[str, Any]) -> str:
     now, then = row.get("made_of") or {}, was.get("made_of") or {}
-    names = [words for key, words in _MADE_OF.items() if now.get(key) != then.get(key)]
+    names = [translated(words) for key, words in _MADE_OF.items() if now.get(key) != then.get(key)]
     if row["status"] == "failed" and row.get("error"):
         return str(row["error"])
     if not names:
         return (
-            "A parameter of the analysis, or its default, has changed."
+            tell("A parameter of the analysis, or its default, has changed.")
             if row["key"] != was["key"]
-            else "It was tried again."
+            else tell("It was tried again.")
         )
-    said = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{said[0].upper()}{said[1:]} changed."
+    said = listing(names)
+    return tell("{what} changed.", what=f"{said[0].upper()}{said[1:]}")
 
 
 def _line(

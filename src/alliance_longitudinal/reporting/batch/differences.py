@@ -6,6 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from alliance_longitudinal.language import tell, translated
 from alliance_longitudinal.reporting.record.public import is_shareable
 from alliance_longitudinal.strict_yaml import read_document
 
@@ -60,11 +61,13 @@ def sentence_of(pairs: Sequence[tuple[str, str]]) -> str:
     """What the index says about ``pairs``; nothing if there are none."""
     if not pairs:
         return ""
-    named = "; ".join(f"{a} and {b}" for a, b in pairs[:_MOST_PAIRS])
-    more = f"; and {len(pairs) - _MOST_PAIRS} more pairs" if len(pairs) > _MOST_PAIRS else ""
-    return (
-        "Do not share these reports together. Their numbers of clients differ by so few that the "
-        f"difference reveals a small count. Share only one report of each pair: {named}{more}."
+    named = "; ".join(f"{a} {translated('and')} {b}" for a, b in pairs[:_MOST_PAIRS])
+    if len(pairs) > _MOST_PAIRS:
+        named += "; " + tell("and {n} more pairs", n=len(pairs) - _MOST_PAIRS)
+    return tell(
+        "Do not share these reports together. Their numbers of clients differ by so few that the difference reveals a small "
+        "count. Share only one report of each pair: {named}.",
+        named=named,
     )
 
 

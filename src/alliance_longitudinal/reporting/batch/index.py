@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.labels import harmless_cell, number, with_interval
+from alliance_longitudinal.language import tell
 from alliance_longitudinal.reporting.batch.changes import FILE
 from alliance_longitudinal.reporting.batch.forest import forests
 from alliance_longitudinal.reporting.batch.pools import has_interval
@@ -113,7 +114,7 @@ def index_csv(overview: Overview) -> str:
 def reason(row: Row) -> str:
     """Why a cell of the grid has no report; empty if it has one."""
     if row["status"] == "waiting":
-        return "The batch was stopped before this report. Repeat the command to continue."
+        return tell("The batch was stopped before this report. Repeat the command to continue.")
     return str(row["error"]) if row["status"] != "complete" else ""
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alliance_longitudinal.language import decimal_mark, noun, tell
+
 ALPHA = 0.05
 
 
@@ -27,10 +29,15 @@ def multiplicity(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     significant = sum(p < ALPHA for _, p in tested)
     left = int((adjusted < ALPHA).sum())
     expected = ALPHA * len(tested)
-    sentence = (
-        f"Of {len(tested)} main estimates, {significant} {'has' if significant == 1 else 'have'} p below .05. If there were no "
-        f"effect anywhere, about {expected:.2g} would. After correction for all {len(tested)} tests (Holm), "
-        f"{left} {'is' if left == 1 else 'are'} left."
+    sentence = tell(
+        "Of {tests} main estimates, {significant} {have} p below .05. If there were no effect anywhere, about {expected} would. "
+        "After correction for all {tests} tests (Holm), {left} {are} left.",
+        tests=len(tested),
+        significant=significant,
+        have=noun("has", "have", single=significant == 1),
+        expected=decimal_mark(f"{expected:.2g}"),
+        left=left,
+        are=noun("is", "are", single=left == 1),
     )
     return {
         "tests": len(tested),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alliance_longitudinal.errors import AllianceError, StudyError, UsageError
-from alliance_longitudinal.language import ENGLISH, check_language
+from alliance_longitudinal.language import ENGLISH, check_language, in_language_here, tell
 from alliance_longitudinal.reporting.record.arguments import as_argument
 from alliance_longitudinal.reporting.record.formats import check_formats
 from alliance_longitudinal.reporting.record.inputs import DEMO
@@ -124,6 +124,8 @@ class Plan:
         What the reader of the index has to know about the whole.
     folder : Path or None
         Folder of the batch file, from which its paths start.
+    language : str
+        Of the reports and of the index.
     """
 
     combinations: tuple[Combination, ...]
@@ -131,6 +133,7 @@ class Plan:
     skipped: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     folder: Path | None = None
+    language: str = ENGLISH
 
 
 def read_plan(
@@ -184,12 +187,18 @@ def read_plan(
         raise_mistakes(document, "batch file", single + [((), m) for m in together if m not in said])
     if not found:
         raise StudyError(f"The batch file {path.name} asks for no report: every combination is excluded.")
-    notes = tuple(
-        f"The studies {first!r} and {second!r} have the same content, so each report is made once, as {first!r}."
-        for first, second in same
-    )
-    return Plan(
-        tuple(found.values()), Limits(batch.deadline, memory=batch.memory), tuple(skipped), notes, path.parent
+    limits = Limits(batch.deadline, memory=batch.memory)
+    with in_language_here(written[1]):
+        notes = tuple(map(_same_content, same))
+    return Plan(tuple(found.values()), limits, tuple(skipped), notes, path.parent, written[1])
+
+
+def _same_content(studies: tuple[str, str]) -> str:
+    first, second = map(repr, studies)
+    return tell(
+        "The studies {first} and {second} have the same content, so each report is made once, as {first}.",
+        first=first,
+        second=second,
     )
 
 

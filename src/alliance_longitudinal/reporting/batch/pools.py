@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from alliance_longitudinal.errors import AllianceError
+from alliance_longitudinal.language import tell
 from alliance_longitudinal.reporting.record.arguments import as_argument
 
 Row = Mapping[str, Any]
@@ -92,17 +93,17 @@ def _pooled(members: Sequence[Row]) -> dict[str, Any]:
     try:
         return known | _numbers(members)
     except AllianceError as error:
-        return known | {"why_not": f"Not pooled: {error}"}
+        return known | {"why_not": tell("Not pooled: {error}", error=error)}
 
 
 def _why_not(members: Sequence[Row]) -> str:
     estimates = [row["estimate"] for row in members]
     if len(members) < FEWEST:
-        return f"Not pooled: fewer than {FEWEST} clinics."
+        return tell("Not pooled: fewer than {fewest} clinics.", fewest=FEWEST)
     if any(e.get("se") is None or not e["se"] > 0 for e in estimates):
-        return "Not pooled: these estimates have no standard errors."
+        return tell("Not pooled: these estimates have no standard errors.")
     if any(_uneven(e) for e in estimates):
-        return "Not pooled: the intervals are not symmetric, so a mean on this scale would be wrong."
+        return tell("Not pooled: the intervals are not symmetric, so a mean on this scale would be wrong.")
     return ""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance_longitudinal.errors import AllianceError, ReportError
+from alliance_longitudinal.language import in_language_here
 from alliance_longitudinal.reporting.batch.changes import FILE, baseline, changes, made_of, summary
 from alliance_longitudinal.reporting.batch.claims import claim_of, claimed
 from alliance_longitudinal.reporting.batch.cluster import Make, maker
@@ -204,7 +205,7 @@ class _Runner:
             counts = {"done": self._done, "total": len(self.rows), "seconds_left": left}
             began = time.monotonic()
             if began >= self._next_index:
-                self._try(lambda: write_index(self._folder, self._on_the_way()))
+                self._try(lambda: self._write(self._on_the_way))
                 now = time.monotonic()
                 self._next_index = now + max(_SECONDS_BETWEEN_INDEXES, (now - began) / _SHARE_FOR_INDEXES)
             self._try(lambda: self._on_event({"event": "report", **_who(combination), **counts, **result}))
@@ -220,10 +221,15 @@ class _Runner:
         except Exception as error:
             self._trouble = self._trouble or error
 
+    def _write(self, overview: Callable[[], Overview]) -> None:
+        with in_language_here(self._plan.language):
+            write_index(self._folder, overview())
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What the index says about the whole."""
-        told = sentence_of(telling_pairs(self._folder, self.rows, self._limits))
+        with in_language_here(self._plan.language):
+            told = sentence_of(telling_pairs(self._folder, self.rows, self._limits))
         return (*self._plan.notes, *filter(None, [told]))
 
     def _on_the_way(self) -> Overview:
@@ -247,7 +253,7 @@ class _Runner:
     def finish(self) -> None:
         """Write the whole index, and tell what could not be done on the way."""
         try:
-            write_index(self._folder, self._whole())
+            self._write(self._whole)
             write_crate(self._folder, self.rows)
         except OSError as error:
             raise ReportError(f"The index in {self._folder} cannot be written: {words_of(error)}") from None

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from alliance_longitudinal.findings import SEVERITIES
 from alliance_longitudinal.labels import NO_BREAK, number
-from alliance_longitudinal.language import is_translated, language, noun, translated
+from alliance_longitudinal.language import is_translated, language, noun, tell, translated
 from alliance_longitudinal.reporting.page.appendix import notebook_cells
 from alliance_longitudinal.reporting.page.checklist import checklist, checklist_table
 from alliance_longitudinal.reporting.page.flow import flow_boxes
@@ -102,7 +102,7 @@ def _environment(lang: str) -> Environment:
         "capital": _capital,
     }
     style = Path(__file__).with_name("templates") / "style.css"
-    environment.globals |= {"_": translated, "noun": noun, "lang": lang}
+    environment.globals |= {"_": translated, "tell": tell, "noun": noun, "lang": lang}
     environment.globals["style"] = Markup(style.read_text(encoding="utf-8"))
     return environment
 
