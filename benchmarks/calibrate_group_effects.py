@@ -85,9 +85,8 @@ Trials whose second arm is treated in groups; difference of the two arms in the 
     "difference of arms, with groups",
     MODELS,
     """
-In the world without effects the first 30 trials rejected in 4. That is chance: Welch's test of the clients' own slopes, which is the same
-comparison in these balanced trials, rejects in as many, and in 4.7 % of 3,000. With fewer than eight groups in an arm the degrees of freedom are those of Kenward and Roger. Ignoring the groups, and taking the same variances
-for all arms, are shown for comparison and are wrong in the worlds where groups or variances differ.
+With fewer than eight groups in an arm the degrees of freedom are those of Kenward and Roger. Ignoring the groups, and taking the same
+variances for all arms, are shown for comparison and are wrong in the worlds where groups or variances differ.
 """,
     apart=("ignoring", "same"),
     digits=4,

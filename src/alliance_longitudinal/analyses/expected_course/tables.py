@@ -48,7 +48,7 @@ def accuracy_tables(draft: Draft, shares: list[Estimate], risks: list[Estimate],
             risks,
             [Column("label", "What"), *ESTIMATE, Column("n", "Of", "count")],
             "AUC: one half is guessing, one is perfect. A calibration slope below one means that risks are too extreme. Whether the alliance adds anything "
-            "is better judged by the odds ratio; the interval of the difference in AUC is approximate and too narrow near zero.",
+            "is better judged by the odds ratio. The difference in AUC is what these predictions gain in clients who were not used to make them.",
         )
 
 
