@@ -133,6 +133,17 @@ def test_a_bare_result_still_makes_a_sound_page(tmp_path: Path) -> None:
     assert "The checks found nothing unusual." in page
 
 
+def test_the_flow_counts_therapists_only_where_the_study_names_some(tmp_path: Path) -> None:
+    results = tiny.sample_results()
+    (tmp_path / "named").mkdir()
+    page = _page(tmp_path / "named", results).replace("\N{NO-BREAK SPACE}", " ")
+    assert "10 clients · 3 therapists · 40 sessions" in page
+    results["flow"] = [step | {"therapists_in": 0, "therapists_out": 0} for step in results["flow"]]
+    page = _page(tmp_path, results).replace("\N{NO-BREAK SPACE}", " ")
+    assert "10 clients · 40 sessions" in page
+    assert "Each box counts the clients and sessions that remain" in page
+
+
 NO_RESULTS = "There are no results, for the reason given in the answer."
 
 

@@ -159,12 +159,13 @@ class AnalysisResult:
         return next(t for t in self.tables if t.name == name)
 
     def flow_table(self) -> Table:
-        """The sample flow as a table."""
+        """The sample flow as a table; without therapists if the study names none."""
+        known = any(step.therapists_in for step in self.flow.steps)
         columns = [
             Column("step", "Step"),
             Column("rows_out", "Rows", "count"),
             Column("clients_out", "Clients", "count"),
-            Column("therapists_out", "Therapists", "integer"),
+            *([Column("therapists_out", "Therapists", "integer")] if known else []),
             Column("reason", "Why rows left"),
             Column("rows_lost", "Rows lost", "count"),
             Column("clients_lost", "Clients lost", "count"),

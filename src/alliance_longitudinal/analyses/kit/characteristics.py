@@ -35,6 +35,12 @@ class Part:
 #: A line of the table: its words, its cell in one column, and whose value is not known.
 Line = tuple[str, Callable[[Part], str], Callable[[Part], str]]
 
+_OF_THERAPISTS = "Therapists are shown only as a distribution."
+NOTE = (
+    "Numbers: mean (SD), or median (quartiles) if the row says so. Categories: number and share of those with a known value. "
+    f"{_OF_THERAPISTS} Very small groups have no column."
+)
+
 
 def sample_table(
     study: Study,
@@ -81,11 +87,7 @@ def sample_table(
         *(Column(f"group_{k}", head) for k, head in enumerate(heads)),
         Column("unknown", "Missing"),
     ]
-    note = (
-        "Numbers: mean (SD), or median (quartiles) if the row says so. Categories: number and "
-        "share of those with a known value. Therapists are shown only as a distribution. Very "
-        "small groups have no column."
-    )
+    note = NOTE if therapists_known else NOTE.replace(f"{_OF_THERAPISTS} ", "")
     if further is not None:
         note += " All: the clients of the main results, without groups in which no client has a therapist."
     return Table.from_rows("sample", "Characteristics of the sample", "sample", rows, columns, note)

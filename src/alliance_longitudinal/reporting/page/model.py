@@ -4,7 +4,7 @@ Two things of the page are not in a document: the data behind each figure and th
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -239,19 +239,21 @@ def _flow(results: Mapping[str, Any]) -> Iterator[Block]:
         yield Paragraph(translated("The analysis used all data."))
         return
     few = results["parameters"].get("audience") == "shareable"
-    heads = tuple(
-        map(translated, ("Step", "Clients", "Therapists", "Sessions", "Left out before this step", "Why"))
-    )
+    counted: dict[str, Callable[[Box], int]] = {"Clients": lambda b: b.clients}
+    if any(b.therapists for b in boxes):  # a study may name none
+        counted["Therapists"] = lambda b: b.therapists
+    counted["Sessions"] = lambda b: b.rows
+    heads = tuple(map(translated, ("Step", *counted, "Left out before this step", "Why")))
     rows = tuple(
         (
             unbroken(b.step[:1].upper() + b.step[1:]),
-            *(number(n, "integer") for n in (b.clients, b.therapists, b.rows)),
+            *(number(count(b), "integer") for count in counted.values()),
             _lost(b, few=few),
             unbroken(b.reason),
         )
         for b in boxes
     )
-    numeric = (False, True, True, True, False, False)
+    numeric = (False, *(True for _ in counted), False, False)
     yield TableBlock(
         "sample_flow",
         0,
