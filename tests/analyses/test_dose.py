@@ -264,3 +264,21 @@ def test_both_audiences_and_without_therapists(study) -> None:
     result = al.dose(alone)
     assert value(result, "share_by_8") == pytest.approx(value(al.dose(study), "share_by_8"))
     assert "therapist" not in result.models["length"].groups
+
+
+def test_the_model_of_length_is_checked_for_internal_readers(study, found) -> None:
+    """The curve has no residuals; the model of length has, and its number is the one of the report."""
+    (row,) = found.table("model_checks").to_frame().to_dict("records")
+    shown = float(row["whole"].replace("−", "-"))
+    assert shown == pytest.approx(value(found, "slope_by_length"), rel=0.01)
+    low, high = (float(x.replace("−", "-")) for x in row["range"].split(" to "))
+    assert low < shown < high
+    assert row["at_low"] == pytest.approx((study.sessions["phq9"].dropna() == 0).mean(), abs=0.003)
+    assert {"residuals_length", "without_length"} <= {f.name for f in found.figure_specs}
+    assert "which has no residuals to look at; the checks are those of the model of length." in found.methods
+
+
+def test_few_lengths_leave_nothing_to_check() -> None:
+    few = al.dose(clinic(1, clients=25, therapists=5))
+    assert "model_checks" not in [t.name for t in few.tables]
+    assert "which has no residuals to look at. " in few.methods

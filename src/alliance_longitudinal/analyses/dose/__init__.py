@@ -120,7 +120,7 @@ def dose(
         draft.show(models_table(draft.fitted), variance_table(draft.fitted))
     words.findings(draft, found, times, y, all_clients > len(found.clients))
     draft.usual_findings(found.clients.groupby("therapist")["client"].nunique())
-    draft.method(*words.method_of(y, found, inclusive, by_session, modelled))
+    draft.method(*words.method_of(y, found, inclusive, by_session, modelled, bool(draft.checked)))
     draft.cite("aalen1978", "kaplan1958", "turnbull1976", "howard1986")
     if modelled:
         draft.cite("barkham2006", "baldwin2009")
@@ -160,7 +160,10 @@ def _length(draft: Draft, found: Dose, a: Measure | None, y: Measure, window: Ti
     if not models:
         return False
     draft.uses(*models.values())
-    draft.estimate(*length_estimates(models, found, y))
+    estimates = length_estimates(models, found, y)
+    draft.estimate(*estimates)
+    shown = next(e for e in estimates if e.id == "slope_by_length")
+    draft.checks(models["gel"], scores, y, shown.label, term="t_length", unit=shown.unit)
     if a is not None:
         alliance_models(
             draft, early_of(draft, a, scores, (window.first, window.last)), scores, window.last, a, y

@@ -164,7 +164,7 @@ def findings(draft: Draft, dose: Dose, times: Times, y: Measure, n_excluded: boo
         )
 
 
-def method_of(y: Measure, dose: Dose, inclusive: bool, by: int, modelled: bool) -> list[str]:
+def method_of(y: Measure, dose: Dose, inclusive: bool, by: int, modelled: bool, checked: bool) -> list[str]:
     """The methods paragraphs."""
     more = "at least" if inclusive else "more than"
     out = [
@@ -173,6 +173,10 @@ def method_of(y: Measure, dose: Dose, inclusive: bool, by: int, modelled: bool) 
         "Kaplan-Meier method, and for intervals between scores (Turnbull). Standard errors are by therapist, with the t distribution of the number of therapists less one; limits of the median are those at which the "
         "pointwise limits reach one half."
     ]
+    out.append(
+        "The main number is a session read from a curve, which has no residuals to look at"
+        + ("; the checks are those of the model of length." if checked else ".")
+    )
     if modelled:
         out.append(
             "Length of treatment was the last attended session of treatments that have ended. Mixed models of the scores over sessions had length and, for the "
