@@ -248,3 +248,25 @@ def test_both_audiences_and_the_study_is_unchanged(dip) -> None:
     assert [t.name for t in shared.tables][1:3] == ["shapes", "phases"]
     assert list(shared.figures) == ["course", "classes"]
     assert shared.figures["course"] is not None
+
+
+def test_phases_and_late_alliance_are_checked_without_each_therapist(found, rows) -> None:
+    table = found.table("model_checks").to_frame()
+    table = table.set_index("title")[["whole", "range", "at_high"]].replace("−", "-", regex=True)
+    phases, late = table.loc["Alliance in phases"], table.loc["Outcome by early and late alliance"]
+    assert float(phases["whole"]) == pytest.approx(value(found, "phase_1"), rel=0.01)
+    assert float(late["whole"]) == pytest.approx(value(found, "late_given_early"), rel=0.01)
+    data = rows.assign(
+        **{f"after{k}": np.maximum(rows["time"] - knot, 0) for k, knot in enumerate((4, 7, 10), 1)}
+    )
+    formula = "alliance ~ time + after1 + after2 + after3 + (1 + time | therapist/client)"
+    refits = [
+        al.MixedModel.from_formula(formula, data[data["therapist"] != who]).fit().params["time"]
+        for who in sorted(data["therapist"].unique())
+    ]
+    # One Newton step of the variances stands for a refit: within a tenth of the range.
+    shown = [float(x) for x in phases["range"].split(" to ")]
+    np.testing.assert_allclose(shown, [min(refits), max(refits)], atol=0.1 * np.ptp(refits))
+    names = [f.name for f in found.figure_specs]
+    assert {"residuals_phases", "without_phases"} <= set(names)
+    assert "residuals_late" not in names

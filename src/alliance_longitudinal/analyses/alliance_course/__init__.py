@@ -47,7 +47,7 @@ from alliance_longitudinal.analyses.kit import (
     models_table,
     variance_table,
 )
-from alliance_longitudinal.data.study import Study
+from alliance_longitudinal.data.study import Measure, Study
 from alliance_longitudinal.errors import AllianceError, FitError
 from alliance_longitudinal.present import Column
 from alliance_longitudinal.sentences import told
@@ -135,7 +135,7 @@ def alliance_course(
     draft.begin()
     found = fit_shapes(draft, courses, shapes or ("linear", "log", "quadratic", "piecewise"))
     draft.estimate(*shape_estimates(found, int(rated["client"].nunique())))
-    phases = _phases(draft, courses, a.instrument.label)
+    phases = _phases(draft, courses, a)
     kinds, confusion = class_estimates(draft, courses, min_ratings)
     draft.estimate(*kinds)
     events = event_estimates(courses, a)
@@ -168,8 +168,9 @@ def _enough(draft: Draft, rated: pd.DataFrame, score: str) -> None:
         raise draft.too_little("No client's ratings of the alliance change, so there is no course.")
 
 
-def _phases(draft: Draft, courses: Courses, label: str) -> list[Estimate]:
+def _phases(draft: Draft, courses: Courses, a: Measure) -> list[Estimate]:
     """Change in each phase; the report says so where the model cannot be fitted."""
+    label = a.instrument.label
     try:
         model = fit_phases(draft, courses.rows, courses.knots)
     except FitError as error:
@@ -180,6 +181,8 @@ def _phases(draft: Draft, courses: Courses, label: str) -> list[Estimate]:
     draft.uses(model)
     estimates = phase_estimates(model, courses, label)
     draft.estimate(*estimates)
+    first = estimates[0]
+    draft.checks(model, courses.rows, a, first.label, term="time", unit=first.unit)
     return estimates
 
 

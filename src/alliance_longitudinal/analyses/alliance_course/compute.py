@@ -258,9 +258,10 @@ def late_estimates(draft: Draft, rows: pd.DataFrame, y: Measure) -> list[Estimat
         ENDPOINT,
     )
     first = len(draft.estimates)
-    draft.coefficient(
-        "late_given_early", "Late alliance, given the early one", both, parts[1], unit=unit, robust=True
-    )
+    label = "Late alliance, given the early one"
+    draft.coefficient("late_given_early", label, both, parts[1], unit=unit, robust=True)
+    scores = rows.assign(y=rows["end"])
+    draft.checks(both, scores, y, label, term=parts[1], unit=unit, figures=False)
     draft.coefficient(
         "early_given_late", "Early alliance, given the late one", both, parts[0], unit=unit, robust=True
     )
