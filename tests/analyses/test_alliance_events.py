@@ -136,7 +136,7 @@ def test_tables_and_figures_are_there(quiet):
         "by_session",
         "outcome",
     ]
-    assert list(quiet.figures) == ["found_and_expected", "repairs"]
+    assert list(quiet.figures)[:2] == ["found_and_expected", "repairs"]  # checks come behind them
     assert any(n.code == "rules_disagree" for n in quiet.notes)
     assert "12 or more" not in quiet.methods
     assert "8 or more ratings" in quiet.methods
@@ -409,3 +409,16 @@ def test_markers_and_predictors_that_are_none_are_refused():
     bare = replace(study, session_covariates=())
     with pytest.raises(StudyError, match=r"It has none\. Name the column under 'covariates: session:'"):
         al.alliance_events(bare, simulations=50, marker="rupture")
+
+
+def test_the_models_of_change_are_checked_and_the_share_of_clients_cannot_be(quiet):
+    table = quiet.table("model_checks").to_frame().set_index("title").replace("−", "-", regex=True)
+    for title, name in (("Change and ruptures", "outcome_events"), ("Change and repair", "outcome_repaired")):
+        shown = float(table.loc[title, "whole"])
+        assert shown == pytest.approx(numbers(quiet).loc[name, "estimate"], rel=0.01)
+        low, high = (float(x) for x in table.loc[title, "range"].split(" to "))
+        assert low < shown < high
+    names = [f.name for f in quiet.figure_specs]
+    assert {"residuals_events", "without_events"} <= set(names)
+    assert "residuals_repaired" not in names
+    assert "a share of clients, which has no residuals to look at; the checks are" in quiet.methods

@@ -160,7 +160,7 @@ def alliance_events(
     event_findings(draft, found, label)
     draft.usual_findings(draft.sessions.groupby("therapist")["client"].nunique())
     recorded = marker if marked is not None and marker else ""
-    draft.method(describe(found, asked, bool(effects), bool(odds), recorded))
+    draft.method(describe(found, asked, bool(effects), bool(odds), recorded, bool(draft.checked)))
     draft.cite("eubanks2012", "shewhart1931", "cohen1960", "dean2015", "bordin1979")
     return draft
 
@@ -256,6 +256,18 @@ def _outcome(draft: Draft, found: Found, sessions: pd.DataFrame, outcome: Measur
             inside = level == "client"
             unit = f"{label} points"
             made.append(draft.coefficient(identity, said, model, term, level=level, unit=unit, robust=inside))
+        scores = adjusted_rows.assign(
+            y=adjusted_rows["last"]
+        )  # floor and ceiling are those of the last score
+        draft.checks(
+            model,
+            scores,
+            outcome,
+            made[-len(usable)].label,
+            term=usable[0],
+            unit=unit,
+            figures=name == "events",
+        )
     return made
 
 

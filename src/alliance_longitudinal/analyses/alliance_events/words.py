@@ -140,7 +140,9 @@ def event_findings(draft: Draft, found: Found, label: str) -> None:
         )
 
 
-def describe(found: Found, asked: Asked, related: bool, who: bool = False, marker: str = "") -> str:
+def describe(
+    found: Found, asked: Asked, related: bool, who: bool = False, marker: str = "", checked: bool = False
+) -> str:
     """The methods paragraph."""
     within, outcome = asked.repair_within, asked.outcome
     text = (
@@ -151,6 +153,8 @@ def describe(found: Found, asked: Asked, related: bool, who: bool = False, marke
         f"within {asked.repair_to_sd:g} SD of the rating before it (or of the client's centre or line). The expected numbers are from {asked.simulations} data sets "
         f"(seed {asked.seed}). In them each client's ratings are a stationary normal series around the client's mean, within the range of the "
         "instrument. The correlation of neighbouring sessions is the same for all clients; spreads differ between clients as in the data. "
+        "The main number is a share of clients, which has no residuals to look at"
+        + ("; the checks are those of the models of change. " if checked else ". ")
     )
     if related:
         text += (
