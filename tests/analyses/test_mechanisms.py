@@ -114,7 +114,7 @@ def test_words_of_a_chain_within(result):
     for causal in (" causes ", "leads to", " led to ", "mediates", "because of the alliance", "transmits"):
         assert causal not in text
     assert [t.name for t in result.tables][1:4] == ["paths_per_sd", "paths", "confounding"]
-    assert [f.name for f in result.figure_specs] == ["paths", "confounding"]
+    assert [f.name for f in result.figure_specs][:2] == ["paths", "confounding"]  # checks come behind them
 
 
 # ---------------------------------------------------------------- causes of clients and of therapists
@@ -353,3 +353,17 @@ def test_both_audiences_and_the_study_left_alone(study, audience):
     found = al.mechanisms(study, cause="empathy", audience=audience)
     assert found.answer[0].startswith("Within clients, after sessions with ")
     pd.testing.assert_frame_equal(study.sessions, before)
+
+
+def test_both_models_between_clients_are_checked(result):
+    """The indirect path is a product: each of its two paths without any one therapist."""
+    table = result.table("model_checks").to_frame().replace("−", "-", regex=True)
+    for (_, row), name in zip(table.iterrows(), ("a_between", "b_between"), strict=True):
+        shown = float(row["whole"])
+        assert shown == pytest.approx(value(result, name), rel=0.01)
+        low, high = (float(x) for x in row["range"].split(" to "))
+        assert low < shown < high
+    names = [f.name for f in result.figure_specs]
+    assert {"residuals_outcome", "without_outcome"} <= set(names)
+    assert "residuals_alliance" not in names
+    assert "the checks look at the model of each of the two" in result.methods

@@ -141,6 +141,7 @@ def mechanisms(
         draft.uses(*paths.models)
         draft.robust_errors |= any(m.robust is not None for m in paths.models)
     draft.estimate(*(e for k, p in enumerate(every) for e in estimates_of(p, found, asked, main=k == 0)))
+    _checks(draft, every, found, before, asked)
     answer(draft, every, found, asked)
     show(draft, every, found, asked)
     if groups is not None:
@@ -214,6 +215,20 @@ def _paths(
                 why=told(error),
             )
     return out
+
+
+def _checks(draft: Draft, every: list[Paths], cause: Cause, before: Before, asked: Asked) -> None:
+    """Residuals, floor and ceiling, and each therapist left out, for both paths of the two models."""
+    clients, rows = before.clients, before.rows
+    last = rows if before.course else clients.assign(y=clients["intake"] + clients["end_change"])
+    for k, paths in enumerate(every):
+        if not paths.models:
+            continue
+        own = {e.id.partition("_")[0]: e for e in estimates_of(paths, cause, asked, main=k == 0)}
+        parts = (("a", clients.assign(y=clients["early"]), asked.alliance), ("b", last, asked.outcome))
+        for (path, scores, measure), model, term in zip(parts, paths.models, paths.terms, strict=True):
+            shown = own[path]
+            draft.checks(model, scores, measure, shown.label, term=term, unit=shown.unit, figures=path == "b")
 
 
 def _compare(draft: Draft, groups: Groups, cause: Cause, asked: Asked, detrend: Detrend, seed: int) -> None:

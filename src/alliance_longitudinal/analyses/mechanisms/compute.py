@@ -40,6 +40,8 @@ class Paths:
         Rows of the model of the alliance, where it is another than that of the outcome; else 0.
     confounding : Confounding or None
     models : tuple of Fitted
+    terms : tuple of str
+        The coefficients of the paths ``a`` and ``b`` in the two models.
     latent : bool
         Whether means are latent.
     """
@@ -56,6 +58,7 @@ class Paths:
     latent: bool = False
     suffix: str = ""
     n_first: int = 0
+    terms: tuple[str, str] = ("", "")
 
     @property
     def kind(self) -> str:
@@ -154,6 +157,7 @@ def two_models(before: Before, cause: Cause, seed: int, part: str = "") -> Paths
         (pair.first, pair.second),
         suffix="_observed" if by_therapist else "",
         n_first=len(clients),
+        terms=(pair.cause, pair.prefix + pair.alliance),
     )
 
 

@@ -220,5 +220,15 @@ def methods(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked, de
         "(Imai, Keele & Yamamoto), with the errors of the level of the path. No p value is given for an indirect path. The share of the total path is given only if the total path is "
         "clear."
     )
+    if draft.checked:
+        parts.append(
+            "An indirect path is a product of two paths, so the checks look at the model of each of the two. Latent means, and the "
+            "path within clients, have no such checks: their models are of alliance and outcome together."
+        )
+    else:
+        parts.append(
+            "There are no checks of residuals: the paths are not from mixed models of one score, but from models of alliance and outcome together or "
+            "without random effects."
+        )
     draft.method(*parts)
     draft.cite("imai2010")
