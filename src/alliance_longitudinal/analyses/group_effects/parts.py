@@ -50,7 +50,12 @@ def likeness_of(draft: Draft, shared: Shared) -> None:
         _named(draft, error, "likeness")
         return
     draft.uses(fitted)
-    draft.estimate(*_alike(fitted, shared, len(clients)))
+    found = _alike(fitted, shared, len(clients))
+    draft.estimate(*found)
+    if found:  # floor and ceiling are those of the last score
+        scores = clients.assign(y=clients["intake"] + clients["end_change"])
+        groups = shared.unit == "group"
+        draft.checks(fitted, scores, shared.outcome, found[0].label, share="Intercept", groups=groups)
 
 
 def sharing(shared: Shared) -> pd.DataFrame:

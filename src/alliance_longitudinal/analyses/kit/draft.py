@@ -121,6 +121,7 @@ class Draft(Sample):
         unit: str = "",
         seed: int = 0,
         figures: bool = True,
+        groups: bool = False,
     ) -> None:
         """Check a main model for internal readers: residuals, floor and ceiling, and each therapist left out in turn.
 
@@ -142,11 +143,13 @@ class Draft(Sample):
             Of the simulated residuals.
         figures : bool
             Whether the report shows them, too, or only a row of the table of checks.
+        groups : bool
+            Whether what the model calls therapists are therapy groups.
         """
         if not fitted.mixed:
             return
         found, drawn, findings = check_model(
-            fitted, rows, measure, label, "share" if share else unit, term, share, seed
+            fitted, rows, measure, label, "share" if share else unit, term, share, seed, groups=groups
         )
         self.checked.append(found)
         self.check_figures += drawn if figures else []  # behind those of the answer

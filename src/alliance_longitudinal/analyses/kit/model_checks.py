@@ -47,6 +47,8 @@ class Checked:
         Shares of scores at the ends of the scale.
     why_not : str
         Why no therapist was left out; empty if each was.
+    groups : bool
+        Whether therapy groups stand in the place of therapists.
     """
 
     fitted: Fitted
@@ -60,6 +62,7 @@ class Checked:
     at_low: float
     at_high: float
     why_not: str = ""
+    groups: bool = False
 
 
 def check_model(
@@ -71,6 +74,8 @@ def check_model(
     term: str,
     share: str,
     seed: int,
+    *,
+    groups: bool = False,
 ) -> tuple[Checked, list[FigureSpec], list[Finding]]:
     """Check one model.
 
@@ -86,6 +91,8 @@ def check_model(
         The coefficient that is examined; or, where it is the therapists' share of a variance, the variance's term.
     seed : int
         Of the simulated residuals.
+    groups : bool
+        Whether what the model calls therapists are therapy groups.
     """
     envelope = fitted.result.envelope(n=SIMULATED, seed=seed)
     value = partial(_share, share) if share else partial(_coefficient, term)
@@ -97,7 +104,7 @@ def check_model(
     ends = measure.instrument.total_range
     at_low, at_high = (float(np.mean(y == end)) for end in ends) if ends else (np.nan, np.nan)
     checked = Checked(
-        fitted, label, unit, whole, low, high, flips, float(envelope.p), at_low, at_high, why_not
+        fitted, label, unit, whole, low, high, flips, float(envelope.p), at_low, at_high, why_not, groups
     )
     figures = [_quantiles(checked, envelope.frame), _left_out_figure(checked, without)]
     clear = bool(share) or _is_clear(fitted, term)
@@ -203,17 +210,21 @@ def checks_table(every: list[Checked]) -> Table | None:
         for c in every
     ]
     some = any(c.fitted.structure.therapist for c in every)
+    groups = any(c.groups for c in every)
     columns = [
         Column("title", "Model"),
         Column("label", "Number"),
-        Column("whole", "With all therapists" if some else "Estimate"),
-        *([Column("range", "Without any one therapist")] if some else []),
+        Column("whole", ("With all groups" if groups else "With all therapists") if some else "Estimate"),
+        *([Column("range", f"Without any one {'group' if groups else 'therapist'}")] if some else []),
         Column("p_shape", "Residuals normal: p", "p"),
         Column("at_low", "Scores at the lowest", "percent", modelled=True),
         Column("at_high", "Scores at the highest", "percent", modelled=True),
     ]
     note = (
-        "Each therapist was left out in turn. Shape of the residuals: Kolmogorov's distance from the normal against simulated "
+        "Each group was left out in turn. Shape of the residuals: Kolmogorov's distance from the normal against simulated responses of "
+        "the model. For internal readers only."
+        if some and groups
+        else "Each therapist was left out in turn. Shape of the residuals: Kolmogorov's distance from the normal against simulated "
         "responses of the model. For internal readers only."
         if some
         else "Shape of the residuals: Kolmogorov's distance from the normal against simulated responses of the model. For internal readers "
@@ -291,32 +302,46 @@ def _left_out_figure(checked: Checked, without: "pd.Series[float]") -> FigureSpe
         return None
     ordered = np.sort(without.to_numpy(float))
     data = pd.DataFrame({"place": np.arange(1, len(ordered) + 1), "value": ordered, "all": checked.whole})
-    share = checked.unit == "share"
+    share, groups = checked.unit == "share", checked.groups
     kind = "percent" if share else "number"
     return FigureSpec(
         name=f"without_{checked.fitted.name}",
-        title=say("{label}, without each therapist in turn", label=checked.label),
-        caption="Each mark: the estimate without one therapist, in order. Therapists are not named.",
+        title=say(
+            "{label}, without each group in turn" if groups else "{label}, without each therapist in turn",
+            label=checked.label,
+        ),
+        caption="Each mark: the estimate without one group, in order. Groups are not named."
+        if groups
+        else "Each mark: the estimate without one therapist, in order. Therapists are not named.",
         alt=say(
-            "{label}: {whole} with all therapists; without any one of them between {low} and {high}.",
+            "{label}: {whole} with all groups; without any one of them between {low} and {high}."
+            if groups
+            else "{label}: {whole} with all therapists; without any one of them between {low} and {high}.",
             label=checked.label,
             whole=number(checked.whole, kind),
             low=number(checked.low, kind),
             high=number(checked.high, kind),
         ),
-        how_to_read="A mark far from the others is a therapist on whom the estimate depends.",
+        how_to_read="A mark far from the others is a group on which the estimate depends."
+        if groups
+        else "A mark far from the others is a therapist on whom the estimate depends.",
         section="checks",
         data=data,
         columns=(
             Column("place", "Place", "integer"),
-            Column("value", "Without this therapist", "percent" if share else "number", modelled=True),
+            Column(
+                "value",
+                f"Without this {'group' if groups else 'therapist'}",
+                "percent" if share else "number",
+                modelled=True,
+            ),
             Column("all", "With all", "percent" if share else "number", modelled=True),
         ),
         draw=partial(
             plots.lines,
             x="place",
             y="value",
-            x_label=translated("Therapist left out, in order"),
+            x_label=translated("Group left out, in order" if groups else "Therapist left out, in order"),
             y_label=translated("Estimate"),
             percent=share,
         ),
