@@ -238,6 +238,19 @@ def test_one_measure_is_enough(study: Study) -> None:
     )
 
 
+def test_where_all_begin_alike_there_is_no_change_in_standard_deviations(study: Study) -> None:
+    """Clients taken in at one score have no spread at intake to divide by."""
+    sessions = study.sessions
+    first = sessions.dropna(subset=["phq9"]).groupby("client").head(1).index
+    sessions.loc[sessions.index.isin(first), "phq9"] = 15.0
+    alike = al.therapist_development(with_sessions(study, sessions))
+    ids = set(alike.estimates["id"])
+    assert "outcome_case" in ids
+    assert "outcome_case_d" not in ids
+    (said,) = (line for line in alike.answer if "PHQ-9 points" in line)
+    assert "standard deviations" not in said
+
+
 def test_what_cannot_be_asked_for(study: Study) -> None:
     clients = study.clients.assign(site="A", age=40.0)
     some = replace(study, _clients=clients, covariates=("site", "age"))

@@ -105,6 +105,17 @@ def test_too_few_scores_per_client(study: Study) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["early_alliance", "planning"])
+def test_all_clients_have_the_same_course(study: Study, name: str) -> None:
+    """Clients do not differ in any session: nothing is divided by their variance, and no share of it is given."""
+    sessions = study.sessions.sort_values(["client", "session"])
+    sessions["phq9"] = sessions.groupby("session")["phq9"].transform("median").round()
+    result = getattr(al, name)(with_sessions(study, sessions), **QUICK.get(name, {}))
+    assert result.answer
+    of = result.estimates.set_index("id")["estimate"].astype(float)
+    assert np.isfinite(of[of.index.str.contains("share|icc|_d$")]).all()
+
+
 def test_least_squares_refuses_a_constant_response() -> None:
     rows = pd.DataFrame(
         {"therapist": "a", "client": [f"c{k}" for k in range(9)], "x": np.arange(9.0), "y": 3.0}

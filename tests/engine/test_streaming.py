@@ -13,6 +13,7 @@ import alliance_longitudinal as al
 from engine.designs import GROWTH, three_levels
 from inside.engine_sources import learn_recipe
 from inside.engine_statistics import gather, sums
+from sockets import sweep_sockets
 
 #: Sums in another order: differences of rounding, relative to a deviance of thousands.
 SAME = 1e-9
@@ -302,6 +303,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same(frame):
         assert not timer.is_alive()  # it died in the middle of the run
         assert_agree(found, expected)
         assert victim not in [worker.pid for worker in cluster.workers.values()]
+    sweep_sockets()
 
 
 def test_sums_of_a_source_do_not_depend_on_its_batches(tmp_path, frame):

@@ -16,6 +16,7 @@ from alliance_longitudinal.reporting import run_batch
 from inside.reporting_batch import cluster as cluster_module
 from reporting import tiny
 from reporting.conftest import Lab
+from sockets import sweep_sockets
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ def workers() -> Iterator[Any]:
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         cluster.wait_for_workers(2)
         yield cluster
+    sweep_sockets()
 
 
 def grid(folder: Path, scales: str) -> Path:

@@ -45,7 +45,7 @@ class Shares:
 
 
 def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Shares | None:
-    """Variances of ``term`` by level; None where only one level has it.
+    """Variances of ``term`` by level; None where only one level has it, or nothing varies.
 
     Parameters
     ----------
@@ -68,6 +68,8 @@ def variance_shares(fitted: Fitted, term: str, *, n_boot: int, seed: int) -> Sha
     named = {"clinic": "clinic", "therapist": "therapist", "Residual": "session"}
     shares.index = pd.Index([named.get(group, "client") for group in shares["group"]])
     shares = shares.loc[[level for level in LEVELS if level in shares.index]]
+    if not shares["variance"].sum() > 0:
+        return None
     return Shares(
         shares["variance"], shares["lower"], shares["upper"], n_boot, shares.attrs.get("n_failed", 0)
     )

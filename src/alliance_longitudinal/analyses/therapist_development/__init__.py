@@ -239,7 +239,9 @@ def _main(draft: Draft, cases: Cases, a: Measure | None, y: Measure | None) -> d
         found = change_estimate(change, words, unit)
         sign = 1.0 if outcome == "alliance" or measure.instrument.direction == "higher_better" else -1.0
         sd = float(change.rows["alliance" if outcome == "alliance" else "intake"].std())
-        draft.estimate(found, in_sd(found, sd, f"{words}, in standard deviations", sign))
+        draft.estimate(found)
+        if sd > 0:  # all clients may have the same score at intake
+            draft.estimate(in_sd(found, sd, f"{words}, in standard deviations", sign))
         spread = spread_estimate(change, f"{words}: standard deviation between therapists", unit)
         if spread is not None:
             draft.estimate(spread)

@@ -67,7 +67,8 @@ def _course(change: Change, smallest: int) -> pd.DataFrame:
         )
     values = rows[change.outcome].astype(float)
     if change.outcome == "end":
-        values = values - float(change.fitted.result.params["intake_c"]) * rows["intake_c"]
+        slope = change.fitted.result.params.get("intake_c", 0.0)  # none where all begin alike
+        values = values - float(slope) * rows["intake_c"]
     step = steps_of(rows["case"], smallest)
     means = (
         pd.DataFrame({"x": rows["case"], "y": values})

@@ -47,29 +47,29 @@ def _say_change(
 ) -> None:
     assert found is not None
     clear = found.ci_low > 0 or found.ci_high < 0
-    size = draft[f"{found.id}_d"]
-    assert size is not None
+    size = draft[f"{found.id}_d"]  # none where all clients have the same score at intake
+    in_sd = (
+        say("; {d} standard deviations, positive is better", d=size.number()) if size is not None else say("")
+    )
     if not clear:
         draft.say(
-            "Over {ten} cases of a therapist the {what} did not clearly change ({e} {label} points, 95 % interval {e:interval}; {d} standard "
-            "deviations, positive is better).",
+            "Over {ten} cases of a therapist the {what} did not clearly change ({e} {label} points, 95 % interval {e:interval}{in_sd}).",
             ten=Number(TEN, "integer"),
             what=what,
             e=found.number(),
             label=measure.instrument.label,
-            d=size.number(),
+            in_sd=in_sd,
         )
         return
     better = (found.estimate > 0) == higher_better
     draft.say(
-        "Over {ten} cases of a therapist the {what} became {way} ({e} {label} points, 95 % interval {e:interval}; {d} standard deviations, "
-        "positive is better).",
+        "Over {ten} cases of a therapist the {what} became {way} ({e} {label} points, 95 % interval {e:interval}{in_sd}).",
         ten=Number(TEN, "integer"),
         what=what,
         way="better" if better else "worse",
         e=found.number(),
         label=measure.instrument.label,
-        d=size.number(),
+        in_sd=in_sd,
     )
 
 
