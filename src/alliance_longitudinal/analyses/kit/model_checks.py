@@ -184,7 +184,7 @@ def _findings(checked: Checked, measure: Measure, n: int, *, clear: bool) -> lis
             out.append(Finding(f"{what}_of_scores", "caution", message, title, short("terwee2007")))
     if checked.p_shape <= CLEAR:
         message = say(
-            "The residuals are not normal in shape (p {p}; see the figure of residuals). With many clients this matters little for "
+            "The residuals are not normal in shape (p {p}). With many clients this matters little for "
             "averages and differences, and more for variances and for statements about single clients.",
             p=number(checked.p_shape, "p"),
         )
