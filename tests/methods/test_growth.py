@@ -267,6 +267,19 @@ def test_a_covariate_moves_the_expected_score_by_its_coefficient():
     assert course.params["x0"] > 0.5
 
 
+def test_a_covariate_that_others_determine_changes_nothing():
+    rng = np.random.default_rng(3)
+    person, week = np.repeat(range(60), 5), np.tile(range(1, 6), 60)
+    x, intake = rng.normal(size=60), rng.normal(15, 4, 60)
+    y = intake[person] + x[person] - 0.5 * week + rng.normal(0, 1, 300) + rng.normal(0, 1, 60)[person]
+    frame = pd.DataFrame({"c": person, "w": week, "i": intake[person], "x": x[person], "y": y})
+    names = ("y", "i", "w", "c")
+    one = methods.ExpectedCourse.fit(frame, *names, covariates=["x"])
+    two = methods.ExpectedCourse.fit(frame.assign(z=3 * frame["x"] + 20), *names, covariates=["x", "z"])
+    new = frame[frame["c"] == 0].assign(z=3 * x[0] + 20)
+    pd.testing.assert_frame_equal(two.predict(new, at=[8]), one.predict(new, at=[8]), rtol=1e-6)
+
+
 def test_the_scores_so_far_count_with_those_of_the_therapist():
     """A person of a therapist whose clients score high is expected to be high, also given the person's own scores."""
     frame = archive(1, tau=3.0)
