@@ -421,4 +421,7 @@ def test_the_models_of_change_are_checked_and_the_share_of_clients_cannot_be(qui
     names = [f.name for f in quiet.figure_specs]
     assert {"residuals_events", "without_events"} <= set(names)
     assert "residuals_repaired" not in names
-    assert "a share of clients, which has no residuals to look at; the checks are" in quiet.methods
+    assert (
+        "a share of clients, which has no residuals to look at; internal reports check the models of change"
+        in quiet.methods
+    )

@@ -275,7 +275,10 @@ def test_the_model_of_length_is_checked_for_internal_readers(study, found) -> No
     assert low < shown < high
     assert row["at_low"] == pytest.approx((study.sessions["phq9"].dropna() == 0).mean(), abs=0.003)
     assert {"residuals_length", "without_length"} <= {f.name for f in found.figure_specs}
-    assert "which has no residuals to look at; the checks are those of the model of length." in found.methods
+    assert (
+        "which has no residuals to look at; internal reports check the model of length instead."
+        in found.methods
+    )
 
 
 def test_few_lengths_leave_nothing_to_check() -> None:

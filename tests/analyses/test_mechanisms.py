@@ -366,4 +366,4 @@ def test_both_models_between_clients_are_checked(result):
     names = [f.name for f in result.figure_specs]
     assert {"residuals_outcome", "without_outcome"} <= set(names)
     assert "residuals_alliance" not in names
-    assert "the checks look at the model of each of the two" in result.methods
+    assert "internal reports check the model of each of the two" in result.methods

@@ -154,7 +154,7 @@ def describe(
         f"(seed {asked.seed}). In them each client's ratings are a stationary normal series around the client's mean, within the range of the "
         "instrument. The correlation of neighbouring sessions is the same for all clients; spreads differ between clients as in the data. "
         "The main number is a share of clients, which has no residuals to look at"
-        + ("; the checks are those of the models of change. " if checked else ". ")
+        + ("; internal reports check the models of change instead. " if checked else ". ")
     )
     if related:
         text += (

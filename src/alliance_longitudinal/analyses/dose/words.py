@@ -175,7 +175,7 @@ def method_of(y: Measure, dose: Dose, inclusive: bool, by: int, modelled: bool, 
     ]
     out.append(
         "The main number is a session read from a curve, which has no residuals to look at"
-        + ("; the checks are those of the model of length." if checked else ".")
+        + ("; internal reports check the model of length instead." if checked else ".")
     )
     if modelled:
         out.append(

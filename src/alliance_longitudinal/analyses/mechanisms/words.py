@@ -222,7 +222,7 @@ def methods(draft: Draft, every: Sequence[Paths], cause: Cause, asked: Asked, de
     )
     if draft.checked:
         parts.append(
-            "An indirect path is a product of two paths, so the checks look at the model of each of the two. Latent means, and the "
+            "An indirect path is a product of two paths, so internal reports check the model of each of the two. Latent means, and the "
             "path within clients, have no such checks: their models are of alliance and outcome together."
         )
     else:
