@@ -11,7 +11,8 @@ from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.kit import ENDPOINT, fit_first
 from alliance_longitudinal.errors import FitError
 from alliance_longitudinal.simulation import ClinicTruth
-from analyses.studies import QUICK, simulated_study, with_couples, with_empathy, with_sessions
+from analyses.studies import QUICK, simulated_study, with_couples, with_empathy, with_raters, with_sessions
+from inside.analyses_registry import REGISTRY
 
 NONE_CHANGES = (
     "There are too few data for an answer. No client's score of PHQ-9 changes, so there is no change to relate to anything. "
@@ -103,6 +104,29 @@ def test_too_few_scores_per_client(study: Study) -> None:
     assert (
         "Each client has only one score of WAI-SR, so differences between clients cannot be" in one.answer[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        *((name, ["alliance", "phq9"]) for name in REGISTRY),
+        ("expected_course", ["alliance"]),
+        ("alliance_course", ["phq9"]),
+        ("group_effects", ["phq9"]),
+    ],
+)
+def test_a_measure_without_any_score(study: Study, name: str, gone: list[str]) -> None:
+    """A column that an export left empty: the report says that scores are missing, or goes on without them."""
+    empty = study.sessions.assign(**dict.fromkeys(gone, np.nan))
+    asked = with_sessions(study, empty)
+    asked = with_couples(asked) if name == "dyads" else with_empathy(asked) if name == "mechanisms" else asked
+    if name == "raters":
+        asked = with_sessions(
+            with_raters(study), with_raters(study).sessions.assign(**dict.fromkeys(gone, np.nan))
+        )
+    result = getattr(al, name)(asked, **QUICK.get(name, {}))
+    assert result.answer
+    assert np.isfinite(result.estimates["estimate"].astype(float)).all()
 
 
 @pytest.mark.parametrize("name", ["early_alliance", "planning"])

@@ -95,10 +95,10 @@ def late_rows(
     ordered = sessions.sort_values(["client", "session"], kind="stable")
     scored = ordered[ordered[outcome].notna()]
     last = scored.groupby("client")["session"].max()
-    begin = ordered["client"].map(last) - late
+    begin = ordered["client"].map(last).astype(float) - late
     early = ordered[ordered["session"].between(window.first, window.last)]
     part = ordered[(ordered["session"] >= begin) & (ordered["session"] < begin + late)]
-    upto = scored[scored["session"] <= scored["client"].map(last) - late]
+    upto = scored[scored["session"] <= scored["client"].map(last).astype(float) - late]
     out = pd.DataFrame(
         {
             "therapist": ordered.groupby("client")["therapist"].first(),

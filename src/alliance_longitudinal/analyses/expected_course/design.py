@@ -125,7 +125,7 @@ def track_of(draft: Draft, sessions: pd.DataFrame, measure: Measure) -> Track:
         {
             "client": rated["client"].to_numpy(object),
             "therapist": clusters(rated["client"], rated["therapist"]),
-            "time": (rated["week"] - rated["client"].map(start)).to_numpy(float),
+            "time": (rated["week"] - rated["client"].map(start).astype(float)).to_numpy(float),
             "score": rated[measure.name].to_numpy(float),
             "intake": first.to_numpy(float),
         }

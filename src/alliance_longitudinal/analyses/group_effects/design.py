@@ -96,7 +96,7 @@ def shared_of(
     scored = sessions[sessions[outcome.name].notna() & sessions["week"].notna()].sort_values(
         ["client", "session"]
     )
-    first = scored["client"].map(sessions.groupby("client")["week"].min())
+    first = scored["client"].map(sessions.groupby("client")["week"].min()).astype(float)
     per, weeks = _UNITS[draft.study.time_unit]
     per = "session" if time_unit(draft.study) == "session" else per
     rows = scored.assign(y=scored[outcome.name], elapsed=(scored["week"] - first) / weeks)

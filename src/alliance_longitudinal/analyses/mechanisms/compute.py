@@ -219,7 +219,7 @@ def latent_clients(before: Before, sessions: pd.DataFrame, seed: int) -> Paths:
             "client": frame["client"],
             "x": frame["client"].map(clients["x"]),
             "m": frame[f"{a}_lag"],
-            "y": frame[y] - frame["client"].map(clients["intake"]),
+            "y": frame[y] - frame["client"].map(clients["intake"]).astype(float),
         }
     )
     return _latent(rows.dropna(), "client", "client", before, seed)
