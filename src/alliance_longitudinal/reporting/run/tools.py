@@ -5,7 +5,6 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from tempfile import TemporaryDirectory
 
 #: What reports never import: the command line, what draws widgets, and what supervises.
 _NOT_NEEDED = (".cli", ".reporting.explore", ".reporting.batch", ".reporting.run.warm", ".__main__")
@@ -75,14 +74,18 @@ def import_analyses() -> None:
 def use_once() -> None:
     """Use study, model and figure once: instruments, compiled functions and fonts are loaded when they are first used."""
     import alliance_longitudinal as al
+    from alliance_longitudinal.reporting.run.owner import remove, temporary_folder
 
     rows = al.simulate_clinic(1, clients=40, therapists=6, items=False).sessions
-    with TemporaryDirectory() as folder:
-        study = Path(folder) / "study.yaml"
+    folder = temporary_folder()  # swept away by the next report if this process is killed here
+    try:
+        study = folder / "study.yaml"
         study.write_text(_STUDY, encoding="utf-8")
         # Marks inside a field: such a file is read without Arrow's threads, after which no copy could be made.
         rows.assign(note='a "mark"').to_csv(study.with_name("sessions.csv"), index=False)
         al.load_study(study)
+    finally:
+        remove(folder)
     model = al.MixedModel.from_formula("phq9 ~ week * wai + (1 + week | therapist/client)", rows).fit()
     model.conf_int(method="profile")
     al.MixedModel.from_formula("phq9 ~ week + (1 | therapist/client)", rows).fit()
