@@ -394,8 +394,9 @@ class ExpectedCourse:
         """What the intake score and the covariates say of each row's person: the expected score without its part of time."""
         b, c = self.model.params, self._columns
         check_columns(frame, c.covariates)
-        # A covariate that others determine is left out of the model.
         base = b["Intercept"] + b.get("intake", 0.0) * numbers(frame, c.intake, missing=missing)
         for i, name in enumerate(c.covariates):
-            base = base + b.get(f"x{i}", 0.0) * numbers(frame, name, missing=missing)
+            base = base + b.get(f"x{i}", 0.0) * numbers(
+                frame, name, missing=missing
+            )  # 0: others determine it
         return np.asarray(base)

@@ -3,7 +3,6 @@
 import sys
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from pkgutil import walk_packages
 
 #: What reports never import: the command line, what draws widgets, and what supervises.
