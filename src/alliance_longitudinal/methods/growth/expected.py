@@ -395,8 +395,6 @@ class ExpectedCourse:
         b, c = self.model.params, self._columns
         check_columns(frame, c.covariates)
         base = b["Intercept"] + b.get("intake", 0.0) * numbers(frame, c.intake, missing=missing)
-        for i, name in enumerate(c.covariates):
-            base = base + b.get(f"x{i}", 0.0) * numbers(
-                frame, name, missing=missing
-            )  # 0: others determine it
+        for i, name in enumerate(c.covariates):  # the model leaves out what others determine
+            base = base + b.get(f"x{i}", 0.0) * numbers(frame, name, missing=missing)
         return np.asarray(base)
