@@ -266,8 +266,9 @@ def test_the_answer_and_the_figures(result):
         "All 72 analyses, with other parts of the alliance and other clients, have this sign."
     )
     assert result.answer[3].startswith("The choice that moves the answer most is '")
-    assert [f.name for f in result.figure_specs] == ["curve", "every_curve"]
-    curve, every = result.figure_specs
+    checks = ["residuals_growth", "without_growth"]
+    assert [f.name for f in result.figure_specs] == ["curve", "every_curve", *checks]
+    curve, every = result.figure_specs[:2]
     assert len(curve.data) == 36
     assert len(every.data) == 72
     for spec in (curve, every):  # the matrix below the curve shows only what differs
@@ -277,6 +278,14 @@ def test_the_answer_and_the_figures(result):
     for spec in (curve, every):
         assert len(spec.figure().axes) == 2
     assert "growth" in result.models
+
+
+def test_the_main_analysis_is_checked_for_internal_readers(result):
+    (row,) = result.table("model_checks").to_frame().to_dict("records")
+    shown = float(row["whole"].replace("−", "-"))
+    assert shown == pytest.approx(result.models["growth"].params["weeks:early_client"], rel=0.01)
+    low, high = (float(x.replace("−", "-")) for x in row["range"].split(" to "))
+    assert low < shown < high
 
 
 def test_shareable_is_the_same_in_round_numbers(clinic):

@@ -142,7 +142,8 @@ def methods_text(
         f"{names.a_label} and {names.y_label}. In both, each client has his or her own level{lines}{rule}. Deviations from it at one session are "
         f"related to those at the next, with effects {lags}. The model was fitted by full-information maximum likelihood to all scores, which "
         f"assumes that missing scores are missing at random; {errors}. The alliance may follow earlier symptoms (feedback), and symptoms "
-        "may follow the alliance.",
+        "may follow the alliance. The model is of means and covariances, so residuals of single scores are not shown; what can be tested of "
+        "its assumptions is in the tables.",
         "Other estimators: a dynamic panel model by maximum likelihood, with a client effect that may "
         "correlate with all predictors, and a predictor that may correlate with the "
         "outcome of the same session; two-step GMM in differences and in the system, with "

@@ -14,6 +14,7 @@ from alliance_longitudinal.analyses.kit import (
     Count,
     Covariates,
     Draft,
+    Fitted,
     Number,
     OutcomeName,
     Seed,
@@ -193,6 +194,7 @@ def multiverse(
     if found.fitted is not None:
         draft.uses(found.fitted)
         draft.show(models_table(draft.fitted), coefficient_table(found.fitted))
+        _checks(draft, found.fitted, setting)
     words.findings(draft, found, summary)
     draft.usual_findings(design.clients.groupby("therapist").size())
     words.methods(draft, found, setting, n_perm)
@@ -266,6 +268,14 @@ def _facts(draft: Draft, design: EarlyDesign, cells: int, question: str) -> None
     draft.fact("Analyses", Number(cells, "integer"))
     draft.fact("Clients of the main analysis", Count(design.n_clients, "client"))
     draft.therapists(design.n_therapists)
+
+
+def _checks(draft: Draft, fitted: Fitted, setting: Setting) -> None:
+    """Residuals, floor and ceiling, and each therapist left out, of the main analysis if it is a model of the course."""
+    term = f"weeks:early_{'client' if setting.effect == 'within' else 'therapist'}"
+    if term in fitted.result.params:
+        label = "Effect of the alliance in the main analysis, per alliance point"
+        draft.checks(fitted, fitted.result.data, setting.outcome, label, term=term, unit="points per week")
 
 
 __all__ = ["multiverse"]

@@ -249,7 +249,8 @@ def method_of(
         _forms(planned),
         say(
             "{n} studies of the plan, and a fifth as many with half and with double the therapists, were simulated, and each was fitted by REML with "
-            "Satterthwaite's degrees of freedom (between therapists at most their number less two). Monte Carlo errors are given with the results.",
+            "Satterthwaite's degrees of freedom (between therapists at most their number less two). Monte Carlo errors are given with the results. "
+            "A plan has no residuals to look at.",
             n=Number(n_sim, "integer"),
         ),
     ]
