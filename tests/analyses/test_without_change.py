@@ -129,6 +129,21 @@ def test_a_measure_without_any_score(study: Study, name: str, gone: list[str]) -
     assert np.isfinite(result.estimates["estimate"].astype(float)).all()
 
 
+@pytest.mark.parametrize("name", ["within_between", "planning", "therapist_development"])
+def test_a_covariate_that_nobody_has(study: Study, name: str) -> None:
+    people = study.clients.assign(age=np.nan)
+    asked = replace(study, _clients=people, covariates=("age",))
+    said = getattr(al, name)(asked, covariates=("age",), **QUICK.get(name, {})).answer[0]
+    assert "0 clients can be analysed; the analysis needs at least 1." in said
+    assert "Check the columns of the covariates." in said
+
+
+def test_an_arm_that_all_clients_have_predicts_nothing(study: Study) -> None:
+    people = study.clients.assign(arm="CBT")
+    result = al.alliance_predictors(replace(study, _clients=people), by="arm")
+    assert result.answer
+
+
 @pytest.mark.parametrize("name", ["early_alliance", "planning"])
 def test_all_clients_have_the_same_course(study: Study, name: str) -> None:
     """Clients do not differ in any session: nothing is divided by their variance, and no share of it is given."""

@@ -157,6 +157,9 @@ def build(
     for predictor in predictors:
         stem = _free(slug(predictor.name), stems)
         coded, sd = _coded(rows, predictor, people, stem)
+        if not len(coded.columns):  # one category only
+            constant.append(predictor.label)
+            continue
         kinds = split and _differs_by_kind(coded, rows)
         for part in ("client",) if kinds else _parts(predictor, split=split, between=between):
             own = _part(coded, rows, predictor, part)

@@ -251,6 +251,7 @@ class Sample:
                 all=Count(before, "client"),
                 names=listed([c.name for c in self.covariates]),
             )
+        self.needs(len(self.sessions), 1, "the analysis", "Check the columns of the covariates.")
         for found in self.covariates:  # numbers are centred on those who are left
             self._coded[found.name] = self._coded_values(found)
 
