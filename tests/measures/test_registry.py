@@ -66,6 +66,12 @@ def test_facts_of_the_instruments_used_most():
     assert found == FACTS
 
 
+def test_each_file_of_the_package_bears_the_id_of_its_instrument():
+    registry = load_instruments()
+    assert {name: registry[name].id for name in registry} == {name: name for name in registry}
+    assert len(registry) == len(list(registry)) >= 55
+
+
 def test_subscales_cutoffs_and_reliable_changes():
     registry = {name: instrument for name, instrument in load_instruments().items() if name in FACTS}
     assert {i.id: dict(i.subscales) for i in registry.values() if i.subscales} == SUBSCALES

@@ -1,6 +1,6 @@
 """The instruments that can be scored: those that come with the package and those of the user."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def load_instruments(extra: Iterable[Path | str] = ()) -> dict[str, Instrument]:
+class Registry(Mapping[str, Instrument]):
+    """Instruments by id. One that comes with the package is read when it is first asked for: a study needs two or three."""
+
+    def __init__(self) -> None:
+        self._files = dict(_shipped_files())
+        self._own: dict[str, Instrument] = {}
+
+    def __getitem__(self, instrument_id: str) -> Instrument:
+        own = self._own.get(instrument_id)
+        return own if own is not None else _read_shipped(self._files[instrument_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def add(self, path: Path) -> None:
+        """Take in a user's instrument; StudyError if its file is wrong or its id is taken."""
+        instrument = read_instrument(path)
+        complaint = clash(instrument, self._files.get(instrument.id))
+        if complaint:
+            raise StudyError(f"In {path}: {complaint}")
+        self._own[instrument.id], self._files[instrument.id] = instrument, path
+
+
+def load_instruments(extra: Iterable[Path | str] = ()) -> Registry:
     """All instruments by id, in alphabetical order of the shipped files and then of each extra folder.
 
     Parameters
@@ -30,18 +56,10 @@ def load_instruments(extra: Iterable[Path | str] = ()) -> dict[str, Instrument]:
         If a folder is missing or empty, a file is wrong, or an id is taken twice. A user's file may not
         quietly replace a shipped instrument: it has its own id, or says ``replaces_shipped: true``.
     """
-    registry: dict[str, Instrument] = {}
-    origin: dict[str, Path] = {}
-    for path, instrument in _shipped_instruments():
-        registry[instrument.id], origin[instrument.id] = instrument, path
+    registry = Registry()
     for folder in map(Path, extra):
         for path in _instrument_files(folder):
-            instrument = read_instrument(path)
-            complaint = clash(instrument, origin.get(instrument.id))
-            if complaint:
-                raise StudyError(f"In {path}: {complaint}")
-            registry[instrument.id] = instrument
-            origin[instrument.id] = path
+            registry.add(path)
     return registry
 
 
@@ -71,7 +89,7 @@ def clash(instrument: Instrument, taken_by: Path | None) -> str:
     taken_by : path or None
         The file that already has its id; None if the id is free.
     """
-    shipped_files = {path for path, _ in _shipped_instruments()}
+    shipped_files = set(_shipped_files().values())
     if taken_by in shipped_files and not instrument.replaces_shipped:
         return (
             f"the instrument id {instrument.id!r} is already taken by {taken_by.name}, which comes with the "
@@ -86,7 +104,7 @@ def clash(instrument: Instrument, taken_by: Path | None) -> str:
 
 def shipped_file(instrument_id: str) -> Path | None:
     """The package's own file of an instrument; None if there is none."""
-    return next((path for path, i in _shipped_instruments() if i.id == instrument_id), None)
+    return _shipped_files().get(instrument_id)
 
 
 def instruments(extra: Iterable[Path | str] = ()) -> "pd.DataFrame":
@@ -147,10 +165,15 @@ def _subscales_in_words(instrument: Instrument) -> str:
 
 
 @cache
-def _shipped_instruments() -> tuple[tuple[Path, Instrument], ...]:
-    """The package's own instruments; they do not change while it runs."""
-    files = _instrument_files(shipped("data_schema") / "instruments")
-    return tuple((path, read_instrument(path)) for path in files)
+def _shipped_files() -> Mapping[str, Path]:
+    """The package's own instruments: each file bears the id of its instrument."""
+    return {path.stem: path for path in _instrument_files(shipped("data_schema") / "instruments")}
+
+
+@cache
+def _read_shipped(path: Path) -> Instrument:
+    """One of the package's own instruments; they do not change while it runs."""
+    return read_instrument(path)
 
 
 def _instrument_files(folder: Path) -> list[Path]:

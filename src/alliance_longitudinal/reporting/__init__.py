@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alliance_longitudinal.reporting.batch.run import Batch, run_batch
+    from alliance_longitudinal.reporting.batch.run import Batch
+    from alliance_longitudinal.reporting.batch.start import run_batch
     from alliance_longitudinal.reporting.page.checklist import checklist
     from alliance_longitudinal.reporting.page.model import report_model, table_block
     from alliance_longitudinal.reporting.page.pdf import pdf_document
@@ -45,7 +46,7 @@ __all__ = [
 
 _HOMES = {
     "Batch": "batch.run",
-    "run_batch": "batch.run",
+    "run_batch": "batch.start",
     "Report": "run.report",
     "run_report": "run.report",
     "reopen": "run.reopen",

@@ -17,13 +17,13 @@ from alliance_longitudinal.sentences import joined, say
 #: Fewer therapists than this are too few to estimate how therapists differ; with fewer than ENOUGH it is rough.
 #: With 20 therapists of 10 clients and a true share of 5 % the estimate is zero in 14 % of samples and the power is 38 %.
 FEW, ENOUGH = 20, 50
-_FEW_REFERENCE = short("schiefele2017", "maas2005")
+_FEW_REFERENCES = ("schiefele2017", "maas2005")
 
 
 def therapist_findings(n_therapists: int, caseloads: "pd.Series[int]") -> list[Finding]:
     """What the number of therapists and their caseloads allow to be said."""
     out = []
-    therapists = Number(n_therapists, "integer", "therapist")
+    therapists, source = Number(n_therapists, "integer", "therapist"), short(*_FEW_REFERENCES)
     if n_therapists < FEW:
         message = say(
             "{n:noun} {n:is|are} too few to estimate how therapists differ. Do not use differences "
@@ -31,14 +31,14 @@ def therapist_findings(n_therapists: int, caseloads: "pd.Series[int]") -> list[F
             "uncertain. A variance of zero here does not mean that therapists are alike.",
             n=therapists,
         )
-        out.append(Finding("few_therapists", "underpowered", message, "therapists", _FEW_REFERENCE))
+        out.append(Finding("few_therapists", "underpowered", message, "therapists", source))
     elif n_therapists < ENOUGH:
         message = say(
             "With {n:noun}, estimates of therapist effects are imprecise. Read their intervals, "
             "not the single numbers.",
             n=therapists,
         )
-        out.append(Finding("moderate_therapists", "caution", message, "therapists", _FEW_REFERENCE))
+        out.append(Finding("moderate_therapists", "caution", message, "therapists", source))
     single = int((caseloads == 1).sum())
     if single:
         # As many clients as therapists: a count of people that outsiders must not see when it is small.

@@ -12,7 +12,7 @@ from typing import Any
 
 from alliance_longitudinal.errors import AllianceError, ReportError
 from alliance_longitudinal.language import in_language_here
-from alliance_longitudinal.reporting.batch.changes import FILE, baseline, changes, made_of, summary
+from alliance_longitudinal.reporting.batch.changes import baseline, changes, made_of, summary
 from alliance_longitudinal.reporting.batch.claims import claim_of, claimed
 from alliance_longitudinal.reporting.batch.cluster import Make, maker
 from alliance_longitudinal.reporting.batch.crate import write_crate
@@ -70,81 +70,44 @@ class Batch:
         return self.folder / "index.html"
 
 
-def run_batch(
-    batch_file: str | Path,
-    out: str | Path,
+def make_batch(
+    batch_file: Path,
+    folder: Path,
+    warm: Warm,
     *,
-    jobs: int | None = None,
-    fresh: bool = False,
-    on_event: OnEvent | None = None,
-    events: str | Path | None = None,
-    cluster: str | None = None,
-    trust: bool = True,
-    registry: Registry | None = None,
-    notebooks: Path | None = None,
+    jobs: int | None,
+    fresh: bool,
+    on_event: OnEvent | None,
+    events: str | Path | None,
+    cluster: str | None,
+    trust: bool,
+    registry: Registry | None,
+    notebooks: Path | None,
 ) -> Batch:
-    """Make the reports of ``batch_file`` in ``out``, each in a folder of its own, and an index of them.
-
-    Parameters
-    ----------
-    batch_file, out : path
-    jobs : int, optional
-        Reports made at a time: by default 1, on a cluster as many as its workers have threads.
-    fresh : bool
-        Make also those again that are there and current.
-    on_event : callable, optional
-        Called with ``{"event": "report", ...}`` after each report; from several threads, one at a time.
-    events : path, optional
-        File to which every event is appended as a line of JSON, with its time: ``batch``, ``started``, ``cell``,
-        ``report`` and ``end``.
-    cluster : str, optional
-        Address of a Dask scheduler whose workers make the reports. They need the same package and the same folders.
-
-    trust : bool
-        Whether to run notebooks that plainly came from somebody else.
-
-    Raises
-    ------
-    AllianceError
-        If the batch file is wrong, ``out`` cannot be written, or no cluster answers; a report that fails is a row of the index.
-    """
-    folder = Path(out).expanduser()
-    with Warm(analyses=registry is None) as warm:
-        if cluster is None and (fresh or _is_new(folder)):
-            warm.get_ready()  # it imports while the grid is checked
-        plan = read_plan(Path(batch_file), trust=trust, registry=registry, notebooks=notebooks)
-        try:
-            folder = folder.resolve()
-            make_folder(folder)
-        except OSError as error:
-            raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
-        sweep()
-        with (
-            maker(cluster, warm, analyses=registry is None) as (make, usual),
-            event_file(events) as log,
-            stop_on_signals() as stop,
-        ):
-            shown, several = on_event or (lambda _: None), max(1, jobs or usual)
-            runner = _Runner(
-                plan, folder, fresh, stop, lambda event: _both(event, log, shown), log, several, make
-            )
-            log({"event": "batch", "file": str(batch_file), "total": len(plan.combinations), "jobs": several})
-            with ThreadPoolExecutor(max_workers=several) as pool:
-                reports = pool.map(runner.make, range(len(plan.combinations)))
-                if len(plan.combinations) >= FEWEST:
-                    get_ready_to_pool()
-                list(reports)
-            runner.finish()
-            log({"event": "end", **{s: sum(r["status"] == s for r in runner.rows) for s in _STATES}})
-    return Batch(folder, tuple(runner.rows), runner.notes)
-
-
-def _is_new(folder: Path) -> bool:
-    """Whether no batch has written there, so that every report has to be made."""
+    """What :func:`alliance_longitudinal.reporting.run_batch` does, with the process ``warm`` to copy."""
+    plan = read_plan(batch_file, trust=trust, registry=registry, notebooks=notebooks)
     try:
-        return not (folder / FILE).exists()
-    except OSError:  # no folder can have this name; that is told later
-        return False
+        folder = folder.resolve()
+        make_folder(folder)
+    except OSError as error:
+        raise ReportError(f"The folder {folder} cannot be made: {words_of(error)}") from None
+    sweep()
+    with (
+        maker(cluster, warm, analyses=registry is None) as (make, usual),
+        event_file(events) as log,
+        stop_on_signals() as stop,
+    ):
+        shown, several = on_event or (lambda _: None), max(1, jobs or usual)
+        runner = _Runner(plan, folder, fresh, stop, lambda e: _both(e, log, shown), log, several, make)
+        log({"event": "batch", "file": str(batch_file), "total": len(plan.combinations), "jobs": several})
+        with ThreadPoolExecutor(max_workers=several) as pool:
+            reports = pool.map(runner.make, range(len(plan.combinations)))
+            if len(plan.combinations) >= FEWEST:
+                get_ready_to_pool()
+            list(reports)
+        runner.finish()
+        log({"event": "end", **{s: sum(r["status"] == s for r in runner.rows) for s in _STATES}})
+    return Batch(folder, tuple(runner.rows), runner.notes)
 
 
 def _both(event: Mapping[str, Any], log: OnEvent, shown: OnEvent) -> None:

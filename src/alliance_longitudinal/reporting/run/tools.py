@@ -1,6 +1,7 @@
 """Imports what a report needs, before its processes are copied; nothing of a report runs here."""
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pkgutil import walk_packages
@@ -58,16 +59,18 @@ def _check_once() -> None:
     results_validator()
 
 
-def import_analyses() -> None:
-    """The whole package and what it computes and draws with."""
+def import_analyses(meanwhile: Callable[[], None] = lambda: None) -> None:
+    """The whole package and what it computes and draws with; ``meanwhile`` is called every now and then."""
     import alliance_longitudinal as al
 
     for name in _LATER:
         import_module(name)
+        meanwhile()
     for found in walk_packages(al.__path__, "alliance_longitudinal."):
         if not found.name.startswith(tuple(f"alliance_longitudinal{part}" for part in _NOT_NEEDED)):
             with suppress(ImportError):  # a part that needs an extra which is not installed
                 import_module(found.name)
+            meanwhile()
 
 
 def use_once() -> None:
