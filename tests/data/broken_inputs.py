@@ -87,6 +87,19 @@ DATA: dict[str, tuple[Builder, tuple[str, ...]]] = {
         changed("2024-03-08", "2024-02-08"),
         ("an earlier date than the session before it", "row 3", "2024-02-08 after 2024-03-01 in row 2"),
     ),
+    "no_time_passes": (
+        rows(*(f"{c},T1,{k},2024-05-0{c},{k + c}" for c in (1, 2, 3) for k in (1, 2, 3))),
+        ("each client's sessions all have the same date", "session numbers stand for time"),
+    ),
+    "no_week_passes": (
+        studied(
+            "date: date",
+            "week: date",
+            "client,therapist,session,date,phq9\n" + "a,T,1,0,9\na,T,2,0,8\n"
+            "b,T,1,0,9\nb,T,2,0,8\nc,T,1,0,9\nc,T,2,0,8\n",
+        ),
+        ("each client's sessions all have the same time", "leave this column out of 'columns'"),
+    ),
     "not_a_number": (
         changed(",12\n", ",twelve\n"),
         ("is not a number", "row 2, column 'phq9': 'twelve'", "decimal mark '.'"),

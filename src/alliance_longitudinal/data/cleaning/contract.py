@@ -10,6 +10,9 @@ from alliance_longitudinal.data.cells.columns import Places
 from alliance_longitudinal.data.cells.problems import KEPT, Problems, some
 from alliance_longitudinal.data.study_file.format import StudyFile
 
+#: So many clients with several sessions, none with two times, are no chance: the column holds something else.
+STILL = 3
+
 
 def check_contract(keys: pd.DataFrame, places: Places, spec: StudyFile, problems: Problems) -> None:
     """Report clients with several therapists, repeated sessions, and sessions out of order.
@@ -38,6 +41,7 @@ def check_contract(keys: pd.DataFrame, places: Places, spec: StudyFile, problems
     if spec.transfers == "refuse":
         _transfers(rest, places, problems)
     _order(rest, places, problems)
+    _still(rest, places, problems)
 
 
 def session_order(keys: pd.DataFrame) -> NDArray[np.intp]:
@@ -75,6 +79,8 @@ def _nothing_to_report(keys: pd.DataFrame, spec: StudyFile) -> bool:
         return False
     time = along(keys["day"].to_numpy() if keys["day"].notna().any() else keys["week"].to_numpy())
     if pd.isna(time).any() and not pd.isna(time).all():
+        return False
+    if same.sum() >= STILL and not (same & (time[1:] != time[:-1])).any():
         return False
     return not bool((same & (time[1:] < time[:-1])).any())
 
@@ -189,6 +195,21 @@ def _order(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
         at=late.index.to_numpy(),
         column=what,
         value=value,
+    )
+
+
+def _still(keys: pd.DataFrame, places: Places, problems: Problems) -> None:
+    """Time must pass for somebody; a date of export, or a column of zeros, is the same at all of a client's sessions."""
+    column, what = ("day", "date") if keys["day"].notna().any() else ("week", "time")
+    times = keys.dropna(subset=[column]).groupby("client", sort=False)[column]
+    if (times.size() > 1).sum() < STILL or (times.max() > times.min()).any():
+        return
+    problems.add(
+        "no_time_passes",
+        f"each client's sessions all have the same {what}, so no time passes between them.",
+        f"name the column that holds the {what} of each session; or leave this column out of 'columns', then session numbers "
+        "stand for time.",
+        file=places.file(int(keys.index[0])),
     )
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,12 +141,22 @@ def _die_with_supervisor(run_folder: Path) -> None:
             pass
         # A supervisor that stopped this report before it knew our number closes its end, too, and still needs its folder.
         if _supervisor_is_gone(run_folder):
+            _end_children()  # a notebook's process that starts without its folder would make another elsewhere
             remove(run_folder)
         if os.name == "posix" and os.getpgrp() == os.getpid():
             os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _end_children() -> None:
+    """End all processes that this one started."""
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.kill()
 
 
 def _supervisor_is_gone(run_folder: Path) -> bool:
