@@ -29,9 +29,6 @@ _INSTRUMENT_COLUMNS = ("label", "construct", "items", "total_range", "higher_is"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     _print_whatever_comes()
-    atexit.register(
-        gc.freeze
-    )  # the process ends; looking through all its objects for garbage takes a tenth of a second
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.run
     try:
