@@ -256,9 +256,8 @@ def _outcome(draft: Draft, found: Found, sessions: pd.DataFrame, outcome: Measur
             inside = level == "client"
             unit = f"{label} points"
             made.append(draft.coefficient(identity, said, model, term, level=level, unit=unit, robust=inside))
-        scores = adjusted_rows.assign(
-            y=adjusted_rows["last"]
-        )  # floor and ceiling are those of the last score
+        # Floor and ceiling are those of the last score.
+        scores = adjusted_rows.assign(y=adjusted_rows["last"])
         draft.checks(
             model,
             scores,

@@ -76,11 +76,8 @@ def method_of(
         + " The share of clients who have dropped out by a "
         "session is the cumulative incidence of Aalen and Johansen, with errors by therapist.",
         f"Models were fitted by maximum likelihood ({model.structure.words}). {'Odds' if link == 'logit' else 'Hazard'} ratios are per "
-        "standard deviation over the sessions at risk."
-        + _D
-        * (link == "logit")
-        + " A client stays or leaves at a session, so there are no "
-        "residuals to look at.",
+        f"standard deviation over the sessions at risk.{_D if link == 'logit' else ''} A client stays or leaves at a session, so there "
+        "are no residuals to look at.",
     ]
 
 

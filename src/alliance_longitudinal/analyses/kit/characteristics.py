@@ -35,11 +35,9 @@ class Part:
 #: A line of the table: its words, its cell in one column, and whose value is not known.
 Line = tuple[str, Callable[[Part], str], Callable[[Part], str]]
 
-_OF_THERAPISTS = "Therapists are shown only as a distribution."
-NOTE = (
-    "Numbers: mean (SD), or median (quartiles) if the row says so. Categories: number and share of those with a known value. "
-    f"{_OF_THERAPISTS} Very small groups have no column."
-)
+_NUMBERS = "Numbers: mean (SD), or median (quartiles) if the row says so. Categories: number and share of those with a known value. "
+_SMALL = "Very small groups have no column."
+NOTE = f"{_NUMBERS}Therapists are shown only as a distribution. {_SMALL}"
 
 
 def sample_table(
@@ -87,7 +85,7 @@ def sample_table(
         *(Column(f"group_{k}", head) for k, head in enumerate(heads)),
         Column("unknown", "Missing"),
     ]
-    note = NOTE if therapists_known else NOTE.replace(f"{_OF_THERAPISTS} ", "")
+    note = NOTE if therapists_known else _NUMBERS + _SMALL
     if further is not None:
         note += " All: the clients of the main results, without groups in which no client has a therapist."
     return Table.from_rows("sample", "Characteristics of the sample", "sample", rows, columns, note)
