@@ -218,7 +218,7 @@ def _divided(draft: Draft, measure: Measure, n_boot: int, seed: int, clinics: bo
     every = divide(draft, measure, draft.sessions, n_boot, seed, clinics=clinics)
     for k, found in enumerate(every):
         draft.estimate(*found.shares)
-        if found.of_therapists and found.kind != "end" and found.shares:
+        if found.of_therapists and found.kind != "end":
             number = say("{what}: share between therapists", what=found.words)
             figures = found.kind == "change"
             draft.checks(
