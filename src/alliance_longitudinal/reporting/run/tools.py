@@ -74,10 +74,12 @@ def import_analyses(meanwhile: Callable[[], None] = lambda: None) -> None:
 
 
 def use_once() -> None:
-    """Use study, model and figure once: instruments, compiled functions and fonts are loaded when they are first used."""
+    """Use references, study, model and figure once: they, compiled functions and fonts are loaded when they are first used."""
     import alliance_longitudinal as al
+    from alliance_longitudinal.analyses.kit.references import keys
     from alliance_longitudinal.reporting.run.owner import remove, temporary_folder
 
+    keys()
     rows = al.simulate_clinic(1, clients=40, therapists=6, items=False).sessions
     folder = temporary_folder()  # swept away by the next report if this process is killed here
     try:
