@@ -266,6 +266,15 @@ def test_replicates_on_the_boundary_and_failed_ones_are_counted(monkeypatch):
         res.conf_int(method="bootstrap", n_boot=10, seed=2)
 
 
+def test_replicates_on_the_boundary_are_counted_with_a_residual_structure_too():
+    frame = three_levels(3, outer=10, inner=2, truth=(0.0, 1.0))
+    res = al.MixedModel.from_formula("y ~ week + (1 | outer)", frame, residual=al.VarIdent("arm")).fit()
+    boot = res.bootstrap(12, seed=2)
+    zero = int((boot.varcorr[("outer", "Intercept", "")] == 0).sum())
+    assert 0 < zero < 12
+    assert boot.n_boundary == zero
+
+
 def test_what_cannot_be_resampled_is_refused(frame):
     crossed = al.MixedModel.from_formula("y ~ week + (1 | unique) + (1 | item)", frame, crossed=True).fit()
     with pytest.raises(

@@ -63,6 +63,24 @@ def test_an_infinite_variance_is_a_finding_where_the_fit_is_wanted_all_the_same(
     ]
 
 
+def test_pairs_that_agree_have_no_finite_variance_however_laplace_ends():
+    """The likelihood of pairs that agree rises with the variance for ever, that of a client with one answer stays.
+
+    With few answers a group, Laplace's method ends at a finite variance all the same.
+    """
+    group = np.repeat(np.arange(20), 2)
+    pairs = pd.DataFrame({"g": group, "y": group % 2})
+    with pytest.raises(al.FitError, match=INFINITE):
+        fit(pairs, "y ~ 1 + (1 | g)")
+    more = pd.concat([pairs, pd.DataFrame({"g": range(20, 24), "y": [0, 1, 0, 1]})], ignore_index=True)
+    res = fit(more, "y ~ 1 + (1 | g)")
+    assert 7.2 < res.varcorr["sdcor"].iloc[0] < 8
+    (rough,) = (f for f in res.findings if f.code == "rough_approximation")
+    assert rough.message.endswith("Fit with n_agq=25.")
+    with pytest.raises(al.FitError, match=INFINITE):
+        fit(more, "y ~ 1 + (1 | g)", n_agq=25)
+
+
 def test_one_mixed_group_makes_the_variance_finite(frame):
     """The likelihood falls for large variances again, as a plain sum over a fine grid shows."""
     almost = frame.assign(y=np.where(frame["g"] == 4, frame.index % 2, (frame["g"] % 3 == 0).astype(int)))

@@ -181,6 +181,15 @@ def test_separation_is_seen_in_counts_in_categories_and_in_pairs_of_terms(frame)
     graded = frame.assign(grade=np.digitize(frame["x"], [-0.5, 0.5]))
     with pytest.raises(al.FitError, match="estimate of 'x' goes to infinity"):
         model(graded, "grade ~ x + (1 | g)", "ordinal").fit()
+    # Alone, the dose separates the grades: thresholds and estimate go down together. What adds to it is not named.
+    dose = np.where(frame["arm"] == "b", 2.0, 1.0)
+    lowest = frame.assign(
+        dose=dose,
+        more=(dose == 2) * np.where(frame.index % 2, 1.0, -0.25),
+        grade=np.where(dose == 2, 1, frame["grade"]),
+    )
+    with pytest.raises(al.FitError, match="estimate of 'dose' goes to infinity, because it separates"):
+        model(lowest, "grade ~ dose + more + (1 | g)", "ordinal").fit()
     z = np.random.default_rng(1).normal(size=len(frame))
     both = frame.assign(z=z, y=(frame["x"] + 2 * z > 0).astype(int))
     with pytest.raises(

@@ -152,6 +152,26 @@ def test_crossed_groups_need_refits(frame, monkeypatch):
         res.influence("item", "loo")
 
 
+@pytest.mark.parametrize("size", [200, 201])
+def test_up_to_two_hundred_crossed_groups_are_refitted_without_being_asked(size, monkeypatch):
+    class RefittedError(Exception):
+        pass
+
+    def begun(_fit, factor, which):
+        raise RefittedError(f"{len(which)} of {factor.name}")
+
+    code = np.arange(2 * size)
+    data = pd.DataFrame({"y": np.sin(code**2.0), "person": code // 2, "item": code % 2})
+    res = al.MixedModel.from_formula("y ~ 1 + (1 | person) + (1 | item)", data, crossed=True).fit()
+    monkeypatch.setattr(influence, "refits_without", begun)
+    if size == 200:
+        with pytest.raises(RefittedError, match="200 of person"):
+            res.influence("person")
+    else:
+        with pytest.raises(al.FitError, match="Use method='refit', a refit for each of its 201 groups"):
+            res.influence("person")
+
+
 def test_a_residual_structure_is_estimated_anew_without_each_group(frame):
     model = {"formula": "y ~ week + (1 | unique)", "residual": al.AR1("week")}
     found = al.MixedModel.from_formula(data=frame, **model).fit().influence("unique")

@@ -181,6 +181,8 @@ def test_predictions_for_known_new_and_partly_new_members(frame, fitted):
         unit,
     ]
     np.testing.assert_allclose(fitted.predict(row), fixed + np.array(expected), atol=1e-10)
+    nobody = fitted.predict(row.iloc[[3]])  # not one row names a member
+    np.testing.assert_allclose(nobody, fixed + unit, atol=1e-10)
     alone = fitted.predict(row[["t"]], groups=False)
     np.testing.assert_allclose(alone, fixed, atol=1e-10)
 

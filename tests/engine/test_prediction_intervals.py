@@ -145,7 +145,8 @@ def test_missing_values_and_no_rows(growth, frame):
     table = growth.predict(data, interval="prediction")
     assert table.isna().all(axis=1).tolist() == [False, True, False]
     assert growth.predict(data.iloc[:0], interval="prediction").empty
-    assert growth.predict(data.iloc[:0], groups=False, interval="confidence").empty
+    for groups in (True, False):
+        assert growth.predict(data.iloc[:0], groups=groups, interval="confidence").empty
     assert (table["lower"] < table["predicted"]).iloc[0]
 
 

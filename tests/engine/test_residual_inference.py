@@ -200,3 +200,17 @@ def test_without_correlation_kenward_roger_is_that_of_independent_residuals():
     np.testing.assert_allclose(edge.df, plain.df, rtol=1e-6)
     contrast = [{"order": 1.0}, {"order:arm": 1.0}]
     assert edge.f_test(contrast).df_den == pytest.approx(plain.f_test(contrast).df_den, rel=1e-6)
+
+
+def test_strata_of_numbers_and_texts_have_the_order_of_their_texts():
+    frame = series(2, outer=8)
+    texts = frame.assign(how=np.where(frame["how"] == frame["how"].iloc[0], "b", "10"))
+    mixed = texts.assign(how=[10 if label == "10" else label for label in texts["how"]])
+    formula = "y ~ order + (1 | outer)"
+    one, two = (
+        al.MixedModel.from_formula(formula, data, residual=al.VarIdent("how")).fit()
+        for data in (texts, mixed)
+    )
+    assert one.residual_parameters["name"].tolist() == ["sd(b)/sd(10)"]
+    pd.testing.assert_frame_equal(one.residual_parameters, two.residual_parameters)
+    assert two.deviance == pytest.approx(one.deviance, abs=1e-9)

@@ -36,18 +36,28 @@ def clinic(seed: int = 1) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    "formula", ["y ~ week + (1 + week | client) + (1 | therapist)", "y ~ week + (1 | client) + (1 | week)"]
+    "formula",
+    [
+        "y ~ week + (1 + week | client) + (1 | therapist)",
+        "y ~ week + (1 | client) + (1 | week)",
+        "y ~ week + (1 | client) + (1 | team)",
+    ],
 )
 def test_given_the_variances_parameters_and_effects_have_their_exact_joint_distribution(formula):
-    """Mean and covariance of Henderson's equations, nested and crossed; 1,500 draws."""
+    """Mean and covariance of Henderson's equations, nested, crossed and with two therapists a client."""
     data = clinic()
     data["y"] += np.tile([3.0, -2, 2, -3, 0], 32) * ("| week" in formula)
-    fit = al.MixedModel.from_formula(formula, data).fit().fit
+    teams, n = {}, 1500
+    if "team" in formula:
+        data = clinic(2)
+        data["second"] = (data["therapist"] + 1 + data["client"] % 3) % 8
+        teams, n = {"membership": {"team": al.MultipleMembership(["therapist", "second"])}}, 400
+    fit = al.MixedModel.from_formula(formula, data, **teams).fit().fit
     design = fit.design
     columns, precision = [design.x], [np.zeros((2, 2))]
     for term, psi in zip(design.terms, fit.psi, strict=True):
         factor = design.factors[term.factor]
-        member = np.eye(factor.size)[factor.codes]
+        member = factor.share.toarray()
         columns.append(np.einsum("ng,nq->ngq", member, term.z).reshape(len(member), -1))
         precision.append(np.kron(np.eye(factor.size), np.linalg.inv(psi)))
     w = np.hstack(columns)
@@ -59,13 +69,13 @@ def test_given_the_variances_parameters_and_effects_have_their_exact_joint_distr
     covariance = np.linalg.inv(total)
     mean = covariance @ (w.T @ design.y) / fit.scale
     posterior, rng = Posterior.of(fit, variances=False), np.random.default_rng(2)
-    draws = (posterior.draw(rng) for _ in range(1500))
+    draws = (posterior.draw(rng) for _ in range(n))
     drawn = np.array([np.concatenate([d.beta, *(e.ravel() for e in d.effects)]) for d in draws])
-    z = (drawn.mean(axis=0) - mean) / np.sqrt(np.diag(covariance) / 1500)
+    z = (drawn.mean(axis=0) - mean) / np.sqrt(np.diag(covariance) / n)
     assert np.abs(z).max() < 4
     root = np.linalg.inv(np.linalg.cholesky(covariance))
     np.testing.assert_allclose(
-        np.cov((drawn @ root.T).T), np.eye(len(mean)), atol=0.15
+        np.cov((drawn @ root.T).T), np.eye(len(mean)), atol=4 * np.sqrt(2 / n)
     )  # 4 errors of a variance
 
 
@@ -128,6 +138,21 @@ def test_people_without_any_score_share_new_effects():
     np.testing.assert_allclose(
         drawn.mean(axis=0), expected, atol=4 * np.sqrt(np.diag(covariance).max() / 600)
     )
+
+
+def test_residual_variances_are_drawn_by_reml():
+    """Scores missing at random vary around what the fit expects as its prediction intervals say: 11 terms of 40 rows."""
+    rng = np.random.default_rng(4)
+    names = [f"x{j}" for j in range(10)]
+    data = pd.DataFrame(rng.normal(size=(60, 10)), columns=names).assign(client=np.repeat(range(12), 5))
+    data["y"] = np.repeat(rng.normal(0, 2, 12), 5) + rng.normal(size=60)
+    data.loc[data.index % 5 > 2, "y"] = np.nan
+    formula = "y ~ " + " + ".join(names) + " + (1 | client)"
+    result = al.MixedModel.from_formula(formula, data).fit()
+    lost = data["y"].isna()
+    drawn = np.array([copy["y"][lost] for copy in methods.impute(result, data, m=200, seed=1)])
+    se = result.predict(data[lost], interval="prediction")["se"]
+    assert (drawn.var(axis=0, ddof=1) / se**2).mean() == pytest.approx(1, abs=0.1)
 
 
 def test_scores_at_random_leave_the_slope_unbiased_and_covered():

@@ -44,7 +44,7 @@ class Groups:
             The groupings are not nested, or the sums are in a file.
         """
         refuse_in_file(blocks)
-        if not isinstance(blocks, Blocks) or any(not len(level.labels) for level in blocks.levels):
+        if not isinstance(blocks, Blocks):
             raise FitError(
                 "Groups can be resampled only where each grouping is nested in the next; with crossed groupings or several "
                 "memberships a group cannot be drawn without parts of others. Use kind='parametric'."

@@ -92,16 +92,11 @@ def _products(blocks: Blocks, relative: list[Array]) -> list[Array]:
 def _by_term(level: Level, b: Array, variance: Array, sizes: list[int]) -> dict[int, Modes]:
     out = {}
     at = 0
-    for t, copies in zip(level.terms, level.copies, strict=True):
+    for t in level.terms:
         q = sizes[t]
-        if len(level.labels):
-            values, variances = np.empty((level.size, q)), np.empty((level.size, q, q))
-            values[level.labels] = b[:, at : at + q]
-            variances[level.labels] = variance[:, at : at + q, at : at + q]
-        else:
-            values = b[0, at : at + copies * q].reshape(copies, q)
-            places = at + np.arange(copies * q).reshape(copies, q)
-            variances = variance[0][places[:, :, None], places[:, None, :]]
+        values, variances = np.empty((level.size, q)), np.empty((level.size, q, q))
+        values[level.labels] = b[:, at : at + q]
+        variances[level.labels] = variance[:, at : at + q, at : at + q]
         out[t] = Modes(values, variances)
-        at += copies * q
+        at += q
     return out

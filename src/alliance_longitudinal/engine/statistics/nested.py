@@ -34,8 +34,6 @@ class Level:
         Where each parent's groups begin, groups being in elimination order.
     labels : ndarray of int, shape (size,)
         Code of each group in its factor.
-    copies : tuple of int
-        How many groups each term has inside one group of this level: 1 in a nested chain.
     e : ndarray, shape (m, q, q)
         Symmetric directions of the free covariance entries: lower triangle of each term, row by row.
     """
@@ -45,7 +43,6 @@ class Level:
     size: int
     starts: Index
     labels: Index
-    copies: tuple[int, ...]
     e: Array
 
 
@@ -224,9 +221,8 @@ def levels_of(terms: tuple[TermDesign, ...], basis: Basis, chain: Chain) -> tupl
         own = tuple(t for t, term in enumerate(terms) if term.factor == factor)
         c = np.zeros((width, sum(basis.c[t].shape[1] for t in own)))
         c[:-1] = np.concatenate([basis.c[t] for t in own], axis=1)
-        once = (1,) * len(own)
-        e = _directions([basis.c[t].shape[1] for t in own], once)
-        levels.append(Level(own, c, len(labels), starts, labels, once, e))
+        e = _directions([basis.c[t].shape[1] for t in own])
+        levels.append(Level(own, c, len(labels), starts, labels, e))
     return tuple(levels)
 
 
@@ -251,22 +247,19 @@ def describe(blocks: Blocks, design: Design) -> str:
 
 def covariance(level: Level, relative: list[Array]) -> Array:
     """Block-diagonal relative covariance of one group of a level, from each term's."""
-    if len(level.terms) == level.copies[0] == 1:
+    if len(level.terms) == 1:
         return relative[level.terms[0]]
-    return block_diagonal(
-        [relative[t] for t, n in zip(level.terms, level.copies, strict=True) for _ in range(n)]
-    )
+    return block_diagonal([relative[t] for t in level.terms])
 
 
-def _directions(sizes: list[int], copies: tuple[int, ...]) -> Array:
-    """`Level.e` for terms of the given sizes and numbers of copies."""
+def _directions(sizes: list[int]) -> Array:
+    """`Level.e` for terms of the given sizes."""
     out = []
     for t, size in enumerate(sizes):
         for i, j in zip(*np.tril_indices(size), strict=True):
             entry = np.zeros((size, size))
             entry[i, j] = entry[j, i] = 1.0
-            filled = [entry if u == t else np.zeros((q, q)) for u, q in enumerate(sizes)]
-            out.append(block_diagonal([x for x, n in zip(filled, copies, strict=True) for _ in range(n)]))
+            out.append(block_diagonal([entry if u == t else np.zeros((q, q)) for u, q in enumerate(sizes)]))
     return np.stack(out)
 
 
@@ -282,7 +275,6 @@ def _levels(design: Design, basis: Basis, chain: list[int], order: Index) -> tup
         c[:k] = np.concatenate([basis.c[t] for t in terms], axis=1)
         above = row_starts[depth + 1] if depth + 1 < len(chain) else np.array([0, len(order)])
         starts = np.searchsorted(row_starts[depth], above)
-        once = (1,) * len(terms)
         labels = sorted_codes[depth][row_starts[depth][:-1]]
         levels.append(
             Level(
@@ -291,8 +283,7 @@ def _levels(design: Design, basis: Basis, chain: list[int], order: Index) -> tup
                 design.factors[f].size,
                 starts,
                 labels,
-                once,
-                _directions([basis.c[t].shape[1] for t in terms], once),
+                _directions([basis.c[t].shape[1] for t in terms]),
             )
         )
     return tuple(levels), row_starts[0]
