@@ -1,5 +1,7 @@
 """Exact optima and small-sample figures, known to at least eight digits from independent programs."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,6 +78,11 @@ def test_one_way_reml_and_ml():
     assert reml.bse["Intercept"] == pytest.approx(19.38341, abs=5e-6)
     assert reml.df["Intercept"] == pytest.approx(5, abs=1e-9)
     assert reml.icc()["icc"][0] == pytest.approx(0.4184874, abs=5e-8)
+    assert re.fullmatch(
+        r"Converged to a verified optimum inside the parameter space \(Newton decrement [^ ]+ deviance units, "
+        r"smallest curvature [\d.]+\)\.",
+        reml.convergence,
+    )
     assert ml.deviance == pytest.approx(327.3270599, abs=5e-8)
     assert ml.varcorr["vcov"][0] == pytest.approx(1388.333, abs=4e-4)
 
@@ -96,6 +103,10 @@ def test_variance_zero_is_least_squares_and_said_so():
     null = fit("y ~ 1 + (1 | batch)", frame)
     assert null.deviance == pytest.approx(161.8282778, abs=5e-8)
     assert null.scale == pytest.approx(13.80631, abs=5e-6)
+    of_groups, about = frame.groupby("batch")["y"].mean(), frame["y"].mean()
+    between = 25 * ((of_groups - about) ** 2).sum() / ((frame["y"] - about) ** 2).sum()
+    slope = 30 - 5 - 29 * between  # of the deviance by REML, in the variance over the residual's, at zero
+    assert f", smallest slope off the boundary {slope:.3g})." in null.convergence
     assert (null.random_effects["batch"]["Intercept"] == 0).all()
     assert (null.random_effects_sd["batch"]["Intercept"] == 0).all()
 

@@ -256,6 +256,15 @@ def test_bootstrap_spreads_as_the_standard_errors(cbpp):
     assert (limits["lower"] < limits["upper"]).all()
 
 
+def test_bootstrap_limits_of_a_correlation_are_those_of_covariances_over_deviations(slopes):
+    limits = slopes.conf_int(method="bootstrap", n_boot=5, seed=2).loc["cor(Intercept,week)|outer"]
+    drawn = slopes.bootstrap(5, seed=2).varcorr["outer"]
+    ratios = drawn[("Intercept", "week")] / np.sqrt(drawn[("Intercept", "")]) / np.sqrt(drawn[("week", "")])
+    np.testing.assert_allclose(
+        limits[["lower", "upper"]].astype(float), ratios.quantile([0.025, 0.975]), rtol=1e-9
+    )
+
+
 def test_profile_intervals_are_those_of_glmmTMB(cbpp):
     """glmmTMB 1.1.5, confint(method = "uniroot"), whose root-finding stops at some 1e-5."""
     limits = cbpp.conf_int(method="profile")

@@ -220,3 +220,37 @@ def test_robust_errors_are_refused_where_clusters_are_cut(frame):
     )
     res = model("y ~ t + (1 | leader) + (1 | unit)", halves).fit(cov_type="CR2", cov_groups="site")
     assert np.isfinite(res.bse).all()
+
+
+@pytest.mark.parametrize("kind", ["CR0", "CR2"])
+def test_robust_errors_by_matrices_of_all_rows(kind):
+    """Leaders of the first site come first and last, so that rows of neighbouring units differ in nothing but them."""
+    rng = np.random.default_rng(0)
+    site, t = np.repeat(np.arange(4), 30), rng.normal(size=120)
+    unit, own = site * 3 + np.tile(np.arange(3), 40), np.arange(24).reshape(4, 6) + 2
+    own[0] = [0, 40, 41, 42, 43, 44]
+    pairs = np.array([rng.choice(own[s], 2, replace=False) for s in site])
+    levels, codes = np.unique(pairs, return_inverse=True)
+    z = np.zeros((120, len(levels)))
+    z[np.arange(120)[:, None], codes.reshape(pairs.shape)] = 0.5
+    y = 1 + 0.5 * t + z @ rng.normal(0, 2, len(levels)) + rng.normal(size=12)[unit] + rng.normal(size=120)
+    data = pd.DataFrame({"y": y, "t": t, "site": site, "unit": unit, "l1": pairs[:, 0], "l2": pairs[:, 1]})
+    res = model("y ~ t + (1 | unit) + (1 | leader)", data, al.MultipleMembership(["l1", "l2"])).fit(
+        cov_type=kind, cov_groups="site"
+    )
+    variance = res.varcorr.set_index("group")["vcov"]
+    v = variance["leader"] * z @ z.T + variance["unit"] * (unit[:, None] == unit) + res.scale * np.eye(120)
+    x = np.column_stack([np.ones(120), t])
+    bread = np.linalg.inv(x.T @ np.linalg.solve(v, x))
+    meat = np.zeros((2, 2))
+    for g in range(4):
+        at = np.flatnonzero(site == g)
+        e, vg = (y - x @ res.params)[at], v[np.ix_(at, at)]
+        if kind == "CR2":  # Pustejovsky and Tipton (2018), eq. 7
+            d = np.linalg.cholesky(vg).T
+            b = d @ (vg - x[at] @ bread @ x[at].T) @ d.T
+            values, vectors = np.linalg.eigh(b)
+            e = d.T @ (vectors / np.sqrt(values)) @ vectors.T @ d @ e
+        u = x[at].T @ np.linalg.solve(vg, e)
+        meat += np.outer(u, u)
+    np.testing.assert_allclose(res.cov_params(), bread @ meat @ bread, rtol=1e-7)

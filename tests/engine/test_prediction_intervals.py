@@ -265,6 +265,19 @@ def test_structured_residuals(frame):
         res.influence("outer", method="one-step")
 
 
+def test_intervals_do_not_depend_on_which_stratum_is_the_reference(frame):
+    data = frame.assign(kind=np.where(frame["item"] > 1, "b", "a"))
+    tables = []
+    for order in ("ab", "ba"):
+        ordered = data.assign(kind=pd.Categorical(data["kind"], categories=list(order)))
+        res = al.MixedModel.from_formula(
+            "y ~ week + (1 | outer)", ordered, residual=al.VarIdent("kind")
+        ).fit()
+        tables.append(res.predict(ordered.iloc[:12], interval="prediction"))
+    assert tables[0]["df"].nunique() > 2
+    pd.testing.assert_frame_equal(*tables, rtol=1e-5)
+
+
 def test_rows_of_several_groups(frame):
     """Multiple membership: errors, whitened residuals and refits without a group, against n by n matrices."""
     rng = np.random.default_rng(0)

@@ -107,7 +107,7 @@ class MixedFit:
 def fit_mixed(
     design: Design,
     reml: bool,
-    crossed: bool = False,
+    crossed: bool,
     require_certificate: bool = True,
     structure: Structure | None = None,
 ) -> MixedFit:

@@ -132,6 +132,15 @@ class Profile:
             raise self._lower(found)
         return found
 
+    def afresh(self, h: float) -> Point:
+        """Lowest deviance with the last coordinate at ``h``, searched from relative variances of 1."""
+        extra = self.source.fresh() if isinstance(self.source, Family) else np.zeros(0)
+        fresh = self.chart.start([np.eye(q) for q in self.chart.face.sizes], 0.5, extra)
+        found = self._settle(fresh[:-1], h)
+        if found.value < self.best.value - LOWER:
+            raise self._lower(found)
+        return found
+
     def _lower(self, found: Point) -> LowerOptimum:
         gain = self.best.value - found.value
         return LowerOptimum(self.chart.relative(found.u), gain, self.chart.extra(found.u))
@@ -212,13 +221,9 @@ class Profile:
     def _checked(self, here: Point, end: End, side: int, cut: float) -> End:
         """The end, pushed out if another start finds a lower deviance there (another branch of the profile)."""
         h = float(here.u[-1])
-        extra = self.source.fresh() if isinstance(self.source, Family) else np.zeros(0)
-        fresh = self.chart.start([np.eye(q) for q in self.chart.face.sizes], 0.5, extra)
-        other = self._settle(fresh[:-1], h)
+        other = self.afresh(h)
         if not np.isfinite(other.value) or other.value > here.value - LOWER:
             return end
-        if other.value < self.best.value - LOWER:
-            raise self._lower(other)
         if h == self.bound(side):
             return End(h, self.rise(other), False)
         return _from_branch(self, other, side, cut)
@@ -229,19 +234,20 @@ def _from_branch(profile: Profile, point: Point, side: int, cut: float) -> End:
     bound = profile.bound(side)
     target, origin = float(np.sqrt(cut)), float(profile.best.u[-1])
     inner, outer = (float(point.u[-1]), float(np.sqrt(profile.rise(point)))), None
-    here = point
+    here = near = point
     for _ in range(60):
         zeta = float(np.sqrt(profile.rise(here)))
         if abs(zeta - target) < AT_CUT:
             return End(_landing(here, zeta, target), cut, True)
         if zeta < target:
-            inner = (float(here.u[-1]), zeta)
+            inner, near = (float(here.u[-1]), zeta), here
         else:
             outer = (float(here.u[-1]), zeta)
         h = _next(here, zeta, target, origin, side, inner, outer)
         if side * (h - bound) >= 0:
             h = bound
-        here = profile.at(h, here)
+        found = profile.at(h, near), profile.afresh(h)  # from nearby it may end at the worse branch
+        here = min(found, key=lambda p: p.value)
         if h == bound and profile.rise(here) < cut:
             return End(h, profile.rise(here), False)
     return End(inner[0], inner[1] ** 2, False)
