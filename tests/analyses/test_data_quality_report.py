@@ -83,6 +83,9 @@ def test_the_report_says_how_much_is_there(study, result):
     share = filled.present.mean()
     assert value(result, "there-phq9") == pytest.approx(share)
     assert f"{100 * share:.0f}\xa0% of the planned PHQ-9 (client) forms" in result.answer[1]
+    verdicts = result.table("checks").to_frame()["verdict"]
+    done, fine = (verdicts != "not checked").sum(), (verdicts == "fine").sum()
+    assert result.answer[0].startswith(f"Of {done} checks, {fine} found nothing unusual")
     assert result.parameters["today"] == "2026-01-01"
     assert "Dates after 2026-01-01 count as future" in result.methods
     assert set(result.figures) == {

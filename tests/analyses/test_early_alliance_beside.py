@@ -39,14 +39,16 @@ def test_same_and_cross_source(rated_twice: Study) -> None:
         own = data[data["client"] == r.client]
         inside = own[own["session"].between(1, 5)]
         after = own[own["session"] > 5]["phq9_c"].dropna()
-        rows.append((r.early, inside["alliance_t"].mean(), -r.end, -after.iloc[-1] if len(after) else np.nan))
-    frame = pd.DataFrame(rows, columns=["a", "a2", "y", "y2"]).dropna()
-    r = frame.corr()
+        last = after.iloc[-1] if len(after) else np.nan
+        rows.append((r.therapist, r.early, inside["alliance_t"].mean(), -r.end, -last))
+    frame = pd.DataFrame(rows, columns=["therapist", "a", "a2", "y", "y2"]).dropna()
+    r = frame.drop(columns="therapist").corr()
     assert value(found, "r_same_source") == pytest.approx(r.loc["a", "y"])
     assert value(found, "r_cross_source") == pytest.approx(r.loc["a", "y2"])
     assert value(found, "r_source_difference") == pytest.approx(r.loc["a", "y"] - r.loc["a", "y2"])
     assert value(found, "r_source_difference", "ci_low") > 0
     assert value(found, "r_same_source", "n") == len(frame)
+    assert value(found, "r_same_source", "df") == frame["therapist"].nunique() - 1
     assert "r_source_corrected" in set(found.estimates["id"])
     assert "sources" in {t.name for t in found.tables}
 

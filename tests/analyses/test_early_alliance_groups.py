@@ -3,7 +3,10 @@
 import pytest
 
 import alliance_longitudinal as al
+from alliance_longitudinal.analyses.kit import Draft
+from alliance_longitudinal.data import simulated_study
 from alliance_longitudinal.engine import MixedModel
+from alliance_longitudinal.simulation import ClinicTruth
 from analyses.declared import trial
 from analyses.studies import early_design, value, with_sessions
 
@@ -56,3 +59,23 @@ def test_each_arm_is_as_if_it_were_alone_and_their_difference_has_an_interval(st
         < difference
         < value(result, f"end_within_{second}_difference", "ci_high")
     )
+
+
+def test_fewer_than_five_clients_per_coefficient_are_a_caution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The course of the two parts of the alliance, intake and early change has 14 coefficients: 70 clients are enough."""
+    monkeypatch.setattr(Draft, "checks", lambda *_, **__: None)  # they take longer than everything else
+    study = simulated_study(3, ClinicTruth(therapists=8, clients=120), items=False)
+    analysed = list(dict.fromkeys(early_design(study).clients["client"]))
+    found = {}
+    for n in (70, 69):
+        own = study.sessions["client"].isin(analysed[:n])
+        result = al.early_alliance(with_sessions(study, study.sessions[own]), sensitivity=False)
+        assert (len(result.models["growth"].params), dict(result.facts)["Clients"]) == (14, str(n))
+        found[n] = [note.message for note in result.notes if note.code == "many_coefficients"]
+    assert found == {
+        70: [],
+        69: [
+            "The largest model has 14 coefficients for 69 clients, fewer than 5 clients per coefficient. Its estimates are unstable. "
+            "Leave out an adjustment, or analyse more clients together."
+        ],
+    }

@@ -157,6 +157,7 @@ def test_limits_of_significance_by_brute_force(study, result):
     table = result.table("johnson_neyman").to_frame().iloc[0]
     inside = int(((raw <= low) | (raw >= high)).sum())
     assert table["inside"] == inside
+    assert table["share"] == pytest.approx(inside / len(raw))
     assert table["flag"] == "beyond the limits"
     assert table["where"].startswith("for values of avoidance below ")
     assert f"which is where {100 * inside / len(raw):.0f}\u00a0% of the clients are." in result.answer[-1]
@@ -231,6 +232,12 @@ def test_an_effect_that_is_clear_nowhere_is_said_so(small):
     assert found.answer[-1] == (
         "The effect is not clearly different from zero at any value of avoidance in the data."
     )
+    assert found.answer[-2].startswith(
+        "Four of five studies of this size would find it if the effect differed between clients who are one standard deviation of "
+        "avoidance apart by at least "
+    )
+    labels = found.estimates.set_index("id")["label"]
+    assert labels["mod_avoidance_within"] == "avoidance: alliance within therapists, by the client"
 
 
 def test_searching_among_all_is_said(small):
@@ -317,6 +324,9 @@ def test_two_values_are_categories(small):
     found = al.moderators(replace(small, covariates=("disorder",), _clients=clients), moderators="disorder")
     assert {"slope_at_0", "slope_at_1", "mod_disorder_within"} <= set(found.estimates["id"])
     assert found.figure_specs[0].data["label"].tolist() == ["disorder: 0", "disorder: 1"]
+    assert found.answer[-1].startswith(
+        "Four of five studies of this size would find it if the effect differed between the two categories by at least "
+    )
 
 
 def test_arms_of_different_therapists_are_compared_with_a_caution(small):
@@ -364,6 +374,8 @@ def test_without_therapists_the_effect_is_that_among_all_clients(small):
     assert dict(found.facts)["Therapists"] == "not known"
     assert "weeks:early_total:moderator_total" in found.models["course_avoidance"].params.index
     assert value(found, "mod_avoidance_within", "p") < 0.05
+    label = found.estimates.set_index("id").loc["mod_avoidance_within", "label"]
+    assert label == "avoidance: alliance, total (not split)"
 
 
 def test_without_later_courses_the_change_is_the_outcome(small):

@@ -236,6 +236,8 @@ def test_one_measure_is_enough(study: Study) -> None:
     assert next(n for n in found.notes if n.code == "one_measure").message == (
         "The study has no symptoms measure, so the report is about WAI-SR (client) only."
     )
+    other = al.therapist_development(replace(study, measures={"phq9": study.measures["phq9"]}))
+    assert {"outcome_case", "outcome_doubling", "outcome_case_raw"} <= set(other.estimates["id"])
 
 
 def test_where_all_begin_alike_there_is_no_change_in_standard_deviations(study: Study) -> None:

@@ -340,6 +340,12 @@ def test_five_clinics_are_a_level_and_four_are_not(clinic: Study, partition: Ana
     assert sum(shares) == pytest.approx(1)
     label = result.estimates.set_index("id").loc["level_phq9_therapist", "label"]
     assert label == "PHQ-9 level: share between therapists of the same clinic"
+    assert (
+        "PHQ-9 level: level differs between clinics; level differs between therapists and" in result.methods
+    )
+    assert (
+        "course: level and rate of change differ between clinics; level and rate of change" in result.methods
+    )
     assert "clinics_pooled" not in {f.code for f in result.notes}
     # Without the clinics the therapists differ as before.
     variances = [r.models["level_phq9"].varcorr.set_index("group")["vcov"] for r in (result, partition)]

@@ -219,7 +219,12 @@ def test_added_value_is_the_difference_of_cross_fitted_areas_with_a_jackknife_ov
     )
     assert found.dof.tolist() == [8, 8, 8, 8]
     assert "What a predictor adds to a risk" in found.summary()
-    assert found.conf_int().loc["auc", "lower"] < found.params["auc"] < found.conf_int().loc["auc", "upper"]
+    from scipy.stats import t
+
+    area, se = found.params["auc"], found.bse["auc"]
+    middle, half = np.log(area / (1 - area)), t.ppf(0.975, 8) * se / (area * (1 - area))
+    limits = 1 / (1 + np.exp([half - middle, -half - middle]))
+    assert found.conf_int().loc["auc"].tolist() == pytest.approx(limits.tolist(), abs=1e-9)
 
 
 def test_many_clusters_are_left_out_in_groups():

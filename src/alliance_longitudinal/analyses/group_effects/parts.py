@@ -23,7 +23,7 @@ from alliance_longitudinal.analyses.group_effects.design import (
     attendance,
     members_of,
 )
-from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Fitted, Groups
+from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Fitted, Groups, Number, Private
 from alliance_longitudinal.analyses.kit.shares import variance_shares
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
@@ -236,7 +236,17 @@ def by_group(draft: Draft, shared: Shared, groups: Groups) -> None:
         adjusted, terms = draft.adjusters(clients)
         rows[name] = []
         if len(own.sizes) < MIN_GROUPS:
-            draft.small_group(groups, name, MIN_CLIENTS)
+            draft.find(
+                "few_units_of_group",
+                "caution",
+                "Of {name} {group}, fewer than {needed} {unit}s have two or more clients with two scores, so the report gives no likeness "
+                "for it alone.",
+                groups.name,
+                name=groups.name,
+                group=Private(name, "(one group)", len(clients)),
+                needed=Number(MIN_GROUPS, "integer"),
+                unit=shared.unit,
+            )
             continue
         try:
             rows[name] = _alike(likeness(own, adjusted, terms), own, len(clients))
