@@ -46,6 +46,8 @@ PLAIN = {
 }
 #: No further file is asked after so many seconds.
 LONGEST = float(os.environ.get("MUTANTS_LONGEST") or 600)
+#: The file of the tree that is changed just now, as it was.
+UNDO = Path("mutated.json")
 #: What makes a mutant the same one.
 KEY = ("path", "line", "column", "operator", "occurrence", "before")
 
@@ -212,6 +214,7 @@ def outcome(mutant: Mutant, tests: Tests, server: Server) -> dict[str, Any]:
     begin = time.perf_counter()
     found, shown = "no test", ""
     try:
+        UNDO.write_text(json.dumps({mutant.path: before}), encoding="utf-8")
         path.write_text(text or before, encoding="utf-8")
         for some in (first, *([file] for file in rest)):
             if some and found in {"no test", "survived"} and time.perf_counter() - begin < LONGEST:
@@ -219,8 +222,17 @@ def outcome(mutant: Mutant, tests: Tests, server: Server) -> dict[str, Any]:
     finally:
         path.write_text(before, encoding="utf-8")
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        UNDO.unlink(missing_ok=True)
     took = round(time.perf_counter() - begin, 1)
     return record | {"outcome": found, "by": shown, "tests": len(first) + len(rest), "seconds": took}
+
+
+def undo() -> None:
+    """Put right what a run that was killed has left in the tree: all later mutants would be judged with it."""
+    if UNDO.exists():
+        for path, text in json.loads(UNDO.read_text(encoding="utf-8")).items():
+            Path(path).write_text(text, encoding="utf-8")
+        UNDO.unlink()
 
 
 def asked(some: list[str], tests: Tests, server: Server) -> tuple[str, str]:
@@ -247,6 +259,7 @@ def line_of(text: str | None, line: int) -> str:
 def main() -> int:
     """``work.py LIST RESULTS MAP PYTHON BASE``: the mutants of LIST (JSON lines) that no test of RESULTS has noticed yet."""
     listed, results, folder, base = (Path(sys.argv[i]) for i in (1, 2, 3, 5))
+    undo()
     tests, server = read_tests(folder), Server(sys.argv[4], base)
     known = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     settled = ("killed", "timeout", *os.environ.get("MUTANTS_SETTLED", "").split())
