@@ -63,6 +63,9 @@ def test_the_answer_and_the_tables(result):
     )
     assert [t.name for t in result.tables][1:5] == ["odds", "effects", "planned", "definitions"]
     assert [f.name for f in result.figure_specs] == ["incidence", "hazard"]
+    begin = result.figure_specs[0].data.groupby("label").first()  # nobody has left
+    assert len(begin) == 3
+    assert (begin[["estimate", "low", "high"]] == 0).all(axis=None)
     assert dict(result.facts)["Dropout means"] == "the ending that the study records"
 
 

@@ -247,10 +247,16 @@ def test_two_categories_are_a_cause_and_three_are_not(clinics):
 
 def test_groups_are_compared_by_their_own_models():
     small = clinic(5, replace(TRUTH, therapists=10, clients=200))
+    clients = small.clients
+    clients.loc[clients.index[clients["kind"].eq("a")][:15], "kind"] = "aa"
+    small = replace(small, _clients=clients)
     both = al.mechanisms(small, cause="avoidance", by="kind")
     alone = al.mechanisms(small, cause="avoidance", by="kind=b")
     assert value(both, "indirect_between_b") == pytest.approx(value(alone, "indirect_between"), rel=1e-3)
     assert "indirect_between_b_difference" in set(both.estimates["id"])
+    assert next(n for n in both.notes if n.code == "small_group").message.startswith(
+        "kind aa has fewer than 40"
+    )
 
 
 def test_covariates_enter_both_models():

@@ -95,6 +95,21 @@ def test_slopes_as_lme4_has_them(shared_data: Path) -> None:
     assert slopes.average == pytest.approx(them["average"], abs=1e-5)
 
 
+def test_who_crosses_the_cutoff_by_hageman_and_arrindell() -> None:
+    """CS_INDIV (1999) by hand: the estimated true score after treatment lies beyond the cut-off by 1.645 of its errors."""
+    rng = np.random.default_rng(3)
+    pre = rng.normal(20, 6, 300)
+    post = pre * 0.5 + rng.normal(3, 5, 300)
+    change = classify_change(pd.DataFrame({"pre": pre, "post": post}), "HA", reliability=0.8, cutoff=14.0)
+    error = pre.std(ddof=1) * np.sqrt(1 - 0.8)
+    r = 1 - error**2 / post.var(ddof=1)
+    beyond = (post.mean() + (post - post.mean()) * r - 14.0) / (np.sqrt(r) * error)
+    better = (change.frame["rci"] < -1.645).to_numpy()
+    recovered = better & (pre > 14) & (beyond < -1.645)
+    assert change.frame["category"].eq("recovered").tolist() == recovered.tolist()
+    assert 10 < recovered.sum() < (better & (pre > 14) & (post < 14)).sum()
+
+
 def moments(sd: float, r: float) -> Moments:
     return Moments(mean=47.5, sd=sd, mean_post=32.5, sd_post=sd, correlation=0.5, reliability=r)
 

@@ -125,6 +125,12 @@ def test_a_query_without_an_end_is_stopped(
         al.load_study(_study(tmp_path, f"file: s.{ending}, query: '{ENDLESS.format(what)}'"))
 
 
+def test_the_limits_of_a_query_are_those_of_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "study_file.md").read_text(encoding="utf-8")
+    limits = f"A query may take {database.QUERY_SECONDS} seconds and give {database.MOST_ROWS:,}\nrows"
+    assert limits in page
+
+
 def test_more_rows_than_a_study_has_are_refused_in_duckdb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
