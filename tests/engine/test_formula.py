@@ -48,6 +48,7 @@ def test_slashes_are_written_out_finer_first():
         ("y ~ x + + (1 | g)", "term is missing", 8),
         ("y ~ x + (1 | g) +", "term is missing", 17),
         ("y ~ x + ((1 | g))", "inside further brackets", 12),
+        ("y ~.+ (1 | g)", "'.' for all other columns is not available", 3),
     ],
 )
 def test_a_mistake_is_shown_with_a_caret(text, message, place):
