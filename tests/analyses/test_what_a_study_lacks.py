@@ -6,7 +6,7 @@ import pytest
 
 import alliance_longitudinal as al
 from alliance_longitudinal.cli import main
-from inside import FIT_FIRST
+from inside import CROSS_LAGGED, FIT_FIRST
 
 STUDY = """study: Small
 tables:
@@ -34,7 +34,8 @@ def no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     def fitted(*_: object, **__: object) -> None:
         raise AssertionError("a model was asked for")
 
-    monkeypatch.setattr(FIT_FIRST, fitted)
+    for place in (FIT_FIRST, CROSS_LAGGED):
+        monkeypatch.setattr(place, fitted)
 
 
 def test_the_demonstration_study_lacks_nothing() -> None:
@@ -53,7 +54,7 @@ def test_the_demonstration_study_lacks_nothing() -> None:
 
 def test_asking_fits_no_model_of_a_report(no_fit: None) -> None:
     missing = al.list_analyses(al.load_study("demo", forms=True))["missing"]
-    assert missing[["early_alliance", "variance_partition"]].tolist() == ["", ""]
+    assert missing[["early_alliance", "variance_partition", "lagged_effects"]].tolist() == [""] * 3
 
 
 @pytest.mark.parametrize(

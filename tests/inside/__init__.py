@@ -13,4 +13,5 @@ PARTITION_TESTS = "alliance_longitudinal.analyses.variance_partition.tests"
 SIMULATED_SEARCH = "alliance_longitudinal.engine.inference.simulated.careful"
 POWER_GROUPS = "alliance_longitudinal.engine.inference.variance_power.MOST_GROUPS"
 DELTA_EFFECTS = "alliance_longitudinal.methods.missing.tipping.delta_effects"
-DELTA_EFFECTS = "alliance_longitudinal.methods.missing.tipping.delta_effects"
+#: Fits the random-intercept cross-lagged panel model.
+CROSS_LAGGED = "alliance_longitudinal.methods.panel.riclpm._fitted"

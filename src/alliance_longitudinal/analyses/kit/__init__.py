@@ -1,6 +1,7 @@
 """What every analysis is made with: the only thing that the author of one has to read."""
 
 from alliance_longitudinal.analyses.kit.analysis import analysis
+from alliance_longitudinal.analyses.kit.asking import begin_numbers
 from alliance_longitudinal.analyses.kit.changing import needs_change
 from alliance_longitudinal.analyses.kit.charts import curves_figure, found_and_expected, shares_figure
 from alliance_longitudinal.analyses.kit.checks import coefficient_table, models_table, variance_table
@@ -103,6 +104,7 @@ __all__ = [
     "Window",
     "analysis",
     "at_intake",
+    "begin_numbers",
     "choose_measure",
     "clusters",
     "coefficient_table",

@@ -21,6 +21,7 @@ from alliance_longitudinal.analyses.kit import (
     Number,
     OutcomeName,
     analysis,
+    begin_numbers,
     models_table,
     number_of_therapists,
 )
@@ -28,6 +29,7 @@ from alliance_longitudinal.analyses.lagged_effects import words
 from alliance_longitudinal.analyses.lagged_effects.charts import show
 from alliance_longitudinal.analyses.lagged_effects.compute import (
     Estimator,
+    check_panel,
     cross_lagged,
     equal_lags_p,
     of_cross_lagged,
@@ -227,6 +229,8 @@ def _versions(
 ) -> "dict[bool, CrossLagged]":
     """The model without and with lines of clients, where sessions are enough for them."""
     try:
+        check_panel(rows, names)
+        begin_numbers()
         return {
             trend: cross_lagged(rows, names, cluster, trend=trend) for trend in (False, True)[: 1 + lines]
         }

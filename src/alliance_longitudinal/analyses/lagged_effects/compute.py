@@ -35,6 +35,14 @@ def made(identity: str, label: str, value: float, se: float, n: int, unit: str =
     )
 
 
+def check_panel(rows: pd.DataFrame, names: Names) -> None:
+    """Stop, by a DataError, where no session has both scores or one of them is the same for all."""
+    from alliance_longitudinal.methods.panel.waves import check_variation, waves
+
+    columns = [name for name in (names.a, names.y, names.z) if name is not None]
+    check_variation(waves(each_alone(rows), columns, "client", "session"))
+
+
 def cross_lagged(
     rows: pd.DataFrame,
     names: Names,
