@@ -56,6 +56,16 @@ def test_an_optimum_that_rounding_keeps_away_is_searched_from_all_starts_and_sai
     np.testing.assert_allclose(res.params, first.params, rtol=1e-8)  # both next to one optimum
 
 
+def test_an_optimum_that_is_not_verified_because_of_rounding_is_an_error_that_says_so(monkeypatch):
+    monkeypatch.setattr("alliance_longitudinal.engine.search.optimize.ROUNDED", 0.0)
+    with pytest.raises(
+        FitError,
+        match=r"^No optimum could be verified after \d+ evaluations \(Newton decrement \S+ deviance units, smallest curvature "
+        r"\S+\)\. The search ended near an optimum because of rounding: weights, counts or columns of the model differ",
+    ):
+        al.MixedModel.from_formula("y ~ t + (1 | g)", slopes(0, 0)).fit()
+
+
 @pytest.mark.parametrize("mean", [1e6, 1e8, 1e9, 3e9])
 def test_counts_near_a_thousand_million_are_fitted(mean):
     rng = np.random.default_rng(0)

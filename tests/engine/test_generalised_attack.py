@@ -180,7 +180,7 @@ def test_minute_units_and_huge_counts_give_no_warning(frame):
             fit(frame.assign(count=1e15 * frame["count"]), "count ~ x + (1 | g)", family)
 
 
-def test_shares_of_the_latent_variance(frame):
+def test_shares_of_the_latent_variance(frame, monkeypatch):
     """Of one intercept: sd^2 / (sd^2 + pi^2 / 3), or pi^2 / 6 for the extreme-value distribution."""
     for formula, family, link, residual in (
         ("y ~ x + (1 | g)", "binomial", None, np.pi**2 / 3),
@@ -200,6 +200,12 @@ def test_shares_of_the_latent_variance(frame):
         found.loc[1, ["upper", "lower"]].astype(float), 1 - found.loc[0, ["lower", "upper"]].astype(float)
     )
     boot = res.icc(n_boot=20, seed=1)
+    asked, bootstrap = [], type(res).bootstrap
+    monkeypatch.setattr(
+        type(res), "bootstrap", lambda res, n, seed: asked.append(n) or bootstrap(res, 20, seed)
+    )
+    pd.testing.assert_frame_equal(res.icc(method="bootstrap", seed=1), boot)
+    assert asked == [1000]
     assert (boot["lower"] < boot["icc"]).all()
     assert (boot["icc"] < boot["upper"]).all()
 
