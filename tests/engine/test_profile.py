@@ -311,23 +311,6 @@ def test_a_jump_of_the_profile_is_no_limit(slopes, monkeypatch):
     assert row["note"].startswith("upper limit not identified: the deviance rises by 3")
 
 
-def test_another_branch_of_the_profile_is_followed_to_its_end():
-    """Where one of its deviations is zero a correlation means nothing: none is less likely than the models without one."""
-    frame = three_levels(117, 5, inner=6, rows=7, truth=([1, 0], [1, 0.2]), unit=1 / 12)
-    fixed = "y ~ week * rating + arm + "
-    res = al.MixedModel.from_formula(fixed + "(1 + week | outer/inner)", frame).fit()
-    without = [
-        al.MixedModel.from_formula(f"{fixed}({one} | outer) + (1 + week | outer:inner)", frame).fit().deviance
-        for one in ("1", "0 + week")
-    ]
-    rise = min(without) - res.deviance
-    assert 3.5 < rise < 3.84
-    row = res.conf_int(method="profile", which="cor(Intercept,week)|outer").iloc[0]
-    assert (row["lower"], row["upper"]) == (-1, 1)
-    said = f"a correlation of 1 is not excluded, the deviance rises by {rise:.2f}, less than 3.84"
-    assert row["note"].endswith(said)
-
-
 def test_trial_of_slopes_where_lme4_gives_a_bad_profile(shared_data):
     """Beat the Blues (Proudfoot et al. 2003): lme4 warns of a non-monotonic profile of the correlation."""
     wide = pd.read_csv(shared_data / "beat_the_blues_bdi.csv").rename(columns={"bdi.pre": "pre"})

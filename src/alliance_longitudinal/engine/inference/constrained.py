@@ -188,7 +188,7 @@ class Profile:
         if abs(bound - origin) < AT_END:
             return End(bound, 0.0, False)
         inner, outer = (origin, 0.0), None
-        near = self.best
+        near, sure = self.best, origin
         h = origin + side * _first_step(self.best, target)
         for count in range(60):
             if side * (h - bound) >= 0:
@@ -213,6 +213,13 @@ class Profile:
             else:
                 outer = (h, zeta)
             near = here if zeta < _FAR * target else near
+            if outer is not None and outer[0] != sure and zeta < target:
+                newton = _newton(here, zeta, target, side)
+                if (
+                    side * (newton - outer[0]) > 0
+                ):  # that trial may lie on a worse branch: once more from here
+                    h, sure, outer = outer[0], outer[0], None
+                    continue
             h = _next(here, zeta, target, origin, side, inner, outer)
             if outer is None and count > 40:
                 return End(h, zeta**2, False)
@@ -264,6 +271,12 @@ def _first_step(best: Point, target: float) -> float:
     return target * float(np.sqrt(2 / curvature)) if curvature > 1e-12 else 0.5 * max(abs(best.u[-1]), 0.1)
 
 
+def _newton(here: Point, zeta: float, target: float, side: int) -> float:
+    """Where the signed root would reach the cut at the slope that it has here."""
+    slope = side * here.slope / (2 * zeta) if zeta > 0 else 0.0
+    return float(here.u[-1]) + side * ((target - zeta) / slope if slope > 0 else np.inf)
+
+
 def _next(
     here: Point,
     zeta: float,
@@ -274,17 +287,14 @@ def _next(
     outer: tuple[float, float] | None,
 ) -> float:
     """Newton's step for the signed root, kept within what is known."""
-    h = float(here.u[-1])
-    slope = side * here.slope / (2 * zeta) if zeta > 0 else 0.0
-    step = (target - zeta) / slope if slope > 0 else np.inf
-    new = h + side * step
+    h, new = float(here.u[-1]), _newton(here, zeta, target, side)
     if outer is None:
         return float(origin + side * min(side * (new - origin), 4 * abs(h - origin)))
     a, b = sorted((inner[0], outer[0]))
     margin = 1e-3 * (b - a)
     if a + margin < new < b - margin:
         return float(new)
-    if a < new < b and abs(step) < 1e-3 * abs(h - origin):
+    if a < new < b and abs(new - h) < 1e-3 * abs(h - origin):
         return float(new)
     share = (target - inner[1]) / (outer[1] - inner[1])
     return float(inner[0] + np.clip(share, 0.1, 0.9) * (outer[0] - inner[0]))
