@@ -9,6 +9,7 @@ import pytest
 import alliance_longitudinal as al
 from alliance_longitudinal.errors import FitError
 from inside.engine_linalg import dense
+from inside.engine_search import optimize
 
 
 def slopes(seed, decades):
@@ -57,7 +58,7 @@ def test_an_optimum_that_rounding_keeps_away_is_searched_from_all_starts_and_sai
 
 
 def test_an_optimum_that_is_not_verified_because_of_rounding_is_an_error_that_says_so(monkeypatch):
-    monkeypatch.setattr("alliance_longitudinal.engine.search.optimize.ROUNDED", 0.0)
+    monkeypatch.setattr(optimize, "ROUNDED", 0.0)
     with pytest.raises(
         FitError,
         match=r"^No optimum could be verified after \d+ evaluations \(Newton decrement \S+ deviance units, smallest curvature "
