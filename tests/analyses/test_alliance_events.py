@@ -117,6 +117,9 @@ def test_outcome_is_related_to_ruptures_in_ten_ratings_and_to_the_share_repaired
     ):
         assert table.loc[name, "estimate"] == pytest.approx(fit.params[term], rel=1e-5)
         assert table.loc[name, "se"] == pytest.approx(fit.bse[term], rel=1e-4)
+    for name, fit in (("events", events), ("repaired", repaired)):
+        for term in ("alliance", "trend", "intake"):
+            assert quiet.models[name].params[term] == pytest.approx(fit.params[term], rel=1e-5)
 
 
 def test_the_same_seed_gives_the_same_result_and_the_study_is_unchanged(quiet):
@@ -321,6 +324,10 @@ def test_recorded_ruptures_stand_beside_the_rules(recorded):
     assert found.loc["marker_alliance", "ci_high"] < -4
     assert any(
         s.startswith("The record 'rupture' marks the beginning of 160 ruptures in sessions with 2")
+        for s in result.answer
+    )
+    assert any(
+        s.startswith("In sessions with a mark, clients rated the alliance lower than in their other sessions")
         for s in result.answer
     )
     assert "Ruptures recorded by rupture begin with the first of a run of marked sessions." in result.methods

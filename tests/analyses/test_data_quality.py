@@ -352,6 +352,10 @@ def test_completion_and_floor_are_the_true_shares(frame, clean):
     )
     scores = frame["phq9"].dropna()
     assert (found["ceiling-phq9"].n, found["ceiling-phq9"].found) == (len(scores), (scores == 27).sum())
+    first = frame.sort_values("session").groupby("client").head(1)["phq9"].dropna()
+    share = f"{100 * (first == 27).mean():.1f}"
+    assert (first == 27).sum() > 1
+    assert found["ceiling-phq9"].means == f"At the first session {share}\xa0%."
 
 
 def test_the_low_session_and_the_open_item_are_named(frame, tmp_path):

@@ -61,6 +61,7 @@ def by_hand(study: al.Study, points: float = 6.0) -> pd.DataFrame:
 def test_shares_and_medians_are_those_of_clients_one_by_one(study, found) -> None:
     rows = by_hand(study)
     assert dict(found.facts)["Reliable improvement"] == "6 points"
+    assert "whose score of PHQ-9 (client) was at least 6 points better than the first score." in found.methods
     assert value(found, "share_by_8", "n") == len(rows)
     competing = methods.cumulative_incidence(rows, "time", "end", cluster="therapist", few=True)
     row = competing.at(8).set_index("event").loc["improved"]

@@ -278,8 +278,8 @@ def test_groups_are_compared(rated):
     assert "icc_y_difference" in set(both.estimates["id"])
     clients["site"] = np.where(rated.sessions.drop_duplicates("client")["group"].to_numpy() < "g04", "x", "y")
     found = al.group_effects(replace(sites, _clients=clients), by="site")
-    assert next(n for n in found.notes if n.code == "few_units_of_group").message == (
-        "Of site x, fewer than 5 groups have two or more clients with two scores, so the report gives no likeness for it alone."
+    assert next(n for n in found.notes if n.code == "group_not_compared").message == (
+        "site x has fewer than 5 groups with two or more clients who have two scores, so the report does not compare it."
     )
     assert "by_group" not in {t.name for t in found.tables}
     assert not [i for i in found.estimates["id"] if i.endswith("_y")]

@@ -287,6 +287,10 @@ def test_estimators_with_doubts_neither_agree_nor_disagree(demo) -> None:
         if key.startswith("gmm")
     }
     assert ("gmm_difference_a_to_y", "outside_bracket") in codes
+    said = [n.message for n in demo.notes if n.code == "outside_bracket"]
+    assert said[0].startswith(
+        "The carry-over from one session to the next lies outside the range between least squares and"
+    )
     assert demo.answer[1].startswith("The 3 other estimates that also remove stable differences")
 
 

@@ -200,8 +200,8 @@ def _doubled(day: Codes, pattern: Codes) -> NDArray[np.bool_]:
 def _by_chance(day: Codes, pattern: Codes, client: Codes) -> tuple[float, float]:
     """Mean, and a bound far above it, of the rows that agree where no row was copied.
 
-    Each client's rows are moved by one or two of the client's own places, so that clients stay as ill as they were at that
-    time but copies of one day part. The bound is four standard deviations above the mean, at least three rows.
+    Each client's rows are moved by up to two of the client's own places, so that clients stay as ill as they were at that time but
+    copies of one day part. Single rows cannot be moved. The bound is four standard deviations above the mean, at least three rows.
     """
     rng = np.random.default_rng(0)
     order = np.argsort(client, kind="stable")
@@ -212,18 +212,29 @@ def _by_chance(day: Codes, pattern: Codes, client: Codes) -> tuple[float, float]
     shared = np.bincount(pattern)[pattern] > 1  # a row like no other agrees with none, wherever it is moved
     counts = []
     for _ in range(_SHIFTS):
-        shift = rng.integers(-2, 3, len(size))
+        shift = rng.integers(-2, 3, len(size)) % size
         moved = np.repeat(start, size) + (place + np.repeat(shift, size)) % np.repeat(size, size)
-        counts.append(_n_doubled((day + pattern[moved])[shared[moved]]))
+        shift[size == 1] = shift.max(initial=0) + 1 + np.arange((size == 1).sum())
+        kept = shared[moved]
+        counts.append(_n_agreeing((day + pattern[moved])[kept], np.repeat(shift, size)[kept]))
     mean, spread = float(np.mean(counts)), float(np.std(counts))
     return mean, mean + max(4 * spread, 4 * np.sqrt(mean), 3.0)
 
 
-def _n_doubled(codes: Codes) -> int:
-    """How many of ``codes`` occur more than once."""
-    ordered = np.sort(codes)
-    equal = ordered[1:] == ordered[:-1]
-    return int((np.r_[False, equal] | np.r_[equal, False]).sum()) if len(codes) else 0
+def _n_agreeing(codes: Codes, shift: Codes) -> float:
+    """How many rows agree with another by chance; ``codes`` are equal where rows agree, ``shift`` where clients were moved alike.
+
+    Of two clients who were moved alike, one may be a copy of the other, whole. So rows that agree are counted only if not all of them were
+    moved alike, and the others, which are so by chance as well, by how often that happens among as many rows.
+    """
+    if not len(codes):
+        return 0.0
+    codes, shift = pd.factorize(codes)[0], pd.factorize(shift)[0]
+    pairs = np.unique(codes * (shift.max() + 1) + shift) // (shift.max() + 1)
+    rows, cells = np.unique(np.bincount(codes)[np.bincount(pairs) > 1], return_counts=True)
+    share, times = np.unique(np.bincount(shift) / len(shift), return_counts=True)
+    alike = (times[:, None] * share[:, None] ** rows).sum(axis=0)
+    return float((rows * cells / (1 - alike)).sum())
 
 
 @dataclass(frozen=True, slots=True)

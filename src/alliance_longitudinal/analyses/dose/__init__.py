@@ -29,6 +29,7 @@ from alliance_longitudinal.analyses.kit import (
     Window,
     analysis,
     models_table,
+    say_not_compared,
     variance_table,
 )
 from alliance_longitudinal.analyses.kit.norms import Given, direction_of, known_norms, unchecked_findings
@@ -175,8 +176,11 @@ def _compare(draft: Draft, groups: Groups, found: Dose, by: int) -> None:
     """Shares of each group, from its own curves."""
     out: dict[str, list[Estimate]] = {}
     for group, rows in groups.split(found.clients):
-        if len(rows) < MIN_CLIENTS or not rows["end"].eq("improved").any():
+        if len(rows) < MIN_CLIENTS:
             draft.small_group(groups, group, MIN_CLIENTS)
+            continue
+        if not rows["end"].eq("improved").any():
+            say_not_compared(draft, groups, group, len(rows), "has no client who improved reliably")
             continue
         own = Dose(rows.reset_index(drop=True), found.scores, found.mean_length, found.points)
         keep = {f"share_by_{by}", f"share_by_{by}_km"}

@@ -119,7 +119,7 @@ def _risk_words(draft: Draft, person: Person, judged: Judged | None, rule: Rule,
         points=_n(rule.points),
         label=track.label,
     )
-    flagged = len(person.scores) > 1 and person.last["side"] == 1
+    flagged = person.last["side"] == 1  # of a single score it is not known
     ppv = draft["ppv"]
     if flagged and judged is not None and ppv is not None:
         draft.say(

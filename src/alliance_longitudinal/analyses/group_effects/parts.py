@@ -23,7 +23,16 @@ from alliance_longitudinal.analyses.group_effects.design import (
     attendance,
     members_of,
 )
-from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Fitted, Groups, Number, Private
+from alliance_longitudinal.analyses.kit import (
+    ESTIMATE,
+    Draft,
+    Estimate,
+    Fitted,
+    Groups,
+    Number,
+    say,
+    say_not_compared,
+)
 from alliance_longitudinal.analyses.kit.shares import variance_shares
 from alliance_longitudinal.data.study import Measure
 from alliance_longitudinal.errors import FitError
@@ -236,17 +245,12 @@ def by_group(draft: Draft, shared: Shared, groups: Groups) -> None:
         adjusted, terms = draft.adjusters(clients)
         rows[name] = []
         if len(own.sizes) < MIN_GROUPS:
-            draft.find(
-                "few_units_of_group",
-                "caution",
-                "Of {name} {group}, fewer than {needed} {unit}s have two or more clients with two scores, so the report gives no likeness "
-                "for it alone.",
-                groups.name,
-                name=groups.name,
-                group=Private(name, "(one group)", len(clients)),
+            why = say(
+                "has fewer than {needed} {unit}s with two or more clients who have two scores",
                 needed=Number(MIN_GROUPS, "integer"),
                 unit=shared.unit,
             )
+            say_not_compared(draft, groups, name, len(clients), why)
             continue
         try:
             rows[name] = _alike(likeness(own, adjusted, terms), own, len(clients))

@@ -60,7 +60,7 @@ from alliance_longitudinal.analyses.kit.references import reference, short
 from alliance_longitudinal.analyses.kit.robust import robust_of, with_robust, with_robust_errors
 from alliance_longitudinal.analyses.kit.sample import TooLittle
 from alliance_longitudinal.analyses.kit.selection import at_intake, choose_measure, time_unit
-from alliance_longitudinal.analyses.kit.therapists import rows_of_groups, say_group_apart
+from alliance_longitudinal.analyses.kit.therapists import rows_of_groups, say_group_apart, say_not_compared
 from alliance_longitudinal.analyses.result import Estimate, estimate_frame
 from alliance_longitudinal.counts import Count, Number, Private, Share
 from alliance_longitudinal.sentences import Sentence, joined, listed, say
@@ -128,6 +128,7 @@ __all__ = [
     "rows_of_groups",
     "say",
     "say_group_apart",
+    "say_not_compared",
     "shares_figure",
     "short",
     "slug",

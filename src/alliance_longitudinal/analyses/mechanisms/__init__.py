@@ -23,6 +23,8 @@ from alliance_longitudinal.analyses.kit import (
     Window,
     analysis,
     needs_change,
+    say,
+    say_not_compared,
     time_unit,
 )
 from alliance_longitudinal.analyses.mechanisms.compute import (
@@ -242,10 +244,12 @@ def _compare(draft: Draft, groups: Groups, cause: Cause, asked: Asked, detrend: 
         before = before_of(draft, sessions, cause, asked, flow=False)
         steps = steps_of(sessions, cause.name, asked, detrend) if cause.level == "session" else None
         rows[group] = []
-        if len(before.clients) < MIN_CLIENTS or (
-            cause.level == "therapist" and before.therapists < MIN_THERAPISTS
-        ):
+        if len(before.clients) < MIN_CLIENTS:
             draft.small_group(groups, group, MIN_CLIENTS)
+            continue
+        if cause.level == "therapist" and before.therapists < MIN_THERAPISTS:
+            why = say("has fewer than {needed} therapists", needed=Number(MIN_THERAPISTS, "integer"))
+            say_not_compared(draft, groups, group, len(before.clients), why)
             continue
         for k, paths in enumerate(_paths(draft, cause, before, steps, sessions, seed)):
             own = estimates_of(paths, cause, asked, main=k == 0)

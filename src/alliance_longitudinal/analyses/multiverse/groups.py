@@ -61,7 +61,10 @@ def compare_groups(
             continue
         curve = multiverse_of(sessions, list(own.values()), main, setting, n_perm, seed)
         if curve is None:
-            draft.small_group(groups, group, MIN_CLIENTS)
+            if sessions["client"].nunique() < MIN_CLIENTS:
+                draft.small_group(groups, group, MIN_CLIENTS)
+            else:
+                draft.unfitted_group(groups, group)
             continue
         if clients is not None:
             draft.apart_analysed.append(clients)

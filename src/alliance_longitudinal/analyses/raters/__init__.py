@@ -24,6 +24,7 @@ from alliance_longitudinal.analyses.kit import (
     coefficient_table,
     find_covariates,
     models_table,
+    say_not_compared,
     variance_table,
 )
 from alliance_longitudinal.analyses.raters import words
@@ -268,8 +269,12 @@ def _compare(draft: Draft, groups: Groups, rated: Rated, pair: Pair) -> None:
     for group, rows in groups.split(rated.rows):
         columns = ["client", "therapist", "session", "c", "t"]
         own = parts_of(rows[columns].reset_index(drop=True))
-        if own.clients < MIN_CLIENTS or own.several != rated.several:
+        if own.clients < MIN_CLIENTS:
             draft.small_group(groups, group, MIN_CLIENTS)
+            continue
+        if own.several != rated.several:
+            why = "has too few clients with several sessions that both rated"
+            say_not_compared(draft, groups, group, own.clients, why)
             continue
         try:
             model = fit_gap(draft, own, TRACKING if own.several else ENDPOINT)

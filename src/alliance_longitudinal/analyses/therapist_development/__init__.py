@@ -26,6 +26,7 @@ from alliance_longitudinal.analyses.kit import (
     models_table,
     needs_change,
     say,
+    say_not_compared,
     time_unit,
     variance_table,
 )
@@ -332,13 +333,14 @@ def _compare(draft: Draft, groups: Groups, cases: Cases, a: Measure | None, y: M
     for group in groups.names:
         inside = cases.clients["client"].map(groups.of).eq(group)
         own = Cases(cases.clients[inside].reset_index(drop=True), cases.dated, cases.horizon)
-        estimates = []
+        estimates, failed = [], False
         for outcome, measure in (("alliance", a), ("end", y)):
             if measure is None or not _enough_rows(own, outcome):
                 continue
             try:
                 change = fit_change(draft, own, outcome, "case", tag=group)
             except FitError:
+                failed = True
                 continue
             if change is not None:
                 draft.uses(change.fitted)
@@ -348,8 +350,13 @@ def _compare(draft: Draft, groups: Groups, cases: Cases, a: Measure | None, y: M
                 )
         if estimates:
             found[group] = estimates
-        else:
+        elif failed:
+            draft.unfitted_group(groups, group)
+        elif len(own.clients) < MIN_CLIENTS:
             draft.small_group(groups, group, MIN_CLIENTS)
+        else:
+            why = "has too few therapists with several cases, or only equal scores"
+            say_not_compared(draft, groups, group, len(own.clients), why)
     if len(found) > 1:
         draft.by_group(found, [Column("unit", "Unit"), *ESTIMATE], "A separate model for each group.")
 

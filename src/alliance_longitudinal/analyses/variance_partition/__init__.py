@@ -17,11 +17,13 @@ from alliance_longitudinal.analyses.kit import (
     Estimate,
     Groups,
     Names,
+    Number,
     OutcomeName,
     Samples,
     Seed,
     analysis,
     models_table,
+    say_not_compared,
     shares_figure,
     time_unit,
     variance_table,
@@ -285,8 +287,17 @@ def _compare(draft: Draft, groups: Groups, measures: list[Measure], n_boot: int,
     level = "therapist" if draft.therapists_known else "client"
     for g, (group, rows) in enumerate(groups.split(draft.sessions), start=1):
         enough = [m for m in measures if clients_with(rows, m) >= MIN_CLIENTS]
-        if len(enough) < len(measures):
+        if not enough:
             draft.small_group(groups, group, MIN_CLIENTS)
+        elif len(enough) < len(measures):
+            few = listing([m.label for m in measures if m not in enough])
+            why = say(
+                "has fewer than {needed} clients with scores of {few}",
+                needed=Number(MIN_CLIENTS, "integer"),
+                few=few,
+            )
+            what = f"its shares of {few}"
+            say_not_compared(draft, groups, group, rows["client"].nunique(), why, what)
         divided = [
             each
             for k, m in enumerate(enough)

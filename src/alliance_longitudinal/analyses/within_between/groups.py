@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Groups, slug
+from alliance_longitudinal.analyses.kit import ESTIMATE, Draft, Estimate, Groups, say_not_compared, slug
 from alliance_longitudinal.analyses.within_between.compute import TIME, fit_version, level_estimates
 from alliance_longitudinal.analyses.within_between.design import MIN_CLIENTS, pairs_of
 from alliance_longitudinal.data.study import Measure
@@ -22,7 +22,8 @@ def compare_groups(
             rows, y.name, draft.adjusters, therapists=draft.therapists_known, intake=adjust_intake
         )
         if "within" not in pairs.terms("common"):
-            draft.small_group(groups, group, MIN_CLIENTS)
+            why = "has no client whose alliance differs between sessions"
+            say_not_compared(draft, groups, group, rows["client"].nunique(), why)
             continue
         title = f"Time: {TIME['common']} ({group})"
         fitted = fit_version(draft, pairs, "common", f"common_{slug(group)}", title, slopes=slopes)
