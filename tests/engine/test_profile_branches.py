@@ -11,39 +11,52 @@ from inside.engine_linalg import dense
 FIXED = "y ~ week * rating + arm + "
 
 
-def test_another_branch_of_the_profile_is_followed_to_its_end():
+TURNED = ([1, 0], [1, 0.2])  # scales of the outer and inner deviations
+
+
+@pytest.mark.parametrize(
+    ("seed", "outer", "unit", "at"), [(117, 5, 1 / 12, 1), (419, 8, 1, -1)], ids=["upper", "lower"]
+)
+def test_another_branch_of_the_profile_is_followed_to_its_end(seed, outer, unit, at):
     """Where one of its deviations is zero a correlation means nothing: none is less likely than the models without one."""
-    frame = three_levels(117, 5, inner=6, rows=7, truth=([1, 0], [1, 0.2]), unit=1 / 12)
+    frame = three_levels(seed, outer, inner=6, rows=7, truth=TURNED, unit=unit)
     res = al.MixedModel.from_formula(FIXED + "(1 + week | outer/inner)", frame).fit()
     without = [
         al.MixedModel.from_formula(f"{FIXED}({one} | outer) + (1 + week | outer:inner)", frame).fit().deviance
         for one in ("1", "0 + week")
     ]
     rise = min(without) - res.deviance
-    assert 3.5 < rise < 3.84
+    assert 2.5 < rise < 3.84
     row = res.conf_int(method="profile", which="cor(Intercept,week)|outer").iloc[0]
     assert (row["lower"], row["upper"]) == (-1, 1)
-    said = f"a correlation of 1 is not excluded, the deviance rises by {rise:.2f}, less than 3.84"
-    assert row["note"].endswith(said)
+    assert (
+        f"a correlation of {at} is not excluded, the deviance rises by {rise:.2f}, less than 3.84"
+        in row["note"]
+    )
 
 
-def test_a_trial_on_a_worse_branch_does_not_bound_the_search():
+@pytest.mark.parametrize(
+    ("seed", "outer", "truth"), [(211, 8, (0.0, 1)), (312, 6, (0.3, 1))], ids=["in its way", "far"]
+)
+def test_a_trial_on_a_worse_branch_does_not_bound_the_search(seed, outer, truth):
     """The deviance at the limit, with the correlation held there, by a general optimiser on dense matrices."""
-    frame = three_levels(211, 8, inner=6, rows=7, truth=(0.0, 1))
+    frame = three_levels(seed, outer, inner=6, rows=7, truth=truth)
     res = al.MixedModel.from_formula(FIXED + "(1 + week | outer/inner)", frame).fit()
     row = res.conf_int(method="profile", which="cor(Intercept,week)|inner:outer").iloc[0]
-    assert row["note"] == "upper limit: a correlation of 1 is the estimate"
+    assert "lower" not in row["note"]
     design = res.fit.design
     terms = [(t.z, design.factors[t.factor].codes) for t in design.terms]
 
     def deviance(x):
-        sd, rest = np.exp(x[:2]), np.array([[x[2], 0.0], [x[3], x[4]]])
-        inner = np.outer(sd, sd) * np.where(np.eye(2) > 0, 1.0, row["lower"])
-        psi = dict(zip(("inner:outer", "outer"), (inner, rest @ rest.T), strict=True))
-        full = [(*term, psi[t.group]) for term, t in zip(terms, design.terms, strict=True)]
+        sd, low = np.exp(x[:2]), np.array([[x[2], 0.0], [x[3], x[4]]])
+        held = np.outer(sd, sd) * np.where(np.eye(2) > 0, 1.0, row["lower"])
+        full = [
+            (*term, held if t.group == "inner:outer" else low @ low.T)
+            for term, t in zip(terms, design.terms, strict=True)
+        ]
         v = dense.marginal_covariance(full, np.exp(x[5]), None, len(frame))
         return dense.deviance(design.y, design.x, v, True)
 
-    starts = ([0.5, -0.7, 2.4, 0.17, 0.1, 1.5], [0.5, -0.7, 1.0, 0.3, 0.3, 1.5])
+    starts = ([0.5, -0.7, 2.4, 0.2, 0.1, 1.5], [0.5, -0.7, 0.5, 0.0, 0.3, 1.0])
     least = min(optimize.minimize(deviance, x, method="BFGS").fun for x in starts)
     assert least == pytest.approx(res.deviance + 3.8415, abs=1e-3)

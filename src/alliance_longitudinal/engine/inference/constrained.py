@@ -20,8 +20,6 @@ AT_END = 1e-6
 _LIFT = 0.02
 #: Distance of the signed root from its target at which Newton's next step (error: its square) is taken unseen.
 AT_CUT = 1e-4
-#: A trial this many times as far as the cut is no place to search from.
-_FAR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +206,13 @@ class Profile:
             if abs(zeta - target) < AT_CUT or narrow:
                 end = End(h, inner[1] ** 2, False) if narrow else End(_landing(here, zeta, target), cut, True)
                 return self._checked(here, end, side, cut) if self.several or narrow else end
-            if zeta < target:
-                inner = (h, zeta)
+            if zeta < target:  # only from there the next: a trial beyond may lie on a worse branch
+                inner, near = (h, zeta), here
             else:
                 outer = (h, zeta)
-            near = here if zeta < _FAR * target else near
             if outer is not None and outer[0] != sure and zeta < target:
-                newton = _newton(here, zeta, target, side)
-                if (
-                    side * (newton - outer[0]) > 0
-                ):  # that trial may lie on a worse branch: once more from here
+                beyond = side * (_newton(here, zeta, target, side) - outer[0])
+                if beyond > 0:  # the trial there once more, from here
                     h, sure, outer = outer[0], outer[0], None
                     continue
             h = _next(here, zeta, target, origin, side, inner, outer)
