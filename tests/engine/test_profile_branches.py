@@ -60,3 +60,28 @@ def test_a_trial_on_a_worse_branch_does_not_bound_the_search(seed, outer, truth)
     starts = ([0.5, -0.7, 2.4, 0.2, 0.1, 1.5], [0.5, -0.7, 0.5, 0.0, 0.3, 1.0])
     least = min(optimize.minimize(deviance, x, method="BFGS").fun for x in starts)
     assert least == pytest.approx(res.deviance + 3.8415, abs=1e-3)
+
+
+def test_a_limit_on_a_worse_branch_is_pushed_out_to_where_the_lower_one_ends():
+    """The same for a standard deviation: the search from the fit ends at 0.81, where another start finds less."""
+    frame = three_levels(1012, 6, inner=6, rows=7, truth=(0.3, 1))
+    res = al.MixedModel.from_formula(FIXED + "(1 + week | outer/inner)", frame).fit()
+    limit = res.conf_int(method="profile", which="sd(week)|outer").loc["sd(week)|outer", "upper"]
+    design = res.fit.design
+    terms = [(t.z, design.factors[t.factor].codes) for t in design.terms]
+
+    def deviance(x):
+        held = np.array([[x[0], 0.0], [limit * np.sin(x[1]), limit * np.cos(x[1])]])
+        low = np.array([[x[2], 0.0], [x[3], x[4]]])
+        full = [
+            (*term, m @ m.T)
+            for term, m in zip(
+                terms, (held if t.group == "outer" else low for t in design.terms), strict=True
+            )
+        ]
+        v = dense.marginal_covariance(full, np.exp(x[5]), None, len(frame))
+        return dense.deviance(design.y, design.x, v, True)
+
+    starts = ([3.0, -1.5, 2.0, 0.2, 0.1, 1.0], [1.0, 0.0, 2.0, 0.2, 0.1, 1.0], [3.0, 1.0, 0.5, 0.0, 0.1, 1.5])
+    least = min(optimize.minimize(deviance, x, method="BFGS").fun for x in starts)
+    assert least == pytest.approx(res.deviance + 3.8415, abs=1e-3)
