@@ -85,3 +85,16 @@ def test_a_limit_on_a_worse_branch_is_pushed_out_to_where_the_lower_one_ends():
     starts = ([3.0, -1.5, 2.0, 0.2, 0.1, 1.0], [1.0, 0.0, 2.0, 0.2, 0.1, 1.0], [3.0, 1.0, 0.5, 0.0, 0.1, 1.5])
     least = min(optimize.minimize(deviance, x, method="BFGS").fun for x in starts)
     assert least == pytest.approx(res.deviance + 3.8415, abs=1e-3)
+
+
+@pytest.mark.parametrize(("seed", "side"), [(2080, "upper"), (2018, "lower")])
+def test_a_coefficient_s_limit_is_where_the_model_with_it_held_loses_the_cut(seed, side):
+    """The coefficient is held by an offset: that fit searches from several starts."""
+    frame = three_levels(seed, 4 + seed % 5, inner=6, rows=7, truth=(1, [1, 0]) if seed == 2018 else (1, 1))
+    random = " + (1 + week | outer/inner)"
+    model = al.MixedModel.from_formula(FIXED.removesuffix(" + ") + random, frame)
+    limit = model.fit().conf_int(method="profile", which="week").loc["week", side]
+    without = "y ~ rating + week:rating + arm" + random
+    held = al.MixedModel.from_formula(without, frame.assign(known=limit * frame["week"]), offset="known")
+    rise = held.fit(reml=False).deviance - model.fit(reml=False).deviance
+    assert rise == pytest.approx(3.8415, abs=1e-3)

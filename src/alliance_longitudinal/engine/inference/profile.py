@@ -148,6 +148,11 @@ def _label(fit: MixedFit) -> str:
     return "REML" if fit.reml else "ML"
 
 
+def _several(fit: MixedFit) -> bool:
+    """Whether the deviance may have several optima, so that a limit is searched from two starts."""
+    return fit.residual is not None or min(f.size for f in fit.design.factors) < ONE_START
+
+
 @dataclass(frozen=True, slots=True)
 class VarianceProfile:
     """Interval and path of one variance parameter."""
@@ -159,9 +164,8 @@ class VarianceProfile:
     def profile(self) -> Profile:
         """The deviance in the chart's coordinates, from the fit."""
         fit = self.fit
-        several = fit.residual is not None or min(f.size for f in fit.design.factors) < ONE_START
         relative = list(fit.record.best.relative)
-        return Profile.of(source_of(fit), fit.reml, self.chart, relative, extra_of(fit), several)
+        return Profile.of(source_of(fit), fit.reml, self.chart, relative, extra_of(fit), _several(fit))
 
     def interval(self, cut: float, kind: str) -> Interval:
         """Limits at a cut; ``kind`` (sd, cor, sigma, phi, ratio, share) for the words."""
@@ -215,7 +219,10 @@ class _Coefficients:
         source = source_of(fit)
         best = maximum_likelihood(source, fit.record.best, extra_of(fit), fit.reml)
         back = np.linalg.inv(fit.basis.r_x)
-        profiles = {name: FixedProfile.of(source, best, back[i]) for i, name in enumerate(fit.design.names)}
+        profiles = {
+            name: FixedProfile.of(source, best, back[i], _several(fit))
+            for i, name in enumerate(fit.design.names)
+        }
         nu = fit.blocks.n
         deviance = best.value + 2 * nu * np.log(fit.basis.y_scale) - fit.basis.log_weights
         return cls(fit, profiles, float(deviance))

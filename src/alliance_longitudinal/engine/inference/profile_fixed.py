@@ -75,6 +75,8 @@ class FixedProfile:
         Of the model fitted by maximum likelihood.
     estimate, spread : float
         Coefficient and its model-based standard error there, internal units.
+    several : bool
+        Whether a limit is searched from relative variances of 1 as well: with few groups there may be another optimum.
     """
 
     source: Source
@@ -82,9 +84,10 @@ class FixedProfile:
     best: Optimum
     estimate: float
     spread: float
+    several: bool
 
     @classmethod
-    def of(cls, source: Source, best: Optimum, row: Array) -> "FixedProfile":
+    def of(cls, source: Source, best: Optimum, row: Array, several: bool) -> "FixedProfile":
         """Profile of ``row @ coefficients`` (internal units)."""
         size = float(np.linalg.norm(row))
         whole = np.linalg.qr(np.column_stack([row, np.eye(len(row))]))[0][:, : len(row)]
@@ -92,7 +95,7 @@ class FixedProfile:
         criterion = best.criterion
         scale = criterion.rss / criterion.nu
         spread = float(np.sqrt(scale * row @ criterion.cov_x @ row))
-        return cls(source, columns, best, float(row @ criterion.beta), spread)
+        return cls(source, columns, best, float(row @ criterion.beta), spread, several)
 
     def at(self, value: float, near: Optimum) -> tuple[Optimum, float]:
         """Optimum with the coefficient held, searched from a nearby one, and the derivative of its deviance."""
@@ -134,10 +137,13 @@ class FixedProfile:
             found, slope = self.at(value, near)
             zeta = float(np.sqrt(self.rise(found)))
             away = side * (value - self.estimate)
-            if outer - inner < 1e-13 * away:
-                return value
-            if abs(zeta - target) < AT_CUT:
-                return value + (target - zeta) * 2 * zeta / slope
+            narrow = outer - inner < 1e-13 * away
+            if narrow or abs(zeta - target) < AT_CUT:
+                lower = self._afresh(value) if self.several else None
+                if lower is None or np.sqrt(self.rise(lower[0])) > target - AT_CUT:
+                    return value if narrow else value + (target - zeta) * 2 * zeta / slope
+                (found, slope), outer = lower, np.inf  # on from the better optimum
+                zeta = float(np.sqrt(self.rise(found)))
             if zeta < target:
                 inner = away
             else:
@@ -151,6 +157,11 @@ class FixedProfile:
                 return None
             value, near = self.estimate + side * new, found
         return value
+
+    def _afresh(self, value: float) -> tuple[Optimum, float]:
+        """The same as `at`, searched from relative variances of 1."""
+        ones = tuple(np.eye(len(d)) for d in self.best.relative)
+        return self.at(value, replace(self.best, relative=ones))
 
     def walk(self, side: int, furthest: float, step: float) -> list[tuple[float, float, float]]:
         """Value, deviance above the fit's, and signed root, outwards from the estimate."""
