@@ -472,6 +472,16 @@ def test_attachment_is_recognised_by_its_name() -> None:
     assert next(n for n in one.notes if n.code == "one_style").message == (
         "All clients have the same attachment style by this midpoint, so styles are not compared."
     )
+    # A client whose anxiety is not known has no style, and that of one who is not analysed does not count.
+    who = both["client"].iloc[20]
+    both.loc[both["client"] == who, ["anxiety", "avoidance"]] = 1.0
+    without = pair.sessions.assign(alliance=lambda d: d["alliance"].mask(d["client"] == who))
+    two = al.alliance_predictors(
+        replace(pair, _clients=both, _sessions=without), part=["early"], styles_midpoint=4
+    )
+    assert two.table("styles").to_frame()["label"].tolist() == [
+        "Attachment style: fearful, compared with preoccupied, within therapists"
+    ]
 
 
 def test_too_few_data_give_a_report_that_says_so(study: Study) -> None:

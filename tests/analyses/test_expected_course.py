@@ -249,6 +249,9 @@ def test_a_client_beside_a_model_of_all_others(small):
     )
     assert f"after the start, is {own['phq9'].iloc[-1]:.0f}. From the first score" in found.answer[1]
     assert next(t for t in found.tables if t.name == "client_alliance").single_people
+    alt = next(f for f in found.figure_specs if f.name == "client_symptoms").alt
+    assert alt.startswith(f"The client's PHQ-9: {table['score'].iloc[0]:.1f} at 0 weeks, ")
+    assert alt.count(" at ") == len(table)
 
 
 def with_course(study, scores, alliance=None):

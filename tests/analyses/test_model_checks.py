@@ -50,10 +50,13 @@ def test_the_range_without_any_one_therapist_is_that_of_refits(study: Study, res
     refits = [
         level_share(sessions[sessions["therapist"] != who]) for who in sorted(sessions["therapist"].unique())
     ]
-    row = result.table("model_checks").to_frame().set_index("title").loc["WAI-SR level"]
+    table = result.table("model_checks").to_frame().set_index("title")
+    row = table.loc["WAI-SR level"]
     low, high = (float(x.replace("\u00a0%", "")) / 100 for x in row["range"].split(" to "))
     np.testing.assert_allclose([low, high], [min(refits), max(refits)], rtol=0.05, atol=0.006)
-    assert row["whole"].replace("\u00a0%", "") == f"{100 * whole:.0f}"
+    change = value(result, "change_alliance_therapist")
+    for title, share in (("WAI-SR level", whole), ("WAI-SR course", change)):
+        assert table.loc[title, "whole"].replace("\u00a0%", "") == f"{100 * share:.0f}"
 
 
 def test_a_coefficient_without_each_therapist(study: Study) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from alliance_longitudinal import Study
 from alliance_longitudinal.analyses.kit import Estimate
-from analyses.studies import early_design
+from analyses.studies import early_design, with_sessions
 from inside.analyses_early_alliance import point_estimates
 from inside.analyses_kit import EarlyDesign
 
@@ -13,6 +13,12 @@ from inside.analyses_kit import EarlyDesign
 @pytest.fixture(scope="module")
 def design(clinic: Study) -> EarlyDesign:
     return early_design(clinic)
+
+
+def test_change_is_described_over_whole_weeks_and_at_least_one(clinic: Study, design: EarlyDesign) -> None:
+    assert design.typical_followup == np.floor(design.clients["weeks_followed"].median()) > 2
+    hours = clinic.sessions.assign(week=lambda d: d["week"] / 168)
+    assert early_design(with_sessions(clinic, hours)).typical_followup == 1
 
 
 def _effect(id_: str, estimate: float) -> Estimate:

@@ -254,6 +254,9 @@ def test_joint_recovery_follows_the_rules() -> None:
     assert value(result, "joint_reliable_recovery") == pytest.approx(1 / 4)
     assert value(result, "joint_reliable_deterioration") == pytest.approx(1 / 6)
     assert value(result, "joint_recovery", "n") == 16
+    names = ["caseness", "recovery", "reliable_improvement", "reliable_deterioration", "reliable_recovery"]
+    shown = result.table("joint_recovery").to_frame()["estimate"]
+    assert shown.tolist() == [value(result, f"joint_{name}") for name in names]
     assert "before treatment, 50\xa0%" in result.answer[-1]
     assert "Gyani" in result.methods
 

@@ -350,3 +350,17 @@ def test_a_file_without_end_is_refused(text, tmp_path):
         StudyError, match=r"The instrument file mine.yaml is nested too deeply, or its anchors"
     ):
         read_instrument(path)
+
+
+def test_subscales_whose_items_are_not_known_are_named():
+    named = 0
+    for instrument in load_instruments().values():
+        said = [" ".join(line.split()) for line in describe_instrument(instrument)]
+        for name, count in instrument.unlisted_subscales.items():
+            size = "items" if count is None else f"{count} items, which ones is"
+            assert any(line.startswith(f"{name.replace('_', ' ')} {size} not known") for line in said), (
+                instrument.id,
+                name,
+            )
+            named += 1
+    assert named > 10

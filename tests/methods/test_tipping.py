@@ -51,6 +51,16 @@ def found(leaving) -> DeltaEffects:
     )
 
 
+def test_rows_that_are_in_no_model_change_nothing(leaving, found):
+    """A person without x, in the middle of the frame."""
+    frame, model = leaving
+    nobody = frame.head(7).assign(client=999, x=np.nan, y=12.0, left=0)
+    wider = pd.concat([frame[:280], nobody, frame[280:]], ignore_index=True)
+    asked = {"person": "client", "time": "week", "left": "left", "horizon": 6, "df": DF, "m": 12, "refits": 6}
+    again = delta_effects(model, wider, ["week:x"], (0, 2, 6), **asked)
+    pd.testing.assert_frame_equal(again.table, found.table, rtol=1e-6)
+
+
 @pytest.mark.parametrize("delta", [0.0, 6.0])
 def test_they_are_nearly_those_of_a_fit_to_every_copy(leaving, found, delta):
     frame, model = leaving

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alliance_longitudinal.analyses.alliance_predictors.asked import Asked, style_predictor, without_styles
+from alliance_longitudinal.analyses.alliance_predictors.asked import (
+    Asked,
+    occurring,
+    style_predictor,
+    without_styles,
+)
 from alliance_longitudinal.analyses.alliance_predictors.compute import (
     Model,
     Ratings,
@@ -124,7 +129,7 @@ def show_styles(draft: Draft, ratings: Ratings, asked: Asked, part: str) -> None
             "attachment style",
         )
         return
-    style = style_predictor(asked.attachment, asked.midpoint)
+    (style,) = occurring((style_predictor(asked.attachment, asked.midpoint),), ratings.clients)
     if len(style.categories) < 2:
         draft.find(
             "one_style",
@@ -139,16 +144,20 @@ def show_styles(draft: Draft, ratings: Ratings, asked: Asked, part: str) -> None
     own = [
         e
         for e in estimates_of(model, part, *units(asked.a, part, ""))
-        if e.id.startswith(f"{part}_style_") and e.level == "client" and not e.id.endswith("_points")
+        if f"{e.id}_".startswith(f"{part}_style_") and e.level == "client" and not e.id.endswith("_points")
     ]
     draft.estimate(*own)
+    several = len(style.categories) > 2
+    compared = (
+        "Each style compared with the mean of all." if several else "The two styles that occur are compared."
+    )
     draft.table_of(
         "styles",
         "Attachment styles",
         "results",
         own,
         [Column("label", "Style"), *ESTIMATE, *TEST],
-        "Each style compared with the mean of all. The other predictors are in the model.",
+        f"{compared} The other predictors are in the model.",
     )
     note_styles(draft)
     draft.cite("bartholomew1991", "fraley2015")

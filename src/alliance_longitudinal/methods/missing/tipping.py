@@ -148,8 +148,7 @@ def _all_copies(
     back = np.linalg.inv(basis.r_x)
     statistics = []
     for y in responses:
-        used = y[kept] if len(y) == len(kept) else y
-        inner = (used - base.fit.design.x @ basis.beta_ols) / basis.y_scale
+        inner = (y[kept] - base.fit.design.x @ basis.beta_ols) / basis.y_scale
         statistics.append(source.with_response(inner[source.blocks.order]))
     fits = [_searched(base, y) for y in responses[:refits]]
     relative = [

@@ -1,4 +1,4 @@
-"""Rows copied to another client: of a whole client, and rows that agree by chance only."""
+"""Rows copied to another client (a whole client, and rows that agree by chance only), and the same answer to all items."""
 
 from pathlib import Path
 
@@ -45,3 +45,22 @@ def test_rows_that_agree_by_chance_are_no_copies(tmp_path: Path) -> None:
     """All clients have as many sessions; five totals of two values each agree in one of 32 cases."""
     verdict, found, _ = told(tmp_path, totals(6, 40, 5))
     assert (verdict, found > 20) == ("fine", True)
+
+
+def test_the_same_answer_to_all_items_counts_unless_it_is_the_end_of_a_scale(tmp_path: Path) -> None:
+    """The PHQ-9 has no reversed items: nought throughout is an honest answer of somebody without symptoms."""
+    rng = np.random.default_rng(4)
+    items = [f"p{k}" for k in range(1, 10)]
+    rows = pd.DataFrame({"c": np.repeat(np.arange(40), 3), "n": np.tile([1, 2, 3], 40)})
+    rows[items] = rng.integers(0, 4, (len(rows), 9))
+    rows["p1"], rows["p2"] = 1, 2
+    rows.loc[:19, items], rows.loc[20:31, items] = 0, 2
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "study.yaml").write_text(
+        "study: Forms\ntables:\n  sessions: {file: rows.csv, columns: {client: c, session: n}}\n"
+        "measures:\n  phq9: {instrument: phq_9, items: 'p{item}'}\n",
+        encoding="utf-8",
+    )
+    result = al.data_quality(al.load_study(tmp_path / "study.yaml", forms=True), models=False)
+    row = result.table("checks").to_frame().set_index("title").loc["Straight-lining"]
+    assert (row["n"], row["found"]) == (120, 12)
