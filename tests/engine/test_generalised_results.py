@@ -291,6 +291,21 @@ def test_a_profile_limit_is_where_the_held_fit_loses_the_cut(mixed):
     assert limits.loc["2|3", "lower"] < res.params["2|3"] < limits.loc["2|3", "upper"]
 
 
+def test_limits_leave_a_variance_that_is_zero_at_the_estimate_only():
+    """At the limits the variance is above zero; there the coefficient is held by an offset."""
+    rng = np.random.default_rng(0)
+    g, x = np.repeat(np.arange(6), 8), rng.normal(size=48)
+    rng.normal(size=12)  # the draws of the data set on which a search stayed at zero
+    yes = (rng.random(48) < 1 / (1 + np.exp(0.3 - 0.5 * x))).astype(int)
+    frame = pd.DataFrame({"yes": yes, "g": g, "x": x})
+    res = fit(frame, "yes ~ x + (1 | g)")
+    assert res.varcorr["vcov"][0] == 0
+    for limit in res.conf_int(method="profile", which=["Intercept"]).loc["Intercept", ["lower", "upper"]]:
+        held = fit(frame.assign(known=limit), "yes ~ 0 + x + (1 | g)", offset="known")
+        assert held.varcorr["vcov"][0] > 0.01
+        assert held.deviance == pytest.approx(res.deviance + 3.8415, abs=1e-4)
+
+
 def test_profiles_of_deviations_at_and_near_zero_and_in_any_units(slopes, mixed):
     limits = slopes.conf_int(method="profile", which=["sd(Intercept)|outer", "sd(week)|outer"])
     assert limits["note"].tolist() == ["zero is not excluded", ""]
