@@ -54,6 +54,17 @@ def test_shapes_and_turning_point_are_those_of_the_method(found, rows) -> None:
     assert found.table("shapes").to_frame()["aic"].is_monotonic_increasing
 
 
+def test_where_a_curved_course_turns_is_said(dip: al.Study) -> None:
+    rng = np.random.default_rng(4)
+    curved = dip.sessions.assign(
+        alliance=lambda d: 40 + 0.3 * (d["session"] - 6.0) ** 2 + rng.normal(0, 2, len(d)),
+        phq9=np.nan,
+    )
+    bent = al.alliance_course(with_sessions(dip, curved), shapes=("linear", "quadratic"))
+    (said,) = (s for s in bent.answer if s.startswith("On average WAI-SR is lowest at session "))
+    assert float(said.split("session ")[1].split(" ")[0]) == pytest.approx(6, abs=0.3)
+
+
 def test_the_phases_are_those_of_the_mixed_model_and_of_the_truth(found, rows) -> None:
     """From session 5 to 8 the alliance loses 8 points, then gains them until session 11."""
     data = rows.assign(

@@ -1,11 +1,14 @@
 """Rows copied to another client (a whole client, and rows that agree by chance only), and the same answer to all items."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import alliance_longitudinal as al
+from inside.analyses_data_quality import quality_checks
 
 NAMES = ("phq_9", "gad_7", "bdi_ii", "core_10", "bai")
 
@@ -19,13 +22,17 @@ def totals(clients: int, sessions: int, highest: int) -> pd.DataFrame:
     return rows.assign(**{name: rng.integers(4, highest + 1, len(rows)) for name in NAMES})
 
 
-def told(folder: Path, rows: pd.DataFrame) -> tuple[str, str, str]:
-    """Verdict, number of agreeing rows, and what the report says of chance."""
+def study_of(folder: Path, rows: pd.DataFrame) -> al.Study:
     rows.to_csv(folder / "rows.csv", index=False)
     listed = "".join(f"  {name}: {{instrument: {name}, total: {name}}}\n" for name in NAMES)
     file = "tables:\n  sessions: {file: rows.csv, columns: {client: c, session: n}}\nmeasures:\n"
     (folder / "study.yaml").write_text(f"study: Totals\n{file}{listed}", encoding="utf-8")
-    result = al.data_quality(al.load_study(folder / "study.yaml"), models=False)
+    return al.load_study(folder / "study.yaml")
+
+
+def told(folder: Path, rows: pd.DataFrame) -> tuple[str, int, str]:
+    """Verdict, number of agreeing rows, and what the report says of chance."""
+    result = al.data_quality(study_of(folder, rows), models=False)
     row = result.table("checks").to_frame().set_index("title").loc["Rows copied to another client"]
     message = next((n.message for n in result.notes if n.code == "quality_copied"), "")
     return row["verdict"], int(row["found"]), message
@@ -45,6 +52,18 @@ def test_rows_that_agree_by_chance_are_no_copies(tmp_path: Path) -> None:
     """All clients have as many sessions; five totals of two values each agree in one of 32 cases."""
     verdict, found, _ = told(tmp_path, totals(6, 40, 5))
     assert (verdict, found > 20) == ("fine", True)
+
+
+def test_the_number_of_rows_that_agree_by_chance(tmp_path: Path) -> None:
+    """Two clients with one of three rows at each of sixty sessions, by all ways to move one of them by up to four."""
+    three = np.array([[4, 5, 6, 7, 8], [8, 7, 6, 5, 4], [5, 8, 4, 6, 7]])
+    which = np.random.default_rng(5).integers(0, 3, (2, 60))
+    rows = totals(2, 60, 5)
+    rows[list(NAMES)] = three[which.ravel()]
+    (check,) = (c for c in quality_checks(study_of(tmp_path, rows), models=False) if c.id == "copied")
+    by_chance = int(re.findall(r"By chance alone about (\d+) would agree", check.result)[0])
+    moved = [2 * (which[0] == np.roll(which[1], k)).sum() for k in (-4, -3, -2, -1, 1, 2, 3, 4)]
+    assert by_chance == pytest.approx(np.mean(moved), abs=6)
 
 
 def test_the_same_answer_to_all_items_counts_unless_it_is_the_end_of_a_scale(tmp_path: Path) -> None:

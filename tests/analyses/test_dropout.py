@@ -63,6 +63,12 @@ def test_the_answer_and_the_tables(result):
     )
     assert [t.name for t in result.tables][1:5] == ["odds", "effects", "planned", "definitions"]
     assert [f.name for f in result.figure_specs] == ["incidence", "hazard"]
+    labels = result.estimates.set_index("id")["label"]
+    ends = [
+        labels[f"or_{name}"].rpartition(": ")[2]
+        for name in ("alliance_within", "alliance_client", "severity")
+    ]
+    assert ends == ["one SD lower", "one SD lower", "one SD higher"]
     begin = result.figure_specs[0].data.groupby("label").first()  # nobody has left
     assert len(begin) == 3
     assert (begin[["estimate", "low", "high"]] == 0).all(axis=None)

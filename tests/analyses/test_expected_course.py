@@ -281,6 +281,7 @@ def test_words_for_a_client(small, scores, words):
     found = al.expected_course(changed, folds=3, client=client, holdout="client")
     text = " ".join(found.answer)
     assert words in text
+    assert " to have deteriorated by then (" in text
     assert "The rating is worse than the band. Talk about the alliance" in text
     before = found.table("client_symptoms").to_frame()["where"].iloc[1:-1]
     worse = int((before == "worse than the band").sum())

@@ -314,6 +314,8 @@ def test_few_therapists_are_a_caution_and_pictures_of_single_ones_stay_inside(re
     assert "8 therapists are too few to estimate how therapists differ." in found.status["reasons"][0]
     names = [f.name for f in result.figure_specs]
     assert names[:2] == ["alliance_over_cases", "therapists_alliance"]
+    titles = [f.title for f in result.figure_specs if f.name.endswith("_over_cases")]
+    assert titles == ["Early WAI-SR over therapists' cases", "PHQ-9 at the end over therapists' cases"]
     course, single = result.figure_specs[:2]
     assert course.draw.keywords["band"]  # the interval that the caption explains
     assert (single.data["low"] < single.data["value"]).all()

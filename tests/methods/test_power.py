@@ -155,6 +155,15 @@ def test_unequal_caseloads_by_simulated_studies_and_by_the_exact_form():
     )  # the same clients in equal caseloads tell more
 
 
+def test_two_therapists_can_differ_and_one_cannot():
+    assert 0.05 < methods.power_variance(2, 50, 0.2).power < 0.9
+    with pytest.raises(
+        DataError,
+        match="therapists is 1; it is a number of therapists, a whole number of at least 2",
+    ):
+        methods.power_variance(1, 5, 0.05)
+
+
 def test_impossible_caseloads_are_refused():
     with pytest.raises(
         DataError, match="caseloads is 0; it is clients of each therapist, whole numbers of at least 1"

@@ -210,19 +210,24 @@ def _by_chance(day: Codes, pattern: Codes, client: Codes) -> tuple[float, float]
     place = np.arange(len(order)) - np.repeat(start, size)
     day, pattern = day[order] * (pattern.max(initial=0) + 1), pattern[order]
     shared = np.bincount(pattern)[pattern] > 1  # a row like no other agrees with none, wherever it is moved
+    moves, several = np.arange(-2, 3)[:, None] % size, size > 1
+    rows = np.tile(size[several], len(moves))
+    share = np.bincount(moves[:, several].ravel(), weights=rows) / (len(moves) * len(order))
     counts = []
     for _ in range(_SHIFTS):
         shift = rng.integers(-2, 3, len(size)) % size
         moved = np.repeat(start, size) + (place + np.repeat(shift, size)) % np.repeat(size, size)
         shift[size == 1] = shift.max(initial=0) + 1 + np.arange((size == 1).sum())
         kept = shared[moved]
-        counts.append(_n_agreeing((day + pattern[moved])[kept], np.repeat(shift, size)[kept]))
+        counts.append(_n_agreeing((day + pattern[moved])[kept], np.repeat(shift, size)[kept], share))
     mean, spread = float(np.mean(counts)), float(np.std(counts))
     return mean, mean + max(4 * spread, 4 * np.sqrt(mean), 3.0)
 
 
-def _n_agreeing(codes: Codes, shift: Codes) -> float:
+def _n_agreeing(codes: Codes, shift: Codes, share: Floats) -> float:
     """How many rows agree with another by chance; ``codes`` are equal where rows agree, ``shift`` where clients were moved alike.
+
+    ``share`` is the share of rows that each move is expected to have.
 
     Of two clients who were moved alike, one may be a copy of the other, whole. So rows that agree are counted only if not all of them were
     moved alike, and the others, which are so by chance as well, by how often that happens among as many rows.
@@ -232,8 +237,7 @@ def _n_agreeing(codes: Codes, shift: Codes) -> float:
     codes, shift = pd.factorize(codes)[0], pd.factorize(shift)[0]
     pairs = np.unique(codes * (shift.max() + 1) + shift) // (shift.max() + 1)
     rows, cells = np.unique(np.bincount(codes)[np.bincount(pairs) > 1], return_counts=True)
-    share, times = np.unique(np.bincount(shift) / len(shift), return_counts=True)
-    alike = (times[:, None] * share[:, None] ** rows).sum(axis=0)
+    alike = (share[:, None] ** rows).sum(axis=0)
     return float((rows * cells / (1 - alike)).sum())
 
 
