@@ -299,6 +299,11 @@ def test_a_client_with_one_score_and_one_rating(small):
     text = " ".join(al.expected_course(changed, folds=3, client=client, holdout="client").answer)
     assert "There is only the first PHQ-9 (15), so nothing can be compared yet." in text
     assert "There is only one rating of the alliance (WAI-SR 40)." in text
+    changed, client = with_course(small, [15, 18, np.nan], [np.nan, 40, np.nan])
+    clients = changed.clients.assign(age=lambda d: 30.0 + np.arange(len(d)) % 9)
+    old = replace(changed, covariates=("age",), _clients=clients)
+    given = al.expected_course(old, folds=3, client=client, holdout="client", covariates="age")
+    assert " is 18. From the first score" in given.answer[1]
     changed, client = with_course(small, [np.nan, np.nan, np.nan])
     with pytest.raises(StudyError, match=f"client '{client}' has no PHQ-9 score, or no value of a covariate"):
         al.expected_course(changed, folds=3, client=client, holdout="client")
