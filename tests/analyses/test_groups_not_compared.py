@@ -99,3 +99,14 @@ def test_the_reason_is_not_the_number_of_clients(
     assert "small_group" not in codes
     message = next(n.message for n in result.notes if n.code == "group_not_compared")
     assert message.startswith(f"arm IPT {why}")
+
+
+def test_a_group_whose_ratings_are_all_equal_has_no_multiverse(study: al.Study) -> None:
+    inside = study.sessions["client"].isin(study.clients.query("arm == 'IPT'")["client"])
+    equal = study.sessions.assign(alliance=lambda d: d["alliance"].mask(inside & d["alliance"].notna(), 40.0))
+    quick: dict[str, Any] = {"windows": "1-5", "adjust": "change", "outcomes": "last", "n_perm": 19}
+    result = al.multiverse(with_sessions(study, equal), by="arm", **quick)
+    assert "small_group" not in {n.code for n in result.notes}
+    assert "The models of arm IPT could not be fitted, so the report gives no estimate for this group." in [
+        n.message for n in result.notes
+    ]
