@@ -261,7 +261,7 @@ def test_same_alliance_for_everybody_is_said(clinic: Study) -> None:
 
 
 def test_too_few_clients_are_said(clinic: Study) -> None:
-    some = clinic.sessions.query("client in @clinic.sessions.client.unique()[:12]")
+    some = clinic.sessions[clinic.sessions["client"].isin(clinic.sessions["client"].unique()[:12])]
     result = early_alliance(with_sessions(clinic, some), sensitivity=False)
     assert re.search(
         r"\d+ clients can be analysed; the early-alliance analysis needs at least 20", result.answer[0]

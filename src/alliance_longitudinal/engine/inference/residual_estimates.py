@@ -73,8 +73,7 @@ def _standard_errors(information: Array, count: int) -> Array:
     """Of the first ``count`` parameters; infinite where the data say nothing."""
     size = np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(information / np.outer(size, size))
-    with np.errstate(divide="ignore"):
-        precision = np.where(values > _FLAT * values[-1], values, 0.0)
-        part = vectors[:count] ** 2
-        variance = np.sum(np.where(part > 1e-20, part / precision, 0.0), axis=1)
-    return np.asarray(np.sqrt(variance) / size[:count])
+    part = vectors[:count] ** 2
+    variance = np.where(part > 1e-20, np.inf, 0.0)
+    np.divide(part, values, out=variance, where=(part > 1e-20) & (values > _FLAT * values[-1]))
+    return np.asarray(np.sqrt(variance.sum(axis=1)) / size[:count])

@@ -88,7 +88,8 @@ def wilson(p: float, n: float) -> tuple[float, float]:
     z2 = float(stats.norm.ppf(0.975)) ** 2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2) * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2)) / (1 + z2 / n)
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    # Of none and of all one limit is exact, whatever rounding leaves of the difference.
+    return float(max(centre - half, 0.0)) if p > 0 else 0.0, float(min(centre + half, 1.0)) if p < 1 else 1.0
 
 
 def _cr2(residuals: NDArray[np.floating[Any]], codes: NDArray[np.intp]) -> tuple[float, float]:
