@@ -256,7 +256,7 @@ class _Contents:
         A hash of all of them: the same where each is the same, or missing in both.
     """
 
-    told: NDArray[np.int64]
+    told: NDArray[np.int16]
     varied: NDArray[np.bool_]
     pattern: NDArray[np.uint64]
 
@@ -264,14 +264,16 @@ class _Contents:
 def _contents(records: Records) -> _Contents:
     """Column by column, so that a million sessions need no second copy of their answers."""
     forms, n = records.study.forms, len(records.sessions)
-    told, varied = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
+    told, varied = np.zeros(n, dtype=np.int16), np.zeros(n, dtype=bool)
     pattern, totals = np.zeros(n, dtype=np.uint64), []
     for measure in records.measures:
         if forms is None or measure.name not in forms.answers:
             totals.append(measure.name)
             continue
         rows, answers = own_answers(records, measure.name)
-        rows, first = np.unique(rows, return_index=True)
+        first: Codes | slice = slice(None)
+        if not (np.diff(rows) > 0).all():
+            rows, first = np.unique(rows, return_index=True)
         at = np.searchsorted(records.rows, rows)
         varied[at] |= (np.fmax.reduce(answers, axis=1) > np.fmin.reduce(answers, axis=1))[first]
         for column in answers.T:
@@ -279,6 +281,7 @@ def _contents(records: Records) -> _Contents:
             values[at] = column[first]
             told += ~np.isnan(values)
             pattern = _mixed(pattern, values)
+        del rows, first, at, answers, values, column  # the next measure's answers need the room
     for name in totals:
         values = records.sessions[name].to_numpy(dtype=float)
         told += ~np.isnan(values)
@@ -291,5 +294,6 @@ def _contents(records: Records) -> _Contents:
 
 def _mixed(pattern: NDArray[np.uint64], values: Floats) -> NDArray[np.uint64]:
     """``pattern`` with one more column taken in."""
-    hashed = pd.util.hash_array(np.where(np.isnan(values), -1e9, values))
-    return np.asarray(pattern * np.uint64(6364136223846793005) + hashed, dtype=np.uint64)
+    pattern *= np.uint64(6364136223846793005)
+    pattern += pd.util.hash_array(np.where(np.isnan(values), -1e9, values))
+    return pattern
