@@ -122,7 +122,8 @@ def run(case: str, study: Path) -> dict[str, Any]:
 
 #: What to do instead of the reports that were not run.
 ADVICE = [
-    "Reports of 5 and 10 million sessions have not been run. `alliance report` says before it starts that a study has more than two",
+    "A report `early_alliance` of 1 million sessions was stopped after 15 minutes on a busy machine. Reports of 5 and 10 million",
+    "sessions have not been run. `alliance report` says before it starts that a study has more than two",
     "million rows of sessions (text files), and what to do instead: give the report more time and memory (`--deadline`, `--memory`), make",
     "one report per clinic (`-p clinic=NAME`, or a batch over clinics), or draw a sample of the clients.",
 ]

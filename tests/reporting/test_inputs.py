@@ -85,8 +85,8 @@ def test_a_very_large_study_is_told_before_its_report_starts(tmp_path, capsys):
     study.write_text(json.dumps({"study": "x", "tables": {"sessions": {"file": "*.csv"}}}), encoding="utf-8")
     note = size_note(study)
     assert note == (
-        "The sessions have about 3 million rows. With 1 million, reports took up to 2 minutes of processor time and 2.3 GB of "
-        "memory, and both grow with the rows. If this one is stopped, give it more (--deadline SECONDS, --memory GB), or make it "
+        "The sessions have about 3 million rows. With 1 million, reports took from half a minute to more than 15 minutes, and "
+        "2.3 GB of memory or more; both grow with the rows. If this one is stopped, give it more (--deadline SECONDS, --memory GB), or make it "
         "for a clinic (-p clinic=NAME) or from a sample of the clients."
     )
     asked = ["report", str(study), "--notebook", "no_such_analysis", "--out", str(tmp_path / "out")]
