@@ -91,19 +91,16 @@ def rows_of_groups(draft: "Sample", groups: "Groups") -> list[tuple[str, pd.Data
     return [(name, rows if len(rows) else alone[name]) for name, rows in found]
 
 
-def say_not_compared(
-    draft: "Sample", groups: "Groups", group: str, clients: int, why: str, what: str = "it"
-) -> None:
+def say_not_compared(draft: "Sample", groups: "Groups", group: str, clients: int, why: str) -> None:
     """A finding on a group of enough clients that cannot be compared; ``why`` goes on after its name, such as "has one therapist"."""
     draft.find(
         "group_not_compared",
         "caution",
-        "{name} {group} {why}, so the report does not compare {what}.",
+        "{name} {group} {why}, so the report does not compare it.",
         groups.name,
         name=groups.name,
         group=Private(group, "(one group)", clients),
         why=why,
-        what=what,
     )
 
 

@@ -19,11 +19,11 @@ from alliance_longitudinal.analyses.kit import (
     Names,
     Number,
     OutcomeName,
+    Private,
     Samples,
     Seed,
     analysis,
     models_table,
-    say_not_compared,
     shares_figure,
     time_unit,
     variance_table,
@@ -291,13 +291,16 @@ def _compare(draft: Draft, groups: Groups, measures: list[Measure], n_boot: int,
             draft.small_group(groups, group, MIN_CLIENTS)
         elif len(enough) < len(measures):
             few = listing([m.label for m in measures if m not in enough])
-            why = say(
-                "has fewer than {needed} clients with scores of {few}",
+            draft.find(
+                "group_not_compared",
+                "caution",
+                "{name} {group} has fewer than {needed} clients with scores of {few}, so the report does not compare its shares of {few}.",
+                groups.name,
+                name=groups.name,
+                group=Private(group, "(one group)", rows["client"].nunique()),
                 needed=Number(MIN_CLIENTS, "integer"),
                 few=few,
             )
-            what = f"its shares of {few}"
-            say_not_compared(draft, groups, group, rows["client"].nunique(), why, what)
         divided = [
             each
             for k, m in enumerate(enough)
