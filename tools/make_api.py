@@ -45,6 +45,8 @@ def call(name: str, thing: Any) -> str:
         "ndarray[typing.Any, ", "ndarray[tuple[typing.Any, ...], "
     )  # as NumPy before 2.2 says it
     text = re.sub(r"\b(?:\w+\.)+(\w+)", r"\1", re.sub(r"(?<=\d)\.(?=\d)", "\0", text)).replace("\0", ".")
+    # numpy's versions write the type of an array in two ways.
+    text = re.sub(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]", r"NDArray[\1]", text)
     if len(name + text) <= 100:
         return name + text
     inside, _, returned = text[1:].rpartition(")")
