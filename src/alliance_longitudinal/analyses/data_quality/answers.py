@@ -181,8 +181,8 @@ def _copied(records: Records) -> Check:
         "problem" if many else "fine",
         f"Rows of two clients of the same {'day' if by_date else 'session number'} that agree in "
         f"every answer and score (at least {ENOUGH_ITEMS}, not all the same). Look if there are "
-        f"clearly more than by chance, that is, more than in each of {_SHIFTS} copies of the data "
-        "in which each client's rows were moved at random.",
+        f"clearly more than by chance: more than the mean of {_SHIFTS} copies of the data in which each client's rows "
+        "were moved at random, by at least four standard deviations and three rows.",
         "Look up the rows in the file. Most likely a row was copied and only the client was changed.",
         say("By chance alone about {n} would agree.", n=Count(round(expected), "row"))
         if doubled.any()
@@ -270,30 +270,39 @@ def _contents(records: Records) -> _Contents:
         if forms is None or measure.name not in forms.answers:
             totals.append(measure.name)
             continue
-        rows, answers = own_answers(records, measure.name)
-        first: Codes | slice = slice(None)
-        if not (np.diff(rows) > 0).all():
-            rows, first = np.unique(rows, return_index=True)
-        at = np.searchsorted(records.rows, rows)
-        varied[at] |= (np.fmax.reduce(answers, axis=1) > np.fmin.reduce(answers, axis=1))[first]
-        for column in answers.T:
-            values = np.full(n, np.nan)
-            values[at] = column[first]
-            told += ~np.isnan(values)
-            pattern = _mixed(pattern, values)
-        del rows, first, at, answers, values, column  # the next measure's answers need the room
+        _take_in(records, measure.name, told, varied, pattern)
     for name in totals:
         values = records.sessions[name].to_numpy(dtype=float)
         told += ~np.isnan(values)
-        pattern = _mixed(pattern, values)
+        _mix(pattern, values)
     if len(totals) >= ENOUGH_ITEMS:
         of_totals = records.sessions[totals]
         varied |= (of_totals.max(axis=1) > of_totals.min(axis=1)).to_numpy()
     return _Contents(told, varied, pattern)
 
 
-def _mixed(pattern: NDArray[np.uint64], values: Floats) -> NDArray[np.uint64]:
-    """``pattern`` with one more column taken in."""
+def _take_in(
+    records: Records,
+    name: str,
+    told: NDArray[np.int16],
+    varied: NDArray[np.bool_],
+    pattern: NDArray[np.uint64],
+) -> None:
+    """Add a measure's answers to the contents, in place; in a function of its own, so that their room is free for the next."""
+    rows, answers = own_answers(records, name)
+    first: Codes | slice = slice(None)
+    if not (np.diff(rows) > 0).all():
+        rows, first = np.unique(rows, return_index=True)
+    at = np.searchsorted(records.rows, rows)
+    varied[at] |= (np.fmax.reduce(answers, axis=1) > np.fmin.reduce(answers, axis=1))[first]
+    for column in answers.T:
+        values = np.full(len(told), np.nan)
+        values[at] = column[first]
+        told += ~np.isnan(values)
+        _mix(pattern, values)
+
+
+def _mix(pattern: NDArray[np.uint64], values: Floats) -> None:
+    """Take one more column into ``pattern``, in place."""
     pattern *= np.uint64(6364136223846793005)
     pattern += pd.util.hash_array(np.where(np.isnan(values), -1e9, values))
-    return pattern
